@@ -1,0 +1,1 @@
+"""A local Zuora: a pure tenant model under a thin web adapter."""

@@ -1,0 +1,1 @@
+"""Decide and do: verdicts, pacing, order, and the loop that sends."""

@@ -1,0 +1,1 @@
+"""What a run leaves behind: report lines, the run record, totals."""

@@ -1,0 +1,1 @@
+"""Zuora's words on the wire, as pure functions that client and emulator share."""
