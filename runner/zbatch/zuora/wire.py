@@ -1,4 +1,4 @@
-"""What crosses the wire, as values: a request to send, and the reply or the fault that came of it."""
+"""What crosses the wire, as values: a request, and the reply or the fault that came of it."""
 
 from __future__ import annotations
 
