@@ -1,0 +1,82 @@
+"""What is asked of a run and what it tells: the values between the use case and its callers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from zbatch.engine.events import Event
+from zbatch.model import ExitCode, Plan, Problem, Rate, Totals
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a person asks for beside the spec; None leaves it to the spec and its tenant.
+
+    `report` is where an extra copy of the report goes. `concurrency` and `rate` only tighten.
+    """
+
+    spec: Path
+    tenant: str | None = None
+    report: Path | None = None
+    state_dir: Path | None = None
+    concurrency: int | None = None
+    rate: Rate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunHeader:
+    """What is known before the first call: the plan, and how much of it was settled earlier."""
+
+    run_id: str
+    plan: Plan
+    outstanding: int
+    settled: int
+    report: Path
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """All items that ended with one problem code; `accounts` are the first of them."""
+
+    problem: Problem
+    count: int
+    accounts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended; `stop` says why it ended early, `sent` how many calls left.
+
+    `unknown` names the items in doubt. `settled_by` names the earlier runs whose outcomes this
+    one found in the ledger.
+    """
+
+    run_id: str
+    plan: Plan
+    totals: Totals
+    exit_code: ExitCode
+    stop: str | None
+    report: Path
+    run_record: Path
+    started_at: datetime
+    finished_at: datetime
+    sent: int
+    failures: tuple[FailureGroup, ...] = ()
+    unknown: tuple[str, ...] = ()
+    settled_by: tuple[str, ...] = ()
+
+
+class Watcher(Protocol):
+    """Whoever watches a run: told in this order, and never asked anything."""
+
+    def started(self, header: RunHeader) -> None:
+        """Take in that the run begins; nothing was sent yet."""
+
+    def event(self, event: Event) -> None:
+        """Take in what the engine tells."""
+
+    def finished(self, result: RunResult) -> None:
+        """Take in that the run is over and the report complete."""
