@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from zbatch.engine.events import Event
-from zbatch.model import ExitCode, Plan, Problem, Rate, Totals
+from zbatch.model import ExitCode, ItemRecord, Plan, Rate, Totals
+from zbatch.report.summary import FailureGroup
+
+__all__ = ["FailureGroup", "RunHeader", "RunOptions", "RunResult", "Watcher"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +41,10 @@ class RunHeader:
 
 
 @dataclass(frozen=True, slots=True)
-class FailureGroup:
-    """All items that ended with one problem code; `accounts` are the first of them."""
-
-    problem: Problem
-    count: int
-    accounts: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class RunResult:
     """How a run ended; `stop` says why it ended early, `sent` how many calls left.
 
-    `unknown` names the items in doubt. `settled_by` names the earlier runs whose outcomes this
-    one found in the ledger.
+    The last three are those of `zbatch.report.summary.Summary`.
     """
 
     run_id: str
@@ -65,7 +58,7 @@ class RunResult:
     finished_at: datetime
     sent: int
     failures: tuple[FailureGroup, ...] = ()
-    unknown: tuple[str, ...] = ()
+    unknown: tuple[ItemRecord, ...] = ()
     settled_by: tuple[str, ...] = ()
 
 

@@ -1,0 +1,182 @@
+"""The lines of `report.jsonl`: what one item came to, as one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from zbatch.model import ItemRecord, Outcome, Problem
+
+VERSION = 1
+
+# The schema asks each of these outcomes for a reason; one that came without says so itself.
+UNEXPLAINED = {
+    Outcome.FAILED: Problem("NO_REASON", "The reason was not recorded."),
+    Outcome.UNKNOWN: Problem("NO_REASON", "Why the outcome is in doubt was not recorded."),
+    Outcome.NOT_ATTEMPTED: Problem("NOT_ATTEMPTED", "The run ended before this item's turn."),
+}
+
+
+class TornLine(ValueError):
+    """A line of a report is not whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a report, read; the fields are those of `report.schema.json`.
+
+    Times are UTC and whole milliseconds. `success` and `duration_ms` follow from the others.
+    """
+
+    run_id: str
+    account_id: str
+    account_number: str | None
+    invoice_date: date
+    target_date: date
+    revision: int
+    outcome: Outcome
+    invoice_id: str | None
+    invoice_ids: tuple[str, ...]
+    error: Problem | None
+    http_status: int | None
+    attempts: int
+    idempotency_key: str | None
+    track_id: str | None
+    request_id: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    reason: str | None
+    file: str
+    line: int
+
+    @property
+    def duration_ms(self) -> int | None:
+        """Milliseconds from the first attempt to the outcome; a clock set back counts as 0."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return max(0, (self.finished_at - self.started_at) // timedelta(milliseconds=1))
+
+
+def line_of(record: ItemRecord, run_id: str) -> Line:
+    """Project what the ledger holds of an item onto a line of the report of `run_id`."""
+    item = record.item
+    return Line(
+        run_id=run_id,
+        account_id=item.identity.account_id,
+        account_number=item.account_number,
+        invoice_date=item.invoice_date,
+        target_date=item.identity.target_date,
+        revision=item.identity.revision,
+        outcome=record.outcome,
+        invoice_id=record.invoice_id,
+        invoice_ids=record.invoice_ids,
+        error=record.error or UNEXPLAINED.get(record.outcome),
+        http_status=record.http_status,
+        attempts=record.attempts,
+        idempotency_key=record.idempotency_key,
+        track_id=record.track_id,
+        request_id=record.request_id,
+        started_at=_whole_milliseconds(record.started_at),
+        finished_at=_whole_milliseconds(record.finished_at),
+        reason=item.reason,
+        file=item.source.file,
+        line=item.source.line,
+    )
+
+
+def to_line(record: ItemRecord, run_id: str) -> bytes:
+    """Write an item as one JSON object and a newline.
+
+    Everything beyond ASCII is escaped, so that no reader finds a line break within a line.
+    """
+    return encode(line_of(record, run_id))
+
+
+def encode(line: Line) -> bytes:
+    """Write a line with its fields in the order of the schema."""
+    return json.dumps(as_json(line), allow_nan=False, separators=(",", ":")).encode() + b"\n"
+
+
+def as_json(line: Line) -> dict[str, Any]:
+    """Arrange a line as the JSON object of `report.schema.json`."""
+    return {
+        "version": VERSION,
+        "run_id": line.run_id,
+        "account_id": line.account_id,
+        "account_number": line.account_number,
+        "invoice_date": line.invoice_date.isoformat(),
+        "target_date": line.target_date.isoformat(),
+        "revision": line.revision,
+        "outcome": line.outcome.value,
+        "success": line.outcome.success,
+        "invoice_id": line.invoice_id,
+        "invoice_ids": list(line.invoice_ids),
+        "error": line.error and {"code": line.error.code, "message": line.error.message},
+        "http_status": line.http_status,
+        "attempts": line.attempts,
+        "idempotency_key": line.idempotency_key,
+        "track_id": line.track_id,
+        "request_id": line.request_id,
+        "started_at": line.started_at and timestamp(line.started_at),
+        "finished_at": line.finished_at and timestamp(line.finished_at),
+        "duration_ms": line.duration_ms,
+        "reason": line.reason,
+        "source": {"file": line.file, "line": line.line},
+    }
+
+
+def from_line(data: bytes) -> Line:
+    """Read one line, its newline included; raise `TornLine` when it is not whole."""
+    if not data.endswith(b"\n"):
+        raise TornLine("the line has no end")
+    try:
+        return _read(json.loads(data))
+    except (ValueError, KeyError, TypeError) as error:
+        raise TornLine("the line is not one of a zbatch report") from error
+
+
+def timestamp(moment: datetime) -> str:
+    """Write a time as RFC 3339 in UTC with milliseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _read(fields: Mapping[str, Any]) -> Line:
+    if fields["version"] != VERSION:
+        raise ValueError("another version of the report")
+    error = fields["error"]
+    return Line(
+        run_id=fields["run_id"],
+        account_id=fields["account_id"],
+        account_number=fields["account_number"],
+        invoice_date=date.fromisoformat(fields["invoice_date"]),
+        target_date=date.fromisoformat(fields["target_date"]),
+        revision=fields["revision"],
+        outcome=Outcome(fields["outcome"]),
+        invoice_id=fields["invoice_id"],
+        invoice_ids=tuple(fields["invoice_ids"]),
+        error=error and Problem(error["code"], error["message"]),
+        http_status=fields["http_status"],
+        attempts=fields["attempts"],
+        idempotency_key=fields["idempotency_key"],
+        track_id=fields["track_id"],
+        request_id=fields["request_id"],
+        started_at=_moment(fields["started_at"]),
+        finished_at=_moment(fields["finished_at"]),
+        reason=fields["reason"],
+        file=fields["source"]["file"],
+        line=fields["source"]["line"],
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _whole_milliseconds(moment: datetime | None) -> datetime | None:
+    if moment is None:
+        return None
+    utc = moment.astimezone(UTC)
+    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)

@@ -1,0 +1,107 @@
+"""The run record `run.json`: a run's header and its control totals, written whole."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from zbatch import __version__
+from zbatch.errors import ReportFailure
+from zbatch.model import ExitCode, Limits, Outcome, Plan, Totals
+from zbatch.report.lines import timestamp
+from zbatch.report.writer import sync_folder, write_all
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What is to be known of a run as a whole; the last five are open while it goes on.
+
+    `versions` names what it ran on (python, aiohttp, …) beside zbatch's own version.
+    """
+
+    run_id: str
+    plan: Plan
+    started_at: datetime
+    versions: Mapping[str, str] = field(default_factory=dict)
+    finished_at: datetime | None = None
+    exit_code: ExitCode | None = None
+    stop: str | None = None
+    totals: Totals | None = None
+    calls_sent: int | None = None
+
+
+def as_json(record: RunRecord) -> dict[str, Any]:
+    """Arrange a run record as the JSON object of `run.json`."""
+    plan, totals = record.plan, record.totals
+    return {
+        "version": VERSION,
+        "run_id": record.run_id,
+        "spec": {
+            "name": plan.spec.name,
+            "file": plan.spec.file,
+            "digest": plan.spec.digest,
+        },
+        "plan_digest": plan.digest,
+        "tenant": {
+            "name": plan.tenant.name,
+            "host": plan.tenant.host,
+            "entity_id": plan.tenant.entity_id,
+        },
+        "limits": _limits(plan.spec.limits),
+        "started_at": timestamp(record.started_at),
+        "finished_at": record.finished_at and timestamp(record.finished_at),
+        "duration_ms": _duration(record),
+        "exit_code": None if record.exit_code is None else int(record.exit_code),
+        "stop": record.stop,
+        "planned": len(plan.items),
+        "outcomes": totals and {outcome.value: totals[outcome] for outcome in Outcome},
+        "calls_sent": record.calls_sent,
+        "versions": {"zbatch": __version__, **record.versions},
+    }
+
+
+def write_record(path: Path, record: RunRecord) -> None:
+    """Replace `run.json` by a whole new one; raise `ReportFailure` and leave the old otherwise."""
+    text = json.dumps(as_json(record), indent=2, allow_nan=False) + "\n"
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        with suppress(FileNotFoundError):  # of a run that was killed between write and rename
+            fresh.unlink()
+        _write_synced(fresh, text.encode())
+        fresh.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise ReportFailure(f"cannot write the run record {path}: {error.strerror}") from error
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        write_all(descriptor, data)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _limits(limits: Limits) -> dict[str, Any]:
+    return {
+        "concurrency": limits.concurrency,
+        "rate": str(limits.rate),
+        "objects_per_call": limits.objects_per_call,
+        "timeout": f"{limits.timeout:g}s",
+    }
+
+
+def _duration(record: RunRecord) -> int | None:
+    if record.finished_at is None:
+        return None
+    return max(0, (record.finished_at - record.started_at) // timedelta(milliseconds=1))

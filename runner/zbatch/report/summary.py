@@ -1,0 +1,67 @@
+"""Folds over outcomes: totals, failures by cause, what is in doubt, and who settled what."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from zbatch.model import ItemRecord, Outcome, Problem, Totals
+
+FIRST_ACCOUNTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """All items that failed with one problem code; `problem` and `accounts` are of the first."""
+
+    problem: Problem
+    count: int
+    accounts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a report comes to; failures are ordered by how many items they hit.
+
+    `settled_by` names the earlier runs whose outcomes are repeated, in order of appearance.
+    """
+
+    totals: Totals
+    failures: tuple[FailureGroup, ...]
+    unknown: tuple[ItemRecord, ...]
+    settled_by: tuple[str, ...]
+
+
+def summarise(records: Iterable[ItemRecord], planned: int, run_id: str) -> Summary:
+    """Fold the records of run `run_id` in one pass that keeps no more than it returns."""
+    counts: Counter[Outcome] = Counter()
+    failures: dict[str, FailureGroup] = {}
+    unknown: list[ItemRecord] = []
+    earlier: dict[str, None] = {}
+    for record in records:
+        counts[record.outcome] += 1
+        if record.outcome is Outcome.FAILED:
+            _add_failure(failures, record)
+        elif record.outcome is Outcome.UNKNOWN:
+            unknown.append(record)
+        if record.outcome.settled and record.run_id not in (None, run_id):
+            earlier[str(record.run_id)] = None
+    return Summary(
+        totals=Totals(planned, dict(counts)),
+        failures=tuple(sorted(failures.values(), key=lambda group: -group.count)),
+        unknown=tuple(unknown),
+        settled_by=tuple(earlier),
+    )
+
+
+def _add_failure(groups: dict[str, FailureGroup], record: ItemRecord) -> None:
+    problem = record.error or Problem("NO_REASON", "The reason was not recorded.")
+    account = record.item.account_number or record.item.identity.account_id
+    group = groups.get(problem.code)
+    if group is None:
+        groups[problem.code] = FailureGroup(problem, 1, (account,))
+        return
+    room = len(group.accounts) < FIRST_ACCOUNTS and account not in group.accounts
+    accounts = (*group.accounts, account) if room else group.accounts
+    groups[problem.code] = FailureGroup(group.problem, group.count + 1, accounts)

@@ -1,0 +1,119 @@
+"""Append whole lines to files that this run alone has created."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from zbatch.errors import CannotStart, Refused, ReportFailure
+
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class ReportWriter:
+    """Write `report.jsonl`, and a copy of it where one is asked for, a line at a time.
+
+    A line is in the file when `write` returns, though only `close` brings it to the disk: the
+    ledger is the truth, the report its projection. After a failure nothing more is written.
+    """
+
+    def __init__(self, files: tuple[_AppendFile, ...]) -> None:
+        self._files = files
+
+    @classmethod
+    def create(cls, path: Path, copy: Path | None = None) -> ReportWriter:
+        """Create the report in a folder of its own (0700), and the copy, both 0600.
+
+        Raise `Refused` when the copy cannot be created, above all because it exists, and
+        `CannotStart` when the report cannot.
+        """
+        copies = () if copy is None else (_create_copy(copy),)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return cls((_AppendFile(path), *copies))
+        except OSError as error:
+            for file in copies:
+                file.discard()
+            raise CannotStart(f"cannot create the report {path}: {error.strerror}") from error
+
+    def write(self, line: bytes) -> None:
+        """Append one line to each file; raise `ReportFailure` when a file does not take it."""
+        for file in self._files:
+            file.append(line)
+
+    def close(self) -> None:
+        """Bring the files and their folders to the disk; a second close does nothing."""
+        files, self._files = self._files, ()
+        failures = [failure for file in files if (failure := file.close())]
+        if failures:
+            raise failures[0]
+
+
+class _AppendFile:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = os.open(path, _FLAGS, 0o600)
+        self._size = 0
+        self._failure: ReportFailure | None = None
+
+    def append(self, line: bytes) -> None:
+        if self._failure:
+            raise self._failure
+        try:
+            write_all(self._descriptor, line)
+        except OSError as error:
+            self._failure = self._failed(error)
+            # What came of the line is taken back: a torn one would spoil the next reader's day.
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, self._size)
+            raise self._failure from error
+        self._size += len(line)
+
+    def close(self) -> ReportFailure | None:
+        try:
+            os.fsync(self._descriptor)
+            sync_folder(self._path.parent)
+        except OSError as error:
+            return self._failed(error)
+        finally:
+            os.close(self._descriptor)
+        return None
+
+    def discard(self) -> None:
+        os.close(self._descriptor)
+        with suppress(OSError):
+            self._path.unlink()
+
+    def _failed(self, error: OSError) -> ReportFailure:
+        return ReportFailure(
+            f"cannot write the report {self._path}: {error.strerror}; the ledger holds every "
+            "outcome, so run the same command again once that is mended"
+        )
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of `data`, however little the system takes at a time."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _create_copy(path: Path) -> _AppendFile:
+    try:
+        return _AppendFile(path)
+    except FileExistsError as error:
+        raise Refused(
+            f"--report {path} exists, and a report is never overwritten: name another file"
+        ) from error
+    except OSError as error:
+        raise Refused(f"--report {path} cannot be created: {error.strerror}") from error
