@@ -284,6 +284,73 @@ class ItemRecord:
             raise ValueError("a success carries the invoice ID that the server gave")
 
 
+class KeyState(StrEnum):
+    """What the ledger knows of an item's key."""
+
+    LIVE = "live"  # may be sent again
+    SETTLED = "settled"  # its effect is known
+    BURNT = "burnt"  # never sent again; only the tenant's own data can settle it
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """An attempt about to leave; recorded before its first byte does."""
+
+    call: Call
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What an answered attempt means for one item of its call.
+
+    `record` is given where the item has its outcome; a settled key without one is renewed.
+    `evidence` says in a few words why the key is settled or burnt.
+    """
+
+    state: KeyState
+    evidence: str
+    record: ItemRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An attempt with its answer; `effects` has one entry an item of the call, by position."""
+
+    call: Call
+    attempt: Attempt
+    effects: tuple[Effect, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCall:
+    """A call in the ledger whose key is not settled for at least one of its items.
+
+    `states` stand by the position of `call.items`.
+    """
+
+    call: Call
+    attempts: tuple[Attempt, ...]
+    states: tuple[KeyState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the ledger holds of one planned item before a run.
+
+    `record` is there once the item has an outcome; `call` while a key of it is not settled.
+    `generation` is the one that its next new key would carry. `payload_changed` tells that the
+    plan now asks for another invoice date or other charges than what the ledger holds.
+    """
+
+    item: Item
+    record: ItemRecord | None
+    call: OpenCall | None
+    generation: int
+    attempts: int
+    payload_changed: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Totals:
     """How many items came to what."""

@@ -1,0 +1,58 @@
+"""One run at a time for one tenant: an advisory lock that dies with its holder."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from zbatch.errors import CannotStart
+
+LOCK_FILE = "lock"
+
+
+@contextmanager
+def locked(folder: Path, holder: str) -> Iterator[None]:
+    """Hold the lock of the ledger in `folder`; `holder` tells others who does.
+
+    flock, not lockf: a POSIX lock is dropped when any descriptor of the file is closed. It is
+    released by the kernel when the process ends, however it ends, and never taken over by age: a
+    holder that is only suspended still holds it. A file of its own, never the database, whose
+    locks belong to SQLite. Raises `CannotStart` while another process holds it.
+    """
+    path = folder / LOCK_FILE
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise CannotStart(f"cannot open the lock file {path}: {error.strerror}") from error
+    try:
+        _take(descriptor, path)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, holder.encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise CannotStart(
+            f"another run holds the lock of this tenant ({_holder(descriptor)}); nothing was sent."
+            " Wait for it to end, then run again: what it settled is not sent again"
+        ) from error
+    except OSError as error:
+        name = errno.errorcode.get(error.errno or 0, "?")
+        raise CannotStart(
+            f"the file system of {path} does not lock files ({name}):"
+            " name a local folder with --state-dir"
+        ) from error
+
+
+def _holder(descriptor: int) -> str:
+    text = os.pread(descriptor, 200, 0).decode("ascii", "replace")
+    return "".join(c for c in text if c.isprintable()) or "unknown"

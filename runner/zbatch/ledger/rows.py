@@ -1,0 +1,160 @@
+"""Between the ledger's rows and the nouns: the only place that knows both shapes."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import UTC, date, datetime
+
+from zbatch.model import (
+    Attempt,
+    Charges,
+    Identity,
+    Item,
+    ItemRecord,
+    Outcome,
+    Problem,
+    Source,
+)
+
+
+def stamp(moment: datetime | None) -> str | None:
+    """Write a moment as UTC text that sorts by time, to the microsecond."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds") if moment else None
+
+
+def moment(text: str | None) -> datetime | None:
+    """Read what `stamp` wrote."""
+    return datetime.fromisoformat(text) if text else None
+
+
+def item_columns(item: Item) -> tuple[object, ...]:
+    """Give the values of an item's identity, payload and source, in the order of `ITEM_COLUMNS`."""
+    return (
+        item.identity.account_id,
+        item.identity.target_date.isoformat(),
+        item.identity.revision,
+        item.invoice_date.isoformat(),
+        int(item.charges.one_time),
+        int(item.charges.recurring),
+        int(item.charges.usage),
+        item.reason,
+        item.account_number,
+        item.source.file,
+        item.source.line,
+        item.source.column,
+    )
+
+
+ITEM_COLUMNS = (
+    "account_id, target_date, revision, invoice_date, one_time, recurring, usage,"
+    " reason, account_number, source_file, source_line, source_column"
+)
+
+
+def item_of(row: sqlite3.Row) -> Item:
+    """Read an item as the ledger last took it from a plan."""
+    return Item(
+        identity=Identity(
+            row["account_id"], date.fromisoformat(row["target_date"]), row["revision"]
+        ),
+        invoice_date=date.fromisoformat(row["invoice_date"]),
+        charges=Charges(bool(row["one_time"]), bool(row["recurring"]), bool(row["usage"])),
+        source=Source(row["source_file"], row["source_line"], row["source_column"]),
+        reason=row["reason"],
+        account_number=row["account_number"],
+    )
+
+
+def record_columns(record: ItemRecord) -> tuple[object, ...]:
+    """Give the values of an outcome, in the order of `RECORD_COLUMNS`."""
+    return (
+        record.outcome.value,
+        record.invoice_id,
+        json.dumps(record.invoice_ids),
+        record.error.code if record.error else None,
+        record.error.message if record.error else None,
+        record.http_status,
+        record.attempts,
+        record.idempotency_key,
+        record.track_id,
+        record.request_id,
+        stamp(record.started_at),
+        stamp(record.finished_at),
+        record.run_id,
+    )
+
+
+RECORD_COLUMNS = (
+    "outcome, invoice_id, invoice_ids, error_code, error_message, http_status, attempts,"
+    " idempotency_key, track_id, request_id, started_at, finished_at, settled_by"
+)
+
+
+def record_of(row: sqlite3.Row, item: Item) -> ItemRecord | None:
+    """Read an item's outcome, or None while it has none."""
+    if row["outcome"] is None:
+        return None
+    return ItemRecord(
+        item=item,
+        outcome=Outcome(row["outcome"]),
+        invoice_id=row["invoice_id"],
+        invoice_ids=tuple(json.loads(row["invoice_ids"])),
+        error=problem_of(row),
+        http_status=row["http_status"],
+        attempts=row["attempts"],
+        idempotency_key=row["idempotency_key"],
+        track_id=row["track_id"],
+        request_id=row["request_id"],
+        started_at=moment(row["started_at"]),
+        finished_at=moment(row["finished_at"]),
+        run_id=row["settled_by"],
+    )
+
+
+def problem_of(row: sqlite3.Row) -> Problem | None:
+    """Read the error columns, or None where there is no error."""
+    if row["error_code"] is None:
+        return None
+    return Problem(row["error_code"], row["error_message"] or "")
+
+
+def attempt_columns(attempt: Attempt) -> tuple[object, ...]:
+    """Give the values of an attempt, in the order of `ATTEMPT_COLUMNS`."""
+    return (
+        attempt.number,
+        stamp(attempt.started_at),
+        attempt.track_id,
+        attempt.answer,
+        int(attempt.sent),
+        stamp(attempt.finished_at),
+        stamp(attempt.server_date),
+        attempt.http_status,
+        attempt.request_id,
+        attempt.token,
+        attempt.problem.code if attempt.problem else None,
+        attempt.problem.message if attempt.problem else None,
+    )
+
+
+ATTEMPT_COLUMNS = (
+    "number, started_at, track_id, answer, sent, finished_at, server_date, http_status,"
+    " request_id, token, error_code, error_message"
+)
+
+
+def attempt_of(row: sqlite3.Row) -> Attempt:
+    """Read an attempt."""
+    return Attempt(
+        number=row["number"],
+        started_at=datetime.fromisoformat(row["started_at"]),
+        track_id=row["track_id"],
+        answer=row["answer"],
+        sent=bool(row["sent"]),
+        finished_at=moment(row["finished_at"]),
+        server_date=moment(row["server_date"]),
+        http_status=row["http_status"],
+        request_id=row["request_id"],
+        token=row["token"],
+        problem=problem_of(row),
+    )

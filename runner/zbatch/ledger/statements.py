@@ -1,0 +1,49 @@
+"""The SQL of the ledger; built from constants only, values always go in as parameters."""
+
+from __future__ import annotations
+
+from zbatch.ledger import rows
+
+ITEM_ID = "(SELECT id FROM item WHERE account_id = ? AND target_date = ? AND revision = ?)"
+UPDATE_NEWEST = (
+    "INSERT INTO meta (name, value) VALUES ('newest', ?1)"
+    " ON CONFLICT (name) DO UPDATE SET value = max(value, ?1)"
+)
+INSERT_ITEM = (
+    f"INSERT INTO item ({rows.ITEM_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (account_id, target_date, revision) DO UPDATE SET"
+    " invoice_date = excluded.invoice_date, one_time = excluded.one_time,"
+    " recurring = excluded.recurring, usage = excluded.usage, reason = excluded.reason,"
+    " account_number = excluded.account_number, source_file = excluded.source_file,"
+    " source_line = excluded.source_line, source_column = excluded.source_column"
+    " WHERE outcome IS NULL AND NOT EXISTS (SELECT 1 FROM call_item WHERE item_id = item.id)"
+)
+INSERT_RUN_ITEM = f"INSERT INTO run_item (run_id, ordinal, item_id) VALUES (?, ?, {ITEM_ID})"
+INSERT_CALL_ITEM = (
+    f"INSERT INTO call_item (call_id, position, item_id, state) VALUES (?, ?, {ITEM_ID}, 'live')"
+)
+INSERT_ATTEMPT = (
+    f"INSERT INTO attempt (call_id, run_id, {rows.ATTEMPT_COLUMNS})"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (call_id, number) DO UPDATE SET started_at = excluded.started_at"
+)
+UPDATE_ATTEMPT = (
+    "UPDATE attempt SET started_at = ?, track_id = ?, answer = ?, sent = ?, finished_at = ?,"
+    " server_date = ?, http_status = ?, request_id = ?, token = ?, error_code = ?,"
+    " error_message = ? WHERE call_id = ? AND number = ?"
+)
+UPDATE_CALL_ITEM = "UPDATE call_item SET state = ?, evidence = ? WHERE call_id = ? AND position = ?"
+UPDATE_ITEM = (
+    f"UPDATE item SET ({rows.RECORD_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " WHERE account_id = ? AND target_date = ? AND revision = ?"
+    " AND (outcome IS NULL OR outcome IN ('failed', 'nothing_to_bill'))"
+)
+KEYS_OF_ITEM = (
+    "SELECT call.id, call.generation, call_item.state,"
+    " (SELECT count(*) FROM attempt WHERE call_id = call.id) AS attempts"
+    " FROM call_item JOIN call ON call.id = call_item.call_id WHERE call_item.item_id = ?"
+)
+ITEMS_OF_CALL = (
+    "SELECT item.*, call_item.state FROM call_item JOIN item ON item.id = call_item.item_id"
+    " WHERE call_item.call_id = ? ORDER BY call_item.position"
+)

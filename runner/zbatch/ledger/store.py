@@ -1,0 +1,212 @@
+"""The ledger as plain, synchronous SQLite: each public method is one transaction."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from zbatch.errors import CannotStart, LedgerFailure
+from zbatch.ledger import rows
+from zbatch.ledger import statements as sql
+from zbatch.ledger.schema import migrate
+from zbatch.model import (
+    Call,
+    ExitCode,
+    Identity,
+    Item,
+    KeyState,
+    OpenCall,
+    Plan,
+    Result,
+    Send,
+    Standing,
+)
+
+LEDGER_FILE = "ledger.sqlite3"
+
+
+def open_store(folder: Path) -> Store:
+    """Open the ledger in `folder`, making it if there is none; the caller holds the lock.
+
+    Raises `CannotStart` where the folder or the file cannot be used.
+    """
+    path = folder / LEDGER_FILE
+    try:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        os.close(os.open(path, flags, 0o600))  # SQLite would make it readable by others
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        migrate(connection)
+        return Store(connection, path)
+    except OSError as error:
+        raise CannotStart(f"cannot open the ledger {path}: {error.strerror}") from error
+    except sqlite3.Error as error:
+        raise CannotStart(f"cannot open the ledger {path}: {error}") from error
+
+
+class Store:
+    """One open ledger.
+
+    Every method raises `LedgerFailure` when SQLite or the disk refuses, and after that always:
+    what a failed commit left behind is known only to a process that opens the file anew.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+        self._file = os.stat(path)
+        self._failed = False
+
+    def close(self) -> None:
+        """Close the file; nothing is pending, since every method commits."""
+        self._connection.close()
+
+    def newest_stamp(self) -> datetime | None:
+        """Tell the latest wall time that any run has written, or None in a new ledger."""
+        row = self._connection.execute("SELECT value FROM meta WHERE name = 'newest'").fetchone()
+        return rows.moment(row["value"]) if row else None
+
+    def start_run(self, run_id: str, plan: Plan, now: datetime) -> None:
+        """Record the run with all items of its plan, before anything is sent for it.
+
+        An item that has neither outcome nor key takes the plan's payload; any other keeps what
+        it was sent with.
+        """
+        spec = plan.spec
+        with self._transaction(now) as execute:
+            execute(
+                "INSERT INTO run (id, spec_name, spec_file, spec_digest, plan_digest, started_at)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (run_id, spec.name, spec.file, spec.digest, plan.digest, rows.stamp(now)),
+            )
+            for ordinal, item in enumerate(plan.items):
+                execute(sql.INSERT_ITEM, rows.item_columns(item))
+                execute(sql.INSERT_RUN_ITEM, (run_id, ordinal, *_identity(item.identity)))
+
+    def standing(self, plan: Plan) -> list[Standing]:
+        """Tell what is held of each planned item, in the plan's order."""
+        return [self._standing(item) for item in plan.items]
+
+    def begin(self, run_id: str, sends: Sequence[Send], now: datetime) -> None:
+        """Record attempts before they leave, and with the first one of a key its call."""
+        with self._transaction(now) as execute:
+            for send in sends:
+                call_id = self._call_id(send.call.key) or self._insert_call(send.call)
+                values = (call_id, run_id, *rows.attempt_columns(send.attempt))
+                execute(sql.INSERT_ATTEMPT, values)
+
+    def finish(self, results: Sequence[Result], now: datetime) -> None:
+        """Record the answers to attempts, and what they mean for each item."""
+        with self._transaction(now) as execute:
+            for result in results:
+                call_id = self._call_id(result.call.key)
+                number, *values = rows.attempt_columns(result.attempt)
+                _one(execute(sql.UPDATE_ATTEMPT, (*values, call_id, number)))
+                for position, effect in enumerate(result.effects):
+                    state = (effect.state.value, effect.evidence, call_id, position)
+                    _one(execute(sql.UPDATE_CALL_ITEM, state))
+                    if effect.record:
+                        identity = _identity(effect.record.item.identity)
+                        values = list(rows.record_columns(effect.record))
+                        _one(execute(sql.UPDATE_ITEM, (*values, *identity)))
+
+    def finish_run(self, run_id: str, exit_code: ExitCode, now: datetime) -> None:
+        """Record how the run ended."""
+        with self._transaction(now) as execute:
+            execute(
+                "UPDATE run SET finished_at = ?, exit_code = ? WHERE id = ?",
+                (rows.stamp(now), int(exit_code), run_id),
+            )
+
+    @contextmanager
+    def _transaction(self, now: datetime) -> Iterator[Callable[..., sqlite3.Cursor]]:
+        if self._failed:
+            raise LedgerFailure(f"the ledger {self._path} has failed before in this run")
+        try:
+            self._check_in_place()
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(sql.UPDATE_NEWEST, (rows.stamp(now),))
+            yield self._connection.execute
+            self._connection.execute("COMMIT")
+        except (sqlite3.Error, OSError) as error:
+            self._give_up()
+            raise LedgerFailure(f"the ledger {self._path} cannot be written: {error}") from error
+        except BaseException:
+            self._give_up()
+            raise
+
+    def _give_up(self) -> None:
+        self._failed = True
+        with suppress(sqlite3.Error):  # the transaction is lost either way: nothing reads it again
+            self._connection.execute("ROLLBACK")
+
+    def _check_in_place(self) -> None:
+        """Notice a ledger that was deleted or replaced: then nobody will ever read ours."""
+        there = os.stat(self._path)
+        if (there.st_dev, there.st_ino) != (self._file.st_dev, self._file.st_ino):
+            raise OSError("the file has been replaced by another one")
+
+    def _insert_call(self, call: Call) -> int:
+        cursor = self._connection.execute(
+            "INSERT INTO call (key, generation, body, wire) VALUES (?, ?, ?, ?)",
+            (call.key, call.generation, call.body, call.wire),
+        )
+        call_id = cursor.lastrowid
+        assert call_id is not None  # noqa: S101 - an INSERT that did not raise has a row
+        for position, item in enumerate(call.items):
+            values = (call_id, position, *_identity(item.identity))
+            self._connection.execute(sql.INSERT_CALL_ITEM, values)
+        return call_id
+
+    def _call_id(self, key: str) -> int | None:
+        row = self._connection.execute("SELECT id FROM call WHERE key = ?", (key,)).fetchone()
+        return row["id"] if row else None
+
+    def _standing(self, item: Item) -> Standing:
+        row = self._connection.execute(
+            "SELECT * FROM item WHERE account_id = ? AND target_date = ? AND revision = ?",
+            _identity(item.identity),
+        ).fetchone()
+        if row is None:
+            return Standing(item, None, None, 0, 0, payload_changed=False)
+        keys = self._connection.execute(sql.KEYS_OF_ITEM, (row["id"],)).fetchall()
+        open_ids = [key["id"] for key in keys if key["state"] != KeyState.SETTLED.value]
+        held = rows.item_of(row)
+        return Standing(
+            item=item,
+            record=rows.record_of(row, item),
+            call=self._open_call(open_ids[0]) if open_ids else None,
+            generation=max((key["generation"] + 1 for key in keys), default=0),
+            attempts=sum(key["attempts"] for key in keys),
+            payload_changed=(held.invoice_date, held.charges) != (item.invoice_date, item.charges),
+        )
+
+    def _open_call(self, call_id: int) -> OpenCall:
+        execute = self._connection.execute
+        call = execute("SELECT * FROM call WHERE id = ?", (call_id,)).fetchone()
+        members = execute(sql.ITEMS_OF_CALL, (call_id,)).fetchall()
+        attempts = execute(
+            "SELECT * FROM attempt WHERE call_id = ? ORDER BY number", (call_id,)
+        ).fetchall()
+        items = tuple(rows.item_of(member) for member in members)
+        return OpenCall(
+            call=Call(items, call["generation"], call["key"], call["body"], call["wire"]),
+            attempts=tuple(rows.attempt_of(row) for row in attempts),
+            states=tuple(KeyState(member["state"]) for member in members),
+        )
+
+
+def _one(cursor: sqlite3.Cursor) -> None:
+    """Insist that exactly one row was changed: anything else would be an outcome lost."""
+    if cursor.rowcount != 1:
+        raise sqlite3.IntegrityError(f"{cursor.rowcount} rows changed where one must")
+
+
+def _identity(identity: Identity) -> tuple[str, str, int]:
+    return identity.account_id, identity.target_date.isoformat(), identity.revision

@@ -1,0 +1,41 @@
+"""The ledger for an event loop: one thread of its own, so that no disk ever stops the loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from zbatch.ledger.store import Store
+from zbatch.model import Result, Send
+
+
+class LedgerWriter:
+    """The engine's ledger port over a `Store`, for one run.
+
+    Each call is one transaction and returns when it is on disk; whoever calls makes groups, as
+    the hop to the thread costs more than a row. Raises `LedgerFailure` as `Store` does.
+    """
+
+    def __init__(self, store: Store, run_id: str, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._run_id = run_id
+        self._now = now
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+
+    async def begin(self, sends: Sequence[Send]) -> None:
+        """Make attempts durable before their first byte leaves."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(
+            self._thread, self._store.begin, self._run_id, sends, self._now()
+        )
+
+    async def finish(self, results: Sequence[Result]) -> None:
+        """Make answers and outcomes durable before anybody is told."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, self._store.finish, results, self._now())
+
+    def close(self) -> None:
+        """Wait for the last transaction and end the thread; the store stays open."""
+        self._thread.shutdown(wait=True)
