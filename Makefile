@@ -1,0 +1,102 @@
+# GNU make 3.81, the one that macOS ships, is enough.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
+UV := build/uv/bin/uv
+
+.PHONY: help run test check lint format types layers cover wheel-test lock upgrade clean
+
+help:
+	@echo "make run         set up, then run specs/month-end.yaml on the built-in emulator"
+	@echo "make test        set up, then lint, types, import layers and tests"
+	@echo "make check       all that the build server checks, with branch coverage"
+	@echo "make wheel-test  build sdist and wheel into dist/ and test them in a fresh environment"
+	@echo "make lint format types layers cover lock upgrade clean"
+	@echo "PYTHON=python3.12 make ... chooses the interpreter of a new $(VENV)"
+
+run: $(VENV)/.run
+	$(BIN)/zbatch run specs/month-end.yaml
+
+test: lint types layers
+	$(BIN)/pytest
+
+check: lint types layers cover wheel-test
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+layers: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+cover: $(VENV)/.dev
+	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered
+
+wheel-test: $(VENV)/.dev
+	$(BIN)/python tests/packaging/wheel_smoke.py
+
+clean:
+	rm -rf $(VENV) build dist
+
+# --- environment -----------------------------------------------------------------------------
+# One environment for both uses: those who only run zbatch never wait for the tools, and the two
+# locks agree on every version that they share.
+
+# An environment knows its own path: one that was moved or copied is made anew.
+ifneq ($(shell cat $(VENV)/.path 2>/dev/null),$(CURDIR))
+.PHONY: $(BIN)/python
+endif
+
+$(BIN)/python:
+	@for python in $(PYTHONS); do \
+	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+	  python=; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "zbatch needs Python 3.11 or newer; tried: $(PYTHONS)." \
+	    "Install one, or name it: PYTHON=/path/to/python3 make $(MAKECMDGOALS)" >&2; exit 1; \
+	fi; \
+	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo "$$python has no venv module; on Debian and Ubuntu: sudo apt install python3-venv" >&2; \
+	  exit 1; \
+	fi; \
+	echo "Setting up $(VENV) with $$("$$python" --version)"; \
+	"$$python" -m venv --clear $(VENV) && pwd -P >$(VENV)/.path
+
+$(VENV)/.run: $(BIN)/python requirements/run.txt pyproject.toml
+	@echo "Installing what requirements/run.txt locks"
+	@$(PIP) install --require-hashes -r requirements/run.txt
+	@$(PIP) install --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	@echo "Installing what requirements/dev.txt locks"
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# --- locks -----------------------------------------------------------------------------------
+# lock keeps every version that still fits pyproject.toml; upgrade takes the newest that does.
+
+COMPILE = $(UV) pip compile --quiet $(UPGRADE) --universal --python-version 3.11 \
+  --generate-hashes --no-header --no-annotate --no-emit-index-url
+
+lock: $(UV)
+	$(COMPILE) pyproject.toml requirements/build.in -o requirements/run.txt
+	$(COMPILE) pyproject.toml requirements/build.in --extra dev -c requirements/run.txt \
+	  -o requirements/dev.txt
+
+upgrade:
+	$(MAKE) lock UPGRADE=--upgrade
+
+$(UV): | $(BIN)/python
+	@$(BIN)/python -m venv --clear build/uv
+	@build/uv/bin/python -m pip --disable-pip-version-check --quiet install uv
