@@ -1,0 +1,93 @@
+"""The run record: whole at any time, with totals that can be checked."""
+
+from __future__ import annotations
+
+import json
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from zbatch import __version__
+from zbatch.errors import ReportFailure
+from zbatch.model import ExitCode, Outcome, Plan, Totals
+from zbatch.report.record import RunRecord, write_record
+
+START = datetime(2026, 11, 30, 20, 15, 2, tzinfo=UTC)
+
+
+def test_record_of_a_finished_run(tmp_path: Path, plan: Plan) -> None:
+    """A finished run leaves its header, all six outcomes, and what it ran on."""
+    path = tmp_path / "run.json"
+    write_record(
+        path,
+        RunRecord(
+            "20261130T201502Z-7f3a",
+            plan,
+            START,
+            {"python": "3.11.9"},
+            START + timedelta(seconds=2.5),
+            ExitCode.FAILURES,
+            None,
+            Totals(2, {Outcome.INVOICED: 1, Outcome.FAILED: 1}),
+            3,
+        ),
+    )
+    assert json.loads(path.read_text()) == {
+        "version": 1,
+        "run_id": "20261130T201502Z-7f3a",
+        "spec": {
+            "name": "month-end-2026-11",
+            "file": "specs/month-end.yaml",
+            "digest": "a" * 64,
+        },
+        "plan_digest": "b" * 64,
+        "tenant": {"name": "production", "host": "rest.na.zuora.com", "entity_id": None},
+        "limits": {
+            "concurrency": 10,
+            "rate": "600/min",
+            "objects_per_call": 1,
+            "timeout": "150s",
+        },
+        "started_at": "2026-11-30T20:15:02.000Z",
+        "finished_at": "2026-11-30T20:15:04.500Z",
+        "duration_ms": 2500,
+        "exit_code": 1,
+        "stop": None,
+        "planned": 2,
+        "outcomes": {
+            "invoiced": 1,
+            "already_invoiced": 0,
+            "nothing_to_bill": 0,
+            "failed": 1,
+            "unknown": 0,
+            "not_attempted": 0,
+        },
+        "calls_sent": 3,
+        "versions": {"zbatch": __version__, "python": "3.11.9"},
+    }
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_record_of_a_live_run_is_replaced_whole(tmp_path: Path, plan: Plan) -> None:
+    """While a run goes on its end is open, and nothing but `run.json` is left at the end."""
+    path = tmp_path / "run.json"
+    (tmp_path / ".run.json.new").write_text("half of a record, left by a ki")
+    write_record(path, RunRecord("r", plan, START))
+    live = json.loads(path.read_text())
+    assert (live["finished_at"], live["exit_code"], live["outcomes"]) == (None, None, None)
+    write_record(path, RunRecord("r", plan, START, {}, START, ExitCode.OK))
+    assert json.loads(path.read_text())["exit_code"] == 0
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_record_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, plan: Plan) -> None:
+    """When the new record fails, the old one is still whole."""
+    path = tmp_path / "run.json"
+    write_record(path, RunRecord("r", plan, START))
+    before = path.read_bytes()
+    (tmp_path / ".run.json.new").mkdir()
+    with pytest.raises(ReportFailure):
+        write_record(path, RunRecord("r", plan, START, {}, START, ExitCode.OK))
+    assert path.read_bytes() == before

@@ -1,0 +1,109 @@
+"""The files of the report: created by this run alone, holding whole lines or nothing."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from zbatch.errors import CannotStart, Refused, ReportFailure
+from zbatch.report.writer import ReportWriter
+
+
+def test_lines_are_seen_as_soon_as_written(tmp_path: Path) -> None:
+    """`tail -f` sees each line at once, in the report and in its copy."""
+    report, copy = tmp_path / "runs" / "r1" / "report.jsonl", tmp_path / "copy.jsonl"
+    writer = ReportWriter.create(report, copy)
+    writer.write(b'{"n":1}\n')
+    assert report.read_bytes() == copy.read_bytes() == b'{"n":1}\n'
+    writer.write(b'{"n":2}\n')
+    assert report.read_bytes() == copy.read_bytes() == b'{"n":1}\n{"n":2}\n'
+    writer.close()
+    writer.close()
+
+
+def test_files_are_for_the_owner_alone(tmp_path: Path) -> None:
+    """Folder 0700, files 0600, whatever the umask allows."""
+    before = os.umask(0)
+    try:
+        writer = ReportWriter.create(tmp_path / "r1" / "report.jsonl", tmp_path / "copy")
+    finally:
+        os.umask(before)
+    writer.close()
+    modes = [(tmp_path / name).stat().st_mode for name in ("r1", "r1/report.jsonl", "copy")]
+    assert [stat.S_IMODE(mode) for mode in modes] == [0o700, 0o600, 0o600]
+
+
+def _file(path: Path) -> None:
+    path.write_text("precious")
+
+
+def _dangling(path: Path) -> None:
+    path.symlink_to(path.parent / "elsewhere")
+
+
+@pytest.mark.parametrize("occupy", [_file, _dangling, os.mkfifo, Path.mkdir])
+def test_what_is_there_is_never_written_to(occupy: Callable[[Path], None], tmp_path: Path) -> None:
+    """A file, a symlink, a FIFO and a directory in the place of the copy are refused."""
+    copy = tmp_path / "copy"
+    occupy(copy)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(Refused, match="exists"):
+        ReportWriter.create(tmp_path / "r1" / "report.jsonl", copy)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_copy_into_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    """The folder of the copy is the author's to create."""
+    with pytest.raises(Refused, match="No such file"):
+        ReportWriter.create(tmp_path / "r1" / "report.jsonl", tmp_path / "no" / "copy")
+
+
+def test_report_that_cannot_be_created_leaves_no_copy(tmp_path: Path) -> None:
+    """When the state folder fails, the copy is gone again and the next try is not refused."""
+    (tmp_path / "r1").write_text("in the way")
+    with pytest.raises(CannotStart):
+        ReportWriter.create(tmp_path / "r1" / "report.jsonl", tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """Let no file grow beyond 25 bytes: the first write past it is short, the next fails."""
+    old_limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    old_handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (25, old_limit[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, old_limit)
+    signal.signal(signal.SIGXFSZ, old_handler)
+
+
+def test_full_disk_leaves_whole_lines(tmp_path: Path, small_files: None) -> None:
+    """A line that the disk takes only in part is taken back, and nothing is glued to it."""
+    report = tmp_path / "r1" / "report.jsonl"
+    writer = ReportWriter.create(report)
+    writer.write(b"0123456789\n")
+    with pytest.raises(ReportFailure, match="File too large"):
+        writer.write(b"a longer line than fits\n")
+    assert report.read_bytes() == b"0123456789\n"
+    with pytest.raises(ReportFailure):
+        writer.write(b"ok\n")
+    writer.close()
+    assert report.read_bytes() == b"0123456789\n"
+
+
+def test_short_writes_are_continued(tmp_path: Path) -> None:
+    """A line larger than a pipe takes at once arrives whole."""
+    program = (
+        "import os, sys; from zbatch.report.writer import write_all; "
+        "write_all(1, b'x' * 300_000 + b'\\n')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True)
+    assert done.stdout == b"x" * 300_000 + b"\n"
