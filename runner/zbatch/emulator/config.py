@@ -1,0 +1,76 @@
+"""How an emulated tenant is set up: where it lives, its limits, and which reading it plays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from zbatch.model import Rate
+
+
+class Stored(StrEnum):
+    """Which replies are kept under an idempotency key; the pages leave it open."""
+
+    EXECUTED = "executed"  # only replies given after the key was looked at
+    ALL = "all"  # the gateway's 401, 429 and 504 too
+
+
+class Conflict(StrEnum):
+    """What the second use of a key meets; two pages tell different stories about 409."""
+
+    EMPTY = "empty"  # 409 only while in progress, then the stored reply as it was
+    ROWS = "rows"  # once done, 409 carrying the original rows
+
+
+class SecondGenerate(StrEnum):
+    """What a generate does for an account already billed through the target date."""
+
+    NOTHING_TO_BILL = "nothing_to_bill"
+    BILLS_AGAIN = "bills_again"  # unguarded: nothing but the caller's keys protects the customer
+
+
+@dataclass(frozen=True, slots=True)
+class Modes:
+    """Which reading of the documentation the tenant plays where two are possible."""
+
+    stored: Stored = Stored.EXECUTED
+    conflict: Conflict = Conflict.EMPTY
+    second_generate: SecondGenerate = SecondGenerate.NOTHING_TO_BILL
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """What the tenant allows; times in seconds, defaults from the page "Rate limits".
+
+    A token says it expires a second before `token_life` is over, as Zuora's do.
+    """
+
+    rates: tuple[Rate, ...] = (Rate(50_000, 60.0),)
+    concurrency: int = 40
+    token_rate: Rate = Rate(100, 60.0)
+    token_life: float = 3600.0
+    key_life: float = 86_400.0
+    cut_off: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class EmulatorConfig:
+    """One emulated tenant.
+
+    Without a `book` every well-formed account ID exists, is active and has charges due, and each
+    row takes `latency` seconds. `port` 0 is any free port. With `entities` the header
+    `Zuora-Entity-Ids` must name one of them. The default credentials are no secret: the emulator
+    listens on loopback only. The same `seed` and history give the same IDs.
+    """
+
+    data_dir: Path
+    book: Path | None = None
+    client_id: str = "emulator"
+    client_secret: str = field(default="emulator", repr=False)
+    limits: ServerLimits = ServerLimits()
+    modes: Modes = Modes()
+    port: int = 0
+    latency: float = 0.02
+    entities: tuple[str, ...] = ()
+    seed: int = 0

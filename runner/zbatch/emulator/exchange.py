@@ -1,0 +1,114 @@
+"""One exchange with the tenant as values, and the bodies it speaks in."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+COMPRESS_OVER = 1000  # bytes, from the page "Request and response compression"
+MOST_CONTENT = 8 * 1024 * 1024
+
+JSON_TYPE = "application/json;charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as it came in; `headers` answers to lower-case names, `path` is still quoted."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    peer: str = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply before compression."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def with_headers(self, headers: Mapping[str, str]) -> Answer:
+        """Return the answer with further headers; its own keep their values."""
+        return Answer(self.status, self.body, {**headers, **self.headers})
+
+    def encoded(self, accept_encoding: str) -> Answer:
+        """Return the answer as it goes out: gzip if the caller takes it and it is worth it."""
+        if len(self.body) <= COMPRESS_OVER or not _takes_gzip(accept_encoding):
+            return self
+        body = gzip.compress(self.body, mtime=0)
+        return Answer(self.status, body, {**self.headers, "Content-Encoding": "gzip"})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a generate answer: an invoice ID, or an error code with its message."""
+
+    invoice_id: str | None = None
+    code: str = ""
+    message: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the SaveResult, its keys in the order seen in recorded replies."""
+        if self.invoice_id is not None:
+            return {"Success": True, "Id": self.invoice_id}
+        return {"Errors": [{"Message": self.message, "Code": self.code}], "Success": False}
+
+
+def json_answer(status: int, value: object, headers: Mapping[str, str] | None = None) -> Answer:
+    """Build an answer with a JSON body."""
+    body = json.dumps(value, separators=(",", ":")).encode()
+    return Answer(status, body, {"Content-Type": JSON_TYPE, **(headers or {})})
+
+
+def rows_answer(rows: Sequence[Row]) -> Answer:
+    """Build the 200 of a generate: a bare array, a row for each object."""
+    return json_answer(200, [row.as_json() for row in rows])
+
+
+def reasons(status: int, code: int, message: str, process: str = "") -> Answer:
+    """Build the lower-case shape of the newer operations and of the gateway."""
+    value: dict[str, Any] = {"success": False}
+    if process:
+        value["processId"] = process[:16].upper()
+    return json_answer(status, {**value, "reasons": [{"code": code, "message": message}]})
+
+
+def fault(code: str, message: str) -> Answer:
+    """Build a fault: the whole call failed and nothing was processed (page "Faults")."""
+    return json_answer(400, {"FaultCode": code, "FaultMessage": message})
+
+
+def client_error(message: str) -> Answer:
+    """Build the answer to a request that is no call at all."""
+    return json_answer(400, {"code": "ClientError", "message": message})
+
+
+def content_of(request: Request) -> bytes | None:
+    """Return the body after decompression, or None where it is not what its header says."""
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding in ("", "identity"):
+        return request.body
+    if encoding != "gzip":
+        return None
+    unzip = zlib.decompressobj(wbits=31)
+    try:
+        content = unzip.decompress(request.body, MOST_CONTENT)
+    except zlib.error:
+        return None
+    return content if unzip.eof and not unzip.unused_data else None
+
+
+def _takes_gzip(accept_encoding: str) -> bool:
+    for part in accept_encoding.lower().split(","):
+        name, _, parameters = part.partition(";")
+        if name.strip() == "gzip":
+            return parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False

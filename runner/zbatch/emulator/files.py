@@ -1,0 +1,105 @@
+"""Where the tenant's file lies on disk: its folder, its lock, its readers."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from zbatch.emulator.book import Book, BookAccount, BookRefused, parse_book
+from zbatch.emulator.config import EmulatorConfig
+from zbatch.emulator.store import Exchange, Invoice, Store, read_history, read_invoices
+from zbatch.errors import CannotStart
+
+STORE_NAME = "emulator.sqlite3"
+LOCK_NAME = "emulator.lock"
+MOST_BOOK = 64 * 1024 * 1024
+
+
+@contextmanager
+def open_store(data_dir: Path, seed: int) -> Iterator[Store]:
+    """Open the tenant's file for its one writer, and close it at the end.
+
+    Raises `CannotStart` where another emulator has it, or the folder or file cannot be used.
+    """
+    path = data_dir / STORE_NAME
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(data_dir / LOCK_NAME, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise CannotStart(f"cannot use the emulator's folder {data_dir}: {reason}") from error
+    try:
+        _take(lock, data_dir)
+        store = _connect(path, seed)
+        try:
+            yield store
+        finally:
+            store.close()
+    finally:
+        os.close(lock)
+
+
+def load_book(config: EmulatorConfig) -> Book:
+    """Read the account book the tenant is set up with; raises `BookRefused`."""
+    if config.book is None:
+        return Book(otherwise=BookAccount(latency=config.latency))
+    try:
+        with config.book.open("rb") as file:
+            content = file.read(MOST_BOOK + 1)
+        if len(content) > MOST_BOOK:
+            raise BookRefused(f"{config.book}: over {MOST_BOOK >> 20} MB, no account book")
+        text = content.decode("utf-8")
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise BookRefused(f"{config.book}: cannot be read: {reason}") from error
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise BookRefused(f"{config.book}:{line} not UTF-8 text") from error
+    return parse_book(text, str(config.book), config.latency)
+
+
+def invoices(data_dir: Path) -> list[Invoice]:
+    """Read the invoices that exist, in the order they arose, while an emulator runs or not."""
+    with closing(_reader(data_dir)) as connection:
+        return read_invoices(connection)
+
+
+def history(data_dir: Path) -> list[Exchange]:
+    """Read every exchange the tenant has answered, in the order of the answers."""
+    with closing(_reader(data_dir)) as connection:
+        return read_history(connection)
+
+
+def _take(lock: int, data_dir: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise CannotStart(
+            f"another emulator is running on {data_dir}: stop it, or give this one its own folder"
+        ) from error
+
+
+def _connect(path: Path, seed: int) -> Store:
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        connection = sqlite3.connect(path, isolation_level=None)
+    except (OSError, sqlite3.Error) as error:
+        raise CannotStart(f"cannot open the emulator's file {path}") from error
+    try:
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = normal")  # survives the death of the process
+        return Store(connection, seed)
+    except sqlite3.Error as error:
+        connection.close()
+        raise CannotStart(
+            f"the emulator's file {path} cannot be used ({error}): move it away to start afresh"
+        ) from error
+
+
+def _reader(data_dir: Path) -> sqlite3.Connection:
+    path = (data_dir / STORE_NAME).absolute()
+    return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)

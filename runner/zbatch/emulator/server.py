@@ -1,0 +1,127 @@
+"""The web adapter: it waits for the tenant's executions and knows nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import web
+
+from zbatch.emulator.config import EmulatorConfig
+from zbatch.emulator.exchange import Answer, Request
+from zbatch.emulator.files import load_book, open_store
+from zbatch.emulator.tenant import Pending, Tenant
+from zbatch.errors import CannotStart
+
+HOST = "127.0.0.1"
+GRACE = 5.0  # seconds that executions get to finish when the emulator stops
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class RunningEmulator:
+    """Where the emulator listens, and the OAuth client it knows."""
+
+    base_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    data_dir: Path
+
+
+@asynccontextmanager
+async def running(
+    config: EmulatorConfig, clock: Clock = time.time
+) -> AsyncIterator[RunningEmulator]:
+    """Run an emulator on loopback; `clock` is its wall time in epoch seconds.
+
+    Raises `BookRefused` for the account book, `CannotStart` for the folder or the port.
+    """
+    book = load_book(config)
+    with open_store(config.data_dir, config.seed) as store:
+        front = Front(Tenant(config, book, store), clock)
+        server = web.Server(front.handle, access_log=None, auto_decompress=False)
+        runner = web.ServerRunner(server, shutdown_timeout=GRACE)
+        await runner.setup()
+        try:
+            port = await _listen(runner, config.port)
+            yield RunningEmulator(
+                f"http://{HOST}:{port}", config.client_id, config.client_secret, config.data_dir
+            )
+        finally:
+            await runner.cleanup()
+            await front.drain(GRACE)
+
+
+async def serve_forever(
+    config: EmulatorConfig, announce: Callable[[RunningEmulator], None]
+) -> None:
+    """Run an emulator until the task is cancelled; `announce` is told once it listens."""
+    async with running(config) as emulator:
+        announce(emulator)
+        await asyncio.Event().wait()
+
+
+class Front:
+    """Turns web requests into the tenant's, and lets its executions take their time."""
+
+    def __init__(self, tenant: Tenant, clock: Clock) -> None:
+        self._tenant = tenant
+        self._clock = clock
+        self._executions: set[asyncio.Task[Answer]] = set()
+
+    async def handle(self, request: web.BaseRequest) -> web.Response:
+        """Answer one web request."""
+        arrived = self._tenant.arrive(await _read(request), self._clock())
+        answer = arrived if isinstance(arrived, Answer) else await self._execution(arrived)
+        headers = {"Server": "zbatch-emulator", **answer.headers}
+        return web.Response(status=answer.status, body=answer.body, headers=headers)
+
+    async def drain(self, seconds: float) -> None:
+        """Let executions finish that nobody waits for any more; the rest dies as in a crash."""
+        if self._executions:
+            _, left = await asyncio.wait(self._executions, timeout=seconds)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+    async def _execution(self, pending: Pending) -> Answer:
+        now = self._clock()
+        if pending.due <= now:
+            return self._tenant.complete(pending, now)
+        # its own task: a caller who goes away does not stop what the server has begun
+        task = asyncio.create_task(self._execute(pending, pending.due - now))
+        self._executions.add(task)
+        task.add_done_callback(self._executions.discard)
+        done, _ = await asyncio.wait({task}, timeout=pending.cut_at - now)
+        return task.result() if done else self._tenant.cut_off(pending, self._clock())
+
+    async def _execute(self, pending: Pending, wait: float) -> Answer:
+        await asyncio.sleep(wait)
+        return self._tenant.complete(pending, self._clock())
+
+
+async def _read(request: web.BaseRequest) -> Request:
+    return Request(
+        method=request.method,
+        path=request.rel_url.raw_path,
+        query=request.query,
+        headers=request.headers,
+        body=await request.read(),
+        peer=request.remote or "",
+    )
+
+
+async def _listen(runner: web.ServerRunner, port: int) -> int:
+    site = web.TCPSite(runner, HOST, port)
+    try:
+        await site.start()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise CannotStart(f"the emulator cannot listen on {HOST}:{port}: {reason}") from error
+    address: tuple[str, int] = runner.addresses[0]
+    return address[1]
