@@ -1,0 +1,55 @@
+"""Name the headers of a generate call, and build those that a request carries."""
+
+from __future__ import annotations
+
+from zbatch.model import Tenant
+
+GENERATE_PATH = "/v1/action/generate"
+GENERATE_QUERY = "rejectUnknownFields=true"
+TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path, not a secret
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+ACCEPT_ENCODING = "Accept-Encoding"
+CONTENT_ENCODING = "Content-Encoding"
+CONTENT_TYPE = "Content-Type"
+AUTHORIZATION = "Authorization"
+ENTITY_IDS = "Zuora-Entity-Ids"
+TRACK_ID = "Zuora-Track-Id"
+WSDL_VERSION = "X-Zuora-WSDL-Version"
+REQUEST_ID = "Zuora-Request-Id"
+RETRY_AFTER = "Retry-After"
+
+GZIP = "gzip"
+JSON = "application/json"
+
+RATE_PREFIXES = ("ratelimit-", "rate-limit-", "x-ratelimit-", "x-rate-limit-")
+CONCURRENCY_PREFIX = "concurrency-limit-"
+
+KEPT = frozenset(
+    {
+        "date",
+        "content-type",
+        "retry-after",
+        "zuora-request-id",
+        "zuora-track-id",
+        *(prefix + part for prefix in RATE_PREFIXES for part in ("limit", "remaining", "reset")),
+        *(CONCURRENCY_PREFIX + part for part in ("type", "limit", "remaining")),
+    }
+)
+"""The reply headers worth keeping, in lower case."""
+
+
+def request_headers(tenant: Tenant, key: str, track_id: str, token: str) -> dict[str, str]:
+    """Build the headers of one send; `token` is the bearer token in clear."""
+    headers = {
+        AUTHORIZATION: f"Bearer {token}",
+        IDEMPOTENCY_KEY: key,
+        TRACK_ID: track_id,
+        WSDL_VERSION: str(tenant.wsdl_version),
+        CONTENT_TYPE: JSON,
+        CONTENT_ENCODING: GZIP,
+        ACCEPT_ENCODING: GZIP,
+    }
+    if tenant.entity_id:
+        headers[ENTITY_IDS] = tenant.entity_id
+    return headers

@@ -1,0 +1,80 @@
+"""Read the limit headers of a reply; no header, however odd, makes this raise."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from zbatch.zuora.headers import CONCURRENCY_PREFIX, RATE_PREFIXES
+
+CAP_SECONDS = 30 * 24 * 3600.0
+"""Longer waits read as this: beyond any wait that makes sense, and still told apart from it."""
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_HTTP_DATE = re.compile(
+    r"[A-Z][a-z]{2}, ([0-9]{2}) (" + "|".join(_MONTHS) + r") ([0-9]{4})"
+    r" ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT"
+)
+_SECONDS = re.compile(r"([0-9]+)(?:\.[0-9]+)?(?:;.*)?")
+_COUNT = re.compile(r"[0-9]{1,9}")
+
+
+@dataclass(frozen=True, slots=True)
+class ConcurrencyLimit:
+    """How many requests the server takes at once, and how many more right now, where it says."""
+
+    limit: int | None
+    remaining: int | None
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Tell how many seconds a 429 or 503 asks us to wait, or None where it does not say.
+
+    The longest of Retry-After (seconds or HTTP date) and ratelimit-reset in any spelling, at
+    most CAP_SECONDS. `headers` have lower-case names; `now` is aware.
+    """
+    waits = list(_waits(headers.get("retry-after", ""), now))
+    for prefix in RATE_PREFIXES:
+        waits.extend(_waits(headers.get(prefix + "reset", ""), now))
+    return max(waits, default=None)
+
+
+def _waits(value: str, now: datetime) -> list[float]:
+    """Read every wait in a value that may be several headers joined by a comma."""
+    dates = [_until(match, now) for match in _HTTP_DATE.finditer(value)]
+    others = _HTTP_DATE.sub("", value).split(",")
+    seconds = [_seconds(match[1]) for part in others if (match := _SECONDS.fullmatch(part.strip()))]
+    return [wait for wait in (*dates, *seconds) if wait is not None]
+
+
+def _seconds(digits: str) -> float:
+    return CAP_SECONDS if len(digits.lstrip("0")) > 9 else min(float(digits), CAP_SECONDS)
+
+
+def _until(match: re.Match[str], now: datetime) -> float | None:
+    day, month, year, hour, minute, second = match.groups()
+    try:
+        then = datetime(
+            int(year),
+            _MONTHS.index(month) + 1,
+            int(day),
+            int(hour),
+            int(minute),
+            min(int(second), 59),  # a leap second
+            tzinfo=UTC,
+        )
+    except ValueError:
+        return None
+    return min(max((then - now).total_seconds(), 0.0), CAP_SECONDS)
+
+
+def concurrency_limit(headers: Mapping[str, str]) -> ConcurrencyLimit:
+    """Read the Concurrency-Limit headers; either count is None where absent or no number."""
+    return ConcurrencyLimit(_count(headers, "limit"), _count(headers, "remaining"))
+
+
+def _count(headers: Mapping[str, str], part: str) -> int | None:
+    value = headers.get(CONCURRENCY_PREFIX + part, "").strip()
+    return int(value) if _COUNT.fullmatch(value) else None

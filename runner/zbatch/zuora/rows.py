@@ -1,0 +1,77 @@
+"""Read the rows of a generate answer: by position, and strictly."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from zbatch.model import Problem
+from zbatch.zuora.codes import CAUTION, RowClass, classify
+from zbatch.zuora.problems import NO_REASON, code_text, message_text
+
+# Zuora's IDs are 32 hexadecimal characters today and documented to change: any visible word will do
+_INVOICE_ID = re.compile(r"[!-~]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one row says of the item at its position."""
+
+    row_class: RowClass
+    invoice_id: str | None = None
+    problem: Problem | None = None
+
+    def __post_init__(self) -> None:
+        if (self.row_class is RowClass.SUCCESS) != bool(self.invoice_id):
+            raise ValueError("a success has an invoice ID, and nothing else has one")
+        if (self.row_class is RowClass.SUCCESS) == bool(self.problem):
+            raise ValueError("a failure has a problem, and a success has none")
+
+
+def read_rows(document: object, expected_rows: int) -> tuple[Row, ...] | None:
+    """Read as many rows as the call has items, or None where the document is not exactly that.
+
+    A single object is a row only for a call of one item: for more it says nothing of each.
+    """
+    if isinstance(document, dict) and expected_rows == 1:
+        document = [document]
+    if not isinstance(document, list) or len(document) != expected_rows:
+        return None
+    rows = [row for entry in document if (row := _row(entry)) is not None]
+    return tuple(rows) if len(rows) == expected_rows else None
+
+
+def claims_rows(document: object) -> bool:
+    """Tell whether a document that is not readable as rows may still report executed items."""
+    if isinstance(document, dict):
+        return "Success" in document and document["Success"] is not False
+    return isinstance(document, list)
+
+
+def _row(entry: object) -> Row | None:
+    if not isinstance(entry, dict):
+        return None
+    success, invoice_id = entry.get("Success"), entry.get("Id")
+    if success is True and isinstance(invoice_id, str) and _INVOICE_ID.fullmatch(invoice_id):
+        return Row(RowClass.SUCCESS, invoice_id=invoice_id)
+    if success is not False:
+        return None
+    row_class, problem = _failure(entry.get("Errors"))
+    # A failure that names an invoice contradicts itself.
+    return Row(RowClass.UNCERTAIN if invoice_id else row_class, problem=problem)
+
+
+def _failure(errors: object) -> tuple[RowClass, Problem]:
+    """Give the most cautious class of a row's errors, with the error that it comes from."""
+    if not isinstance(errors, list) or not errors:
+        return RowClass.UNCERTAIN, NO_REASON
+    return max(map(_error, errors), key=lambda failure: CAUTION.index(failure[0]))
+
+
+def _error(error: object) -> tuple[RowClass, Problem]:
+    if not isinstance(error, dict):
+        return RowClass.UNCERTAIN, NO_REASON
+    code, message = code_text(error.get("Code")), message_text(error.get("Message"))
+    if not code and not message:
+        return RowClass.UNCERTAIN, NO_REASON
+    return classify(code, message), Problem(code or "NO_CODE", message or code)

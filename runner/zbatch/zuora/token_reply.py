@@ -1,0 +1,71 @@
+"""Read the answer to a token request (Create an OAuth token)."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+
+from zbatch.model import Problem
+from zbatch.zuora.problems import problem_in, problem_of_status
+from zbatch.zuora.strict_json import NotJson, parse_json
+
+DEFAULT_LIFE = 600.0
+MIN_LIFE = 5.0
+MAX_LIFE = 24 * 3600.0
+
+# What may stand in a header after "Bearer ": visible ASCII, so never a line break.
+_ACCESS_TOKEN = re.compile(r"[!-~]{1,8192}")
+_PASSING = frozenset({408, 425, 429, 499})
+
+
+@dataclass(frozen=True, slots=True)
+class TokenGranted:
+    """A token and the seconds that it lives from the request on."""
+
+    access_token: str = field(repr=False)
+    life: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenDenied:
+    """The same request would be answered alike: a person must change something."""
+
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLater:
+    """The token endpoint has a passing problem."""
+
+    problem: Problem
+
+
+def read_token_reply(status: int, body: bytes) -> TokenGranted | TokenDenied | TokenLater:
+    """Read a reply of the token endpoint; total, and no secret of the body in a problem."""
+    try:
+        document = parse_json(body)
+    except NotJson:
+        document = None
+    if status >= 500 or status in _PASSING:
+        return TokenLater(problem_in(document) or problem_of_status(status))
+    if not 200 <= status < 300:
+        return TokenDenied(problem_in(document) or problem_of_status(status))
+    if isinstance(document, dict):
+        token = document.get("access_token")
+        if isinstance(token, str) and _ACCESS_TOKEN.fullmatch(token):
+            return TokenGranted(token, life_of(document.get("expires_in")))
+    return TokenDenied(Problem("NO_TOKEN", "The reply to the token request holds no usable token."))
+
+
+def life_of(expires_in: object) -> float:
+    """Read `expires_in` as seconds, clamped to sense; a default where it is no positive number."""
+    if isinstance(expires_in, bool) or not isinstance(expires_in, int | float | str):
+        return DEFAULT_LIFE
+    try:
+        seconds = float(expires_in)
+    except ValueError:
+        return DEFAULT_LIFE
+    if math.isnan(seconds) or seconds <= 0:
+        return DEFAULT_LIFE
+    return min(max(seconds, MIN_LIFE), MAX_LIFE)
