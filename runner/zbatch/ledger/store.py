@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -89,9 +89,13 @@ class Store:
                 execute(sql.INSERT_ITEM, rows.item_columns(item))
                 execute(sql.INSERT_RUN_ITEM, (run_id, ordinal, *_identity(item.identity)))
 
-    def standing(self, plan: Plan) -> list[Standing]:
-        """Tell what is held of each planned item, in the plan's order."""
-        return [self._standing(item) for item in plan.items]
+    def standing(self, items: Iterable[Item]) -> Iterator[Standing]:
+        """Tell what is held of each item, in their order, as they are asked for."""
+        try:
+            for item in items:
+                yield self._standing(item)
+        except sqlite3.Error as error:
+            raise LedgerFailure(f"the ledger {self._path} cannot be read: {error}") from error
 
     def begin(self, run_id: str, sends: Sequence[Send], now: datetime) -> None:
         """Record attempts before they leave, and with the first one of a key its call."""

@@ -1,0 +1,56 @@
+"""Where a project keeps its state: ledgers by tenant, runs by ID, nothing readable by others."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from zbatch.errors import CannotStart
+from zbatch.model import Tenant
+
+STATE_FOLDER = ".zbatch"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The state folder of a project, or the one named by `--state-dir`."""
+
+    root: Path
+
+    @classmethod
+    def of(cls, project_root: Path, named: Path | None) -> State:
+        """Choose the folder; nothing is made yet."""
+        return cls((named or project_root / STATE_FOLDER).absolute())
+
+    def tenant_folder(self, tenant: Tenant) -> Path:
+        """Give the folder of the tenant's ledger, made where it is missing.
+
+        Raises `CannotStart` where it cannot be made.
+        """
+        return _make(self.root / tenant.folder)
+
+    def run_folder(self, run_id: str) -> Path:
+        """Give the folder of a run's report and record, made where it is missing."""
+        return _make(self.root / "runs" / run_id)
+
+
+def run_id(now: datetime, tail: str) -> str:
+    """Name a run: IDs sort by time, and the tail tells two of one second apart."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{tail}"
+
+
+def _make(folder: Path) -> Path:
+    try:
+        for part in reversed([folder, *folder.parents]):
+            if not part.exists():
+                part.mkdir(mode=0o700, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise CannotStart(f"the state folder {folder} cannot be written by this user")
+    except OSError as error:
+        raise CannotStart(
+            f"cannot make the state folder {folder}: {error.strerror};"
+            " name another one with --state-dir"
+        ) from error
+    return folder

@@ -1,0 +1,177 @@
+"""From an answer to what the ledger must hold and the engine does next: pure, one step a call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+from zbatch.engine.backoff import conflicts_exhausted
+from zbatch.engine.order import Work
+from zbatch.engine.verdict import (
+    Again,
+    Context,
+    Decision,
+    Kind,
+    Pause,
+    Settle,
+    Verdict,
+    decide,
+    doubtful,
+    kind_of,
+    problem_of,
+)
+from zbatch.model import Attempt, Effect, Item, ItemRecord, KeyState, Outcome, Problem, Result
+from zbatch.zuora.reply import Answer, Rows
+from zbatch.zuora.wire import Fault, Reply
+
+_FREE = frozenset({Pause.CONFLICT, Pause.REACHABLE, Pause.TOKEN})
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one answer comes to.
+
+    `given_up` tells that this run sends the call no more though its key stays in doubt.
+    """
+
+    result: Result
+    decision: Decision
+    problem: Problem
+    given_up: bool = False
+
+    @property
+    def free(self) -> bool:
+        """Whether the attempt does not count against `max_attempts`."""
+        return isinstance(self.decision, Again) and self.decision.pause in _FREE
+
+    @property
+    def gates(self) -> bool:
+        """Whether the tenant asks the whole run to slow down."""
+        if isinstance(self.decision, Settle):
+            return self.decision.exceeded
+        return isinstance(self.decision, Again) and self.decision.pause is Pause.GATE
+
+
+def answered(
+    attempt: Attempt, exchange: Reply | Fault, answer: Answer | Fault, now: datetime
+) -> Attempt:
+    """Complete an attempt with what came of it."""
+    completed = replace(
+        attempt,
+        started_at=exchange.sent_at or attempt.started_at,
+        finished_at=now,
+        answer=kind_of(answer).value,
+        problem=None if isinstance(answer, Rows) else problem_of(answer),
+    )
+    if isinstance(exchange, Fault):
+        return replace(completed, sent=exchange.sent)
+    return replace(
+        completed,
+        http_status=exchange.status,
+        request_id=exchange.headers.get("zuora-request-id"),
+        server_date=_date(exchange.headers.get("date")),
+        token=exchange.token,
+    )
+
+
+def unsent(attempt: Attempt, now: datetime) -> Attempt:
+    """Close an attempt that was recorded but, as we know ourselves, never left."""
+    return replace(attempt, answer=Kind.UNSENT.value, sent=False, finished_at=now)
+
+
+def judge(
+    work: Work, attempt: Attempt, answer: Answer | Fault, context: Context, max_attempts: int
+) -> Judgement:
+    """Decide on an answered attempt; `work.tries` already counts it."""
+    decision = decide(answer, attempt, work.attempts, context, len(work.items))
+    spent = work.tries >= max_attempts
+    given_up = False
+    if isinstance(decision, Again):
+        if decision.pause is Pause.CONFLICT:
+            given_up = conflicts_exhausted(work.conflicts + 1)
+        elif decision.pause not in _FREE and spent:
+            given_up = doubtful((*work.attempts, attempt))
+            decision = decision if given_up else _failed(work, decision.problem)
+    elif isinstance(decision, Settle) and spent:
+        verdicts = tuple(_without_renewal(verdict) for verdict in decision.verdicts)
+        decision = replace(decision, verdicts=verdicts)
+    result = _result(work, attempt, decision)
+    return Judgement(result, decision, problem_of(answer), given_up)
+
+
+def burnt_by_age(work: Work) -> Judgement:
+    """Burn a doubtful key that the server may have forgotten."""
+    problem = Problem(
+        "KEY_TOO_OLD", "it was sent too long ago to be sent again under the same idempotency key"
+    )
+    verdict = Verdict(KeyState.BURNT, "in doubt, and past the life of its key", problem=problem)
+    decision = Settle((verdict,) * len(work.items))
+    return Judgement(_result(work, work.attempts[-1], decision), decision, problem)
+
+
+def still_live(work: Work, attempt: Attempt) -> Result:
+    """Record an attempt that settles nothing."""
+    return _result(work, attempt, None)
+
+
+def unknown_records(work: Work) -> tuple[ItemRecord, ...]:
+    """Report items whose key is in doubt or burnt; no outcome of theirs is stored."""
+    last = work.attempts[-1]
+    problem = last.problem or Problem("NO_ANSWER", "it was sent, and no answer is recorded")
+    verdict = Verdict(KeyState.BURNT, "", Outcome.UNKNOWN, problem=problem)
+    sends = work.prior_attempts + len(work.attempts)
+    return tuple(_record(work, item, last, verdict, sends) for item in work.items)
+
+
+def _failed(work: Work, problem: Problem) -> Settle:
+    evidence = f"{work.tries} attempts in this run, none of them executed"
+    verdict = Verdict(KeyState.SETTLED, evidence, Outcome.FAILED, problem=problem)
+    return Settle((verdict,) * len(work.items))
+
+
+def _without_renewal(verdict: Verdict) -> Verdict:
+    """Turn a renewal into the failure it stands on where no attempt is left for it."""
+    return replace(verdict, outcome=Outcome.FAILED) if verdict.renews else verdict
+
+
+def _result(work: Work, attempt: Attempt, decision: Decision | None) -> Result:
+    if work.call is None:
+        raise ValueError("an attempt belongs to a call that was minted")
+    if not isinstance(decision, Settle):
+        return Result(work.call, attempt, (Effect(KeyState.LIVE, ""),) * len(work.items))
+    sends = work.prior_attempts + len(work.attempts) + 1
+    effects = tuple(
+        Effect(
+            verdict.state,
+            verdict.evidence,
+            _record(work, item, attempt, verdict, sends) if verdict.outcome else None,
+        )
+        for item, verdict in zip(work.items, decision.verdicts, strict=True)
+    )
+    return Result(work.call, attempt, effects)
+
+
+def _record(work: Work, item: Item, attempt: Attempt, verdict: Verdict, sends: int) -> ItemRecord:
+    return ItemRecord(
+        item=item,
+        outcome=verdict.outcome or Outcome.UNKNOWN,
+        invoice_id=verdict.invoice_id,
+        invoice_ids=(verdict.invoice_id,) if verdict.invoice_id else (),
+        error=verdict.problem,
+        http_status=attempt.http_status,
+        attempts=sends,
+        idempotency_key=work.call.key if work.call else None,
+        track_id=attempt.track_id,
+        request_id=attempt.request_id,
+        started_at=work.first_sent or attempt.started_at,
+        finished_at=attempt.finished_at,
+    )
+
+
+def _date(header: str | None) -> datetime | None:
+    """Read the server's `Date`; a reply without a readable one is no worse for it."""
+    try:
+        return parsedate_to_datetime(header) if header else None
+    except (TypeError, ValueError, OverflowError):
+        return None

@@ -1,0 +1,135 @@
+"""Which call may start now: an account's items one after the other, earliest target date first."""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from zbatch.model import Attempt, Call, Item
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """One call to be made or made again, with what this run and the ledger know of its key.
+
+    `call` is None until its key is minted. `prior_attempts` counts the sends of its items under
+    earlier keys; `tries` those of this run that count against `max_attempts`.
+    """
+
+    ordinal: int
+    items: tuple[Item, ...]
+    generation: int
+    call: Call | None = None
+    attempts: tuple[Attempt, ...] = ()
+    prior_attempts: int = 0
+    first_sent: datetime | None = None
+    tries: int = 0
+    conflicts: int = 0
+    refused_tokens: set[int] = field(default_factory=set)
+    accepted_before: int | None = None
+
+
+class Order:
+    """The calls of a run that are not yet done, as chains: one an account.
+
+    A call may start when each of its items is the first of its account's chain. Keys that the
+    ledger already holds stand before new ones, so that doubt is settled first.
+    """
+
+    def __init__(self, works: Iterable[Work]) -> None:
+        self._chains: dict[str, deque[tuple[Item, Work]]] = {}
+        self._ready: list[tuple[int, int, Work]] = []
+        self._later: list[tuple[float, int, Work]] = []
+        self._missing: dict[Work, int] = {}
+        self._pushes = 0
+        self._fill(list(works))
+
+    def _fill(self, works: list[Work]) -> None:
+        links = [(item, work) for work in works for item in work.items]
+        links.sort(key=lambda link: (link[1].call is None, link[0].identity))
+        for item, work in links:
+            self._chains.setdefault(item.identity.account_id, deque()).append((item, work))
+        self._missing = {work: len(work.items) for work in works}
+        for chain in self._chains.values():
+            self._at_head(chain)
+
+    def __len__(self) -> int:
+        """Count the calls that wait, whether or not they may start."""
+        return len(self._ready) + len(self._later) + len(self._missing)
+
+    def take(self, now: float, most: int) -> list[Work]:
+        """Take out up to `most` calls that may start, in the order of the plan."""
+        while self._later and self._later[0][0] <= now:
+            _, _, work = heapq.heappop(self._later)
+            self._push(work)
+        count = min(max(most, 0), len(self._ready))
+        return [heapq.heappop(self._ready)[2] for _ in range(count)]
+
+    def next_time(self) -> float | None:
+        """Tell when the next postponed call is due."""
+        return self._later[0][0] if self._later else None
+
+    def postpone(self, work: Work, until: float) -> None:
+        """Put back a call whose items keep their places in their chains."""
+        self._pushes += 1
+        heapq.heappush(self._later, (until, self._pushes, work))
+
+    def release(self, item: Item) -> None:
+        """Let the account's next item go on: this one is invoiced or has nothing to bill."""
+        chain = self._chains[item.identity.account_id]
+        chain.popleft()
+        if chain:
+            self._at_head(chain)
+        else:
+            del self._chains[item.identity.account_id]
+
+    def block(self, item: Item) -> list[Item]:
+        """Hold back the account's later dates, since a later date would bill what this one left.
+
+        Gives the items that will not be sent. A call that loses an item this way is taken apart:
+        its other items go alone.
+        """
+        chain = self._chains[item.identity.account_id]
+        chain.popleft()
+        held = [link for link in chain if link[0].identity > item.identity and link[1].call is None]
+        kept = [link for link in chain if link not in held]
+        self._chains[item.identity.account_id] = deque(kept)
+        for later, work in held:
+            self._without(work, later)
+        if kept:
+            self._at_head(self._chains[item.identity.account_id])
+        else:
+            del self._chains[item.identity.account_id]
+        return [later for later, _ in held]
+
+    def _at_head(self, chain: deque[tuple[Item, Work]]) -> None:
+        work = chain[0][1]
+        if work not in self._missing:
+            return
+        self._missing[work] -= 1
+        if self._missing[work] == 0:
+            del self._missing[work]
+            self._push(work)
+
+    def _without(self, work: Work, item: Item) -> None:
+        del self._missing[work]
+        for other in work.items:
+            if other is not item:
+                self._alone(other, work)
+
+    def _alone(self, item: Item, group: Work) -> None:
+        chain = self._chains[item.identity.account_id]
+        alone = Work(group.ordinal, (item,), group.generation)
+        position = next(i for i, (other, _) in enumerate(chain) if other is item)
+        chain[position] = (item, alone)
+        if position == 0:
+            self._push(alone)
+        else:
+            self._missing[alone] = 1
+
+    def _push(self, work: Work) -> None:
+        self._pushes += 1
+        heapq.heappush(self._ready, (work.ordinal, self._pushes, work))

@@ -1,0 +1,55 @@
+"""What the engine needs from outside: small protocols, so that it also runs in a simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from zbatch.engine.events import Event
+from zbatch.model import Result, Send
+from zbatch.zuora.wire import Fault, Reply, Request
+
+
+class Clock(Protocol):
+    """Time: the event loop's own for waits, the wall's for stamps."""
+
+    def monotonic(self) -> float:
+        """Give the loop's time in seconds, which never goes backwards."""
+        ...
+
+    def now(self) -> datetime:
+        """Give the wall time, aware, in UTC."""
+        ...
+
+
+class Randomness(Protocol):
+    """Chance, for jitter only: nothing that is billed depends on it."""
+
+    def uniform(self, low: float, high: float) -> float:
+        """Give a number between `low` and `high`."""
+        ...
+
+
+class Sender(Protocol):
+    """One exchange with the server; never raises but for cancellation."""
+
+    async def send(self, request: Request) -> Reply | Fault:
+        """Send once, no retry, and give what came of it."""
+        ...
+
+
+class Ledger(Protocol):
+    """The durable truth; both methods return only when it is on disk, or raise `LedgerFailure`."""
+
+    async def begin(self, sends: Sequence[Send]) -> None:
+        """Record attempts that are about to leave."""
+        ...
+
+    async def finish(self, results: Sequence[Result]) -> None:
+        """Record answers and what they mean."""
+        ...
+
+
+Observer = Callable[[Event], None]
+"""Whoever watches: told after the ledger, and quick about it."""

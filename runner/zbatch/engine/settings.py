@@ -1,0 +1,69 @@
+"""What an engine is built from, and what it ends with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from zbatch.engine.ports import Clock, Ledger, Observer, Randomness, Sender
+from zbatch.engine.verdict import StopReason
+from zbatch.model import Call, Item, Limits
+
+MOST_INTENTS_AHEAD = 64
+AHEAD_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The outside, as the engine sees it."""
+
+    clock: Clock
+    random: Randomness
+    sender: Sender
+    ledger: Ledger
+    observer: Observer
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one run is bound by.
+
+    `newest` is the latest wall time in the ledger before the run. `make_call` mints the key of
+    some items in a generation. `patience` is how long an unreachable host is tried, in seconds.
+    """
+
+    run_tail: str
+    limits: Limits
+    max_attempts: int
+    make_call: Callable[[tuple[Item, ...], int], Call]
+    newest: datetime | None = None
+    patience: float = 120.0
+
+    @property
+    def intents_ahead(self) -> int:
+        """How many calls are made durable before their turn: a few seconds' worth.
+
+        A group costs one commit, so more is cheaper; but after a crash each of them is in doubt.
+        """
+        soon = math.ceil(self.limits.rate.per_second * AHEAD_SECONDS)
+        return max(self.limits.concurrency, min(MOST_INTENTS_AHEAD, soon))
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a run ended early, in a word and in a sentence."""
+
+    reason: StopReason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the sending went: what stopped it, how many calls left, which items had to wait."""
+
+    stop: Stop | None
+    sent: int
+    blocked: tuple[tuple[Item, Item], ...]  # the item that was not sent, and the one before it
+    abandoned: tuple[Item, ...]  # in flight when a second signal came

@@ -1,0 +1,341 @@
+"""What an answer means for a key: the one decision table, as data and pure functions.
+
+The left column of the table is the kind of answer, the other two are the key: clean (nothing
+under it can have been executed unseen) or doubtful. Rows settle any key; a status alone settles
+only a clean one. See docs/exactly-once.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+from zbatch.model import Attempt, KeyState, Outcome, Problem
+from zbatch.zuora.codes import RowClass
+from zbatch.zuora.reply import (
+    Answer,
+    Conflict,
+    Misdirected,
+    Refused,
+    Rows,
+    ServerError,
+    Throttled,
+    Unauthorized,
+    Unreadable,
+)
+from zbatch.zuora.rows import Row
+from zbatch.zuora.wire import Fault, FaultKind
+
+
+class Kind(StrEnum):
+    """The kind of an answer, as the ledger keeps it with its attempt."""
+
+    ROWS = "rows"
+    CONFLICT = "conflict"
+    THROTTLED = "throttled"
+    UNAUTHORIZED = "unauthorized"
+    REFUSED = "refused"
+    MISDIRECTED = "misdirected"
+    SERVER_ERROR = "server_error"
+    UNREADABLE = "unreadable"
+    LOST = "lost"  # sent, perhaps executed, no answer
+    UNSENT = "unsent"  # proved: not a byte of it left
+    UNREACHABLE = "unreachable"  # unsent, because the host or its token endpoint cannot be had
+    NO_TOKEN = "no_token"  # noqa: S105 - a word: the credentials were refused
+    UNTRUSTED = "untrusted"  # unsent, because the host could not prove who it is
+
+
+class StopReason(StrEnum):
+    """Why a run ends before its items do."""
+
+    INTERRUPTED = "interrupted"
+    CREDENTIALS = "credentials"
+    CERTIFICATE = "certificate"
+    UNREACHABLE = "unreachable"
+    MISDIRECTED = "misdirected"
+    LIMIT = "limit"
+    DISK = "disk"
+    INTERNAL = "internal"
+
+
+class Pause(Enum):
+    """What to wait for before the same key is sent again."""
+
+    BACKOFF = "backoff"  # full jitter, spends one of the item's attempts
+    GATE = "gate"  # the whole run waits as long as the server asks
+    REACHABLE = "reachable"  # the whole run waits until the host answers
+    CONFLICT = "conflict"  # the call is still being executed; spends no attempt
+    TOKEN = "token"  # noqa: S105 - a word: at once, with a newer token
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Send the same bytes under the same key again."""
+
+    pause: Pause
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an item has come to under this key.
+
+    Without an `outcome`, a settled key is renewed in the next generation and a burnt one leaves
+    the item unknown.
+    """
+
+    state: KeyState
+    evidence: str
+    outcome: Outcome | None = None
+    invoice_id: str | None = None
+    problem: Problem | None = None
+
+    @property
+    def renews(self) -> bool:
+        """Whether the item goes on under a new key."""
+        return self.state is KeyState.SETTLED and self.outcome is None
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Each item of the call has its verdict, by position."""
+
+    verdicts: tuple[Verdict, ...]
+    exceeded: bool = False  # a row said that the tenant's rate or limit is exceeded
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Stop the run; the key stays as it is."""
+
+    reason: StopReason
+    problem: Problem
+
+
+Decision = Again | Settle | Halt
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is known beyond the key: how other keys fare, and which tokens it was refused with.
+
+    Tokens are serials of this run; `good_tokens` are those that some key was let in by.
+    """
+
+    others_accepted: bool = False
+    good_tokens: frozenset[int] = frozenset()
+    refused_tokens: frozenset[int] = frozenset()
+
+
+_KINDS: Mapping[type, Kind] = {
+    Rows: Kind.ROWS,
+    Conflict: Kind.CONFLICT,
+    Throttled: Kind.THROTTLED,
+    Unauthorized: Kind.UNAUTHORIZED,
+    Refused: Kind.REFUSED,
+    Misdirected: Kind.MISDIRECTED,
+    ServerError: Kind.SERVER_ERROR,
+    Unreadable: Kind.UNREADABLE,
+}
+_UNSENT: Mapping[FaultKind, Kind] = {
+    FaultKind.CERTIFICATE: Kind.UNTRUSTED,
+    FaultKind.TOKEN_REFUSED: Kind.NO_TOKEN,
+    FaultKind.INTERNAL: Kind.UNSENT,
+    FaultKind.CANCELLED: Kind.UNSENT,
+}
+_DOUBT = frozenset({None, Kind.LOST, Kind.SERVER_ERROR, Kind.UNREADABLE, Kind.CONFLICT})
+
+SERVER_ERROR_SENDS = 4  # the first send and three more
+UNREADABLE_SENDS = 2
+THROTTLED_ALIKE = 3  # on a clean key, while others get through
+THROTTLED_DOUBTFUL = 4
+
+
+def kind_of(answer: Answer | Fault) -> Kind:
+    """Name the kind of an answer or a fault."""
+    if isinstance(answer, Fault):
+        return Kind.LOST if answer.sent else _UNSENT.get(answer.kind, Kind.UNREACHABLE)
+    return _KINDS[type(answer)]
+
+
+def doubtful(attempts: Sequence[Attempt]) -> bool:
+    """Tell whether some send of a key may have been executed without our having seen its rows."""
+    return any(attempt.sent and attempt.answer in _DOUBT for attempt in attempts)
+
+
+def problem_of(answer: Answer | Fault) -> Problem:
+    """Say for people what was wrong with an answer."""
+    if isinstance(answer, Fault):
+        return Problem(answer.kind.value.upper(), answer.detail)
+    if isinstance(answer, Rows):
+        return next((row.problem for row in answer.rows if row.problem), Problem("ROWS", ""))
+    return answer.problem
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """All that a rule may look at: this attempt, those before it under the same key, the rest."""
+
+    attempt: Attempt
+    before: Sequence[Attempt]
+    context: Context
+    items: int
+    problem: Problem
+
+    @property
+    def alike(self) -> int:
+        """Count the answers of this kind under this key, this one included, over all runs."""
+        return 1 + sum(past.answer == self.attempt.answer for past in self.before)
+
+    @property
+    def replayed(self) -> bool:
+        """Whether the server has given this very answer before, by its `Zuora-Request-Id`."""
+        mine = self.attempt.request_id
+        return mine is not None and any(
+            past.request_id == mine and past.answer == self.attempt.answer for past in self.before
+        )
+
+    def all_items(self, verdict: Verdict) -> Settle:
+        return Settle((verdict,) * self.items)
+
+
+def decide(
+    answer: Answer | Fault,
+    attempt: Attempt,
+    before: Sequence[Attempt],
+    context: Context,
+    items: int,
+) -> Decision:
+    """Decide what becomes of a key and its `items` items.
+
+    `attempt` is the send that was answered, already holding the kind of the answer; `before` are
+    the earlier sends under the same key, of every run.
+    """
+    unsure = doubtful(before)
+    if isinstance(answer, Rows):
+        verdicts = tuple(ROW_TABLE[row.row_class][unsure](row) for row in answer.rows)
+        return Settle(verdicts, exceeded=answer.throttled is not None)
+    look = _Look(attempt, before, context, items, problem_of(answer))
+    return TABLE[kind_of(answer)][unsure](look)
+
+
+def _invoiced(row: Row) -> Verdict:
+    return Verdict(KeyState.SETTLED, "row: success", Outcome.INVOICED, row.invoice_id)
+
+
+def _nothing(row: Row) -> Verdict:
+    evidence = "row: nothing to bill"
+    return Verdict(KeyState.SETTLED, evidence, Outcome.NOTHING_TO_BILL, problem=_row_problem(row))
+
+
+def _failed_row(row: Row) -> Verdict:
+    problem = _row_problem(row)
+    return Verdict(KeyState.SETTLED, f"row: {problem.code}", Outcome.FAILED, problem=problem)
+
+
+def _renew_row(row: Row) -> Verdict:
+    problem = _row_problem(row)
+    return Verdict(KeyState.SETTLED, f"row: {problem.code}, rolled back", problem=problem)
+
+
+def _burn_row(row: Row) -> Verdict:
+    problem = _row_problem(row)
+    return Verdict(KeyState.BURNT, f"row: {problem.code}, effect not known", problem=problem)
+
+
+def _row_problem(row: Row) -> Problem:
+    return row.problem or Problem("UNKNOWN_ERROR", "the row failed without saying why")
+
+
+def _again(pause: Pause) -> Callable[[_Look], Decision]:
+    return lambda look: Again(pause, look.problem)
+
+
+def _halt(reason: StopReason) -> Callable[[_Look], Decision]:
+    return lambda look: Halt(reason, look.problem)
+
+
+def _fail(look: _Look) -> Decision:
+    evidence = f"answer {look.attempt.http_status} to a clean key"
+    return look.all_items(Verdict(KeyState.SETTLED, evidence, Outcome.FAILED, problem=look.problem))
+
+
+def _burn(look: _Look) -> Decision:
+    evidence = f"{look.attempt.answer}, effect not known"
+    return look.all_items(Verdict(KeyState.BURNT, evidence, problem=look.problem))
+
+
+def _renew(look: _Look) -> Decision:
+    evidence = f"{look.attempt.answer}, stored by the server under a clean key"
+    return look.all_items(Verdict(KeyState.SETTLED, evidence, problem=look.problem))
+
+
+def _server_error(look: _Look) -> Decision:
+    if look.replayed or look.alike >= SERVER_ERROR_SENDS:
+        return _burn(look)
+    return Again(Pause.BACKOFF, look.problem)
+
+
+def _unreadable(look: _Look) -> Decision:
+    return _burn(look) if look.alike >= UNREADABLE_SENDS else Again(Pause.BACKOFF, look.problem)
+
+
+def _throttled_clean(look: _Look) -> Decision:
+    stored = look.replayed or (look.alike >= THROTTLED_ALIKE and look.context.others_accepted)
+    return _renew(look) if stored else Again(Pause.GATE, look.problem)
+
+
+def _throttled_doubtful(look: _Look) -> Decision:
+    return _burn(look) if look.alike >= THROTTLED_DOUBTFUL else Again(Pause.GATE, look.problem)
+
+
+def _unauthorized(stored: Callable[[_Look], Decision]) -> Callable[[_Look], Decision]:
+    """Refresh once; a fresh token refused too is the key's own answer only if others take it."""
+
+    def rule(look: _Look) -> Decision:
+        earlier = look.context.refused_tokens - {look.attempt.token or 0}
+        if not earlier:
+            return Again(Pause.TOKEN, look.problem)
+        if look.attempt.token not in look.context.good_tokens:
+            return Halt(StopReason.CREDENTIALS, look.problem)
+        return stored(look)
+
+    return rule
+
+
+def _unauthorized_stored(look: _Look) -> Decision:
+    """Renew a clean key once a token that others were let in by has been refused it twice."""
+    again = look.attempt.token in look.context.refused_tokens
+    return _renew(look) if again else Again(Pause.TOKEN, look.problem)
+
+
+RowRule = Callable[[Row], Verdict]
+Rule = Callable[[_Look], Decision]
+
+# For each class of row: the rule for a clean key, the rule for a doubtful one.
+ROW_TABLE: Mapping[RowClass, tuple[RowRule, RowRule]] = {
+    RowClass.SUCCESS: (_invoiced, _invoiced),
+    RowClass.RETRY: (_renew_row, _renew_row),
+    RowClass.UNCERTAIN: (_burn_row, _burn_row),
+    RowClass.TERMINATED: (_burn_row, _burn_row),
+    RowClass.DEFINITE: (_failed_row, _failed_row),
+    # After doubt the first send may be what left nothing to bill.
+    RowClass.NOTHING_TO_BILL: (_nothing, _burn_row),
+}
+
+# For each kind of answer without rows: the rule for a clean key, the rule for a doubtful one.
+TABLE: Mapping[Kind, tuple[Rule, Rule]] = {
+    Kind.UNSENT: (_again(Pause.BACKOFF), _again(Pause.BACKOFF)),
+    Kind.UNREACHABLE: (_again(Pause.REACHABLE), _again(Pause.REACHABLE)),
+    Kind.NO_TOKEN: (_halt(StopReason.CREDENTIALS), _halt(StopReason.CREDENTIALS)),
+    Kind.UNTRUSTED: (_halt(StopReason.CERTIFICATE), _halt(StopReason.CERTIFICATE)),
+    Kind.LOST: (_again(Pause.BACKOFF), _again(Pause.BACKOFF)),
+    Kind.CONFLICT: (_again(Pause.CONFLICT), _again(Pause.CONFLICT)),
+    Kind.THROTTLED: (_throttled_clean, _throttled_doubtful),
+    Kind.UNAUTHORIZED: (_unauthorized(_unauthorized_stored), _unauthorized(_burn)),
+    Kind.REFUSED: (_fail, _burn),
+    Kind.MISDIRECTED: (_halt(StopReason.MISDIRECTED), _halt(StopReason.MISDIRECTED)),
+    Kind.SERVER_ERROR: (_server_error, _server_error),
+    Kind.UNREADABLE: (_unreadable, _unreadable),
+}

@@ -1,0 +1,1 @@
+"""What tests of several rooms share: virtual time, scripted servers, benches."""

@@ -1,0 +1,246 @@
+"""A run on virtual time: the real engine over a scripted server and a ledger in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import selectors
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, TypeVar
+
+from zbatch.engine.events import Event, Settled
+from zbatch.engine.loop import Engine
+from zbatch.engine.order import Work
+from zbatch.engine.settings import Ending, Ports, Settings
+from zbatch.errors import LedgerFailure
+from zbatch.model import (
+    Charges,
+    Credentials,
+    Identity,
+    Item,
+    ItemRecord,
+    Limits,
+    Rate,
+    Result,
+    Send,
+    Source,
+    Tenant,
+)
+from zbatch.zuora.request import make_call
+from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
+
+T = TypeVar("T")
+START = datetime(2026, 11, 30, 22, 0, tzinfo=UTC)
+TENANT = Tenant("t", "https://rest.test", "rest.test", Credentials("ID", "SECRET"))
+
+
+class _VirtualSelector(selectors.SelectSelector):
+    """Never wait: move the clock on by what the loop would have slept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            raise RuntimeError("deadlock: every task waits and no time is set")
+        self.now += max(timeout, 0.0)
+        return super().select(0)
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time passes only while everybody waits."""
+
+    def __init__(self) -> None:
+        self.virtual = _VirtualSelector()
+        super().__init__(self.virtual)
+
+    def time(self) -> float:
+        return self.virtual.now
+
+
+def run_virtually(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end on virtual time."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(main)
+
+
+class VirtualClock:
+    """The loop's time, and a wall clock that a test may shift."""
+
+    def __init__(self) -> None:
+        self.shift = timedelta()
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.monotonic()) + self.shift
+
+
+class HighRandom:
+    """Jitter without chance: always the longest wait."""
+
+    def uniform(self, low: float, high: float) -> float:
+        return high
+
+
+class MemoryLedger:
+    """Keeps what it was told, in order; can be made to fail at its n-th write."""
+
+    def __init__(self) -> None:
+        self.log: list[tuple[str, object]] = []
+        self.fail_at: int | None = None
+
+    async def begin(self, sends: Sequence[Send]) -> None:
+        await self._write()
+        self.log.extend(("begin", send) for send in sends)
+
+    async def finish(self, results: Sequence[Result]) -> None:
+        await self._write()
+        self.log.extend(("finish", result) for result in results)
+
+    async def _write(self) -> None:
+        await asyncio.sleep(0.001)
+        if self.fail_at is not None:
+            self.fail_at -= 1
+            if self.fail_at <= 0:
+                raise LedgerFailure("the disk is full")
+
+    @property
+    def begun(self) -> list[Send]:
+        return [entry for kind, entry in self.log if kind == "begin" and isinstance(entry, Send)]
+
+    @property
+    def finished(self) -> list[Result]:
+        return [e for kind, e in self.log if kind == "finish" and isinstance(e, Result)]
+
+
+Answerer = Callable[[Request, int], Reply | Fault | Exception]
+
+
+@dataclass
+class ScriptedServer:
+    """Answers each request by a function of it and of how often its key came before."""
+
+    answer: Answerer
+    latency: float = 0.1
+    ledger: MemoryLedger | None = None
+    requests: list[tuple[float, Request]] = field(default_factory=list)
+    in_flight: int = 0
+    peak: int = 0
+
+    async def send(self, request: Request) -> Reply | Fault:
+        loop = asyncio.get_running_loop()
+        before = sum(earlier.key == request.key for _, earlier in self.requests)
+        self.requests.append((loop.time(), request))
+        if self.ledger is not None:
+            assert any(send.call.key == request.key for send in self.ledger.begun)
+        self.in_flight += 1
+        self.peak = max(self.peak, self.in_flight)
+        try:
+            await asyncio.sleep(self.latency)
+        finally:
+            self.in_flight -= 1
+        answer = self.answer(request, before)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    @property
+    def keys(self) -> list[str]:
+        return [request.key for _, request in self.requests]
+
+
+@dataclass
+class Run:
+    """What a test looks at afterwards."""
+
+    ending: Ending
+    server: ScriptedServer
+    ledger: MemoryLedger
+    events: list[Event]
+    elapsed: float
+
+    @property
+    def records(self) -> dict[str, ItemRecord]:
+        settled = [event.record for event in self.events if isinstance(event, Settled)]
+        return {str(record.item.identity): record for record in settled}
+
+
+def item(number: int, day: int = 30) -> Item:
+    """Make an item of the account with this number."""
+    target = date(2026, 11, day)
+    return Item(Identity(f"{number:032x}", target), target, Charges(), Source("s.yaml", number + 1))
+
+
+def works_of(items: Sequence[Item]) -> list[Work]:
+    """Make one new work an item, in order."""
+    return [Work(ordinal, (one,), 0) for ordinal, one in enumerate(items)]
+
+
+def rows(*entries: dict[str, object], status: int = 200, **headers: str) -> Reply:
+    """Make a reply that holds rows."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Reply(status, named, json.dumps(list(entries)).encode(), token=1)
+
+
+def success(number: int = 1) -> Reply:
+    """Make the reply of one created invoice."""
+    return rows({"Success": True, "Id": f"{number:032x}"})
+
+
+def failure(code: str, message: str = "no") -> Reply:
+    """Make the reply of one failed row."""
+    return rows({"Success": False, "Errors": [{"Code": code, "Message": message}]})
+
+
+def status(code: int, body: bytes = b"", token: int = 1, **headers: str) -> Reply:
+    """Make a reply without rows."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Reply(code, named, body, token=token)
+
+
+LOST = Fault(FaultKind.TIMEOUT, True, "no answer")
+REFUSED_CONNECTION = Fault(FaultKind.CONNECT, False, "connection refused")
+
+
+@dataclass
+class Bench:
+    """Runs an engine on virtual time."""
+
+    limits: Limits = field(default_factory=lambda: Limits(10, Rate(600, 60.0), 1, 150.0))
+    max_attempts: int = 6
+    patience: float = 120.0
+    newest: datetime | None = None
+    latency: float = 0.1
+    fail_at: int | None = None
+    during: Callable[[Engine, VirtualClock], Coroutine[Any, Any, None]] | None = None
+
+    def run(self, works: Sequence[Work], answer: Answerer) -> Run:
+        return run_virtually(self._run(works, answer))
+
+    async def _run(self, works: Sequence[Work], answer: Answerer) -> Run:
+        ledger = MemoryLedger()
+        ledger.fail_at = self.fail_at
+        server = ScriptedServer(answer, self.latency, ledger)
+        events: list[Event] = []
+        clock = VirtualClock()
+        settings = Settings(
+            "tail",
+            self.limits,
+            self.max_attempts,
+            lambda items, generation: make_call(TENANT, items, generation),
+            self.newest,
+            self.patience,
+        )
+        ports = Ports(clock, HighRandom(), server, ledger, events.append)
+        engine = Engine(ports, settings, works)
+        loop = asyncio.get_running_loop()
+        aside = loop.create_task(self.during(engine, clock)) if self.during else None
+        ending = await engine.run()
+        if aside:
+            await aside
+        return Run(ending, server, ledger, events, loop.time())
