@@ -1,0 +1,200 @@
+"""Hold the tenant's access token: one request for many waiters, renewed before it is too old."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol, Self
+from urllib.parse import urlencode
+
+import aiohttp
+
+from zbatch.net.faults import fault_of
+from zbatch.net.secret import Secret
+from zbatch.net.transport import Endpoint, Flight, kept_headers, open_session, post, read_body
+from zbatch.zuora.headers import TOKEN_PATH
+from zbatch.zuora.limits import retry_after
+from zbatch.zuora.text import one_line
+from zbatch.zuora.token_reply import TokenDenied, TokenGranted, read_token_reply
+from zbatch.zuora.wire import FaultKind
+
+MARGIN_SECONDS = 30.0
+"""How much longer than a call a token must live when it is handed out."""
+
+PAUSE_SECONDS = 1.0
+"""How long a failed request stands for those that follow: the quota is 100 a minute for an IP."""
+
+REQUEST_SECONDS = 60.0
+
+_HEADERS = {
+    "Content-Type": "application/x-www-form-urlencoded",
+    "Accept-Encoding": "gzip",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A bearer token; `serial` counts the tokens of this source from 1."""
+
+    value: Secret
+    serial: int
+
+
+class TokenFailure(Exception):
+    """There is no token to send with; nothing was sent. The text is safe to show."""
+
+    def __init__(self, kind: FaultKind, detail: str, wait: float | None = None) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.wait = wait
+
+
+class TokenRefused(TokenFailure):
+    """The credentials or the host are wrong: asking again is no use."""
+
+
+class TokenUnavailable(TokenFailure):
+    """The token endpoint cannot be reached or has no time; `wait` is what it asked for."""
+
+
+class Tokens(Protocol):
+    """Where a sender gets its tokens."""
+
+    async def token(self, stale: int | None) -> Token:
+        """Give a token that outlives a call, newer than `stale`; raise TokenFailure."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A token with the readings of both clocks at which it is too old.
+
+    A suspended machine's monotonic clock stands still, and a wall clock may be set back.
+    """
+
+    token: Token
+    wall: float
+    monotonic: float
+
+    def fresh(self, now: datetime) -> bool:
+        return now.timestamp() < self.wall and time.monotonic() < self.monotonic
+
+
+class TokenSource:
+    """Ask for tokens with client credentials (Create an OAuth token).
+
+    It never repeats a failed request by itself. A refusal is final; any other failure stands for
+    a second, or for as long as the server asked.
+    """
+
+    def __init__(self, endpoint: Endpoint, credentials: tuple[Secret, Secret]) -> None:
+        self._endpoint = endpoint
+        self._credentials = credentials
+        self._session: aiohttp.ClientSession | None = None
+        self._held: _Held | None = None
+        self._serial = 0
+        self._refresh: asyncio.Task[Token] | None = None
+        self._failure: TokenFailure | None = None
+        self._failure_ends = 0.0
+
+    async def __aenter__(self) -> Self:
+        self._session = open_session(self._endpoint)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._refresh is not None:
+            self._refresh.cancel()
+            await asyncio.wait([self._refresh])
+        if self._session is not None:
+            await self._session.close()
+
+    async def token(self, stale: int | None) -> Token:
+        """Give a token that outlives a call; newer than the serial `stale`, which was refused.
+
+        A waiter may be cancelled without harm to the request that others wait for too.
+        """
+        held = self._held
+        if held and held.token.serial > (stale or 0) and held.fresh(self._endpoint.now()):
+            return held.token
+        if self._failure and time.monotonic() < self._failure_ends:
+            raise self._failure.with_traceback(None)
+        if self._refresh is None:
+            self._refresh = asyncio.create_task(self._renew())
+            self._refresh.add_done_callback(self._renewed)
+        return await asyncio.shield(self._refresh)
+
+    def _renewed(self, task: asyncio.Task[Token]) -> None:
+        self._refresh = None
+        if not task.cancelled():
+            task.exception()  # every waiter may be gone, and then nobody else looks at it
+
+    async def _renew(self) -> Token:
+        try:
+            token = await self._ask()
+        except TokenFailure as failure:
+            final = isinstance(failure, TokenRefused)
+            pause = max(failure.wait or 0.0, PAUSE_SECONDS)
+            self._failure = failure
+            self._failure_ends = float("inf") if final else time.monotonic() + pause
+            raise
+        self._failure = None
+        return token
+
+    async def _ask(self) -> Token:
+        wall, monotonic = self._endpoint.now().timestamp(), time.monotonic()
+        status, headers, body = await self._exchange()
+        answer = read_token_reply(status, body)
+        if isinstance(answer, TokenGranted):
+            self._serial += 1
+            token = Token(Secret(answer.access_token), self._serial)
+            # A token that lives hardly longer than a call is used for half its life.
+            use = max(answer.life - self._endpoint.timeout - MARGIN_SECONDS, answer.life / 2)
+            self._held = _Held(token, wall + use, monotonic + use)
+            return token
+        detail = f"token request: HTTP {status}, {self._redacted(answer.problem.message)}"
+        if isinstance(answer, TokenDenied):
+            raise TokenRefused(FaultKind.TOKEN_REFUSED, detail)
+        wait = retry_after(headers, self._endpoint.now())
+        raise TokenUnavailable(FaultKind.TOKEN_UNAVAILABLE, detail, wait)
+
+    async def _exchange(self) -> tuple[int, dict[str, str], bytes]:
+        if self._session is None:
+            raise RuntimeError("a token source is used inside its async with block")
+        url = self._endpoint.tenant.base_url + TOKEN_PATH
+        flight = Flight()
+        try:
+            async with (
+                asyncio.timeout(min(REQUEST_SECONDS, self._endpoint.timeout)),
+                post(self._session, url, _HEADERS, self._form(), flight) as response,
+            ):
+                return response.status, kept_headers(response), await read_body(response)
+        # Whatever goes wrong here, nothing of the call itself was sent.
+        except Exception as error:
+            fault = fault_of(error, flight)
+            detail = f"token request: {fault.detail}"
+            if fault.kind is FaultKind.CERTIFICATE:
+                raise TokenRefused(FaultKind.CERTIFICATE, detail) from error
+            raise TokenUnavailable(FaultKind.TOKEN_UNAVAILABLE, detail) from error
+
+    def _form(self) -> bytes:
+        client_id, client_secret = self._credentials
+        form = {
+            "client_id": client_id.reveal(),
+            "client_secret": client_secret.reveal(),
+            "grant_type": "client_credentials",
+        }
+        return urlencode(form).encode("ascii")
+
+    def _redacted(self, message: str) -> str:
+        """Take our credentials out of what the server says, should it say them back."""
+        for secret in self._credentials:
+            message = message.replace(secret.reveal(), "<secret>")
+        return one_line(message)

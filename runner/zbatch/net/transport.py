@@ -1,0 +1,166 @@
+"""Speak HTTP with one tenant: one POST, read to a proved end within bounds, never repeated."""
+
+from __future__ import annotations
+
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from types import SimpleNamespace
+
+import aiohttp
+
+from zbatch import __version__
+from zbatch.model import Tenant
+from zbatch.zuora.headers import JSON, KEPT
+from zbatch.zuora.text import one_line
+
+BODY_CAP = 4 * 1024 * 1024
+"""Bytes of a body, before decompression and after."""
+
+CONNECT_SECONDS = 30.0
+HEADER_CAP = 8190
+HEADER_LINES = 128
+_KEPT_VALUE_LIMIT = 1000
+_BODILESS = frozenset({204, 304})
+
+
+class Garbled(Exception):
+    """A reply that cannot be read to a proved end; the text is ours alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """How to reach a tenant: seconds for one exchange, connections at once, TLS trust, the clock.
+
+    Without `tls` the system's certificate authorities decide. `now` gives aware wall-clock time.
+    """
+
+    tenant: Tenant
+    timeout: float
+    connections: int
+    now: Callable[[], datetime]
+    tls: ssl.SSLContext | None = None
+
+
+@dataclass(slots=True)
+class Flight:
+    """Follow one send: `sent` is False for as long as it is proved that no byte has left."""
+
+    sent: bool = False
+    started_at: datetime | None = None
+
+
+def tls_context() -> ssl.SSLContext:
+    """Build the trust in the system's certificate authorities, with host names checked.
+
+    Not by ssl.create_default_context, which writes session keys wherever SSLKEYLOGFILE says.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    return context
+
+
+def open_session(endpoint: Endpoint) -> aiohttp.ClientSession:
+    """Open a session that adds nothing of its own: no redirects, cookies, proxies or repeats."""
+    secure = endpoint.tenant.base_url.startswith("https:")
+    connector = aiohttp.TCPConnector(
+        limit=endpoint.connections,
+        ssl=(endpoint.tls or tls_context()) if secure else True,
+    )
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(_mark_sent)
+    return aiohttp.ClientSession(
+        connector=connector,
+        headers={"User-Agent": f"zbatch/{__version__}", "Accept": JSON},
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        trust_env=False,
+        raise_for_status=False,
+        # The exchange as a whole has its deadline; only connecting is cut earlier.
+        timeout=aiohttp.ClientTimeout(
+            total=None, sock_connect=min(CONNECT_SECONDS, endpoint.timeout)
+        ),
+        max_line_size=HEADER_CAP,
+        max_field_size=HEADER_CAP,
+        trace_configs=[trace],
+    )
+
+
+async def _mark_sent(
+    _session: aiohttp.ClientSession,
+    context: SimpleNamespace,
+    _params: aiohttp.TraceRequestHeadersSentParams,
+) -> None:
+    # aiohttp calls this just before it writes the first byte.
+    flight: Flight = context.trace_request_ctx
+    flight.sent = True
+
+
+@asynccontextmanager
+async def post(
+    session: aiohttp.ClientSession,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    flight: Flight,
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """Post once and give the reply with its body unread; any failure closes the connection."""
+    response = await session.post(
+        url, headers=headers, data=body, allow_redirects=False, trace_request_ctx=flight
+    )
+    try:
+        yield response
+    except BaseException:
+        response.close()
+        raise
+    response.release()
+
+
+def kept_headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+    """Keep the headers worth keeping, in lower case, repeated ones joined by a comma."""
+    kept: dict[str, str] = {}
+    for name, value in response.headers.items():
+        lower = name.lower()
+        if lower in KEPT:
+            safe = one_line(value, _KEPT_VALUE_LIMIT)
+            kept[lower] = f"{kept[lower]}, {safe}" if lower in kept else safe
+    return kept
+
+
+async def read_body(response: aiohttp.ClientResponse) -> bytes:
+    """Read and decompress a body; raise Garbled unless it is whole and within the cap."""
+    headers = response.headers
+    chunked = headers.get("Transfer-Encoding", "").strip().lower() == "chunked"
+    if not chunked and "Content-Length" not in headers and response.status not in _BODILESS:
+        # Such a body ends where the connection does, whether or not that was its end.
+        raise Garbled("the reply does not say where it ends")
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_any():
+        size += len(part)
+        if size > BODY_CAP:
+            raise Garbled("the reply is too long")
+        parts.append(part)
+    return _decoded(b"".join(parts), headers.get("Content-Encoding", ""))
+
+
+def _decoded(data: bytes, encoding: str) -> bytes:
+    coding = encoding.strip().lower()
+    if coding in ("", "identity") or not data:
+        return data
+    if coding not in ("gzip", "x-gzip"):
+        raise Garbled("the reply is compressed in a way that was not asked for")
+    inflater = zlib.decompressobj(wbits=31)
+    try:
+        text = inflater.decompress(data, BODY_CAP + 1)
+    except zlib.error as error:
+        raise Garbled("the reply is not valid gzip") from error
+    if len(text) > BODY_CAP:
+        raise Garbled("the reply is too long once decompressed")
+    if not inflater.eof or inflater.unused_data:
+        raise Garbled("the reply is cut short or followed by something else")
+    return text
