@@ -17,7 +17,7 @@ _HTTP_DATE = re.compile(
     r"[A-Z][a-z]{2}, ([0-9]{2}) (" + "|".join(_MONTHS) + r") ([0-9]{4})"
     r" ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT"
 )
-_SECONDS = re.compile(r"([0-9]+)(?:\.[0-9]+)?(?:;.*)?")
+_SECONDS = re.compile(r"([0-9]+(?:\.[0-9]{1,6})?)(?:;.*)?")
 _COUNT = re.compile(r"[0-9]{1,9}")
 
 
@@ -49,8 +49,8 @@ def _waits(value: str, now: datetime) -> list[float]:
     return [wait for wait in (*dates, *seconds) if wait is not None]
 
 
-def _seconds(digits: str) -> float:
-    return CAP_SECONDS if len(digits.lstrip("0")) > 9 else min(float(digits), CAP_SECONDS)
+def _seconds(number: str) -> float:
+    return CAP_SECONDS if len(number.lstrip("0")) > 16 else min(float(number), CAP_SECONDS)
 
 
 def _until(match: re.Match[str], now: datetime) -> float | None:

@@ -1,0 +1,81 @@
+"""The limit headers, in every spelling and however odd."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zbatch.zuora.headers import KEPT
+from zbatch.zuora.limits import CAP_SECONDS, ConcurrencyLimit, concurrency_limit, retry_after
+
+NOW = datetime(2026, 11, 30, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("120", 120.0),
+        (" 120 ", 120.0),
+        ("0", 0.0),
+        ("1.5", 1.5),
+        ("-1", None),
+        ("1e9", None),
+        ("NaN", None),
+        ("inf", None),
+        ("", None),
+        ("soon", None),
+        ("٣", None),
+        ("120, 60", 120.0),
+        ("60, soon", 60.0),
+        ("90000", 90000.0),
+        ("99999999999999999999999999", CAP_SECONDS),
+        ("9" * 5000, CAP_SECONDS),
+        ("Mon, 30 Nov 2026 12:02:00 GMT", 120.0),
+        ("Mon, 30 Nov 2026 11:00:00 GMT", 0.0),
+        ("Mon, 30 Nov 2026 12:02:00 GMT, Mon, 30 Nov 2026 12:05:00 GMT", 300.0),
+        ("Mon, 30 Nov 2026 12:02:00 GMT, 600", 600.0),
+        ("Tue, 31 Nov 2026 12:02:00 GMT", None),
+        ("Mon, 30 Nov 0000 12:02:00 GMT", None),
+        ("Fri, 30 Nov 9999 12:02:60 GMT", CAP_SECONDS),
+    ],
+)
+def test_retry_after_values(value: str, expected: float | None) -> None:
+    """Retry-After is read as seconds or as a date, or not at all, and never beyond the cap."""
+    assert retry_after({"retry-after": value}, NOW) == expected
+
+
+@pytest.mark.parametrize("name", sorted(name for name in KEPT if name.endswith("-reset")))
+def test_reset_counts_in_every_spelling(name: str) -> None:
+    """The reset of the rate window is honoured however the page at hand spells it."""
+    assert retry_after({name: "600"}, NOW) == 600.0
+    assert retry_after({name: "7;w=60"}, NOW) == 7.0
+
+
+def test_the_longest_wait_counts() -> None:
+    """Where both headers are there, the longer wait does."""
+    assert retry_after({"retry-after": "1", "ratelimit-reset": "60"}, NOW) == 60.0
+    assert retry_after({"retry-after": "120", "ratelimit-reset": "60"}, NOW) == 120.0
+    assert retry_after({}, NOW) is None
+
+
+def test_a_day_and_more_stays_visible() -> None:
+    """A wait of 25 hours is told as such, so that the run can stop instead of sleeping."""
+    assert retry_after({"retry-after": str(25 * 3600)}, NOW) == 25 * 3600.0
+
+
+@given(st.text(max_size=60) | st.from_regex(r"[A-Z][a-z]{2}, \d\d Nov \d{4} \d\d:\d\d:\d\d GMT"))
+def test_no_value_raises(value: str) -> None:
+    """Whatever a header holds, the answer is None or a wait within bounds."""
+    wait = retry_after({"retry-after": value, "ratelimit-reset": value}, NOW)
+    assert wait is None or 0.0 <= wait <= CAP_SECONDS
+    concurrency_limit({"concurrency-limit-limit": value})
+
+
+def test_concurrency_limit_counts() -> None:
+    """The concurrency headers are read as counts where they are counts."""
+    headers = {"concurrency-limit-limit": "40", "concurrency-limit-remaining": "0"}
+    assert concurrency_limit(headers) == ConcurrencyLimit(40, 0)
+    assert concurrency_limit({"concurrency-limit-limit": "-1"}) == ConcurrencyLimit(None, None)

@@ -1,0 +1,393 @@
+"""Every shape of reply that Zuora documents or clients have met, and what it is read as."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from zbatch.zuora.codes import RowClass
+from zbatch.zuora.reply import (
+    REFUSED_STATUSES,
+    Answer,
+    Conflict,
+    Misdirected,
+    Refused,
+    Rows,
+    ServerError,
+    Throttled,
+    ThrottleKind,
+    Unauthorized,
+    Unreadable,
+    read_reply,
+)
+from zbatch.zuora.wire import Reply
+
+INVOICE = "2c93808457d787030157e0306cd13a86"
+GOOD = f'{{"Success":true,"Id":"{INVOICE}"}}'
+LOCKED = (
+    '{"Errors":[{"Message":"Operation failed due to a lock competition, please retry later.",'
+    '"Code":"LOCK_COMPETITION"}],"Success":false}'
+)
+NOT_DUE = (
+    '{"Errors":[{"Message":"The invoice will not be generated because there are no charges due '
+    'on this account.","Code":"INVALID_VALUE"}],"Success":false}'
+)
+BAD_NUMBER = (
+    '{"Errors":[{"Code":"INVALID_VALUE","Message":"The account number 123xProxy is invalid."}],'
+    '"Success":false}'
+)
+
+
+def read(
+    status: int, body: str | bytes, expected: int = 1, headers: dict[str, str] | None = None
+) -> Answer:
+    """Read a body under a status."""
+    raw = body.encode() if isinstance(body, str) else body
+    return read_reply(Reply(status, headers or {}, raw), expected)
+
+
+def row_classes(answer: Answer) -> list[RowClass]:
+    """Take the classes of an answer that must be rows."""
+    assert isinstance(answer, Rows)
+    return [row.row_class for row in answer.rows]
+
+
+def test_success_of_the_page() -> None:
+    """The sample of the page is one success with its invoice."""
+    answer = read(200, f"[{GOOD}]")
+    assert row_classes(answer) == [RowClass.SUCCESS]
+    assert isinstance(answer, Rows)
+    assert answer.rows[0].invoice_id == INVOICE
+    assert answer.rows[0].problem is None
+
+
+@pytest.mark.parametrize("status", [200, 201, 302, 400, 401, 403, 409, 422, 429, 500, 503, 504, 99])
+@pytest.mark.parametrize(
+    ("body", "row_class"),
+    [
+        (f"[{GOOD}]", RowClass.SUCCESS),
+        (GOOD, RowClass.SUCCESS),
+        (f"[{LOCKED}]", RowClass.RETRY),
+        (LOCKED, RowClass.RETRY),
+        (f"[{NOT_DUE}]", RowClass.NOTHING_TO_BILL),
+        (BAD_NUMBER, RowClass.DEFINITE),
+    ],
+)
+def test_rows_count_whatever_the_status(status: int, body: str, row_class: RowClass) -> None:
+    """A body with rows, or a single Errors object for one item, is rows under any status."""
+    assert row_classes(read(status, body)) == [row_class]
+
+
+def test_rows_keep_code_and_message() -> None:
+    """A failed row tells its code and message."""
+    answer = read(200, f"[{NOT_DUE}]")
+    assert isinstance(answer, Rows)
+    problem = answer.rows[0].problem
+    assert problem is not None
+    assert problem.code == "INVALID_VALUE"
+    assert problem.message.startswith("The invoice will not be generated because")
+
+
+def test_mixed_batch_is_read_by_position() -> None:
+    """Rows of a batch keep their places."""
+    answer = read(200, f"[{LOCKED},{GOOD},{NOT_DUE}]", 3)
+    assert row_classes(answer) == [RowClass.RETRY, RowClass.SUCCESS, RowClass.NOTHING_TO_BILL]
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 429])
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("[]", 1),
+        (f"[{GOOD},{GOOD}]", 1),
+        (f"[{GOOD}]", 2),
+        (f"[{GOOD},{GOOD},{GOOD}]", 2),
+        (GOOD, 2),
+        (f'[{GOOD},"x"]', 2),
+        (f"[[{GOOD}]]", 1),
+    ],
+)
+def test_rows_that_do_not_fit_are_never_guessed(status: int, body: str, expected: int) -> None:
+    """Fewer or more rows than items prove nothing of any item, under no status."""
+    assert isinstance(read(status, body, expected), Unreadable)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        '{"Success":true}',
+        '{"Success":true,"Id":null}',
+        '{"Success":true,"Id":""}',
+        '{"Success":true,"Id":" "}',
+        '{"Success":true,"Id":"a b"}',
+        '{"Success":true,"Id":"\\u202eabc"}',
+        '{"Success":true,"Id":"\\u001b[31m"}',
+        '{"Success":true,"Id":12345}',
+        '{"Success":true,"Id":["x"]}',
+        f'{{"Success":"true","Id":"{INVOICE}"}}',
+        f'{{"Success":"false","Id":"{INVOICE}"}}',
+        f'{{"Success":1,"Id":"{INVOICE}"}}',
+        f'{{"Success":null,"Id":"{INVOICE}"}}',
+        f'{{"success":true,"Id":"{INVOICE}"}}',
+        f'{{"Id":"{INVOICE}"}}',
+        '{"Success":0}',
+        f'{{"Success":false,"Success":true,"Id":"{INVOICE}"}}',
+        "{}",
+        "null",
+        "1",
+    ],
+)
+def test_only_json_true_with_an_id_is_success(entry: str) -> None:
+    """Anything short of JSON true with a visible ID leaves the reply in doubt."""
+    assert isinstance(read(200, f"[{entry}]"), Unreadable)
+    assert isinstance(read(200, entry), Unreadable)
+
+
+@pytest.mark.parametrize("length", [1, 36, 64, 255])
+def test_ids_of_other_lengths_are_taken(length: int) -> None:
+    """Zuora says that the format of its IDs may change."""
+    answer = read(200, f'[{{"Id":"{"x" * length}","Success":true}}]')
+    assert row_classes(answer) == [RowClass.SUCCESS]
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [
+        "",
+        ',"Errors":null',
+        ',"Errors":[]',
+        ',"Errors":{}',
+        ',"Errors":"x"',
+        ',"Errors":[7]',
+        ',"Errors":[{}]',
+        ',"Errors":[{"Code":null,"Message":7}]',
+        ',"Errors":[{"Code":"NEWLY_INVENTED","Message":"?"}]',
+        ',"Errors":[{"Code":"INVALID_VALUE","Message":"x"},{"Code":"UNKNOWN_ERROR"}]',
+        ',"Errors":[{"Code":"INVALID_VALUE","Message":"x"}],"Id":"2c93"',
+    ],
+)
+def test_failure_without_a_known_reason_is_uncertain(errors: str) -> None:
+    """A failure that gives no reason, an unknown one, or contradicts itself is never definite."""
+    answer = read(200, f'[{{"Success":false{errors}}}]')
+    assert row_classes(answer) == [RowClass.UNCERTAIN]
+    assert isinstance(answer, Rows)
+    assert answer.rows[0].problem is not None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b" ",
+        b"<html>Please log in</html>",
+        b"OK",
+        b"[" * 100_000,
+        b"[" * 100_000 + b"]" * 100_000,
+        b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+        b"[" + b"9" * 5_000 + b"]",
+        b"[NaN]",
+        b"[-Infinity]",
+        b'[{"Success":true,"Id":"a","Id":"b"}]',
+        b'[{"Success":true,"Id":"a","Note":"\\ud800"}]',
+        b"\xef\xbb\xbf[" + GOOD.encode() + b"]",
+        ("[" + GOOD + "]").encode("utf-16"),
+        b'[{"Success":true,"Id":"a","Note":"\xe9"}]',
+        ("[" + GOOD + "]").encode()[:-1],
+        ("[" + GOOD + "][]").encode(),
+        b"\x00" * 100,
+    ],
+)
+def test_what_is_not_strict_json_is_unreadable(body: bytes) -> None:
+    """A 2xx whose body has no reading, or two, leaves the call in doubt."""
+    answer = read(200, body)
+    assert isinstance(answer, Unreadable)
+    assert answer.problem.code == "UNREADABLE_REPLY"
+
+
+def test_deep_json_is_survived_below_the_exhaustion_of_the_stack() -> None:
+    """Nesting that the parser still takes is no trouble for what comes after it."""
+    for depth in range(50, 1000, 50):
+        nested = '{"Errors":[' * depth + "1" + "]}" * depth
+        assert isinstance(read(400, nested), Refused)
+
+
+REASONS = '{"success":false,"processId":"9E87","reasons":[{"code":%s,"message":"%s"}]}'
+RATE = REASONS % (70, "API Rate limit exceeded for the minute, retry after 600 seconds")
+CONCURRENT = REASONS % (
+    50000070,
+    "The total number of concurrent requests has exceeded the limit allowed by the system.",
+)
+SIGN_IN = REASONS % (90000011, "this resource is protected, please sign in first")
+SIGN_IN_TEXT = REASONS % ('"90000011"', "this resource is protected, please sign in first")
+NO_ENTITY = REASONS % (50000040, "Cannot find entity by key: '1'.")
+FIELDS = '{"message":"Error - unrecognised fields"}'
+FAULT = '{"FaultCode":"INVALID_FIELD","FaultMessage":"invalid field for query"}'
+FAULTS = '{"faults":[{"faultCode":"API_DISABLED","faultMessage":"off"}]}'
+SESSION_FAULT = '{"faultcode":"fns:INVALID_SESSION","faultstring":"Invalid Session"}'
+SESSION_ROW = '{"Errors":[{"Code":"INVALID_SESSION","Message":"x"}],"Success":false}'
+LIMIT_ROW = '{"Errors":[{"Code":"REQUEST_EXCEEDED_LIMIT","Message":"x"}],"Success":false}'
+RATE_ROW = '{"Errors":[{"Code":"REQUEST_EXCEEDED_RATE","Message":"x"}],"Success":false}'
+ACTION = '{"code":"ClientError","message":"Invalid action \'query1\'"}'
+HTML = "<html><body>503 Service Unavailable</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "code"),
+    [
+        (401, SIGN_IN, Unauthorized, "90000011"),
+        (401, SIGN_IN_TEXT, Unauthorized, "90000011"),
+        (401, "", Unauthorized, "HTTP_401"),
+        (401, SESSION_FAULT, Unauthorized, "INVALID_SESSION"),
+        (401, SESSION_ROW, Unauthorized, "INVALID_SESSION"),
+        (200, SESSION_ROW, Unauthorized, "INVALID_SESSION"),
+        (200, f"[{SESSION_ROW}]", Unauthorized, "INVALID_SESSION"),
+        (200, SIGN_IN, Unauthorized, "90000011"),
+        (400, '{"message":"No bearer token"}', Unauthorized, "NO_CODE"),
+        (403, '{"message":"Authentication error"}', Unauthorized, "NO_CODE"),
+        (429, RATE, Throttled, "70"),
+        (429, CONCURRENT, Throttled, "50000070"),
+        (429, LIMIT_ROW, Throttled, "REQUEST_EXCEEDED_LIMIT"),
+        (429, f"[{RATE_ROW}]", Throttled, "REQUEST_EXCEEDED_RATE"),
+        (429, HTML, Throttled, "HTTP_429"),
+        (200, '{"message":"request exceeded limit"}', Throttled, "NO_CODE"),
+        (400, FIELDS, Refused, "NO_CODE"),
+        (400, FAULT, Refused, "INVALID_FIELD"),
+        (400, FAULTS, Refused, "API_DISABLED"),
+        (400, ACTION, Refused, "ClientError"),
+        (400, "Bad Request", Refused, "HTTP_400"),
+        (403, HTML, Refused, "HTTP_403"),
+        (404, NO_ENTITY, Refused, "50000040"),
+        (413, "", Refused, "HTTP_413"),
+        (409, "", Conflict, "HTTP_409"),
+        (409, HTML, Conflict, "HTTP_409"),
+        (409, NO_ENTITY, Conflict, "50000040"),
+        (409, "[]", Conflict, "UNREADABLE_REPLY"),
+        (409, '{"Success":true}', Conflict, "UNREADABLE_REPLY"),
+        (422, "", Misdirected, "HTTP_422"),
+        (301, "", Misdirected, "HTTP_301"),
+        (304, "", Misdirected, "HTTP_304"),
+        (308, HTML, Misdirected, "HTTP_308"),
+        (399, "", Misdirected, "HTTP_399"),
+        (500, "We're sorry, but something went wrong.", ServerError, "HTTP_500"),
+        (502, HTML, ServerError, "HTTP_502"),
+        (503, HTML, ServerError, "HTTP_503"),
+        (504, "", ServerError, "HTTP_504"),
+        (500, "[]", ServerError, "UNREADABLE_REPLY"),
+        (408, "", ServerError, "HTTP_408"),
+        (425, "", ServerError, "HTTP_425"),
+        (499, "", ServerError, "HTTP_499"),
+        (418, "", ServerError, "HTTP_418"),
+        (0, "", ServerError, "HTTP_0"),
+        (999, "", ServerError, "HTTP_999"),
+        (200, NO_ENTITY, Unreadable, "50000040"),
+        (200, FAULT, Unreadable, "INVALID_FIELD"),
+        (204, "", Unreadable, "UNREADABLE_REPLY"),
+        (202, "{}", Unreadable, "UNREADABLE_REPLY"),
+    ],
+)
+def test_shapes_without_rows(status: int, body: str, kind: type[Unauthorized], code: str) -> None:
+    """Each whole answer that was met in the wild has its kind and keeps what it says."""
+    answer = read(status, body)
+    assert isinstance(answer, kind)
+    assert answer.problem.code == code
+    assert answer.problem.message
+
+
+@pytest.mark.parametrize("status", sorted(REFUSED_STATUSES))
+def test_an_errors_object_is_no_row_of_a_batch(status: int) -> None:
+    """For more than one item a single object refuses the whole call and says nothing of each."""
+    answer = read(status, BAD_NUMBER, 2)
+    assert isinstance(answer, Refused)
+    assert answer.problem.code == "INVALID_VALUE"
+    assert isinstance(read(200, BAD_NUMBER, 2), Unreadable)
+
+
+def test_503_waits_only_where_it_says_so() -> None:
+    """A 503 with Retry-After is a limit, without it leaves the call in doubt."""
+    answer = read(503, HTML, headers={"retry-after": "120"})
+    assert isinstance(answer, Throttled)
+    assert answer.kind is ThrottleKind.UNAVAILABLE
+    assert isinstance(read(503, HTML), ServerError)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (RATE, ThrottleKind.RATE),
+        ("", ThrottleKind.RATE),
+        (RATE_ROW, ThrottleKind.RATE),
+        (CONCURRENT, ThrottleKind.CONCURRENCY),
+        (LIMIT_ROW, ThrottleKind.CONCURRENCY),
+    ],
+)
+def test_429_tells_rate_from_concurrency(body: str, kind: ThrottleKind) -> None:
+    """The two kinds of 429 are told apart by the body."""
+    answer = read(429, body)
+    assert isinstance(answer, Throttled)
+    assert answer.kind is kind
+
+
+@pytest.mark.parametrize(
+    ("body", "expected", "kind"),
+    [
+        (f"[{RATE_ROW}]", 1, ThrottleKind.RATE),
+        (LIMIT_ROW, 1, ThrottleKind.CONCURRENCY),
+        (f"[{GOOD},{RATE_ROW}]", 2, ThrottleKind.RATE),
+        (f"[{GOOD}]", 1, None),
+        (f"[{LOCKED}]", 1, None),
+    ],
+)
+def test_a_limit_within_200_is_recognised(
+    body: str, expected: int, kind: ThrottleKind | None
+) -> None:
+    """A row that names a request limit is told, so that the whole run can wait."""
+    answer = read(200, body, expected)
+    assert isinstance(answer, Rows)
+    assert answer.throttled is kind
+
+
+def test_messages_are_one_safe_line() -> None:
+    """What a server says reaches people as one short line that no terminal obeys."""
+    nasty = "\x1b]8;;http://x\x07a\r\nb\u202ec\u2028d\u200be" + "z" * 1_000_000
+    body = json.dumps([{"Success": False, "Errors": [{"Code": nasty, "Message": nasty}]}])
+    answer = read(200, body)
+    assert isinstance(answer, Rows)
+    problem = answer.rows[0].problem
+    assert problem is not None
+    assert len(problem.message) <= 500
+    assert len(problem.code) <= 80
+    assert problem.message.isprintable()
+    assert "\n" not in problem.message
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["Success", "Id", "Errors", "Code", "Message", "reasons", "faults"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.integers(-1, 1200), st.binary(max_size=200) | JSON.map(lambda d: json.dumps(d).encode()))
+@example(200, b'{"Success":true,"Id":"x","Errors":[{}]}')
+def test_reading_is_total(status: int, body: bytes) -> None:
+    """Any bytes under any status are read without an exception, and only real rows are success."""
+    for expected in (1, 2):
+        answer = read(status, body, expected)
+        if isinstance(answer, Rows):
+            assert len(answer.rows) == expected
+            for row in answer.rows:
+                assert (row.row_class is RowClass.SUCCESS) == bool(row.invoice_id)
+                assert row.invoice_id is None or row.invoice_id in body.decode("utf-8")
+        else:
+            assert answer.problem.message.isprintable()
+            assert len(answer.problem.message) <= 500
