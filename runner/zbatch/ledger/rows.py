@@ -67,7 +67,7 @@ def item_of(row: sqlite3.Row) -> Item:
 
 
 def record_columns(record: ItemRecord) -> tuple[object, ...]:
-    """Give the values of an outcome, in the order of `RECORD_COLUMNS`."""
+    """Give the values of an outcome, in the order of `RECORD_COLUMNS`, without the run."""
     return (
         record.outcome.value,
         record.invoice_id,
@@ -81,7 +81,6 @@ def record_columns(record: ItemRecord) -> tuple[object, ...]:
         record.request_id,
         stamp(record.started_at),
         stamp(record.finished_at),
-        record.run_id,
     )
 
 

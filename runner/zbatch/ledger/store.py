@@ -105,7 +105,7 @@ class Store:
                 values = (call_id, run_id, *rows.attempt_columns(send.attempt))
                 execute(sql.INSERT_ATTEMPT, values)
 
-    def finish(self, results: Sequence[Result], now: datetime) -> None:
+    def finish(self, run_id: str, results: Sequence[Result], now: datetime) -> None:
         """Record the answers to attempts, and what they mean for each item."""
         with self._transaction(now) as execute:
             for result in results:
@@ -117,8 +117,8 @@ class Store:
                     _one(execute(sql.UPDATE_CALL_ITEM, state))
                     if effect.record:
                         identity = _identity(effect.record.item.identity)
-                        values = list(rows.record_columns(effect.record))
-                        _one(execute(sql.UPDATE_ITEM, (*values, *identity)))
+                        record = (*rows.record_columns(effect.record), run_id)
+                        _one(execute(sql.UPDATE_ITEM, (*record, *identity)))
 
     def finish_run(self, run_id: str, exit_code: ExitCode, now: datetime) -> None:
         """Record how the run ended."""

@@ -34,7 +34,9 @@ class LedgerWriter:
     async def finish(self, results: Sequence[Result]) -> None:
         """Make answers and outcomes durable before anybody is told."""
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, self._store.finish, results, self._now())
+        await loop.run_in_executor(
+            self._thread, self._store.finish, self._run_id, results, self._now()
+        )
 
     def close(self) -> None:
         """Wait for the last transaction and end the thread; the store stays open."""

@@ -1,0 +1,53 @@
+"""Reach the tenant of a plan: a real one by its credentials, or the emulator, started for it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from zbatch.app.clock import SystemClock
+from zbatch.model import Plan
+from zbatch.net.credentials import read_credentials
+from zbatch.net.secret import Secret
+from zbatch.net.sender import Sender
+from zbatch.net.token import TokenSource
+from zbatch.net.transport import Endpoint
+from zbatch.spec import EMULATOR
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What is needed to reach a tenant; `credentials` is None for the emulator."""
+
+    plan: Plan
+    credentials: tuple[Secret, Secret] | None
+    emulator_data: Path
+    emulator_book: Path | None
+
+
+def access_to(plan: Plan, folder: Path, book: Path | None, environ: Mapping[str, str]) -> Access:
+    """Gather it, without any network; raises `CannotStart` where credentials are missing."""
+    embedded = plan.tenant.name == EMULATOR
+    credentials = None if embedded else read_credentials(plan.tenant, environ)
+    return Access(plan, credentials, folder, book)
+
+
+@asynccontextmanager
+async def connected(access: Access, clock: SystemClock) -> AsyncIterator[Sender]:
+    """Open the way to the tenant and close it again."""
+    tenant, credentials = access.plan.tenant, access.credentials
+    limits = access.plan.spec.limits
+    async with AsyncExitStack() as stack:
+        if credentials is None:
+            # The embedded emulator alone needs a web server: do not load it for real tenants.
+            from zbatch.emulator import EmulatorConfig, running
+
+            config = EmulatorConfig(data_dir=access.emulator_data, book=access.emulator_book)
+            emulator = await stack.enter_async_context(running(config))
+            tenant = replace(tenant, base_url=emulator.base_url)
+            credentials = (Secret(emulator.client_id), Secret(emulator.client_secret))
+        endpoint = Endpoint(tenant, limits.timeout, clock.now, connections=limits.concurrency)
+        tokens = await stack.enter_async_context(TokenSource(endpoint, credentials))
+        yield await stack.enter_async_context(Sender(endpoint, tokens))

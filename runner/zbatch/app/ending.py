@@ -1,0 +1,104 @@
+"""How a run has ended: each item's final record from the ledger, and the exit code. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from zbatch.app.outstanding import blocked, in_doubt
+from zbatch.engine.settings import Ending
+from zbatch.engine.verdict import StopReason
+from zbatch.model import (
+    ExitCode,
+    Identity,
+    Item,
+    ItemRecord,
+    Outcome,
+    Problem,
+    Standing,
+    Totals,
+)
+
+_NOTHING_TO_SEND = Ending(None, 0, (), ())
+_COULD_NOT_START = frozenset(
+    {StopReason.CREDENTIALS, StopReason.CERTIFICATE, StopReason.UNREACHABLE, StopReason.DISK}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What is known when nothing more will be sent; `signal` is the first one that came."""
+
+    ending: Ending = _NOTHING_TO_SEND
+    signal: int | None = None
+
+
+def final_records(
+    standings: Iterable[Standing], held_back: Iterable[ItemRecord], closing: Closing
+) -> Iterator[ItemRecord]:
+    """Give each planned item the outcome that the ledger holds, or the reason why it has none."""
+    waiting: dict[Identity, ItemRecord] = {
+        record.item.identity: record
+        for record in held_back
+        if record.outcome is Outcome.NOT_ATTEMPTED
+    }
+    for later, by in closing.ending.blocked:
+        waiting[later.identity] = blocked(later, by)
+    for standing in standings:
+        yield (
+            standing.record
+            or in_doubt(standing)
+            or waiting.get(standing.item.identity)
+            or _not_attempted(standing.item, closing)
+        )
+
+
+def unreadable_records(items: Iterable[Item]) -> Iterator[ItemRecord]:
+    """Report items as unknown because the ledger, which knows, cannot be read any more."""
+    problem = Problem("LEDGER_UNREADABLE", "the ledger cannot be read, so nothing is known")
+    for item in items:
+        yield ItemRecord(item, Outcome.UNKNOWN, error=problem)
+
+
+def _not_attempted(item: Item, closing: Closing) -> ItemRecord:
+    stop = closing.ending.stop
+    why = stop.message if stop else "the run ended before its turn came"
+    problem = Problem("RUN_STOPPED", f"not sent: {why}")
+    return ItemRecord(item, Outcome.NOT_ATTEMPTED, error=problem)
+
+
+def exit_code(totals: Totals, closing: Closing, report_failed: bool = False) -> ExitCode:
+    """Fold a run into its exit code: the gravest of what happened wins."""
+    stop, sent = closing.ending.stop, closing.ending.sent
+    if not totals.add_up or (stop and stop.reason is StopReason.INTERNAL):
+        return ExitCode.INTERNAL
+    if totals[Outcome.UNKNOWN] or closing.ending.abandoned:
+        return ExitCode.UNKNOWN
+    if sent and (report_failed or (stop and stop.reason is StopReason.DISK)):
+        return ExitCode.UNKNOWN
+    if stop and stop.reason is StopReason.INTERRUPTED:
+        return ExitCode(128 + (closing.signal or 2))
+    if stop or report_failed:
+        nothing_sent = report_failed or (stop and stop.reason in _COULD_NOT_START)
+        return ExitCode.CANNOT_START if not sent and nothing_sent else ExitCode.STOPPED
+    return ExitCode.FAILURES if totals[Outcome.FAILED] else ExitCode.OK
+
+
+# The gravest first.
+_GRAVITY = (
+    ExitCode.INTERNAL,
+    ExitCode.UNKNOWN,
+    ExitCode.HANGUP,
+    ExitCode.INTERRUPTED,
+    ExitCode.TERMINATED,
+    ExitCode.STOPPED,
+    ExitCode.CANNOT_START,
+    ExitCode.FAILURES,
+    ExitCode.OK,
+)
+
+
+def after_disk_failure(code: ExitCode, sent: int) -> ExitCode:
+    """Give the exit code of a run whose last words could not be written down."""
+    failed = ExitCode.UNKNOWN if sent else ExitCode.CANNOT_START
+    return min(code, failed, key=_GRAVITY.index)

@@ -1,0 +1,210 @@
+"""One execution of a plan, from the first durable fact to the run record."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from zbatch.app.api import RunHeader, RunResult, Watcher
+from zbatch.app.clock import SystemClock
+from zbatch.app.connection import Access, connected
+from zbatch.app.ending import (
+    Closing,
+    after_disk_failure,
+    exit_code,
+    final_records,
+    unreadable_records,
+)
+from zbatch.app.outstanding import Outstanding
+from zbatch.app.recorder import Recorder
+from zbatch.app.signals import interruptible
+from zbatch.engine.events import Event, Settled
+from zbatch.engine.loop import Engine
+from zbatch.engine.order import Work
+from zbatch.engine.settings import Ports, Settings
+from zbatch.engine.verdict import StopReason
+from zbatch.errors import CannotStart, LedgerFailure, ReportFailure
+from zbatch.ledger.store import Store
+from zbatch.ledger.writer import LedgerWriter
+from zbatch.model import ExitCode, ItemRecord, Outcome, Plan
+from zbatch.report.record import RunRecord, write_record
+from zbatch.report.summary import Summary, summarise
+from zbatch.zuora.request import make_call
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where a run leaves its report and its record."""
+
+    folder: Path
+
+    @property
+    def report(self) -> Path:
+        """The report, one line an item."""
+        return self.folder / "report.jsonl"
+
+    @property
+    def record(self) -> Path:
+        """The run record."""
+        return self.folder / "run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What one execution works with; `record` is its header, still without an end."""
+
+    record: RunRecord
+    store: Store
+    recorder: Recorder
+    files: Files
+    watch: Watcher
+    clock: SystemClock
+
+    @property
+    def plan(self) -> Plan:
+        """The plan that is carried out."""
+        return self.record.plan
+
+    def converge(self, todo: Outstanding, access: Access | None) -> RunResult:
+        """Send what is outstanding, if anything is, and close the books.
+
+        Raises `CannotStart` where it comes to nothing before the first call.
+        """
+        newest = self.store.newest_stamp()
+        self._start()
+        self.watch.started(self._header(todo))
+        self.recorder.add_all(r for r in todo.records if r.outcome is not Outcome.NOT_ATTEMPTED)
+        if access is None:
+            return self._close(todo, Closing())
+        try:
+            closing = asyncio.run(self._send(todo.works, access, newest))
+        except CannotStart:
+            self._finish(ExitCode.CANNOT_START)
+            raise
+        return self._close(todo, closing)
+
+    def _start(self) -> None:
+        try:
+            self.store.start_run(self.record.run_id, self.plan, self.record.started_at)
+        except LedgerFailure as failure:
+            raise CannotStart(f"{failure}; nothing was sent") from failure
+
+    def _header(self, todo: Outstanding) -> RunHeader:
+        planned = {item.identity for item in self.plan.items}
+        sent = [item for work in todo.works for item in work.items if item.identity in planned]
+        settled = sum(record.outcome.settled for record in todo.records)
+        return RunHeader(self.record.run_id, self.plan, len(sent), settled, self.files.report)
+
+    async def _send(
+        self, works: Sequence[Work], access: Access, newest: datetime | None
+    ) -> Closing:
+        limits = self.plan.spec.limits
+        ledger = LedgerWriter(self.store, self.record.run_id, self.clock.now)
+        settings = Settings(
+            run_tail=self.record.run_id.rpartition("-")[2],
+            limits=limits,
+            max_attempts=self.plan.spec.max_attempts,
+            make_call=lambda items, generation: make_call(self.plan.tenant, items, generation),
+            newest=newest,
+        )
+        try:
+            async with connected(access, self.clock) as sender:
+                observer = _Observer(self.recorder, self.watch, self.record.run_id)
+                ports = Ports(self.clock, random.SystemRandom(), sender, ledger, observer)
+                engine = observer.engine = Engine(ports, settings, works)
+                with interruptible(engine, limits.timeout) as interruptions:
+                    ending = await engine.run()
+                return Closing(ending, interruptions.first)
+        finally:
+            ledger.close()
+
+    def _close(self, todo: Outstanding, closing: Closing) -> RunResult:
+        summary = self._summary(todo, closing)
+        self.recorder.close()
+        code = exit_code(summary.totals, closing, report_failed=self.recorder.failure is not None)
+        code = self._finish(code, closing.ending.sent)
+        finished_at = self.clock.now()
+        stop = closing.ending.stop
+        record = replace(
+            self.record,
+            finished_at=finished_at,
+            exit_code=code,
+            stop=stop.message if stop else None,
+            totals=summary.totals,
+            calls_sent=closing.ending.sent,
+        )
+        code = self._write(record, code)
+        result = RunResult(
+            run_id=record.run_id,
+            plan=self.plan,
+            totals=summary.totals,
+            exit_code=code,
+            stop=record.stop or self._trouble(),
+            report=self.files.report,
+            run_record=self.files.record,
+            started_at=record.started_at,
+            finished_at=finished_at,
+            sent=closing.ending.sent,
+            failures=summary.failures,
+            unknown=summary.unknown,
+            settled_by=summary.settled_by,
+        )
+        self.watch.finished(result)
+        return result
+
+    def _summary(self, todo: Outstanding, closing: Closing) -> Summary:
+        """Fold the final records of all items, adding the report lines that are still missing."""
+        planned = len(self.plan.items)
+        try:
+            standings = self.store.standing(self.plan.items)
+            records = final_records(standings, todo.records, closing)
+            return summarise(self._recorded(records), planned, self.record.run_id)
+        except LedgerFailure:
+            records = unreadable_records(self.plan.items)
+            return summarise(self._recorded(records), planned, self.record.run_id)
+
+    def _recorded(self, records: Iterator[ItemRecord]) -> Iterator[ItemRecord]:
+        for record in records:
+            self.recorder.add(record)
+            yield record
+
+    def _trouble(self) -> str | None:
+        return str(self.recorder.failure) if self.recorder.failure else None
+
+    def _finish(self, code: ExitCode, sent: int = 0) -> ExitCode:
+        """Record the end of the run; every outcome is durable before, so little is lost by it."""
+        try:
+            self.store.finish_run(self.record.run_id, code, self.clock.now())
+        except LedgerFailure:
+            return after_disk_failure(code, sent)
+        return code
+
+    def _write(self, record: RunRecord, code: ExitCode) -> ExitCode:
+        try:
+            write_record(self.files.record, record)
+        except ReportFailure:
+            return after_disk_failure(code, record.calls_sent or 0)
+        return code
+
+
+class _Observer:
+    """Take the engine's events: the report first, then whoever watches."""
+
+    def __init__(self, recorder: Recorder, watch: Watcher, run_id: str) -> None:
+        self._recorder = recorder
+        self._watch = watch
+        self._run_id = run_id
+        self.engine: Engine | None = None
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Settled):
+            event = Settled(replace(event.record, run_id=self._run_id))
+            self._recorder.add(event.record)
+            failure = self._recorder.failure
+            if failure and self.engine:
+                self.engine.stop(StopReason.DISK, str(failure))
+        self._watch.event(event)

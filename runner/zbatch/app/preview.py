@@ -1,0 +1,59 @@
+"""What a plan comes to before anything is sent: counts, dates, requests, and how long it takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+
+from zbatch.model import Plan
+
+TOKEN_REQUESTS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DateCount:
+    """How many items have one pair of dates."""
+
+    target_date: date
+    invoice_date: date
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """How long sending takes at least, in seconds.
+
+    The rate decides as long as a call takes no longer than `rate_decides_below` seconds; beyond
+    that the concurrency does, in proportion to what a call takes.
+    """
+
+    seconds: float
+    rate_decides_below: float
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A plan with its figures; `requests` counts the generate calls and the token."""
+
+    plan: Plan
+    accounts: int
+    dates: tuple[DateCount, ...]
+    requests: int
+    estimate: Estimate
+
+
+def preview(plan: Plan) -> Preview:
+    """Count what a plan would send."""
+    pairs = Counter((item.identity.target_date, item.invoice_date) for item in plan.items)
+    limits = plan.spec.limits
+    return Preview(
+        plan=plan,
+        accounts=len({item.identity.account_id for item in plan.items}),
+        dates=tuple(DateCount(*pair, count) for pair, count in sorted(pairs.items())),
+        requests=len(plan.groups) + TOKEN_REQUESTS,
+        estimate=Estimate(
+            seconds=len(plan.groups) / limits.rate.per_second,
+            rate_decides_below=limits.concurrency / limits.rate.per_second,
+        ),
+    )

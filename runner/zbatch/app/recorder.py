@@ -1,0 +1,46 @@
+"""Write each planned item's report line once, as soon as its outcome is durable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zbatch.errors import ReportFailure
+from zbatch.model import Identity, ItemRecord, Plan
+from zbatch.report.lines import to_line
+from zbatch.report.writer import ReportWriter
+
+
+class Recorder:
+    """The report of one run, open for appending.
+
+    `failure` is what the disk said when it refused; from then on the ledger alone holds the
+    truth, and no further line is written.
+    """
+
+    def __init__(self, writer: ReportWriter, plan: Plan, run_id: str) -> None:
+        self._writer = writer
+        self._run_id = run_id
+        self._missing: set[Identity] = {item.identity for item in plan.items}
+        self.failure: ReportFailure | None = None
+
+    def add(self, record: ItemRecord) -> None:
+        """Append the line of an item of the plan that has none yet."""
+        if self.failure or record.item.identity not in self._missing:
+            return
+        self._missing.remove(record.item.identity)
+        try:
+            self._writer.write(to_line(record, self._run_id))
+        except ReportFailure as failure:
+            self.failure = failure
+
+    def add_all(self, records: Iterable[ItemRecord]) -> None:
+        """Append the lines of several items."""
+        for record in records:
+            self.add(record)
+
+    def close(self) -> None:
+        """Bring the report to the disk."""
+        try:
+            self._writer.close()
+        except ReportFailure as failure:
+            self.failure = self.failure or failure

@@ -1,0 +1,49 @@
+"""Signals during a run: the first drains, the second gives up on what is in flight."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from zbatch.engine.loop import Engine
+from zbatch.engine.verdict import StopReason
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interruptions:
+    """The signals that came while an engine ran; `first` is the number of the first one."""
+
+    def __init__(self, engine: Engine, timeout: float) -> None:
+        self._engine = engine
+        self._timeout = timeout
+        self.first: int | None = None
+
+    def take(self, number: int) -> None:
+        """Drain at the first signal; at the second one await no answer any more."""
+        if self.first is not None:
+            self._engine.abandon()
+            return
+        self.first = number
+        self._engine.stop(
+            StopReason.INTERRUPTED,
+            f"interrupted by {signal.Signals(number).name}: no further call starts, those in"
+            f" flight are awaited for at most {self._timeout:g} s. A second signal leaves them"
+            " unknown and ends at once",
+        )
+
+
+@contextmanager
+def interruptible(engine: Engine, timeout: float) -> Iterator[Interruptions]:
+    """Let signals stop an engine while the body runs; `timeout` is a call's, in seconds."""
+    loop = asyncio.get_running_loop()
+    interruptions = Interruptions(engine, timeout)
+    for number in SIGNALS:
+        loop.add_signal_handler(number, interruptions.take, number)
+    try:
+        yield interruptions
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,118 @@
+"""What can be said offline: the problems of specs, what a spec would send, and the schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+
+from zbatch.errors import Refused
+from zbatch.model import Limits, Plan, Rate, Spec
+from zbatch.spec import (
+    Diagnostic,
+    SpecError,
+    check_spec,
+    check_tenants,
+    find_project,
+    load_spec,
+    make_plan,
+    resolve_tenant,
+)
+
+TENANTS_FILE = "tenants.yaml"
+SUFFIXES = frozenset({".yaml", ".yml"})
+KINDS = ("spec", "tenants", "report")
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The problems of so many files, file by file and in the order of their places."""
+
+    files: int
+    diagnostics: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the command line may change of a spec: another tenant, and tighter limits."""
+
+    tenant: str | None = None
+    concurrency: int | None = None
+    rate: Rate | None = None
+
+
+def validate(paths: Iterable[Path]) -> Findings:
+    """Check files, and all YAML files in folders; raise `Refused` where there is none."""
+    found: dict[Diagnostic, None] = {}
+    count = 0
+    for path in _yaml_files(paths):
+        count += 1
+        found.update(dict.fromkeys(_check(path)))
+    return Findings(count, tuple(found))
+
+
+def load_plan(path: Path, overrides: Overrides) -> Plan:
+    """Read a spec and lay out what it sends; raise `SpecError` or `Refused`."""
+    spec = _apply(load_spec(path), overrides)
+    return make_plan(spec, resolve_tenant(spec, find_project(path)))
+
+
+def schema_text(kind: str) -> str:
+    """Read one of the schemas that are installed with the package; `kind` is one of `KINDS`."""
+    return files("zbatch.schemas").joinpath(f"{kind}.schema.json").read_text("utf-8")
+
+
+def _yaml_files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        inside = [found for found in sorted(path.rglob("*")) if _is_yaml(found, path)]
+        if not inside:
+            raise Refused(f"{path}: no .yaml or .yml file in this folder")
+        yield from inside
+
+
+def _is_yaml(path: Path, below: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(below).parts)
+    return path.suffix in SUFFIXES and not hidden and path.is_file()
+
+
+def _check(path: Path) -> tuple[Diagnostic, ...]:
+    if not path.exists():
+        raise Refused(f"{path}: no such file or folder")
+    if path.name == TENANTS_FILE:
+        return check_tenants(path)[1]
+    spec, diagnostics = check_spec(path)
+    if spec is None:
+        return diagnostics
+    try:
+        resolve_tenant(spec, find_project(path))
+    except SpecError as error:
+        return (*diagnostics, *error.diagnostics)
+    return diagnostics
+
+
+def _apply(spec: Spec, overrides: Overrides) -> Spec:
+    return replace(
+        spec,
+        tenant=overrides.tenant or spec.tenant,
+        limits=_tighten(spec.limits, overrides),
+    )
+
+
+def _tighten(limits: Limits, overrides: Overrides) -> Limits:
+    concurrency = overrides.concurrency or limits.concurrency
+    rate = overrides.rate or limits.rate
+    if concurrency > limits.concurrency:
+        raise Refused(
+            f"--concurrency {concurrency} is more than the spec allows ({limits.concurrency}): "
+            "a flag may only tighten what was reviewed"
+        )
+    if rate.per_second > limits.rate.per_second:
+        raise Refused(
+            f"--rate {rate} is more than the spec allows ({limits.rate}): "
+            "a flag may only tighten what was reviewed"
+        )
+    return replace(limits, concurrency=concurrency, rate=rate)
