@@ -55,7 +55,7 @@ def as_json(record: RunRecord) -> dict[str, Any]:
             "host": plan.tenant.host,
             "entity_id": plan.tenant.entity_id,
         },
-        "limits": _limits(plan.spec.limits),
+        "limits": limits_json(plan.spec.limits),
         "started_at": timestamp(record.started_at),
         "finished_at": record.finished_at and timestamp(record.finished_at),
         "duration_ms": _duration(record),
@@ -92,7 +92,8 @@ def _write_synced(path: Path, data: bytes) -> None:
         os.close(descriptor)
 
 
-def _limits(limits: Limits) -> dict[str, Any]:
+def limits_json(limits: Limits) -> dict[str, Any]:
+    """Arrange limits as in the spec."""
     return {
         "concurrency": limits.concurrency,
         "rate": str(limits.rate),

@@ -1,0 +1,102 @@
+"""The one outermost frame: whatever happens inside becomes a sentence and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from typing import TextIO
+
+import click
+
+from zbatch.cli.group import zbatch
+from zbatch.cli.streams import STDERR, STDOUT, hold_standard_descriptors, steady
+from zbatch.errors import (
+    CannotStart,
+    LedgerFailure,
+    NothingSelected,
+    Refused,
+    ReportFailure,
+    ZbatchError,
+)
+from zbatch.model import ExitCode
+from zbatch.zuora.text import one_line
+
+EXIT_CODES: dict[type[ZbatchError], ExitCode] = {
+    Refused: ExitCode.REFUSED,
+    NothingSelected: ExitCode.NO_MATCH,
+    CannotStart: ExitCode.CANNOT_START,
+    LedgerFailure: ExitCode.UNKNOWN,
+    ReportFailure: ExitCode.UNKNOWN,
+}
+
+DEBUG = "ZBATCH_DEBUG"
+MESSAGE_LIMIT = 2000
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    hold_standard_descriptors()
+    out, err = steady(STDOUT), steady(STDERR)
+    with redirect_stdout(out), redirect_stderr(err):
+        return int(_guarded(argv, err))
+
+
+def _guarded(argv: Sequence[str] | None, err: TextIO) -> int:
+    try:
+        result = zbatch.main(argv, prog_name="zbatch", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show(err)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        print("zbatch: interrupted", file=err)
+        return ExitCode.INTERRUPTED
+    except ZbatchError as error:
+        print("\n".join(_lines_of(error)), file=err)
+        return _exit_code(error)
+    except Exception as error:
+        print("\n".join(_confess(error)), file=err)
+        return ExitCode.INTERNAL
+    return result if isinstance(result, int) else ExitCode.OK
+
+
+def _exit_code(error: ZbatchError) -> ExitCode:
+    kinds = (EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
+    return next(kinds, ExitCode.INTERNAL)
+
+
+def _lines_of(error: ZbatchError) -> Iterator[str]:
+    # Several lines are several diagnostics, each of which stands at the start of its line.
+    lines = str(error).split("\n")
+    prefix = "zbatch: " if len(lines) == 1 and not hasattr(error, "diagnostics") else ""
+    for line in lines:
+        yield one_line(prefix + line, MESSAGE_LIMIT)
+
+
+def _confess(error: Exception) -> Iterator[str]:
+    """Tell of a bug by class and place; messages and values may hold secrets and stay inside."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "?"
+    yield (
+        f"zbatch: internal error, {type(error).__name__} at {place}: this is a bug. Please report "
+        f"it to the maintainers of zbatch with the output of {DEBUG}=1. What was sent and "
+        "answered is in the ledger; running the same command again is safe."
+    )
+    if os.environ.get(DEBUG) == "1":
+        yield from _chain(error)
+
+
+def _chain(error: BaseException) -> Iterator[str]:
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None:
+        yield from _chain(cause)
+        yield "led to"
+    for frame in traceback.extract_tb(error.__traceback__):
+        yield f"  {frame.filename}:{frame.lineno} in {frame.name}"
+    yield f"{type(error).__module__}.{type(error).__qualname__}"
+    for inner in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
+        yield "holding"
+        yield from _chain(inner)

@@ -1,0 +1,59 @@
+"""How far a run is: a fold over what it tells."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from zbatch.cli.words import duration
+from zbatch.engine.events import Event, InFlight, Settled
+from zbatch.model import Outcome
+
+
+@dataclass(slots=True)
+class Progress:
+    """The figures of a run that goes on; `earlier` items were settled before it began."""
+
+    planned: int
+    earlier: int
+    started_at: datetime
+    counts: Counter[Outcome] = field(default_factory=Counter)
+    in_flight: int = 0
+
+    def take(self, event: Event) -> None:
+        """Count what the engine tells."""
+        if isinstance(event, Settled):
+            self.counts[event.record.outcome] += 1
+        elif isinstance(event, InFlight):
+            self.in_flight = event.calls
+
+    @property
+    def done(self) -> int:
+        """How many of the planned items have an outcome, those of earlier runs included."""
+        return self.earlier + self.counts.total()
+
+    @property
+    def percent(self) -> int:
+        """How much of the plan is done; 100 only when all of it is."""
+        return 100 * self.done // self.planned if self.planned else 100
+
+    def speed(self, now: datetime) -> float:
+        """Say how many items a second this run settles."""
+        elapsed = (now - self.started_at).total_seconds()
+        return self.counts.total() / elapsed if elapsed > 0 else 0.0
+
+    def figures(self, now: datetime) -> str:
+        """Say the counts, and how long it will take at this speed."""
+        speed = self.speed(now)
+        words = [
+            f"invoiced {self.counts[Outcome.INVOICED] + self.counts[Outcome.ALREADY_INVOICED]:,}",
+            f"nothing to bill {self.counts[Outcome.NOTHING_TO_BILL]:,}",
+            f"failed {self.counts[Outcome.FAILED]:,}",
+            f"unknown {self.counts[Outcome.UNKNOWN]:,}",
+            f"in flight {self.in_flight:,}",
+            f"{speed:.1f}/s",
+        ]
+        if speed > 0:
+            words.append(f"{duration((self.planned - self.done) / speed)} left")
+        return "  ".join(words)

@@ -1,0 +1,20 @@
+"""`zbatch schema`: the JSON Schemas that are installed with the package."""
+
+from __future__ import annotations
+
+import click
+
+from zbatch.app.validate import KINDS, schema_text
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(KINDS))
+def schema(kind: str) -> None:
+    """Print a JSON Schema for editors and other tools.
+
+    \b
+    Examples:
+      zbatch schema spec > spec.schema.json
+      zbatch schema report
+    """
+    click.echo(schema_text(kind), nl=False)

@@ -1,0 +1,222 @@
+"""What people see of a run: a bar on a terminal, plain lines elsewhere, or next to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Protocol, Self, TextIO
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
+from rich.text import Text
+
+from zbatch.app.api import RunHeader, RunResult, Watcher
+from zbatch.app.clock import SystemClock
+from zbatch.cli.last_block import first_line, last_block
+from zbatch.cli.notices import Notices
+from zbatch.cli.progress import Progress
+from zbatch.engine.events import Event
+
+Style = Literal["auto", "bar", "lines", "none"]
+Clock = Callable[[], datetime]
+
+EVERY = timedelta(seconds=30)
+STEP = 5  # percent
+OF_A_KIND = 5  # failures of one kind that scroll by on a terminal
+
+
+WALL_CLOCK: Clock = SystemClock().now
+
+
+class Screen(Watcher, Protocol):
+    """A watcher that leaves the terminal as it found it, however the run ends."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How a person wants a run to be shown."""
+
+    progress: Style = "auto"
+    quiet: bool = False
+    verbose: bool = False
+
+
+def screen_for(stream: TextIO, wishes: Wishes, environment: Mapping[str, str]) -> Screen:
+    """Choose the screen that the stream can show and the person wants."""
+    console = console_for(stream, environment)
+    if wishes.quiet:
+        return Quiet(console)
+    able = stream.isatty() and environment.get("TERM") != "dumb"
+    if wishes.progress == "bar" or (wishes.progress == "auto" and able):
+        return Bar(console, Notices(OF_A_KIND, wishes.verbose))
+    return Lines(console, Notices(1, wishes.verbose), regular=wishes.progress != "none")
+
+
+def console_for(stream: TextIO, environment: Mapping[str, str]) -> Console:
+    """Open a stream for styled text that is never read as markup nor broken into lines.
+
+    FORCE_COLOR wins over NO_COLOR, both over what the stream is; a dumb terminal has no colour.
+    """
+    plain = environment.get("NO_COLOR") or environment.get("TERM") == "dumb"
+    coloured = bool(environment.get("FORCE_COLOR")) or (stream.isatty() and not plain)
+    return Console(
+        file=stream,
+        force_terminal=stream.isatty(),
+        color_system="standard" if coloured else None,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        soft_wrap=True,
+        _environ=environment,
+    )
+
+
+class Quiet:
+    """Show the last block alone."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
+
+    def started(self, header: RunHeader) -> None:
+        """Stay silent."""
+
+    def event(self, event: Event) -> None:
+        """Stay silent."""
+
+    def finished(self, result: RunResult) -> None:
+        """Show the last block."""
+        self._show(last_block(result, Path.cwd()))
+
+    def _show(self, lines: Iterable[Text]) -> None:
+        for line in lines:
+            self._console.print(line)
+
+
+class Lines(Quiet):
+    """Write plain lines: each 5 % or 30 seconds, waits, and each new kind of failure."""
+
+    def __init__(
+        self, console: Console, notices: Notices, regular: bool = True, clock: Clock = WALL_CLOCK
+    ) -> None:
+        super().__init__(console)
+        self._notices = notices
+        self._regular = regular
+        self._clock = clock
+        self._progress = Progress(0, 0, clock())
+        self._last = (0, clock())
+
+    def started(self, header: RunHeader) -> None:
+        """Say what begins."""
+        now = self._clock()
+        planned = len(header.plan.items)
+        self._progress = Progress(planned, planned - header.outstanding, now)
+        self._last = (self._progress.percent, now)
+        self._console.print(first_line(header))
+
+    def event(self, event: Event) -> None:
+        """Say what is new, and now and then how far it is."""
+        self._progress.take(event)
+        now = self._clock()
+        if notice := self._notices.of(event):
+            self._console.print(Text(f"[{now:%H:%M:%SZ}] ").append_text(notice))
+        percent, told = self._last
+        if self._regular and (now - told >= EVERY or self._progress.percent >= percent + STEP):
+            self._last = (self._progress.percent, now)
+            self._console.print(Text(self._line(now)))
+
+    def _line(self, now: datetime) -> str:
+        done = f"{self._progress.done:,}/{self._progress.planned:,} {self._progress.percent}%"
+        return f"[{now:%H:%M:%SZ}] {done}  {self._progress.figures(now)}"
+
+
+class Bar(Quiet):
+    """Redraw two lines twice a second while failures scroll by above them."""
+
+    def __init__(self, console: Console, notices: Notices, clock: Clock = WALL_CLOCK) -> None:
+        super().__init__(console)
+        self._notices = notices
+        self._clock = clock
+        self._progress = Progress(0, 0, clock())
+        self._live = _Block(self._figures, console)
+        self._task = TaskID(0)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def started(self, header: RunHeader) -> None:
+        """Say what begins and show the bar."""
+        planned = len(header.plan.items)
+        self._progress = Progress(planned, planned - header.outstanding, self._clock())
+        self._console.print(first_line(header))
+        if not header.outstanding:
+            return
+        self._task = self._live.add_task("", total=planned, completed=self._progress.done)
+        self._live.start()
+
+    def event(self, event: Event) -> None:
+        """Move the bar, and say above it what is new."""
+        self._progress.take(event)
+        if self._live.tasks:
+            self._live.update(self._task, completed=self._progress.done)
+        if notice := self._notices.of(event):
+            self._console.print(notice)
+
+    def finished(self, result: RunResult) -> None:
+        """Take the bar away and show the last block."""
+        self._live.stop()
+        super().finished(result)
+
+    def _figures(self) -> Text:
+        return Text(self._progress.figures(self._clock()), no_wrap=True, overflow="ellipsis")
+
+
+class _Block(RichProgress):
+    """The bar with the figures in a line below it."""
+
+    def __init__(self, figures: Callable[[], Text], console: Console) -> None:
+        self._figures_now = figures
+        super().__init__(
+            MofNCompleteColumn(),
+            BarColumn(bar_width=30),
+            TextColumn("{task.percentage:>3.0f}%", markup=False),
+            TimeElapsedColumn(),
+            console=console,
+            refresh_per_second=2,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Give the lines to draw."""
+        yield from super().get_renderables()
+        yield self._figures_now()

@@ -1,0 +1,53 @@
+"""Standard output and error that outlive whoever reads them."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+from typing import TextIO
+
+from zbatch.errors import ReportFailure
+
+STDOUT, STDERR = 1, 2
+
+# Nobody reads on (`| head`), or the terminal is gone: no reason to leave a run half done.
+_GONE = frozenset({errno.EPIPE, errno.EIO})
+
+
+def hold_standard_descriptors() -> None:
+    """Give closed standard descriptors to the null device, lest a ledger gets their number."""
+    descriptor = os.open(os.devnull, os.O_RDWR)
+    while descriptor <= STDERR:
+        descriptor = os.open(os.devnull, os.O_RDWR)
+    os.close(descriptor)
+
+
+def steady(descriptor: int) -> TextIO:
+    """Open a standard descriptor for text that is dropped once nobody takes it.
+
+    What an encoding cannot say is written as an escape. Standard output that fails in another
+    way, on a full disk, raises `ReportFailure`; standard error never fails.
+    """
+    buffer = io.BufferedWriter(_Steady(descriptor, "wb", closefd=False))
+    return io.TextIOWrapper(
+        buffer,
+        errors="backslashreplace",
+        line_buffering=descriptor == STDERR or os.isatty(descriptor),
+    )
+
+
+class _Steady(io.FileIO):
+    dropping = False
+
+    def write(self, data: object, /) -> int:
+        view = memoryview(data)  # type: ignore[arg-type] # FileIO's own stub says Buffer, as of 3.12
+        if self.dropping:
+            return view.nbytes
+        try:
+            return super().write(view) or 0
+        except OSError as error:
+            self.dropping = True
+            if self.fileno() != STDERR and error.errno not in _GONE:
+                raise ReportFailure(f"cannot write to standard output: {error.strerror}") from error
+        return view.nbytes

@@ -1,0 +1,64 @@
+"""How numbers, times and items are said; every foreign text passes through here neutralised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from zbatch.model import ItemRecord, Outcome, Problem
+from zbatch.zuora.text import one_line
+
+MESSAGE_LIMIT = 160
+
+OUTCOMES = {
+    Outcome.INVOICED: "invoiced",
+    Outcome.ALREADY_INVOICED: "already invoiced",
+    Outcome.NOTHING_TO_BILL: "nothing to bill",
+    Outcome.FAILED: "failed",
+    Outcome.UNKNOWN: "UNKNOWN",
+    Outcome.NOT_ATTEMPTED: "not attempted",
+}
+
+
+def counted(number: int, noun: str) -> str:
+    """Say how many, with a regular plural."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """Say how long, with two units at most."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min"
+
+
+def tally(counts: Mapping[Outcome, int]) -> str:
+    """Say the outcomes that occur, separated by commas."""
+    said = (f"{counts[o]:,} {word}" for o, word in OUTCOMES.items() if counts.get(o))
+    return ", ".join(said)
+
+
+def account(record: ItemRecord) -> str:
+    """Name the account as people know it."""
+    return one_line(record.item.account_number or record.item.identity.account_id, 80)
+
+
+def problem_text(problem: Problem | None) -> str:
+    """Say a problem on one line: its code and the message as received."""
+    if problem is None:
+        return "no reason recorded"
+    code, message = one_line(problem.code, 80), one_line(problem.message, MESSAGE_LIMIT)
+    return f"{code}: {message}" if message and message != code else code
+
+
+def path_text(path: Path, here: Path) -> str:
+    """Name a file as briefly as `cat` needs it from `here`."""
+    absolute = path.absolute()
+    return one_line(str(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute))
