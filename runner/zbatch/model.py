@@ -188,6 +188,7 @@ class Spec:
     """A spec as reviewed, checked once at the door and trusted from there on.
 
     `file` is the path as the person gave it, `digest` the SHA-256 of its bytes in hexadecimal.
+    `tenant_source` is where it names the tenant.
     """
 
     name: str
@@ -199,6 +200,7 @@ class Spec:
     max_attempts: int
     file: str
     digest: str
+    tenant_source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,22 @@
 """From text to a `Spec` to a `Plan`: the one door for what people write."""
+
+from zbatch.spec.diagnostics import CODES, Diagnostic, SpecError
+from zbatch.spec.loader import check_spec, load_spec
+from zbatch.spec.plan import make_plan
+from zbatch.spec.project import Project, find_project, resolve_tenant
+from zbatch.spec.tenants import TenantsFile, check_tenants, load_tenants
+
+__all__ = [
+    "CODES",
+    "Diagnostic",
+    "Project",
+    "SpecError",
+    "TenantsFile",
+    "check_spec",
+    "check_tenants",
+    "find_project",
+    "load_spec",
+    "load_tenants",
+    "make_plan",
+    "resolve_tenant",
+]

@@ -1,0 +1,97 @@
+"""What the lists of dates and accounts mean: real days, and nobody billed twice for one of them."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from zbatch.model import Account, DatePair, Source
+from zbatch.spec.diagnostics import Diagnostic, quote
+from zbatch.spec.nodes import Mapping, Node, Scalar, Sequence, child
+from zbatch.spec.values import ACCOUNT_ID, DATE, is_retyped, parse_date
+
+
+class AccountReader:
+    """Reads dates and accounts off a tree, passes over what the schema refuses, keeps findings."""
+
+    def __init__(self, file: str) -> None:
+        self.problems: list[Diagnostic] = []
+        self._file = file
+        self._seen: dict[tuple[str, date], Source] = {}
+
+    def dates(self, node: Node | None) -> tuple[DatePair, ...]:
+        """Return the entries of a `dates` list."""
+        pairs: dict[date, DatePair] = {}
+        lines: dict[date, int] = {}
+        for entry in node.items if isinstance(node, Sequence) else ():
+            pair = self._pair(entry)
+            if pair is None:
+                continue
+            if pair.target_date in pairs:
+                where = f"first in line {lines[pair.target_date]}"
+                message = f"the target date {pair.target_date} is listed twice here, {where}"
+                self._problem(entry, "ZB302", message)
+                continue
+            pairs[pair.target_date] = pair
+            lines[pair.target_date] = entry.line
+        return tuple(pairs.values())
+
+    def accounts(self, node: Node | None, dates: tuple[DatePair, ...]) -> tuple[Account, ...]:
+        """Return the entries of `accounts`; `dates` are the spec's own."""
+        found = []
+        for entry in node.items if isinstance(node, Sequence) else ():
+            account = self._account(entry)
+            if account is not None:
+                self._claim(account, dates if account.dates is None else account.dates)
+                found.append(account)
+        return tuple(found)
+
+    def text(self, node: Node | None) -> str | None:
+        """Return a text, with a warning where other tools would read something else."""
+        if not isinstance(node, Scalar):
+            return None
+        if node.plain and is_retyped(node.value):
+            what = f"other YAML tools do not read {quote(node.value)} as text; put it in quotes"
+            self._problem(node, "ZB901", what)
+        return node.value
+
+    def _problem(self, node: Node, code: str, message: str) -> None:
+        self.problems.append(Diagnostic(self._file, node.line, node.column, code, message))
+
+    def _pair(self, entry: Node) -> DatePair | None:
+        if not isinstance(entry, Mapping):
+            return None
+        target = self._date(child(entry, "target_date"))
+        invoice = self._date(child(entry, "invoice_date"))
+        if target is None or (invoice is None and "invoice_date" in entry.entries):
+            return None
+        return DatePair(target, invoice or target)
+
+    def _date(self, node: Node | None) -> date | None:
+        if not isinstance(node, Scalar) or not DATE.fullmatch(node.value):
+            return None
+        try:
+            return parse_date(node.value)
+        except ValueError as error:
+            self._problem(node, "ZB301", str(error))
+            return None
+
+    def _account(self, entry: Node) -> Account | None:
+        own = entry if isinstance(entry, Mapping) else None
+        account_id = self.text(child(own, "id") if own else entry)
+        dates = self.dates(child(own, "dates")) if own and "dates" in own.entries else None
+        reason = self.text(child(own, "reason")) if own else None
+        if account_id is None or not ACCOUNT_ID.fullmatch(account_id):
+            return None
+        source = Source(self._file, entry.line, entry.column)
+        return Account(account_id.lower(), source, dates, reason)
+
+    def _claim(self, account: Account, dates: tuple[DatePair, ...]) -> None:
+        for pair in dates:
+            key = (account.account_id, pair.target_date)
+            first = self._seen.setdefault(key, account.source)
+            if first is not account.source:
+                what = f"account {account.account_id} with target date {pair.target_date}"
+                where = f"first in line {first.line}, column {first.column}"
+                at, message = account.source, f"{what} is listed twice, {where}"
+                self.problems.append(Diagnostic(self._file, at.line, at.column, "ZB302", message))
+                return

@@ -1,0 +1,169 @@
+"""From text to a tree: PyYAML's events, with everything refused that a review could misread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import yaml
+
+from zbatch.spec.diagnostics import Diagnostic, SpecError, quote
+from zbatch.spec.nodes import Document, Mapping, Node, Scalar, Sequence
+from zbatch.spec.reading import FORBIDDEN, Text, character
+
+MAX_DEPTH = 32
+MAX_NODES = 4_000_000
+LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = (
+    yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+)
+
+
+def parse(text: Text, loader: type[Any] = LOADER) -> tuple[Document, list[Diagnostic]]:
+    """Build the tree and list what is wrong but leaves a tree; raise SpecError where none is left.
+
+    The parser hands out one event at a time and is left at the first list or map that is too
+    deep: composing such a text would overflow the stack of the C composer.
+    """
+    tree = _Tree(text.file)
+    try:
+        for event in _events(text, loader):
+            tree.take(event)
+    except yaml.YAMLError as error:
+        tree.fail(*_syntax(error, text.text))
+    if tree.root is None:
+        tree.fail(1, 1, "ZB103", "the file holds nothing but comments")
+    return Document(text.file, text.digest, tree.root), tree.problems
+
+
+def _events(text: Text, loader: type[Any]) -> Iterator[yaml.Event]:
+    parser = loader(text.text)
+    try:
+        while parser.check_event():
+            yield parser.get_event()
+    finally:
+        parser.dispose()
+
+
+def _syntax(error: yaml.YAMLError, text: str) -> tuple[int, int, str, str]:
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return 1, 1, "ZB107", "the text is not valid YAML"
+    problem = str(getattr(error, "problem", "")) or "cannot be read"
+    if text[mark.index : mark.index + 1] == "\t":
+        problem = "a tab cannot indent; use spaces"
+    return mark.line + 1, mark.column + 1, "ZB107", f"the text is not valid YAML: {problem}"
+
+
+@dataclass(slots=True)
+class _Open:
+    """A list or map that has begun; in a map, the key that awaits its value."""
+
+    node: Sequence | Mapping
+    key: Scalar | None = None
+    skip: bool = False  # the value to come belongs to a key that was refused
+
+
+class _Tree:
+    """Takes events and grows a tree; never deeper than `MAX_DEPTH`, and without recursion."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.problems: list[Diagnostic] = []
+        self.root: Node | None = None
+        self._open: list[_Open] = []
+        self._nodes = 0
+        self._documents = 0
+        self._take: dict[type[yaml.Event], Callable[[Any, int, int], None]] = {
+            yaml.DocumentStartEvent: self._document,
+            yaml.ScalarEvent: self._scalar,
+            yaml.AliasEvent: self._alias,
+            yaml.SequenceStartEvent: self._begin,
+            yaml.MappingStartEvent: self._begin,
+            yaml.SequenceEndEvent: self._end,
+            yaml.MappingEndEvent: self._end,
+        }
+
+    def take(self, event: yaml.Event) -> None:
+        """Take the next event, or raise SpecError where no tree can come of it."""
+        take = self._take.get(type(event))
+        if take is not None:
+            mark = event.start_mark
+            take(event, mark.line + 1, mark.column + 1)
+
+    def fail(self, line: int, column: int, code: str, message: str) -> NoReturn:
+        """Give up, with all that was found so far."""
+        self._problem(line, column, code, message)
+        raise SpecError(self.problems)
+
+    def _problem(self, line: int, column: int, code: str, message: str) -> None:
+        self.problems.append(Diagnostic(self.file, line, column, code, message))
+
+    def _document(self, _event: Any, line: int, column: int) -> None:
+        self._documents += 1
+        if self._documents > 1:
+            self.fail(line, column, "ZB109", "a second YAML document starts here; keep one a file")
+
+    def _scalar(self, event: Any, line: int, column: int) -> None:
+        self._properties(event, line, column)
+        plain = not event.style
+        if not plain and (hidden := FORBIDDEN.search(event.value)):
+            message = f"holds {character(hidden[0])}, which cannot be seen in review; remove it"
+            self._problem(line, column, "ZB106", message)
+        self._add(Scalar(line, column, event.value, plain))
+
+    def _alias(self, _event: Any, line: int, column: int) -> None:
+        self._problem(line, column, "ZB111", "aliases are not allowed; write the value out here")
+        self._add(Scalar(line, column, "", False))
+
+    def _begin(self, event: Any, line: int, column: int) -> None:
+        self._properties(event, line, column)
+        if len(self._open) == MAX_DEPTH:
+            message = f"lists and maps are nested deeper than {MAX_DEPTH} levels"
+            self.fail(line, column, "ZB108", message)
+        is_list = isinstance(event, yaml.SequenceStartEvent)
+        node = Sequence(line, column, []) if is_list else Mapping(line, column, {})
+        self._add(node)
+        self._open.append(_Open(node))
+
+    def _end(self, _event: Any, _line: int, _column: int) -> None:
+        self._open.pop()
+
+    def _properties(self, event: Any, line: int, column: int) -> None:
+        if event.anchor is not None:
+            self._problem(line, column, "ZB111", "anchors are not allowed; write each value out")
+        if event.tag is not None:
+            message = f"the tag {quote(event.tag)} is not allowed; the schema says what a value is"
+            self._problem(line, column, "ZB113", message)
+
+    def _add(self, node: Node) -> None:
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            self.fail(node.line, node.column, "ZB115", f"more than {MAX_NODES:,} values")
+        if not self._open:
+            self.root = node
+            return
+        top = self._open[-1]
+        if isinstance(top.node, Sequence):
+            top.node.items.append(node)
+        elif top.skip:
+            top.skip = False
+        elif top.key is None:
+            top.key = self._key(node, top.node)
+            top.skip = top.key is None
+        else:
+            top.node.entries[top.key.value] = (top.key, node)
+            top.key = None
+
+    def _key(self, node: Node, mapping: Mapping) -> Scalar | None:
+        place = (node.line, node.column)
+        if not isinstance(node, Scalar):
+            self._problem(*place, "ZB114", "a key must be plain text, not a list or a map")
+        elif node.plain and node.value == "<<":
+            self._problem(*place, "ZB112", "merge keys `<<` are not allowed; write the keys out")
+        elif earlier := mapping.entries.get(node.value):
+            message = f"the key {quote(node.value)} is written twice, first in line "
+            self._problem(*place, "ZB110", f"{message}{earlier[0].line}")
+        else:
+            return node
+        return None

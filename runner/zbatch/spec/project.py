@@ -1,0 +1,60 @@
+"""Where a spec belongs: its project's folder, and the tenant that it names."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from zbatch.model import Source, Spec, Tenant
+from zbatch.spec.diagnostics import Diagnostic, SpecError, quote
+from zbatch.spec.tenants import EMULATOR, builtin_emulator, load_tenants
+
+TENANTS_FILE = "tenants.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The folder that state and paths are relative to; both paths are absolute and real."""
+
+    root: Path
+    tenants_file: Path | None
+
+
+def find_project(spec_path: Path) -> Project:
+    """Return the project of a spec, following symbolic links to where the spec really is.
+
+    Its root is the nearest folder with `tenants.yaml`, else the nearest with `.git`, else the
+    spec's own.
+    """
+    folder = Path(os.path.realpath(spec_path)).parent
+    above = (folder, *folder.parents)
+    # lexists: a broken link named tenants.yaml must be complained about, never passed over
+    for candidate in above:
+        if os.path.lexists(candidate / TENANTS_FILE):
+            return Project(candidate, candidate / TENANTS_FILE)
+    root = next((candidate for candidate in above if (candidate / ".git").exists()), folder)
+    return Project(root, None)
+
+
+def resolve_tenant(spec: Spec, project: Project) -> Tenant:
+    """Return the tenant that the spec names, or raise SpecError.
+
+    The built-in `emulator` needs no tenants file.
+    """
+    if spec.tenant == EMULATOR:
+        return builtin_emulator()
+    tenants = load_tenants(project.tenants_file).tenants if project.tenants_file else {}
+    if spec.tenant in tenants:
+        return tenants[spec.tenant]
+    at = spec.tenant_source or Source(spec.file, 1)
+    message = _unknown(spec.tenant, sorted([EMULATOR, *tenants]), project.tenants_file)
+    raise SpecError([Diagnostic(at.file, at.line, at.column, "ZB303", message)])
+
+
+def _unknown(name: str, known: list[str], tenants_file: Path | None) -> str:
+    where = f"in {tenants_file}" if tenants_file else "and there is no tenants.yaml"
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}"
+    return f"the tenant {quote(name)} is not known {where}; {hint}"

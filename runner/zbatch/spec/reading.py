@@ -1,0 +1,106 @@
+"""From a path to text: regular files of modest size, strict UTF-8, no invisible characters."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import unicodedata
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from zbatch.spec.diagnostics import LISTED, Diagnostic, SpecError
+
+MAX_BYTES = 32 * 1024 * 1024
+# controls but tab and line end, lone CR, NEL, zero-width, line separators, bidi, BOM, tags,
+# noncharacters: what a reviewer cannot see
+FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\uffff"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]|\r(?!\n)"
+)
+_BOMS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A file's text without byte order mark, and the SHA-256 of its bytes."""
+
+    file: str
+    text: str
+    digest: str
+
+
+def read_text(path: Path) -> Text:
+    """Read a file as text, or raise SpecError with what keeps it from being text."""
+    file = str(path)
+    data = _read_bytes(path, file)
+    if not data.strip():
+        raise _refused(file, "ZB103", "the file is empty")
+    text = _decode(file, data).removeprefix("\ufeff")
+    hidden = islice(FORBIDDEN.finditer(text), LISTED)
+    findings = [_hidden(file, text, match.start()) for match in hidden]
+    if findings:
+        raise SpecError(findings)
+    return Text(file, text, hashlib.sha256(data).hexdigest())
+
+
+def character(char: str) -> str:
+    """Name a character that must not be printed as it is."""
+    name = unicodedata.name(char, "a control character")
+    return f"U+{ord(char):04X} ({name.lower()})"
+
+
+def _read_bytes(path: Path, file: str) -> bytes:
+    try:
+        # non-blocking, for opening a FIFO would wait for its writer
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            regular = stat.S_ISREG(os.fstat(handle).st_mode)
+            data = _read_up_to(handle, MAX_BYTES + 1) if regular else b""
+        finally:
+            os.close(handle)
+    except (OSError, ValueError) as error:
+        raise _refused(file, "ZB101", f"the file cannot be read: {_why(error)}") from error
+    if not regular:
+        raise _refused(file, "ZB102", "is not a regular file but a folder, a pipe or a device")
+    if len(data) > MAX_BYTES:
+        raise _refused(file, "ZB104", "the file is larger than 32 MB")
+    return data
+
+
+def _read_up_to(handle: int, size: int) -> bytes:
+    parts = []
+    while size > 0 and (part := os.read(handle, size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def _decode(file: str, data: bytes) -> str:
+    if data.startswith(_BOMS) or b"\x00" in data[:4]:
+        raise _refused(file, "ZB105", "the file is UTF-16 or UTF-32; save it as UTF-8")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        start = data.rfind(b"\n", 0, error.start) + 1
+        column = len(data[start : error.start].decode("utf-8").removeprefix("\ufeff")) + 1
+        line = data.count(b"\n", 0, error.start) + 1
+        message = f"the byte 0x{data[error.start]:02x} is not UTF-8; save the file as UTF-8"
+        raise SpecError([Diagnostic(file, line, column, "ZB105", message)]) from error
+
+
+def _hidden(file: str, text: str, index: int) -> Diagnostic:
+    line, column = text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
+    message = f"the character {character(text[index])} cannot be seen in review; remove it"
+    return Diagnostic(file, line, column, "ZB106", message)
+
+
+def _why(error: OSError | ValueError) -> str:
+    return (error.strerror or "unknown error") if isinstance(error, OSError) else "no proper path"
+
+
+def _refused(file: str, code: str, message: str) -> SpecError:
+    return SpecError([Diagnostic(file, 1, 1, code, message)])
