@@ -88,7 +88,7 @@ class _Tree:
         """Take the next event, or raise SpecError where no tree can come of it."""
         take = self._take.get(type(event))
         if take is not None:
-            mark = event.start_mark
+            mark: Any = event.start_mark
             take(event, mark.line + 1, mark.column + 1)
 
     def fail(self, line: int, column: int, code: str, message: str) -> NoReturn:

@@ -1,0 +1,182 @@
+"""What to tell people when a value breaks a keyword of the schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from zbatch.spec.diagnostics import ECHO, quote
+from zbatch.spec.nodes import Mapping, Node, Sequence
+from zbatch.spec.schema import Schema
+
+Finding = tuple[Node, str, str]  # where, code, message
+
+_KINDS = {
+    "string": "text",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a map",
+}
+_EXPRESSION = re.compile(r"(start|end)_of_|today|now|tomorrow|yesterday|[+-][0-9]+d", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A keyword that a value breaks: the keyword and what it asks for, the value and its place.
+
+    `schema` is the part of the schema that holds the keyword. Its `errorMessage`, which editors
+    show too, says in words what is asked for; a value under `writeOnly` is never repeated.
+    """
+
+    keyword: str
+    limit: Any
+    schema: Schema
+    value: Any
+    path: tuple[str | int, ...]
+    node: Node
+    parent: Node
+
+    @property
+    def label(self) -> str:
+        """What people call the place."""
+        if not self.path:
+            return "the file"
+        if isinstance(self.path[-1], int):
+            return f"entry {self.path[-1] + 1} of `{self.path[-2]}`"
+        return f"`{self.path[-1]}`"
+
+    @property
+    def given(self) -> str:
+        """What stands there."""
+        if isinstance(self.node, Sequence):
+            return "this is a list"
+        if isinstance(self.node, Mapping):
+            return "this is a map"
+        if not self.node.value:
+            return "nothing stands here"
+        if self.schema.get("writeOnly"):
+            return "this is not shown"
+        return f"this is {quote(self.node.value)}{'' if self.node.plain else ', in quotes'}"
+
+
+def tell(breach: Breach) -> Iterator[Finding]:
+    """Say where a breach is, under which code, and in which words."""
+    return _TELL.get(breach.keyword, _anything)(breach)
+
+
+def _required(breach: Breach) -> Iterator[Finding]:
+    inside = f" in {breach.label}" if breach.path else ""
+    for key in breach.limit:
+        if key not in breach.value:
+            yield breach.node, "ZB201", f"the key `{key}` is missing{inside}"
+
+
+def _unknown(breach: Breach) -> Iterator[Finding]:
+    known = breach.schema.get("properties", {})
+    patterns = breach.schema.get("patternProperties", {})
+    for key in breach.value:
+        if key in known or any(re.search(pattern, key) for pattern in patterns):
+            continue
+        node = _key(breach.node, key)
+        if patterns:
+            yield node, "ZB205", f"the name {quote(key)} must be letters, digits, `.`, `_` and `-`"
+        else:
+            yield node, "ZB202", f"the key {quote(key)} is unknown; {_suggest(key, known)}"
+
+
+def _suggest(key: str, known: Schema) -> str:
+    usable = [name for name, schema in known.items() if "not" not in schema]
+    snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key[:ECHO]).lower().replace("-", "_")
+    near = get_close_matches(snake, usable, n=1)
+    if near:
+        return f"did you mean `{near[0]}`?"
+    return f"known here: {', '.join(f'`{name}`' for name in usable)}"
+
+
+def _key(mapping: Node, key: str | int) -> Node:
+    return mapping.entries[str(key)][0] if isinstance(mapping, Mapping) else mapping
+
+
+def _not_here(breach: Breach) -> Iterator[Finding]:
+    name = breach.path[-1]
+    why = breach.schema.get("errorMessage", "is not supported by this version of zbatch")
+    yield _key(breach.parent, name), "ZB203", f"`{name}` {why}"
+
+
+def _kind(breach: Breach) -> Iterator[Finding]:
+    yield breach.node, "ZB204", f"{breach.label} must be {_KINDS[breach.limit]}; {breach.given}"
+
+
+def _either(breach: Breach) -> Iterator[Finding]:
+    if "errorMessage" in breach.schema:
+        yield breach.node, "ZB211", f"{breach.label} {breach.schema['errorMessage']}"
+    else:
+        yield breach.node, "ZB204", f"{breach.label} must be text or a map; {breach.given}"
+
+
+def _form(breach: Breach) -> Iterator[Finding]:
+    if str(breach.path[-1]).endswith("_date") and _EXPRESSION.match(breach.value):
+        message = "dates by expression are not supported by this version of zbatch"
+        yield breach.node, "ZB210", f"{message}: write {quote(breach.value)} out as YYYY-MM-DD"
+        return
+    given = breach.given
+    if "minLength" in breach.schema and breach.value and not breach.schema.get("writeOnly"):
+        given += f", {len(breach.value)} characters long"
+    yield breach.node, "ZB205", f"{breach.label} {breach.schema['errorMessage']}; {given}"
+
+
+def _length(breach: Breach) -> Iterator[Finding]:
+    pattern = breach.schema.get("pattern")
+    if "minLength" in breach.schema and pattern:
+        # of a form of fixed length one finding is enough, and `pattern` has made it, unless
+        # its `$` has let a line end pass
+        if re.search(pattern, breach.value):
+            yield from _form(breach)
+        return
+    if breach.keyword == "maxLength":
+        most = f"must have at most {breach.limit} characters"
+        yield breach.node, "ZB207", f"{breach.label} {most}; it has {len(breach.value):,}"
+    else:
+        yield breach.node, "ZB207", f"{breach.label} must not be empty"
+
+
+def _bounds(breach: Breach) -> Iterator[Finding]:
+    between = f"between {breach.schema['minimum']} and {breach.schema['maximum']}"
+    yield breach.node, "ZB206", f"{breach.label} must be {between}; this is {breach.value}"
+
+
+def _choice(breach: Breach) -> Iterator[Finding]:
+    near = get_close_matches(str(breach.value)[:ECHO].lower(), breach.limit, n=1)
+    hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(breach.limit)}"
+    yield breach.node, "ZB208", f"{breach.label} is not a known name, {breach.given}; {hint}"
+
+
+def _version(breach: Breach) -> Iterator[Finding]:
+    if isinstance(breach.value, int):
+        message = f"this zbatch reads version {breach.limit} of the format, not {breach.value}"
+        yield breach.node, "ZB209", message
+
+
+def _anything(breach: Breach) -> Iterator[Finding]:
+    yield breach.node, "ZB205", f"{breach.label} breaks the schema's `{breach.keyword}`"
+
+
+_TELL: dict[str, Callable[[Breach], Iterator[Finding]]] = {
+    "required": _required,
+    "additionalProperties": _unknown,
+    "not": _not_here,
+    "type": _kind,
+    "oneOf": _either,
+    "pattern": _form,
+    "minLength": _length,
+    "maxLength": _length,
+    "minItems": _length,
+    "minimum": _bounds,
+    "maximum": _bounds,
+    "enum": _choice,
+    "const": _version,
+}
