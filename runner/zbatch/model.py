@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import IntEnum, StrEnum
 
+EMULATOR = "emulator"  # the reserved name, and host, of the built-in tenant
 ACCOUNT_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -157,6 +158,11 @@ class Tenant:
     credentials: Credentials
     entity_id: str | None = None
     wsdl_version: int = 79
+
+    @property
+    def embedded(self) -> bool:
+        """Whether this is the built-in emulator, which has an address only while it runs."""
+        return self.host == EMULATOR
 
     @property
     def folder(self) -> str:

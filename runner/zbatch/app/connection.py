@@ -14,7 +14,6 @@ from zbatch.net.secret import Secret
 from zbatch.net.sender import Sender
 from zbatch.net.token import TokenSource
 from zbatch.net.transport import Endpoint
-from zbatch.spec import EMULATOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Access:
 
 def access_to(plan: Plan, folder: Path, book: Path | None, environ: Mapping[str, str]) -> Access:
     """Gather it, without any network; raises `CannotStart` where credentials are missing."""
-    embedded = plan.tenant.name == EMULATOR
+    embedded = plan.tenant.embedded
     credentials = None if embedded else read_credentials(plan.tenant, environ)
     return Access(plan, credentials, folder, book)
 
@@ -48,6 +47,6 @@ async def connected(access: Access, clock: SystemClock) -> AsyncIterator[Sender]
             emulator = await stack.enter_async_context(running(config))
             tenant = replace(tenant, base_url=emulator.base_url)
             credentials = (Secret(emulator.client_id), Secret(emulator.client_secret))
-        endpoint = Endpoint(tenant, limits.timeout, clock.now, connections=limits.concurrency)
+        endpoint = Endpoint(tenant, limits.timeout, limits.concurrency, clock.now)
         tokens = await stack.enter_async_context(TokenSource(endpoint, credentials))
         yield await stack.enter_async_context(Sender(endpoint, tokens))
