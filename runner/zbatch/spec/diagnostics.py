@@ -35,6 +35,7 @@ CODES: dict[str, str] = {
     "ZB209": "The file's `version` is not one that this zbatch reads.",
     "ZB210": "Dates by expression are not supported by this version of zbatch.",
     "ZB211": "Exactly one of several keys must be there.",
+    "ZB212": "A long list has more wrong entries than are told one by one.",
     "ZB301": "A date is not a day of the calendar.",
     "ZB302": "The same account and target date is listed twice.",
     "ZB303": "The tenant is not known.",

@@ -10,17 +10,49 @@ from jsonschema.exceptions import ValidationError
 from zbatch.spec.breaches import Breach, tell
 from zbatch.spec.diagnostics import Diagnostic
 from zbatch.spec.nodes import Document, Node, node_at
-from zbatch.spec.schema import compile_validator, load_schema
+from zbatch.spec.rows import compile_rows
+from zbatch.spec.schema import Schema, compile_validator, load_schema
 
+Place = tuple[str | int, ...]
+
+EXAMINED = 1000  # bad entries of `accounts` that are looked at one by one
 _JSON_TYPES = {str: "string", int: "integer", bool: "boolean", list: "array", dict: "object"}
 
 
 def check_structure(document: Document, value: Any, kind: str) -> Iterator[Diagnostic]:
     """Hold a file's typed value against the schema of its kind."""
-    for error in compile_validator(load_schema(kind)).iter_errors(value):
-        for leaf in _leaves(error):
-            for node, code, message in tell(_breach(leaf, document.root)):
-                yield Diagnostic(document.file, node.line, node.column, code, message)
+    schema = load_schema(kind)
+    accounts = value.get("accounts") if kind == "spec" and isinstance(value, dict) else None
+    if isinstance(accounts, list):
+        yield from _entries(document, accounts, schema["properties"]["accounts"]["items"])
+        schema = _without_entries(schema)
+    for error in compile_validator(schema).iter_errors(value):
+        yield from _told(error, document, ())
+
+
+def _entries(document: Document, entries: list[Any], schema: Schema) -> Iterator[Diagnostic]:
+    accepts = compile_rows(schema)
+    validator = compile_validator(schema)
+    bad = [position for position, entry in enumerate(entries) if not accepts(entry)]
+    for position in bad[:EXAMINED]:
+        for error in validator.iter_errors(entries[position]):
+            yield from _told(error, document, ("accounts", position))
+    if len(bad) > EXAMINED:
+        node = node_at(document.root, ("accounts", bad[EXAMINED]))
+        message = f"and {len(bad) - EXAMINED:,} more entries of `accounts` are wrong from here on"
+        yield Diagnostic(document.file, node.line, node.column, "ZB212", message)
+
+
+def _without_entries(schema: Schema) -> Schema:
+    accounts = {**schema["properties"]["accounts"]}
+    del accounts["items"]
+    return {**schema, "properties": {**schema["properties"], "accounts": accounts}}
+
+
+def _told(error: ValidationError, document: Document, above: Place) -> Iterator[Diagnostic]:
+    for leaf in _leaves(error):
+        for node, code, message in tell(_breach(leaf, document.root, above)):
+            yield Diagnostic(document.file, node.line, node.column, code, message)
 
 
 def _leaves(error: ValidationError) -> Iterator[ValidationError]:
@@ -36,8 +68,8 @@ def _leaves(error: ValidationError) -> Iterator[ValidationError]:
             yield from _leaves(below)
 
 
-def _breach(error: ValidationError, root: Node) -> Breach:
-    path = tuple(error.absolute_path)
+def _breach(error: ValidationError, root: Node, above: Place) -> Breach:
+    path = (*above, *error.absolute_path)
     schema: Any = error.schema
     return Breach(
         keyword=str(error.validator),

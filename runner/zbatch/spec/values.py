@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from datetime import date
+from functools import lru_cache
 
 from zbatch.model import Rate
 
@@ -30,6 +31,7 @@ def is_retyped(text: str) -> bool:
     return _RETYPED.fullmatch(text) is not None
 
 
+@lru_cache(maxsize=4096)
 def parse_date(text: str) -> date:
     """Return the calendar day, or raise ValueError with a sentence on what is wrong with it.
 
