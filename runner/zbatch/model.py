@@ -137,6 +137,18 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Settling:
+    """How a doubtful key is settled by question, in seconds.
+
+    It rests `settle` after its last send before the tenant is asked; a run waits for that at
+    most `wait` once everything else is done.
+    """
+
+    settle: float = 3600.0
+    wait: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
     """The names of the environment variables that hold the OAuth client; never their values."""
 
@@ -301,6 +313,51 @@ class KeyState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Invoice:
+    """An invoice as the tenant shows it; fields that a query left out are None.
+
+    `amount` is text as the tenant wrote it, never a float.
+    """
+
+    id: str
+    account_id: str
+    status: str
+    target_date: date | None = None
+    number: str | None = None
+    source: str | None = None
+    amount: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A draft invoice of an account, as far as it tells whether something was appended to it."""
+
+    id: str
+    amount: str | None
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What the tenant showed for an item before its first send; taken once, never renewed."""
+
+    asked_at: datetime
+    invoice_ids: tuple[str, ...]
+    drafts: tuple[Draft, ...]
+
+
+class IfAbsent(StrEnum):
+    """What becomes of an item whose burnt key turns out to have created nothing."""
+
+    RENEW = "renew"
+    RENEW_TWICE = "renew_twice"  # the server did not say what it did: at most two such renewals
+    FAIL = "failed"
+    NOTHING = "nothing_to_bill"
+
+
+@dataclass(frozen=True, slots=True)
 class Send:
     """An attempt about to leave; recorded before its first byte does."""
 
@@ -313,12 +370,14 @@ class Effect:
     """What an answered attempt means for one item of its call.
 
     `record` is given where the item has its outcome; a settled key without one is renewed.
-    `evidence` says in a few words why the key is settled or burnt.
+    `evidence` says in a few words why the key is settled or burnt, `if_absent` what follows once
+    a question has shown that a burnt key created nothing.
     """
 
     state: KeyState
     evidence: str
     record: ItemRecord | None = None
+    if_absent: IfAbsent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,15 +390,45 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """What a question to the tenant has shown of one item.
+
+    `key` names the item's key that `effect` settles or burns; without it the item never had an
+    unsettled one. A `baseline` is kept only if the item has none yet.
+    """
+
+    item: Item
+    baseline: Baseline | None = None
+    key: str | None = None
+    effect: Effect | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """What the ledger keeps of an item beside its keys: all that a question is held against.
+
+    `credited` are the invoice IDs credited to other items of the account; `renewals` counts the
+    item's keys that were renewed after the server had not said what it did; `if_absent` is that
+    of its unsettled key.
+    """
+
+    baseline: Baseline | None = None
+    credited: frozenset[str] = frozenset()
+    renewals: int = 0
+    if_absent: IfAbsent | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class OpenCall:
     """A call in the ledger whose key is not settled for at least one of its items.
 
-    `states` stand by the position of `call.items`.
+    `states` and `trails` stand by the position of `call.items`.
     """
 
     call: Call
     attempts: tuple[Attempt, ...]
     states: tuple[KeyState, ...]
+    trails: tuple[Trail, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +437,8 @@ class Standing:
 
     `record` is there once the item has an outcome; `call` while a key of it is not settled.
     `generation` is the one that its next new key would carry. `payload_changed` tells that the
-    plan now asks for another invoice date or other charges than what the ledger holds.
+    plan now asks for another invoice date or other charges than what the ledger holds. `earlier`
+    are dates of the account, of whichever spec, that may hold this one back.
     """
 
     item: Item
@@ -357,6 +447,17 @@ class Standing:
     generation: int
     attempts: int
     payload_changed: bool
+    trail: Trail = Trail()
+    earlier: tuple[Earlier, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """An earlier target date of the same account that is failed or has an unsettled key."""
+
+    item: Item
+    outcome: Outcome | None
+    call: OpenCall | None
 
 
 @dataclass(frozen=True, slots=True)

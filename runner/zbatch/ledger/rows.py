@@ -8,7 +8,9 @@ from datetime import UTC, date, datetime
 
 from zbatch.model import (
     Attempt,
+    Baseline,
     Charges,
+    Draft,
     Identity,
     Item,
     ItemRecord,
@@ -108,6 +110,30 @@ def record_of(row: sqlite3.Row, item: Item) -> ItemRecord | None:
         started_at=moment(row["started_at"]),
         finished_at=moment(row["finished_at"]),
         run_id=row["settled_by"],
+    )
+
+
+def baseline_text(baseline: Baseline) -> str:
+    """Write a baseline as JSON."""
+    drafts = [[draft.id, draft.amount, stamp(draft.updated_at)] for draft in baseline.drafts]
+    return json.dumps(
+        {
+            "asked_at": stamp(baseline.asked_at),
+            "invoice_ids": baseline.invoice_ids,
+            "drafts": drafts,
+        }
+    )
+
+
+def baseline_of(text: str | None) -> Baseline | None:
+    """Read what `baseline_text` wrote."""
+    if text is None:
+        return None
+    held = json.loads(text)
+    return Baseline(
+        asked_at=datetime.fromisoformat(held["asked_at"]),
+        invoice_ids=tuple(held["invoice_ids"]),
+        drafts=tuple(Draft(id_, amount, moment(at)) for id_, amount, at in held["drafts"]),
     )
 
 

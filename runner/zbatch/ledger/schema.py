@@ -55,6 +55,7 @@ CREATE TABLE item (
     started_at      TEXT,
     finished_at     TEXT,
     settled_by      TEXT REFERENCES run (id),
+    baseline        TEXT,
     UNIQUE (account_id, target_date, revision),
     CHECK (outcome IS NULL OR outcome NOT IN ('invoiced', 'already_invoiced')
            OR length(invoice_id) > 0)
@@ -81,8 +82,11 @@ CREATE TABLE call_item (
     item_id  INTEGER NOT NULL REFERENCES item (id),
     state    TEXT NOT NULL CHECK (state IN ('live', 'settled', 'burnt')),
     evidence TEXT,
+    if_absent TEXT CHECK (if_absent IN
+                  ('renew', 'renew_twice', 'failed', 'nothing_to_bill')),
     PRIMARY KEY (call_id, position),
-    CHECK (state = 'live' OR evidence IS NOT NULL)
+    CHECK (state = 'live' OR evidence IS NOT NULL),
+    CHECK (state <> 'burnt' OR if_absent IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
 
 -- The promise itself: an item never has two keys whose effect is not known.

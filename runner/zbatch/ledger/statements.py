@@ -32,18 +32,47 @@ UPDATE_ATTEMPT = (
     " server_date = ?, http_status = ?, request_id = ?, token = ?, error_code = ?,"
     " error_message = ? WHERE call_id = ? AND number = ?"
 )
-UPDATE_CALL_ITEM = "UPDATE call_item SET state = ?, evidence = ? WHERE call_id = ? AND position = ?"
+UPDATE_CALL_ITEM = (
+    "UPDATE call_item SET state = ?, evidence = ?, if_absent = coalesce(?, if_absent)"
+    " WHERE call_id = ? AND position = ? AND state <> 'settled'"
+)
 UPDATE_ITEM = (
     f"UPDATE item SET ({rows.RECORD_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " WHERE account_id = ? AND target_date = ? AND revision = ?"
     " AND (outcome IS NULL OR outcome IN ('failed', 'nothing_to_bill'))"
 )
+SETTLE_BY_QUESTION = (
+    "UPDATE call_item SET state = ?, evidence = ?, if_absent = coalesce(?, if_absent)"
+    f" WHERE call_id = ? AND item_id = {ITEM_ID} AND state <> 'settled'"
+)
+UPDATE_BASELINE = (
+    "UPDATE item SET baseline = coalesce(baseline, ?)"
+    " WHERE account_id = ? AND target_date = ? AND revision = ?"
+)
+CREDITED_TO_OTHERS = (
+    "SELECT invoice_ids FROM item WHERE account_id = ? AND id <> ? AND invoice_id IS NOT NULL"
+)
+RENEWALS_OF_ITEM = (
+    "SELECT count(*) FROM call_item"
+    " WHERE item_id = ? AND state = 'settled' AND if_absent = 'renew_twice'"
+)
+EARLIER_OPEN = (
+    "SELECT * FROM item WHERE account_id = ? AND target_date < ? AND (outcome = 'failed'"
+    " OR EXISTS (SELECT 1 FROM call_item WHERE item_id = item.id AND state <> 'settled'))"
+    " ORDER BY target_date, revision"
+)
+ITEMS_WITH_OPEN_KEYS = (
+    "SELECT item.* FROM item WHERE EXISTS"
+    " (SELECT 1 FROM call_item WHERE item_id = item.id AND state <> 'settled')"
+    " ORDER BY account_id, target_date, revision"
+)
 KEYS_OF_ITEM = (
-    "SELECT call.id, call.generation, call_item.state,"
+    "SELECT call.id, call.generation, call_item.state, call_item.if_absent,"
     " (SELECT count(*) FROM attempt WHERE call_id = call.id) AS attempts"
     " FROM call_item JOIN call ON call.id = call_item.call_id WHERE call_item.item_id = ?"
 )
 ITEMS_OF_CALL = (
-    "SELECT item.*, call_item.state FROM call_item JOIN item ON item.id = call_item.item_id"
+    "SELECT item.*, call_item.state AS key_state, call_item.if_absent AS key_if_absent"
+    " FROM call_item JOIN item ON item.id = call_item.item_id"
     " WHERE call_item.call_id = ? ORDER BY call_item.position"
 )

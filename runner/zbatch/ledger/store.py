@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,15 +16,21 @@ from zbatch.ledger import statements as sql
 from zbatch.ledger.schema import migrate
 from zbatch.model import (
     Call,
+    Earlier,
+    Effect,
     ExitCode,
+    Finding,
     Identity,
+    IfAbsent,
     Item,
+    ItemRecord,
     KeyState,
     OpenCall,
     Plan,
     Result,
     Send,
     Standing,
+    Trail,
 )
 
 LEDGER_FILE = "ledger.sqlite3"
@@ -97,6 +104,11 @@ class Store:
         except sqlite3.Error as error:
             raise LedgerFailure(f"the ledger {self._path} cannot be read: {error}") from error
 
+    def unsettled(self) -> Iterator[Standing]:
+        """Tell of every item of this ledger that has an unsettled key, of whichever spec."""
+        items = self._connection.execute(sql.ITEMS_WITH_OPEN_KEYS).fetchall()
+        return self.standing(rows.item_of(row) for row in items)
+
     def begin(self, run_id: str, sends: Sequence[Send], now: datetime) -> None:
         """Record attempts before they leave, and with the first one of a key its call."""
         with self._transaction(now) as execute:
@@ -113,12 +125,25 @@ class Store:
                 number, *values = rows.attempt_columns(result.attempt)
                 _one(execute(sql.UPDATE_ATTEMPT, (*values, call_id, number)))
                 for position, effect in enumerate(result.effects):
-                    state = (effect.state.value, effect.evidence, call_id, position)
+                    state = (*_effect(effect), call_id, position)
                     _one(execute(sql.UPDATE_CALL_ITEM, state))
                     if effect.record:
-                        identity = _identity(effect.record.item.identity)
-                        record = (*rows.record_columns(effect.record), run_id)
-                        _one(execute(sql.UPDATE_ITEM, (*record, *identity)))
+                        self._write_record(effect.record, run_id)
+
+    def note(self, run_id: str, findings: Sequence[Finding], now: datetime) -> None:
+        """Record what questions have shown: baselines, and keys settled or burnt by them."""
+        with self._transaction(now) as execute:
+            for finding in findings:
+                identity = _identity(finding.item.identity)
+                if finding.baseline:
+                    text = rows.baseline_text(finding.baseline)
+                    _one(execute(sql.UPDATE_BASELINE, (text, *identity)))
+                if finding.effect and finding.key:
+                    key = self._call_id(finding.key)
+                    values = (*_effect(finding.effect), key, *identity)
+                    _one(execute(sql.SETTLE_BY_QUESTION, values))
+                if finding.effect and finding.effect.record:
+                    self._write_record(finding.effect.record, run_id)
 
     def finish_run(self, run_id: str, exit_code: ExitCode, now: datetime) -> None:
         """Record how the run ended."""
@@ -156,6 +181,10 @@ class Store:
         if (there.st_dev, there.st_ino) != (self._file.st_dev, self._file.st_ino):
             raise OSError("the file has been replaced by another one")
 
+    def _write_record(self, record: ItemRecord, run_id: str) -> None:
+        values = (*rows.record_columns(record), run_id, *_identity(record.item.identity))
+        _one(self._connection.execute(sql.UPDATE_ITEM, values))
+
     def _insert_call(self, call: Call) -> int:
         cursor = self._connection.execute(
             "INSERT INTO call (key, generation, body, wire) VALUES (?, ?, ?, ?)",
@@ -177,21 +206,51 @@ class Store:
             "SELECT * FROM item WHERE account_id = ? AND target_date = ? AND revision = ?",
             _identity(item.identity),
         ).fetchone()
+        earlier = tuple(self._earlier(item.identity))
         if row is None:
-            return Standing(item, None, None, 0, 0, payload_changed=False)
+            return Standing(item, None, None, 0, 0, payload_changed=False, earlier=earlier)
         keys = self._connection.execute(sql.KEYS_OF_ITEM, (row["id"],)).fetchall()
-        open_ids = [key["id"] for key in keys if key["state"] != KeyState.SETTLED.value]
         held = rows.item_of(row)
         return Standing(
             item=item,
             record=rows.record_of(row, item),
-            call=self._open_call(open_ids[0]) if open_ids else None,
+            call=self._open_call_of(keys),
             generation=max((key["generation"] + 1 for key in keys), default=0),
             attempts=sum(key["attempts"] for key in keys),
             payload_changed=(held.invoice_date, held.charges) != (item.invoice_date, item.charges),
+            trail=self._trail(row),
+            earlier=earlier,
         )
 
-    def _open_call(self, call_id: int) -> OpenCall:
+    def _trail(self, row: sqlite3.Row, if_absent: str | None = None) -> Trail:
+        """Read an item's trail from its row of the `item` table."""
+        credited = self._connection.execute(
+            sql.CREDITED_TO_OTHERS, (row["account_id"], row["id"])
+        ).fetchall()
+        renewals = self._connection.execute(sql.RENEWALS_OF_ITEM, (row["id"],)).fetchone()[0]
+        return Trail(
+            baseline=rows.baseline_of(row["baseline"]),
+            credited=frozenset(
+                invoice_id for other in credited for invoice_id in json.loads(other["invoice_ids"])
+            ),
+            renewals=renewals,
+            if_absent=IfAbsent(if_absent) if if_absent else None,
+        )
+
+    def _earlier(self, identity: Identity) -> Iterator[Earlier]:
+        values = (identity.account_id, identity.target_date.isoformat())
+        for row in self._connection.execute(sql.EARLIER_OPEN, values).fetchall():
+            item = rows.item_of(row)
+            record = rows.record_of(row, item)
+            keys = self._connection.execute(sql.KEYS_OF_ITEM, (row["id"],)).fetchall()
+            yield Earlier(item, record.outcome if record else None, self._open_call_of(keys))
+
+    def _open_call_of(self, keys: Sequence[sqlite3.Row]) -> OpenCall | None:
+        """Give the one call of an item whose key is not settled; the schema allows no second."""
+        unsettled = (key["id"] for key in keys if key["state"] != KeyState.SETTLED.value)
+        call_id = next(unsettled, None)
+        if call_id is None:
+            return None
         execute = self._connection.execute
         call = execute("SELECT * FROM call WHERE id = ?", (call_id,)).fetchone()
         members = execute(sql.ITEMS_OF_CALL, (call_id,)).fetchall()
@@ -202,8 +261,14 @@ class Store:
         return OpenCall(
             call=Call(items, call["generation"], call["key"], call["body"], call["wire"]),
             attempts=tuple(rows.attempt_of(row) for row in attempts),
-            states=tuple(KeyState(member["state"]) for member in members),
+            states=tuple(KeyState(member["key_state"]) for member in members),
+            trails=tuple(self._trail(member, member["key_if_absent"]) for member in members),
         )
+
+
+def _effect(effect: Effect) -> tuple[str, str, str | None]:
+    absent = effect.if_absent.value if effect.if_absent else None
+    return effect.state.value, effect.evidence, absent
 
 
 def _one(cursor: sqlite3.Cursor) -> None:

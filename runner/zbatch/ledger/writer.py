@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from zbatch.ledger.store import Store
-from zbatch.model import Result, Send
+from zbatch.model import Finding, Result, Send
 
 
 class LedgerWriter:
@@ -36,6 +36,13 @@ class LedgerWriter:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(
             self._thread, self._store.finish, self._run_id, results, self._now()
+        )
+
+    async def note(self, findings: Sequence[Finding]) -> None:
+        """Make what questions have shown durable before anything is done about it."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(
+            self._thread, self._store.note, self._run_id, findings, self._now()
         )
 
     def close(self) -> None:

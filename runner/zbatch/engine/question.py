@@ -1,0 +1,215 @@
+"""What the tenant's own invoices say of an item: pure, held against what the ledger knows.
+
+Two questions are asked. Before a send: is it there already? After doubt, once the key has
+rested: did it create anything? See docs/exactly-once.md, rules R6, R8 and R9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from zbatch.model import Attempt, Baseline, Draft, IfAbsent, Invoice, Problem, Trail
+
+COUNTS = frozenset({"Draft", "Posted", "PendingApproval", "Pending Approval", "Approved"})
+GENERATING = "Generating"
+NEVER_COUNTS = frozenset({"Canceled", "Cancelled", "Error"})
+TEMPORARY_NUMBER = "TMP-"
+
+BEFORE_FIRST_SEND = timedelta(minutes=5)  # how far the server's clock may be behind ours
+MOST_RENEWALS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the tenant showed for one item: invoices of account and target date, and all drafts."""
+
+    asked_at: datetime
+    invoices: tuple[Invoice, ...]
+    drafts: tuple[Draft, ...]
+
+    @property
+    def baseline(self) -> Baseline:
+        """What is there before the first send."""
+        ids = tuple(invoice.id for invoice in self.invoices if _exists(invoice))
+        return Baseline(self.asked_at, ids, self.drafts)
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """No invoice beyond what was there before."""
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """An invoice counts that is not credited to any item; `ids` holds all of them."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Generating:
+    """An invoice is still being generated: ask again."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """A status that we do not know: nothing may be concluded."""
+
+    problem: Problem
+
+
+Look = Nothing | There | Generating | Odd
+
+
+def look(seen: Seen, trail: Trail) -> Look:
+    """Tell what is there beyond the item's baseline and beyond what others are credited with."""
+    known = set(trail.baseline.invoice_ids) if trail.baseline else set()
+    beyond = [
+        invoice
+        for invoice in seen.invoices
+        if _exists(invoice) and invoice.id not in known and invoice.id not in trail.credited
+    ]
+    odd = [invoice for invoice in beyond if not _known(invoice.status)]
+    if odd:
+        return Odd(
+            Problem(
+                "INVOICE_STATUS",
+                f"invoice {odd[0].id} has the status {odd[0].status!r}, which zbatch does not know",
+            )
+        )
+    generating = tuple(invoice.id for invoice in beyond if invoice.status == GENERATING)
+    if generating:
+        return Generating(generating)
+    there = tuple(invoice.id for invoice in beyond)
+    return There(there) if there else Nothing()
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Exactly one invoice is there and its time and source say that it is ours."""
+
+    invoice_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """Exactly one invoice is there, and who made it is not proved."""
+
+    invoice_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """A person must look, or a later question."""
+
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The key created nothing: it is settled, and this follows."""
+
+    then: IfAbsent
+
+
+Conclusion = Claimed | Foreign | Undecided | Absent
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What is known of a doubtful or burnt key when the question is asked.
+
+    `conflict` tells that its last answer was a 409 and that it is younger than the server's
+    memory: the server itself still knows the key.
+    """
+
+    attempts: Sequence[Attempt]
+    trail: Trail
+    settle: timedelta
+    conflict: bool = False
+
+    @property
+    def window(self) -> tuple[datetime, datetime]:
+        """When an invoice of this key can have been created."""
+        first = min(attempt.started_at for attempt in self.attempts)
+        return first - BEFORE_FIRST_SEND, last_send(self.attempts) + self.settle
+
+
+def last_send(attempts: Sequence[Attempt]) -> datetime:
+    """Tell when a key was last sent, at the latest; an unanswered intent may have left later."""
+    return max(attempt.started_at for attempt in attempts)
+
+
+def rested(attempts: Sequence[Attempt], settle: timedelta) -> datetime:
+    """Tell from when a question can settle a key."""
+    return last_send(attempts) + settle
+
+
+def conclude(seen: Seen, doubt: Doubt) -> Conclusion:
+    """Settle a key that has rested, from what the tenant shows; never guess."""
+    there = look(seen, doubt.trail)
+    if isinstance(there, Odd):
+        return Undecided(there.problem)
+    if isinstance(there, Generating):
+        return Undecided(
+            Problem("GENERATING", f"invoice {there.ids[0]} is still being generated")
+        )
+    if isinstance(there, There):
+        return _whose(seen, there.ids, doubt)
+    if _appended(seen.drafts, doubt.trail.baseline):
+        return Undecided(
+            Problem(
+                "DRAFT_CHANGED",
+                "a draft of the account has changed since the send, so it may have been billed"
+                " there",
+            )
+        )
+    if doubt.conflict:
+        return Undecided(
+            Problem("STILL_EXECUTING", "the server still answers that the call is being executed")
+        )
+    return Absent(_then(doubt.trail))
+
+
+def _then(trail: Trail) -> IfAbsent:
+    then = trail.if_absent or IfAbsent.RENEW
+    if then is IfAbsent.RENEW_TWICE:
+        return IfAbsent.FAIL if trail.renewals >= MOST_RENEWALS else IfAbsent.RENEW_TWICE
+    return then
+
+
+def _whose(seen: Seen, ids: tuple[str, ...], doubt: Doubt) -> Conclusion:
+    if len(ids) > 1:
+        return Undecided(
+            Problem(
+                "SEVERAL_INVOICES",
+                f"{len(ids)} invoices are there that may be this item's: {', '.join(ids[:10])};"
+                " decide with zbatch reconcile --accept",
+            )
+        )
+    invoice = next(invoice for invoice in seen.invoices if invoice.id == ids[0])
+    earliest, latest = doubt.window
+    ours = invoice.source in (None, "", "API") and (
+        invoice.created_at is not None and earliest <= invoice.created_at <= latest
+    )
+    return Claimed(invoice.id) if ours else Foreign(invoice.id)
+
+
+def _appended(drafts: Iterable[Draft], baseline: Baseline | None) -> bool:
+    """Tell whether a draft that was there before has another amount or update time, or is gone."""
+    before = {draft.id: draft for draft in baseline.drafts} if baseline else {}
+    now = {draft.id: draft for draft in drafts}
+    return any(now.get(draft_id) != draft for draft_id, draft in before.items())
+
+
+def _exists(invoice: Invoice) -> bool:
+    temporary = (invoice.number or "").startswith(TEMPORARY_NUMBER)
+    return not temporary and invoice.status not in NEVER_COUNTS
+
+
+def _known(status: str) -> bool:
+    return status in COUNTS or status == GENERATING
