@@ -1,0 +1,155 @@
+"""Ask the tenant what is there: every page of every question, in the run's own rate and slots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from zbatch.engine.brake import Brake
+from zbatch.engine.order import Work
+from zbatch.engine.ports import Clock, Sender
+from zbatch.engine.question import Seen
+from zbatch.engine.verdict import Kind, StopReason, kind_of, problem_of
+from zbatch.model import Invoice, Item
+from zbatch.zuora.query import (
+    ALL_FIELDS,
+    MissingField,
+    Page,
+    Wanted,
+    invoices_of,
+    more_ask,
+    query_ask,
+    questions,
+    read_page,
+)
+from zbatch.zuora.reply import Throttled, Unauthorized
+from zbatch.zuora.wire import Ask, Fault, Reply
+
+MOST_TRIES = 6  # failed answers to one request; waits for a limit or for the host do not count
+MOST_PAGES = 50  # of 2,000 invoices each: more than that is a server that loops
+
+# What no repetition mends: the run stops. Any other answer without rows is asked for again.
+_FINAL = {
+    Kind.NO_TOKEN: StopReason.CREDENTIALS,
+    Kind.UNTRUSTED: StopReason.CERTIFICATE,
+    Kind.MISDIRECTED: StopReason.MISDIRECTED,
+    Kind.REFUSED: StopReason.QUESTION,
+}
+
+
+class Unanswered(Exception):
+    """The run has stopped before the question was answered, or because it was not."""
+
+
+class _Without(Exception):
+    """The tenant does not know a field that can be done without."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class Asker:
+    """Answers for whole waves of works; questions only read, so they are simply repeated."""
+
+    def __init__(self, sender: Sender, brake: Brake, clock: Clock) -> None:
+        self._sender = sender
+        self._brake = brake
+        self._clock = clock
+        self._fields = ALL_FIELDS
+        self._stale_token: int | None = None
+        self.asked = 0
+
+    async def see(self, works: Sequence[Work]) -> dict[Work, tuple[Seen, ...]]:
+        """Tell for each item of each work what the tenant shows; raises `Unanswered`.
+
+        The time of an answer is that of its first request: what comes later is not in it.
+        """
+        wanted = {_wanted(item) for work in works for item in work.items}
+        while True:
+            asked_at = self._clock.now()
+            try:
+                found = await self._found(sorted(wanted))
+            except _Without as unknown:
+                self._fields -= {unknown.name}
+                continue
+            by_account = _by_account(found)
+            return {
+                work: tuple(
+                    Seen(asked_at, *invoices_of(by_account, _wanted(item))) for item in work.items
+                )
+                for work in works
+            }
+
+    async def _found(self, wanted: Sequence[Wanted]) -> list[Invoice]:
+        found: list[Invoice] = []
+        for question in questions(wanted, drafts=True, fields=self._fields):
+            page = await self._page(query_ask(question, self._stale_token))
+            found += page.invoices
+            pages = 1
+            while page.locator is not None:
+                pages += 1
+                if pages > MOST_PAGES:
+                    self._stop(StopReason.QUESTION, "the pages of a question come to no end")
+                page = await self._page(more_ask(page.locator, self._stale_token))
+                found += page.invoices
+        return found
+
+    async def _page(self, ask: Ask) -> Page:
+        failures = 0
+        while await self._brake.turn():
+            exchange = await self._exchange(ask)
+            page = exchange if isinstance(exchange, Fault) else read_page(exchange)
+            if isinstance(page, Page):
+                return page
+            if isinstance(page, MissingField):
+                raise _Without(page.name)
+            kind, problem = kind_of(page), problem_of(page)
+            if kind in _FINAL:
+                self._stop(_FINAL[kind], f"a question was not answered: {problem.message}")
+            if kind is Kind.UNREACHABLE:
+                self._brake.unreachable(problem.message)
+            elif isinstance(page, Throttled):
+                self._brake.throttled(exchange, problem.message, failures + 1)
+            else:
+                failures += 1
+                ask = self._after(page, exchange, ask)
+                await self._pause(failures, problem.message)
+        raise Unanswered
+
+    async def _exchange(self, ask: Ask) -> Reply | Fault:
+        self.asked += 1
+        with self._brake.flying():
+            exchange = await self._sender.ask(ask)
+        if isinstance(exchange, Reply):
+            self._brake.answered()
+        return exchange
+
+    def _after(self, page: object, exchange: Reply | Fault, ask: Ask) -> Ask:
+        """Ask with a fresh token after a 401, and stop when that one is refused too."""
+        if not isinstance(page, Unauthorized) or isinstance(exchange, Fault):
+            return ask
+        if ask.stale_token is not None and exchange.token != ask.stale_token:
+            self._stop(StopReason.CREDENTIALS, page.problem.message)
+        self._stale_token = exchange.token
+        return Ask(ask.path, ask.wire, exchange.token)
+
+    async def _pause(self, failures: int, message: str) -> None:
+        if failures >= MOST_TRIES:
+            self._stop(StopReason.QUESTION, f"a question was not answered: {message}")
+        when = self._clock.monotonic() + self._brake.jitter(failures)
+        await self._brake.until(self._brake.stopping, when)
+
+    def _stop(self, reason: StopReason, message: str) -> None:
+        self._brake.stop(reason, message)
+        raise Unanswered
+
+
+def _wanted(item: Item) -> Wanted:
+    return Wanted(item.identity.account_id, item.identity.target_date)
+
+
+def _by_account(invoices: Iterable[Invoice]) -> dict[str, list[Invoice]]:
+    by_account: dict[str, list[Invoice]] = {}
+    for invoice in invoices:
+        by_account.setdefault(invoice.account_id, []).append(invoice)
+    return by_account

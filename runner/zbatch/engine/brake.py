@@ -1,0 +1,86 @@
+"""What holds the whole run back: its rate, the server's wishes, an unreachable host, a stop."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from zbatch.engine import backoff
+from zbatch.engine.events import Gated, Stopping
+from zbatch.engine.pacing import Pace, Reachability
+from zbatch.engine.ports import Clock, Observer, Randomness
+from zbatch.engine.settings import Settings, Stop
+from zbatch.engine.verdict import StopReason
+from zbatch.zuora.limits import retry_after
+from zbatch.zuora.wire import Fault, Reply
+
+
+class Brake:
+    """One for a run: every request, call or question, takes its turn here."""
+
+    def __init__(
+        self, clock: Clock, random: Randomness, observer: Observer, settings: Settings
+    ) -> None:
+        self._clock = clock
+        self._random = random
+        self._tell = observer
+        self._pace = Pace(settings.limits.rate)
+        self._reachability = Reachability(settings.patience, self.jitter)
+        self.stopping = asyncio.Event()
+        self.stopped: Stop | None = None
+        self.in_flight = 0
+
+    def stop(self, reason: StopReason, message: str) -> None:
+        """Let nothing further leave; only the first reason counts."""
+        if self.stopped is None:
+            self.stopped = Stop(reason, message)
+            self.stopping.set()
+            self._tell(Stopping(message, self.in_flight))
+
+    async def turn(self) -> bool:
+        """Wait for a slot in the rate; False when the run stops before it comes."""
+        slot = self._pace.reserve(self._clock.monotonic())
+        while not self.stopping.is_set():
+            if slot > self._clock.monotonic():
+                await self.until(self.stopping, slot)
+            elif self._pace.holds(slot):
+                return True
+            else:  # a gate has closed over the slot
+                slot = self._pace.reserve(self._clock.monotonic())
+        return False
+
+    def answered(self) -> None:
+        """Take note that the host answered."""
+        self._reachability.answered()
+
+    def unreachable(self, message: str) -> None:
+        """Pause the run while the host cannot be reached, and stop it when that lasts."""
+        now = self._clock.monotonic()
+        until = self._reachability.failed(now)
+        if until is None:
+            self.stop(StopReason.UNREACHABLE, message)
+        else:
+            self._gate(message, until - now)
+
+    def throttled(self, exchange: Reply | Fault, message: str, failures: int) -> None:
+        """Close the gate for as long as the server asks, at least for a jittered backoff."""
+        headers = exchange.headers if isinstance(exchange, Reply) else {}
+        asked = retry_after(headers, self._clock.now()) or 0.0
+        self._gate(message, max(asked, self.jitter(failures)))
+
+    def jitter(self, failures: int) -> float:
+        """Draw a wait after so many failures: full jitter."""
+        return self._random.uniform(0.0, backoff.ceiling(max(failures, 1)))
+
+    async def until(self, event: asyncio.Event, when: float | None) -> None:
+        """Wait for an event, at most until a time of the steady clock."""
+        wait = None if when is None else max(0.0, when - self._clock.monotonic())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await event.wait()
+
+    def _gate(self, reason: str, wait: float) -> None:
+        if wait > backoff.LONGEST_GATE:
+            self.stop(StopReason.LIMIT, f"the server asks to wait {wait:.0f} s: {reason}")
+        elif self._pace.close(self._clock.monotonic() + wait):
+            self._tell(Gated(reason, wait))

@@ -1,0 +1,250 @@
+"""What a question's answer means for a call that wants to be sent, or for a key in doubt: pure.
+
+Before a send: nothing beyond the baseline lets it go, an invoice that counts holds it. For a key
+in doubt: once it has rested, the conclusion settles each of its items. Rules R6 and R9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from zbatch.engine.age import expired
+from zbatch.engine.judge import sends_of
+from zbatch.engine.order import Work
+from zbatch.engine.question import (
+    Absent,
+    Claimed,
+    Doubt,
+    Foreign,
+    Generating,
+    Look,
+    Nothing,
+    Odd,
+    Seen,
+    There,
+    Undecided,
+    conclude,
+    look,
+    rested,
+)
+from zbatch.engine.verdict import Kind, doubtful
+from zbatch.model import (
+    Baseline,
+    Effect,
+    Finding,
+    IfAbsent,
+    Item,
+    ItemRecord,
+    KeyState,
+    Outcome,
+    Problem,
+)
+
+RECHECK_GENERATING = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """The call may leave; `baselines` are those of items that had none, by position."""
+
+    baselines: tuple[Baseline | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Ask again, not before `until`; `problem` is what to report if the run does not wait."""
+
+    until: datetime
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The item has an outcome, to be recorded as evidence of the question."""
+
+    record: ItemRecord
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """The key created nothing and is settled; the item goes on in the next generation."""
+
+    evidence: str
+    if_absent: IfAbsent
+
+
+@dataclass(frozen=True, slots=True)
+class Burnt:
+    """Nothing is sent under this key any more: from now on only questions settle it."""
+
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Nothing can be said in this run."""
+
+    record: ItemRecord
+
+
+Step = Rest | Settled | Renewed | Burnt | Left
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """When the answer came, and what the spec and the ledger say of time."""
+
+    now: datetime
+    newest: datetime | None
+    settle: timedelta
+    read_only: bool = False
+
+
+def needs_conclusion(work: Work, facts: Facts) -> bool:
+    """Tell whether a key can only be settled by question: burnt, or in doubt and too old."""
+    if work.burnt:
+        return True
+    if not doubtful(work.attempts):
+        return False
+    return facts.read_only or expired(work.attempts, facts.now, facts.newest)
+
+
+def rest_until(work: Work, facts: Facts) -> datetime:
+    """Tell from when a key in doubt may be concluded upon.
+
+    A row "nothing to bill" under the same key needs no rest: the server has answered for it.
+    """
+    if all(trail.if_absent is IfAbsent.NOTHING for trail in work.trails):
+        return facts.now
+    return rested(work.attempts, facts.settle)
+
+
+def before_sending(work: Work, seen: Sequence[Seen], facts: Facts) -> Cleared | tuple[Step, ...]:
+    """Decide whether a call may leave; otherwise give a step for each item."""
+    looks = [look(one, trail) for one, trail in zip(seen, work.trails, strict=True)]
+    if all(isinstance(there, Nothing) for there in looks):
+        return Cleared(
+            tuple(
+                None if trail.baseline else one.baseline
+                for one, trail in zip(seen, work.trails, strict=True)
+            )
+        )
+    if doubtful(work.attempts):
+        return tuple(_doubt_step(work, looks) for _ in work.items)
+    return tuple(
+        _hold(work, item, there, facts) for item, there in zip(work.items, looks, strict=True)
+    )
+
+
+def _doubt_step(work: Work, looks: Sequence[Look]) -> Step:
+    """Hold a doubtful key for which something is there; a group shares one fate."""
+    odd = next((there for there in looks if isinstance(there, Odd)), None)
+    if odd:
+        return Left(_record(work, work.items[0], Outcome.UNKNOWN, problem=odd.problem))
+    return Burnt("in doubt, and an invoice is there that was not there before")
+
+
+def _hold(work: Work, item: Item, there: Look, facts: Facts) -> Step:
+    if isinstance(there, There):
+        problem = Problem("ALREADY_THERE", f"{len(there.ids)} invoice(s) were there before a send")
+        record = _record(work, item, Outcome.ALREADY_INVOICED, there.ids, problem)
+        return Settled(record, "an invoice is there that zbatch did not make")
+    if isinstance(there, Odd):
+        return Left(_record(work, item, Outcome.UNKNOWN, problem=there.problem))
+    if isinstance(there, Generating):
+        problem = Problem("GENERATING", f"invoice {there.ids[0]} is still being generated")
+        return Rest(facts.now + RECHECK_GENERATING, problem)
+    problem = Problem(
+        "OTHER_HOST",
+        "another item of its call is invoiced already: somebody else may be sending the same call",
+    )
+    return Rest(facts.now + facts.settle, problem)
+
+
+def after_rest(work: Work, seen: Sequence[Seen], facts: Facts) -> tuple[Step, ...]:
+    """Conclude on each item of a key that has rested."""
+    last = work.attempts[-1]
+    conflict = last.answer == Kind.CONFLICT and not expired(work.attempts, facts.now, facts.newest)
+    return tuple(
+        _conclusion(work, item, one, Doubt(work.attempts, trail, facts.settle, conflict))
+        for item, one, trail in zip(work.items, seen, work.trails, strict=True)
+    )
+
+
+def _conclusion(work: Work, item: Item, seen: Seen, doubt: Doubt) -> Step:
+    conclusion = conclude(seen, doubt)
+    when = f"question of {seen.asked_at:%Y-%m-%dT%H:%M:%SZ}"
+    if isinstance(conclusion, Claimed):
+        record = _record(work, item, Outcome.INVOICED, (conclusion.invoice_id,))
+        return Settled(record, f"{when}: one invoice, made in the time of our sends")
+    if isinstance(conclusion, Foreign):
+        problem = Problem("AUTHOR_NOT_PROVED", "one invoice is there; who made it is not proved")
+        ids = (conclusion.invoice_id,)
+        record = _record(work, item, Outcome.ALREADY_INVOICED, ids, problem)
+        return Settled(record, f"{when}: one invoice, author not proved")
+    if isinstance(conclusion, Undecided):
+        return Left(_record(work, item, Outcome.UNKNOWN, problem=conclusion.problem))
+    return _absent(work, item, conclusion, when)
+
+
+def _absent(work: Work, item: Item, conclusion: Absent, when: str) -> Step:
+    evidence = f"{when}: nothing was created"
+    problem = work.attempts[-1].problem or Problem("NO_ANSWER", "no answer was recorded")
+    if conclusion.then is IfAbsent.FAIL:
+        return Settled(_record(work, item, Outcome.FAILED, problem=problem), evidence)
+    if conclusion.then is IfAbsent.NOTHING:
+        record = _record(work, item, Outcome.NOTHING_TO_BILL, problem=problem)
+        return Settled(record, evidence)
+    return Renewed(evidence, conclusion.then)
+
+
+def finding(work: Work, item: Item, step: Step) -> Finding | None:
+    """Give what the ledger must hold of a step, or None where it changes nothing."""
+    key = work.call.key if work.call and work.attempts else None
+    if isinstance(step, Settled):
+        effect = Effect(KeyState.SETTLED, step.evidence, step.record)
+        return Finding(item, key=key, effect=effect)
+    if isinstance(step, Renewed):
+        effect = Effect(KeyState.SETTLED, step.evidence, if_absent=step.if_absent)
+        return Finding(item, key=key, effect=effect)
+    if isinstance(step, Burnt):
+        effect = Effect(KeyState.BURNT, step.evidence, if_absent=IfAbsent.RENEW)
+        return Finding(item, key=key, effect=effect)
+    return None
+
+
+def left_in_doubt(work: Work, item: Item, rest: Rest) -> ItemRecord:
+    """Report an item that the run does not wait for, and say from when it can be settled."""
+    doubt = bool(work.attempts) and (work.burnt or doubtful(work.attempts))
+    outcome = Outcome.UNKNOWN if doubt else Outcome.NOT_ATTEMPTED
+    what = "settle it" if doubt else "ask again"
+    said = f"; from {rest.until:%Y-%m-%d %H:%M:%S} UTC zbatch run or zbatch reconcile can {what}"
+    problem = replace(rest.problem, message=rest.problem.message + said)
+    return _record(work, item, outcome, problem=problem)
+
+
+def _record(
+    work: Work,
+    item: Item,
+    outcome: Outcome,
+    ids: tuple[str, ...] = (),
+    problem: Problem | None = None,
+) -> ItemRecord:
+    last = work.attempts[-1] if work.attempts else None
+    return ItemRecord(
+        item=item,
+        outcome=outcome,
+        invoice_id=ids[0] if ids else None,
+        invoice_ids=ids,
+        error=problem,
+        http_status=last.http_status if last else None,
+        attempts=work.prior_attempts + sends_of(work.attempts),
+        idempotency_key=work.call.key if work.call and last else None,
+        track_id=last.track_id if last else None,
+        request_id=last.request_id if last else None,
+        started_at=work.first_sent,
+        finished_at=last.finished_at if last else None,
+    )
