@@ -128,6 +128,13 @@ def test_lines_come_each_five_percent(story: Any) -> None:
     assert all(line.isprintable() for line in told)
 
 
+def test_fast_runs_are_not_told_line_by_line(story: Any) -> None:
+    """However fast items settle, no more than one line a second says so."""
+    screen, stream = lines(story)
+    drive(screen, story, settled(story, Outcome.INVOICED, 36), seconds=0.1)
+    assert len(stream.getvalue().splitlines()) == 1 + 3
+
+
 def test_lines_come_each_thirty_seconds(story: Any) -> None:
     """Where nothing is settled for long, other events still say that the run is alive."""
     screen, stream = lines(story)

@@ -32,6 +32,7 @@ Style = Literal["auto", "bar", "lines", "none"]
 Clock = Callable[[], datetime]
 
 EVERY = timedelta(seconds=30)
+AT_MOST_EVERY = timedelta(seconds=1)
 STEP = 5  # percent
 OF_A_KIND = 5  # failures of one kind that scroll by on a terminal
 
@@ -150,10 +151,14 @@ class Lines(Quiet):
         now = self._clock()
         if notice := self._notices.of(event):
             self._console.print(Text(f"[{now:%H:%M:%SZ}] ").append_text(notice))
-        percent, told = self._last
-        if self._regular and (now - told >= EVERY or self._progress.percent >= percent + STEP):
+        if self._regular and self._is_due(now):
             self._last = (self._progress.percent, now)
             self._console.print(Text(self._line(now)))
+
+    def _is_due(self, now: datetime) -> bool:
+        percent, told = self._last
+        stepped = self._progress.percent >= percent + STEP and now - told >= AT_MOST_EVERY
+        return stepped or now - told >= EVERY
 
     def _line(self, now: datetime) -> str:
         done = f"{self._progress.done:,}/{self._progress.planned:,} {self._progress.percent}%"
