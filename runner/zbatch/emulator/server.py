@@ -14,7 +14,8 @@ from aiohttp import web
 from zbatch.emulator.config import EmulatorConfig
 from zbatch.emulator.exchange import Answer, Request
 from zbatch.emulator.files import load_book, open_store
-from zbatch.emulator.tenant import Pending, Tenant
+from zbatch.emulator.tenant import Tenant
+from zbatch.emulator.visit import Pending
 from zbatch.errors import CannotStart
 
 HOST = "127.0.0.1"
@@ -53,8 +54,9 @@ async def running(
                 f"http://{HOST}:{port}", config.client_id, config.client_secret, config.data_dir
             )
         finally:
+            deadline = asyncio.get_running_loop().time() + GRACE
             await runner.cleanup()
-            await front.drain(GRACE)
+            await front.drain(deadline)
 
 
 async def serve_forever(
@@ -76,15 +78,20 @@ class Front:
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
         """Answer one web request."""
-        arrived = self._tenant.arrive(await _read(request), self._clock())
-        answer = arrived if isinstance(arrived, Answer) else await self._execution(arrived)
-        headers = {"Server": "zbatch-emulator", **answer.headers}
-        return web.Response(status=answer.status, body=answer.body, headers=headers)
+        try:
+            whole = await _read(request)
+        except web.HTTPRequestEntityTooLarge:
+            return _response(Answer(413, b"Payload Too Large\n"))
+        except (ConnectionError, web.RequestPayloadError):
+            return _response(Answer(400, b"Bad Request\n"))  # it never arrived as a whole
+        arrived = self._tenant.arrive(whole, self._clock())
+        return _response(arrived if isinstance(arrived, Answer) else await self._execution(arrived))
 
-    async def drain(self, seconds: float) -> None:
+    async def drain(self, deadline: float) -> None:
         """Let executions finish that nobody waits for any more; the rest dies as in a crash."""
         if self._executions:
-            _, left = await asyncio.wait(self._executions, timeout=seconds)
+            left_over = max(0.0, deadline - asyncio.get_running_loop().time())
+            _, left = await asyncio.wait(self._executions, timeout=left_over)
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
@@ -103,6 +110,11 @@ class Front:
     async def _execute(self, pending: Pending, wait: float) -> Answer:
         await asyncio.sleep(wait)
         return self._tenant.complete(pending, self._clock())
+
+
+def _response(answer: Answer) -> web.Response:
+    headers = {"Server": "zbatch-emulator", **answer.headers}
+    return web.Response(status=answer.status, body=answer.body, headers=headers)
 
 
 async def _read(request: web.BaseRequest) -> Request:
