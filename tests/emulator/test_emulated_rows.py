@@ -109,6 +109,13 @@ def test_a_second_generate(target: str, mode: SecondGenerate, billed: bool) -> N
         assert billed or again.body == NOTHING_DUE
 
 
+def test_billed_through_is_the_latest_date(driver: Driver) -> None:
+    """After a later date nothing up to it is due, whatever was billed first."""
+    targets = ("2026-10-31", "2026-12-31", "2026-11-30", "2027-01-31")
+    codes = [errors_of(driver.generate(row("d0", target))) for target in targets]
+    assert codes == [[""], [""], [INVALID], [""]]
+
+
 def test_an_account_twice_in_a_call_is_billed_once(driver: Driver) -> None:
     """The rows of one call do not lock each other out; the second finds nothing due."""
     assert errors_of(driver.generate(row("d0"), row("d0"))) == ["", INVALID]
