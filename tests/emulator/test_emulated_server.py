@@ -248,6 +248,32 @@ def test_a_request_that_breaks_off_executes_nothing(
     assert caplog.records == []
 
 
+GARBAGE = [
+    b"garbage\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\ncanary\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: " + b"canary" * 2000 + b"\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("sent", GARBAGE, ids=["no http", "no chunk", "no header"])
+def test_broken_http_is_a_400_and_no_noise(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, sent: bytes
+) -> None:
+    """What is no HTTP gets a 400, and nothing of it is written to any log."""
+
+    async def scene(caller: Caller) -> None:
+        url = urlsplit(caller.url)
+        reader, writer = await asyncio.open_connection(url.hostname, url.port)
+        writer.write(sent)
+        assert b" 400 " in await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+        assert (await caller.generate("k"))[0] == 200
+
+    play(EmulatorConfig(tmp_path, latency=0), scene)
+    assert caplog.records == []
+
+
 def test_an_idle_connection_does_not_hold_up_the_end(tmp_path: Path) -> None:
     """The emulator stops at once though a caller keeps its connection open."""
 

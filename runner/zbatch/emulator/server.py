@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aiohttp import web
+from aiohttp import http_exceptions, web
 
 from zbatch.emulator.config import EmulatorConfig
 from zbatch.emulator.exchange import Answer, Request
@@ -22,6 +23,16 @@ HOST = "127.0.0.1"
 GRACE = 5.0  # seconds that executions get to finish when the emulator stops
 
 Clock = Callable[[], float]
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Pass over what is only a caller's broken HTTP: it has its 400, and may hold secrets."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, http_exceptions.HttpProcessingError)
+
+
+_LOG = logging.getLogger(__name__)
+_LOG.addFilter(_is_ours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +56,7 @@ async def running(
     book = load_book(config)
     with open_store(config.data_dir, config.seed) as store:
         front = Front(Tenant(config, book, store), clock)
-        server = web.Server(front.handle, access_log=None, auto_decompress=False)
+        server = web.Server(front.handle, access_log=None, logger=_LOG, auto_decompress=False)
         runner = web.ServerRunner(server, shutdown_timeout=GRACE)
         await runner.setup()
         try:
