@@ -55,9 +55,14 @@ _STYLES = {
 def first_line(header: RunHeader) -> Text:
     """Say what begins: which run, and how much of it is left to send."""
     planned = counted(len(header.plan.items), "item")
-    left = f"{header.outstanding:,} to send"
-    earlier = f"{header.settled:,} settled earlier, " if header.settled else ""
-    return Text(f"{_title(header.plan, header.run_id)} · {planned}: {earlier}{left}")
+    held = len(header.plan.items) - header.outstanding - header.settled
+    parts = [
+        f"{header.settled:,} settled earlier" if header.settled else "",
+        f"{held:,} in doubt or held back" if held else "",
+        f"{header.outstanding:,} to send",
+    ]
+    left = ", ".join(filter(None, parts))
+    return Text(f"{_title(header.plan, header.run_id)} · {planned}: {left}")
 
 
 def last_block(result: RunResult, here: Path) -> Iterator[Text]:

@@ -30,8 +30,11 @@ class Progress:
 
     @property
     def done(self) -> int:
-        """How many of the planned items have an outcome, those of earlier runs included."""
-        return self.earlier + self.counts.total()
+        """How many of the planned items have an outcome, those of earlier runs included.
+
+        A call left open by another spec may settle items that this plan does not have.
+        """
+        return min(self.planned, self.earlier + self.counts.total())
 
     @property
     def percent(self) -> int:
