@@ -281,11 +281,12 @@ def test_an_extra_reply_never_answers_the_next_request(together: bool) -> None:
     extra = reply_bytes(b'[{"Success":true,"Id":"somebody-elses"}]')
 
     async def run() -> list[Reply | Fault]:
-        spoilt = asyncio.Event()
+        answered, spoilt = asyncio.Event(), asyncio.Event()
 
         async def script(peer: Peer) -> None:
             await peer.request()
             await peer.say(reply_bytes() + (extra if together else b""))
+            await answered.wait()
             if not together and peer.server.connections == 1:
                 await peer.say(extra)
             spoilt.set()
@@ -297,6 +298,7 @@ def test_an_extra_reply_never_answers_the_next_request(together: bool) -> None:
             Sender(endpoint_at(server.url), FixedTokens()) as sender,
         ):
             first = await sender.send(request_of(call_of(), 1))
+            answered.set()
             await spoilt.wait()
             for _ in range(10):
                 await asyncio.sleep(0)  # let the loop read what has arrived

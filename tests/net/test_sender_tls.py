@@ -132,10 +132,10 @@ def test_our_context_verifies() -> None:
 def test_session_keys_are_never_written(tmp_path: Path) -> None:
     """Even where SSLKEYLOGFILE asks for it, our connections leave no key in the file."""
     keys = tmp_path / "keys"
-    tests = Path(__file__).resolve().parent.parent
+    path = (str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH", ""))
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("keylog_probe.py"))],
-        env={**os.environ, "SSLKEYLOGFILE": str(keys), "PYTHONPATH": str(tests)},
+        env={**os.environ, "SSLKEYLOGFILE": str(keys), "PYTHONPATH": os.pathsep.join(path)},
         capture_output=True,
         text=True,
         timeout=60,

@@ -80,6 +80,7 @@ class RawServer:
     port: int = 0
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self.tls)
@@ -97,7 +98,10 @@ class RawServer:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()  # a script that never began has not closed its connection
         await self._server.wait_closed()
+        await asyncio.sleep(0)  # transports close on the loop's next turn
 
     @property
     def url(self) -> str:
@@ -106,6 +110,7 @@ class RawServer:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self._writers.append(writer)
         task = asyncio.get_running_loop().create_task(self._serve(Peer(reader, writer, self)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
