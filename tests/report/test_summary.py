@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zbatch.model import ItemRecord, Outcome, Problem
-from zbatch.report.summary import FailureGroup, summarise
+from zbatch.report.summary import Cause, FailureGroup, summarise
 
 ID = "2c93808457d787030157e0306be53a"
 
@@ -25,15 +25,33 @@ def test_every_record_is_counted_once(
     assert len(summary.unknown) == summary.totals[Outcome.UNKNOWN]
 
 
-def test_failures_are_grouped_by_code(make_record: Callable[..., ItemRecord]) -> None:
-    """The commonest cause comes first, with its first message and three accounts."""
-    held, gone = Problem("HOLD", "On hold."), Problem("GONE", "No such account.")
-    records = [make_record(Outcome.FAILED, "00", error=gone)]
+def test_failures_are_grouped_by_code_and_message(make_record: Callable[..., ItemRecord]) -> None:
+    """The commonest code comes first, each message with its own accounts."""
+    held, gone = Problem("INVALID_VALUE", "On hold."), Problem("INVALID_VALUE", "Not there.")
+    closed = Problem("CLOSED", "Closed.")
+    records = [make_record(Outcome.FAILED, "00", error=closed)]
     records += [make_record(Outcome.FAILED, f"1{n}", error=held) for n in range(5)]
-    assert summarise(records, 6, "r").failures == (
-        FailureGroup(held, 5, (f"{ID}10", f"{ID}11", f"{ID}12")),
-        FailureGroup(gone, 1, (f"{ID}00",)),
+    records += [make_record(Outcome.FAILED, "20", error=gone)]
+    assert summarise(records, 7, "r").failures == (
+        FailureGroup(
+            "INVALID_VALUE",
+            6,
+            (
+                Cause("On hold.", 5, (f"{ID}10", f"{ID}11", f"{ID}12")),
+                Cause("Not there.", 1, (f"{ID}20",)),
+            ),
+        ),
+        FailureGroup("CLOSED", 1, (Cause("Closed.", 1, (f"{ID}00",)),)),
     )
+
+
+def test_messages_without_end_are_only_counted(make_record: Callable[..., ItemRecord]) -> None:
+    """A code whose every message differs keeps the first three and counts them all."""
+    records = [
+        make_record(Outcome.FAILED, f"1{n}", error=Problem("X", f"message {n}")) for n in range(9)
+    ]
+    (group,) = summarise(records, 9, "r").failures
+    assert (group.count, len(group.causes)) == (9, 3)
 
 
 def test_earlier_runs_are_named(make_record: Callable[..., ItemRecord]) -> None:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from zbatch.engine.events import Event, Settled
 from zbatch.engine.loop import Engine
 from zbatch.engine.order import Work
+from zbatch.engine.ports import Observer
 from zbatch.engine.settings import Ending, Ports, Settings
 from zbatch.errors import LedgerFailure
 from zbatch.model import (
@@ -110,6 +111,10 @@ class MemoryLedger:
                 raise LedgerFailure("the disk is full")
 
     @property
+    def tracked(self) -> set[str]:
+        return {send.attempt.track_id for send in self.begun}
+
+    @property
     def begun(self) -> list[Send]:
         return [entry for kind, entry in self.log if kind == "begin" and isinstance(entry, Send)]
 
@@ -123,12 +128,16 @@ Answerer = Callable[[Request, int], Reply | Fault | Exception]
 
 @dataclass
 class ScriptedServer:
-    """Answers each request by a function of it and of how often its key came before."""
+    """Answers each request by a function of it and of how often its key came before.
+
+    `undurable` are the requests that came before their own attempt was in the ledger.
+    """
 
     answer: Answerer
     latency: float = 0.1
     ledger: MemoryLedger | None = None
     requests: list[tuple[float, Request]] = field(default_factory=list)
+    undurable: list[Request] = field(default_factory=list)
     in_flight: int = 0
     peak: int = 0
 
@@ -136,8 +145,8 @@ class ScriptedServer:
         loop = asyncio.get_running_loop()
         before = sum(earlier.key == request.key for _, earlier in self.requests)
         self.requests.append((loop.time(), request))
-        if self.ledger is not None:
-            assert any(send.call.key == request.key for send in self.ledger.begun)
+        if self.ledger is not None and request.track_id not in self.ledger.tracked:
+            self.undurable.append(request)
         self.in_flight += 1
         self.peak = max(self.peak, self.in_flight)
         try:
@@ -217,6 +226,7 @@ class Bench:
     newest: datetime | None = None
     latency: float = 0.1
     fail_at: int | None = None
+    observer: Observer | None = None
     during: Callable[[Engine, VirtualClock], Coroutine[Any, Any, None]] | None = None
 
     def run(self, works: Sequence[Work], answer: Answerer) -> Run:
@@ -236,11 +246,12 @@ class Bench:
             self.newest,
             self.patience,
         )
-        ports = Ports(clock, HighRandom(), server, ledger, events.append)
+        ports = Ports(clock, HighRandom(), server, ledger, self.observer or events.append)
         engine = Engine(ports, settings, works)
         loop = asyncio.get_running_loop()
         aside = loop.create_task(self.during(engine, clock)) if self.during else None
         ending = await engine.run()
         if aside:
             await aside
+        assert not server.undurable, "a request left before its intent was in the ledger"
         return Run(ending, server, ledger, events, loop.time())

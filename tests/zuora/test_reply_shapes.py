@@ -107,6 +107,7 @@ def test_mixed_batch_is_read_by_position() -> None:
         (f"[{GOOD},{GOOD},{GOOD}]", 2),
         (GOOD, 2),
         (f'[{GOOD},"x"]', 2),
+        (f'[{GOOD},"x"]', 1),
         (f"[[{GOOD}]]", 1),
     ],
 )
@@ -303,6 +304,14 @@ def test_an_errors_object_is_no_row_of_a_batch(status: int) -> None:
     assert isinstance(answer, Refused)
     assert answer.problem.code == "INVALID_VALUE"
     assert isinstance(read(200, BAD_NUMBER, 2), Unreadable)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(429, f"[{GOOD},{RATE_ROW}]"), (401, f"[{SESSION_ROW},{GOOD}]")]
+)
+def test_one_executed_row_makes_the_rest_rows_too(status: int, body: str) -> None:
+    """A call that was turned away at the door has no success in it, so this one was not."""
+    assert len(row_classes(read(status, body, 2))) == 2
 
 
 def test_503_waits_only_where_it_says_so() -> None:

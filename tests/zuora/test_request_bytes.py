@@ -185,7 +185,14 @@ def test_echo_of_any_attempt_matches_and_another_key_does_not() -> None:
     assert echo_matches(key, "")
     assert echo_matches(key, track_id(key, "elsewhere", 7))
     stranger = track_id(other, "elsewhere", 7)
-    for echoed in (stranger, "x", key, track_id(key, "a", 1) + ", " + stranger, f"zb-{key[4:28]}-"):
+    for echoed in (
+        stranger,
+        "x",
+        "elsewhere-7",
+        key,
+        track_id(key, "a", 1) + ", " + stranger,
+        f"zb-{key[4:28]}-",
+    ):
         assert not echo_matches(key, echoed)
 
 

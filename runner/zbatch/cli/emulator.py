@@ -37,16 +37,16 @@ if TYPE_CHECKING:
     help="Read the accounts from this CSV file; without it every account exists.",
 )
 def emulator(port: int, data: Path, accounts: Path | None) -> None:
-    """Serve a local Zuora to rehearse and test against, until Ctrl-C.
+    """Serve a local Zuora to rehearse and test against.
 
     \b
     Examples:
       zbatch emulator
       zbatch emulator --port 8081 --accounts emulator/accounts.csv
 
-    Standard output says its base URL. It listens on this machine only, so its client ID and
-    secret, both "emulator", are no secret. The tenant "emulator" of a spec needs none of this: a
-    run starts an emulator of its own.
+    It serves until Ctrl-C and says its base URL on standard output. It listens on this machine
+    only, so its client ID and secret, both "emulator", are no secret. The tenant "emulator" of a
+    spec needs none of this: a run starts an emulator of its own.
     """
     # Loaded here, because the help needs no web server.
     from zbatch.app.serve import serve

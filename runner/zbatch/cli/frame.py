@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from typing import TextIO
 
@@ -41,13 +41,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     hold_standard_descriptors()
     out, err = steady(STDOUT), steady(STDERR)
     with redirect_stdout(out), redirect_stderr(err):
-        return int(_guarded(argv, err))
+        return int(guarded(lambda: _call(argv), err))
 
 
-def _guarded(argv: Sequence[str] | None, err: TextIO) -> int:
+def guarded(action: Callable[[], int], err: TextIO) -> int:
+    """Do what was asked; whatever goes wrong becomes a sentence on `err` and an exit code."""
     try:
-        result = zbatch.main(argv, prog_name="zbatch", standalone_mode=False)
-        sys.stdout.flush()
+        return action()
     except click.ClickException as error:
         error.show(err)
         return error.exit_code
@@ -60,6 +60,11 @@ def _guarded(argv: Sequence[str] | None, err: TextIO) -> int:
     except Exception as error:
         print("\n".join(_confess(error)), file=err)
         return ExitCode.INTERNAL
+
+
+def _call(argv: Sequence[str] | None) -> int:
+    result = zbatch.main(argv, prog_name="zbatch", standalone_mode=False)
+    sys.stdout.flush()
     return result if isinstance(result, int) else ExitCode.OK
 
 

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from zbatch.app.api import FailureGroup, RunHeader, RunResult
 from zbatch.cli.words import (
+    MESSAGE_LIMIT,
     OUTCOMES,
     account,
     counted,
@@ -18,6 +19,7 @@ from zbatch.cli.words import (
     tally,
 )
 from zbatch.model import ExitCode, ItemRecord, Outcome, Plan, Totals
+from zbatch.report.summary import Cause
 from zbatch.zuora.codes import MEANINGS
 from zbatch.zuora.text import one_line
 
@@ -53,9 +55,14 @@ _STYLES = {
 def first_line(header: RunHeader) -> Text:
     """Say what begins: which run, and how much of it is left to send."""
     planned = counted(len(header.plan.items), "item")
-    left = f"{header.outstanding:,} to send"
-    earlier = f"{header.settled:,} settled earlier, " if header.settled else ""
-    return Text(f"{_title(header.plan, header.run_id)} · {planned}: {earlier}{left}")
+    held = len(header.plan.items) - header.outstanding - header.settled
+    parts = [
+        f"{header.settled:,} settled earlier" if header.settled else "",
+        f"{held:,} in doubt or held back" if held else "",
+        f"{header.outstanding:,} to send",
+    ]
+    left = ", ".join(filter(None, parts))
+    return Text(f"{_title(header.plan, header.run_id)} · {planned}: {left}")
 
 
 def last_block(result: RunResult, here: Path) -> Iterator[Text]:
@@ -99,19 +106,22 @@ def _why_nothing_was_sent(result: RunResult) -> str | None:
 
 def _failures(groups: tuple[FailureGroup, ...]) -> Iterator[Text]:
     for group in groups[:FIRST_CAUSES]:
-        meaning = MEANINGS.get(group.problem.code)
-        yield Text(
-            f"  {group.count:,} × {one_line(group.problem.code, 80)}"
-            + (f"  {meaning}" * bool(meaning)),
-            "red",
-        )
-        rest = group.count - len(group.accounts)
-        more = f", +{rest:,}" if rest else ""
-        names = ", ".join(one_line(name, 80) for name in group.accounts)
-        yield Text(f"      “{one_line(group.problem.message, 160)}”")
-        yield Text(f"      {names}{more}")
+        meaning = MEANINGS.get(group.code, "")
+        yield Text(f"  {group.count:,} × {one_line(group.code, 80)}  {meaning}".rstrip(), "red")
+        for cause in group.causes:
+            yield Text(f"      {_cause(cause)}")
+        rest = group.count - sum(cause.count for cause in group.causes)
+        if rest:
+            yield Text(f"      … and {rest:,} with other messages in the report")
     if len(groups) > FIRST_CAUSES:
         yield Text(f"  … and {counted(len(groups) - FIRST_CAUSES, 'more cause')} in the report")
+
+
+def _cause(cause: Cause) -> str:
+    names = ", ".join(one_line(name, 80) for name in cause.accounts)
+    rest = cause.count - len(cause.accounts)
+    more = f", +{rest:,}" if rest else ""
+    return f"“{one_line(cause.message, MESSAGE_LIMIT)}”  {names}{more}"
 
 
 def _unknown(records: tuple[ItemRecord, ...]) -> Iterator[Text]:

@@ -33,7 +33,8 @@ class Notices:
             case Gated(reason, wait) if self._fresh("gated", reason):
                 return Text(f"waiting {duration(wait)}: {one_line(reason)}", "yellow")
             case Stopping(reason, in_flight):
-                return Text(f"stopping: {one_line(reason)}; {_awaited(in_flight)}", "yellow")
+                calls = counted(in_flight, "call")
+                return Text(f"stopping: {one_line(reason)} ({calls} in flight)", "yellow")
         return None
 
     def _settled(self, record: ItemRecord) -> Text | None:
@@ -60,7 +61,3 @@ def item_line(record: ItemRecord) -> Text:
 def _names(items: Sequence[Item]) -> str:
     more = f" and {len(items) - 1} more" if len(items) > 1 else ""
     return f"{items[0].identity}{more}"
-
-
-def _awaited(in_flight: int) -> str:
-    return f"{counted(in_flight, 'call')} in flight" + (" will be awaited" if in_flight else "")

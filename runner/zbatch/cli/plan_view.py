@@ -41,13 +41,13 @@ def _heading(view: Preview) -> Iterator[str]:
 def _dates(view: Preview) -> Iterator[str]:
     yield "target date  invoice date  items"
     for entry in view.dates:
-        yield f"{entry.target_date}   {entry.invoice_date}    {entry.items:>5}"
+        yield f"{entry.target_date}   {entry.invoice_date}   {entry.items:>6,}"
 
 
 def _cost(view: Preview) -> Iterator[str]:
     limits, estimate = view.plan.spec.limits, view.estimate
     calls = counted(len(view.plan.groups), "generate call")
-    yield f"requests  {view.requests} if all goes well: {calls} and a token"
+    yield f"requests  {view.requests:,} if all goes well: {calls} and a token"
     yield (
         f"sending   takes {duration(estimate.seconds)} or more: the rate of {limits.rate} decides "
         f"while a call takes up to {estimate.rate_decides_below:.3g} s,"
@@ -65,7 +65,7 @@ def _items(view: Preview) -> Iterator[str]:
             f"{one_line(item.source.file)}:{item.source.line}{reason}"
         )
     if len(items) > FIRST_ITEMS:
-        yield f"… and {len(items) - FIRST_ITEMS} more (--json has them all)"
+        yield f"… and {len(items) - FIRST_ITEMS:,} more (--json has them all)"
 
 
 def _as_json(view: Preview) -> dict[str, Any]:

@@ -30,8 +30,11 @@ class Progress:
 
     @property
     def done(self) -> int:
-        """How many of the planned items have an outcome, those of earlier runs included."""
-        return self.earlier + self.counts.total()
+        """How many of the planned items have an outcome, those of earlier runs included.
+
+        A call left open by another spec may settle items that this plan does not have.
+        """
+        return min(self.planned, self.earlier + self.counts.total())
 
     @property
     def percent(self) -> int:
@@ -43,17 +46,17 @@ class Progress:
         elapsed = (now - self.started_at).total_seconds()
         return self.counts.total() / elapsed if elapsed > 0 else 0.0
 
-    def figures(self, now: datetime) -> str:
-        """Say the counts, and how long it will take at this speed."""
-        speed = self.speed(now)
-        words = [
-            f"invoiced {self.counts[Outcome.INVOICED] + self.counts[Outcome.ALREADY_INVOICED]:,}",
-            f"nothing to bill {self.counts[Outcome.NOTHING_TO_BILL]:,}",
-            f"failed {self.counts[Outcome.FAILED]:,}",
-            f"unknown {self.counts[Outcome.UNKNOWN]:,}",
-            f"in flight {self.in_flight:,}",
-            f"{speed:.1f}/s",
-        ]
-        if speed > 0:
-            words.append(f"{duration((self.planned - self.done) / speed)} left")
-        return "  ".join(words)
+    def counted(self) -> str:
+        """Say the counts of what has been done."""
+        invoiced = self.counts[Outcome.INVOICED] + self.counts[Outcome.ALREADY_INVOICED]
+        return (
+            f"invoiced {invoiced:,}  nothing to bill {self.counts[Outcome.NOTHING_TO_BILL]:,}  "
+            f"failed {self.counts[Outcome.FAILED]:,}  unknown {self.counts[Outcome.UNKNOWN]:,}  "
+            f"in flight {self.in_flight:,}"
+        )
+
+    def pace(self, now: datetime) -> str:
+        """Say the speed, and how long the rest takes at it."""
+        speed, rest = self.speed(now), self.planned - self.done
+        left = f"  {duration(rest / speed)} left" if speed and rest else ""
+        return f"{speed:.1f}/s{left}"

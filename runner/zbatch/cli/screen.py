@@ -10,7 +10,14 @@ from types import TracebackType
 from typing import Literal, Protocol, Self, TextIO
 
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+)
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
@@ -25,6 +32,7 @@ Style = Literal["auto", "bar", "lines", "none"]
 Clock = Callable[[], datetime]
 
 EVERY = timedelta(seconds=30)
+AT_MOST_EVERY = timedelta(seconds=1)
 STEP = 5  # percent
 OF_A_KIND = 5  # failures of one kind that scroll by on a terminal
 
@@ -143,14 +151,18 @@ class Lines(Quiet):
         now = self._clock()
         if notice := self._notices.of(event):
             self._console.print(Text(f"[{now:%H:%M:%SZ}] ").append_text(notice))
-        percent, told = self._last
-        if self._regular and (now - told >= EVERY or self._progress.percent >= percent + STEP):
+        if self._regular and self._is_due(now):
             self._last = (self._progress.percent, now)
             self._console.print(Text(self._line(now)))
 
+    def _is_due(self, now: datetime) -> bool:
+        percent, told = self._last
+        stepped = self._progress.percent >= percent + STEP and now - told >= AT_MOST_EVERY
+        return stepped or now - told >= EVERY
+
     def _line(self, now: datetime) -> str:
         done = f"{self._progress.done:,}/{self._progress.planned:,} {self._progress.percent}%"
-        return f"[{now:%H:%M:%SZ}] {done}  {self._progress.figures(now)}"
+        return f"[{now:%H:%M:%SZ}] {done}  {self._progress.counted()}  {self._progress.pace(now)}"
 
 
 class Bar(Quiet):
@@ -161,7 +173,7 @@ class Bar(Quiet):
         self._notices = notices
         self._clock = clock
         self._progress = Progress(0, 0, clock())
-        self._live = _Block(self._figures, console)
+        self._live = _Block(self._beside, self._below, console)
         self._task = TaskID(0)
 
     def __exit__(
@@ -195,20 +207,25 @@ class Bar(Quiet):
         self._live.stop()
         super().finished(result)
 
-    def _figures(self) -> Text:
-        return Text(self._progress.figures(self._clock()), no_wrap=True, overflow="ellipsis")
+    def _below(self) -> Text:
+        return Text(self._progress.counted(), no_wrap=True, overflow="ellipsis")
+
+    def _beside(self) -> Text:
+        return Text(self._progress.pace(self._clock()))
 
 
 class _Block(RichProgress):
-    """The bar with the figures in a line below it."""
+    """The bar with the pace beside it and the counts below."""
 
-    def __init__(self, figures: Callable[[], Text], console: Console) -> None:
-        self._figures_now = figures
+    def __init__(
+        self, beside: Callable[[], Text], below: Callable[[], Text], console: Console
+    ) -> None:
+        self._below = below
         super().__init__(
             MofNCompleteColumn(),
             BarColumn(bar_width=30),
             TextColumn("{task.percentage:>3.0f}%", markup=False),
-            TimeElapsedColumn(),
+            _Computed(beside),
             console=console,
             refresh_per_second=2,
             transient=True,
@@ -219,4 +236,14 @@ class _Block(RichProgress):
     def get_renderables(self) -> Iterable[RenderableType]:
         """Give the lines to draw."""
         yield from super().get_renderables()
-        yield self._figures_now()
+        yield self._below()
+
+
+class _Computed(ProgressColumn):
+    def __init__(self, text: Callable[[], Text]) -> None:
+        super().__init__()
+        self._text = text
+
+    def render(self, task: Task) -> Text:  # noqa: ARG002 - as rich calls it
+        """Give the text of now."""
+        return self._text()

@@ -27,6 +27,8 @@ def counted(number: int, noun: str) -> str:
 
 def duration(seconds: float) -> str:
     """Say how long, with two units at most."""
+    if seconds < 0.1:
+        return "under 0.1 s"
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)

@@ -42,7 +42,7 @@ def refuse_key(request: Request) -> Answer | None:
         return client_error(
             f"Request method '{request.method}' not supported with Idempotency-Key header"
         )
-    if not 1 <= len(key) <= LONGEST_KEY or printable(key) != key:
+    if not 1 <= len(key) <= LONGEST_KEY or not _printable(key):
         return client_error("Idempotency-Key must be 1 to 255 printable US-ASCII characters")
     return None
 
@@ -73,13 +73,15 @@ def ids(request: Request, request_id: str) -> dict[str, str]:
     return headers
 
 
-def printable(text: str | None) -> str | None:
-    """Return the text with everything but printable US-ASCII replaced by `?`."""
-    if text is None:
-        return None
-    return "".join(c if " " <= c <= "~" else "?" for c in text)
+def visible(text: str | None) -> str | None:
+    """Return a header's text fit for the history: one that is no printable ASCII is escaped."""
+    return text if text is None or _printable(text) else ascii(text)
+
+
+def _printable(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def _good_track_id(track_id: str) -> bool:
     short = len(track_id) <= LONGEST_TRACK_ID
-    return short and printable(track_id) == track_id and not NOT_IN_TRACK_ID & set(track_id)
+    return short and _printable(track_id) and not NOT_IN_TRACK_ID.intersection(track_id)

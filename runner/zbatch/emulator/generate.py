@@ -97,8 +97,8 @@ def read_row(row: Mapping[str, Any]) -> Wanted | Row:
 
 def decide(
     wanted: Wanted, account: BookAccount | None, billed_through: date | None, mode: SecondGenerate
-) -> Row | None:
-    """Return the error row that a generate comes to, or None where invoices arise."""
+) -> Row | int:
+    """Return how many invoices arise, or the error row that the generate comes to."""
     if account is None:
         message = f"The account with the ID {wanted.account_id} does not exist."
         return Row(code="INVALID_VALUE", message=message)
@@ -108,7 +108,9 @@ def decide(
     if not account.charges_due or not wanted.any_charges:
         return NOTHING_DUE
     billed = billed_through is not None and wanted.target_date <= billed_through
-    return NOTHING_DUE if billed and mode is SecondGenerate.NOTHING_TO_BILL else None
+    if billed and mode is SecondGenerate.NOTHING_TO_BILL:
+        return NOTHING_DUE
+    return account.invoices
 
 
 def locked_row(wsdl: int) -> Row:

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aiohttp import web
+from aiohttp import http_exceptions, web
 
 from zbatch.emulator.config import EmulatorConfig
 from zbatch.emulator.exchange import Answer, Request
 from zbatch.emulator.files import load_book, open_store
-from zbatch.emulator.tenant import Pending, Tenant
+from zbatch.emulator.tenant import Tenant
+from zbatch.emulator.visit import Pending
 from zbatch.errors import CannotStart
 
 HOST = "127.0.0.1"
 GRACE = 5.0  # seconds that executions get to finish when the emulator stops
 
 Clock = Callable[[], float]
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Pass over what is only a caller's broken HTTP: it has its 400, and may hold secrets."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, http_exceptions.HttpProcessingError)
+
+
+_LOG = logging.getLogger(__name__)
+_LOG.addFilter(_is_ours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +56,7 @@ async def running(
     book = load_book(config)
     with open_store(config.data_dir, config.seed) as store:
         front = Front(Tenant(config, book, store), clock)
-        server = web.Server(front.handle, access_log=None, auto_decompress=False)
+        server = web.Server(front.handle, access_log=None, logger=_LOG, auto_decompress=False)
         runner = web.ServerRunner(server, shutdown_timeout=GRACE)
         await runner.setup()
         try:
@@ -53,8 +65,9 @@ async def running(
                 f"http://{HOST}:{port}", config.client_id, config.client_secret, config.data_dir
             )
         finally:
+            deadline = asyncio.get_running_loop().time() + GRACE
             await runner.cleanup()
-            await front.drain(GRACE)
+            await front.drain(deadline)
 
 
 async def serve_forever(
@@ -76,15 +89,20 @@ class Front:
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
         """Answer one web request."""
-        arrived = self._tenant.arrive(await _read(request), self._clock())
-        answer = arrived if isinstance(arrived, Answer) else await self._execution(arrived)
-        headers = {"Server": "zbatch-emulator", **answer.headers}
-        return web.Response(status=answer.status, body=answer.body, headers=headers)
+        try:
+            whole = await _read(request)
+        except web.HTTPRequestEntityTooLarge:
+            return _response(Answer(413, b"Payload Too Large\n"))
+        except (ConnectionError, web.RequestPayloadError):
+            return _response(Answer(400, b"Bad Request\n"))  # it never arrived as a whole
+        arrived = self._tenant.arrive(whole, self._clock())
+        return _response(arrived if isinstance(arrived, Answer) else await self._execution(arrived))
 
-    async def drain(self, seconds: float) -> None:
+    async def drain(self, deadline: float) -> None:
         """Let executions finish that nobody waits for any more; the rest dies as in a crash."""
         if self._executions:
-            _, left = await asyncio.wait(self._executions, timeout=seconds)
+            left_over = max(0.0, deadline - asyncio.get_running_loop().time())
+            _, left = await asyncio.wait(self._executions, timeout=left_over)
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
@@ -103,6 +121,11 @@ class Front:
     async def _execute(self, pending: Pending, wait: float) -> Answer:
         await asyncio.sleep(wait)
         return self._tenant.complete(pending, self._clock())
+
+
+def _response(answer: Answer) -> web.Response:
+    headers = {"Server": "zbatch-emulator", **answer.headers}
+    return web.Response(status=answer.status, body=answer.body, headers=headers)
 
 
 async def _read(request: web.BaseRequest) -> Request:

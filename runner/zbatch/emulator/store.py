@@ -23,7 +23,7 @@ create table tokens (
     hash blob not null unique,
     issued_at real not null,
     expires_at real not null
-) strict;
+);
 create table keys (
     key text primary key,
     entity text not null,
@@ -34,7 +34,7 @@ create table keys (
     status integer not null,
     headers text not null,
     body blob not null
-) strict, without rowid;
+) without rowid;
 create index keys_by_age on keys (set_at);
 create table invoices (
     n integer primary key autoincrement,
@@ -45,7 +45,7 @@ create table invoices (
     status text not null,
     created_at real not null,
     key text
-) strict;
+);
 create index invoices_by_account on invoices (account_id, target_date);
 create table history (
     n integer primary key autoincrement,
@@ -60,7 +60,7 @@ create table history (
     request_id text not null,
     status integer not null,
     note text not null
-) strict;
+);
 """
 
 

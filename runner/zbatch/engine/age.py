@@ -14,11 +14,13 @@ CLOCK_SLACK = timedelta(minutes=1)  # what a synchronised clock may be set back 
 def expired(attempts: Sequence[Attempt], now: datetime, newest: datetime | None) -> bool:
     """Tell whether a key may have been forgotten by the server.
 
-    `newest` is the latest wall time that the ledger holds: a clock that reads clearly less has
-    gone backwards, and no age it gives can be trusted, so every key counts as expired.
+    `newest` is the latest wall time that the ledger holds: a clock that reads clearly less, or
+    less than a send's own time, has gone backwards, and no age it gives can be trusted, so every
+    key counts as expired.
     """
     if not attempts:
         return False
-    if newest is not None and now < newest - CLOCK_SLACK:
+    sent = [attempt.started_at for attempt in attempts]
+    if now < max(*sent, newest or sent[0]) - CLOCK_SLACK:
         return True
-    return now - min(attempt.started_at for attempt in attempts) >= KEY_LIFE
+    return now - min(sent) >= KEY_LIFE

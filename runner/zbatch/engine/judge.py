@@ -22,6 +22,7 @@ from zbatch.engine.verdict import (
     problem_of,
 )
 from zbatch.model import Attempt, Effect, Item, ItemRecord, KeyState, Outcome, Problem, Result
+from zbatch.zuora.codes import CAUTION
 from zbatch.zuora.reply import Answer, Rows
 from zbatch.zuora.wire import Fault, Reply
 
@@ -62,7 +63,7 @@ def answered(
         started_at=exchange.sent_at or attempt.started_at,
         finished_at=now,
         answer=kind_of(answer).value,
-        problem=None if isinstance(answer, Rows) else problem_of(answer),
+        problem=_worst(answer) if isinstance(answer, Rows) else problem_of(answer),
     )
     if isinstance(exchange, Fault):
         return replace(completed, sent=exchange.sent)
@@ -167,6 +168,12 @@ def _record(work: Work, item: Item, attempt: Attempt, verdict: Verdict, sends: i
         started_at=work.first_sent or attempt.started_at,
         finished_at=attempt.finished_at,
     )
+
+
+def _worst(answer: Rows) -> Problem | None:
+    """Give the problem of the row that leaves most in doubt, for items that stay unknown."""
+    failed = [row for row in answer.rows if row.problem]
+    return max(failed, key=lambda row: CAUTION.index(row.row_class)).problem if failed else None
 
 
 def _date(header: str | None) -> datetime | None:

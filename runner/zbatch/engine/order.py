@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from zbatch.model import Attempt, Call, Item
+from zbatch.model import Attempt, Call, Identity, Item
 
 
 @dataclass(slots=True, eq=False)
@@ -49,7 +49,7 @@ class Order:
 
     def _fill(self, works: list[Work]) -> None:
         links = [(item, work) for work in works for item in work.items]
-        links.sort(key=lambda link: (link[1].call is None, link[0].identity))
+        links.sort(key=_rank)
         for item, work in links:
             self._chains.setdefault(item.identity.account_id, deque()).append((item, work))
         self._missing = {work: len(work.items) for work in works}
@@ -133,3 +133,13 @@ class Order:
     def _push(self, work: Work) -> None:
         self._pushes += 1
         heapq.heappush(self._ready, (work.ordinal, self._pushes, work))
+
+
+def _rank(link: tuple[Item, Work]) -> tuple[bool, int, Identity]:
+    """Order a chain: calls that the ledger holds by their place in the plan, the rest by date.
+
+    Held calls of several accounts may stem from different specs: by date, two of them could each
+    wait for the other.
+    """
+    item, work = link
+    return work.call is None, work.ordinal if work.call else 0, item.identity

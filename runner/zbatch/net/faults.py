@@ -52,8 +52,6 @@ _TABLE: tuple[tuple[type[BaseException], FaultKind, Detail], ...] = (
     (Garbled, FaultKind.GARBLED, str),
 )
 
-_NEVER_SENT = frozenset({FaultKind.CERTIFICATE, FaultKind.CONNECT})
-
 
 def fault_of(error: Exception, flight: Flight) -> Fault:
     """Tell what an exception around a send means; `sent` is False only where that is proved."""
@@ -64,5 +62,4 @@ def fault_of(error: Exception, flight: Flight) -> Fault:
             break
     if kind is FaultKind.TIMEOUT and not flight.sent:
         kind, detail = FaultKind.CONNECT, "no free connection in time"
-    sent = flight.sent and kind not in _NEVER_SENT
-    return Fault(kind, sent, detail, flight.started_at)
+    return Fault(kind, flight.sent, detail, flight.started_at)

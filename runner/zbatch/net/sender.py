@@ -8,6 +8,7 @@ from typing import Self
 
 import aiohttp
 
+from zbatch.net.connection import hang_up
 from zbatch.net.faults import fault_of
 from zbatch.net.token import Token, TokenFailure, Tokens
 from zbatch.net.transport import Endpoint, Flight, kept_headers, open_session, post, read_body
@@ -73,6 +74,7 @@ class Sender:
         async with post(self._session, self._url, headers, request.wire, flight) as response:
             kept = kept_headers(response)
             if not echo_matches(request.key, kept.get(TRACK_ID.lower())):
+                hang_up(response)
                 raise _Crossed
             body = await read_body(response)
         return Reply(response.status, kept, body, token.serial, flight.started_at)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self
 from urllib.parse import urlencode
@@ -79,8 +79,8 @@ class _Held:
     wall: float
     monotonic: float
 
-    def fresh(self, now: datetime) -> bool:
-        return now.timestamp() < self.wall and time.monotonic() < self.monotonic
+    def fresh(self, wall: float, monotonic: float) -> bool:
+        return wall < self.wall and monotonic < self.monotonic
 
 
 class TokenSource:
@@ -90,9 +90,15 @@ class TokenSource:
     a second, or for as long as the server asked.
     """
 
-    def __init__(self, endpoint: Endpoint, credentials: tuple[Secret, Secret]) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        credentials: tuple[Secret, Secret],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._endpoint = endpoint
         self._credentials = credentials
+        self._monotonic = monotonic
         self._session: aiohttp.ClientSession | None = None
         self._held: _Held | None = None
         self._serial = 0
@@ -122,9 +128,9 @@ class TokenSource:
         A waiter may be cancelled without harm to the request that others wait for too.
         """
         held = self._held
-        if held and held.token.serial > (stale or 0) and held.fresh(self._endpoint.now()):
+        if held and held.token.serial > (stale or 0) and held.fresh(*self._clocks()):
             return held.token
-        if self._failure and time.monotonic() < self._failure_ends:
+        if self._failure and self._monotonic() < self._failure_ends:
             raise self._failure.with_traceback(None)
         if self._refresh is None:
             self._refresh = asyncio.create_task(self._renew())
@@ -143,13 +149,13 @@ class TokenSource:
             final = isinstance(failure, TokenRefused)
             pause = max(failure.wait or 0.0, PAUSE_SECONDS)
             self._failure = failure
-            self._failure_ends = float("inf") if final else time.monotonic() + pause
+            self._failure_ends = float("inf") if final else self._monotonic() + pause
             raise
         self._failure = None
         return token
 
     async def _ask(self) -> Token:
-        wall, monotonic = self._endpoint.now().timestamp(), time.monotonic()
+        wall, monotonic = self._clocks()
         status, headers, body = await self._exchange()
         answer = read_token_reply(status, body)
         if isinstance(answer, TokenGranted):
@@ -183,6 +189,9 @@ class TokenSource:
             if fault.kind is FaultKind.CERTIFICATE:
                 raise TokenRefused(FaultKind.CERTIFICATE, detail) from error
             raise TokenUnavailable(FaultKind.TOKEN_UNAVAILABLE, detail) from error
+
+    def _clocks(self) -> tuple[float, float]:
+        return self._endpoint.now().timestamp(), self._monotonic()
 
     def _form(self) -> bytes:
         client_id, client_secret = self._credentials

@@ -14,6 +14,7 @@ import aiohttp
 
 from zbatch import __version__
 from zbatch.model import Tenant
+from zbatch.net.connection import CleanConnector, HeldResponse
 from zbatch.zuora.headers import JSON, KEPT
 from zbatch.zuora.text import one_line
 
@@ -67,7 +68,7 @@ def tls_context() -> ssl.SSLContext:
 def open_session(endpoint: Endpoint) -> aiohttp.ClientSession:
     """Open a session that adds nothing of its own: no redirects, cookies, proxies or repeats."""
     secure = endpoint.tenant.base_url.startswith("https:")
-    connector = aiohttp.TCPConnector(
+    connector = CleanConnector(
         limit=endpoint.connections,
         ssl=(endpoint.tls or tls_context()) if secure else True,
     )
@@ -76,6 +77,7 @@ def open_session(endpoint: Endpoint) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=connector,
         headers={"User-Agent": f"zbatch/{__version__}", "Accept": JSON},
+        response_class=HeldResponse,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         trust_env=False,

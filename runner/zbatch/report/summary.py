@@ -9,15 +9,25 @@ from dataclasses import dataclass
 from zbatch.model import ItemRecord, Outcome, Problem, Totals
 
 FIRST_ACCOUNTS = 3
+FIRST_MESSAGES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """All items that failed with one code and one message; `accounts` are the first of them."""
+
+    message: str
+    count: int
+    accounts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class FailureGroup:
-    """All items that failed with one problem code; `problem` and `accounts` are of the first."""
+    """All items that failed with one code; `causes` are the first messages that came with it."""
 
-    problem: Problem
+    code: str
     count: int
-    accounts: tuple[str, ...]
+    causes: tuple[Cause, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +67,16 @@ def summarise(records: Iterable[ItemRecord], planned: int, run_id: str) -> Summa
 
 def _add_failure(groups: dict[str, FailureGroup], record: ItemRecord) -> None:
     problem = record.error or Problem("NO_REASON", "The reason was not recorded.")
+    group = groups.get(problem.code, FailureGroup(problem.code, 0, ()))
+    causes = {cause.message: cause for cause in group.causes}
+    if problem.message in causes or len(causes) < FIRST_MESSAGES:
+        known = causes.get(problem.message, Cause(problem.message, 0, ()))
+        causes[problem.message] = _joined(known, record)
+    groups[problem.code] = FailureGroup(problem.code, group.count + 1, tuple(causes.values()))
+
+
+def _joined(cause: Cause, record: ItemRecord) -> Cause:
     account = record.item.account_number or record.item.identity.account_id
-    group = groups.get(problem.code)
-    if group is None:
-        groups[problem.code] = FailureGroup(problem, 1, (account,))
-        return
-    room = len(group.accounts) < FIRST_ACCOUNTS and account not in group.accounts
-    accounts = (*group.accounts, account) if room else group.accounts
-    groups[problem.code] = FailureGroup(group.problem, group.count + 1, accounts)
+    room = len(cause.accounts) < FIRST_ACCOUNTS and account not in cause.accounts
+    accounts = (*cause.accounts, account) if room else cause.accounts
+    return Cause(cause.message, cause.count + 1, accounts)

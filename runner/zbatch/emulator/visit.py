@@ -1,0 +1,57 @@
+"""A request inside the tenant: as it arrived, and while its execution takes time."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from zbatch.emulator.exchange import Request, Row, content_of
+from zbatch.emulator.generate import Wanted
+from zbatch.emulator.store import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request that has arrived: `content` is None where its gzip is broken.
+
+    `body_hash` is of the content, so that the same call compressed by other means is the same.
+    """
+
+    request: Request
+    now: float
+    request_id: str
+    content: bytes | None
+    body_hash: bytes
+
+    @classmethod
+    def of(cls, request: Request, now: float, request_id: str) -> Visit:
+        """Take a request in."""
+        content = content_of(request)
+        digest = hashlib.sha256(request.body if content is None else content).digest()
+        return cls(request, now, request_id, content, digest)
+
+    @property
+    def key(self) -> str | None:
+        """The idempotency key it carries."""
+        return self.request.headers.get("idempotency-key")
+
+    @property
+    def scope(self) -> Scope:
+        """What its key is bound to."""
+        entity = self.request.headers.get("zuora-entity-ids", "")
+        return Scope(entity, self.request.method, self.request.path)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pending:
+    """A call in execution: it is done at `due`; its caller is answered by `cut_at` at the latest.
+
+    Both are epoch seconds. Whoever holds it calls `Tenant.cut_off` if `cut_at` comes first, and
+    `Tenant.complete` at `due` in any case.
+    """
+
+    visit: Visit
+    rows: tuple[Wanted | Row, ...]
+    accounts: frozenset[str]
+    due: float
+    cut_at: float

@@ -1,0 +1,153 @@
+"""The outermost frame: every way to go wrong has a sentence, an exit code, and no secret."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import NoReturn
+
+import aiohttp
+import click
+import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from zbatch.cli import main
+from zbatch.cli.frame import guarded
+from zbatch.errors import (
+    CannotStart,
+    LedgerFailure,
+    NothingSelected,
+    Refused,
+    ReportFailure,
+    ZbatchError,
+)
+
+CANARY = "c4n4ry-s3cr3t"
+
+
+def raising(error: BaseException) -> Callable[[], NoReturn]:
+    def action() -> NoReturn:
+        raise error
+
+    return action
+
+
+class _Special(Refused):
+    """A refusal of a kind of its own."""
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Refused("no"), 2),
+        (_Special("no"), 2),
+        (click.UsageError("no"), 2),
+        (NothingSelected("no"), 5),
+        (CannotStart("no"), 6),
+        (LedgerFailure("no"), 3),
+        (ReportFailure("no"), 3),
+        (ZbatchError("no"), 70),
+        (KeyboardInterrupt(), 130),
+        (click.Abort(), 130),
+        (ValueError("no"), 70),
+        (ExceptionGroup("no", [ValueError("no")]), 70),
+    ],
+)
+def test_each_error_has_its_exit_code(error: BaseException, code: int) -> None:
+    """Who must act decides the exit code, and something is said each time."""
+    err = io.StringIO()
+    assert guarded(raising(error), err) == code
+    assert err.getvalue().strip()
+    assert "Traceback" not in err.getvalue()
+
+
+def test_bug_says_what_to_do_and_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug is told in one line that holds neither the message nor any local."""
+    monkeypatch.delenv("ZBATCH_DEBUG", raising=False)
+    err = io.StringIO()
+    guarded(raising(KeyError(CANARY)), err)
+    assert err.getvalue().count("\n") == 1
+    assert "KeyError at test_frame.py:" in err.getvalue()
+    assert "report" in err.getvalue()
+    assert CANARY not in err.getvalue()
+
+
+def an_http_error() -> aiohttp.ClientResponseError:
+    headers = CIMultiDictProxy(CIMultiDict({"Authorization": f"Bearer {CANARY}"}))
+    request = aiohttp.RequestInfo(URL("https://example.com"), "POST", headers, URL("https://e.com"))
+    return aiohttp.ClientResponseError(request, (), status=400, message=CANARY)
+
+
+def test_debugging_shows_places_and_still_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ZBATCH_DEBUG=1 the whole chain is told by class and place, its values never."""
+    monkeypatch.setenv("ZBATCH_DEBUG", "1")
+
+    def action() -> NoReturn:
+        try:
+            raise an_http_error()
+        except aiohttp.ClientError as error:
+            raise ExceptionGroup(CANARY, [ValueError(CANARY)]) from error
+
+    assert CANARY in repr(an_http_error())
+    err = io.StringIO()
+    guarded(action, err)
+    told = err.getvalue()
+    assert CANARY not in told
+    for name in ("aiohttp.client_exceptions.ClientResponseError", "builtins.ValueError", "led to"):
+        assert name in told
+    assert f"{__file__}:" in told
+
+
+def test_foreign_text_in_an_error_is_neutralised() -> None:
+    """What a terminal would obey, and a megabyte of it, ends as one short line."""
+    err = io.StringIO()
+    guarded(raising(Refused("\x1b]8;;http://evil\x07click\x1b]8;;\x07\r\u202e" + "x" * 2**20)), err)
+    told = err.getvalue()
+    assert told.rstrip("\n").isprintable()
+    assert len(told) < 3000
+
+
+def test_several_findings_stay_on_lines_of_their_own() -> None:
+    """Diagnostics begin at the start of a line, where editors look for them."""
+    err = io.StringIO()
+    guarded(raising(Refused("a.yaml:1:1 ZB101 x\na.yaml:2:1 ZB101 y")), err)
+    assert err.getvalue() == "a.yaml:1:1 ZB101 x\na.yaml:2:1 ZB101 y\n"
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["nonsense"],
+        ["run"],
+        ["run", "a", "b"],
+        ["run", "--rate", "10/fortnight", "a"],
+        ["run", "--concurrency", "0", "a"],
+        ["run", "--concurrency", "41", "a"],
+        ["run", "--progress", "loud", "a"],
+        ["schema", "nonsense"],
+        ["validate"],
+        ["plan", "missing.yaml"],
+        ["run", "missing.yaml"],
+        ["validate", "missing.yaml"],
+        ["--nonsense"],
+    ],
+)
+def test_wrong_use_is_exit_2(argv: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    """Wrong use is refused on standard error, and standard output stays empty."""
+    assert main(argv) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "argv", [["-h"], ["--help"], ["--version"], ["run", "-h"], ["validate", "--help"]]
+)
+def test_help_is_a_product(argv: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    """Help and version go to standard output with exit 0."""
+    assert main(argv) == 0
+    out, err = capfd.readouterr()
+    assert out
+    assert err == ""

@@ -1,0 +1,32 @@
+"""A plan as people and machines read it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from zbatch.app.preview import preview
+from zbatch.cli.plan_view import plan_json, plan_text
+
+
+def test_plan_as_text(story: Any, golden: Callable[[str, str], None]) -> None:
+    """Counts first, then dates, cost, and the first items; what is left out is said."""
+    golden("plan", plan_text(preview(story.plan(1249))))
+
+
+def test_plan_as_json(story: Any, golden: Callable[[str, str], None]) -> None:
+    """The JSON has every item, and the calls as positions among them."""
+    text = plan_json(preview(story.plan(3, objects=2)))
+    golden("plan_json", text)
+    document = json.loads(text)
+    assert document["calls"] == [[0, 1], [2]]
+    assert document["items_planned"] == len(document["items"]) == 3
+    assert document["requests_expected"] == 3
+
+
+def test_hostile_names_are_neutralised(story: Any) -> None:
+    """What a spec or tenant is called cannot move the cursor."""
+    story.names = {"spec": "\x1b[2J", "tenant": "\u202ex", "file": "a\x1b]0;b\x07"}
+    text = plan_text(preview(story.plan(2)))
+    assert all(line.isprintable() for line in text.splitlines())

@@ -1,0 +1,220 @@
+"""The command as a process of its own: pipes, terminals, signals, what it loads."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ZBATCH = str(Path(sys.executable).with_name("zbatch"))
+SPEC = "specs/fast.yaml"
+HEAD = "version: 1\nname: fast\ntenant: emulator\ndates: [{target_date: 2026-11-30}]\n"
+ACCOUNTS = "".join(f'  - "2c93808457d787030157e0306be53a0{n}"\n' for n in (1, 2, 3, 8))
+LIMIT = 60  # seconds that any of these processes may take
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Give a copy of the sample project with a spec that takes no time."""
+    for name in ("specs", "emulator"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / "tenants.yaml", tmp_path)
+    (tmp_path / SPEC).write_text(f"{HEAD}limits: {{rate: 50000/min}}\naccounts:\n{ACCOUNTS}")
+    return tmp_path
+
+
+def environment(**variables: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ZBATCH")}
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        kept.pop(name, None)
+    path = f"{Path(ZBATCH).parent}{os.pathsep}{kept.get('PATH', '')}"
+    return kept | {"PATH": path, "TERM": "xterm"} | variables
+
+
+def report_of(project: Path) -> list[dict[str, object]]:
+    (report,) = (project / ".zbatch" / "runs").glob("*/report.jsonl")
+    return [json.loads(line) for line in report.read_bytes().split(b"\n")[:-1]]
+
+
+def test_without_a_terminal_there_are_plain_lines(project: Path) -> None:
+    """In a pipe neither a carriage return nor an escape is written."""
+    done = subprocess.run(
+        [ZBATCH, "run", SPEC], cwd=project, env=environment(), capture_output=True, timeout=LIMIT
+    )
+    assert done.returncode == 0
+    assert done.stdout == b""
+    lines = done.stderr.decode().split("\n")
+    assert all(line.isprintable() for line in lines)
+    assert lines[0].endswith("4 items: 4 to send")
+    assert len(report_of(project)) == 4
+
+
+def test_nobody_reading_does_not_end_a_run(project: Path) -> None:
+    """With both outputs closed by their readers the run completes, and its report too."""
+    reader, writer = os.pipe()
+    process = subprocess.Popen(
+        [ZBATCH, "run", SPEC, "--json", "-v"],
+        cwd=project,
+        env=environment(),
+        stdout=writer,
+        stderr=writer,
+    )
+    os.close(writer)
+    os.close(reader)
+    assert process.wait(LIMIT) == 0
+    assert {line["outcome"] for line in report_of(project)} == {"invoiced", "nothing_to_bill"}
+
+
+def test_closed_outputs_do_not_reach_the_ledger(project: Path) -> None:
+    """Without standard input, output and error no file of the run gets their numbers."""
+    command = f"exec '{ZBATCH}' run {SPEC} --json <&- >&- 2>&-"
+    done = subprocess.run(["sh", "-c", command], cwd=project, env=environment(), timeout=LIMIT)
+    assert done.returncode == 0
+    assert len(report_of(project)) == 4
+
+
+@pytest.mark.parametrize("command", ["plan big.yaml --json", "validate broken.yaml", "--help"])
+def test_head_gets_its_lines_and_nothing_is_said(command: str, project: Path) -> None:
+    """`| head` ends neither in a traceback nor in a failure of zbatch."""
+    accounts = "".join(f'  - "{number:032x}"\n' for number in range(3000))
+    (project / "big.yaml").write_text(f"{HEAD}accounts:\n{accounts}")
+    (project / "broken.yaml").write_text("version: 2\n")
+    with subprocess.Popen(
+        ["sh", "-c", f"'{ZBATCH}' {command}; echo $? >&2"],
+        cwd=project,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        told = process.stderr.read().decode()
+    assert "Traceback" not in told
+    assert "Exception" not in told
+    assert told.splitlines()[-1] == ("1" if "validate" in command else "0")
+
+
+def test_full_disk_behind_standard_output_is_told(project: Path) -> None:
+    """A product that could not be delivered is not a success."""
+    if not Path("/dev/full").exists():
+        pytest.skip("only Linux has /dev/full")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [ZBATCH, "plan", SPEC],
+            cwd=project,
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=LIMIT,
+        )
+    assert done.returncode == 3
+    assert done.stderr == b"zbatch: cannot write to standard output: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("variables", "bar", "coloured"),
+    [({}, True, True), ({"NO_COLOR": "1"}, True, False), ({"TERM": "dumb"}, False, False)],
+)
+def test_terminal_gets_a_bar(
+    variables: dict[str, str], bar: bool, coloured: bool, project: Path
+) -> None:
+    """On a terminal a bar is drawn; colour and cursor movement follow the environment."""
+    drawn, code = _on_terminal([ZBATCH, "run", SPEC], project, environment(**variables))
+    assert code == 0
+    assert ("━" in drawn) is bar
+    assert bool(re.search(r"\x1b\[[0-9;]*m", drawn)) is coloured
+    assert "(exit 0)" in drawn.splitlines()[-1]
+
+
+def _on_terminal(argv: list[str], cwd: Path, env: dict[str, str]) -> tuple[str, int]:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(argv, cwd=cwd, env=env, stderr=theirs)
+    os.close(theirs)
+    drawn = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            drawn += chunk
+    except OSError:  # Linux says that the other side is closed with EIO
+        pass
+    os.close(ours)
+    return drawn.decode(), process.wait(LIMIT)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [["--help"], ["run", "--help"], ["validate", "specs"], ["plan", SPEC], ["schema", "spec"]],
+)
+def test_offline_verbs_load_no_network_library(argv: list[str], project: Path) -> None:
+    """Help and the offline verbs start fast: neither aiohttp nor rich nor sqlite3 is loaded."""
+    program = (
+        "import sys; from zbatch.cli import main; code = main(sys.argv[1:]); "
+        "heavy = {'aiohttp', 'asyncio', 'rich', 'sqlite3'} & set(sys.modules); "
+        "sys.exit(code or ' '.join(sorted(heavy)) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *argv],
+        cwd=project,
+        env=environment(),
+        capture_output=True,
+        timeout=LIMIT,
+    )
+    assert (done.returncode, done.stderr.decode().splitlines()[1:]) == (0, [])
+
+
+@pytest.mark.parametrize("verb", ["", "validate", "plan", "run", "schema"])
+def test_examples_work_as_printed(verb: str, project: Path) -> None:
+    """Each example of a help text runs in the sample project and succeeds."""
+    words = [ZBATCH, *verb.split(), "--help"]
+    text = subprocess.run(words, capture_output=True, text=True, check=True, timeout=LIMIT).stdout
+    examples = re.findall(r"^    (zbatch .*)$", text, re.MULTILINE)
+    assert len(examples) == 2
+    for example in examples:
+        subprocess.run(
+            ["sh", "-c", example],
+            cwd=project,
+            env=environment(),
+            check=True,
+            capture_output=True,
+            timeout=LIMIT,
+        )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_emulator_serves_until_it_is_stopped(number: signal.Signals, project: Path) -> None:
+    """The emulator says where it listens, answers there, and ends cleanly when told to."""
+    words = [ZBATCH, "emulator", "--port", "0", "--accounts", "emulator/accounts.csv"]
+    with subprocess.Popen(
+        words,
+        cwd=project,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        base_url = _line(process.stdout)
+        form = b"grant_type=client_credentials&client_id=emulator&client_secret=emulator"
+        with urllib.request.urlopen(f"{base_url}/oauth/token", form, timeout=LIMIT) as reply:  # noqa: S310 - loopback
+            assert json.load(reply)["access_token"]
+        process.send_signal(number)
+        assert process.wait(LIMIT) == 0
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
+    assert (project / ".zbatch" / "emulator-server" / "emulator.sqlite3").exists()
+
+
+def _line(stream: IO[str] | None) -> str:
+    assert stream is not None
+    return stream.readline().strip()

@@ -1,0 +1,272 @@
+"""What people see of a run, on a terminal and elsewhere."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zbatch.cli.last_block import NEXT, last_block
+from zbatch.cli.notices import Notices
+from zbatch.cli.screen import Bar, Lines, Quiet, Screen, Wishes, console_for, screen_for
+from zbatch.engine.events import Event, Gated, InFlight, Retrying, Settled, Stopping
+from zbatch.errors import CannotStart
+from zbatch.model import ExitCode, Outcome, Problem
+
+HERE = Path.cwd()
+INACTIVE = Problem("INVALID_VALUE", "The account is not active.")
+NO_ANSWER = Problem("NO_ANSWER", "no answer within 150 s")
+HOSTILE = "\x1b]8;;http://evil\x07[bold]x[/bold]\x1b[2J\r\n\u202e\u2028\x9b31m" + "x" * 2**20
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def text_of(result: Any) -> str:
+    return "".join(f"{line.plain}\n" for line in last_block(result, HERE))
+
+
+def drive(screen: Screen, story: Any, events: list[Event], seconds: float = 1) -> None:
+    with screen:
+        screen.started(story.header(40, 4))
+        for event in events:
+            story.later(seconds)
+            screen.event(event)
+
+
+def settled(
+    story: Any, outcome: Outcome, count: int, problem: Problem | None = None
+) -> list[Event]:
+    return [Settled(story.record(outcome, number, problem)) for number in range(5, 5 + count)]
+
+
+def lines(story: Any, most: int = 1, **settings: Any) -> tuple[Lines, io.StringIO]:
+    stream = io.StringIO()
+    notices = Notices(most, settings.pop("verbose", False))
+    return Lines(console_for(stream, {}), notices, clock=story.clock, **settings), stream
+
+
+def test_last_block_of_a_mixed_run(story: Any, golden: Callable[[str, str], None]) -> None:
+    """Counts of all outcomes, causes with accounts, doubts by name, the report, the next step."""
+    records = [story.record(Outcome.INVOICED, number) for number in range(1, 1232)]
+    records += [story.record(Outcome.NOTHING_TO_BILL, number) for number in range(2000, 2009)]
+    records += [story.record(Outcome.FAILED, number, INACTIVE) for number in range(3000, 3006)]
+    closed = Problem("ACCOUNTING_PERIOD_CLOSED", "The period is closed.")
+    records += [story.record(Outcome.FAILED, number, closed) for number in range(4000, 4002)]
+    records += [story.record(Outcome.UNKNOWN, 5000, NO_ANSWER)]
+    golden("mixed", text_of(story.result(records, ExitCode.UNKNOWN)))
+
+
+def test_last_block_of_a_clean_run(story: Any, golden: Callable[[str, str], None]) -> None:
+    """A clean run is told in four lines."""
+    records = [story.record(Outcome.INVOICED, number) for number in range(1, 4)]
+    golden("clean", text_of(story.result(records, ExitCode.OK)))
+
+
+def test_last_block_of_a_second_run(story: Any, golden: Callable[[str, str], None]) -> None:
+    """A run that sends nothing says why, and which run did the work."""
+    earlier = "20261129T200000Z-11aa"
+    records = [story.record(Outcome.INVOICED, number, run=earlier) for number in range(1, 9)]
+    records += [story.record(Outcome.NOTHING_TO_BILL, n, run=earlier) for n in (9, 10)]
+    golden("second", text_of(story.result(records, ExitCode.OK, sent=0)))
+
+
+def test_last_block_of_a_stopped_run(story: Any, golden: Callable[[str, str], None]) -> None:
+    """A run that stopped early says why and how to go on."""
+    records = [story.record(Outcome.INVOICED, 1)]
+    stopped = Problem("RUN_STOPPED", "not sent")
+    records += [story.record(Outcome.NOT_ATTEMPTED, n, stopped) for n in (2, 3)]
+    result = story.result(records, ExitCode.STOPPED, 1, "the server did not answer for 10 min")
+    golden("stopped", text_of(result))
+
+
+def test_nothing_sent_for_another_reason_is_not_called_settled(story: Any) -> None:
+    """Only a plan that is settled as a whole is said to be."""
+    records = [story.record(Outcome.INVOICED, 1, run="a"), story.record(Outcome.NOT_ATTEMPTED, 2)]
+    result = story.result(records, ExitCode.CANNOT_START, 0, "no token")
+    assert "settled earlier" not in text_of(result)
+
+
+def test_long_lists_are_cut_and_said_to_be(story: Any) -> None:
+    """Many causes and many doubts end with how many more the report has."""
+    records = [
+        story.record(Outcome.FAILED, number, Problem(f"CODE_{number}", "x")) for number in range(30)
+    ]
+    records += [story.record(Outcome.UNKNOWN, number, NO_ANSWER) for number in range(100, 150)]
+    text = text_of(story.result(records, ExitCode.UNKNOWN))
+    assert "… and 10 more causes in the report" in text
+    assert "… and 30 more unknown in the report" in text
+    assert text.count("\n") < 100
+
+
+def test_every_exit_code_of_a_run_has_a_next_step() -> None:
+    """No exit code that a finished run can have leaves people without advice."""
+    refused = {ExitCode.REFUSED, ExitCode.NO_MATCH}
+    assert set(NEXT) == set(ExitCode) - refused
+
+
+def test_lines_come_each_five_percent(story: Any) -> None:
+    """36 items left of 40 yield 18 lines, none with a control character."""
+    screen, stream = lines(story)
+    drive(screen, story, settled(story, Outcome.INVOICED, 36))
+    told = stream.getvalue().splitlines()
+    assert len(told) == 1 + 18
+    assert told[-1] == (
+        "[20:15:38Z] 40/40 100%  invoiced 36  nothing to bill 0  failed 0  unknown 0  "
+        "in flight 0  1.0/s"
+    )
+    assert all(line.isprintable() for line in told)
+
+
+def test_fast_runs_are_not_told_line_by_line(story: Any) -> None:
+    """However fast items settle, no more than one line a second says so."""
+    screen, stream = lines(story)
+    drive(screen, story, settled(story, Outcome.INVOICED, 36), seconds=0.1)
+    assert len(stream.getvalue().splitlines()) == 1 + 3
+
+
+def test_lines_come_each_thirty_seconds(story: Any) -> None:
+    """Where nothing is settled for long, other events still say that the run is alive."""
+    screen, stream = lines(story)
+    drive(screen, story, [InFlight(number % 3) for number in range(61)])
+    assert stream.getvalue().count("4/40 10%") == 2
+
+
+def test_each_kind_of_failure_is_told_once(story: Any) -> None:
+    """On lines a cause is told when it is new; verbose tells every item."""
+    events = [
+        *settled(story, Outcome.FAILED, 9, INACTIVE),
+        *settled(story, Outcome.UNKNOWN, 9, NO_ANSWER),
+        *settled(story, Outcome.INVOICED, 9),
+    ]
+    screen, stream = lines(story, regular=False)
+    drive(screen, story, events)
+    assert len(stream.getvalue().splitlines()) == 1 + 2
+    screen, stream = lines(story, regular=False, verbose=True)
+    drive(screen, story, events)
+    assert len(stream.getvalue().splitlines()) == 1 + 27
+
+
+def test_waits_and_the_end_are_told(story: Any, golden: Callable[[str, str], None]) -> None:
+    """What holds a run up is said with the reason and for how long."""
+    screen, stream = lines(story, verbose=True, regular=False)
+    events: list[Event] = [
+        Gated("REQUEST_EXCEEDED_LIMIT: too many requests", 120.0),
+        Retrying((story.item(1),), "lock competition", 1.5),
+        Retrying((story.item(1), story.item(2)), "lock competition", 0.25),
+        Stopping("SIGINT", 3),
+        Stopping("SIGINT", 0),
+    ]
+    drive(screen, story, events)
+    golden("waits", stream.getvalue())
+
+
+def test_bar_redraws_and_leaves_a_clean_terminal(story: Any) -> None:
+    """On a terminal failures scroll above a bar, which is gone when the last block comes."""
+    stream = Terminal()
+    screen = Bar(console_for(stream, {}), Notices(5), story.clock)
+    records = [story.record(Outcome.FAILED, number, INACTIVE) for number in range(5, 41)]
+    with screen:
+        screen.started(story.header(40, 4))
+        for record in records:
+            screen.event(Settled(record))
+        screen.finished(story.result(records, ExitCode.FAILURES))
+    drawn = stream.getvalue()
+    assert drawn.count("\x1b[?25l") == drawn.count("\x1b[?25h") == 1
+    assert ESCAPE.sub("", drawn).count("failed  2c93") == 5
+    assert "━" not in drawn[drawn.index("\x1b[?25h") :]
+
+
+def test_bar_goes_when_the_run_breaks_off(story: Any) -> None:
+    """An error leaves the cursor visible and no bar behind."""
+    stream = Terminal()
+    screen = Bar(console_for(stream, {}), Notices(5), story.clock)
+    with suppress(CannotStart), screen:
+        screen.started(story.header(40, 4))
+        raise CannotStart
+    drawn = stream.getvalue()
+    assert "━" in drawn
+    assert "━" not in drawn[drawn.index("\x1b[?25h") :]
+
+
+@pytest.mark.parametrize(
+    ("stream", "wishes", "environment", "kind"),
+    [
+        (Terminal(), Wishes(), {}, Bar),
+        (Terminal(), Wishes(), {"TERM": "dumb"}, Lines),
+        (io.StringIO(), Wishes(), {}, Lines),
+        (io.StringIO(), Wishes(), {"FORCE_COLOR": "1"}, Lines),
+        (Terminal(), Wishes("lines"), {}, Lines),
+        (Terminal(), Wishes("none"), {}, Lines),
+        (Terminal(), Wishes("bar"), {}, Bar),
+        (Terminal(), Wishes("bar", quiet=True), {}, Quiet),
+    ],
+)
+def test_the_screen_fits_the_stream(
+    stream: io.StringIO, wishes: Wishes, environment: dict[str, str], kind: type
+) -> None:
+    """A bar needs a terminal that can move its cursor; a wish decides otherwise."""
+    assert type(screen_for(stream, wishes, environment)) is kind
+
+
+@pytest.mark.parametrize(
+    ("stream", "environment", "coloured"),
+    [
+        (Terminal(), {}, True),
+        (Terminal(), {"NO_COLOR": "1"}, False),
+        (Terminal(), {"NO_COLOR": ""}, True),
+        (Terminal(), {"TERM": "dumb"}, False),
+        (Terminal(), {"NO_COLOR": "1", "FORCE_COLOR": "1"}, True),
+        (io.StringIO(), {}, False),
+        (io.StringIO(), {"FORCE_COLOR": "1"}, True),
+    ],
+)
+def test_colour_is_asked_for_or_fits(
+    stream: io.StringIO, environment: dict[str, str], coloured: bool, story: Any
+) -> None:
+    """FORCE_COLOR before NO_COLOR before what the stream is; no style at all without colour."""
+    screen = Quiet(console_for(stream, environment))
+    screen.finished(story.result([story.record(Outcome.FAILED, 1, INACTIVE)], ExitCode.FAILURES))
+    assert bool(ESCAPE.search(stream.getvalue())) is coloured
+
+
+def test_quiet_shows_the_last_block_alone(story: Any) -> None:
+    """Quiet means the last block and nothing before it."""
+    stream = io.StringIO()
+    screen = Quiet(console_for(stream, {}))
+    drive(screen, story, settled(story, Outcome.FAILED, 9, INACTIVE))
+    assert stream.getvalue() == ""
+    screen.finished(story.result([story.record(Outcome.INVOICED)], ExitCode.OK))
+    assert stream.getvalue().splitlines()[-1].endswith("(exit 0)")
+
+
+@pytest.mark.parametrize("most", [1, 5])
+def test_hostile_text_cannot_reach_the_terminal(most: int, story: Any) -> None:
+    """Escapes, links, direction marks, line breaks and a megabyte become one short line."""
+    story.names = {"spec": HOSTILE, "tenant": HOSTILE, "file": HOSTILE}
+    problem = Problem(HOSTILE, HOSTILE)
+    events: list[Event] = [
+        *settled(story, Outcome.FAILED, 2, problem),
+        *settled(story, Outcome.UNKNOWN, 2, problem),
+        Gated(HOSTILE, 1.0),
+        Retrying((story.item(1),), HOSTILE, 1.0),
+        Stopping(HOSTILE, 1),
+    ]
+    screen, stream = lines(story, most, verbose=True)
+    drive(screen, story, events)
+    records = [event.record for event in events if isinstance(event, Settled)]
+    screen.finished(story.result(records, ExitCode.UNKNOWN, stop=HOSTILE))
+    told = stream.getvalue().splitlines()
+    assert all(line.isprintable() for line in told)
+    assert max(map(len, told)) < 1200
+    assert len(told) < 40

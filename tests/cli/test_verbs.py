@@ -1,0 +1,269 @@
+"""The verbs on a real project, from the command line to the exit code."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import pytest
+
+from zbatch.cli import main
+from zbatch.cli.group import VERBS, zbatch
+from zbatch.model import Outcome
+
+ROOT = Path(__file__).parents[2]
+CANARY = "c4n4ry-s3cr3t"
+ID = "2c93808457d787030157e0306be53a"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a copy of the sample project and work in it."""
+    for name in ("specs", "emulator"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / "tenants.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@dataclass(frozen=True)
+class Told:
+    """How a command ended, and all that it said."""
+
+    code: int
+    text: str
+
+
+SecretRun = Callable[[str, str, str], Told]
+
+
+@pytest.fixture
+def secret_run(
+    project: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SecretRun]:
+    """Run a spec with the canary as secret against an emulator that knows another one."""
+    words = [str(Path(sys.executable).with_name("zbatch")), "emulator", "--port", "0"]
+    with subprocess.Popen(words, cwd=project, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        base_url = server.stdout.readline().strip()
+
+        def run(host: str, account: str, debug: str) -> Told:
+            monkeypatch.setenv("ZUORA_CLIENT_ID", "emulator")
+            monkeypatch.setenv("ZUORA_CLIENT_SECRET", CANARY)
+            monkeypatch.setenv("ZBATCH_DEBUG", debug)
+            base = host.format(base_url=base_url)
+            (project / "tenants.yaml").write_text(
+                f'version: 1\ntenants: {{away: {{base_url: "{base}"}}}}\n'
+            )
+            spec = write_spec(project, f'tenant: away\naccounts: ["{account}"]\n')
+            code = main(["run", spec])
+            captured = capfd.readouterr()
+            return Told(code, captured.out + captured.err)
+
+        yield run
+        server.terminate()
+
+
+def write_spec(project: Path, text: str) -> str:
+    path = project / "specs" / "mine.yaml"
+    path.write_text(
+        f"version: 1\nname: mine\ndates: [{{target_date: 2026-11-30}}]\n{text}", "utf-8"
+    )
+    return "specs/mine.yaml"
+
+
+def test_validate_clean(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Files and folders are taken; clean files leave standard output empty."""
+    assert main(["validate", "specs", "tenants.yaml"]) == 0
+    out, err = capfd.readouterr()
+    assert (out, err) == ("", "0 errors, 0 warnings in 3 files\n")
+
+
+def test_validate_names_every_problem(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Problems of all files go to standard output, one a line, and the exit code is 1."""
+    write_spec(project, "tenant: nowhere\naccounts: [x]\nsurplus: 1\n")
+    (project / "specs" / "other.yml").write_text("version: 1\n")
+    assert main(["validate", "."]) == 1
+    out, err = capfd.readouterr()
+    lines = out.splitlines()
+    assert len(lines) > 3
+    assert all(line.startswith(("specs/mine.yaml:", "specs/other.yml:")) for line in lines)
+    assert err.endswith(" in 5 files\n")
+
+
+def test_validate_finds_an_unknown_tenant(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A spec that is sound in itself may still name a tenant that nobody knows."""
+    spec = write_spec(project, f'tenant: nowhere\naccounts: ["{ID}01"]\n')
+    assert main(["validate", spec]) == 1
+    assert "nowhere" in capfd.readouterr().out
+
+
+def test_validate_warns_without_failing(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A warning is told and counted, and is no error."""
+    spec = write_spec(project, f"tenant: emulator\naccounts: [{'1' * 32}]\n")
+    assert main(["validate", spec]) == 0
+    out, err = capfd.readouterr()
+    assert "ZB901" in out
+    assert err == "0 errors, 1 warning in 1 file\n"
+
+
+def test_validate_of_a_folder_without_yaml(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A folder that holds nothing to check is a mistake, not a success."""
+    (project / "empty" / ".hidden").mkdir(parents=True)
+    (project / "empty" / ".hidden" / "a.yaml").touch()
+    assert main(["validate", "empty"]) == 2
+    assert "empty" in capfd.readouterr().err
+
+
+def test_plan_and_dry_run_are_the_same_bytes(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """`run --dry-run` prints what `plan` prints, and neither leaves a trace."""
+    told = []
+    for verb in (["plan"], ["run", "--dry-run"], ["run", "-n"]):
+        for rest in ([], ["--json"], ["--concurrency", "2", "--rate", "1/s"]):
+            assert main([*verb, "specs/month-end.yaml", *rest]) == 0
+            told.append(capfd.readouterr())
+    assert told[:3] == told[3:6] == told[6:9]
+    assert all(captured.err == "" for captured in told)
+    assert not (project / ".zbatch").exists()
+
+
+def test_plan_json_holds_the_items(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The JSON of a plan names the items in order, with dates and places."""
+    assert main(["plan", "specs/month-end.yaml", "--json"]) == 0
+    document = json.loads(capfd.readouterr().out)
+    assert document["items_planned"] == document["calls_planned"] == 10
+    assert document["items"][0]["account_id"] == f"{ID}01"
+    assert document["items"][0]["source"]["file"] == "specs/month-end.yaml"
+
+
+@pytest.mark.parametrize("flag", [["--concurrency", "11"], ["--rate", "601/min"]])
+def test_flags_only_tighten(
+    flag: list[str], project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A flag that would press harder than the reviewed spec is refused by name."""
+    for verb in ("plan", "run"):
+        assert main([verb, "specs/month-end.yaml", *flag]) == 2
+        assert flag[0] in capfd.readouterr().err
+    assert not (project / ".zbatch").exists()
+
+
+def test_options_come_from_the_environment(
+    project: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ZBATCH_RATE means --rate, and the command line wins over it."""
+    monkeypatch.setenv("ZBATCH_RATE", "2/s")
+    monkeypatch.setenv("ZBATCH_JSON", "1")
+    main(["plan", "specs/month-end.yaml"])
+    assert json.loads(capfd.readouterr().out)["limits"]["rate"] == "2/s"
+    main(["plan", "specs/month-end.yaml", "--rate", "3/s"])
+    assert json.loads(capfd.readouterr().out)["limits"]["rate"] == "3/s"
+
+
+def test_run_twice_converges(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The first run bills, the second sends nothing and says which run did."""
+    assert main(["run", "specs/month-end.yaml", "--json"]) == 0
+    out, err = capfd.readouterr()
+    first = json.loads(out)
+    assert first["outcomes"] == {o.value: 0 for o in Outcome} | {
+        "invoiced": 8,
+        "nothing_to_bill": 2,
+    }
+    assert err.splitlines()[-1].endswith("(exit 0)")
+    assert main(["run", "specs/month-end.yaml", "--json", "-q"]) == 0
+    out, err = capfd.readouterr()
+    assert json.loads(out)["calls_sent"] == 0
+    assert f"all 10 items were settled earlier by run {first['run_id']}" in err
+    report = project / ".zbatch" / "runs" / first["run_id"] / "report.jsonl"
+    assert len(report.read_bytes().splitlines()) == 10
+
+
+def test_run_with_failures(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Failures end with exit 1, each message with its accounts."""
+    assert main(["run", "specs/with-failures.yaml"]) == 1
+    err = capfd.readouterr().err
+    assert "3 × INVALID_VALUE" in err
+    assert f"{ID}0a" in err
+    assert err.splitlines()[-1].endswith("(exit 1)")
+
+
+def test_run_refuses_a_report_that_exists(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """An existing --report is exit 2, its content is kept, and nothing is sent."""
+    (project / "mine.jsonl").write_text("precious")
+    assert main(["run", "specs/month-end.yaml", "--report", "mine.jsonl"]) == 2
+    assert "exists" in capfd.readouterr().err
+    assert (project / "mine.jsonl").read_text() == "precious"
+    assert main(["run", "specs/month-end.yaml", "--report", "other.jsonl", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["calls_sent"] == 10
+    assert len((project / "other.jsonl").read_bytes().splitlines()) == 10
+
+
+def test_run_with_a_state_folder_in_the_way(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A state folder that cannot be one is exit 6."""
+    assert main(["run", "specs/month-end.yaml", "--state-dir", "tenants.yaml"]) == 6
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("debug", ["", "1"])
+@pytest.mark.parametrize(
+    ("host", "accounts", "code"),
+    [
+        ("{base_url}", "x", 2),  # the spec is wrong
+        ("http://example.com", f"{ID}01", 2),  # plain http
+        ("{base_url}", f"{ID}01", 6),  # the secret is not the emulator's
+    ],
+)
+def test_secrets_stay_inside(
+    host: str, accounts: str, code: int, debug: str, project: Path, secret_run: SecretRun
+) -> None:
+    """A refused spec or tenant, and a secret that is refused, bring it to no output or file."""
+    told = secret_run(host, accounts, debug)
+    assert told.code == code
+    assert told.text
+    assert CANARY not in told.text
+    assert "Traceback" not in told.text
+    for path in (project / ".zbatch").rglob("*"):
+        assert path.is_dir() or CANARY.encode() not in path.read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["spec", "tenants", "report"])
+def test_schema_prints_the_file(kind: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """The schema is printed byte for byte."""
+    assert main(["schema", kind]) == 0
+    assert capfd.readouterr().out == (ROOT / "schemas" / f"{kind}.schema.json").read_text("utf-8")
+
+
+@pytest.mark.parametrize("verb", list(VERBS))
+def test_help_opens_with_a_sentence_and_two_examples(
+    verb: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Each verb's help says what it is for, then shows two ways to call it."""
+    assert main([verb, "--help"]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0].startswith(f"Usage: zbatch {verb}")
+    assert lines[2].strip() == VERBS[verb]
+    assert lines[4].strip() == "Examples:"
+    assert all(line.startswith(f"    zbatch {verb}") for line in lines[5:7])
+
+
+@pytest.mark.parametrize("verb", list(VERBS))
+def test_ordinary_options_have_a_variable(verb: str) -> None:
+    """Every option says the ZBATCH_ variable that sets it, without the verb in its name."""
+    command = zbatch.get_command(click.Context(zbatch), verb)
+    assert command is not None
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            long = next(name for name in parameter.opts if name.startswith("--"))
+            assert parameter.envvar == "ZBATCH_" + long[2:].upper().replace("-", "_")
+            assert parameter.show_envvar

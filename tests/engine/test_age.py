@@ -1,0 +1,76 @@
+"""How old a key is, and when no clock can be trusted to say."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zbatch.engine.age import expired
+from zbatch.model import Attempt
+
+SENT = datetime(2026, 11, 30, 22, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+SECOND = timedelta(seconds=1)
+
+
+def sent_at(*moments: datetime) -> tuple[Attempt, ...]:
+    return tuple(Attempt(n, moment, f"track-{n}") for n, moment in enumerate(moments, 1))
+
+
+@pytest.mark.parametrize(
+    ("age", "old"),
+    [
+        (timedelta(), False),
+        (22 * HOUR, False),
+        (23 * HOUR - SECOND, False),
+        (23 * HOUR, True),
+        (24 * HOUR, True),
+        (1000 * HOUR, True),
+    ],
+)
+def test_a_key_is_trusted_for_23_hours(age: timedelta, old: bool) -> None:
+    """The server forgets after 24 hours; the last of them is left for clocks that disagree."""
+    assert expired(sent_at(SENT), SENT + age, newest=None) is old
+
+
+def test_age_counts_from_the_first_send() -> None:
+    """A resend does not make a key young again."""
+    attempts = sent_at(SENT, SENT + 22 * HOUR)
+    assert expired(attempts, SENT + 23 * HOUR, newest=SENT + 22 * HOUR)
+
+
+def test_a_key_never_sent_has_no_age() -> None:
+    """Without an attempt nothing can be forgotten, whatever the clock says."""
+    assert not expired((), SENT + 1000 * HOUR, newest=None)
+    assert not expired((), SENT - 1000 * HOUR, newest=SENT)
+
+
+def test_a_clock_behind_the_ledger_expires_every_key() -> None:
+    """A wall clock below the newest stamp has gone backwards: no age it gives can be trusted."""
+    assert expired(sent_at(SENT), SENT + HOUR, newest=SENT + 3 * HOUR)
+    assert expired(sent_at(SENT), SENT - 30 * HOUR, newest=SENT)
+
+
+def test_a_clock_corrected_by_seconds_is_still_trusted() -> None:
+    """What a time service takes back, up to a minute, does not expire anything."""
+    newest = SENT + HOUR
+    assert not expired(sent_at(SENT), newest - 60 * SECOND, newest)
+    assert expired(sent_at(SENT), newest - 61 * SECOND, newest)
+
+
+def test_a_clock_behind_the_sends_themselves_is_not_trusted() -> None:
+    """An attempt from the future tells as much as a newer stamp: its age cannot be known."""
+    assert expired(sent_at(SENT), SENT - 2 * HOUR, newest=None)
+    assert not expired(sent_at(SENT), SENT - 30 * SECOND, newest=None)
+
+
+@given(st.timedeltas(-1000 * HOUR, 1000 * HOUR), st.timedeltas(-1000 * HOUR, 1000 * HOUR))
+def test_trusted_means_young_by_every_stamp(shift: timedelta, newest: timedelta) -> None:
+    """A key that may be sent is younger than 23 hours on a clock that has not gone back."""
+    now = SENT + shift
+    if not expired(sent_at(SENT), now, SENT + newest):
+        assert -timedelta(minutes=1) <= now - SENT < 23 * HOUR
+        assert now >= SENT + newest - timedelta(minutes=1)

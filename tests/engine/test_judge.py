@@ -1,0 +1,258 @@
+"""From an answer to what the ledger holds and the engine does next."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from support.engine import LOST, REFUSED_CONNECTION, TENANT, failure, item, status, success
+from zbatch.engine.judge import (
+    Judgement,
+    answered,
+    burnt_by_age,
+    judge,
+    still_live,
+    unknown_records,
+    unsent,
+)
+from zbatch.engine.order import Work
+from zbatch.engine.verdict import Again, Context, Kind, Pause, Settle
+from zbatch.model import Attempt, KeyState, Outcome
+from zbatch.zuora.reply import read_reply
+from zbatch.zuora.request import make_call
+from zbatch.zuora.wire import Fault, Reply
+
+BEGUN = datetime(2026, 11, 30, 22, 0, tzinfo=UTC)
+DONE = BEGUN + timedelta(seconds=3)
+
+
+def a_work(*attempts: Attempt, count: int = 1, **fields: Any) -> Work:
+    items = tuple(item(n) for n in range(count))
+    fields = {"tries": 1, **fields}
+    return Work(0, items, 0, call=make_call(TENANT, items, 0), attempts=attempts, **fields)
+
+
+def past(kind: Kind | None, number: int = 1, **fields: Any) -> Attempt:
+    return Attempt(number, BEGUN, f"track-{number}", answer=kind.value if kind else None, **fields)
+
+
+def judged(
+    work: Work, exchange: Reply | Fault, context: Context | None = None, most: int = 6
+) -> Judgement:
+    answer = exchange if isinstance(exchange, Fault) else read_reply(exchange, len(work.items))
+    number = len(work.attempts) + 1
+    attempt = answered(Attempt(number, BEGUN, f"track-{number}"), exchange, answer, DONE)
+    return judge(work, attempt, answer, context or Context(), most)
+
+
+def test_an_answered_attempt_keeps_what_the_reply_said() -> None:
+    """Status, request ID, server date and token of the reply are kept for later runs."""
+    reply = status(500, date="Mon, 30 Nov 2026 22:00:01 GMT", zuora_request_id="r-1", token=7)
+    done = answered(Attempt(1, BEGUN, "track"), reply, read_reply(reply, 1), DONE)
+    assert done.answer == Kind.SERVER_ERROR
+    assert done.sent
+    assert (done.http_status, done.request_id, done.token) == (500, "r-1", 7)
+    assert done.server_date == BEGUN + timedelta(seconds=1)
+    assert done.finished_at == DONE
+    assert done.problem is not None
+
+
+@pytest.mark.parametrize("date", ["", "soon", "Mon, 99 Foo 2026 22:00:01 GMT", "\x00", "9" * 400])
+def test_an_unreadable_server_date_is_left_out(date: str) -> None:
+    """A reply is not worse for a `Date` that nobody can read."""
+    reply = status(200, date=date)
+    assert answered(Attempt(1, BEGUN, "t"), reply, read_reply(reply, 1), DONE).server_date is None
+
+
+def test_the_time_of_the_send_itself_wins_over_that_of_the_intent() -> None:
+    """Where the sender knows when the bytes left, the attempt begins there."""
+    left = BEGUN + timedelta(seconds=2)
+    fault = replace(LOST, sent_at=left)
+    assert answered(Attempt(1, BEGUN, "t"), fault, fault, DONE).started_at == left
+    assert answered(Attempt(1, BEGUN, "t"), LOST, LOST, DONE).started_at == BEGUN
+
+
+def test_only_proof_makes_an_attempt_unsent() -> None:
+    """A fault says itself whether a byte left."""
+    assert answered(Attempt(1, BEGUN, "t"), LOST, LOST, DONE).sent
+    refused = REFUSED_CONNECTION
+    assert not answered(Attempt(1, BEGUN, "t"), refused, refused, DONE).sent
+    assert not unsent(Attempt(1, BEGUN, "t"), DONE).sent
+
+
+def test_a_success_becomes_the_record_of_an_invoiced_item() -> None:
+    """The record holds ID, key, counts and times as the report shows them."""
+    work = a_work(past(Kind.LOST), prior_attempts=2, first_sent=BEGUN - timedelta(hours=1))
+    done = judged(work, success(9))
+    (effect,) = done.result.effects
+    record = effect.record
+    assert record is not None
+    assert work.call is not None
+    assert effect.state is KeyState.SETTLED
+    assert (record.outcome, record.invoice_id) == (Outcome.INVOICED, f"{9:032x}")
+    assert record.invoice_ids == (record.invoice_id,)
+    assert record.idempotency_key == work.call.key
+    assert record.attempts == 4
+    assert record.started_at == BEGUN - timedelta(hours=1)
+    assert record.finished_at == DONE
+    assert record.error is None
+
+
+def test_an_answer_that_settles_nothing_leaves_the_key_live() -> None:
+    """The ledger then holds the attempt, and no outcome."""
+    done = judged(a_work(), LOST)
+    assert [effect.state for effect in done.result.effects] == [KeyState.LIVE]
+    assert done.result.effects[0].record is None
+    assert not done.given_up
+    work = a_work(past(None))
+    assert still_live(work, work.attempts[0]).effects == done.result.effects
+
+
+@pytest.mark.parametrize(
+    ("exchange", "free"),
+    [
+        (status(409), True),
+        (REFUSED_CONNECTION, True),
+        (status(401), True),
+        (status(429), False),
+        (status(500), False),
+        (LOST, False),
+        (success(), False),
+    ],
+)
+def test_waiting_for_others_spends_no_attempt(exchange: Reply | Fault, free: bool) -> None:
+    """A 409, an unreachable host and an old token do not count against `max_attempts`."""
+    assert judged(a_work(), exchange).free is free
+
+
+@pytest.mark.parametrize(
+    ("exchange", "gates"),
+    [
+        (status(429), True),
+        (status(503, retry_after="5"), True),
+        (failure("REQUEST_EXCEEDED_RATE"), True),
+        (failure("LOCK_COMPETITION"), False),
+        (status(500), False),
+        (status(409), False),
+        (status(422), False),
+    ],
+)
+def test_only_limits_slow_down_the_whole_run(exchange: Reply, gates: bool) -> None:
+    """An account's lock is its own trouble; the tenant's limit is everybody's."""
+    assert judged(a_work(), exchange).gates is gates
+
+
+def test_spent_attempts_fail_a_clean_key() -> None:
+    """Throttled to the end and never executed: failed, with the last error."""
+    work = a_work(tries=6)
+    done = judged(work, status(429))
+    assert not done.given_up
+    (effect,) = done.result.effects
+    assert effect.state is KeyState.SETTLED
+    assert effect.record is not None
+    assert effect.record.outcome is Outcome.FAILED
+    assert effect.record.error == done.problem
+    assert judged(a_work(tries=5), status(429)).result.effects[0].state is KeyState.LIVE
+
+
+def test_spent_attempts_leave_a_doubtful_key_unknown() -> None:
+    """A key that may have been executed is never failed for want of attempts."""
+    for work, exchange in (
+        (a_work(tries=6), LOST),
+        (a_work(past(Kind.LOST), tries=6), status(429)),
+        (a_work(past(None), tries=6), Fault(REFUSED_CONNECTION.kind, True, "reset")),
+    ):
+        done = judged(work, exchange)
+        assert done.given_up
+        assert done.result.effects[0].state is KeyState.LIVE
+        assert done.result.effects[0].record is None
+
+
+def test_spent_attempts_turn_a_renewal_into_its_failure() -> None:
+    """A lock on the last attempt fails the item; the stored row is the proof."""
+    done = judged(a_work(tries=6), failure("LOCK_COMPETITION", "busy"))
+    record = done.result.effects[0].record
+    assert record is not None
+    assert record.outcome is Outcome.FAILED
+    assert record.error is not None
+    assert record.error.code == "LOCK_COMPETITION"
+    earlier = judged(a_work(tries=5), failure("LOCK_COMPETITION", "busy"))
+    assert earlier.result.effects[0].state is KeyState.SETTLED
+    assert earlier.result.effects[0].record is None
+
+
+def test_an_unreachable_host_never_spends_the_attempts() -> None:
+    """However often it was tried, an item that never left is neither failed nor unknown."""
+    done = judged(a_work(tries=60), REFUSED_CONNECTION)
+    assert isinstance(done.decision, Again)
+    assert not done.given_up
+
+
+def test_a_409_is_given_up_after_ten_minutes_and_stays_live() -> None:
+    """The run ends with the key in doubt; the next run sends the same key again."""
+    assert not judged(a_work(conflicts=13), status(409)).given_up
+    done = judged(a_work(conflicts=14), status(409))
+    assert done.given_up
+    assert done.result.effects[0].state is KeyState.LIVE
+    assert isinstance(done.decision, Again)
+    assert done.decision.pause is Pause.CONFLICT
+
+
+def test_rows_of_a_call_of_many_are_told_apart_by_position() -> None:
+    """Each item gets the verdict of its own row."""
+    body = (
+        b'[{"Success":true,"Id":"aa"},'
+        b'{"Success":false,"Errors":[{"Code":"LOCK_COMPETITION","Message":"busy"}]},'
+        b'{"Success":false,"Errors":[{"Code":"UNKNOWN_ERROR","Message":"?"}]}]'
+    )
+    work = a_work(count=3)
+    done = judged(work, Reply(200, {}, body, token=1))
+    assert isinstance(done.decision, Settle)
+    states = [effect.state for effect in done.result.effects]
+    assert states == [KeyState.SETTLED, KeyState.SETTLED, KeyState.BURNT]
+    records = [effect.record for effect in done.result.effects]
+    assert records[0] is not None
+    assert records[0].item == work.items[0]
+    assert records[1:] == [None, None]
+
+
+def test_every_effect_but_a_live_one_has_its_evidence() -> None:
+    """The ledger says why a key is settled or burnt."""
+    exchanges = [success(), failure("INVALID_ID"), failure("UNKNOWN_ERROR"), status(400)]
+    for exchange in exchanges:
+        assert all(effect.evidence for effect in judged(a_work(), exchange).result.effects)
+
+
+def test_an_old_doubtful_key_is_burnt_without_a_send() -> None:
+    """Past 23 hours the key is burnt in the ledger, and its item stays without outcome."""
+    work = a_work(past(Kind.LOST))
+    done = burnt_by_age(work)
+    assert done.result.attempt == work.attempts[0]
+    assert [effect.state for effect in done.result.effects] == [KeyState.BURNT]
+    assert done.result.effects[0].record is None
+    assert done.problem.code == "KEY_TOO_OLD"
+
+
+def test_an_unknown_item_is_reported_with_what_is_known_of_its_last_send() -> None:
+    """The record names key, track ID and the last trouble, and claims nothing."""
+    work = a_work(past(Kind.LOST), past(None, 2), prior_attempts=1)
+    (record,) = unknown_records(work)
+    assert record.outcome is Outcome.UNKNOWN
+    assert record.invoice_id is None
+    assert record.attempts == 3
+    assert record.track_id == "track-2"
+    assert record.error is not None
+    assert record.error.code == "NO_ANSWER"
+
+
+def test_an_item_burnt_by_its_row_is_reported_with_that_row() -> None:
+    """Where the server did answer, nobody is told that no answer is recorded."""
+    work = a_work()
+    done = judged(work, failure("TRANSACTION_TIMEOUT", "took too long"))
+    work.attempts = (done.result.attempt,)
+    (record,) = unknown_records(work)
+    assert record.error is not None
+    assert record.error.code == "TRANSACTION_TIMEOUT"

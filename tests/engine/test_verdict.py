@@ -1,0 +1,347 @@
+"""The decision table, held against one written by hand: what an answer means for a key."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from zbatch.engine.verdict import (
+    ROW_TABLE,
+    TABLE,
+    Again,
+    Context,
+    Decision,
+    Halt,
+    Kind,
+    Pause,
+    Settle,
+    decide,
+    doubtful,
+    kind_of,
+    problem_of,
+)
+from zbatch.model import Attempt, KeyState, Outcome, Problem
+from zbatch.zuora.codes import RowClass
+from zbatch.zuora.reply import (
+    Answer,
+    Conflict,
+    Misdirected,
+    Refused,
+    Rows,
+    ServerError,
+    Throttled,
+    ThrottleKind,
+    Unauthorized,
+    Unreadable,
+)
+from zbatch.zuora.rows import Row
+from zbatch.zuora.wire import Fault, FaultKind
+
+WHEN = datetime(2026, 11, 30, 22, 0, tzinfo=UTC)
+TROUBLE = Problem("SOME_CODE", "some message")
+CLEAN, DOUBTFUL = False, True
+
+ANSWERS: dict[Kind, Answer | Fault] = {
+    Kind.UNSENT: Fault(FaultKind.INTERNAL, False, "a bug before the send"),
+    Kind.UNREACHABLE: Fault(FaultKind.CONNECT, False, "refused"),
+    Kind.NO_TOKEN: Fault(FaultKind.TOKEN_REFUSED, False, "wrong secret"),
+    Kind.UNTRUSTED: Fault(FaultKind.CERTIFICATE, False, "expired"),
+    Kind.LOST: Fault(FaultKind.TIMEOUT, True, "no answer"),
+    Kind.CONFLICT: Conflict(TROUBLE),
+    Kind.THROTTLED: Throttled(ThrottleKind.RATE, TROUBLE),
+    Kind.UNAUTHORIZED: Unauthorized(TROUBLE),
+    Kind.REFUSED: Refused(TROUBLE),
+    Kind.MISDIRECTED: Misdirected(TROUBLE),
+    Kind.SERVER_ERROR: ServerError(TROUBLE),
+    Kind.UNREADABLE: Unreadable(TROUBLE),
+}
+
+# What the first answer of a kind means: to a clean key, and to a doubtful one.
+FIRST: dict[Kind, tuple[str, str]] = {
+    Kind.UNSENT: ("again: backoff", "again: backoff"),
+    Kind.UNREACHABLE: ("again: reachable", "again: reachable"),
+    Kind.NO_TOKEN: ("halt: credentials", "halt: credentials"),
+    Kind.UNTRUSTED: ("halt: certificate", "halt: certificate"),
+    Kind.LOST: ("again: backoff", "again: backoff"),
+    Kind.CONFLICT: ("again: conflict", "again: conflict"),
+    Kind.THROTTLED: ("again: gate", "again: gate"),
+    Kind.UNAUTHORIZED: ("again: token", "again: token"),
+    Kind.REFUSED: ("settled: failed", "burnt"),
+    Kind.MISDIRECTED: ("halt: misdirected", "halt: misdirected"),
+    Kind.SERVER_ERROR: ("again: backoff", "again: backoff"),
+    Kind.UNREADABLE: ("again: backoff", "again: backoff"),
+}
+
+ROWS: dict[RowClass, tuple[str, str]] = {
+    RowClass.SUCCESS: ("settled: invoiced", "settled: invoiced"),
+    RowClass.NOTHING_TO_BILL: ("settled: nothing_to_bill", "burnt"),
+    RowClass.RETRY: ("settled: renewed", "settled: renewed"),
+    RowClass.UNCERTAIN: ("burnt", "burnt"),
+    RowClass.TERMINATED: ("burnt", "burnt"),
+    RowClass.DEFINITE: ("settled: failed", "settled: failed"),
+}
+
+# Whether an answer of this kind, or the lack of one, leaves a sent key in doubt.
+LEAVES_DOUBT: dict[Kind | None, bool] = {
+    None: True,
+    Kind.LOST: True,
+    Kind.SERVER_ERROR: True,
+    Kind.UNREADABLE: True,
+    Kind.CONFLICT: True,
+    Kind.ROWS: False,
+    Kind.THROTTLED: False,
+    Kind.UNAUTHORIZED: False,
+    Kind.REFUSED: False,
+    Kind.MISDIRECTED: False,
+    Kind.UNSENT: False,
+    Kind.UNREACHABLE: False,
+    Kind.NO_TOKEN: False,
+    Kind.UNTRUSTED: False,
+}
+
+
+def an_attempt(kind: Kind | None, number: int = 1, **fields: Any) -> Attempt:
+    answer = kind.value if kind else None
+    return Attempt(number, WHEN, f"track-{number}", answer=answer, **fields)
+
+
+def told(decision: Decision) -> str:
+    """Say a decision in the words of the tables above."""
+    if isinstance(decision, Again):
+        return f"again: {decision.pause.value}"
+    if isinstance(decision, Halt):
+        return f"halt: {decision.reason.value}"
+    (verdict,) = set(decision.verdicts)
+    if verdict.state is KeyState.BURNT:
+        assert verdict.outcome is None
+        return "burnt"
+    assert verdict.state is KeyState.SETTLED
+    return f"settled: {verdict.outcome.value if verdict.outcome else 'renewed'}"
+
+
+def decided(
+    kind: Kind,
+    before: list[Attempt],
+    context: Context | None = None,
+    items: int = 1,
+    **fields: Any,
+) -> str:
+    attempt = an_attempt(kind, len(before) + 1, **fields)
+    return told(decide(ANSWERS[kind], attempt, before, context or Context(), items))
+
+
+def a_row(row_class: RowClass) -> Row:
+    if row_class is RowClass.SUCCESS:
+        return Row(row_class, invoice_id="f" * 32)
+    return Row(row_class, problem=TROUBLE)
+
+
+@pytest.mark.parametrize("doubt", [CLEAN, DOUBTFUL])
+@pytest.mark.parametrize("kind", FIRST)
+def test_the_first_answer_of_each_kind_is_decided_as_the_rules_say(kind: Kind, doubt: bool) -> None:
+    """A status alone settles a clean key only; what was never sent changes nothing."""
+    before = [an_attempt(Kind.LOST)] if doubt else []
+    assert decided(kind, before) == FIRST[kind][doubt]
+
+
+@pytest.mark.parametrize("doubt", [CLEAN, DOUBTFUL])
+@pytest.mark.parametrize("row_class", ROWS)
+def test_rows_settle_any_key_as_the_rules_say(row_class: RowClass, doubt: bool) -> None:
+    """A row decides for its item, and only nothing-to-bill depends on earlier doubt."""
+    before = [an_attempt(None)] if doubt else []
+    answer = Rows((a_row(row_class),))
+    decision = decide(answer, an_attempt(Kind.ROWS, 2), before, Context(), 1)
+    assert told(decision) == ROWS[row_class][doubt]
+
+
+def test_the_tables_name_every_kind_and_every_class_of_row() -> None:
+    """No answer falls through: each kind and each class has its rule and its expectation here."""
+    without_rows = set(Kind) - {Kind.ROWS}
+    assert set(TABLE) == set(FIRST) == set(ANSWERS) == without_rows
+    assert set(ROW_TABLE) == set(ROWS) == set(RowClass)
+    assert set(LEAVES_DOUBT) == {None, *Kind}
+
+
+def test_a_success_carries_the_id_that_the_row_gave() -> None:
+    """Invoiced is said with the row's own ID, by position."""
+    answer = Rows((Row(RowClass.SUCCESS, invoice_id="a" * 32), a_row(RowClass.DEFINITE)))
+    decision = decide(answer, an_attempt(Kind.ROWS), [], Context(), 2)
+    assert isinstance(decision, Settle)
+    assert [verdict.invoice_id for verdict in decision.verdicts] == ["a" * 32, None]
+    assert [verdict.outcome for verdict in decision.verdicts] == [Outcome.INVOICED, Outcome.FAILED]
+
+
+def test_an_answer_without_rows_decides_for_every_item_of_the_call() -> None:
+    """A call of many that is refused as a whole settles each of its items."""
+    decision = decide(Refused(TROUBLE), an_attempt(Kind.REFUSED), [], Context(), 3)
+    assert isinstance(decision, Settle)
+    assert [verdict.outcome for verdict in decision.verdicts] == [Outcome.FAILED] * 3
+    assert {verdict.problem for verdict in decision.verdicts} == {TROUBLE}
+
+
+@pytest.mark.parametrize(
+    ("code", "exceeded"),
+    [
+        ("REQUEST_EXCEEDED_RATE", True),
+        ("REQUEST_EXCEEDED_LIMIT", True),
+        ("LOCK_COMPETITION", False),
+    ],
+)
+def test_a_row_that_names_a_limit_says_so_for_the_whole_run(code: str, exceeded: bool) -> None:
+    """A limit told in a row renews that item and slows down everybody."""
+    answer = Rows((Row(RowClass.RETRY, problem=Problem(code, "no")),))
+    decision = decide(answer, an_attempt(Kind.ROWS), [], Context(), 1)
+    assert isinstance(decision, Settle)
+    assert decision.exceeded is exceeded
+    assert decision.verdicts[0].renews
+
+
+@pytest.mark.parametrize("doubt", [CLEAN, DOUBTFUL])
+def test_a_5xx_is_sent_again_three_times_and_then_burnt(doubt: bool) -> None:
+    """The first 5xx and three more are borne; what it did is then for the tenant to say."""
+    before = [an_attempt(Kind.LOST)] if doubt else []
+    seen = []
+    for _ in range(4):
+        seen.append(decided(Kind.SERVER_ERROR, before))
+        before.append(an_attempt(Kind.SERVER_ERROR, len(before) + 1))
+    assert seen == ["again: backoff"] * 3 + ["burnt"]
+
+
+def test_other_answers_between_do_not_count_as_5xx() -> None:
+    """Counts go by kind: a throttled send among the 5xx does not bring the end nearer."""
+    before = [an_attempt(Kind.SERVER_ERROR), an_attempt(Kind.THROTTLED), an_attempt(Kind.THROTTLED)]
+    assert decided(Kind.SERVER_ERROR, before) == "again: backoff"
+
+
+def test_a_stored_5xx_is_burnt_at_once() -> None:
+    """The same request ID again is a replay: sending a third time could only replay it too."""
+    before = [an_attempt(Kind.SERVER_ERROR, request_id="r-1")]
+    assert decided(Kind.SERVER_ERROR, before, request_id="r-1") == "burnt"
+    assert decided(Kind.SERVER_ERROR, before, request_id="r-2") == "again: backoff"
+    assert decided(Kind.SERVER_ERROR, before) == "again: backoff"
+
+
+def test_a_request_id_of_another_kind_of_answer_proves_no_replay() -> None:
+    """Only the very same answer counts as the stored one."""
+    before = [an_attempt(Kind.THROTTLED, request_id="r-1")]
+    assert decided(Kind.SERVER_ERROR, before, request_id="r-1") == "again: backoff"
+
+
+def test_an_unreadable_reply_is_sent_again_once() -> None:
+    """A second reply that cannot be read burns the key."""
+    assert decided(Kind.UNREADABLE, [an_attempt(Kind.UNREADABLE)]) == "burnt"
+
+
+def test_a_clean_throttled_key_is_renewed_only_on_evidence() -> None:
+    """Ten 429 in a row mean nothing, unless they are a replay or others get through meanwhile."""
+    many = [an_attempt(Kind.THROTTLED, number) for number in range(1, 11)]
+    others = Context(others_accepted=True)
+    assert decided(Kind.THROTTLED, many) == "again: gate"
+    assert decided(Kind.THROTTLED, many[:1], others) == "again: gate"
+    assert decided(Kind.THROTTLED, many[:2], others) == "settled: renewed"
+    replayed = [an_attempt(Kind.THROTTLED, request_id="r-1")]
+    assert decided(Kind.THROTTLED, replayed, request_id="r-1") == "settled: renewed"
+    assert decided(Kind.THROTTLED, replayed, request_id="r-2") == "again: gate"
+
+
+def test_a_doubtful_throttled_key_is_never_renewed() -> None:
+    """After doubt even a replayed 429 proves nothing about the first send; four alike burn."""
+    before = [an_attempt(Kind.LOST)]
+    others = Context(others_accepted=True)
+    seen = []
+    for _ in range(4):
+        seen.append(decided(Kind.THROTTLED, before, others, request_id="r-1"))
+        before.append(an_attempt(Kind.THROTTLED, len(before) + 1, request_id="r-1"))
+    assert seen == ["again: gate"] * 3 + ["burnt"]
+
+
+def refused(*tokens: int, good: tuple[int, ...] = ()) -> Context:
+    return Context(good_tokens=frozenset(good), refused_tokens=frozenset(tokens))
+
+
+@pytest.mark.parametrize(
+    ("context", "token", "clean", "doubtful_key"),
+    [
+        (refused(), 1, "again: token", "again: token"),
+        (refused(1), 1, "again: token", "again: token"),
+        (refused(1), 2, "halt: credentials", "halt: credentials"),
+        (refused(1, good=(1,)), 2, "halt: credentials", "halt: credentials"),
+        (refused(1, good=(2,)), 2, "again: token", "burnt"),
+        (refused(1, 2, good=(2,)), 2, "settled: renewed", "burnt"),
+    ],
+)
+def test_a_401_blames_the_key_only_where_its_token_is_good_for_others(
+    context: Context, token: int, clean: str, doubtful_key: str
+) -> None:
+    """First a newer token; then the run stops, unless another key was let in by that token."""
+    assert decided(Kind.UNAUTHORIZED, [], context, token=token) == clean
+    before = [an_attempt(Kind.LOST)]
+    assert decided(Kind.UNAUTHORIZED, before, context, token=token) == doubtful_key
+
+
+@pytest.mark.parametrize("kind", LEAVES_DOUBT)
+def test_a_send_leaves_doubt_as_the_rules_say(kind: Kind | None) -> None:
+    """A send may have been executed unseen unless its answer rules that out."""
+    assert doubtful([an_attempt(kind)]) is LEAVES_DOUBT[kind]
+    assert doubtful([an_attempt(Kind.THROTTLED), an_attempt(kind)]) is LEAVES_DOUBT[kind]
+
+
+@pytest.mark.parametrize("kind", LEAVES_DOUBT)
+def test_what_never_left_leaves_no_doubt(kind: Kind | None) -> None:
+    """Proof that nothing was sent clears any attempt, and no attempt is no doubt."""
+    assert not doubtful([an_attempt(kind, sent=False)])
+    assert not doubtful([])
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.ROWS])
+def test_a_later_answer_does_not_clear_an_earlier_doubt(kind: Kind) -> None:
+    """Doubt is a matter of all sends under the key: no status takes it back."""
+    assert doubtful([an_attempt(Kind.LOST), an_attempt(kind, 2)])
+
+
+@pytest.mark.parametrize("fault_kind", FaultKind)
+def test_a_fault_that_was_sent_is_lost_whatever_its_name(fault_kind: FaultKind) -> None:
+    """Only the proof that nothing left tells faults apart."""
+    assert kind_of(Fault(fault_kind, True, "")) is Kind.LOST
+
+
+@pytest.mark.parametrize(
+    ("fault_kind", "kind"),
+    [
+        (FaultKind.CONNECT, Kind.UNREACHABLE),
+        (FaultKind.TIMEOUT, Kind.UNREACHABLE),
+        (FaultKind.TOKEN_UNAVAILABLE, Kind.UNREACHABLE),
+        (FaultKind.DISCONNECT, Kind.UNREACHABLE),
+        (FaultKind.CERTIFICATE, Kind.UNTRUSTED),
+        (FaultKind.TOKEN_REFUSED, Kind.NO_TOKEN),
+        (FaultKind.INTERNAL, Kind.UNSENT),
+        (FaultKind.CANCELLED, Kind.UNSENT),
+    ],
+)
+def test_a_fault_before_the_send_is_named_by_what_to_wait_for(
+    fault_kind: FaultKind, kind: Kind
+) -> None:
+    """What never left is told apart by who must mend it."""
+    assert kind_of(Fault(fault_kind, False, "")) is kind
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_each_answer_has_its_kind(kind: Kind) -> None:
+    """The kind kept in the ledger is the one that was read."""
+    assert kind_of(ANSWERS[kind]) is kind
+    assert problem_of(ANSWERS[kind]).code
+
+
+def test_a_halt_stops_for_the_reason_that_a_person_must_mend() -> None:
+    """Wrong tenant, credentials and certificates stop the run, and nothing else does."""
+    found = {kind: decided(kind, []) for kind in ANSWERS}
+    stopping = {kind for kind, said in found.items() if said.startswith("halt")}
+    assert stopping == {Kind.NO_TOKEN, Kind.UNTRUSTED, Kind.MISDIRECTED}
+
+
+def test_pauses_and_reasons_are_all_in_use() -> None:
+    """No pause exists that no answer leads to."""
+    said = {word for pair in FIRST.values() for word in pair}
+    assert {f"again: {pause.value}" for pause in Pause} <= said

@@ -1,0 +1,91 @@
+"""The proof that nothing was sent, on which a clean key rests."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from support.hostile import (
+    FixedTokens,
+    Peer,
+    RawServer,
+    call_of,
+    endpoint_at,
+    reply_bytes,
+    request_of,
+)
+from zbatch.net.sender import Sender
+from zbatch.net.transport import Flight, open_session, post
+from zbatch.zuora.wire import Reply
+
+
+async def cut_off(rounds: int, seed: int) -> tuple[list[tuple[int, bool]], set[int], bool]:
+    """Cancel posts after a random number of turns of the loop.
+
+    Give which was called sent, which the server saw, and whether the pool still serves.
+    """
+    chance = random.Random(seed)
+    flights: list[tuple[int, bool]] = []
+    seen: set[int] = set()
+
+    async def script(peer: Peer) -> None:
+        while True:
+            head = await peer.reader.readuntil(b"\r\n")
+            seen.add(int(head.split()[1].rpartition(b"/")[2]))
+            await peer.reader.readuntil(b"\r\n\r\n")
+            await peer.reader.readexactly(4)
+            await peer.say(reply_bytes())
+
+    async with RawServer(script) as server, open_session(endpoint_at(server.url)) as session:
+
+        async def one(number: int, flight: Flight) -> None:
+            async with post(session, f"{server.url}/{number}", {}, b"body", flight) as response:
+                await response.read()
+
+        for number in range(rounds):
+            flight = Flight()
+            task = asyncio.create_task(one(number, flight))
+            for _ in range(chance.randrange(12)):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task])
+            flights.append((number, flight.sent))
+        alive = Flight()
+        await one(rounds, alive)
+        seen.discard(rounds)
+        return flights, seen, alive.sent
+
+
+def test_what_is_called_unsent_was_never_seen_by_the_server() -> None:
+    """Wherever a send is cut off, one called unsent has not reached the server."""
+    flights, seen, alive = asyncio.run(cut_off(400, seed=20261130))
+    unsent = {number for number, sent in flights if not sent}
+    assert unsent.isdisjoint(seen)
+    assert unsent
+    assert len(unsent) < len(flights)
+    assert seen
+    assert alive
+
+
+def test_forty_at_once_each_get_their_own_reply() -> None:
+    """With many calls in flight over few connections no reply goes astray."""
+
+    async def run() -> list[bool]:
+        async def script(peer: Peer) -> None:
+            while True:
+                request = await peer.request()
+                track = next(line for line in request.split(b"\r\n") if b"Track-Id" in line)
+                await peer.say(reply_bytes(track, "200 OK", track.decode()))
+
+        async with (
+            RawServer(script) as server,
+            Sender(endpoint_at(server.url, connections=7), FixedTokens()) as sender,
+        ):
+            requests = [request_of(call_of(1 + n % 30), n) for n in range(400)]
+            answers = await asyncio.gather(*map(sender.send, requests))
+            return [
+                isinstance(answer, Reply) and answer.body.endswith(request.track_id.encode())
+                for answer, request in zip(answers, requests, strict=True)
+            ]
+
+    assert all(asyncio.run(run()))

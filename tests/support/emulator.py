@@ -1,0 +1,153 @@
+"""A tenant on virtual time, its store in memory: time passes only where a test says so."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from zbatch.emulator import EmulatorConfig, Exchange, Invoice
+from zbatch.emulator.book import parse_book
+from zbatch.emulator.exchange import Answer, Request
+from zbatch.emulator.store import Store, read_history, read_invoices
+from zbatch.emulator.tenant import Tenant
+from zbatch.emulator.visit import Pending
+
+NOON = 1_795_867_200.0  # 2026-11-28 12:00 UTC
+GENERATE = "/v1/action/generate"
+
+BOOK = """\
+account_id,status,charges,invoices,latency,note
+000000000000000000000000000000d0,Active,due,1,1s,
+000000000000000000000000000000d1,Active,due,1,1s,
+000000000000000000000000000000d2,Active,due,1,1s,
+000000000000000000000000000000d3,Active,due,3,1s,
+000000000000000000000000000000e0,Active,none,,0s,
+000000000000000000000000000000c0,Canceled,due,,0s,
+000000000000000000000000000000f0,Active,due,1,150s,
+"""
+
+
+def account(tail: str) -> str:
+    """Return the ID of the book that ends so."""
+    return tail.rjust(32, "0")
+
+
+def row(tail: str, target: str = "2026-11-30", **fields: Any) -> dict[str, Any]:
+    """Return one object of a generate call."""
+    return {
+        "AccountId": account(tail),
+        "InvoiceDate": "2026-11-30",
+        "TargetDate": target,
+        **fields,
+    }
+
+
+class Driver:
+    """Sends requests to a tenant; a stored answer or an error fails the test that expects none."""
+
+    def __init__(self, config: EmulatorConfig, connection: sqlite3.Connection) -> None:
+        self.now = NOON
+        self.config = config
+        self._db = connection
+        book = parse_book(BOOK, "book.csv", latency=1.0)
+        self.tenant = Tenant(config, book, Store(connection, config.seed))
+        self.bearer = ""
+
+    def log_in(self, **form: str) -> Answer:
+        """Ask for a token, and use it from here on if one is given."""
+        pairs = {
+            "client_id": "emulator",
+            "client_secret": "emulator",
+            "grant_type": "client_credentials",
+            **form,
+        }
+        body = "&".join(f"{name}={value}" for name, value in pairs.items()).encode()
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        answer = self.arrive(Request("POST", "/oauth/token", {}, headers, body))
+        assert isinstance(answer, Answer)
+        if answer.status == 200:
+            self.bearer = json.loads(answer.body)["access_token"]
+        return answer
+
+    def request(
+        self, body: object, key: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> Request:
+        """Build a generate request; `headers` are lower case and win."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        given = {"authorization": f"Bearer {self.bearer}", "content-type": "application/json"}
+        if key is not None:
+            given["idempotency-key"] = key
+        return Request("POST", GENERATE, {}, {**given, **(headers or {})}, content)
+
+    def arrive(self, request: Request) -> Answer | Pending:
+        """Hand a request to the tenant now."""
+        return self.tenant.arrive(request, self.now)
+
+    def begin(self, *rows: dict[str, Any], key: str | None = None, **headers: str) -> Pending:
+        """Begin a generate and leave it in execution."""
+        pending = self.arrive(self._generate(rows, key, headers))
+        assert isinstance(pending, Pending)
+        return pending
+
+    def refused(self, *rows: dict[str, Any], key: str | None = None, **headers: str) -> Answer:
+        """Send a generate that is answered at once."""
+        answer = self.arrive(self._generate(rows, key, headers))
+        assert isinstance(answer, Answer)
+        return answer
+
+    def finish(self, pending: Pending) -> Answer:
+        """Let the time of an execution pass and complete it."""
+        self.now = max(self.now, pending.due)
+        return self.tenant.complete(pending, self.now)
+
+    def generate(self, *rows: dict[str, Any], key: str | None = None, **headers: str) -> Answer:
+        """Send a generate and let it finish."""
+        return self.finish(self.begin(*rows, key=key, **headers))
+
+    def restart(self) -> None:
+        """Kill the tenant and open its store anew."""
+        fresh = Driver(self.config, self._db)
+        self.tenant = fresh.tenant
+
+    @property
+    def invoices(self) -> list[Invoice]:
+        """The invoices that exist."""
+        return read_invoices(self._db)
+
+    @property
+    def history(self) -> list[Exchange]:
+        """What the tenant has answered."""
+        return read_history(self._db)
+
+    def _generate(
+        self, rows: tuple[dict[str, Any], ...], key: str | None, headers: Mapping[str, str]
+    ) -> Request:
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.request({"objects": list(rows), "type": "Invoice"}, key, names)
+
+
+@contextmanager
+def driving(**settings: Any) -> Iterator[Driver]:
+    """Drive a tenant that is logged in."""
+    config = EmulatorConfig(Path("unused"), **settings)
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        driver = Driver(config, connection)
+        assert driver.log_in().status == 200
+        yield driver
+
+
+def rows_of(answer: Answer) -> list[dict[str, Any]]:
+    """Read an answer's rows, compressed or not."""
+    packed = answer.headers.get("Content-Encoding") == "gzip"
+    rows: list[dict[str, Any]] = json.loads(gzip.decompress(answer.body) if packed else answer.body)
+    return rows
+
+
+def errors_of(answer: Answer) -> list[str]:
+    """Read the error code of each row; empty for a success."""
+    return [r["Errors"][0]["Code"] if "Errors" in r else "" for r in rows_of(answer)]
