@@ -1,4 +1,4 @@
-"""Name the headers of a generate call, and build those that a request carries."""
+"""Name the headers of a call, and build those that a request carries."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from zbatch.model import Tenant
 
 GENERATE_PATH = "/v1/action/generate"
 GENERATE_QUERY = "rejectUnknownFields=true"
+QUERY_PATH = "/v1/action/query"
+QUERY_MORE_PATH = "/v1/action/queryMore"  # the casing matters
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path, not a secret
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
@@ -41,9 +43,13 @@ KEPT = frozenset(
 
 def request_headers(tenant: Tenant, key: str, track_id: str, token: str) -> dict[str, str]:
     """Build the headers of one send; `token` is the bearer token in clear."""
+    return query_headers(tenant, track_id, token) | {IDEMPOTENCY_KEY: key}
+
+
+def query_headers(tenant: Tenant, track_id: str, token: str) -> dict[str, str]:
+    """Build the headers of one question: never a key, under which an old answer would return."""
     headers = {
         AUTHORIZATION: f"Bearer {token}",
-        IDEMPOTENCY_KEY: key,
         TRACK_ID: track_id,
         WSDL_VERSION: str(tenant.wsdl_version),
         CONTENT_TYPE: JSON,

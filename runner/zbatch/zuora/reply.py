@@ -97,9 +97,8 @@ class Unreadable:
     problem: Problem
 
 
-Answer = (
-    Rows | Conflict | Throttled | Unauthorized | Refused | Misdirected | ServerError | Unreadable
-)
+NoRows = Conflict | Throttled | Unauthorized | Refused | Misdirected | ServerError | Unreadable
+Answer = Rows | NoRows
 
 
 def read_reply(reply: Reply, expected_rows: int) -> Answer:
@@ -114,7 +113,7 @@ def read_reply(reply: Reply, expected_rows: int) -> Answer:
     problem = problem_in(document)
     if claims_rows(document):
         return _mismatch(reply.status, problem)
-    return _without_rows(reply, problem)
+    return answer_without_rows(reply, problem)
 
 
 def _gatekeeper(status: int, rows: tuple[Row, ...]) -> Answer | None:
@@ -142,7 +141,8 @@ def _mismatch(status: int, problem: Problem | None) -> Answer:
     return ServerError(told) if status >= 500 else Unreadable(told)
 
 
-def _without_rows(reply: Reply, problem: Problem | None) -> Answer:
+def answer_without_rows(reply: Reply, problem: Problem | None) -> NoRows:
+    """Tell what a reply means that holds no rows; `problem` is what its body says, if anything."""
     status = reply.status
     told = problem or problem_of_status(status)
     if status == 429 or (status == 503 and reply.headers.get("retry-after")):
@@ -158,7 +158,7 @@ def _without_rows(reply: Reply, problem: Problem | None) -> Answer:
     return ServerError(told)
 
 
-def _refusal(status: int, problem: Problem | None) -> Answer:
+def _refusal(status: int, problem: Problem | None) -> NoRows:
     """Answer for a whole refusal, or for a 2xx that should have held rows.
 
     Token and limit troubles come under these statuses too; they are not the items' fault.

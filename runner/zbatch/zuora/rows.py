@@ -10,7 +10,7 @@ from zbatch.zuora.codes import CAUTION, RowClass, classify
 from zbatch.zuora.problems import NO_REASON, code_text, message_text
 
 # Zuora's IDs are 32 hexadecimal characters today and documented to change: any visible word will do
-_INVOICE_ID = re.compile(r"[!-~]{1,255}")
+INVOICE_ID = re.compile(r"[!-~]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def _row(entry: object) -> Row | None:
     if not isinstance(entry, dict):
         return None
     success, invoice_id = entry.get("Success"), entry.get("Id")
-    if success is True and isinstance(invoice_id, str) and _INVOICE_ID.fullmatch(invoice_id):
+    if success is True and isinstance(invoice_id, str) and INVOICE_ID.fullmatch(invoice_id):
         return Row(RowClass.SUCCESS, invoice_id=invoice_id)
     if success is not False:
         return None

@@ -12,15 +12,22 @@ class NotJson(ValueError):
     """The bytes are not JSON with exactly one meaning."""
 
 
-def parse_json(body: bytes) -> object:
+class DecimalText(str):
+    """A JSON number with a fraction or an exponent, exactly as it was written."""
+
+    __slots__ = ()
+
+
+def parse_json(body: bytes, *, exact: bool = False) -> object:
     """Read a JSON document in UTF-8; raise NotJson for anything that has two readings or none.
 
     Refused beyond the grammar: other encodings, a byte order mark, NaN and infinities, a key
     twice, integers of more than 20 digits, lone surrogates, and nesting that exhausts the stack.
+    With `exact` a number that is no integer comes as DecimalText, not as a float.
     """
     try:
         text = body.decode("utf-8")
-        document: object = _DECODER.decode(text)
+        document: object = (_EXACT if exact else _DECODER).decode(text)
         if "\\u" in text:
             # an escape may hold half a surrogate pair, which is no character
             json.dumps(document, ensure_ascii=False).encode("utf-8")
@@ -48,4 +55,10 @@ def _mapping(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_mapping, parse_int=_integer, parse_constant=_constant
+)
+_EXACT = json.JSONDecoder(
+    object_pairs_hook=_mapping,
+    parse_int=_integer,
+    parse_constant=_constant,
+    parse_float=DecimalText,
 )

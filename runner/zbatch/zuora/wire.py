@@ -23,6 +23,19 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """One send of a question: it changes nothing and never carries a key.
+
+    `path` is one of the query paths in `zbatch.zuora.headers`, `wire` the gzip body;
+    `stale_token` as in Request.
+    """
+
+    path: str
+    wire: bytes
+    stale_token: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """An answer read to its end.
 
