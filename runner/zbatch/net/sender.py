@@ -1,8 +1,11 @@
-"""Send a generate call over HTTP: one request, and the reply or the reason why there is none."""
+"""Send a call or a question over HTTP: one request, and the reply or why there is none."""
 
 from __future__ import annotations
 
 import asyncio
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -12,13 +15,35 @@ from zbatch.net.connection import hang_up
 from zbatch.net.faults import fault_of
 from zbatch.net.token import Token, TokenFailure, Tokens
 from zbatch.net.transport import Endpoint, Flight, kept_headers, open_session, post, read_body
-from zbatch.zuora.headers import GENERATE_PATH, GENERATE_QUERY, TRACK_ID, request_headers
+from zbatch.zuora.headers import (
+    GENERATE_PATH,
+    GENERATE_QUERY,
+    TRACK_ID,
+    query_headers,
+    request_headers,
+)
 from zbatch.zuora.request import echo_matches
-from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
+from zbatch.zuora.wire import Ask, Fault, FaultKind, Reply, Request
+
+QUERY_TRACK_PREFIX = "zq-"
 
 
 class _Crossed(Exception):
     """The reply names another call's track ID."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Parcel:
+    """What calls and questions differ in; `headers` takes the bearer token in clear.
+
+    `ours` tells whether an echoed track ID, or the lack of one, may belong to it.
+    """
+
+    target: str
+    wire: bytes
+    stale_token: int | None
+    headers: Callable[[str], dict[str, str]]
+    ours: Callable[[str | None], bool]
 
 
 class Sender:
@@ -31,9 +56,9 @@ class Sender:
 
     def __init__(self, endpoint: Endpoint, tokens: Tokens) -> None:
         self._endpoint = endpoint
+        self._tenant = endpoint.tenant
         self._tokens = tokens
         self._session: aiohttp.ClientSession | None = None
-        self._url = f"{endpoint.tenant.base_url}{GENERATE_PATH}?{GENERATE_QUERY}"
 
     async def __aenter__(self) -> Self:
         self._session = open_session(self._endpoint)
@@ -50,11 +75,35 @@ class Sender:
 
     async def send(self, request: Request) -> Reply | Fault:
         """Send one attempt of a call and read its reply to the end."""
+        return await self._deliver(
+            _Parcel(
+                f"{GENERATE_PATH}?{GENERATE_QUERY}",
+                request.wire,
+                request.stale_token,
+                lambda token: request_headers(self._tenant, request.key, request.track_id, token),
+                lambda echo: echo_matches(request.key, echo),
+            )
+        )
+
+    async def ask(self, question: Ask) -> Reply | Fault:
+        """Send a question, under a track ID of its own, and read its reply to the end."""
+        track_id = QUERY_TRACK_PREFIX + secrets.token_hex(12)
+        return await self._deliver(
+            _Parcel(
+                question.path,
+                question.wire,
+                question.stale_token,
+                lambda token: query_headers(self._tenant, track_id, token),
+                lambda echo: not echo or echo == track_id,
+            )
+        )
+
+    async def _deliver(self, parcel: _Parcel) -> Reply | Fault:
         flight = Flight()
         try:
-            token = await self._tokens.token(request.stale_token)
+            token = await self._tokens.token(parcel.stale_token)
             async with asyncio.timeout(self._endpoint.timeout):
-                return await self._exchange(request, token, flight)
+                return await self._exchange(parcel, token, flight)
         except TokenFailure as failure:
             return Fault(failure.kind, False, str(failure))
         except _Crossed:
@@ -64,16 +113,15 @@ class Sender:
         except Exception as error:
             return fault_of(error, flight)
 
-    async def _exchange(self, request: Request, token: Token, flight: Flight) -> Reply:
+    async def _exchange(self, parcel: _Parcel, token: Token, flight: Flight) -> Reply:
         if self._session is None:
             raise RuntimeError("a sender is used inside its async with block")
-        headers = request_headers(
-            self._endpoint.tenant, request.key, request.track_id, token.value.reveal()
-        )
+        url = self._tenant.base_url + parcel.target
+        headers = parcel.headers(token.value.reveal())
         flight.started_at = self._endpoint.now()
-        async with post(self._session, self._url, headers, request.wire, flight) as response:
+        async with post(self._session, url, headers, parcel.wire, flight) as response:
             kept = kept_headers(response)
-            if not echo_matches(request.key, kept.get(TRACK_ID.lower())):
+            if not parcel.ours(kept.get(TRACK_ID.lower())):
                 hang_up(response)
                 raise _Crossed
             body = await read_body(response)
