@@ -199,6 +199,7 @@ class Account:
     source: Source
     dates: tuple[DatePair, ...] | None = None
     reason: str | None = None
+    revision: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +219,7 @@ class Spec:
     max_attempts: int
     file: str
     digest: str
+    settling: Settling = field(default_factory=Settling)
     tenant_source: Source | None = None
 
 
@@ -401,6 +403,7 @@ class Finding:
     baseline: Baseline | None = None
     key: str | None = None
     effect: Effect | None = None
+    reopen: bool = False  # what was already invoiced before is not there any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,7 +441,9 @@ class Standing:
     `record` is there once the item has an outcome; `call` while a key of it is not settled.
     `generation` is the one that its next new key would carry. `payload_changed` tells that the
     plan now asks for another invoice date or other charges than what the ledger holds. `earlier`
-    are dates of the account, of whichever spec, that may hold this one back.
+    are dates of the account, of whichever spec, that may hold this one back. `lower` is the
+    outcome of the next lower revision, `later_invoiced` the account's first later target date
+    that has an invoice.
     """
 
     item: Item
@@ -449,6 +454,8 @@ class Standing:
     payload_changed: bool
     trail: Trail = Trail()
     earlier: tuple[Earlier, ...] = ()
+    lower: Outcome | None = None
+    later_invoiced: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import pytest
 from support.emulator import Driver, errors_of, row
 from zbatch.emulator import Invoice, history, invoices
 from zbatch.emulator.files import open_store
+from zbatch.emulator.invoices import Order
 from zbatch.emulator.store import Store
 from zbatch.errors import CannotStart
 
@@ -74,7 +75,7 @@ def test_readers_see_what_is_committed(tmp_path: Path) -> None:
     seen: list[list[Invoice]] = []
     with open_store(tmp_path, 0) as store:
         with store.transaction():
-            store.create_invoice("0" * 32, (_DAY, _DAY), 0.0, "k")
+            store.invoices.create(Order("0" * 32, _DAY, _DAY, "k"), 1, 0.0)
             seen.append(invoices(tmp_path))
         seen.append(invoices(tmp_path))
     seen.append(invoices(tmp_path))
@@ -87,7 +88,7 @@ def test_a_transaction_is_all_or_nothing(tmp_path: Path) -> None:
 
     def fail(store: Store) -> None:
         with store.transaction():
-            store.create_invoice("0" * 32, (_DAY, _DAY), 0.0, None)
+            store.invoices.create(Order("0" * 32, _DAY, _DAY), 1, 0.0)
             raise ZeroDivisionError
 
     with open_store(tmp_path, 0) as store, pytest.raises(ZeroDivisionError):

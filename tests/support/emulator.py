@@ -7,13 +7,15 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from zbatch.emulator import EmulatorConfig, Exchange, Invoice
 from zbatch.emulator.book import parse_book
 from zbatch.emulator.exchange import Answer, Request
-from zbatch.emulator.store import Store, read_history, read_invoices
+from zbatch.emulator.invoices import Execution, read_executions, read_invoices
+from zbatch.emulator.store import Store, read_history
 from zbatch.emulator.tenant import Tenant
 from zbatch.emulator.visit import Pending
 
@@ -55,7 +57,8 @@ class Driver:
         self.config = config
         self._db = connection
         book = parse_book(BOOK, "book.csv", latency=1.0)
-        self.tenant = Tenant(config, book, Store(connection, config.seed))
+        self.store = Store(connection, config.seed)
+        self.tenant = Tenant(config, book, self.store)
         self.bearer = ""
 
     def log_in(self, **form: str) -> Answer:
@@ -109,15 +112,40 @@ class Driver:
         """Send a generate and let it finish."""
         return self.finish(self.begin(*rows, key=key, **headers))
 
+    def ask(self, query: str, key: str | None = None) -> Any:
+        """Query the tenant and read the answer, which must be a good one."""
+        answer = self.refuse_query(query, key)
+        assert answer.status == 200, answer.body
+        return json.loads(_plain(answer))
+
+    def ask_more(self, locator: str) -> Any:
+        """Query the tenant for a further page."""
+        answer = self._action("queryMore", {"queryLocator": locator})
+        assert answer.status == 200, answer.body
+        return json.loads(_plain(answer))
+
+    def refuse_query(self, query: str, key: str | None = None) -> Answer:
+        """Query the tenant, whatever the answer."""
+        return self._action("query", {"queryString": query}, key)
+
+    def _action(self, name: str, body: object, key: str | None = None) -> Answer:
+        arrived = self.arrive(replace(self.request(body, key), path=f"/v1/action/{name}"))
+        return arrived if isinstance(arrived, Answer) else self.finish(arrived)
+
     def restart(self) -> None:
         """Kill the tenant and open its store anew."""
         fresh = Driver(self.config, self._db)
-        self.tenant = fresh.tenant
+        self.store, self.tenant = fresh.store, fresh.tenant
 
     @property
     def invoices(self) -> list[Invoice]:
         """The invoices that exist."""
         return read_invoices(self._db)
+
+    @property
+    def executions(self) -> list[Execution]:
+        """Every time that an account was billed."""
+        return read_executions(self._db)
 
     @property
     def history(self) -> list[Exchange]:
@@ -143,9 +171,13 @@ def driving(**settings: Any) -> Iterator[Driver]:
 
 def rows_of(answer: Answer) -> list[dict[str, Any]]:
     """Read an answer's rows, compressed or not."""
-    packed = answer.headers.get("Content-Encoding") == "gzip"
-    rows: list[dict[str, Any]] = json.loads(gzip.decompress(answer.body) if packed else answer.body)
+    rows: list[dict[str, Any]] = json.loads(_plain(answer))
     return rows
+
+
+def _plain(answer: Answer) -> bytes:
+    packed = answer.headers.get("Content-Encoding") == "gzip"
+    return gzip.decompress(answer.body) if packed else answer.body
 
 
 def errors_of(answer: Answer) -> list[str]:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from zbatch.engine.judge import unknown_records
+from zbatch.app.doubt import is_open, state_of, work_of
 from zbatch.engine.order import Work
-from zbatch.engine.verdict import doubtful
 from zbatch.errors import Refused
 from zbatch.model import (
+    Earlier,
     Identity,
     Item,
     ItemRecord,
     KeyState,
-    OpenCall,
     Outcome,
     Plan,
     Problem,
@@ -22,43 +21,46 @@ from zbatch.model import (
 )
 
 _MOST_NAMED = 5
+_ASKED_AGAIN = frozenset({Outcome.ALREADY_INVOICED, Outcome.NOTHING_TO_BILL})
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Which outcomes a person asks to try again, in the next generation of their keys."""
+
+    retry_failed: bool = False
+    retry_nothing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Outstanding:
-    """The calls to make, and for all other items what they have come to before this run."""
+    """The works to do, and for all other items what they have come to before this run."""
 
     works: tuple[Work, ...]
     records: tuple[ItemRecord, ...]
 
 
-def outstanding(plan: Plan, standings: Sequence[Standing]) -> Outstanding:
-    """Sort the planned items into calls to make and outcomes that stand.
+def outstanding(plan: Plan, standings: Sequence[Standing], wish: Wish) -> Outstanding:
+    """Sort the planned items into works to do and outcomes that stand.
 
-    Raises `Refused` where the plan asks for another payload than was sent: the same account and
-    target date under another invoice date would be a second invoice.
+    Raises `Refused` where the plan asks for another payload than was sent, since the same account
+    and target date under another invoice date would be a second invoice, and for a revision whose
+    lower one is not settled in this ledger.
     """
     _refuse_changed(standings)
-    standing_of = {standing.item.identity: standing for standing in standings}
-    records = [
-        record
+    _refuse_revisions(standings)
+    works = list(_open_works(standings))
+    fresh = {s.item.identity: s for s in standings if s.call is None and _is_fresh(s, wish)}
+    working = fresh.keys() | {item.identity for work in works for item in work.items}
+    barriers = {
+        standing.item.identity: barrier
         for standing in standings
-        if (record := standing.record or _burnt(standing)) is not None
-    ]
-    held = {record.item.identity for record in records}
-    barriers = _barriers(records)
-    records += [
-        blocked(standing.item, barriers[standing.item.identity.account_id])
-        for standing in standings
-        if standing.item.identity not in held
-        and standing.call is None
-        and _behind(standing.item, barriers)
-    ]
-    held = {record.item.identity for record in records}
-    works = list(_open_works(standings, held))
-    taken = held | {item.identity for work in works for item in work.items}
-    works += _new_works(plan, standing_of, taken)
-    return Outstanding(tuple(works), tuple(records))
+        if (barrier := _barrier(standing, working)) is not None
+    }
+    works += _new_works(plan, {i: s for i, s in fresh.items() if i not in barriers})
+    works += _held_works(standings, working | barriers.keys())
+    records = tuple(_standing_records(standings, fresh, barriers))
+    return Outstanding(tuple(works), records)
 
 
 def blocked(item: Item, by: Item) -> ItemRecord:
@@ -66,47 +68,22 @@ def blocked(item: Item, by: Item) -> ItemRecord:
     earlier = by.identity.target_date.isoformat()
     message = (
         f"the account's earlier target date {earlier} is failed or unknown, and a later invoice"
-        " would bill its charges too: settle that one first"
+        f" would bill its charges too: settle that one first ({by.source.file}:{by.source.line})"
     )
     return ItemRecord(item, Outcome.NOT_ATTEMPTED, error=Problem("EARLIER_DATE_OPEN", message))
 
 
-def work_of(standing: Standing, ordinal: int) -> Work:
-    """Give the work that sends a standing item's open call again, byte for byte."""
-    if standing.call is None:
-        raise ValueError("the item has no open call")
-    attempts = standing.call.attempts
-    return Work(
-        ordinal,
-        standing.call.call.items,
-        standing.call.call.generation,
-        call=standing.call.call,
-        attempts=attempts,
-        prior_attempts=standing.attempts - len(attempts),
-        first_sent=attempts[0].started_at if attempts else None,
-    )
-
-
-def in_doubt(standing: Standing) -> ItemRecord | None:
-    """Report a standing item whose key is burnt or doubtful as unknown, any other as None."""
-    if standing.call is None:
-        return None
-    state = _state(standing, standing.call)
-    if state is not KeyState.BURNT and not doubtful(standing.call.attempts):
-        return None
-    records = unknown_records(work_of(standing, 0))
-    return next(record for record in records if record.item.identity == standing.item.identity)
-
-
-def _state(standing: Standing, call: OpenCall) -> KeyState:
-    position = [item.identity for item in call.call.items].index(standing.item.identity)
-    return call.states[position]
-
-
-def _burnt(standing: Standing) -> ItemRecord | None:
-    if standing.call is None or _state(standing, standing.call) is not KeyState.BURNT:
-        return None
-    return in_doubt(standing)
+def _is_fresh(standing: Standing, wish: Wish) -> bool:
+    """Tell whether an item is sent under a new key."""
+    record = standing.record
+    if record is None:
+        return True
+    if record.outcome is Outcome.FAILED:
+        wanted = wish.retry_failed or standing.payload_changed
+        return wanted and standing.later_invoiced is None
+    if record.outcome is Outcome.NOTHING_TO_BILL:
+        return wish.retry_nothing or standing.payload_changed
+    return False
 
 
 def _refuse_changed(standings: Iterable[Standing]) -> None:
@@ -132,55 +109,110 @@ def _changed(standing: Standing) -> str:
     return f"{standing.item.identity} ({state}; {source.file}:{source.line})"
 
 
-def _barriers(records: Iterable[ItemRecord]) -> dict[str, Item]:
-    """Find for each account its earliest item that is failed or unknown."""
-    barriers: dict[str, Item] = {}
-    for record in records:
-        if record.outcome not in (Outcome.FAILED, Outcome.UNKNOWN):
-            continue
-        identity = record.item.identity
-        known = barriers.get(identity.account_id)
-        if known is None or identity < known.identity:
-            barriers[identity.account_id] = record.item
-    return barriers
+def _refuse_revisions(standings: Iterable[Standing]) -> None:
+    for standing in standings:
+        identity, source = standing.item.identity, standing.item.source
+        if identity.revision > 1 and standing.lower is None:
+            raise Refused(
+                f"{source.file}:{source.line}:{source.column} {identity}: revision"
+                f" {identity.revision - 1} is not settled in this ledger, so nothing shows that"
+                " billing again is meant; run or reconcile that one first"
+            )
 
 
-def _behind(item: Item, barriers: dict[str, Item]) -> bool:
-    barrier = barriers.get(item.identity.account_id)
-    return barrier is not None and barrier.identity < item.identity
+def _barrier(standing: Standing, working: set[Identity] | frozenset[Identity]) -> Item | None:
+    """Find an earlier date of the account that holds the item back and is not worked on now."""
+    if standing.record and standing.record.outcome is Outcome.INVOICED:
+        return None
+    for earlier in standing.earlier:
+        if earlier.item.identity not in working and _holds_back(earlier):
+            return earlier.item
+    return None
 
 
-def _open_works(standings: Sequence[Standing], held: set[Identity]) -> Iterable[Work]:
-    """Make one work of each open call, however many planned items it carries."""
+def _holds_back(earlier: Earlier) -> bool:
+    if earlier.outcome is Outcome.FAILED:
+        return True
+    return earlier.call is not None and is_open(earlier.item, earlier.call)
+
+
+def _open_works(standings: Sequence[Standing]) -> Iterator[Work]:
+    """Make one work of each live call, however many items it carries, and one a burnt item."""
     seen: set[str] = set()
     planned = {standing.item.identity: standing.item for standing in standings}
     for ordinal, standing in enumerate(standings):
-        if standing.call is None or standing.item.identity in held:
+        if standing.call is None:
             continue
-        if standing.call.call.key in seen:
-            continue
-        seen.add(standing.call.call.key)
         work = work_of(standing, ordinal)
-        work.items = tuple(planned.get(item.identity, item) for item in work.items)
-        yield work
+        if state_of(standing.item, standing.call) is KeyState.BURNT:
+            position = [item.identity for item in work.items].index(standing.item.identity)
+            trails = (work.trails[position],)
+            yield replace(work, items=(standing.item,), trails=trails, burnt=True)
+        elif standing.call.call.key not in seen:
+            seen.add(standing.call.call.key)
+            work.items = tuple(planned.get(item.identity, item) for item in work.items)
+            yield work
 
 
-def _new_works(
-    plan: Plan, standing_of: dict[Identity, Standing], taken: set[Identity]
-) -> list[Work]:
-    """Make works of what was never sent: whole groups, or alone what is left of a group."""
-    works = []
+def _new_works(plan: Plan, fresh: dict[Identity, Standing]) -> Iterator[Work]:
+    """Make works of what gets a new key: whole groups, or alone what is left of a group."""
     for group in plan.groups:
         items = tuple(plan.items[position] for position in group)
-        fresh = tuple(item for item in items if item.identity not in taken)
-        whole = len(fresh) == len(items)
-        whole = whole and all(not standing_of[item.identity].generation for item in items)
-        if whole:
-            works.append(Work(group[0], items, 0))
+        left = [fresh[item.identity] for item in items if item.identity in fresh]
+        if len(left) == len(items) and not any(standing.generation for standing in left):
+            yield Work(group[0], items, 0, trails=tuple(standing.trail for standing in left))
             continue
-        works += [_alone(item, group[0], standing_of[item.identity]) for item in fresh]
-    return works
+        for standing in left:
+            yield Work(
+                group[0],
+                (standing.item,),
+                standing.generation,
+                trails=(standing.trail,),
+                prior_attempts=standing.attempts,
+            )
 
 
-def _alone(item: Item, ordinal: int, standing: Standing) -> Work:
-    return Work(ordinal, (item,), standing.generation, prior_attempts=standing.attempts)
+def _held_works(
+    standings: Sequence[Standing], without: set[Identity] | frozenset[Identity]
+) -> Iterator[Work]:
+    """Make works that only ask again about outcomes which the tenant's users may change."""
+    for ordinal, standing in enumerate(standings):
+        record = standing.record
+        if record and record.outcome in _ASKED_AGAIN and standing.item.identity not in without:
+            yield Work(
+                ordinal,
+                (standing.item,),
+                standing.generation,
+                trails=(standing.trail,),
+                held=record,
+                prior_attempts=standing.attempts,
+            )
+
+
+def _standing_records(
+    standings: Sequence[Standing],
+    fresh: dict[Identity, Standing],
+    barriers: dict[Identity, Item],
+) -> Iterator[ItemRecord]:
+    for standing in standings:
+        identity = standing.item.identity
+        if identity in fresh:
+            if identity in barriers:
+                yield blocked(standing.item, barriers[identity])
+        elif standing.record and standing.record.outcome not in _ASKED_AGAIN:
+            yield _why_not_retried(standing, standing.record)
+        elif standing.record and identity in barriers:
+            yield standing.record
+
+
+def _why_not_retried(standing: Standing, record: ItemRecord) -> ItemRecord:
+    """Say why a failed item is never retried once a later date has billed its charges."""
+    if record.outcome is not Outcome.FAILED or standing.later_invoiced is None:
+        return record
+    error = record.error or Problem("FAILED", "")
+    later = standing.later_invoiced.isoformat()
+    message = (
+        f"{error.message} (not retried: the account's later target date {later} is invoiced and"
+        " has billed what was due)"
+    )
+    return replace(record, error=Problem(error.code, message))

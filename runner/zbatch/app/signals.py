@@ -29,9 +29,9 @@ class Interruptions:
         self.first = number
         self._engine.stop(
             StopReason.INTERRUPTED,
-            f"interrupted by {signal.Signals(number).name}: no further call starts, those in"
-            f" flight are awaited for at most {self._timeout:g} s. A second signal leaves them"
-            " unknown and ends at once",
+            f"interrupted by {signal.Signals(number).name}",
+            f"awaiting the calls in flight for at most {self._timeout:g} s; a second signal ends"
+            " at once and leaves them unknown",
         )
 
 

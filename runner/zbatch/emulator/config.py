@@ -30,13 +30,45 @@ class SecondGenerate(StrEnum):
     BILLS_AGAIN = "bills_again"  # unguarded: nothing but the caller's keys protects the customer
 
 
+class OtherBody(StrEnum):
+    """What another body under a known key meets; the guide and the samples disagree."""
+
+    REPLAY = "replay"  # the stored reply, whatever was asked
+    REFUSE = "refuse"  # 422
+
+
+class Drafts(StrEnum):
+    """Where the items of a further generate go."""
+
+    SEPARATE = "separate"  # into an invoice of their own
+    APPENDED = "appended"  # into the account's open Draft, whose ID is returned again
+
+
+class SourceField(StrEnum):
+    """Whether `Invoice.Source` can be queried: it is a field of controlled release."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+
+
 @dataclass(frozen=True, slots=True)
 class Modes:
-    """Which reading of the documentation the tenant plays where two are possible."""
+    """Which reading of the documentation the tenant plays where two are possible.
+
+    `read_lag` and `generating` are seconds after an invoice arose: until when no query shows it,
+    and until when its status reads `Generating`. With `evict_after` every n-th look-up of a key
+    that is kept finds it forgotten before its time.
+    """
 
     stored: Stored = Stored.EXECUTED
     conflict: Conflict = Conflict.EMPTY
     second_generate: SecondGenerate = SecondGenerate.NOTHING_TO_BILL
+    other_body: OtherBody = OtherBody.REPLAY
+    drafts: Drafts = Drafts.SEPARATE
+    source_field: SourceField = SourceField.PRESENT
+    read_lag: float = 0.0
+    generating: float = 0.0
+    evict_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +91,10 @@ class EmulatorConfig:
     """One emulated tenant.
 
     Without a `book` every well-formed account ID exists, is active and has charges due, and each
-    row takes `latency` seconds. `port` 0 is any free port. With `entities` the header
-    `Zuora-Entity-Ids` must name one of them. The default credentials are no secret: the emulator
-    listens on loopback only. The same `seed` and history give the same IDs.
+    row takes `latency` seconds. A query takes `query_latency` and shows `page` records at most.
+    `port` 0 is any free port. With `entities` the header `Zuora-Entity-Ids` must name one of them.
+    The default credentials are no secret: the emulator listens on loopback only. The same `seed`
+    and history give the same IDs.
     """
 
     data_dir: Path
@@ -72,5 +105,7 @@ class EmulatorConfig:
     modes: Modes = Modes()
     port: int = 0
     latency: float = 0.02
+    query_latency: float = 0.0
+    page: int = 2000
     entities: tuple[str, ...] = ()
     seed: int = 0

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from zbatch.emulator.book import Book, BookAccount, BookRefused, parse_book
 from zbatch.emulator.config import EmulatorConfig
-from zbatch.emulator.store import Exchange, Invoice, Store, read_history, read_invoices
+from zbatch.emulator.invoices import Invoice, read_invoices
+from zbatch.emulator.store import Exchange, Store, read_history
 from zbatch.errors import CannotStart
 
 STORE_NAME = "emulator.sqlite3"

@@ -8,16 +8,27 @@ from email.utils import formatdate
 
 from zbatch.emulator import gateway
 from zbatch.emulator.book import Book
-from zbatch.emulator.config import EmulatorConfig
-from zbatch.emulator.exchange import Answer, Request, Row, fault, reasons, rows_answer
+from zbatch.emulator.config import Drafts, EmulatorConfig
+from zbatch.emulator.exchange import (
+    Answer,
+    Request,
+    Row,
+    client_error,
+    fault,
+    reasons,
+    rows_answer,
+)
 from zbatch.emulator.generate import Wanted, decide, locked_row, read_call, read_wsdl
+from zbatch.emulator.invoices import Order
 from zbatch.emulator.keys import KeyDesk
 from zbatch.emulator.limits import Quota, concurrency_headers, too_many_at_once
 from zbatch.emulator.oauth import TOKEN_PATH, TokenDesk
+from zbatch.emulator.query import QUERY_MORE_PATH, QUERY_PATH, QueryDesk
 from zbatch.emulator.store import Exchange, Store
 from zbatch.emulator.visit import Pending, Visit
 
-GENERATE_PATH = "/v1/action/generate"
+ACTIONS = "/v1/action/"
+GENERATE_PATH = ACTIONS + "generate"
 
 CUT_OFF = "cut off, the execution goes on"
 AFTER_CUT_OFF = "executed after the cut-off"
@@ -34,7 +45,8 @@ class Tenant:
     def __init__(self, config: EmulatorConfig, book: Book, store: Store) -> None:
         self._limits = config.limits
         self._entities = config.entities
-        self._second_generate = config.modes.second_generate
+        self._modes = config.modes
+        self._query_latency = config.query_latency
         self._book = book
         self._store = store
         self._quota = Quota(config.limits.rates)
@@ -42,8 +54,11 @@ class Tenant:
         self._keys = KeyDesk(store, config.modes, config.limits.key_life)
         self._open: set[Pending] = set()
         self._busy_accounts: set[str] = set()
-        self._actions: Mapping[tuple[str, str], Action] = {
-            ("POST", GENERATE_PATH): self._generate,
+        self._queries = QueryDesk(config, store.invoices)
+        self._actions: Mapping[str, Action] = {
+            GENERATE_PATH: self._generate,
+            QUERY_PATH: lambda visit: self._ask(visit, self._queries.query(visit)),
+            QUERY_MORE_PATH: lambda visit: self._ask(visit, self._queries.more(visit)),
         }
 
     def arrive(self, request: Request, now: float) -> Answer | Pending:
@@ -59,7 +74,7 @@ class Tenant:
             if (earlier := self._keys.look_up(visit)) is not None:
                 answer, note = earlier
                 return self._leave(visit, answer, now, note)
-            begun = self._actions.get((request.method, request.path), self._not_found)(visit)
+            begun = self._action(request)(visit)
             if isinstance(begun, Pending):
                 return begun
             return self._leave(visit, self._keys.keep(visit, begun), now)
@@ -69,8 +84,7 @@ class Tenant:
         visit = pending.visit
         note = "" if pending in self._open else AFTER_CUT_OFF
         with self._released(pending), self._store.transaction():
-            rows = [self._bill(row, visit.key, now) for row in pending.rows]
-            return self._leave(visit, self._keys.keep(visit, rows_answer(rows)), now, note)
+            return self._leave(visit, self._keys.keep(visit, pending.execute(now)), now, note)
 
     def cut_off(self, pending: Pending, now: float) -> Answer:
         """Give the caller up, as Zuora does after 120 seconds; the execution goes on."""
@@ -90,6 +104,11 @@ class Tenant:
         request = visit.request
         message = f"Cannot find entity by key: '{request.method} {request.path[:200]}'."
         return reasons(404, 50000040, message, visit.request_id)
+
+    def _action(self, request: Request) -> Action:
+        if request.method != "POST" or not request.path.startswith(ACTIONS):
+            return self._not_found
+        return self._actions.get(request.path, _invalid_action)
 
     def _gate(self, visit: Visit) -> Answer | None:
         """Refuse what the gateway turns away before the key is looked at."""
@@ -113,19 +132,35 @@ class Tenant:
         rows = read_call(visit.content, reject_unknown)
         if isinstance(rows, Answer):
             return rows
-        return self._begin(visit, tuple(self._lock_out(row, wsdl) for row in rows))
+        called = tuple(self._lock_out(row, wsdl) for row in rows)
+        accounts = [row.account_id for row in called if isinstance(row, Wanted)]
+
+        def execute(now: float) -> Answer:
+            return rows_answer([self._bill(row, visit.key, now) for row in called])
+
+        takes = sum(self._latency(account_id) for account_id in accounts)
+        return self._begin(visit, execute, takes, frozenset(accounts))
+
+    def _ask(self, visit: Visit, answer: Answer) -> Answer | Pending:
+        """Take the time of a query; what it shows is what was readable when it arrived."""
+        takes = self._query_latency
+        return self._begin(visit, lambda _: answer, takes) if takes > 0 else answer
 
     def _lock_out(self, row: Wanted | Row, wsdl: int) -> Wanted | Row:
         busy = isinstance(row, Wanted) and row.account_id in self._busy_accounts
         return locked_row(wsdl) if busy else row
 
-    def _begin(self, visit: Visit, rows: tuple[Wanted | Row, ...]) -> Pending:
-        accounts = [row.account_id for row in rows if isinstance(row, Wanted)]
-        due = visit.now + sum(self._latency(account_id) for account_id in accounts)
+    def _begin(
+        self,
+        visit: Visit,
+        execute: Callable[[float], Answer],
+        takes: float,
+        accounts: frozenset[str] = frozenset(),
+    ) -> Pending:
         cut_at = visit.now + self._limits.cut_off
-        pending = Pending(visit, rows, frozenset(accounts), due, cut_at)
+        pending = Pending(visit, execute, accounts, visit.now + takes, cut_at)
         self._open.add(pending)
-        self._busy_accounts |= pending.accounts
+        self._busy_accounts |= accounts
         self._keys.begin(visit)
         return pending
 
@@ -138,16 +173,15 @@ class Tenant:
         if isinstance(row, Row):
             return row
         account = self._book.find(row.account_id)
-        billed = None if account is None else self._store.billed_through(row.account_id)
-        decided = decide(row, account, billed, self._second_generate)
+        invoices = self._store.invoices
+        billed = None if account is None else invoices.billed_through(row.account_id)
+        decided = decide(row, account, billed, self._modes.second_generate)
         if isinstance(decided, Row):
             return decided
-        dates = (row.invoice_date, row.target_date)
-        created = [
-            self._store.create_invoice(row.account_id, dates, now, key) for _ in range(decided)
-        ]
+        order = Order(row.account_id, row.invoice_date, row.target_date, key)
+        draft = invoices.append(order, now) if self._modes.drafts is Drafts.APPENDED else None
         # "only the id of the first invoice generated is returned" (Action POSTgenerate)
-        return Row(invoice_id=created[0])
+        return Row(invoice_id=draft or invoices.create(order, decided, now))
 
     @contextmanager
     def _released(self, pending: Pending) -> Iterator[None]:
@@ -170,6 +204,11 @@ class Tenant:
             headers |= concurrency_headers(self._limits.concurrency, len(self._open))
         accepts = visit.request.headers.get("accept-encoding", "")
         return answer.with_headers(headers).encoded(accepts)
+
+
+def _invalid_action(visit: Visit) -> Answer:
+    name = visit.request.path.removeprefix(ACTIONS)
+    return client_error(f"Invalid action '{name[:200]}'")
 
 
 def _exchange(visit: Visit, answer: Answer, now: float, note: str) -> Exchange:

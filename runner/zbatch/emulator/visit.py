@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from zbatch.emulator.exchange import Request, Row, content_of
-from zbatch.emulator.generate import Wanted
+from zbatch.emulator.exchange import Answer, Request, content_of
 from zbatch.emulator.store import Scope
 
 
@@ -46,12 +46,13 @@ class Visit:
 class Pending:
     """A call in execution: it is done at `due`; its caller is answered by `cut_at` at the latest.
 
-    Both are epoch seconds. Whoever holds it calls `Tenant.cut_off` if `cut_at` comes first, and
-    `Tenant.complete` at `due` in any case.
+    Both are epoch seconds. `execute` does the work, told the time at which it is done. Whoever
+    holds it calls `Tenant.cut_off` if `cut_at` comes first, and `Tenant.complete` at `due` in any
+    case.
     """
 
     visit: Visit
-    rows: tuple[Wanted | Row, ...]
+    execute: Callable[[float], Answer]
     accounts: frozenset[str]
     due: float
     cut_at: float

@@ -10,18 +10,9 @@ from zbatch.engine.ports import Clock, Sender
 from zbatch.engine.question import Seen
 from zbatch.engine.verdict import Kind, StopReason, kind_of, problem_of
 from zbatch.model import Invoice, Item
-from zbatch.zuora.query import (
-    ALL_FIELDS,
-    MissingField,
-    Page,
-    Wanted,
-    invoices_of,
-    more_ask,
-    query_ask,
-    questions,
-    read_page,
-)
-from zbatch.zuora.reply import Throttled, Unauthorized
+from zbatch.zuora.query import ALL_FIELDS, Question, Wanted, more_ask, query_ask, questions
+from zbatch.zuora.query_reply import MissingField, Page, invoices_of, read_page, whole
+from zbatch.zuora.reply import Throttled, Unauthorized, Unreadable
 from zbatch.zuora.wire import Ask, Fault, Reply
 
 MOST_TRIES = 6  # failed answers to one request; waits for a limit or for the host do not count
@@ -83,16 +74,23 @@ class Asker:
     async def _found(self, wanted: Sequence[Wanted]) -> list[Invoice]:
         found: list[Invoice] = []
         for question in questions(wanted, drafts=True, fields=self._fields):
-            page = await self._page(query_ask(question, self._stale_token))
-            found += page.invoices
-            pages = 1
-            while page.locator is not None:
-                pages += 1
-                if pages > MOST_PAGES:
-                    self._stop(StopReason.QUESTION, "the pages of a question come to no end")
-                page = await self._page(more_ask(page.locator, self._stale_token))
-                found += page.invoices
+            found += await self._answer(question)
         return found
+
+    async def _answer(self, question: Question) -> Sequence[Invoice]:
+        """Read all pages of a question, and read them again where they do not fit together."""
+        failures = 0
+        while True:
+            pages = [await self._page(query_ask(question, self._stale_token))]
+            while (locator := pages[-1].locator) is not None:
+                if len(pages) == MOST_PAGES:
+                    self._stop(StopReason.QUESTION, "the pages of a question come to no end")
+                pages.append(await self._page(more_ask(locator, self._stale_token)))
+            answer = whole(pages)
+            if not isinstance(answer, Unreadable):
+                return answer
+            failures += 1
+            await self._pause(failures, answer.problem.message)
 
     async def _page(self, ask: Ask) -> Page:
         failures = 0
@@ -149,7 +147,8 @@ def _wanted(item: Item) -> Wanted:
 
 
 def _by_account(invoices: Iterable[Invoice]) -> dict[str, list[Invoice]]:
+    """Group invoices, each once: two questions may both show one."""
     by_account: dict[str, list[Invoice]] = {}
-    for invoice in invoices:
+    for invoice in {invoice.id: invoice for invoice in invoices}.values():
         by_account.setdefault(invoice.account_id, []).append(invoice)
     return by_account

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from zbatch.engine import backoff
-from zbatch.engine.events import Gated, Stopping
+from zbatch.engine.events import Gated, InFlight, Stopping
 from zbatch.engine.pacing import Pace, Reachability
 from zbatch.engine.ports import Clock, Observer, Randomness
 from zbatch.engine.settings import Settings, Stop
@@ -30,12 +31,12 @@ class Brake:
         self.stopped: Stop | None = None
         self.in_flight = 0
 
-    def stop(self, reason: StopReason, message: str) -> None:
+    def stop(self, reason: StopReason, message: str, hint: str = "") -> None:
         """Let nothing further leave; only the first reason counts."""
         if self.stopped is None:
             self.stopped = Stop(reason, message)
             self.stopping.set()
-            self._tell(Stopping(message, self.in_flight))
+            self._tell(Stopping(message, self.in_flight, hint))
 
     async def turn(self) -> bool:
         """Wait for a slot in the rate; False when the run stops before it comes."""
@@ -48,6 +49,17 @@ class Brake:
             else:  # a gate has closed over the slot
                 slot = self._pace.reserve(self._clock.monotonic())
         return False
+
+    @contextmanager
+    def flying(self) -> Iterator[None]:
+        """Count a request that is at the server while the body runs."""
+        self.in_flight += 1
+        self._tell(InFlight(self.in_flight))
+        try:
+            yield
+        finally:
+            self.in_flight -= 1
+            self._tell(InFlight(self.in_flight))
 
     def answered(self) -> None:
         """Take note that the host answered."""

@@ -40,10 +40,14 @@ class Gated:
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
-    """No further call starts; `in_flight` calls are still awaited."""
+    """No further call starts; `in_flight` calls are still awaited.
+
+    `hint` says what the person at the terminal can do meanwhile.
+    """
 
     reason: str
     in_flight: int
+    hint: str = ""
 
 
 Event = Settled | InFlight | Retrying | Gated | Stopping

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -26,7 +27,7 @@ from zbatch.zuora.codes import CAUTION
 from zbatch.zuora.reply import Answer, Rows
 from zbatch.zuora.wire import Fault, Reply
 
-_FREE = frozenset({Pause.CONFLICT, Pause.REACHABLE, Pause.TOKEN})
+_FREE = frozenset({Pause.CONFLICT, Pause.REACHABLE, Pause.TOKEN, Pause.QUESTION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +102,11 @@ def judge(
     return Judgement(result, decision, problem_of(answer), given_up)
 
 
-def burnt_by_age(work: Work) -> Judgement:
-    """Burn a doubtful key that the server may have forgotten."""
-    problem = Problem(
-        "KEY_TOO_OLD", "it was sent too long ago to be sent again under the same idempotency key"
-    )
-    verdict = Verdict(KeyState.BURNT, "in doubt, and past the life of its key", problem=problem)
-    decision = Settle((verdict,) * len(work.items))
-    return Judgement(_result(work, work.attempts[-1], decision), decision, problem)
+def not_sent(work: Work, attempt: Attempt, now: datetime) -> Judgement:
+    """Take back an attempt whose question has become too old before its turn came."""
+    problem = Problem("ASKED_TOO_LONG_AGO", "the tenant is asked again before the call is sent")
+    decision = Again(Pause.QUESTION, problem)
+    return Judgement(_result(work, unsent(attempt, now), decision), decision, problem)
 
 
 def still_live(work: Work, attempt: Attempt) -> Result:
@@ -116,12 +114,17 @@ def still_live(work: Work, attempt: Attempt) -> Result:
     return _result(work, attempt, None)
 
 
+def sends_of(attempts: Sequence[Attempt]) -> int:
+    """Count the attempts that left, or may have left."""
+    return sum(attempt.sent for attempt in attempts)
+
+
 def unknown_records(work: Work) -> tuple[ItemRecord, ...]:
     """Report items whose key is in doubt or burnt; no outcome of theirs is stored."""
     last = work.attempts[-1]
     problem = last.problem or Problem("NO_ANSWER", "it was sent, and no answer is recorded")
     verdict = Verdict(KeyState.BURNT, "", Outcome.UNKNOWN, problem=problem)
-    sends = work.prior_attempts + len(work.attempts)
+    sends = work.prior_attempts + sends_of(work.attempts)
     return tuple(_record(work, item, last, verdict, sends) for item in work.items)
 
 
@@ -141,12 +144,13 @@ def _result(work: Work, attempt: Attempt, decision: Decision | None) -> Result:
         raise ValueError("an attempt belongs to a call that was minted")
     if not isinstance(decision, Settle):
         return Result(work.call, attempt, (Effect(KeyState.LIVE, ""),) * len(work.items))
-    sends = work.prior_attempts + len(work.attempts) + 1
+    sends = work.prior_attempts + sends_of((*work.attempts, attempt))
     effects = tuple(
         Effect(
             verdict.state,
             verdict.evidence,
             _record(work, item, attempt, verdict, sends) if verdict.outcome else None,
+            verdict.if_absent,
         )
         for item, verdict in zip(work.items, decision.verdicts, strict=True)
     )

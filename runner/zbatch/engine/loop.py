@@ -1,43 +1,57 @@
-"""The loop that sends: intents before, outcomes after; what an answer means is decided elsewhere.
+"""The loop that sends: questions and intents before, outcomes after; decisions are made elsewhere.
 
-Three kinds of tasks share the run. One arms: it takes calls that may start and makes them durable
-in groups, ahead of their turn. The workers, as many as calls may be in flight, send. One commits:
-it gathers answers, makes them durable in groups, and only then tells anyone or goes on with the
-account.
+Three kinds of tasks share a run. One arms: it takes calls that may start, lets the tenant be asked
+about them, and makes their intents durable in groups, ahead of their turn. The workers, as many as
+requests may be in flight, ask and send. One commits: it gathers what came of it, makes that
+durable in groups, and only then tells anyone or goes on with the account.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
-from zbatch.engine import backoff
-from zbatch.engine.age import expired
-from zbatch.engine.events import Event, Gated, InFlight, Retrying, Settled, Stopping
-from zbatch.engine.judge import (
-    Judgement,
-    answered,
-    burnt_by_age,
-    judge,
-    still_live,
-    unknown_records,
-    unsent,
-)
+from zbatch.engine.aftermath import Aftermath
+from zbatch.engine.asking import Asker, Unanswered
+from zbatch.engine.brake import Brake
+from zbatch.engine.judge import Judgement, answered, judge, not_sent, still_live, unsent
 from zbatch.engine.order import Order, Work
-from zbatch.engine.pacing import Pace, Reachability
-from zbatch.engine.settings import Ending, Ports, Settings, Stop
-from zbatch.engine.verdict import Again, Context, Halt, Kind, Pause, Settle, StopReason, doubtful
+from zbatch.engine.preflight import (
+    Cleared,
+    Facts,
+    Step,
+    after_rest,
+    before_sending,
+    needs_conclusion,
+    recheck,
+    rest_until,
+)
+from zbatch.engine.question import Seen
+from zbatch.engine.settings import Ending, Ports, Settings
+from zbatch.engine.verdict import Again, Context, Halt, Kind, Pause, StopReason
 from zbatch.errors import LedgerFailure
-from zbatch.model import Attempt, Item, Outcome, Send
-from zbatch.zuora.limits import retry_after
+from zbatch.model import Attempt, Item, Problem, Send
 from zbatch.zuora.reply import Answer, Rows, read_reply
 from zbatch.zuora.request import track_id
 from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
 
 LINGER = 0.05  # seconds that answers are gathered for one commit
 STALE_INTENT = 30.0  # seconds after which an intent no longer tells when its call left
+ASK_LIFE = 600.0  # seconds for which a question lets a call go
+WAVE = 50  # items asked about at once: two branches of two conditions each, of 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    work: Work
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    works: tuple[Work, ...]
 
 
 class Engine:
@@ -46,25 +60,19 @@ class Engine:
     def __init__(self, ports: Ports, settings: Settings, works: Iterable[Work]) -> None:
         self._ports = ports
         self._settings = settings
+        self._brake = Brake(ports.clock, ports.random, ports.observer, settings)
+        self._asker = Asker(ports.sender, self._brake, ports.clock)
         self._order = Order(works)
-        self._pace = Pace(settings.limits.rate)
-        self._reachability = Reachability(settings.patience, self._jitter)
-        self._armed: asyncio.Queue[tuple[Work, Attempt] | None] = asyncio.Queue()
-        self._answers: list[tuple[Work, Judgement]] = []
+        self._aftermath = Aftermath(ports, settings, self._order, self._brake)
+        self._armed: asyncio.Queue[_Sending | _Asking | None] = asyncio.Queue()
         self._flying: dict[Work, Attempt] = {}
-        self._withdrawn: list[tuple[Work, Attempt]] = []
-        self._in_hand = 0  # calls taken out of the order and not yet done with
-        self._more = asyncio.Event()
-        self._answers_wait = asyncio.Event()
+        self._withdrawn: list[_Sending] = []
         self._drained = asyncio.Event()
-        self._stopping = asyncio.Event()
         self._workers: list[asyncio.Task[None]] = []
-        self._stop: Stop | None = None
         self._sent = 0
         self._accepted = 0
         self._good_tokens: set[int] = set()
         self._newest = settings.newest
-        self._blocked: list[tuple[Item, Item]] = []
         self._abandoned: list[Item] = []
 
     async def run(self) -> Ending:
@@ -77,18 +85,22 @@ class Engine:
         await self._guarded(self._arm())
         await asyncio.wait(self._workers)
         self._drained.set()
-        self._answers_wait.set()
+        self._aftermath.waiting.set()
         await committer
         await self._guarded(self._record_withdrawn())
-        return Ending(self._stop, self._sent, tuple(self._blocked), tuple(self._abandoned))
+        return Ending(
+            self._brake.stopped,
+            self._sent,
+            tuple(self._aftermath.blocked),
+            tuple(self._abandoned),
+            tuple(self._aftermath.left),
+            self._asker.asked,
+        )
 
-    def stop(self, reason: StopReason, message: str) -> None:
+    def stop(self, reason: StopReason, message: str, hint: str = "") -> None:
         """Start no further call; those in flight are awaited. Only the first reason counts."""
-        if self._stop is None:
-            self._stop = Stop(reason, message)
-            self._stopping.set()
-            self._more.set()
-            self._tell(Stopping(message, len(self._flying)))
+        self._brake.stop(reason, message, hint)
+        self._aftermath.more.set()
 
     def abandon(self) -> None:
         """Await no answer any more: calls in flight stay in the ledger as sent and unanswered."""
@@ -104,35 +116,63 @@ class Engine:
         except LedgerFailure as error:
             self.stop(StopReason.DISK, str(error))
             self.abandon()
+        except Unanswered:
+            self._aftermath.more.set()  # the brake holds the reason
         except Exception as error:  # a bug of ours: nothing more is sent, what flies may land
             self.stop(StopReason.INTERNAL, f"internal error: {type(error).__name__}: {error}")
 
-    # Arming: intents before sends
+    # Arming: questions and intents before sends
 
     async def _arm(self) -> None:
         ahead = self._settings.intents_ahead
         try:
-            while not self._stopping.is_set():
-                self._more.clear()
+            while not self._brake.stopping.is_set():
+                self._aftermath.more.clear()
                 now = self._ports.clock.monotonic()
                 works = self._order.take(now, ahead - self._armed.qsize())
                 if works:
-                    await self._begin(works)
-                elif self._in_hand or len(self._order):
-                    await self._until(self._more, self._order.next_time())
-                else:
+                    await self._ready(works)
+                elif self._aftermath.in_hand or not self._order.idle:
+                    await self._brake.until(self._aftermath.more, self._order.next_time())
+                elif not self._aftermath.wake_resting():
                     return
         finally:
             for _ in self._workers:
                 self._armed.put_nowait(None)
 
-    async def _begin(self, works: list[Work]) -> None:
-        self._in_hand += len(works)
-        sends = [(work, self._attempt(work)) for work in works if not self._too_old(work)]
-        if sends:
-            await self._ports.ledger.begin([_send(work, attempt) for work, attempt in sends])
-        for work, attempt in sends:
-            self._armed.put_nowait((work, attempt))
+    async def _ready(self, works: Sequence[Work]) -> None:
+        self._aftermath.in_hand += len(works)
+        facts = self._facts()
+        asking: list[Work] = []
+        sending: list[Work] = []
+        for work in works:
+            if self._must_rest(work, facts):
+                continue
+            fresh = self._asked_lately(work) and not needs_conclusion(work, facts)
+            (sending if fresh else asking).append(work)
+        for wave in _waves(asking):
+            self._armed.put_nowait(_Asking(wave))
+        if sending:
+            await self._begin(sending)
+
+    def _must_rest(self, work: Work, facts: Facts) -> bool:
+        """Put aside a work that may not be asked about yet."""
+        until = work.rests_until
+        if needs_conclusion(work, facts):
+            until = rest_until(work, facts)
+        if until is None or until <= facts.now:
+            return False
+        problem = Problem("IN_DOUBT", "it was sent, and what came of it is not known")
+        if work.attempts and work.attempts[-1].problem:
+            problem = work.attempts[-1].problem
+        self._aftermath.rest(work, until, problem)
+        return True
+
+    async def _begin(self, works: Sequence[Work]) -> None:
+        sends = [_Sending(work, self._attempt(work)) for work in works]
+        await self._ports.ledger.begin([_send(one.work, one.attempt) for one in sends])
+        for one in sends:
+            self._armed.put_nowait(one)
 
     def _attempt(self, work: Work) -> Attempt:
         if work.call is None:
@@ -141,46 +181,50 @@ class Engine:
         tracked = track_id(work.call.key, self._settings.run_tail, number)
         return Attempt(number, self._ports.clock.now(), tracked)
 
-    def _too_old(self, work: Work) -> bool:
-        """Burn a doubtful key that the server may have forgotten: sending it could bill again."""
-        if not doubtful(work.attempts):
-            return False
-        now = self._ports.clock.now()
-        if not expired(work.attempts, now, self._newest):
-            self._newest = max(now, self._newest or now)
-            return False
-        self._answer(work, burnt_by_age(work))
-        return True
-
-    # Sending
+    # Asking and sending
 
     async def _work(self) -> None:
         while (armed := await self._armed.get()) is not None:
-            work, attempt = armed
             if self._armed.qsize() <= self._settings.intents_ahead // 2:
-                self._more.set()
-            if await self._turn_of(work, attempt):
-                attempt = await self._timely(work, attempt)
-                exchange = await self._send(work, attempt)
-                self._judge(work, attempt, exchange)
+                self._aftermath.more.set()
+            if isinstance(armed, _Asking):
+                await self._ask(armed.works)
+            elif await self._turn_of(armed):
+                await self._carry(armed)
 
-    async def _turn_of(self, work: Work, attempt: Attempt) -> bool:
+    async def _ask(self, works: Sequence[Work]) -> None:
+        """Ask about a wave and hand over what follows for each work of it."""
+        seen = await self._asker.see(works)
+        facts = self._facts()
+        for work in works:
+            self._aftermath.credited(work)
+            self._aftermath.add_look(work, self._look(work, seen[work], facts))
+
+    def _look(self, work: Work, seen: Sequence[Seen], facts: Facts) -> Cleared | tuple[Step, ...]:
+        if work.held:
+            return (recheck(work, work.held, seen[0]),)
+        if needs_conclusion(work, facts):
+            return after_rest(work, seen, facts)
+        return before_sending(work, seen, facts)
+
+    async def _turn_of(self, armed: _Sending) -> bool:
         """Wait for a slot; withdraw the call if the run stops before it comes."""
-        clock = self._ports.clock
         try:
-            slot = self._pace.reserve(clock.monotonic())
-            while not self._stopping.is_set():
-                if slot > clock.monotonic():
-                    await self._until(self._stopping, slot)
-                elif self._pace.holds(slot):
-                    return True
-                else:
-                    slot = self._pace.reserve(clock.monotonic())
+            if await self._brake.turn():
+                return True
         except asyncio.CancelledError:
-            self._withdrawn.append((work, attempt))
+            self._withdrawn.append(armed)
             raise
-        self._withdrawn.append((work, attempt))
+        self._withdrawn.append(armed)
         return False
+
+    async def _carry(self, armed: _Sending) -> None:
+        work, attempt = armed.work, armed.attempt
+        if not self._asked_lately(work):
+            self._aftermath.add(work, not_sent(work, attempt, self._ports.clock.now()))
+            return
+        attempt = await self._timely(work, attempt)
+        self._judge(work, attempt, await self._send(work, attempt))
 
     async def _timely(self, work: Work, attempt: Attempt) -> Attempt:
         """Renew the time of an intent that waited long, since later runs count from it."""
@@ -195,11 +239,11 @@ class Engine:
         call = _send(work, attempt).call
         stale = max(work.refused_tokens, default=None)
         self._flying[work] = attempt
-        self._tell(InFlight(len(self._flying)))
         try:
-            return await self._ports.sender.send(
-                Request(call.key, call.wire, attempt.track_id, stale)
-            )
+            with self._brake.flying():
+                return await self._ports.sender.send(
+                    Request(call.key, call.wire, attempt.track_id, stale)
+                )
         except asyncio.CancelledError:
             self._sent += 1
             raise
@@ -207,7 +251,6 @@ class Engine:
             return Fault(FaultKind.INTERNAL, True, type(error).__name__)
         finally:
             del self._flying[work]
-            self._tell(InFlight(len(self._flying)))
 
     # Judging: no await between the answer and its consequences for the whole run
 
@@ -216,17 +259,17 @@ class Engine:
         attempt = answered(attempt, exchange, answer, self._ports.clock.now())
         self._sent += attempt.sent
         work.tries += 1
-        verdict = judge(work, attempt, answer, self._context(work), self._settings.max_attempts)
-        if verdict.free:
+        judgement = judge(work, attempt, answer, self._context(work), self._settings.max_attempts)
+        if judgement.free:
             work.tries -= 1
         self._learn(work, attempt, answer)
-        self._react(work, exchange, verdict)
-        self._answer(work, verdict)
+        self._react(work, exchange, judgement)
+        self._aftermath.add(work, judgement)
 
     def _read(self, work: Work, exchange: Reply | Fault) -> Answer | Fault:
         if isinstance(exchange, Fault):
             return exchange
-        self._reachability.answered()
+        self._brake.answered()
         return read_reply(exchange, len(work.items))
 
     def _context(self, work: Work) -> Context:
@@ -245,129 +288,67 @@ class Engine:
         elif attempt.answer == Kind.UNAUTHORIZED:
             work.refused_tokens.add(attempt.token or 0)
 
-    def _react(self, work: Work, exchange: Reply | Fault, verdict: Judgement) -> None:
-        decision = verdict.decision
+    def _react(self, work: Work, exchange: Reply | Fault, judgement: Judgement) -> None:
+        decision = judgement.decision
         if isinstance(decision, Halt):
             self.stop(decision.reason, decision.problem.message)
-        elif verdict.gates:
-            headers = exchange.headers if isinstance(exchange, Reply) else {}
-            asked = retry_after(headers, self._ports.clock.now()) or 0.0
-            self._gate(verdict.problem.message, max(asked, self._jitter(work.tries)))
+        elif judgement.gates:
+            self._brake.throttled(exchange, judgement.problem.message, work.tries)
         elif isinstance(decision, Again) and decision.pause is Pause.REACHABLE:
-            now = self._ports.clock.monotonic()
-            until = self._reachability.failed(now)
-            if until is None:
-                self.stop(StopReason.UNREACHABLE, decision.problem.message)
-            else:
-                self._gate(decision.problem.message, until - now)
-
-    def _gate(self, reason: str, wait: float) -> None:
-        if wait > backoff.LONGEST_GATE:
-            self.stop(StopReason.LIMIT, f"the server asks to wait {wait:.0f} s: {reason}")
-        elif self._pace.close(self._ports.clock.monotonic() + wait):
-            self._tell(Gated(reason, wait))
+            self._brake.unreachable(decision.problem.message)
 
     # Committing: outcomes before anybody is told
 
-    def _answer(self, work: Work, verdict: Judgement) -> None:
-        self._answers.append((work, verdict))
-        self._answers_wait.set()
-
     async def _commit(self) -> None:
-        while not (self._drained.is_set() and not self._answers):
-            await self._answers_wait.wait()
-            await self._until(self._drained, self._ports.clock.monotonic() + LINGER)
-            self._answers_wait.clear()
-            batch, self._answers = self._answers, []
-            if batch:
-                await self._ports.ledger.finish([verdict.result for _, verdict in batch])
-                for work, verdict in batch:
-                    self._apply(work, verdict)
-                self._more.set()
-
-    def _apply(self, work: Work, verdict: Judgement) -> None:
-        self._in_hand -= 1
-        attempt = verdict.result.attempt
-        if attempt.number > len(work.attempts):
-            work.first_sent = work.first_sent or attempt.started_at
-            work.attempts = (*work.attempts, attempt)
-        decision = verdict.decision
-        if isinstance(decision, Settle):
-            self._settle(work, verdict, decision)
-        elif verdict.given_up:
-            for record in unknown_records(work):
-                self._tell(Settled(record))
-                self._hold_back(record.item)
-        elif isinstance(decision, Again):
-            self._try_again(work, decision)
-
-    def _settle(self, work: Work, verdict: Judgement, decision: Settle) -> None:
-        unknown = unknown_records(work)
-        for position, effect in enumerate(verdict.result.effects):
-            item = work.items[position]
-            if decision.verdicts[position].renews:
-                self._renew(work, item)
-            elif effect.record is None:
-                self._tell(Settled(unknown[position]))
-                self._hold_back(item)
-            else:
-                self._tell(Settled(effect.record))
-                if effect.record.outcome is Outcome.FAILED:
-                    self._hold_back(item)
-                else:
-                    self._order.release(item)
-
-    def _renew(self, work: Work, item: Item) -> None:
-        renewed = Work(
-            work.ordinal,
-            (item,),
-            work.generation + 1,
-            prior_attempts=work.prior_attempts + len(work.attempts),
-            first_sent=work.first_sent,
-            tries=work.tries,
-        )
-        self._postpone(renewed, self._jitter(work.tries), "renewed under the next key")
-
-    def _hold_back(self, item: Item) -> None:
-        self._blocked.extend((later, item) for later in self._order.block(item))
-
-    def _try_again(self, work: Work, decision: Again) -> None:
-        wait = 0.0
-        if decision.pause is Pause.BACKOFF:
-            wait = self._jitter(work.tries)
-        elif decision.pause is Pause.CONFLICT:
-            work.conflicts += 1
-            wait = backoff.conflict_wait(work.conflicts)
-        self._postpone(work, wait, decision.problem.message)
-
-    def _postpone(self, work: Work, wait: float, reason: str) -> None:
-        self._order.postpone(work, self._ports.clock.monotonic() + wait)
-        self._tell(Retrying(work.items, reason, wait))
+        aftermath = self._aftermath
+        while not (self._drained.is_set() and not aftermath):
+            await aftermath.waiting.wait()
+            await self._brake.until(self._drained, self._ports.clock.monotonic() + LINGER)
+            await aftermath.commit()
 
     async def _record_withdrawn(self) -> None:
         """Note that armed calls never left, so that their keys stay clean."""
+        while not self._armed.empty():
+            armed = self._armed.get_nowait()
+            if isinstance(armed, _Sending):
+                self._withdrawn.append(armed)
         now = self._ports.clock.now()
-        results = [still_live(work, unsent(attempt, now)) for work, attempt in self._withdrawn]
+        results = [still_live(one.work, unsent(one.attempt, now)) for one in self._withdrawn]
         if results:
             await self._ports.ledger.finish(results)
 
     # Small things
 
-    def _jitter(self, failures: int) -> float:
-        return self._ports.random.uniform(0.0, backoff.ceiling(max(failures, 1)))
+    def _facts(self) -> Facts:
+        now = self._ports.clock.now()
+        settle = timedelta(seconds=self._settings.settling.settle)
+        facts = Facts(now, self._newest, settle, self._settings.read_only)
+        self._newest = max(now, self._newest or now)
+        return facts
 
-    def _tell(self, event: Event) -> None:
-        self._ports.observer(event)
-
-    async def _until(self, event: asyncio.Event, when: float | None) -> None:
-        """Wait for an event, at most until a time of the steady clock."""
-        wait = None if when is None else max(0.0, when - self._ports.clock.monotonic())
-        with suppress(TimeoutError):
-            async with asyncio.timeout(wait):
-                await event.wait()
+    def _asked_lately(self, work: Work) -> bool:
+        """Tell whether a question still lets the work go; a suspended machine's is too old."""
+        if work.asked_at is None:
+            return False
+        clock = self._ports.clock
+        steady, wall = work.asked_at
+        passed = (clock.now() - wall).total_seconds()
+        return clock.monotonic() - steady <= ASK_LIFE and -STALE_INTENT <= passed <= ASK_LIFE
 
 
 def _send(work: Work, attempt: Attempt) -> Send:
     if work.call is None:
         raise ValueError("a call is minted before it is sent")
     return Send(work.call, attempt)
+
+
+def _waves(works: Sequence[Work]) -> Iterable[tuple[Work, ...]]:
+    """Cut works into waves of at most `WAVE` items, never through a call."""
+    wave: list[Work] = []
+    for work in works:
+        if wave and sum(len(one.items) for one in (*wave, work)) > WAVE:
+            yield tuple(wave)
+            wave = []
+        wave.append(work)
+    if wave:
+        yield tuple(wave)

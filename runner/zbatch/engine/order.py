@@ -8,15 +8,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from zbatch.model import Attempt, Call, Identity, Item
+from zbatch.model import Attempt, Call, Identity, Item, ItemRecord, Trail
 
 
 @dataclass(slots=True, eq=False)
 class Work:
     """One call to be made or made again, with what this run and the ledger know of its key.
 
-    `call` is None until its key is minted. `prior_attempts` counts the sends of its items under
-    earlier keys; `tries` those of this run that count against `max_attempts`.
+    `call` is None until its key is minted; `burnt` forbids to send it again. `trails` stand by the
+    position of `items`. `prior_attempts` counts the sends of its items under earlier keys, `tries`
+    those of this run that count against `max_attempts`. `asked_at` is when the last question let it
+    go, by the steady clock and by the wall's. `held` is an outcome that is only asked about again
+    and stands while the answer is the same; `rests_until` keeps a work without doubt from being
+    asked too early.
     """
 
     ordinal: int
@@ -24,12 +28,21 @@ class Work:
     generation: int
     call: Call | None = None
     attempts: tuple[Attempt, ...] = ()
+    trails: tuple[Trail, ...] = ()
+    burnt: bool = False
+    held: ItemRecord | None = None
+    asked_at: tuple[float, datetime] | None = None
+    rechecks: int = 0
+    rests_until: datetime | None = None
     prior_attempts: int = 0
     first_sent: datetime | None = None
     tries: int = 0
     conflicts: int = 0
     refused_tokens: set[int] = field(default_factory=set)
     accepted_before: int | None = None
+
+    def __post_init__(self) -> None:
+        self.trails = self.trails or (Trail(),) * len(self.items)
 
 
 class Order:
@@ -122,13 +135,18 @@ class Order:
 
     def _alone(self, item: Item, group: Work) -> None:
         chain = self._chains[item.identity.account_id]
-        alone = Work(group.ordinal, (item,), group.generation)
+        alone = alone_of(group, item)
         position = next(i for i, (other, _) in enumerate(chain) if other is item)
         chain[position] = (item, alone)
         if position == 0:
             self._push(alone)
         else:
             self._missing[alone] = 1
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing can start, now or at any time, before something else is done."""
+        return not self._ready and not self._later
 
     def _push(self, work: Work) -> None:
         self._pushes += 1
@@ -143,3 +161,9 @@ def _rank(link: tuple[Item, Work]) -> tuple[bool, int, Identity]:
     """
     item, work = link
     return work.call is None, work.ordinal if work.call else 0, item.identity
+
+
+def alone_of(group: Work, item: Item) -> Work:
+    """Give the work that carries one item of a group that was never sent, alone."""
+    position = [other.identity for other in group.items].index(item.identity)
+    return Work(group.ordinal, (item,), group.generation, trails=(group.trails[position],))

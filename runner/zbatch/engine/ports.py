@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Protocol
 
 from zbatch.engine.events import Event
-from zbatch.model import Result, Send
-from zbatch.zuora.wire import Fault, Reply, Request
+from zbatch.model import Finding, Result, Send
+from zbatch.zuora.wire import Ask, Fault, Reply, Request
 
 
 class Clock(Protocol):
@@ -35,12 +35,16 @@ class Sender(Protocol):
     """One exchange with the server; never raises but for cancellation."""
 
     async def send(self, request: Request) -> Reply | Fault:
-        """Send once, no retry, and give what came of it."""
+        """Send a call once, no retry, and give what came of it."""
+        ...
+
+    async def ask(self, ask: Ask) -> Reply | Fault:
+        """Send a query once, without any key, and give what came of it."""
         ...
 
 
 class Ledger(Protocol):
-    """The durable truth; both methods return only when it is on disk, or raise `LedgerFailure`."""
+    """The durable truth; each method returns only when it is on disk, or raise `LedgerFailure`."""
 
     async def begin(self, sends: Sequence[Send]) -> None:
         """Record attempts that are about to leave."""
@@ -48,6 +52,10 @@ class Ledger(Protocol):
 
     async def finish(self, results: Sequence[Result]) -> None:
         """Record answers and what they mean."""
+        ...
+
+    async def note(self, findings: Sequence[Finding]) -> None:
+        """Record what questions have shown."""
         ...
 
 

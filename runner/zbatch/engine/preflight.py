@@ -54,10 +54,14 @@ class Cleared:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """Ask again, not before `until`; `problem` is what to report if the run does not wait."""
+    """Ask again, not before `until`; `problem` is what to report if the run does not wait.
+
+    `soon` tells that it is a matter of seconds, which every run waits for.
+    """
 
     until: datetime
     problem: Problem
+    soon: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,21 @@ class Left:
     record: ItemRecord
 
 
-Step = Rest | Settled | Renewed | Burnt | Left
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The outcome of an earlier run still stands."""
+
+    record: ItemRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """The invoice that made the item already invoiced is gone: it may be sent."""
+
+    baseline: Baseline | None
+
+
+Step = Rest | Settled | Renewed | Burnt | Left | Kept | Reopened
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +151,34 @@ def before_sending(work: Work, seen: Sequence[Seen], facts: Facts) -> Cleared | 
             )
         )
     if doubtful(work.attempts):
-        return tuple(_doubt_step(work, looks) for _ in work.items)
+        return tuple(_doubt_step(work, item, looks) for item in work.items)
     return tuple(
         _hold(work, item, there, facts) for item, there in zip(work.items, looks, strict=True)
     )
 
 
-def _doubt_step(work: Work, looks: Sequence[Look]) -> Step:
+def recheck(work: Work, held: ItemRecord, seen: Seen) -> Step:
+    """Ask again about an outcome that the tenant's own users may have changed since."""
+    item, trail = work.items[0], work.trails[0]
+    there = look(seen, trail)
+    if isinstance(there, Odd):
+        return Left(_record(work, item, Outcome.UNKNOWN, problem=there.problem))
+    if isinstance(there, There):
+        if held.invoice_id in there.ids:
+            return Kept(held)
+        problem = Problem("ALREADY_THERE", f"{len(there.ids)} invoice(s) are there by now")
+        record = _record(work, item, Outcome.ALREADY_INVOICED, there.ids, problem)
+        return Settled(record, "an invoice is there that zbatch did not make")
+    if isinstance(there, Nothing) and held.outcome is Outcome.ALREADY_INVOICED:
+        return Reopened(None if trail.baseline else seen.baseline)
+    return Kept(held)
+
+
+def _doubt_step(work: Work, item: Item, looks: Sequence[Look]) -> Step:
     """Hold a doubtful key for which something is there; a group shares one fate."""
     odd = next((there for there in looks if isinstance(there, Odd)), None)
     if odd:
-        return Left(_record(work, work.items[0], Outcome.UNKNOWN, problem=odd.problem))
+        return Left(_record(work, item, Outcome.UNKNOWN, problem=odd.problem))
     return Burnt("in doubt, and an invoice is there that was not there before")
 
 
@@ -156,7 +191,7 @@ def _hold(work: Work, item: Item, there: Look, facts: Facts) -> Step:
         return Left(_record(work, item, Outcome.UNKNOWN, problem=there.problem))
     if isinstance(there, Generating):
         problem = Problem("GENERATING", f"invoice {there.ids[0]} is still being generated")
-        return Rest(facts.now + RECHECK_GENERATING, problem)
+        return Rest(facts.now + RECHECK_GENERATING, problem, soon=True)
     problem = Problem(
         "OTHER_HOST",
         "another item of its call is invoiced already: somebody else may be sending the same call",
@@ -169,12 +204,12 @@ def after_rest(work: Work, seen: Sequence[Seen], facts: Facts) -> tuple[Step, ..
     last = work.attempts[-1]
     conflict = last.answer == Kind.CONFLICT and not expired(work.attempts, facts.now, facts.newest)
     return tuple(
-        _conclusion(work, item, one, Doubt(work.attempts, trail, facts.settle, conflict))
+        _conclusion(work, item, one, Doubt(work.attempts, trail, facts.settle, conflict), facts)
         for item, one, trail in zip(work.items, seen, work.trails, strict=True)
     )
 
 
-def _conclusion(work: Work, item: Item, seen: Seen, doubt: Doubt) -> Step:
+def _conclusion(work: Work, item: Item, seen: Seen, doubt: Doubt, facts: Facts) -> Step:
     conclusion = conclude(seen, doubt)
     when = f"question of {seen.asked_at:%Y-%m-%dT%H:%M:%SZ}"
     if isinstance(conclusion, Claimed):
@@ -187,6 +222,11 @@ def _conclusion(work: Work, item: Item, seen: Seen, doubt: Doubt) -> Step:
         return Settled(record, f"{when}: one invoice, author not proved")
     if isinstance(conclusion, Undecided):
         return Left(_record(work, item, Outcome.UNKNOWN, problem=conclusion.problem))
+    if not work.burnt and not expired(work.attempts, facts.now, facts.newest):
+        # The key still protects: sending it again is what settles it, and safer than a new one.
+        message = f"{when}: nothing is there; zbatch run sends it again under the same key"
+        problem = Problem("IN_DOUBT", message)
+        return Left(_record(work, item, Outcome.UNKNOWN, problem=problem))
     return _absent(work, item, conclusion, when)
 
 
@@ -210,6 +250,8 @@ def finding(work: Work, item: Item, step: Step) -> Finding | None:
     if isinstance(step, Renewed):
         effect = Effect(KeyState.SETTLED, step.evidence, if_absent=step.if_absent)
         return Finding(item, key=key, effect=effect)
+    if isinstance(step, Reopened):
+        return Finding(item, baseline=step.baseline, reopen=True)
     if isinstance(step, Burnt):
         effect = Effect(KeyState.BURNT, step.evidence, if_absent=IfAbsent.RENEW)
         return Finding(item, key=key, effect=effect)
@@ -224,6 +266,12 @@ def left_in_doubt(work: Work, item: Item, rest: Rest) -> ItemRecord:
     said = f"; from {rest.until:%Y-%m-%d %H:%M:%S} UTC zbatch run or zbatch reconcile can {what}"
     problem = replace(rest.problem, message=rest.problem.message + said)
     return _record(work, item, outcome, problem=problem)
+
+
+def left_renewed(work: Work, item: Item, step: Renewed) -> ItemRecord:
+    """Report an item whose key is settled as void by a command that sends nothing."""
+    problem = Problem("NOT_CREATED", f"{step.evidence}; zbatch run sends it under the next key")
+    return _record(work, item, Outcome.NOT_ATTEMPTED, problem=problem)
 
 
 def _record(

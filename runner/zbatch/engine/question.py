@@ -155,9 +155,7 @@ def conclude(seen: Seen, doubt: Doubt) -> Conclusion:
     if isinstance(there, Odd):
         return Undecided(there.problem)
     if isinstance(there, Generating):
-        return Undecided(
-            Problem("GENERATING", f"invoice {there.ids[0]} is still being generated")
-        )
+        return Undecided(Problem("GENERATING", f"invoice {there.ids[0]} is still being generated"))
     if isinstance(there, There):
         return _whose(seen, there.ids, doubt)
     if _appended(seen.drafts, doubt.trail.baseline):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from zbatch.engine.ports import Clock, Ledger, Observer, Randomness, Sender
 from zbatch.engine.verdict import StopReason
-from zbatch.model import Call, Item, Limits
+from zbatch.model import Call, Item, ItemRecord, Limits, Settling
 
 MOST_INTENTS_AHEAD = 64
 AHEAD_SECONDS = 5.0
@@ -32,6 +32,7 @@ class Settings:
 
     `newest` is the latest wall time in the ledger before the run. `make_call` mints the key of
     some items in a generation. `patience` is how long an unreachable host is tried, in seconds.
+    With `read_only` no call is sent: keys in doubt are settled by question or stay.
     """
 
     run_tail: str
@@ -40,6 +41,8 @@ class Settings:
     make_call: Callable[[tuple[Item, ...], int], Call]
     newest: datetime | None = None
     patience: float = 120.0
+    settling: Settling = field(default_factory=Settling)
+    read_only: bool = False
 
     @property
     def intents_ahead(self) -> int:
@@ -67,3 +70,5 @@ class Ending:
     sent: int
     blocked: tuple[tuple[Item, Item], ...]  # the item that was not sent, and the one before it
     abandoned: tuple[Item, ...]  # in flight when a second signal came
+    left: tuple[ItemRecord, ...] = ()  # unknown or not attempted, with the reason
+    asked: int = 0  # requests that were questions

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
-from zbatch.model import Attempt, KeyState, Outcome, Problem
-from zbatch.zuora.codes import RowClass
+from zbatch.model import Attempt, IfAbsent, KeyState, Outcome, Problem
+from zbatch.zuora.codes import LIMIT_CODES, RowClass
 from zbatch.zuora.reply import (
     Answer,
     Conflict,
@@ -56,6 +56,7 @@ class StopReason(StrEnum):
     MISDIRECTED = "misdirected"
     LIMIT = "limit"
     DISK = "disk"
+    QUESTION = "question"  # the tenant does not answer what is there
     INTERNAL = "internal"
 
 
@@ -67,6 +68,7 @@ class Pause(Enum):
     REACHABLE = "reachable"  # the whole run waits until the host answers
     CONFLICT = "conflict"  # the call is still being executed; spends no attempt
     TOKEN = "token"  # noqa: S105 - a word: at once, with a newer token
+    QUESTION = "question"  # not sent: what is there was asked too long ago
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class Verdict:
     outcome: Outcome | None = None
     invoice_id: str | None = None
     problem: Problem | None = None
+    if_absent: IfAbsent | None = None
 
     @property
     def renews(self) -> bool:
@@ -213,11 +216,21 @@ def decide(
     the earlier sends under the same key, of every run.
     """
     unsure = doubtful(before)
+    if isinstance(answer, Rows) and unsure and _turned_away(answer):
+        return _throttled_doubtful(_Look(attempt, before, context, items, problem_of(answer)))
     if isinstance(answer, Rows):
         verdicts = tuple(ROW_TABLE[row.row_class][unsure](row) for row in answer.rows)
         return Settle(verdicts, exceeded=answer.throttled is not None)
     look = _Look(attempt, before, context, items, problem_of(answer))
     return TABLE[kind_of(answer)][unsure](look)
+
+
+def _turned_away(answer: Rows) -> bool:
+    """Tell whether all rows name a limit: perhaps said before the key was looked at.
+
+    Such rows are no proof of what an earlier send under the key has done.
+    """
+    return all(row.problem and row.problem.code in LIMIT_CODES for row in answer.rows)
 
 
 def _invoiced(row: Row) -> Verdict:
@@ -239,9 +252,13 @@ def _renew_row(row: Row) -> Verdict:
     return Verdict(KeyState.SETTLED, f"row: {problem.code}, rolled back", problem=problem)
 
 
-def _burn_row(row: Row) -> Verdict:
-    problem = _row_problem(row)
-    return Verdict(KeyState.BURNT, f"row: {problem.code}, effect not known", problem=problem)
+def _burn_row(if_absent: IfAbsent) -> Callable[[Row], Verdict]:
+    def rule(row: Row) -> Verdict:
+        problem = _row_problem(row)
+        evidence = f"row: {problem.code}, effect not known"
+        return Verdict(KeyState.BURNT, evidence, problem=problem, if_absent=if_absent)
+
+    return rule
 
 
 def _row_problem(row: Row) -> Problem:
@@ -263,7 +280,9 @@ def _fail(look: _Look) -> Decision:
 
 def _burn(look: _Look) -> Decision:
     evidence = f"{look.attempt.answer}, effect not known"
-    return look.all_items(Verdict(KeyState.BURNT, evidence, problem=look.problem))
+    return look.all_items(
+        Verdict(KeyState.BURNT, evidence, problem=look.problem, if_absent=IfAbsent.RENEW)
+    )
 
 
 def _renew(look: _Look) -> Decision:
@@ -317,11 +336,11 @@ Rule = Callable[[_Look], Decision]
 ROW_TABLE: Mapping[RowClass, tuple[RowRule, RowRule]] = {
     RowClass.SUCCESS: (_invoiced, _invoiced),
     RowClass.RETRY: (_renew_row, _renew_row),
-    RowClass.UNCERTAIN: (_burn_row, _burn_row),
-    RowClass.TERMINATED: (_burn_row, _burn_row),
+    RowClass.UNCERTAIN: (_burn_row(IfAbsent.RENEW_TWICE), _burn_row(IfAbsent.RENEW_TWICE)),
+    RowClass.TERMINATED: (_burn_row(IfAbsent.FAIL), _burn_row(IfAbsent.FAIL)),
     RowClass.DEFINITE: (_failed_row, _failed_row),
     # After doubt the first send may be what left nothing to bill.
-    RowClass.NOTHING_TO_BILL: (_nothing, _burn_row),
+    RowClass.NOTHING_TO_BILL: (_nothing, _burn_row(IfAbsent.NOTHING)),
 }
 
 # For each kind of answer without rows: the rule for a clean key, the rule for a doubtful one.

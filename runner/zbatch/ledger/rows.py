@@ -48,6 +48,12 @@ def item_columns(item: Item) -> tuple[object, ...]:
     )
 
 
+def payload_columns(item: Item) -> tuple[object, ...]:
+    """Give the values of an item's payload, in the order of `PAYLOAD_COLUMNS`."""
+    return item_columns(item)[3:7]
+
+
+PAYLOAD_COLUMNS = "invoice_date, one_time, recurring, usage"
 ITEM_COLUMNS = (
     "account_id, target_date, revision, invoice_date, one_time, recurring, usage,"
     " reason, account_number, source_file, source_line, source_column"

@@ -22,6 +22,10 @@ INSERT_RUN_ITEM = f"INSERT INTO run_item (run_id, ordinal, item_id) VALUES (?, ?
 INSERT_CALL_ITEM = (
     f"INSERT INTO call_item (call_id, position, item_id, state) VALUES (?, ?, {ITEM_ID}, 'live')"
 )
+UPDATE_PAYLOAD = (
+    f"UPDATE item SET ({rows.PAYLOAD_COLUMNS}) = (?, ?, ?, ?)"
+    " WHERE account_id = ? AND target_date = ? AND revision = ?"
+)
 INSERT_ATTEMPT = (
     f"INSERT INTO attempt (call_id, run_id, {rows.ATTEMPT_COLUMNS})"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -39,7 +43,12 @@ UPDATE_CALL_ITEM = (
 UPDATE_ITEM = (
     f"UPDATE item SET ({rows.RECORD_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " WHERE account_id = ? AND target_date = ? AND revision = ?"
-    " AND (outcome IS NULL OR outcome IN ('failed', 'nothing_to_bill'))"
+    " AND outcome IS NOT 'invoiced'"
+)
+REOPEN_ITEM = (
+    "UPDATE item SET outcome = NULL, invoice_id = NULL, invoice_ids = '[]', error_code = NULL,"
+    " error_message = NULL"
+    " WHERE account_id = ? AND target_date = ? AND revision = ? AND outcome = 'already_invoiced'"
 )
 SETTLE_BY_QUESTION = (
     "UPDATE call_item SET state = ?, evidence = ?, if_absent = coalesce(?, if_absent)"
@@ -61,6 +70,13 @@ EARLIER_OPEN = (
     " OR EXISTS (SELECT 1 FROM call_item WHERE item_id = item.id AND state <> 'settled'))"
     " ORDER BY target_date, revision"
 )
+OUTCOME_OF_ITEM = (
+    "SELECT outcome FROM item WHERE account_id = ? AND target_date = ? AND revision = ?"
+)
+FIRST_LATER_INVOICED = (
+    "SELECT min(target_date) FROM item WHERE account_id = ? AND target_date > ?"
+    " AND invoice_id IS NOT NULL"
+)
 ITEMS_WITH_OPEN_KEYS = (
     "SELECT item.* FROM item WHERE EXISTS"
     " (SELECT 1 FROM call_item WHERE item_id = item.id AND state <> 'settled')"
@@ -68,7 +84,7 @@ ITEMS_WITH_OPEN_KEYS = (
 )
 KEYS_OF_ITEM = (
     "SELECT call.id, call.generation, call_item.state, call_item.if_absent,"
-    " (SELECT count(*) FROM attempt WHERE call_id = call.id) AS attempts"
+    " (SELECT count(*) FROM attempt WHERE call_id = call.id AND sent) AS attempts"
     " FROM call_item JOIN call ON call.id = call_item.call_id WHERE call_item.item_id = ?"
 )
 ITEMS_OF_CALL = (

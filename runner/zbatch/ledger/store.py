@@ -7,8 +7,10 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 from zbatch.errors import CannotStart, LedgerFailure
 from zbatch.ledger import rows
@@ -26,6 +28,7 @@ from zbatch.model import (
     ItemRecord,
     KeyState,
     OpenCall,
+    Outcome,
     Plan,
     Result,
     Send,
@@ -142,6 +145,8 @@ class Store:
                     key = self._call_id(finding.key)
                     values = (*_effect(finding.effect), key, *identity)
                     _one(execute(sql.SETTLE_BY_QUESTION, values))
+                if finding.reopen:
+                    _one(execute(sql.REOPEN_ITEM, identity))
                 if finding.effect and finding.effect.record:
                     self._write_record(finding.effect.record, run_id)
 
@@ -193,8 +198,9 @@ class Store:
         call_id = cursor.lastrowid
         assert call_id is not None  # noqa: S101 - an INSERT that did not raise has a row
         for position, item in enumerate(call.items):
-            values = (call_id, position, *_identity(item.identity))
-            self._connection.execute(sql.INSERT_CALL_ITEM, values)
+            identity = _identity(item.identity)
+            self._connection.execute(sql.UPDATE_PAYLOAD, (*rows.payload_columns(item), *identity))
+            self._connection.execute(sql.INSERT_CALL_ITEM, (call_id, position, *identity))
         return call_id
 
     def _call_id(self, key: str) -> int | None:
@@ -206,9 +212,9 @@ class Store:
             "SELECT * FROM item WHERE account_id = ? AND target_date = ? AND revision = ?",
             _identity(item.identity),
         ).fetchone()
-        earlier = tuple(self._earlier(item.identity))
+        around = self._around(item.identity)
         if row is None:
-            return Standing(item, None, None, 0, 0, payload_changed=False, earlier=earlier)
+            return replace(Standing(item, None, None, 0, 0, payload_changed=False), **around)
         keys = self._connection.execute(sql.KEYS_OF_ITEM, (row["id"],)).fetchall()
         held = rows.item_of(row)
         return Standing(
@@ -219,8 +225,20 @@ class Store:
             attempts=sum(key["attempts"] for key in keys),
             payload_changed=(held.invoice_date, held.charges) != (item.invoice_date, item.charges),
             trail=self._trail(row),
-            earlier=earlier,
+            **around,
         )
+
+    def _around(self, identity: Identity) -> dict[str, Any]:
+        """Read what the account's other dates and revisions say of an item."""
+        execute = self._connection.execute
+        account, target, revision = _identity(identity)
+        lower = execute(sql.OUTCOME_OF_ITEM, (account, target, revision - 1)).fetchone()
+        later = execute(sql.FIRST_LATER_INVOICED, (account, target)).fetchone()[0]
+        return {
+            "earlier": tuple(self._earlier(identity)),
+            "lower": Outcome(lower["outcome"]) if lower and lower["outcome"] else None,
+            "later_invoiced": date.fromisoformat(later) if later else None,
+        }
 
     def _trail(self, row: sqlite3.Row, if_absent: str | None = None) -> Trail:
         """Read an item's trail from its row of the `item` table."""

@@ -36,7 +36,7 @@ def _items(spec: Spec) -> list[list[Item]]:
 
 def _item(spec: Spec, account: Account, pair: DatePair) -> Item:
     return Item(
-        identity=Identity(account.account_id, pair.target_date),
+        identity=Identity(account.account_id, pair.target_date, account.revision),
         invoice_date=pair.invoice_date,
         charges=spec.charges,
         source=account.source,

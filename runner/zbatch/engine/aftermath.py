@@ -1,0 +1,283 @@
+"""What follows from answers: the ledger first, then whoever watches, then the account's next."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from zbatch.engine import backoff
+from zbatch.engine.brake import Brake
+from zbatch.engine.events import Event, Retrying, Settled
+from zbatch.engine.judge import Judgement, unknown_records
+from zbatch.engine.order import Order, Work, alone_of
+from zbatch.engine.preflight import (
+    Burnt,
+    Cleared,
+    Kept,
+    Left,
+    Renewed,
+    Reopened,
+    Rest,
+    Step,
+    finding,
+    left_in_doubt,
+    left_renewed,
+)
+from zbatch.engine.preflight import Settled as SettledByQuestion
+from zbatch.engine.settings import Ports, Settings
+from zbatch.engine.verdict import Again, Pause, Settle
+from zbatch.model import (
+    Finding,
+    IfAbsent,
+    Item,
+    ItemRecord,
+    Outcome,
+    Problem,
+    Trail,
+)
+
+MOST_RECHECKS = 10  # of an invoice that is being generated
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    work: Work
+    outcome: Cleared | tuple[Step, ...]
+    asked_at: tuple[float, datetime]
+
+    def findings(self) -> list[Finding]:
+        items = self.work.items
+        if isinstance(self.outcome, Cleared):
+            pairs = zip(items, self.outcome.baselines, strict=True)
+            return [Finding(item, baseline=baseline) for item, baseline in pairs if baseline]
+        steps = zip(items, self.outcome, strict=True)
+        found = (finding(self.work, item, step) for item, step in steps)
+        return [one for one in found if one]
+
+
+class Aftermath:
+    """Gathers what came of calls and questions, commits it in groups, and acts on it."""
+
+    def __init__(self, ports: Ports, settings: Settings, order: Order, brake: Brake) -> None:
+        self._ports = ports
+        self._settings = settings
+        self._order = order
+        self._brake = brake
+        self._answers: list[tuple[Work, Judgement]] = []
+        self._looks: list[_Look] = []
+        self._resting: list[tuple[datetime, Work, Problem]] = []
+        self._credited: dict[str, set[str]] = {}
+        self._wait_ends: datetime | None = None
+        self.in_hand = 0  # works taken out of the order and not yet done with
+        self.more = asyncio.Event()  # something may start now
+        self.waiting = asyncio.Event()  # something waits to be committed
+        self.blocked: list[tuple[Item, Item]] = []
+        self.left: list[ItemRecord] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._answers or self._looks)
+
+    def add(self, work: Work, judgement: Judgement) -> None:
+        """Take in what came of a call."""
+        self._answers.append((work, judgement))
+        self.waiting.set()
+
+    def add_look(self, work: Work, outcome: Cleared | tuple[Step, ...]) -> None:
+        """Take in what a question means for a work."""
+        clock = self._ports.clock
+        self._looks.append(_Look(work, outcome, (clock.monotonic(), clock.now())))
+        self.waiting.set()
+
+    async def commit(self) -> None:
+        """Make all that has gathered durable, then act on it."""
+        self.waiting.clear()
+        answers, self._answers = self._answers, []
+        looks, self._looks = self._looks, []
+        findings = [found for look in looks for found in look.findings()]
+        if answers:
+            await self._ports.ledger.finish([judgement.result for _, judgement in answers])
+        if findings:
+            await self._ports.ledger.note(findings)
+        for work, judgement in answers:
+            self._apply(work, judgement)
+        for look in looks:
+            self._apply_look(look)
+        self.more.set()
+
+    # What came of a call
+
+    def _apply(self, work: Work, judgement: Judgement) -> None:
+        self.in_hand -= 1
+        attempt = judgement.result.attempt
+        work.attempts = (*work.attempts, attempt)
+        if attempt.sent:
+            work.first_sent = work.first_sent or attempt.started_at
+        decision = judgement.decision
+        if isinstance(decision, Settle):
+            self._settle(work, judgement, decision)
+        elif judgement.given_up:
+            for record in unknown_records(work):
+                self._leave(record)
+        elif isinstance(decision, Again):
+            self._try_again(work, decision)
+
+    def _settle(self, work: Work, judgement: Judgement, decision: Settle) -> None:
+        burnt = []
+        for position, effect in enumerate(judgement.result.effects):
+            item, trail = work.items[position], work.trails[position]
+            if decision.verdicts[position].renews:
+                self._renew(work, item, trail, self._brake.jitter(work.tries))
+            elif effect.record is None:
+                burnt.append((item, replace(trail, if_absent=effect.if_absent)))
+            else:
+                self._done(effect.record)
+        for item, trail in burnt:
+            self._burn(work, item, trail)
+
+    def _burn(self, work: Work, item: Item, trail: Trail) -> None:
+        """Let one item of a call wait for the question that settles its burnt key."""
+        alone = replace(work, items=(item,), trails=(trail,), burnt=True, asked_at=None)
+        self._order.postpone(alone, self._ports.clock.monotonic())
+
+    def _renew(self, work: Work, item: Item, trail: Trail, wait: float) -> None:
+        renewed = Work(
+            work.ordinal,
+            (item,),
+            work.generation + 1,
+            trails=(trail,),
+            asked_at=work.asked_at,
+            prior_attempts=work.prior_attempts + sum(a.sent for a in work.attempts),
+            first_sent=work.first_sent,
+            tries=work.tries,
+        )
+        self._postpone(renewed, wait, "renewed under the next key")
+
+    def _try_again(self, work: Work, decision: Again) -> None:
+        wait = 0.0
+        if decision.pause is Pause.BACKOFF:
+            wait = self._brake.jitter(work.tries)
+        elif decision.pause is Pause.CONFLICT:
+            work.conflicts += 1
+            wait = backoff.conflict_wait(work.conflicts)
+        elif decision.pause is Pause.QUESTION:
+            work.asked_at = None
+        self._postpone(work, wait, decision.problem.message)
+
+    # What a question has shown
+
+    def _apply_look(self, look: _Look) -> None:
+        self.in_hand -= 1
+        work, outcome = look.work, look.outcome
+        if isinstance(outcome, Cleared):
+            pairs = zip(work.trails, outcome.baselines, strict=True)
+            work.trails = tuple(
+                replace(trail, baseline=trail.baseline or baseline) for trail, baseline in pairs
+            )
+            self._go_on(work, look)
+        elif all(isinstance(step, Burnt) for step in outcome):
+            work.burnt = True
+            work.trails = tuple(replace(trail, if_absent=IfAbsent.RENEW) for trail in work.trails)
+            self._order.postpone(work, self._ports.clock.monotonic())
+        else:
+            for position, step in enumerate(outcome):
+                self._step(look, position, step)
+
+    def _go_on(self, work: Work, look: _Look) -> None:
+        work.asked_at = look.asked_at
+        self._order.postpone(work, self._ports.clock.monotonic())
+
+    def _step(self, look: _Look, position: int, step: Step) -> None:
+        work, item, trail = look.work, look.work.items[position], look.work.trails[position]
+        if isinstance(step, SettledByQuestion | Kept):
+            self._done(step.record)
+        elif isinstance(step, Left):
+            self._leave(step.record)
+        elif isinstance(step, Rest):
+            self._ask_again(alone_of(work, item), step)
+        elif isinstance(step, Reopened):
+            reopened = replace(trail, baseline=trail.baseline or step.baseline)
+            self._go_on(replace(work, held=None, trails=(reopened,)), look)
+        elif isinstance(step, Renewed) and self._settings.read_only:
+            self._leave(left_renewed(work, item, step))
+        elif isinstance(step, Renewed):
+            more = step.if_absent is IfAbsent.RENEW_TWICE
+            renewed = replace(trail, if_absent=None, renewals=trail.renewals + more)
+            work.asked_at = look.asked_at
+            self._renew(work, item, renewed, 0.0)
+
+    def _ask_again(self, work: Work, rest: Rest) -> None:
+        if not rest.soon:
+            work.rests_until = rest.until
+            self._resting.append((rest.until, work, rest.problem))
+        elif work.rechecks < MOST_RECHECKS:
+            work.rechecks += 1
+            self._order.postpone(work, self._steady(rest.until))
+        else:
+            self._leave(left_in_doubt(work, work.items[0], rest))
+
+    # Works that rest
+
+    def rest(self, work: Work, until: datetime, problem: Problem) -> None:
+        """Put aside a work that may only be asked about later; the rest of the run goes on."""
+        self.in_hand -= 1
+        self._resting.append((until, work, problem))
+
+    def wake_resting(self) -> bool:
+        """Wait for resting works, once nothing else is to be done, or report them as they are.
+
+        False when there are none: the run is over.
+        """
+        if not self._resting:
+            return False
+        now = self._ports.clock.now()
+        if self._wait_ends is None:
+            self._wait_ends = now + timedelta(seconds=self._settings.settling.wait)
+        resting, self._resting = self._resting, []
+        for until, work, problem in resting:
+            if until <= self._wait_ends:
+                self._order.postpone(work, self._steady(until))
+            else:
+                for item in work.items:
+                    self._leave(left_in_doubt(work, item, Rest(until, problem)))
+        return True
+
+    def credited(self, work: Work) -> None:
+        """Add to a work's trails what this run has credited to other items of its accounts."""
+        work.trails = tuple(
+            replace(trail, credited=trail.credited | self._credited[item.identity.account_id])
+            if item.identity.account_id in self._credited
+            else trail
+            for item, trail in zip(work.items, work.trails, strict=True)
+        )
+
+    # Ends
+
+    def _done(self, record: ItemRecord) -> None:
+        self._tell(Settled(record))
+        if record.invoice_ids:
+            account = record.item.identity.account_id
+            self._credited.setdefault(account, set()).update(record.invoice_ids)
+        if record.outcome is Outcome.FAILED:
+            self._hold_back(record.item)
+        else:
+            self._order.release(record.item)
+
+    def _leave(self, record: ItemRecord) -> None:
+        self.left.append(record)
+        self._tell(Settled(record))
+        self._hold_back(record.item)
+
+    def _hold_back(self, item: Item) -> None:
+        self.blocked.extend((later, item) for later in self._order.block(item))
+
+    def _postpone(self, work: Work, wait: float, reason: str) -> None:
+        self._order.postpone(work, self._ports.clock.monotonic() + wait)
+        self._tell(Retrying(work.items, reason, wait))
+
+    def _steady(self, moment: datetime) -> float:
+        clock = self._ports.clock
+        return clock.monotonic() + max(0.0, (moment - clock.now()).total_seconds())
+
+    def _tell(self, event: Event) -> None:
+        self._ports.observer(event)
