@@ -44,8 +44,7 @@ def parse_date(text: str) -> date:
         raise ValueError(f"{text} is not a day of the calendar: months go from 01 to 12")
     last = monthrange(year, month)[1]
     if not 1 <= day <= last:
-        that = f"{year:04}-{month:02} goes from 01 to {last}"
-        raise ValueError(f"{text} is not a day of the calendar: {that}")
+        raise ValueError(f"{text} is not a day of the calendar: that month has {last} days")
     return date(year, month, day)
 
 
