@@ -82,7 +82,8 @@ def _read_up_to(handle: int, size: int) -> bytes:
 
 def _decode(file: str, data: bytes) -> str:
     if data.startswith(_BOMS) or b"\x00" in data[:4]:
-        raise _refused(file, "ZB105", "the file is UTF-16, UTF-32 or no text at all; save it as UTF-8")
+        message = "the file is UTF-16, UTF-32 or no text at all; save it as UTF-8"
+        raise _refused(file, "ZB105", message)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
