@@ -109,9 +109,9 @@ def test_calls_hold_every_item_once_and_dates_in_order(days: list[set[int]], siz
             last[identity.account_id] = identity.target_date
 
 
-def test_digest_of_the_committed_spec(repository: Path) -> None:
-    """The plan of specs/month-end.yaml has the digest that it has always had."""
-    path = repository / "specs/month-end.yaml"
+def test_digest_is_pinned(repository: Path) -> None:
+    """The plan of a fixed spec has the digest that it has always had."""
+    path = repository / "tests/examples/valid/everything.yaml"
     spec = load_spec(path)
     plan = make_plan(spec, resolve_tenant(spec, find_project(path)))
     assert plan.digest == GOLDEN
