@@ -12,7 +12,9 @@ from pathlib import Path
 
 import click
 import pytest
+from jsonschema import Draft202012Validator
 
+from zbatch.app.validate import schema_text
 from zbatch.cli import main
 from zbatch.cli.group import VERBS, zbatch
 from zbatch.model import Outcome
@@ -193,6 +195,12 @@ def test_run_with_failures(project: Path, capfd: pytest.CaptureFixture[str]) -> 
     err = capfd.readouterr().err
     assert "3 × INVALID_VALUE" in err
     assert f"{ID}0a" in err
+    validator = Draft202012Validator(json.loads(schema_text("report")))
+    (report,) = (project / ".zbatch" / "runs").glob("*/report.jsonl")
+    lines = [json.loads(line) for line in report.read_bytes().split(b"\n")[:-1]]
+    assert sorted(line["outcome"] for line in lines) == ["failed"] * 3 + ["invoiced"] * 2
+    for line in lines:
+        validator.validate(line)
     assert err.splitlines()[-1].endswith("(exit 1)")
 
 

@@ -1,8 +1,38 @@
-"""The engine as a whole, on virtual time."""
+"""The engine as a whole, on virtual time: what is sent again, and under which key."""
 
 from __future__ import annotations
 
-from support.engine import Bench, item, success, works_of
+import asyncio
+import random
+from itertools import pairwise
+
+import pytest
+
+from support.engine import (
+    LOST,
+    REFUSED_CONNECTION,
+    Bench,
+    Run,
+    accounts_of,
+    failure,
+    item,
+    objects_of,
+    rows,
+    status,
+    success,
+    works_of,
+)
+from zbatch.engine.events import Gated, InFlight, Retrying
+from zbatch.engine.order import Work
+from zbatch.engine.verdict import StopReason
+from zbatch.model import KeyState, Limits, Outcome, Rate
+from zbatch.zuora.wire import Fault, Reply, Request
+
+FAST = Limits(40, Rate(50_000, 60.0), 1, 150.0)
+
+
+def outcomes(run: Run) -> set[Outcome]:
+    return {record.outcome for record in run.records.values()}
 
 
 def test_each_item_is_sent_once_and_settled(bench: Bench) -> None:
@@ -12,3 +42,357 @@ def test_each_item_is_sent_once_and_settled(bench: Bench) -> None:
     assert run.ending.sent == 25
     assert len(set(run.server.keys)) == 25
     assert len(run.records) == 25
+
+
+def test_a_run_without_work_ends_at_once(bench: Bench) -> None:
+    """Nothing outstanding means nothing sent and nothing stopped."""
+    run = bench.run([], lambda request, before: success())
+    assert (run.ending.stop, run.ending.sent, run.events) == (None, 0, [])
+
+
+@pytest.mark.parametrize("trouble", [LOST, status(500), status(429), status(409), status(200)])
+def test_a_call_is_sent_again_under_its_key_byte_for_byte(
+    bench: Bench, trouble: Reply | Fault
+) -> None:
+    """Whatever left the first send open, the second has its key and its bytes."""
+    run = bench.run(works_of([item(1)]), lambda request, before: success() if before else trouble)
+    first, second = (request for _, request in run.server.requests)
+    assert (first.key, first.wire) == (second.key, second.wire)
+    assert first.track_id != second.track_id
+    assert outcomes(run) == {Outcome.INVOICED}
+
+
+def test_a_locked_account_goes_on_under_the_next_key_once_the_first_is_settled(
+    bench: Bench,
+) -> None:
+    """The stored row would be replayed for ever; the new key is minted on the ledger's evidence."""
+    seen: set[str] = set()
+
+    def answer(request: Request, before: int) -> Reply:
+        seen.add(request.key)
+        return success() if len(seen) > 1 else failure("LOCK_COMPETITION")
+
+    run = bench.run(works_of([item(1)]), answer)
+    first, second = run.server.keys
+    assert first != second
+    kinds = [kind for kind, _ in run.ledger.log]
+    assert kinds == ["begin", "finish", "begin", "finish"]
+    assert run.ledger.finished[0].effects[0].state is KeyState.SETTLED
+    assert [send.call.generation for send in run.ledger.begun] == [0, 1]
+    (record,) = run.records.values()
+    assert (record.outcome, record.attempts, record.idempotency_key) == (
+        Outcome.INVOICED,
+        2,
+        second,
+    )
+
+
+def test_six_lost_sends_leave_an_item_unknown_and_hold_back_its_later_date(bench: Bench) -> None:
+    """Without an answer nothing is claimed: one key, six sends, and the next date waits."""
+    early, late, other = item(1, 10), item(1, 20), item(2, 20)
+    run = bench.run(
+        works_of([early, late, other]),
+        lambda request, before: success() if 2 in accounts_of(request) else LOST,
+    )
+    assert run.ending.stop is None
+    assert run.ending.blocked == ((late, early),)
+    assert run.records[str(early.identity)].outcome is Outcome.UNKNOWN
+    assert run.records[str(other.identity)].outcome is Outcome.INVOICED
+    assert str(late.identity) not in run.records
+    assert len([key for key in run.server.keys if run.server.keys.count(key) > 1]) == 6
+    assert run.ledger.finished[-1].effects[0].state is KeyState.LIVE
+
+
+def test_a_refused_connection_spends_nothing(bench: Bench) -> None:
+    """F1: refused for 30 seconds, then success: nothing was sent before, and the key is clean."""
+
+    def answer(request: Request, before: int) -> Reply | Fault:
+        return REFUSED_CONNECTION if asyncio.get_running_loop().time() < 30 else success()
+
+    run = bench.run(works_of([item(n) for n in range(20)]), answer)
+    assert run.ending.stop is None
+    assert run.ending.sent == 20
+    assert outcomes(run) == {Outcome.INVOICED}
+    refused = [result for result in run.ledger.finished if result.attempt.http_status is None]
+    assert refused
+    assert not any(result.attempt.sent for result in refused)
+    assert len({request.key for _, request in run.server.requests}) == 20
+
+
+def test_an_unreachable_host_stops_the_run_with_nothing_sent(bench: Bench) -> None:
+    """F2: beyond its patience the run ends; no item was attempted and none is told of."""
+    run = bench.run(works_of([item(n) for n in range(30)]), lambda r, b: REFUSED_CONNECTION)
+    assert run.ending.stop is not None
+    assert run.ending.stop.reason is StopReason.UNREACHABLE
+    assert run.ending.sent == 0
+    assert run.records == {}
+    assert 120 < run.elapsed < 240
+    assert not any(result.attempt.sent for result in run.ledger.finished)
+    assert {send.call.key for send in run.ledger.begun} == {
+        result.call.key for result in run.ledger.finished
+    }
+
+
+@pytest.mark.parametrize(
+    "limited",
+    [
+        status(429, retry_after="120"),
+        status(429, ratelimit_reset="120"),
+        status(503, retry_after="120"),
+        status(429, retry_after="Mon, 30 Nov 2026 22:02:00 GMT"),
+    ],
+)
+def test_a_429_closes_one_gate_for_the_whole_run(limited: Reply) -> None:
+    """F63, F65: with 40 in flight and 120 seconds asked for, nothing leaves inside the window."""
+    bench = Bench(limits=FAST)
+
+    def answer(request: Request, before: int) -> Reply:
+        return success() if asyncio.get_running_loop().time() > 100 else limited
+
+    run = bench.run(works_of([item(n) for n in range(100)]), answer)
+    assert run.ending.stop is None
+    assert len(run.records) == 100
+    opens = 119.9 if "date" in limited.headers else 120.0
+    inside = [time for time in run.server.times if 0.2 < time < opens]
+    assert inside == []
+    assert run.server.peak == 40
+    assert any(isinstance(event, Gated) for event in run.events)
+
+
+def test_after_the_gate_opens_the_rate_holds(bench: Bench) -> None:
+    """F66: those who waited leave one interval apart, not all at once."""
+
+    def answer(request: Request, before: int) -> Reply:
+        early = asyncio.get_running_loop().time() < 60
+        return status(429, retry_after="120") if early else success()
+
+    run = bench.run(works_of([item(n) for n in range(30)]), answer)
+    late = [time for time in run.server.times if time > 60]
+    assert len(late) >= 30
+    assert min(b - a for a, b in pairwise(late)) > 0.0999
+
+
+def test_a_limit_told_in_a_row_gates_the_run_too(bench: Bench) -> None:
+    """F70: REQUEST_EXCEEDED_RATE within 200 renews its item and slows down everybody."""
+    limited = failure("REQUEST_EXCEEDED_RATE")
+    headers = {"retry-after": "90"}
+    limited = Reply(limited.status, headers, limited.body, token=1)
+    run = bench.run(
+        works_of([item(n) for n in range(10)]),
+        lambda r, b: limited if asyncio.get_running_loop().time() < 1.5 else success(),
+    )
+    assert outcomes(run) == {Outcome.INVOICED}
+    assert [time for time in run.server.times if 1.5 < time < 90] == []
+
+
+def test_a_wait_beyond_reason_stops_the_run(bench: Bench) -> None:
+    """F71: 25 hours are not slept through; the run ends and can be taken up again."""
+    run = bench.run(
+        works_of([item(n) for n in range(30)]), lambda r, b: status(429, retry_after="90000")
+    )
+    assert run.ending.stop is not None
+    assert run.ending.stop.reason is StopReason.LIMIT
+    assert run.elapsed < 10
+    assert run.records == {}
+    assert all(effect.state is KeyState.LIVE for r in run.ledger.finished for effect in r.effects)
+
+
+def test_a_call_still_at_work_is_awaited_under_its_key(bench: Bench) -> None:
+    """F42: 409 without rows means wait; the rows come under the same key."""
+    run = bench.run(works_of([item(1)]), lambda r, before: success() if before > 7 else status(409))
+    assert outcomes(run) == {Outcome.INVOICED}
+    assert len(set(run.server.keys)) == 1
+    assert len(run.server.keys) == 9
+    gaps = [b - a for a, b in pairwise(run.server.times)]
+    assert gaps[:7] == pytest.approx([1, 2, 4, 8, 16, 32, 60], abs=0.5)
+
+
+def test_a_409_without_end_is_given_up_after_ten_minutes(bench: Bench) -> None:
+    """F44: bounded, one key, unknown, and the key stays live for the next run."""
+    early, late = item(1, 10), item(1, 20)
+    run = bench.run(works_of([early, late]), lambda r, b: status(409))
+    assert run.ending.stop is None
+    assert 500 < run.elapsed < 620
+    assert run.records[str(early.identity)].outcome is Outcome.UNKNOWN
+    assert run.ending.blocked == ((late, early),)
+    assert len(set(run.server.keys)) == 1
+    assert {e.state for r in run.ledger.finished for e in r.effects} == {KeyState.LIVE}
+
+
+def test_a_409_that_carries_rows_is_read_as_rows(bench: Bench) -> None:
+    """F43: the original result, told with a 409, settles the item."""
+    stored = rows({"Success": True, "Id": "a" * 32}, status=409)
+    run = bench.run(works_of([item(1)]), lambda r, before: stored if before else LOST)
+    (record,) = run.records.values()
+    assert (record.outcome, record.invoice_id) == (Outcome.INVOICED, "a" * 32)
+
+
+def test_after_a_401_a_newer_token_is_asked_for(bench: Bench) -> None:
+    """The resend names the refused token, so that the sender uses a newer one."""
+    run = bench.run(
+        works_of([item(1)]),
+        lambda r, before: success() if before else status(401, token=4),
+    )
+    assert [request.stale_token for _, request in run.server.requests] == [None, 4]
+    assert outcomes(run) == {Outcome.INVOICED}
+    assert len(set(run.server.keys)) == 1
+
+
+def test_a_second_401_with_a_newer_token_stops_the_run(bench: Bench) -> None:
+    """Credentials that were taken back fail no item: the run ends, and the keys stay clean."""
+    run = bench.run(
+        works_of([item(n) for n in range(20)]),
+        lambda r, before: status(401, token=(r.stale_token or 0) + 1),
+    )
+    assert run.ending.stop is not None
+    assert run.ending.stop.reason is StopReason.CREDENTIALS
+    assert run.records == {}
+    assert {e.state for r in run.ledger.finished for e in r.effects} == {KeyState.LIVE}
+
+
+@pytest.mark.parametrize("code", [422, 301, 302, 303, 307, 308])
+def test_a_wrong_tenant_stops_the_run(bench: Bench, code: int) -> None:
+    """F22, F45: a redirect or 422 is never followed, never retried, and nothing more starts."""
+    run = bench.run(works_of([item(n) for n in range(100)]), lambda r, b: status(code))
+    assert run.ending.stop is not None
+    assert run.ending.stop.reason is StopReason.MISDIRECTED
+    assert len(run.server.keys) <= 10
+    assert run.records == {}
+    assert len(set(run.server.keys)) == len(run.server.keys)
+
+
+def test_no_more_calls_are_in_flight_than_allowed() -> None:
+    """The limit on concurrency holds, and is used."""
+    bench = Bench(limits=Limits(7, Rate(1000, 1.0), 1, 150.0), latency=3.0)
+    run = bench.run(works_of([item(n) for n in range(60)]), lambda r, b: success())
+    assert run.server.peak == 7
+    assert max(event.calls for event in run.events if isinstance(event, InFlight)) == 7
+    assert len(run.records) == 60
+
+
+def test_the_rate_holds_with_retries_included() -> None:
+    """No second holds more calls than the rate allows, whatever is sent again."""
+    bench = Bench(limits=Limits(40, Rate(20, 1.0), 1, 150.0))
+    run = bench.run(
+        works_of([item(n) for n in range(150)]),
+        lambda r, before: status(500) if before == 0 and r.key < "zb1-8" else success(),
+    )
+    times = run.server.times
+    assert len(times) > 150
+    assert min(b - a for a, b in pairwise(times)) > 0.0499
+    assert outcomes(run) == {Outcome.INVOICED}
+
+
+def test_six_hundred_items_at_one_a_second_take_ten_minutes() -> None:
+    """F72: the schedule holds within one per cent."""
+    bench = Bench(limits=Limits(10, Rate(1, 1.0), 1, 150.0))
+    run = bench.run(works_of([item(n) for n in range(600)]), lambda r, b: success())
+    times = run.server.times
+    assert times[-1] - times[0] == pytest.approx(599, rel=0.01)
+    assert min(b - a for a, b in pairwise(times)) > 0.999
+
+
+def test_the_dates_of_an_account_are_sent_one_by_one_ascending() -> None:
+    """F80: an account is never under way twice, and each date waits for the one before."""
+    items = [item(account, day) for account in range(6) for day in (28, 10, 20)]
+    bench = Bench(limits=FAST, latency=2.0)
+    run = bench.run(
+        works_of(items),
+        lambda r, before: LOST if before == 0 and 3 in accounts_of(r) else success(),
+    )
+    assert outcomes(run) == {Outcome.INVOICED}
+    for account in range(6):
+        mine = [
+            objects_of(request)[0]["TargetDate"]
+            for _, request in run.server.requests
+            if account in accounts_of(request)
+        ]
+        assert mine == sorted(mine)
+        assert len(set(mine)) == 3
+
+
+def test_a_failed_date_holds_back_the_later_ones_alone(bench: Bench) -> None:
+    """What one account fails at does not concern the next account."""
+    items = [item(1, 10), item(1, 20), item(1, 28), item(2, 10), item(2, 20)]
+    run = bench.run(
+        works_of(items),
+        lambda r, b: failure("INVALID_VALUE") if 1 in accounts_of(r) else success(),
+    )
+    assert run.ending.blocked == ((items[1], items[0]), (items[2], items[0]))
+    assert [record.outcome for record in run.records.values()].count(Outcome.INVOICED) == 2
+    assert run.ending.sent == 3
+
+
+def test_nothing_to_bill_lets_the_next_date_go_on(bench: Bench) -> None:
+    """An account with nothing due on one date may well have on the next."""
+    items = [item(1, 10), item(1, 20)]
+    nothing = failure("INVALID_VALUE", "there are no charges due on this account.")
+    run = bench.run(
+        works_of(items),
+        lambda r, b: nothing if objects_of(r)[0]["TargetDate"].endswith("10") else success(),
+    )
+    assert [r.outcome for r in run.records.values()] == [Outcome.NOTHING_TO_BILL, Outcome.INVOICED]
+
+
+def test_one_locked_account_holds_up_nobody() -> None:
+    """F79: locked throughout, it fails after its attempts; all others are done long before."""
+    bench = Bench(limits=Limits(2, Rate(600, 60.0), 1, 150.0))
+    run = bench.run(
+        works_of([item(n) for n in range(50)]),
+        lambda r, b: failure("LOCK_COMPETITION") if 0 in accounts_of(r) else success(),
+    )
+    locked = run.records[str(item(0).identity)]
+    assert locked.outcome is Outcome.FAILED
+    assert locked.attempts == 6
+    assert len(run.server.keys) == 49 + 6
+    others = [time for time, request in run.server.requests if 0 not in accounts_of(request)]
+    assert max(others) < 10
+
+
+@pytest.mark.parametrize(("every", "most"), [(2, 20), (3, 6), (7, 6)])
+def test_a_network_that_loses_every_kth_call_is_borne(every: int, most: int) -> None:
+    """F15: each item is invoiced under one key, within its attempts."""
+    count = 0
+
+    def answer(request: Request, before: int) -> Reply | Fault:
+        nonlocal count
+        count += 1
+        return LOST if count % every == 0 else success()
+
+    bench = Bench(random=random.Random(7), max_attempts=most)
+    run = bench.run(works_of([item(n) for n in range(40)]), answer)
+    assert outcomes(run) == {Outcome.INVOICED}
+    assert len(set(run.server.keys)) == 40
+    assert max(record.attempts for record in run.records.values()) <= most
+
+
+def test_a_call_of_many_goes_on_alone_where_rows_ask_for_it() -> None:
+    """Of three rows one is invoiced, one failed, and the locked one goes alone under a new key."""
+    items = (item(1), item(2), item(3))
+
+    def answer(request: Request, before: int) -> Reply:
+        if len(accounts_of(request)) == 1:
+            return success(9)
+        return rows(
+            {"Success": True, "Id": "a" * 32},
+            {"Success": False, "Errors": [{"Code": "LOCK_COMPETITION", "Message": "busy"}]},
+            {"Success": False, "Errors": [{"Code": "INVALID_ID", "Message": "no"}]},
+        )
+
+    run = Bench().run([Work(0, items, 0)], answer)
+    assert [run.records[str(one.identity)].outcome for one in items] == [
+        Outcome.INVOICED,
+        Outcome.INVOICED,
+        Outcome.FAILED,
+    ]
+    assert [len(accounts_of(request)) for _, request in run.server.requests] == [3, 1]
+
+
+def test_retries_are_told_with_their_reason_and_wait(bench: Bench) -> None:
+    """Whoever watches learns what is sent again, and when."""
+    run = bench.run(works_of([item(1)]), lambda r, before: success() if before > 1 else LOST)
+    told = [event for event in run.events if isinstance(event, Retrying)]
+    assert [(event.reason, event.wait) for event in told] == [
+        ("no answer", 1.0),
+        ("no answer", 2.0),
+    ]

@@ -115,6 +115,8 @@ PACKED = gzip.compress(ROWS)
         (once(CHUNKED + b"zz\r\nabc\r\n"), FaultKind.GARBLED),
         (once(b"HTTP/1.1 200 OK\r\n\r\n" + ROWS), FaultKind.GARBLED),
         (once(b"HTTP/1.0 200 OK\r\n\r\n" + ROWS), FaultKind.GARBLED),
+        (once(CHUNKED.replace(b"chunked", b"identity") + ROWS), FaultKind.GARBLED),
+        (once(CHUNKED.replace(b"chunked", b"gzip") + PACKED), FaultKind.GARBLED),
         (once(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + ROWS), FaultKind.GARBLED),
         (once(b"220 smtp.example.com ESMTP\r\n"), FaultKind.GARBLED),
         (once(b"\x16\x03\x01\x02\x00\x01"), FaultKind.GARBLED),

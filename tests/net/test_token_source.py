@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import ssl
 from collections.abc import Awaitable, Callable
@@ -176,6 +177,25 @@ def test_a_cancelled_waiter_leaves_the_others_their_token() -> None:
         assert len(server.requests) == 1
 
     with_source(endpoint.script, body)
+
+
+def test_a_failure_that_nobody_waits_for_is_silent(caplog: pytest.LogCaptureFixture) -> None:
+    """A request that fails after every waiter has gone leaves no complaint of the event loop."""
+    endpoint = TokenEndpoint([reply_bytes(b"", "503 Service Unavailable")])
+
+    async def body(source: TokenSource, server: RawServer, clocks: Clocks) -> None:
+        endpoint.gate = asyncio.Event()
+        waiter = asyncio.create_task(source.token(None))
+        await endpoint.arrived.wait()
+        waiter.cancel()
+        await asyncio.wait([waiter])
+        endpoint.gate.set()
+        with pytest.raises(TokenUnavailable):
+            await source.token(None)
+
+    with_source(endpoint.script, body)
+    gc.collect()
+    assert "never retrieved" not in caplog.text
 
 
 def test_closing_ends_a_request_under_way() -> None:

@@ -45,6 +45,16 @@ def test_failures_are_grouped_by_code_and_message(make_record: Callable[..., Ite
     )
 
 
+def test_messages_that_name_the_account_are_one(make_record: Callable[..., ItemRecord]) -> None:
+    """A message that differs by the account alone is one cause of many accounts."""
+    records = [
+        make_record(Outcome.FAILED, f"1{n}", error=Problem("X", f"No {ID.upper()}1{n} here."))
+        for n in range(9)
+    ]
+    (group,) = summarise(records, 9, "r").failures
+    assert group.causes == (Cause("No … here.", 9, (f"{ID}10", f"{ID}11", f"{ID}12")),)
+
+
 def test_messages_without_end_are_only_counted(make_record: Callable[..., ItemRecord]) -> None:
     """A code whose every message differs keeps the first three and counts them all."""
     records = [

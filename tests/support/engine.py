@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import selectors
 from collections.abc import Callable, Coroutine, Sequence
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 from zbatch.engine.events import Event, Settled
 from zbatch.engine.loop import Engine
 from zbatch.engine.order import Work
-from zbatch.engine.ports import Observer
+from zbatch.engine.ports import Observer, Randomness
 from zbatch.engine.settings import Ending, Ports, Settings
 from zbatch.errors import LedgerFailure
 from zbatch.model import (
@@ -22,7 +23,9 @@ from zbatch.model import (
     Identity,
     Item,
     ItemRecord,
+    KeyState,
     Limits,
+    Outcome,
     Rate,
     Result,
     Send,
@@ -130,7 +133,8 @@ Answerer = Callable[[Request, int], Reply | Fault | Exception]
 class ScriptedServer:
     """Answers each request by a function of it and of how often its key came before.
 
-    `undurable` are the requests that came before their own attempt was in the ledger.
+    `undurable` are the requests that came before their own attempt was in the ledger,
+    `overlapping` the accounts for which two requests were under way at once.
     """
 
     answer: Answerer
@@ -138,6 +142,8 @@ class ScriptedServer:
     ledger: MemoryLedger | None = None
     requests: list[tuple[float, Request]] = field(default_factory=list)
     undurable: list[Request] = field(default_factory=list)
+    busy: set[int] = field(default_factory=set)
+    overlapping: set[int] = field(default_factory=set)
     in_flight: int = 0
     peak: int = 0
 
@@ -149,10 +155,13 @@ class ScriptedServer:
             self.undurable.append(request)
         self.in_flight += 1
         self.peak = max(self.peak, self.in_flight)
+        self.overlapping |= self.busy & accounts_of(request)
+        self.busy |= accounts_of(request)
         try:
             await asyncio.sleep(self.latency)
         finally:
             self.in_flight -= 1
+            self.busy.difference_update(accounts_of(request))
         answer = self.answer(request, before)
         if isinstance(answer, Exception):
             raise answer
@@ -161,6 +170,10 @@ class ScriptedServer:
     @property
     def keys(self) -> list[str]:
         return [request.key for _, request in self.requests]
+
+    @property
+    def times(self) -> list[float]:
+        return [time for time, _ in self.requests]
 
 
 @dataclass
@@ -177,6 +190,17 @@ class Run:
     def records(self) -> dict[str, ItemRecord]:
         settled = [event.record for event in self.events if isinstance(event, Settled)]
         return {str(record.item.identity): record for record in settled}
+
+
+def objects_of(request: Request) -> list[dict[str, str]]:
+    """Read the objects of a request's body."""
+    objects: list[dict[str, str]] = json.loads(gzip.decompress(request.wire))["objects"]
+    return objects
+
+
+def accounts_of(request: Request) -> set[int]:
+    """Tell the numbers of the accounts that a request is for."""
+    return {int(entry["AccountId"], 16) for entry in objects_of(request)}
 
 
 def item(number: int, day: int = 30) -> Item:
@@ -227,6 +251,7 @@ class Bench:
     latency: float = 0.1
     fail_at: int | None = None
     observer: Observer | None = None
+    random: Randomness = field(default_factory=HighRandom)
     during: Callable[[Engine, VirtualClock], Coroutine[Any, Any, None]] | None = None
 
     def run(self, works: Sequence[Work], answer: Answerer) -> Run:
@@ -246,12 +271,35 @@ class Bench:
             self.newest,
             self.patience,
         )
-        ports = Ports(clock, HighRandom(), server, ledger, self.observer or events.append)
+        ports = Ports(clock, self.random, server, ledger, self.observer or events.append)
         engine = Engine(ports, settings, works)
         loop = asyncio.get_running_loop()
         aside = loop.create_task(self.during(engine, clock)) if self.during else None
         ending = await engine.run()
         if aside:
             await aside
-        assert not server.undurable, "a request left before its intent was in the ledger"
-        return Run(ending, server, ledger, events, loop.time())
+        run = Run(ending, server, ledger, events, loop.time())
+        check(run)
+        return run
+
+
+def check(run: Run) -> None:
+    """Hold what any run must keep: durable intents, one live key an item, one outcome an item."""
+    assert not run.server.undurable, "a request left before its intent was in the ledger"
+    assert not run.server.overlapping, "two requests of one account were under way at once"
+    bytes_of = {request.key: request.wire for _, request in run.server.requests}
+    assert all(bytes_of[request.key] == request.wire for _, request in run.server.requests)
+    live: dict[str, str] = {}
+    for _, entry in run.ledger.log:
+        if isinstance(entry, Send):
+            for one in entry.call.items:
+                key = live.setdefault(str(one.identity), entry.call.key)
+                assert key == entry.call.key, "a second key while the first is not settled"
+        elif isinstance(entry, Result):
+            for one, effect in zip(entry.call.items, entry.effects, strict=True):
+                if effect.state is KeyState.SETTLED:
+                    live.pop(str(one.identity), None)
+    told = [event.record for event in run.events if isinstance(event, Settled)]
+    assert len({record.item.identity for record in told}) == len(told)
+    held = [effect.record for result in run.ledger.finished for effect in result.effects]
+    assert all(record in held for record in told if record.outcome is not Outcome.UNKNOWN)

@@ -137,10 +137,8 @@ class TokenSource:
             self._refresh.add_done_callback(self._renewed)
         return await asyncio.shield(self._refresh)
 
-    def _renewed(self, task: asyncio.Task[Token]) -> None:
+    def _renewed(self, _task: asyncio.Task[Token]) -> None:
         self._refresh = None
-        if not task.cancelled():
-            task.exception()  # every waiter may be gone, and then nobody else looks at it
 
     async def _renew(self) -> Token:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +15,10 @@ FIRST_MESSAGES = 3
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """All items that failed with one code and one message; `accounts` are the first of them."""
+    """All items that failed with one code and one message; `accounts` are the first of them.
+
+    Where the message names the account it says `…` instead.
+    """
 
     message: str
     count: int
@@ -69,10 +73,17 @@ def _add_failure(groups: dict[str, FailureGroup], record: ItemRecord) -> None:
     problem = record.error or Problem("NO_REASON", "The reason was not recorded.")
     group = groups.get(problem.code, FailureGroup(problem.code, 0, ()))
     causes = {cause.message: cause for cause in group.causes}
-    if problem.message in causes or len(causes) < FIRST_MESSAGES:
-        known = causes.get(problem.message, Cause(problem.message, 0, ()))
-        causes[problem.message] = _joined(known, record)
+    message = _without_account(problem.message, record)
+    if message in causes or len(causes) < FIRST_MESSAGES:
+        causes[message] = _joined(causes.get(message, Cause(message, 0, ())), record)
     groups[problem.code] = FailureGroup(problem.code, group.count + 1, tuple(causes.values()))
+
+
+def _without_account(message: str, record: ItemRecord) -> str:
+    """Cut the account out of its message, lest one cause looks like a new one each time."""
+    names = (record.item.identity.account_id, record.item.account_number)
+    pattern = "|".join(re.escape(name) for name in names if name)
+    return re.sub(pattern, "…", message, flags=re.IGNORECASE)
 
 
 def _joined(cause: Cause, record: ItemRecord) -> Cause:

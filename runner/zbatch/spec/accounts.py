@@ -77,13 +77,14 @@ class AccountReader:
 
     def _account(self, entry: Node) -> Account | None:
         own = entry if isinstance(entry, Mapping) else None
-        account_id = self.text(child(own, "id") if own else entry)
+        named = child(own, "id") if own else entry
         dates = self.dates(child(own, "dates")) if own and "dates" in own.entries else None
         reason = self.text(child(own, "reason")) if own else None
-        if account_id is None or not ACCOUNT_ID.fullmatch(account_id):
+        if not isinstance(named, Scalar) or not ACCOUNT_ID.fullmatch(named.value):
             return None
+        self.text(named)
         source = Source(self._file, entry.line, entry.column)
-        return Account(account_id.lower(), source, dates, reason)
+        return Account(named.value.lower(), source, dates, reason)
 
     def _claim(self, account: Account, dates: tuple[DatePair, ...]) -> None:
         for pair in dates:

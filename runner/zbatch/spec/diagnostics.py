@@ -23,7 +23,7 @@ CODES: dict[str, str] = {
     "ZB112": "A merge key `<<` is used; every value is written where it holds.",
     "ZB113": "A tag such as `!!str` or `!env` is used; the schema alone says what a value is.",
     "ZB114": "A key of a map is not plain text.",
-    "ZB115": "The file holds more than 4,000,000 values.",
+    "ZB115": "The file holds more than 2,000,000 values.",
     "ZB201": "A required key is missing.",
     "ZB202": "A key is unknown.",
     "ZB203": "A key is known, but not supported by this version of zbatch, or not allowed here.",
@@ -73,7 +73,7 @@ class SpecError(Refused):
     """A file cannot be used; `diagnostics` holds every reason, in the order of the text."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
-        self.diagnostics = tidy(diagnostics)
+        self.diagnostics = tuple(diagnostics)
         super().__init__("\n".join(map(str, self.diagnostics)))
 
 

@@ -30,7 +30,7 @@ def check_spec(path: Path) -> tuple[Spec | None, tuple[Diagnostic, ...]]:
     try:
         document, value, problems = load_document(path, "spec")
     except SpecError as error:
-        return None, error.diagnostics
+        return None, tidy(error.diagnostics)
     root = document.root
     reader = AccountReader(document.file)
     reader.text(child(root, "name"))

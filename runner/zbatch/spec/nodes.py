@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence as Path
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -49,7 +49,7 @@ def child(node: Node | None, key: str) -> Node | None:
     return node.entries[key][1]
 
 
-def node_at(root: Node, path: Path[str | int]) -> Node:
+def node_at(root: Node, path: Iterable[str | int]) -> Node:
     """Return the node at a path of keys and positions, as far as the path exists."""
     node = root
     for step in path:

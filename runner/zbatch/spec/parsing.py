@@ -13,7 +13,7 @@ from zbatch.spec.nodes import Document, Mapping, Node, Scalar, Sequence
 from zbatch.spec.reading import FORBIDDEN, Text, character
 
 MAX_DEPTH = 32
-MAX_NODES = 4_000_000
+MAX_NODES = 2_000_000
 LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = (
     yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 )
@@ -133,7 +133,8 @@ class _Tree:
         if event.anchor is not None:
             self._problem(line, column, "ZB111", "anchors are not allowed; write each value out")
         if event.tag is not None:
-            message = f"the tag {quote(event.tag)} is not allowed; the schema says what a value is"
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            message = f"the tag {quote(tag)} is not allowed; the schema says what a value is"
             self._problem(line, column, "ZB113", message)
 
     def _add(self, node: Node) -> None:
@@ -141,7 +142,7 @@ class _Tree:
         if self._nodes > MAX_NODES:
             self.fail(node.line, node.column, "ZB115", f"more than {MAX_NODES:,} values")
         if not self._open:
-            self.root = node
+            self._set_root(node)
             return
         top = self._open[-1]
         if isinstance(top.node, Sequence):
@@ -155,6 +156,12 @@ class _Tree:
             top.node.entries[top.key.value] = (top.key, node)
             top.key = None
 
+    def _set_root(self, node: Node) -> None:
+        if not isinstance(node, Mapping):  # so nothing below it is worth reading
+            what = "a list" if isinstance(node, Sequence) else quote(node.value)
+            self.fail(node.line, node.column, "ZB204", f"the file must be a map; this is {what}")
+        self.root = node
+
     def _key(self, node: Node, mapping: Mapping) -> Scalar | None:
         place = (node.line, node.column)
         if not isinstance(node, Scalar):
@@ -162,8 +169,8 @@ class _Tree:
         elif node.plain and node.value == "<<":
             self._problem(*place, "ZB112", "merge keys `<<` are not allowed; write the keys out")
         elif earlier := mapping.entries.get(node.value):
-            message = f"the key {quote(node.value)} is written twice, first in line "
-            self._problem(*place, "ZB110", f"{message}{earlier[0].line}")
+            message = f"the key {quote(node.value)} is written twice, first in line"
+            self._problem(*place, "ZB110", f"{message} {earlier[0].line}")
         else:
             return node
         return None

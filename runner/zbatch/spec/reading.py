@@ -40,10 +40,11 @@ def read_text(path: Path) -> Text:
     if not data.strip():
         raise _refused(file, "ZB103", "the file is empty")
     text = _decode(file, data).removeprefix("\ufeff")
-    hidden = islice(FORBIDDEN.finditer(text), LISTED)
-    findings = [_hidden(file, text, match.start()) for match in hidden]
-    if findings:
-        raise SpecError(findings)
+    hidden = [match.start() for match in islice(FORBIDDEN.finditer(text), LISTED + 1)]
+    if len(hidden) > LISTED:
+        raise _refused(file, "ZB106", f"more than {LISTED} control characters: not a text file")
+    if hidden:
+        raise SpecError(_hidden(file, text, index) for index in hidden)
     return Text(file, text, hashlib.sha256(data).hexdigest())
 
 
@@ -81,7 +82,8 @@ def _read_up_to(handle: int, size: int) -> bytes:
 
 def _decode(file: str, data: bytes) -> str:
     if data.startswith(_BOMS) or b"\x00" in data[:4]:
-        raise _refused(file, "ZB105", "the file is UTF-16 or UTF-32; save it as UTF-8")
+        message = "the file is UTF-16, UTF-32 or no text at all; save it as UTF-8"
+        raise _refused(file, "ZB105", message)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -39,7 +39,7 @@ def check_tenants(path: Path) -> tuple[TenantsFile | None, tuple[Diagnostic, ...
     try:
         document, value, problems = load_document(path, "tenants")
     except SpecError as error:
-        return None, error.diagnostics
+        return None, tidy(error.diagnostics)
     meaning = _Meaning(document.file, path.resolve().parent)
     meaning.tenants(child(document.root, "tenants"))
     accounts = meaning.account_book(child(child(document.root, "emulator"), "accounts"))
@@ -94,12 +94,14 @@ class _Meaning:
         """Return the emulator's account book, a regular file in the project's folder."""
         if not isinstance(node, Scalar) or not node.value:
             return None
-        path = (self._folder / node.value).resolve()
+        try:
+            path = (self._folder / node.value).resolve()
+            found = path.is_file()
+        except (OSError, ValueError, RuntimeError):  # too long, a NUL, links in a circle
+            path, found = self._folder, False
         if Path(node.value).is_absolute() or not path.is_relative_to(self._folder):
-            self._problem(
-                node, "ZB305", f"the path {quote(node.value)} leaves the project's folder"
-            )
-        elif not path.is_file():
+            self._problem(node, "ZB305", f"the path {quote(node.value)} leaves the project folder")
+        elif not found:
             self._problem(node, "ZB306", f"there is no file {quote(node.value)} in the project")
         else:
             return path

@@ -16,12 +16,13 @@ _DURATION = re.compile(r"([0-9]+)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _RATE = re.compile(r"([0-9]+)/(s|min|h)")
 _RATE_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
-# what YAML 1.1 or 1.2 makes of a text without quotes: null, bool, int, float, base 60
+# what YAML 1.1 or 1.2 makes of a text without quotes: null, bool, int, float, base 60, time
 _RETYPED = re.compile(
     r"~|null|y|n|yes|no|on|off|true|false"
     r"|[-+]?(0x[0-9a-f_]+|0o?[0-7_]+|0b[01_]+)"
     r"|[-+]?([0-9][0-9_]*(\.[0-9_]*)?|\.[0-9]+)(e[-+]?[0-9]+)?|[-+]?\.inf|\.nan"
-    r"|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9]*)?",
+    r"|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"
+    r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([t \t].*)?",
     re.IGNORECASE,
 )
 
@@ -44,8 +45,7 @@ def parse_date(text: str) -> date:
         raise ValueError(f"{text} is not a day of the calendar: months go from 01 to 12")
     last = monthrange(year, month)[1]
     if not 1 <= day <= last:
-        that = f"{year:04}-{month:02} goes from 01 to {last}"
-        raise ValueError(f"{text} is not a day of the calendar: {that}")
+        raise ValueError(f"{text} is not a day of the calendar: that month has {last} days")
     return date(year, month, day)
 
 

@@ -1,0 +1,56 @@
+"""Whatever the text, the answer is a spec or findings."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zbatch.spec import check_spec, check_tenants
+from zbatch.spec.diagnostics import ECHO
+
+WORDS = [
+    "version", "name", "tenant", "dates", "accounts", "limits", "retry", "charges", "id", "reason",
+    "target_date", "invoice_date", "tenants", "base_url", "data_center", "emulator", "credentials",
+    ": ", "- ", "\n", "\n  ", "\n    ", "[", "]", "{", "}", ", ", '"', "'", "#", "&a ", "*a", "<<",
+    "!!str ", "!", "|", ">-", "---", "...", "%YAML 1.1", "? ", "1", "true", "~", "2026-02-30",
+    "2026-11-30", "a" * 32, "0" * 32, "600/min", "\\0", "\\ud800", "\t", "\r", "\x00", "\u202e",
+    "\ufeff", "é", "😀", "https://x", "../..", "/",
+]  # fmt: skip
+texts = st.one_of(
+    st.text(),
+    st.lists(st.sampled_from(WORDS), max_size=40).map("".join),
+    st.binary(max_size=200),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(texts)
+def test_noise_gives_a_value_or_findings(noise: str | bytes) -> None:
+    """No text makes the loader raise, and no message is long or unfit for a terminal."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "noise.yaml"
+        data = noise if isinstance(noise, bytes) else noise.encode("utf-8", "surrogatepass")
+        path.write_bytes(data)
+        for check in (check_spec, check_tenants):
+            value, findings = check(path)
+            assert (value is None) == any(not finding.warning for finding in findings)
+            for finding in findings:
+                assert finding.line >= 1
+                assert finding.column >= 1
+                assert finding.message.isprintable()
+                assert len(finding.message) < 400 + 6 * ECHO
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(WORDS), st.integers(0, 300), st.integers(0, 20))
+def test_damaged_spec_gives_a_value_or_findings(word: str, at: int, cut: int) -> None:
+    """A good spec with a piece cut out or put in is a spec or findings, and never an error."""
+    good = (Path(__file__).parents[1] / "examples/valid/everything.yaml").read_text("utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "damaged.yaml"
+        path.write_text(good[:at] + word + good[at + cut :], "utf-8")
+        value, findings = check_spec(path)
+        assert (value is None) == any(not finding.warning for finding in findings)
