@@ -22,13 +22,12 @@ ALL = (
     " CreatedDate, UpdatedDate, Balance from Invoice"
 )
 STATUS = "select Status from Invoice"
+IDS = "select Id from Invoice"
 
 
-def of(tail: str, target: str = "2026-11-30", fields: str = "Id") -> str:
+def of(tail: str, target: str = "2026-11-30") -> str:
     """Ask for an account's invoices of a target date."""
-    return (
-        f"select {fields} from Invoice where AccountId='{account(tail)}' and TargetDate='{target}'"
-    )
+    return f"{IDS} where AccountId='{account(tail)}' and TargetDate='{target}'"
 
 
 def test_every_field_of_an_invoice(driver: Driver) -> None:
@@ -75,7 +74,7 @@ def test_pages() -> None:
     """A long answer comes in pages, and what arises meanwhile is in none of them."""
     with driving(page=2) as driver:
         driver.generate(row("d3"))
-        first = driver.ask("select Id from Invoice")
+        first = driver.ask(IDS)
         assert (first["size"], len(first["records"]), first["done"]) == (3, 2, False)
         driver.generate(row("d0"))
         last = driver.ask_more(first["queryLocator"])
@@ -89,7 +88,7 @@ def test_two_thousand_records_are_a_page(driver: Driver) -> None:
     """The documented most is what a page holds; the rest is found by its locator."""
     order = Order(account("d0"), DAY, DAY)
     driver.store.invoices.create(order, 2001, driver.now)
-    first = driver.ask("select Id from Invoice")
+    first = driver.ask(IDS)
     assert len(first["records"]) == 2000
     assert len(driver.ask_more(first["queryLocator"])["records"]) == 1
 
@@ -99,7 +98,7 @@ def test_a_locator_is_kept_five_days(age: float) -> None:
     """It outlives a restart, and is refused afterwards like one that never was."""
     with driving(page=1, limits=ServerLimits(token_life=1e9)) as driver:
         driver.generate(row("d3"))
-        locator = driver.ask("select Id from Invoice")["queryLocator"]
+        locator = driver.ask(IDS)["queryLocator"]
         driver.restart()
         driver.now += age
         if age < 432_000:
@@ -189,21 +188,19 @@ def test_queries_count_as_calls() -> None:
     """A query uses up the rate, and holds a place for as long as it takes."""
     limits = ServerLimits(rates=(Rate(3, 60.0),), concurrency=1)
     with driving(limits=limits, query_latency=1.0) as driver:
-        request = replace(
-            driver.request({"queryString": "select Id from Invoice"}), path="/v1/action/query"
-        )
+        request = replace(driver.request({"queryString": IDS}), path="/v1/action/query")
         running = driver.arrive(request)
         assert isinstance(running, Pending)
         assert driver.refused(row("d0")).headers["Retry-After"] == "120"
         assert driver.finish(running).status == 200
-        driver.ask("select Id from Invoice")
-        assert driver.refuse_query("select Id from Invoice").status == 429
+        driver.ask(IDS)
+        assert driver.refuse_query(IDS).status == 429
 
 
 def test_a_query_shows_what_was_there_when_it_arrived() -> None:
     """An invoice that arises while a query runs is not in its answer."""
     with driving(query_latency=5.0) as driver:
-        request = driver.request({"queryString": "select Id from Invoice"})
+        request = driver.request({"queryString": IDS})
         running = driver.arrive(replace(request, path="/v1/action/query"))
         assert isinstance(running, Pending)
         driver.generate(row("d0"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from zbatch.emulator.zoql import FIELDS, Condition, QueryFault, Record, parse_query
 
+IDS = "select Id from Invoice"
 DAY = date(2026, 11, 30)
 RECORD: Record = {
     **dict.fromkeys(FIELDS),
@@ -22,7 +24,7 @@ RECORD: Record = {
 
 def where(conditions: str) -> bool:
     """Tell whether the record is found under these conditions."""
-    return parse_query(f"select Id from Invoice where {conditions}").finds(RECORD)
+    return parse_query(f"{IDS} where {conditions}").finds(RECORD)
 
 
 def refusal(text: str) -> tuple[str, str]:
@@ -94,7 +96,7 @@ ACCOUNTS = [
 @pytest.mark.parametrize(("conditions", "accounts"), ACCOUNTS)
 def test_which_accounts_a_query_can_find(conditions: str, accounts: set[str] | None) -> None:
     """They are known where every branch names one."""
-    assert parse_query(f"select Id from Invoice{conditions}").accounts == accounts
+    assert parse_query(IDS + conditions).accounts == accounts
 
 
 MALFORMED = [
@@ -187,7 +189,5 @@ PARTS = st.sampled_from(
 @given(st.one_of(st.text(max_size=40), st.lists(PARTS, max_size=12).map("".join)))
 def test_any_text_is_a_query_or_one_fault(text: str) -> None:
     """Nothing but the fault leaves the parser."""
-    try:
-        parse_query(text)
-    except QueryFault as fault:
-        assert fault.code in ("MALFORMED_QUERY", "INVALID_FIELD", "INVALID_TYPE")
+    with suppress(QueryFault):
+        assert parse_query(text).fields
