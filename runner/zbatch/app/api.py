@@ -8,10 +8,18 @@ from pathlib import Path
 from typing import Protocol
 
 from zbatch.engine.events import Event
-from zbatch.model import ExitCode, ItemRecord, Plan, Rate, Totals
+from zbatch.model import ExitCode, Identity, ItemRecord, Plan, Rate, Totals
 from zbatch.report.summary import FailureGroup
 
-__all__ = ["FailureGroup", "RunHeader", "RunOptions", "RunResult", "Watcher"]
+__all__ = [
+    "Acceptance",
+    "FailureGroup",
+    "ReconcileOptions",
+    "RunHeader",
+    "RunOptions",
+    "RunResult",
+    "Watcher",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,33 @@ class RunOptions:
     state_dir: Path | None = None
     concurrency: int | None = None
     rate: Rate | None = None
+    retry_failed: bool = False
+    retry_nothing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """A person's decision that an item in doubt is this invoice, and why."""
+
+    identity: Identity
+    invoice_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileOptions:
+    """What is to be settled by question: the items of a spec, or all of a tenant's ledger.
+
+    Without a `spec`, `folder` says from where the project is looked for, and `tenant` names the
+    tenant where the project has more than one with a ledger.
+    """
+
+    spec: Path | None = None
+    folder: Path = Path()
+    tenant: str | None = None
+    report: Path | None = None
+    state_dir: Path | None = None
+    accept: tuple[Acceptance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +79,8 @@ class RunHeader:
 class RunResult:
     """How a run ended; `stop` says why it ended early, `sent` how many calls left.
 
-    The last three are those of `zbatch.report.summary.Summary`.
+    `failures`, `unknown` and `settled_by` are those of `zbatch.report.summary.Summary`. `asked`
+    counts the questions, `strays` are items in doubt that the spec does not list (any more).
     """
 
     run_id: str
@@ -60,6 +96,8 @@ class RunResult:
     failures: tuple[FailureGroup, ...] = ()
     unknown: tuple[ItemRecord, ...] = ()
     settled_by: tuple[str, ...] = ()
+    asked: int = 0
+    strays: tuple[ItemRecord, ...] = ()
 
 
 class Watcher(Protocol):
