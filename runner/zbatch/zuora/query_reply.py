@@ -103,7 +103,7 @@ def _page(document: Mapping[str, object]) -> Page:
     done, size, records = document.get("done"), document.get("size"), document.get("records")
     if not isinstance(done, bool) or type(size) is not int or document.get("success") is False:
         raise _Odd("does not say whether it is whole")
-    if records is None and size == 0:
+    if records is None:
         records = []
     if not isinstance(records, list) or len(records) > size:
         raise _Odd("does not hold the records that it counts")
