@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from zbatch.app.outstanding import blocked, in_doubt
+from zbatch.app.doubt import in_doubt
+from zbatch.app.outstanding import blocked
 from zbatch.engine.settings import Ending
 from zbatch.engine.verdict import StopReason
 from zbatch.model import (
@@ -27,10 +28,16 @@ _COULD_NOT_START = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """What is known when nothing more will be sent; `signal` is the first one that came."""
+    """What is known when nothing more will be sent.
+
+    `signal` is the first one that came, `strays` are items in doubt beyond the plan, and
+    `read_only` tells that items left unsent are left for another command.
+    """
 
     ending: Ending = _NOTHING_TO_SEND
     signal: int | None = None
+    strays: tuple[ItemRecord, ...] = ()
+    read_only: bool = False
 
 
 def final_records(
@@ -44,9 +51,11 @@ def final_records(
     }
     for later, by in closing.ending.blocked:
         waiting[later.identity] = blocked(later, by)
+    left = {record.item.identity: record for record in closing.ending.left}
     for standing in standings:
         yield (
-            standing.record
+            left.get(standing.item.identity)
+            or standing.record
             or in_doubt(standing)
             or waiting.get(standing.item.identity)
             or _not_attempted(standing.item, closing)
@@ -72,7 +81,7 @@ def exit_code(totals: Totals, closing: Closing, report_failed: bool = False) -> 
     stop, sent = closing.ending.stop, closing.ending.sent
     if not totals.add_up or (stop and stop.reason is StopReason.INTERNAL):
         return ExitCode.INTERNAL
-    if totals[Outcome.UNKNOWN] or closing.ending.abandoned:
+    if totals[Outcome.UNKNOWN] or closing.ending.abandoned or closing.strays:
         return ExitCode.UNKNOWN
     if sent and (report_failed or (stop and stop.reason is StopReason.DISK)):
         return ExitCode.UNKNOWN
@@ -81,6 +90,8 @@ def exit_code(totals: Totals, closing: Closing, report_failed: bool = False) -> 
     if stop or report_failed:
         nothing_sent = report_failed or (stop and stop.reason in _COULD_NOT_START)
         return ExitCode.CANNOT_START if not sent and nothing_sent else ExitCode.STOPPED
+    if closing.read_only and totals[Outcome.NOT_ATTEMPTED]:
+        return ExitCode.STOPPED
     return ExitCode.FAILURES if totals[Outcome.FAILED] else ExitCode.OK
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from zbatch.app.api import RunHeader, RunResult, Watcher
 from zbatch.app.clock import SystemClock
 from zbatch.app.connection import Access, connected
+from zbatch.app.doubt import doubts
 from zbatch.app.ending import (
     Closing,
     after_disk_failure,
@@ -22,10 +23,10 @@ from zbatch.app.ending import (
 from zbatch.app.outstanding import Outstanding
 from zbatch.app.recorder import Recorder
 from zbatch.app.signals import interruptible
+from zbatch.app.task import Task
 from zbatch.engine.events import Event, Settled
 from zbatch.engine.loop import Engine
-from zbatch.engine.order import Work
-from zbatch.engine.settings import Ports, Settings
+from zbatch.engine.settings import Accepted, Ports, Settings
 from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart, LedgerFailure, ReportFailure
 from zbatch.ledger.store import Store
@@ -69,11 +70,12 @@ class Execution:
         """The plan that is carried out."""
         return self.record.plan
 
-    def converge(self, todo: Outstanding, access: Access | None) -> RunResult:
+    def converge(self, task: Task, access: Access | None) -> RunResult:
         """Send what is outstanding, if anything is, and close the books.
 
         Raises `CannotStart` where it comes to nothing before the first call.
         """
+        todo = task.todo
         newest = self.store.newest_stamp()
         self._start()
         self.watch.started(self._header(todo))
@@ -81,7 +83,7 @@ class Execution:
         if access is None:
             return self._close(todo, Closing())
         try:
-            closing = asyncio.run(self._send(todo.works, access, newest))
+            closing = asyncio.run(self._send(task, access, newest))
         except CannotStart:
             self._finish(ExitCode.CANNOT_START)
             raise
@@ -95,13 +97,13 @@ class Execution:
 
     def _header(self, todo: Outstanding) -> RunHeader:
         planned = {item.identity for item in self.plan.items}
-        sent = [item for work in todo.works for item in work.items if item.identity in planned]
+        sending = [work for work in todo.works if not work.held]
+        sent = [item for work in sending for item in work.items if item.identity in planned]
         settled = sum(record.outcome.settled for record in todo.records)
+        settled += len(todo.works) - len(sending)
         return RunHeader(self.record.run_id, self.plan, len(sent), settled, self.files.report)
 
-    async def _send(
-        self, works: Sequence[Work], access: Access, newest: datetime | None
-    ) -> Closing:
+    async def _send(self, task: Task, access: Access, newest: datetime | None) -> Closing:
         limits = self.plan.spec.limits
         ledger = LedgerWriter(self.store, self.record.run_id, self.clock.now)
         settings = Settings(
@@ -110,19 +112,26 @@ class Execution:
             max_attempts=self.plan.spec.max_attempts,
             make_call=lambda items, generation: make_call(self.plan.tenant, items, generation),
             newest=newest,
+            settling=self.plan.spec.settling,
+            read_only=task.read_only,
+            accepted={
+                identity: Accepted(acceptance.invoice_id, acceptance.reason)
+                for identity, acceptance in task.accepted.items()
+            },
         )
         try:
             async with connected(access, self.clock) as sender:
                 observer = _Observer(self.recorder, self.watch, self.record.run_id)
                 ports = Ports(self.clock, random.SystemRandom(), sender, ledger, observer)
-                engine = observer.engine = Engine(ports, settings, works)
+                engine = observer.engine = Engine(ports, settings, task.todo.works)
                 with interruptible(engine, limits.timeout) as interruptions:
                     ending = await engine.run()
-                return Closing(ending, interruptions.first)
+                return Closing(ending, interruptions.first, read_only=task.read_only)
         finally:
             ledger.close()
 
     def _close(self, todo: Outstanding, closing: Closing) -> RunResult:
+        closing = replace(closing, strays=self._strays())
         summary = self._summary(todo, closing)
         self.recorder.close()
         code = exit_code(summary.totals, closing, report_failed=self.recorder.failure is not None)
@@ -152,6 +161,8 @@ class Execution:
             failures=summary.failures,
             unknown=summary.unknown,
             settled_by=summary.settled_by,
+            asked=closing.ending.asked,
+            strays=closing.strays,
         )
         self.watch.finished(result)
         return result
@@ -166,6 +177,15 @@ class Execution:
         except LedgerFailure:
             records = unreadable_records(self.plan.items)
             return summarise(self._recorded(records), planned, self.record.run_id)
+
+    def _strays(self) -> tuple[ItemRecord, ...]:
+        """Find what the ledger holds in doubt beyond this plan: nobody else would name it."""
+        planned = {item.identity for item in self.plan.items}
+        try:
+            found = tuple(doubts(self.store.unsettled()))
+        except LedgerFailure:
+            return ()
+        return tuple(record for record in found if record.item.identity not in planned)
 
     def _recorded(self, records: Iterator[ItemRecord]) -> Iterator[ItemRecord]:
         for record in records:

@@ -49,7 +49,7 @@ def outstanding(plan: Plan, standings: Sequence[Standing], wish: Wish) -> Outsta
     """
     _refuse_changed(standings)
     _refuse_revisions(standings)
-    works = list(_open_works(standings))
+    works = list(open_works(standings))
     fresh = {s.item.identity: s for s in standings if s.call is None and _is_fresh(s, wish)}
     working = fresh.keys() | {item.identity for work in works for item in work.items}
     barriers = {
@@ -136,7 +136,7 @@ def _holds_back(earlier: Earlier) -> bool:
     return earlier.call is not None and is_open(earlier.item, earlier.call)
 
 
-def _open_works(standings: Sequence[Standing]) -> Iterator[Work]:
+def open_works(standings: Sequence[Standing]) -> Iterator[Work]:
     """Make one work of each live call, however many items it carries, and one a burnt item."""
     seen: set[str] = set()
     planned = {standing.item.identity: standing.item for standing in standings}

@@ -6,7 +6,8 @@ import gzip
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 
 COMPRESS_OVER = 1000  # bytes, from the page "Request and response compression"
@@ -27,24 +28,35 @@ class Request:
     peer: str = "127.0.0.1"
 
 
+class Delivery(StrEnum):
+    """What becomes of an answer on its way."""
+
+    WHOLE = "whole"
+    RESET = "reset"  # the connection breaks instead
+    SILENT = "silent"  # nothing comes, and the connection stays open
+    CUT_SHORT = "cut_short"  # only the head and the first bytes of the body get through
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A reply before compression."""
+    """A reply before compression; `length` is how many bytes of a body cut short get through."""
 
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    delivery: Delivery = Delivery.WHOLE
+    length: int = 0
 
     def with_headers(self, headers: Mapping[str, str]) -> Answer:
         """Return the answer with further headers; its own keep their values."""
-        return Answer(self.status, self.body, {**headers, **self.headers})
+        return replace(self, headers={**headers, **self.headers})
 
     def encoded(self, accept_encoding: str) -> Answer:
         """Return the answer as it goes out: gzip if the caller takes it and it is worth it."""
         if len(self.body) <= COMPRESS_OVER or not _takes_gzip(accept_encoding):
             return self
         body = gzip.compress(self.body, mtime=0)
-        return Answer(self.status, body, {**self.headers, "Content-Encoding": "gzip"})
+        return replace(self, body=body, headers={**self.headers, "Content-Encoding": "gzip"})
 
 
 @dataclass(frozen=True, slots=True)

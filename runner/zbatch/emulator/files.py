@@ -11,7 +11,8 @@ from pathlib import Path
 
 from zbatch.emulator.book import Book, BookAccount, BookRefused, parse_book
 from zbatch.emulator.config import EmulatorConfig
-from zbatch.emulator.invoices import Invoice, read_invoices
+from zbatch.emulator.invoices import Execution, Invoice, read_executions, read_invoices
+from zbatch.emulator.schema import prepare
 from zbatch.emulator.store import Exchange, Store, read_history
 from zbatch.errors import CannotStart
 
@@ -28,20 +29,25 @@ def open_store(data_dir: Path, seed: int) -> Iterator[Store]:
     """
     path = data_dir / STORE_NAME
     try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(data_dir)
         lock = os.open(data_dir / LOCK_NAME, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise CannotStart(f"cannot use the emulator's folder {data_dir}: {reason}") from error
     try:
         _take(lock, data_dir)
-        store = _connect(path, seed)
+        store = Store(connect(path), seed)
         try:
             yield store
         finally:
             store.close()
     finally:
         os.close(lock)
+
+
+def make_folder(data_dir: Path) -> None:
+    """Make the tenant's folder, for its owner only."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def load_book(config: EmulatorConfig) -> Book:
@@ -69,6 +75,12 @@ def invoices(data_dir: Path) -> list[Invoice]:
         return read_invoices(connection)
 
 
+def executions(data_dir: Path) -> list[Execution]:
+    """Read every time that an account was billed, by a call or by hand, in order."""
+    with closing(_reader(data_dir)) as connection:
+        return read_executions(connection)
+
+
 def history(data_dir: Path) -> list[Exchange]:
     """Read every exchange the tenant has answered, in the order of the answers."""
     with closing(_reader(data_dir)) as connection:
@@ -84,7 +96,8 @@ def _take(lock: int, data_dir: Path) -> None:
         ) from error
 
 
-def _connect(path: Path, seed: int) -> Store:
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a tenant's file for writing; raises `CannotStart` where it cannot be used."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(path, isolation_level=None)
@@ -93,12 +106,13 @@ def _connect(path: Path, seed: int) -> Store:
     try:
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = normal")  # survives the death of the process
-        return Store(connection, seed)
+        prepare(connection)
     except sqlite3.Error as error:
         connection.close()
         raise CannotStart(
             f"the emulator's file {path} cannot be used ({error}): move it away to start afresh"
         ) from error
+    return connection
 
 
 def _reader(data_dir: Path) -> sqlite3.Connection:

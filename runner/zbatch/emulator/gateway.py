@@ -59,6 +59,12 @@ def key_of_another_url(process: str) -> Answer:
     return reasons(422, 50000020, message, process)
 
 
+def key_of_another_body(process: str) -> Answer:
+    """Build the 422 of a key that came with another payload."""
+    message = "The Idempotency-Key was used with a different request payload."
+    return reasons(422, 50000020, message, process)
+
+
 def timed_out() -> Answer:
     """Build the 504 that a request gets when the server cuts it off."""
     return Answer(504, b"Gateway Timeout\n", {"Content-Type": "text/plain;charset=utf-8"})

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from zbatch.emulator import gateway
-from zbatch.emulator.config import Conflict, Modes, Stored
+from zbatch.emulator.config import Conflict, Modes, OtherBody, Stored
 from zbatch.emulator.exchange import Answer
-from zbatch.emulator.store import Remembered, Store
+from zbatch.emulator.store import Remembered, Scope, Store
 from zbatch.emulator.visit import Visit
 
 REPLAYED = "replayed"
 OTHER_BODY = "replayed, though the body is another: one key must carry one body"
+REFUSED_BODY = "refused, as the body is another: one key must carry one body"
 
 
 class KeyDesk:
@@ -28,16 +29,15 @@ class KeyDesk:
         key = visit.key
         if key is None:
             return None
-        kept = self._store.recall(key, visit.now - self._life)
+        kept = self._recall(key, visit.now)
         if kept is not None:
             return self._replay(kept, visit)
         running = self._in_progress.get(key)
         if running is None:
             return None
-        if running.scope != visit.scope:
-            return gateway.key_of_another_url(visit.request_id), ""
+        refused = self._refuse(running.scope, running.body_hash, visit)
         note = "" if running.body_hash == visit.body_hash else OTHER_BODY
-        return gateway.key_in_progress(visit.request_id), note
+        return refused or (gateway.key_in_progress(visit.request_id), note)
 
     def begin(self, visit: Visit) -> None:
         """Hold the key while its call is in execution."""
@@ -65,13 +65,34 @@ class KeyDesk:
 
         What turns away the second use of a key is not the answer to its first.
         """
+        return self.keep_if_first(visit, answer) if self._modes.stored is Stored.ALL else answer
+
+    def keep_if_first(self, visit: Visit, answer: Answer) -> Answer:
+        """Keep an answer unless an execution is under way that will give the key its own."""
         first = visit.key is None or self._in_progress.get(visit.key, visit) is visit
-        kept = first and self._modes.stored is Stored.ALL
-        return self.keep(visit, answer) if kept else answer
+        return self.keep(visit, answer) if first else answer
+
+    def _recall(self, key: str, now: float) -> Remembered | None:
+        kept = self._store.recall(key, now - self._life)
+        every = self._modes.evict_after
+        if kept is None or every is None or self._store.count_look_up() % every:
+            return kept
+        self._store.forget(key)
+        return None
+
+    def _refuse(
+        self, scope: Scope, body_hash: bytes, visit: Visit
+    ) -> tuple[Answer, str] | None:
+        """Refuse a key that came with another URL, or with another body where that matters."""
+        if scope != visit.scope:
+            return gateway.key_of_another_url(visit.request_id), ""
+        if body_hash == visit.body_hash or self._modes.other_body is OtherBody.REPLAY:
+            return None
+        return gateway.key_of_another_body(visit.request_id), REFUSED_BODY
 
     def _replay(self, kept: Remembered, visit: Visit) -> tuple[Answer, str]:
-        if kept.scope != visit.scope:
-            return gateway.key_of_another_url(visit.request_id), ""
+        if (refused := self._refuse(kept.scope, kept.body_hash, visit)) is not None:
+            return refused
         answer = kept.answer
         if self._modes.conflict is Conflict.ROWS and answer.status == 200:
             answer = replace(answer, status=409)

@@ -1,5 +1,9 @@
 """The tables of the tenant's file."""
 
+from __future__ import annotations
+
+import sqlite3
+
 VERSION = 2
 
 SCHEMA = """
@@ -71,3 +75,13 @@ create table history (
     note text not null
 );
 """
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Make the tables where there are none; raises `DatabaseError` for those of another format."""
+    (version,) = connection.execute("pragma user_version").fetchone()
+    if version == 0:
+        # executescript cannot be part of a transaction that it did not begin itself
+        connection.executescript(f"begin; {SCHEMA} pragma user_version={VERSION}; commit;")
+    elif version != VERSION:
+        raise sqlite3.DatabaseError(f"format {version}, and this release reads {VERSION}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from zbatch.emulator.exchange import Answer
 from zbatch.emulator.invoices import InvoiceTable, derive
-from zbatch.emulator.schema import SCHEMA, VERSION
+from zbatch.emulator.schema import prepare
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,7 @@ class Store:
         self._db = connection
         self._seed = seed
         self.invoices = InvoiceTable(connection, seed)
-        (version,) = self._db.execute("pragma user_version").fetchone()
-        if version == 0:
-            # executescript cannot be part of a transaction that it did not begin itself
-            self._db.executescript(f"begin; {SCHEMA} pragma user_version={VERSION}; commit;")
-        elif version != VERSION:
-            raise sqlite3.DatabaseError(f"format {version}, and this release reads {VERSION}")
+        prepare(connection)
         self._db.execute("update meta set boots = boots + 1")
         (self._boot,) = self._db.execute("select boots from meta").fetchone()
         self._requests = 0
@@ -112,6 +107,16 @@ class Store:
             return None
         answer = Answer(status, body, json.loads(headers))
         return Remembered(key, Scope(entity, method, path), body_hash, set_at, answer)
+
+    def forget(self, key: str) -> None:
+        """Lose what is kept under the key."""
+        self._db.execute("delete from keys where key = ?", (key,))
+
+    def count_look_up(self) -> int:
+        """Count one more look-up of a key that is kept, across restarts too."""
+        self._db.execute("update meta set look_ups = look_ups + 1")
+        (count,) = self._db.execute("select look_ups from meta").fetchone()
+        return int(count)
 
     def remember(self, kept: Remembered) -> None:
         """Keep a reply under its key; what a key holds already is never replaced."""

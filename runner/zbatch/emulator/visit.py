@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from zbatch.emulator.exchange import Answer, Request, content_of
+from zbatch.emulator.faults import Mishap
 from zbatch.emulator.store import Scope
 
 
@@ -56,3 +57,4 @@ class Pending:
     accounts: frozenset[str]
     due: float
     cut_at: float
+    mishap: Mishap | None = None

@@ -322,7 +322,7 @@ class Engine:
     def _facts(self) -> Facts:
         now = self._ports.clock.now()
         settle = timedelta(seconds=self._settings.settling.settle)
-        facts = Facts(now, self._newest, settle, self._settings.read_only)
+        facts = Facts(now, self._newest, settle, self._settings.read_only, self._settings.accepted)
         self._newest = max(now, self._newest or now)
         return facts
 

@@ -6,8 +6,8 @@ in doubt: once it has rested, the conclusion settles each of its items. Rules R6
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from zbatch.engine.age import expired
@@ -29,11 +29,13 @@ from zbatch.engine.question import (
     look,
     rested,
 )
+from zbatch.engine.settings import Accepted
 from zbatch.engine.verdict import Kind, doubtful
 from zbatch.model import (
     Baseline,
     Effect,
     Finding,
+    Identity,
     IfAbsent,
     Item,
     ItemRecord,
@@ -119,6 +121,7 @@ class Facts:
     newest: datetime | None
     settle: timedelta
     read_only: bool = False
+    accepted: Mapping[Identity, Accepted] = field(default_factory=dict)
 
 
 def needs_conclusion(work: Work, facts: Facts) -> bool:
@@ -136,6 +139,8 @@ def rest_until(work: Work, facts: Facts) -> datetime:
     A row "nothing to bill" under the same key needs no rest: the server has answered for it.
     """
     if all(trail.if_absent is IfAbsent.NOTHING for trail in work.trails):
+        return facts.now
+    if all(item.identity in facts.accepted for item in work.items):
         return facts.now
     return rested(work.attempts, facts.settle)
 
@@ -210,6 +215,8 @@ def after_rest(work: Work, seen: Sequence[Seen], facts: Facts) -> tuple[Step, ..
 
 
 def _conclusion(work: Work, item: Item, seen: Seen, doubt: Doubt, facts: Facts) -> Step:
+    if item.identity in facts.accepted:
+        return _decided(work, item, seen, facts.accepted[item.identity])
     conclusion = conclude(seen, doubt)
     when = f"question of {seen.asked_at:%Y-%m-%dT%H:%M:%SZ}"
     if isinstance(conclusion, Claimed):
@@ -228,6 +235,19 @@ def _conclusion(work: Work, item: Item, seen: Seen, doubt: Doubt, facts: Facts) 
         problem = Problem("IN_DOUBT", message)
         return Left(_record(work, item, Outcome.UNKNOWN, problem=problem))
     return _absent(work, item, conclusion, when)
+
+
+def _decided(work: Work, item: Item, seen: Seen, accepted: Accepted) -> Step:
+    """Take a person's decision, if the tenant shows the invoice for the item."""
+    shown = {invoice.id for invoice in seen.invoices} | {draft.id for draft in seen.drafts}
+    if accepted.invoice_id not in shown:
+        problem = Problem(
+            "NOT_SHOWN", f"the tenant shows no invoice {accepted.invoice_id} for this item"
+        )
+        return Left(_record(work, item, Outcome.UNKNOWN, problem=problem))
+    problem = Problem("ACCEPTED", f"decided by a person: {accepted.reason}")
+    record = _record(work, item, Outcome.INVOICED, (accepted.invoice_id,), problem)
+    return Settled(record, f"accepted by a person: {accepted.reason}")
 
 
 def _absent(work: Work, item: Item, conclusion: Absent, when: str) -> Step:

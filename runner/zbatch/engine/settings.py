@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from zbatch.engine.ports import Clock, Ledger, Observer, Randomness, Sender
 from zbatch.engine.verdict import StopReason
-from zbatch.model import Call, Item, ItemRecord, Limits, Settling
+from zbatch.model import Call, Identity, Item, ItemRecord, Limits, Settling
 
 MOST_INTENTS_AHEAD = 64
 AHEAD_SECONDS = 5.0
@@ -27,12 +27,21 @@ class Ports:
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """A person's decision that an item in doubt is this invoice, and why."""
+
+    invoice_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What one run is bound by.
 
     `newest` is the latest wall time in the ledger before the run. `make_call` mints the key of
     some items in a generation. `patience` is how long an unreachable host is tried, in seconds.
-    With `read_only` no call is sent: keys in doubt are settled by question or stay.
+    With `read_only` no call is sent: keys in doubt are settled by question or stay. `accepted`
+    holds what a person has decided of items in doubt.
     """
 
     run_tail: str
@@ -43,6 +52,7 @@ class Settings:
     patience: float = 120.0
     settling: Settling = field(default_factory=Settling)
     read_only: bool = False
+    accepted: Mapping[Identity, Accepted] = field(default_factory=dict)
 
     @property
     def intents_ahead(self) -> int:

@@ -7,7 +7,7 @@ from datetime import date
 from zbatch.model import Account, DatePair, Source
 from zbatch.spec.diagnostics import Diagnostic, quote
 from zbatch.spec.nodes import Mapping, Node, Scalar, Sequence, child
-from zbatch.spec.values import ACCOUNT_ID, DATE, is_retyped, parse_date
+from zbatch.spec.values import ACCOUNT_ID, DATE, REVISION, is_retyped, parse_date
 
 
 class AccountReader:
@@ -16,7 +16,7 @@ class AccountReader:
     def __init__(self, file: str) -> None:
         self.problems: list[Diagnostic] = []
         self._file = file
-        self._seen: dict[tuple[str, date], Source] = {}
+        self._seen: dict[tuple[str, date], Account] = {}
 
     def dates(self, node: Node | None) -> tuple[DatePair, ...]:
         """Return the entries of a `dates` list."""
@@ -84,15 +84,29 @@ class AccountReader:
             return None
         self.text(named)
         source = Source(self._file, entry.line, entry.column)
-        return Account(named.value.lower(), source, dates, reason)
+        revision = _revision(child(own, "revision"))
+        return Account(named.value.lower(), source, dates, reason, revision)
 
     def _claim(self, account: Account, dates: tuple[DatePair, ...]) -> None:
         for pair in dates:
-            key = (account.account_id, pair.target_date)
-            first = self._seen.setdefault(key, account.source)
-            if first is not account.source:
-                what = f"account {account.account_id} with target date {pair.target_date}"
-                where = f"first in line {first.line}, column {first.column}"
-                at, message = account.source, f"{what} is listed twice, {where}"
+            first = self._seen.setdefault((account.account_id, pair.target_date), account)
+            if first is not account:
+                at, message = account.source, _twice(account, first, pair.target_date)
                 self.problems.append(Diagnostic(self._file, at.line, at.column, "ZB302", message))
                 return
+
+
+def _twice(account: Account, first: Account, target: date) -> str:
+    what = f"account {account.account_id} with target date {target} is listed"
+    where = f"first in line {first.source.line}, column {first.source.column}"
+    if account.revision == first.revision:
+        return f"{what} twice, {where}"
+    return (
+        f"{what} with revision {account.revision} beside revision {first.revision}, {where}; "
+        "a spec holds one of them: the lower is settled before the next is asked for"
+    )
+
+
+def _revision(node: Node | None) -> int:
+    plain = isinstance(node, Scalar) and node.plain
+    return int(node.value) if plain and REVISION.fullmatch(node.value) else 1

@@ -78,6 +78,14 @@ def _required(breach: Breach) -> Iterator[Finding]:
             yield breach.node, "ZB201", f"the key `{key}` is missing{inside}"
 
 
+def _beside(breach: Breach) -> Iterator[Finding]:
+    for given, wanted in breach.limit.items():
+        for key in wanted if given in breach.value else ():
+            if key not in breach.value:
+                what = f"`{given}` in {breach.label} needs the key `{key}` beside it"
+                yield _key(breach.node, given), "ZB201", f"{what}, which says why"
+
+
 def _unknown(breach: Breach) -> Iterator[Finding]:
     known = breach.schema.get("properties", {})
     patterns = breach.schema.get("patternProperties", {})
@@ -176,6 +184,7 @@ def _anything(breach: Breach) -> Iterator[Finding]:
 
 _TELL: dict[str, Callable[[Breach], Iterator[Finding]]] = {
     "required": _required,
+    "dependentRequired": _beside,
     "additionalProperties": _unknown,
     "not": _not_here,
     "type": _kind,

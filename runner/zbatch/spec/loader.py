@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from zbatch.model import Account, Charges, DatePair, Limits, Source, Spec
+from zbatch.model import Account, Charges, DatePair, Limits, Settling, Source, Spec
 from zbatch.spec.accounts import AccountReader
 from zbatch.spec.diagnostics import Diagnostic, SpecError, tidy
 from zbatch.spec.nodes import Document, child
@@ -47,7 +47,7 @@ def _spec(
     document: Document, value: Any, dates: tuple[DatePair, ...], accounts: tuple[Account, ...]
 ) -> Spec:
     head = with_defaults({**value, "accounts": None}, load_schema("spec"))
-    limits = head["limits"]
+    limits, reconcile = head["limits"], head["reconcile"]
     return Spec(
         name=head["name"],
         tenant=head["tenant"],
@@ -63,6 +63,9 @@ def _spec(
         max_attempts=head["retry"]["max_attempts"],
         file=document.file,
         digest=document.digest,
+        settling=Settling(
+            settle=parse_duration(reconcile["settle"]), wait=parse_duration(reconcile["wait"])
+        ),
         tenant_source=_tenant_source(document),
     )
 

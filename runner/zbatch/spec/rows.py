@@ -72,8 +72,13 @@ _KEYWORDS: dict[str, Callable[[Any, Schema], Accepts]] = {
     "items": _items,
     "pattern": _pattern,
     "required": lambda keys, _: lambda value: all(key in value for key in keys),
+    "dependentRequired": lambda needs, _: lambda value: all(
+        key in value for given, keys in needs.items() if given in value for key in keys
+    ),
     "not": lambda _limit, _: lambda _value: False,
     "minLength": lambda least, _: lambda value: len(value) >= least,
     "maxLength": lambda most, _: lambda value: len(value) <= most,
+    "minimum": lambda least, _: lambda value: value >= least,
+    "maximum": lambda most, _: lambda value: value <= most,
     "minItems": lambda least, _: lambda value: len(value) >= least,
 }

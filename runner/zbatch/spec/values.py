@@ -11,6 +11,7 @@ from zbatch.model import Rate
 
 DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 ACCOUNT_ID = re.compile(r"[0-9A-Fa-f]{32}")
+REVISION = re.compile(r"[1-9][0-9]?")
 
 _DURATION = re.compile(r"([0-9]+)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}

@@ -1,0 +1,90 @@
+"""Open a tenant's ledger under its lock, and carry out one task on it with all files in place."""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from zbatch.app.api import RunResult, Watcher
+from zbatch.app.clock import SystemClock
+from zbatch.app.connection import access_to
+from zbatch.app.execution import Execution, Files
+from zbatch.app.recorder import Recorder
+from zbatch.app.state import State, run_id
+from zbatch.app.task import Task
+from zbatch.errors import CannotStart, ReportFailure
+from zbatch.ledger.lock import locked
+from zbatch.ledger.store import Store, open_store
+from zbatch.model import Tenant
+from zbatch.report.record import RunRecord, write_record
+from zbatch.report.writer import ReportWriter
+from zbatch.spec import Project, load_tenants
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A ledger that this process alone may write, and the ID of the run that it is opened for."""
+
+    store: Store
+    state: State
+    folder: Path
+    run_id: str
+    started_at: datetime
+    clock: SystemClock
+
+    def execute(self, task: Task, book: Path | None, watch: Watcher) -> RunResult:
+        """Carry out a task; raises `CannotStart` and `Refused` before anything is sent."""
+        plan = task.plan
+        access = access_to(plan, self.folder, book, os.environ) if task.todo.works else None
+        record = RunRecord(self.run_id, plan, self.started_at, versions=_versions())
+        files = Files(self.state.run_folder(self.run_id))
+        with _recorder(record, files, task.report_copy) as recorder:
+            execution = Execution(record, self.store, recorder, files, watch, self.clock)
+            return execution.converge(task, access)
+
+
+@contextmanager
+def opened(tenant: Tenant, state: State) -> Iterator[Desk]:
+    """Take the lock and open the ledger of a tenant; raises `CannotStart`."""
+    clock = SystemClock()
+    started_at = clock.now()
+    name = run_id(started_at, secrets.token_hex(2))
+    folder = state.tenant_folder(tenant)
+    with locked(folder, f"run {name}, process {os.getpid()}"), closing(open_store(folder)) as store:
+        yield Desk(store, state, folder, name, started_at, clock)
+
+
+def emulator_book(project: Project) -> Path | None:
+    """Find the account book that the project names for the built-in tenant."""
+    if project.tenants_file is None:
+        return None
+    return load_tenants(project.tenants_file).emulator_accounts
+
+
+@contextmanager
+def _recorder(record: RunRecord, files: Files, copy: Path | None) -> Iterator[Recorder]:
+    """Create report and run record before anything is sent, and close the report at the end."""
+    recorder = Recorder(ReportWriter.create(files.report, copy), record.plan, record.run_id)
+    try:
+        _write_header(files, record)
+        yield recorder
+    finally:
+        recorder.close()
+
+
+def _write_header(files: Files, record: RunRecord) -> None:
+    try:
+        write_record(files.record, record)
+    except ReportFailure as failure:
+        raise CannotStart(f"{failure}; nothing was sent") from failure
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), "aiohttp": version("aiohttp")}
