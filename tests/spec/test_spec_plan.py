@@ -19,6 +19,7 @@ from zbatch.model import (
     Identity,
     Limits,
     Rate,
+    Settling,
     Source,
     Spec,
     Tenant,
@@ -27,7 +28,10 @@ from zbatch.spec import find_project, load_spec, make_plan, resolve_tenant
 
 Write = Callable[[str | bytes], Path]
 TENANT = Tenant("emulator", "http://127.0.0.1", "emulator", Credentials("I", "S"))
-GOLDEN = "bb5d9f0fd3862fe5c6a8ae0377009deaecf37579828f75e09371efba5113ca2a"
+GOLDEN = {
+    "everything": "bb5d9f0fd3862fe5c6a8ae0377009deaecf37579828f75e09371efba5113ca2a",
+    "revision": "fde73670a14f927cf64d17687481c6f1ba03ec9e6b93d89e281c676298883e1b",
+}
 
 
 def _pair(day: int) -> DatePair:
@@ -67,6 +71,31 @@ def test_item_carries_what_the_spec_says(write: Write, head: str) -> None:
     assert item.charges == Charges(usage=False)
     assert item.reason == "early"
     assert item.source == Source(str(path), 7, 5)
+
+
+def test_revision_is_part_of_the_identity(write: Write, head: str) -> None:
+    """A revision holds for all target dates of its account, and is 1 where the spec is silent."""
+    other = f'{{id: "{"b" * 32}", revision: 2, reason: draft cancelled}}'
+    path = write(head + f'accounts:\n  - "{"a" * 32}"\n  - {other}\n')
+    first, second = make_plan(load_spec(path), TENANT).items
+    assert first.identity == Identity("a" * 32, date(2026, 11, 30), 1)
+    assert second.identity == Identity("b" * 32, date(2026, 11, 30), 2)
+    assert second.reason == "draft cancelled"
+
+
+@pytest.mark.parametrize(
+    ("text", "settling"),
+    [
+        ("", Settling(3600.0, 0.0)),
+        ("reconcile: {}\n", Settling(3600.0, 0.0)),
+        ("reconcile: {settle: 0s}\n", Settling(0.0, 0.0)),
+        ("reconcile: {settle: 500ms, wait: 3h}\n", Settling(0.5, 10800.0)),
+    ],
+)
+def test_settling_is_in_seconds(text: str, settling: Settling, write: Write, head: str) -> None:
+    """How doubt is settled comes from the spec, and what it leaves out from the schema."""
+    spec = load_spec(write(f'{head}{text}accounts: ["{"a" * 32}"]\n'))
+    assert spec.settling == settling
 
 
 def test_invoice_date_is_the_target_date_unless_given(write: Write, head: str) -> None:
@@ -109,12 +138,13 @@ def test_calls_hold_every_item_once_and_dates_in_order(days: list[set[int]], siz
             last[identity.account_id] = identity.target_date
 
 
-def test_digest_is_pinned(repository: Path) -> None:
+@pytest.mark.parametrize("name", GOLDEN)
+def test_digest_is_pinned(name: str, repository: Path) -> None:
     """The plan of a fixed spec has the digest that it has always had."""
-    path = repository / "tests/examples/valid/everything.yaml"
+    path = repository / f"tests/examples/valid/{name}.yaml"
     spec = load_spec(path)
     plan = make_plan(spec, resolve_tenant(spec, find_project(path)))
-    assert plan.digest == GOLDEN
+    assert plan.digest == GOLDEN[name]
     assert plan == make_plan(load_spec(path), plan.tenant)
 
 
@@ -123,6 +153,7 @@ def test_digest_is_pinned(repository: Path) -> None:
     [
         lambda spec: replace(spec, accounts=spec.accounts[::-1]),
         lambda spec: replace(spec, accounts=spec.accounts[1:]),
+        lambda spec: replace(spec, accounts=(replace(spec.accounts[0], revision=2), _account(2))),
         lambda spec: replace(spec, dates=(_pair(29),)),
         lambda spec: replace(spec, dates=(replace(_pair(30), invoice_date=date(2026, 12, 1)),)),
         lambda spec: replace(spec, charges=Charges(usage=False)),
@@ -148,6 +179,14 @@ def test_digest_does_not_change_with_the_rest() -> None:
     spec = _spec((_account(1), _account(2)))
     accounts = tuple(replace(a, reason="r", source=Source("y", 9)) for a in spec.accounts)
     limits = replace(spec.limits, concurrency=3, rate=Rate(1, 1.0), timeout=9.0)
-    other = replace(spec, name="m", accounts=accounts, limits=limits, digest="11", file="y")
+    other = replace(
+        spec,
+        name="m",
+        accounts=accounts,
+        limits=limits,
+        settling=Settling(0.0, 60.0),
+        digest="11",
+        file="y",
+    )
     tenant = replace(TENANT, name="alias", credentials=Credentials("A", "B"))
     assert make_plan(other, tenant).digest == make_plan(spec, TENANT).digest

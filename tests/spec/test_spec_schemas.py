@@ -103,6 +103,7 @@ def test_defaults_are_those_of_the_design() -> None:
             "concurrency": 10, "rate": "600/min", "objects_per_call": 1, "timeout": "150s"
         },
         "retry": {"max_attempts": 6},
+        "reconcile": {"settle": "60m", "wait": "0s"},
     }  # fmt: skip
     (tenant,) = load_schema("tenants")["properties"]["tenants"]["patternProperties"].values()
     assert with_defaults({}, tenant) == {
@@ -196,7 +197,7 @@ _entries = st.one_of(
             "id": st.just(ID) | _texts,
             "dates": _dates | _texts,
             "reason": st.text(max_size=3) | _texts | st.just("x" * 501),
-            "revision": st.integers(1, 2),
+            "revision": st.integers(0, 101) | st.booleans() | st.just("2"),
             "file": _texts,
         },
     ),
@@ -214,6 +215,8 @@ def test_quick_yes_knows_every_keyword() -> None:
     """A keyword that the compiled check does not know stops it from being built."""
     with pytest.raises(KeyError):
         compile_rows({"type": "string", "format": "date"})
+    with pytest.raises(KeyError):
+        compile_rows({"type": "object", "dependentSchemas": {}})
     with pytest.raises(KeyError):
         compile_rows({"type": "object", "properties": {}})
     with pytest.raises(KeyError):

@@ -108,5 +108,6 @@ def _twice(account: Account, first: Account, target: date) -> str:
 
 
 def _revision(node: Node | None) -> int:
-    plain = isinstance(node, Scalar) and node.plain
-    return int(node.value) if plain and REVISION.fullmatch(node.value) else 1
+    if isinstance(node, Scalar) and node.plain and REVISION.fullmatch(node.value):
+        return int(node.value)
+    return 1

@@ -66,15 +66,18 @@ def _pattern(pattern: str, _schema: Schema) -> Accepts:
     return lambda value: search(value) is not None
 
 
+def _beside(needs: Schema, _schema: Schema) -> Accepts:
+    pairs = [(given, key) for given, keys in needs.items() for key in keys]
+    return lambda value: all(key in value for given, key in pairs if given in value)
+
+
 _KEYWORDS: dict[str, Callable[[Any, Schema], Accepts]] = {
     "oneOf": _one_of,
     "properties": _properties,
     "items": _items,
     "pattern": _pattern,
     "required": lambda keys, _: lambda value: all(key in value for key in keys),
-    "dependentRequired": lambda needs, _: lambda value: all(
-        key in value for given, keys in needs.items() if given in value for key in keys
-    ),
+    "dependentRequired": _beside,
     "not": lambda _limit, _: lambda _value: False,
     "minLength": lambda least, _: lambda value: len(value) >= least,
     "maxLength": lambda most, _: lambda value: len(value) <= most,
