@@ -39,6 +39,10 @@ class _Without(Exception):
         self.name = name
 
 
+class _Expired(Exception):
+    """The cursor of a further page is not known any more: the question is asked anew."""
+
+
 class Asker:
     """Answers for whole waves of works; questions only read, so they are simply repeated."""
 
@@ -61,6 +65,11 @@ class Asker:
             try:
                 found = await self._found(sorted(wanted))
             except _Without as unknown:
+                if unknown.name not in self._fields:
+                    self._stop(
+                        StopReason.QUESTION,
+                        f"the tenant goes on refusing {unknown.name}, which is not asked for any more",
+                    )
                 self._fields -= {unknown.name}
                 continue
             by_account = _by_account(found)
@@ -85,14 +94,17 @@ class Asker:
             while (locator := pages[-1].locator) is not None:
                 if len(pages) == MOST_PAGES:
                     self._stop(StopReason.QUESTION, "the pages of a question come to no end")
-                pages.append(await self._page(more_ask(locator, self._stale_token)))
+                try:
+                    pages.append(await self._page(more_ask(locator, self._stale_token), more=True))
+                except _Expired:
+                    break
             answer = whole(pages)
             if not isinstance(answer, Unreadable):
                 return answer
             failures += 1
             await self._pause(failures, answer.problem.message)
 
-    async def _page(self, ask: Ask) -> Page:
+    async def _page(self, ask: Ask, more: bool = False) -> Page:
         failures = 0
         while await self._brake.turn():
             exchange = await self._exchange(ask)
@@ -102,6 +114,8 @@ class Asker:
             if isinstance(page, MissingField):
                 raise _Without(page.name)
             kind, problem = kind_of(page), problem_of(page)
+            if kind is Kind.REFUSED and more:
+                raise _Expired
             if kind in _FINAL:
                 self._stop(_FINAL[kind], f"a question was not answered: {problem.message}")
             if kind is Kind.UNREACHABLE:

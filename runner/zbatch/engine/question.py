@@ -198,10 +198,17 @@ def _whose(seen: Seen, ids: tuple[str, ...], doubt: Doubt) -> Conclusion:
 
 
 def _appended(drafts: Iterable[Draft], baseline: Baseline | None) -> bool:
-    """Tell whether a draft that was there before has another amount or update time, or is gone."""
+    """Tell whether a draft that was there before may have been appended to.
+
+    It has, if its amount or update time is another or it is gone; where the tenant shows neither
+    amount nor time, nobody can tell, and that counts as well.
+    """
     before = {draft.id: draft for draft in baseline.drafts} if baseline else {}
     now = {draft.id: draft for draft in drafts}
-    return any(now.get(draft_id) != draft for draft_id, draft in before.items())
+    return any(
+        now.get(draft_id) != draft or (draft.amount is None and draft.updated_at is None)
+        for draft_id, draft in before.items()
+    )
 
 
 def _exists(invoice: Invoice) -> bool:
