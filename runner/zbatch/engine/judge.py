@@ -101,14 +101,18 @@ def judge(
     return Judgement(result, decision, problem_of(answer), given_up)
 
 
-def burnt_by_age(work: Work) -> Judgement:
-    """Burn a doubtful key that the server may have forgotten."""
+def burnt_by_age(work: Work, armed: Attempt | None) -> Judgement:
+    """Burn a doubtful key that the server may have forgotten.
+
+    `armed` is the attempt that was recorded and not made, if it had come so far.
+    """
     problem = Problem(
         "KEY_TOO_OLD", "it was sent too long ago to be sent again under the same idempotency key"
     )
     verdict = Verdict(KeyState.BURNT, "in doubt, and past the life of its key", problem=problem)
     decision = Settle((verdict,) * len(work.items))
-    return Judgement(_result(work, work.attempts[-1], decision), decision, problem)
+    attempt = replace(armed, problem=problem) if armed else work.attempts[-1]
+    return Judgement(_result(work, attempt, decision), decision, problem)
 
 
 def still_live(work: Work, attempt: Attempt) -> Result:

@@ -93,7 +93,7 @@ class Engine:
     def abandon(self) -> None:
         """Await no answer any more: calls in flight stay in the ledger as sent and unanswered."""
         for work in self._flying:
-            self._abandoned.extend(work.items)
+            self._abandoned.extend(one for one in work.items if one not in self._abandoned)
         for worker in self._workers:
             worker.cancel()
 
@@ -105,7 +105,7 @@ class Engine:
             self.stop(StopReason.DISK, str(error))
             self.abandon()
         except Exception as error:  # a bug of ours: nothing more is sent, what flies may land
-            self.stop(StopReason.INTERNAL, f"internal error: {type(error).__name__}: {error}")
+            self._broken(error)
 
     # Arming: intents before sends
 
@@ -141,15 +141,18 @@ class Engine:
         tracked = track_id(work.call.key, self._settings.run_tail, number)
         return Attempt(number, self._ports.clock.now(), tracked)
 
-    def _too_old(self, work: Work) -> bool:
-        """Burn a doubtful key that the server may have forgotten: sending it could bill again."""
+    def _too_old(self, work: Work, armed: Attempt | None = None) -> bool:
+        """Burn a doubtful key that the server may have forgotten: sending it could bill again.
+
+        `armed` is the attempt that is then not made.
+        """
         if not doubtful(work.attempts):
             return False
         now = self._ports.clock.now()
         if not expired(work.attempts, now, self._newest):
             self._newest = max(now, self._newest or now)
             return False
-        self._answer(work, burnt_by_age(work))
+        self._answer(work, burnt_by_age(work, unsent(armed, now) if armed else None))
         return True
 
     # Sending
@@ -161,6 +164,8 @@ class Engine:
                 self._more.set()
             if await self._turn_of(work, attempt):
                 attempt = await self._timely(work, attempt)
+                if self._too_old(work, attempt):  # a gate or a suspended machine took the time
+                    continue
                 exchange = await self._send(work, attempt)
                 self._judge(work, attempt, exchange)
 
@@ -188,7 +193,11 @@ class Engine:
         if abs((now - attempt.started_at).total_seconds()) <= STALE_INTENT:
             return attempt
         attempt = replace(attempt, started_at=now)
-        await self._ports.ledger.begin([_send(work, attempt)])
+        try:
+            await self._ports.ledger.begin([_send(work, attempt)])
+        except asyncio.CancelledError:
+            self._withdrawn.append((work, attempt))
+            raise
         return attempt
 
     async def _send(self, work: Work, attempt: Attempt) -> Reply | Fault:
@@ -346,6 +355,9 @@ class Engine:
 
     async def _record_withdrawn(self) -> None:
         """Note that armed calls never left, so that their keys stay clean."""
+        while not self._armed.empty():  # what no worker came to, all of them being given up
+            if armed := self._armed.get_nowait():
+                self._withdrawn.append(armed)
         now = self._ports.clock.now()
         results = [still_live(work, unsent(attempt, now)) for work, attempt in self._withdrawn]
         if results:
@@ -357,7 +369,13 @@ class Engine:
         return self._ports.random.uniform(0.0, backoff.ceiling(max(failures, 1)))
 
     def _tell(self, event: Event) -> None:
-        self._ports.observer(event)
+        try:
+            self._ports.observer(event)
+        except Exception as error:  # whoever watches must not cost an answer
+            self._broken(error)
+
+    def _broken(self, error: Exception) -> None:
+        self.stop(StopReason.INTERNAL, f"internal error: {type(error).__name__}: {error}")
 
     async def _until(self, event: asyncio.Event, when: float | None) -> None:
         """Wait for an event, at most until a time of the steady clock."""
