@@ -229,11 +229,13 @@ def test_every_effect_but_a_live_one_has_its_evidence() -> None:
 def test_an_old_doubtful_key_is_burnt_without_a_send() -> None:
     """Past 23 hours the key is burnt in the ledger, and its item stays without outcome."""
     work = a_work(past(Kind.LOST))
-    done = burnt_by_age(work)
+    done = burnt_by_age(work, None)
     assert done.result.attempt == work.attempts[0]
     assert [effect.state for effect in done.result.effects] == [KeyState.BURNT]
     assert done.result.effects[0].record is None
     assert done.problem.code == "KEY_TOO_OLD"
+    late = burnt_by_age(work, unsent(Attempt(2, BEGUN, "track-2"), DONE)).result.attempt
+    assert (late.number, late.sent, late.problem) == (2, False, done.problem)
 
 
 def test_an_unknown_item_is_reported_with_what_is_known_of_its_last_send() -> None:

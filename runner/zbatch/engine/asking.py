@@ -68,7 +68,7 @@ class Asker:
                 if unknown.name not in self._fields:
                     self._stop(
                         StopReason.QUESTION,
-                        f"the tenant goes on refusing {unknown.name}, which is not asked for any more",
+                        f"the tenant refuses {unknown.name}, which is not asked for any more",
                     )
                 self._fields -= {unknown.name}
                 continue

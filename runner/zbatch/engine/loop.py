@@ -16,8 +16,10 @@ from datetime import timedelta
 from zbatch.engine.aftermath import Aftermath
 from zbatch.engine.asking import Asker, Unanswered
 from zbatch.engine.brake import Brake
+from zbatch.engine.events import Event
 from zbatch.engine.judge import Judgement, answered, judge, not_sent, still_live, unsent
 from zbatch.engine.order import Order, Work
+from zbatch.engine.ports import Observer
 from zbatch.engine.preflight import (
     Cleared,
     Facts,
@@ -58,6 +60,7 @@ class Engine:
     """Send the works of one run, once."""
 
     def __init__(self, ports: Ports, settings: Settings, works: Iterable[Work]) -> None:
+        ports = replace(ports, observer=self._telling(ports.observer))
         self._ports = ports
         self._settings = settings
         self._brake = Brake(ports.clock, ports.random, ports.observer, settings)
@@ -105,7 +108,7 @@ class Engine:
     def abandon(self) -> None:
         """Await no answer any more: calls in flight stay in the ledger as sent and unanswered."""
         for work in self._flying:
-            self._abandoned.extend(work.items)
+            self._abandoned.extend(one for one in work.items if one not in self._abandoned)
         for worker in self._workers:
             worker.cancel()
 
@@ -119,7 +122,7 @@ class Engine:
         except Unanswered:
             self._aftermath.more.set()  # the brake holds the reason
         except Exception as error:  # a bug of ours: nothing more is sent, what flies may land
-            self.stop(StopReason.INTERNAL, f"internal error: {type(error).__name__}: {error}")
+            self._broken(error)
 
     # Arming: questions and intents before sends
 
@@ -220,7 +223,8 @@ class Engine:
 
     async def _carry(self, armed: _Sending) -> None:
         work, attempt = armed.work, armed.attempt
-        if not self._asked_lately(work):
+        if not self._asked_lately(work) or needs_conclusion(work, self._facts()):
+            # a gate or a suspended machine took the time
             self._aftermath.add(work, not_sent(work, attempt, self._ports.clock.now()))
             return
         attempt = await self._timely(work, attempt)
@@ -232,7 +236,11 @@ class Engine:
         if abs((now - attempt.started_at).total_seconds()) <= STALE_INTENT:
             return attempt
         attempt = replace(attempt, started_at=now)
-        await self._ports.ledger.begin([_send(work, attempt)])
+        try:
+            await self._ports.ledger.begin([_send(work, attempt)])
+        except asyncio.CancelledError:
+            self._withdrawn.append(_Sending(work, attempt))
+            raise
         return attempt
 
     async def _send(self, work: Work, attempt: Attempt) -> Reply | Fault:
@@ -318,6 +326,20 @@ class Engine:
             await self._ports.ledger.finish(results)
 
     # Small things
+
+    def _telling(self, observer: Observer) -> Observer:
+        """Let no watcher cost an answer: what it raises stops the run in order."""
+
+        def tell(event: Event) -> None:
+            try:
+                observer(event)
+            except Exception as error:  # as above: a bug of whoever watches
+                self._broken(error)
+
+        return tell
+
+    def _broken(self, error: Exception) -> None:
+        self.stop(StopReason.INTERNAL, f"internal error: {type(error).__name__}: {error}")
 
     def _facts(self) -> Facts:
         now = self._ports.clock.now()

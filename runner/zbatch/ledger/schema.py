@@ -58,7 +58,7 @@ CREATE TABLE item (
     baseline        TEXT,
     UNIQUE (account_id, target_date, revision),
     CHECK (outcome IS NULL OR outcome NOT IN ('invoiced', 'already_invoiced')
-           OR length(invoice_id) > 0)
+           OR coalesce(length(invoice_id), 0) > 0)
 ) STRICT;
 
 CREATE TABLE run_item (

@@ -49,15 +49,23 @@ def open_store(folder: Path) -> Store:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         os.close(os.open(path, flags, 0o600))  # SQLite would make it readable by others
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        connection.row_factory = sqlite3.Row
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-            connection.execute(f"PRAGMA {pragma}")
-        migrate(connection)
-        return Store(connection, path)
+        try:
+            _prepare(connection)
+            return Store(connection, path)
+        except BaseException:
+            connection.close()
+            raise
     except OSError as error:
         raise CannotStart(f"cannot open the ledger {path}: {error.strerror}") from error
     except sqlite3.Error as error:
         raise CannotStart(f"cannot open the ledger {path}: {error}") from error
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.row_factory = sqlite3.Row
+    migrate(connection)  # first of all, since already the journal mode is written into the file
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
 
 
 class Store:
@@ -79,7 +87,11 @@ class Store:
 
     def newest_stamp(self) -> datetime | None:
         """Tell the latest wall time that any run has written, or None in a new ledger."""
-        row = self._connection.execute("SELECT value FROM meta WHERE name = 'newest'").fetchone()
+        query = "SELECT value FROM meta WHERE name = 'newest'"
+        try:
+            row = self._connection.execute(query).fetchone()
+        except sqlite3.Error as error:
+            raise LedgerFailure(f"the ledger {self._path} cannot be read: {error}") from error
         return rows.moment(row["value"]) if row else None
 
     def start_run(self, run_id: str, plan: Plan, now: datetime) -> None:

@@ -1,0 +1,409 @@
+"""The engine when something around it breaks: disk, clock, sender, watcher, or a signal comes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from support.engine import (
+    LOST,
+    REFUSED_CONNECTION,
+    START,
+    TENANT,
+    Bench,
+    Run,
+    VirtualClock,
+    accounts_of,
+    failure,
+    item,
+    status,
+    success,
+    works_of,
+)
+from zbatch.engine.events import Event, InFlight, Settled, Stopping
+from zbatch.engine.loop import Engine
+from zbatch.engine.order import Work
+from zbatch.engine.verdict import Kind, StopReason, doubtful
+from zbatch.model import Attempt, KeyState, Limits, Outcome, Rate
+from zbatch.zuora.request import make_call
+from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
+
+SLOW = Limits(4, Rate(10, 1.0), 1, 150.0)
+HOUR = timedelta(hours=1)
+During = Callable[[Engine, VirtualClock], Coroutine[Any, Any, None]]
+
+
+def invoice(request: Request, before: int) -> Reply:
+    return success()
+
+
+def unanswered(run: Run) -> set[str]:
+    """Tell the track IDs of the attempts that the ledger holds without an answer."""
+    return run.ledger.tracked - {result.attempt.track_id for result in run.ledger.finished}
+
+
+def in_doubt(*hours: float) -> Work:
+    """Make a work whose key was sent that many hours before the run and never answered."""
+    attempts = tuple(
+        Attempt(n, START - timedelta(hours=age), f"track-{n}", answer=Kind.LOST.value)
+        for n, age in enumerate(hours, 1)
+    )
+    one = item(1)
+    return Work(0, (one,), 0, call=make_call(TENANT, [one], 0), attempts=attempts)
+
+
+def after(seconds: float, act: Callable[[Engine], None]) -> During:
+    async def wait_and_act(engine: Engine, clock: VirtualClock) -> None:
+        await asyncio.sleep(seconds)
+        act(engine)
+
+    return wait_and_act
+
+
+def interrupt(engine: Engine) -> None:
+    engine.stop(StopReason.INTERRUPTED, "interrupted")
+
+
+def interrupt_twice(engine: Engine) -> None:
+    interrupt(engine)
+    engine.abandon()
+
+
+# The sender
+
+
+def test_a_sender_that_raises_harms_its_own_item_alone(bench: Bench) -> None:
+    """F89: the call may have left, so its key is in doubt and sent again; siblings go on."""
+
+    def answer(request: Request, before: int) -> Reply | Exception:
+        broken = 3 in accounts_of(request) and before == 0
+        return RuntimeError("a bug with\nsecrets") if broken else success()
+
+    run = bench.run(works_of([item(n) for n in range(10)]), answer)
+    assert run.ending.stop is None
+    assert len(run.records) == 10
+    assert run.records[str(item(3).identity)].attempts == 2
+    (first,) = [r.attempt for r in run.ledger.finished if r.attempt.answer == Kind.LOST]
+    assert doubtful([first])
+    assert first.problem is not None
+    assert "secrets" not in first.problem.message
+
+
+def test_a_sender_that_always_raises_for_an_item_leaves_it_unknown(bench: Bench) -> None:
+    """A bug never becomes a claim: six tries, then unknown."""
+    run = bench.run(
+        works_of([item(n) for n in range(3)]),
+        lambda r, b: ValueError("bug") if 1 in accounts_of(r) else success(),
+    )
+    assert run.records[str(item(1).identity)].outcome is Outcome.UNKNOWN
+    assert len(run.records) == 3
+
+
+# The watcher
+
+
+@pytest.mark.parametrize("kind", [InFlight, Settled, Event])
+def test_a_watcher_that_raises_stops_the_run_and_costs_no_answer(kind: Any) -> None:
+    """What is in flight lands in the ledger; nothing new starts; the fault is called ours."""
+
+    def watch(event: Event) -> None:
+        if kind is Event or isinstance(event, kind):
+            raise RuntimeError("a bug in the progress bar")
+
+    bench = Bench(limits=SLOW, latency=3.0, observer=watch)
+    run = bench.run(works_of([item(n) for n in range(40)]), invoice)
+    assert run.ending.stop is not None
+    assert run.ending.stop.reason is StopReason.INTERNAL
+    assert 1 <= len(run.server.requests) < 40
+    assert unanswered(run) == set()
+    settled = [r for r in run.ledger.finished if r.effects[0].state is KeyState.SETTLED]
+    assert len(settled) == len(run.server.requests)
+
+
+# The disk
+
+
+@pytest.mark.parametrize("write", range(1, 13))
+def test_after_a_failed_write_nothing_more_is_sent(write: int) -> None:
+    """F92, F93: no request leaves without its intent on disk, and the first failure ends it all.
+
+    The bench itself holds that each request's own attempt was durable before it.
+    """
+    failed_at: list[float] = []
+    bench = Bench(limits=SLOW, latency=0.3, fail_at=write)
+
+    def watch(event: Event) -> None:
+        if isinstance(event, Stopping):
+            failed_at.append(asyncio.get_running_loop().time())
+
+    bench.observer = watch
+    run = bench.run(
+        works_of([item(n, day) for n in range(30) for day in (10, 20)]),
+        lambda r, before: success() if before else LOST,
+    )
+    assert run.ending.stop is not None
+    assert run.ending.stop.reason is StopReason.DISK
+    assert all(time <= failed_at[0] for time in run.server.times)
+    assert len(run.server.requests) < 60
+    assert run.ending.sent == len(run.server.requests)
+
+
+def test_a_disk_that_fails_at_the_first_intent_lets_nothing_out() -> None:
+    """Nothing was sent, and the run says so."""
+    run = Bench(fail_at=1).run(works_of([item(n) for n in range(5)]), invoice)
+    assert run.server.requests == []
+    assert run.ending.sent == 0
+    assert run.ending.abandoned == ()
+
+
+def test_calls_in_flight_when_the_disk_fails_are_named() -> None:
+    """Their outcome can no longer be recorded: they stay in doubt, by name."""
+    bench = Bench(limits=SLOW, latency=0.35, fail_at=2)
+    run = bench.run(works_of([item(n) for n in range(30)]), invoice)
+    assert run.ending.stop is not None
+    assert run.ending.stop.reason is StopReason.DISK
+    assert run.ending.abandoned
+    answered = {str(entry.call.items[0].identity) for entry in run.ledger.finished}
+    assert not answered
+    assert not any(isinstance(event, Settled) for event in run.events)
+
+
+# Signals
+
+
+def test_a_stop_drains_what_is_in_flight() -> None:
+    """F85: nothing more starts, what flies is awaited, and its outcome is recorded."""
+    bench = Bench(limits=SLOW, latency=5.0, during=after(1.0, interrupt))
+    run = bench.run(works_of([item(n) for n in range(50)]), invoice)
+    assert run.ending.stop is not None
+    assert run.ending.stop.reason is StopReason.INTERRUPTED
+    assert len(run.server.requests) == 4
+    assert len(run.records) == 4
+    assert max(run.server.times) < 1.0
+    assert 5.0 < run.elapsed < 6.0
+    assert run.ending.abandoned == ()
+
+
+def test_intents_that_never_left_are_recorded_as_unsent() -> None:
+    """What was made durable ahead of its turn is taken back, so that its key stays clean."""
+    bench = Bench(limits=SLOW, latency=5.0, during=after(1.0, interrupt))
+    run = bench.run(works_of([item(n) for n in range(50)]), invoice)
+    left = {request.track_id for _, request in run.server.requests}
+    withdrawn = [r for r in run.ledger.finished if r.attempt.track_id not in left]
+    assert len(withdrawn) >= 4
+    assert unanswered(run) == set()
+    assert not any(doubtful([result.attempt]) for result in withdrawn)
+    assert {e.state for r in withdrawn for e in r.effects} == {KeyState.LIVE}
+
+
+def test_giving_up_names_the_calls_in_flight_and_leaves_only_those_in_doubt() -> None:
+    """A second signal awaits no answer: the calls at the server are in doubt, all others clean."""
+    bench = Bench(limits=SLOW, latency=100.0, during=after(1.0, interrupt_twice))
+    run = bench.run(works_of([item(n) for n in range(50)]), invoice)
+    assert len(run.server.requests) == 4
+    named = {int(one.identity.account_id, 16) for one in run.ending.abandoned}
+    assert named == {n for _, request in run.server.requests for n in accounts_of(request)}
+    assert unanswered(run) == {request.track_id for _, request in run.server.requests}
+    assert run.ending.sent == 4
+    assert run.elapsed < 2.0
+    assert run.records == {}
+
+
+def test_giving_up_twice_names_each_call_once() -> None:
+    """A third signal changes nothing."""
+
+    def thrice(engine: Engine) -> None:
+        interrupt_twice(engine)
+        engine.abandon()
+
+    bench = Bench(limits=SLOW, latency=100.0, during=after(1.0, thrice))
+    run = bench.run(works_of([item(n) for n in range(50)]), invoice)
+    assert len(run.ending.abandoned) == 4
+
+
+def test_giving_up_while_everybody_waits_leaves_nothing_in_doubt() -> None:
+    """Behind a closed gate no call is at the server: all intents are taken back."""
+    bench = Bench(limits=SLOW, during=after(60.0, interrupt_twice))
+    works = works_of([item(n) for n in range(50)])
+    run = bench.run(works, lambda r, b: status(429, retry_after="600"))
+    assert run.ending.abandoned == ()
+    assert unanswered(run) == set()
+    assert run.elapsed < 61
+
+
+def test_a_stop_at_any_moment_leaves_no_unsent_intent_in_doubt() -> None:
+    """Wherever a stop falls between intent, slot, send and commit, the books are closed."""
+    for hundredths in range(0, 120, 7):
+        for act in (interrupt, interrupt_twice):
+            bench = Bench(limits=SLOW, latency=0.3, during=after(hundredths / 100, act))
+            run = bench.run(works_of([item(n) for n in range(20)]), invoice)
+            left = {request.track_id for _, request in run.server.requests}
+            assert unanswered(run) <= left
+            if act is interrupt:
+                assert unanswered(run) == set()
+
+
+def test_only_the_first_reason_counts() -> None:
+    """A run that is stopping does not change its mind about why."""
+
+    def both(engine: Engine) -> None:
+        interrupt(engine)
+        engine.stop(StopReason.DISK, "later")
+
+    run = Bench(latency=2.0, during=after(0.5, both)).run(works_of([item(1)]), invoice)
+    assert run.ending.stop is not None
+    assert run.ending.stop.reason is StopReason.INTERRUPTED
+    assert len([event for event in run.events if isinstance(event, Stopping)]) == 1
+
+
+# The age of keys
+
+
+def test_a_doubtful_key_of_an_earlier_run_is_sent_again_while_it_is_young(bench: Bench) -> None:
+    """Younger than 23 hours, the resend is what settles it."""
+    work = in_doubt(22.0)
+    run = bench.run([work], invoice)
+    assert work.call is not None
+    assert run.server.keys == [work.call.key]
+    (record,) = run.records.values()
+    assert (record.outcome, record.attempts) == (Outcome.INVOICED, 2)
+    assert record.invoice_id is not None
+
+
+@pytest.mark.parametrize("hours", [(23.0,), (24.0,), (80.0,), (30.0, 1.0)])
+def test_an_old_doubtful_key_is_burnt_and_never_sent(
+    bench: Bench, hours: tuple[float, ...]
+) -> None:
+    """D5: beyond the life of a key a resend could bill again; only the tenant can tell."""
+    run = bench.run([in_doubt(*hours), *works_of([item(2)])], invoice)
+    assert len(run.server.requests) == 1
+    assert run.records[str(item(1).identity)].outcome is Outcome.UNKNOWN
+    assert run.records[str(item(2).identity)].outcome is Outcome.INVOICED
+    burnt = [r for r in run.ledger.finished if r.effects[0].state is KeyState.BURNT]
+    assert len(burnt) == 1
+
+
+def test_a_clock_behind_the_ledger_burns_every_doubtful_key() -> None:
+    """F112: on an understated age nothing is sent again."""
+    bench = Bench(newest=START + 2 * HOUR)
+    run = bench.run([in_doubt(1.0)], invoice)
+    assert run.server.requests == []
+    assert run.records[str(item(1).identity)].outcome is Outcome.UNKNOWN
+
+
+def test_a_doubtful_key_that_grows_too_old_while_it_waits_for_its_turn_is_burnt() -> None:
+    """D22: behind a gate of 50 minutes it passes 23 hours, and is not sent when the gate opens."""
+
+    def answer(request: Request, before: int) -> Reply:
+        early = asyncio.get_running_loop().time() < 60
+        return status(429, retry_after="3000") if early else success()
+
+    filler = works_of([item(2), item(3)])
+    bench = Bench(limits=Limits(1, Rate(1, 1.0), 1, 150.0))
+    work = in_doubt(22.5)
+    work.ordinal = 10
+    run = bench.run([*filler, work], answer)
+    assert work.call is not None
+    assert work.call.key not in run.server.keys
+    assert run.records[str(item(1).identity)].outcome is Outcome.UNKNOWN
+    assert unanswered(run) == set()
+
+
+@pytest.mark.parametrize("suspended_at", [0.5, 2.5, 4.5])
+def test_a_machine_that_slept_for_a_day_sends_no_doubtful_key_again(suspended_at: float) -> None:
+    """F88, F113: the steady clock stands still in suspend; the wall clock tells the age."""
+
+    async def suspend(engine: Engine, clock: VirtualClock) -> None:
+        await asyncio.sleep(suspended_at)
+        clock.shift += 30 * HOUR
+
+    bench = Bench(limits=Limits(1, Rate(1, 1.0), 1, 150.0), during=suspend)
+    run = bench.run(
+        works_of([item(n) for n in range(5)]),
+        lambda r, before: success() if before or 0 not in accounts_of(r) else LOST,
+    )
+    assert run.server.keys.count(run.server.keys[0]) == 1
+    assert run.records[str(item(0).identity)].outcome is Outcome.UNKNOWN
+    assert sum(record.outcome is Outcome.UNKNOWN for record in run.records.values()) == 1
+    assert unanswered(run) == set()
+
+
+def test_a_clean_key_has_no_age_and_an_intent_that_waited_is_dated_anew() -> None:
+    """An hour behind a gate expires nothing that was never sent; later runs count from the send."""
+
+    def answer(request: Request, before: int) -> Reply:
+        early = asyncio.get_running_loop().time() < 60
+        return status(429, retry_after="3000") if early else success()
+
+    bench = Bench(limits=Limits(2, Rate(1, 1.0), 1, 150.0))
+    run = bench.run(works_of([item(n) for n in range(6)]), answer)
+    assert {record.outcome for record in run.records.values()} == {Outcome.INVOICED}
+    sent = {request.track_id: START + timedelta(seconds=t) for t, request in run.server.requests}
+    begun = {send.attempt.track_id: send.attempt.started_at for send in run.ledger.begun}
+    assert all(abs(sent[track] - begun[track]) < timedelta(seconds=31) for track in sent)
+
+
+# Everything at once
+
+TROUBLES: dict[str, Reply | Fault | Exception] = {
+    "success": success(),
+    "nothing": failure("INVALID_VALUE", "there are no charges due on this account."),
+    "failed": failure("ACCOUNTING_PERIOD_CLOSED"),
+    "lock": failure("LOCK_COMPETITION"),
+    "uncertain": failure("UNKNOWN_ERROR"),
+    "lost": LOST,
+    "refused": REFUSED_CONNECTION,
+    "unsent": Fault(FaultKind.CANCELLED, False, "no slot"),
+    "409": status(409),
+    "429": status(429, retry_after="20"),
+    "500": status(500, zuora_request_id="stored"),
+    "503": status(503),
+    "400": status(400),
+    "html": status(200, b"<html>"),
+    "bug": KeyError("bug"),
+}
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.dictionaries(st.integers(0, 5), st.lists(st.sampled_from(list(TROUBLES)), max_size=8)),
+    st.none() | st.integers(1, 25),
+    st.none() | st.tuples(st.floats(0, 40), st.sampled_from([interrupt, interrupt_twice])),
+)
+def test_whatever_comes_the_run_ends_and_keeps_its_promises(
+    scripts: dict[int, list[str]],
+    fail_at: int | None,
+    signal: tuple[float, Callable[[Engine], None]] | None,
+) -> None:
+    """Any mix of answers, a disk that fails, a signal: durable intents, one live key, an end.
+
+    The bench holds the rest; here: no success without an ID, and no failure that is in doubt.
+    """
+    sends: dict[int, int] = dict.fromkeys(range(6), 0)
+
+    def answer(request: Request, before: int) -> Reply | Fault | Exception:
+        (account,) = accounts_of(request)
+        script = scripts.get(account, [])
+        sends[account] += 1
+        count = sends[account]
+        return TROUBLES[script[count - 1]] if count <= len(script) else success()
+
+    bench = Bench(limits=SLOW, fail_at=fail_at, during=after(*signal) if signal else None)
+    run = bench.run(works_of([item(n, day) for n in range(6) for day in (10, 20)]), answer)
+    sent_under: dict[str, list[Attempt]] = {}
+    for result in run.ledger.finished:
+        sent_under.setdefault(result.call.key, []).append(result.attempt)
+        for effect in result.effects:
+            if effect.record and effect.record.outcome is Outcome.FAILED:
+                earlier = sent_under[result.call.key][:-1]
+                assert result.attempt.answer == Kind.ROWS or not doubtful(earlier)
+    if run.ending.stop is None:
+        held_back = {str(later.identity) for later, _ in run.ending.blocked}
+        assert not held_back & set(run.records)
+        assert len(held_back) + len(run.records) == 12

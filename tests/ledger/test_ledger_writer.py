@@ -1,0 +1,107 @@
+"""The ledger for an event loop: durable when awaited, and never in the loop's way."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from support.engine import item
+from support.plans import NOON, a_call, a_plan, a_send, settled
+from zbatch.errors import LedgerFailure
+from zbatch.ledger.store import Store, open_store
+from zbatch.ledger.writer import LedgerWriter
+from zbatch.model import Item, Outcome, Send
+
+RUN = "20261130T120000Z-0000"
+
+
+def test_what_was_awaited_is_in_the_ledger(store: Store, items: list[Item]) -> None:
+    """When `begin` and `finish` return, the file holds it."""
+
+    async def work() -> None:
+        writer = LedgerWriter(store, RUN, lambda: NOON)
+        call = a_call(items[0])
+        await writer.begin([a_send(call)])
+        (held,) = store.standing(items[:1])
+        assert held.call is not None
+        await writer.finish([settled(call, Outcome.INVOICED)])
+        writer.close()
+
+    asyncio.run(work())
+    (held,) = store.standing(items[:1])
+    assert held.record is not None
+
+
+def test_a_failure_reaches_whoever_awaits_and_sticks(store: Store, items: list[Item]) -> None:
+    """The error of the thread is raised where the write was asked for."""
+
+    async def work() -> None:
+        writer = LedgerWriter(store, RUN, lambda: NOON)
+        for call in (a_call(item(9)), a_call(items[0])):
+            with pytest.raises(LedgerFailure):
+                await writer.begin([a_send(call)])
+        writer.close()
+
+    asyncio.run(work())
+
+
+class HeldStore(Store):
+    """A store whose disk takes as long as the test wants."""
+
+    def __init__(self, inner: Store) -> None:
+        self.inner = inner
+        self.reached = threading.Event()
+        self.let_go = threading.Event()
+
+    def begin(self, run_id: str, sends: Sequence[Send], now: datetime) -> None:
+        self.reached.set()
+        assert self.let_go.wait(30)
+        self.inner.begin(run_id, sends, now)
+
+
+def test_a_slow_disk_does_not_stop_the_loop(tmp_path: Path) -> None:
+    """F100: while a commit waits for the disk, everything else goes on."""
+
+    async def work(store: HeldStore) -> None:
+        writer = LedgerWriter(store, RUN, lambda: NOON)
+        begun = asyncio.create_task(writer.begin([a_send(a_call(item(1)))]))
+        await asyncio.to_thread(store.reached.wait, 30)
+        beats = 0
+        for _ in range(1000):
+            await asyncio.sleep(0)
+            beats += 1
+        assert beats == 1000
+        assert not begun.done()
+        store.let_go.set()
+        await begun
+        writer.close()
+
+    with closing(open_store(tmp_path)) as plain:
+        plain.start_run(RUN, a_plan([item(1)]), NOON)
+        asyncio.run(work(HeldStore(plain)))
+        (held,) = plain.standing([item(1)])
+        assert held.call is not None
+
+
+def test_closing_waits_for_the_last_write(tmp_path: Path) -> None:
+    """A write under way when everything ends is finished, not cut."""
+
+    async def work(store: HeldStore) -> None:
+        writer = LedgerWriter(store, RUN, lambda: NOON)
+        begun = asyncio.create_task(writer.begin([a_send(a_call(item(1)))]))
+        await asyncio.to_thread(store.reached.wait, 30)
+        begun.cancel()
+        store.let_go.set()
+        writer.close()
+
+    with closing(open_store(tmp_path)) as plain:
+        plain.start_run(RUN, a_plan([item(1)]), NOON)
+        asyncio.run(work(HeldStore(plain)))
+        (held,) = plain.standing([item(1)])
+        assert held.call is not None

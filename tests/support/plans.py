@@ -1,0 +1,100 @@
+"""Plans without a spec file, for tests of what comes after planning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from itertools import count
+
+from support.engine import TENANT
+from zbatch.model import (
+    Account,
+    Attempt,
+    Call,
+    Charges,
+    DatePair,
+    Effect,
+    Item,
+    ItemRecord,
+    KeyState,
+    Limits,
+    Outcome,
+    Plan,
+    Problem,
+    Rate,
+    Result,
+    Send,
+    Spec,
+)
+from zbatch.zuora.request import make_call
+
+NOON = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
+DATE = date(2026, 11, 30)
+PROBLEM = Problem("INVALID_VALUE", "the account is not active")
+
+
+def a_plan(items: Sequence[Item], groups: Sequence[tuple[int, ...]] | None = None) -> Plan:
+    """Make a plan of these items, one a call unless `groups` says otherwise."""
+    spec = Spec(
+        name="month-end",
+        tenant=TENANT.name,
+        accounts=tuple(Account(one.identity.account_id, one.source) for one in items),
+        dates=(DatePair(DATE, DATE),),
+        charges=Charges(),
+        limits=Limits(10, Rate(600, 60.0), 1, 150.0),
+        max_attempts=6,
+        file="s.yaml",
+        digest="0" * 64,
+    )
+    chosen = tuple(groups) if groups is not None else tuple((n,) for n in range(len(items)))
+    return Plan(spec, TENANT, tuple(items), chosen, "1" * 64)
+
+
+def a_call(*items: Item, generation: int = 0) -> Call:
+    """Mint the call of these items."""
+    return make_call(TENANT, items, generation)
+
+
+def an_attempt(number: int = 1, **fields: object) -> Attempt:
+    """Make an attempt that is about to leave, or that was answered if `answer` says so."""
+    values = {"started_at": NOON, "track_id": f"zb-track-{number}", **fields}
+    return Attempt(number, **values)  # type: ignore[arg-type] # named by the caller
+
+
+def a_send(call: Call, number: int = 1, **fields: object) -> Send:
+    """Make the send of an attempt of this call."""
+    return Send(call, an_attempt(number, **fields))
+
+
+def a_record(item: Item, outcome: Outcome = Outcome.INVOICED, **fields: object) -> ItemRecord:
+    """Make a record as the judge makes it."""
+    values: dict[str, object] = {"attempts": 1, "finished_at": NOON, "started_at": NOON}
+    if outcome.success:
+        values |= {"invoice_id": "a" * 32, "invoice_ids": ("a" * 32,)}
+    else:
+        values |= {"error": PROBLEM}
+    return ItemRecord(item, outcome, **{**values, **fields})  # type: ignore[arg-type] # named by the caller
+
+
+def settled(call: Call, outcome: Outcome | None, number: int = 1) -> Result:
+    """Settle each item of a call; without an outcome it is renewed."""
+    effects = tuple(
+        Effect(KeyState.SETTLED, "row", a_record(one, outcome) if outcome else None)
+        for one in call.items
+    )
+    return Result(call, an_attempt(number, answer="rows", finished_at=NOON), effects)
+
+
+def left(call: Call, state: KeyState, number: int = 1, answer: str = "lost") -> Result:
+    """Answer an attempt so that each key of the call is live or burnt."""
+    effect = Effect(state, "effect not known" if state is not KeyState.LIVE else "")
+    attempt = an_attempt(number, answer=answer, finished_at=NOON)
+    return Result(call, attempt, (effect,) * len(call.items))
+
+
+_NUMBERS = count(1)
+
+
+def a_run_id() -> str:
+    """Give a run ID that no other run of the test session has."""
+    return f"20261130T120000Z-{next(_NUMBERS):04x}"
