@@ -9,6 +9,7 @@ import pytest
 from zbatch.emulator.book import AccountStatus, Book, BookAccount, BookRefused, parse_book
 from zbatch.emulator.config import EmulatorConfig
 from zbatch.emulator.files import load_book
+from zbatch.errors import Refused
 
 ID = "2c93808457d787030157e0306be53a01"
 OTHER = "2c93808457d787030157e0306be53a02"
@@ -76,10 +77,10 @@ def test_without_a_book_every_account_exists() -> None:
 
 def test_a_book_that_cannot_be_read(tmp_path: Path) -> None:
     """A missing file and one that is no text are refused by name."""
-    with pytest.raises(BookRefused, match=r"none\.csv: cannot be read: No such file"):
+    with pytest.raises(Refused, match=r"none\.csv: cannot be read: No such file"):
         load_book(EmulatorConfig(tmp_path, book=tmp_path / "none.csv"))
     (tmp_path / "latin.csv").write_bytes(b"account_id,note\n,\xe9\n")
-    with pytest.raises(BookRefused, match=r"latin.csv:2 not UTF-8"):
+    with pytest.raises(Refused, match=r"latin.csv:2 not UTF-8"):
         load_book(EmulatorConfig(tmp_path, book=tmp_path / "latin.csv"))
 
 

@@ -36,7 +36,13 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Read the accounts from this CSV file; without it every account exists.",
 )
-def emulator(port: int, data: Path, accounts: Path | None) -> None:
+@ordinary(
+    "--modes",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Read from this JSON file which reading of Zuora's pages to play, and what goes wrong.",
+)
+def emulator(port: int, data: Path, accounts: Path | None, modes: Path | None) -> None:
     """Serve a local Zuora to rehearse and test against.
 
     \b
@@ -50,9 +56,10 @@ def emulator(port: int, data: Path, accounts: Path | None) -> None:
     """
     # Loaded here, because the help needs no web server.
     from zbatch.app.serve import serve
-    from zbatch.emulator import EmulatorConfig
+    from zbatch.emulator import EmulatorConfig, load_setup
 
-    serve(EmulatorConfig(data_dir=data, book=accounts, port=port), _announce)
+    config = EmulatorConfig(data_dir=data, book=accounts, port=port)
+    serve(config if modes is None else load_setup(config, modes), _announce)
 
 
 def _announce(running: RunningEmulator) -> None:

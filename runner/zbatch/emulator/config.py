@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from zbatch.emulator.faults import Scheduled
 from zbatch.model import Rate
 
 
@@ -94,7 +95,7 @@ class EmulatorConfig:
     row takes `latency` seconds. A query takes `query_latency` and shows `page` records at most.
     `port` 0 is any free port. With `entities` the header `Zuora-Entity-Ids` must name one of them.
     The default credentials are no secret: the emulator listens on loopback only. The same `seed`
-    and history give the same IDs.
+    and history give the same IDs. `faults` can be switched while the emulator runs.
     """
 
     data_dir: Path
@@ -109,3 +110,4 @@ class EmulatorConfig:
     page: int = 2000
     entities: tuple[str, ...] = ()
     seed: int = 0
+    faults: tuple[Scheduled, ...] = ()

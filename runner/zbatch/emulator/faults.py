@@ -38,6 +38,8 @@ class Mishap:
             raise ValueError("a mishap replaces the status or the rows, not both")
         if not self.executed and not answers and self.delivery in _ANSWERING:
             raise ValueError("what is not executed has no answer: name a status or a code")
+        if self.status is not None and self.status not in set(HTTPStatus):
+            raise ValueError(f"{self.status} is not a status")
         if self.stored and self.status is None:
             raise ValueError("only a status can be stored instead of the answer")
 
@@ -55,18 +57,18 @@ class Mishap:
         parts += [self.delivery.value] if self.delivery is not Delivery.WHOLE else []
         return ", ".join(parts)
 
-    def instead(self) -> Answer | None:
-        """Build the answer that stands in place of the true one, if it is another."""
+    def instead_of(self, answer: Answer) -> Answer:
+        """Return what is answered in place of the true answer, or this itself."""
         if self.status is None:
-            return None
+            return answer
         headers = {"Content-Type": "text/plain;charset=utf-8"}
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
         return Answer(self.status, f"{HTTPStatus(self.status).phrase}\n".encode(), headers)
 
-    def deliver(self, answer: Answer) -> Answer:
+    def befall(self, answer: Answer) -> Answer:
         """Let happen to an answer what becomes of it."""
-        return replace(answer, delivery=self.delivery, length=self.length)
+        return replace(self.instead_of(answer), delivery=self.delivery, length=self.length)
 
     def spoils(self, position: int) -> bool:
         """Tell whether the row at this position has the error `code`."""
@@ -77,6 +79,7 @@ class Mishap:
         return Row(code=self.code or "", message=f"Operation failed: {self.code}.")
 
 
+NO_ANSWER = Answer(0, b"")
 _ANSWERING = (Delivery.WHOLE, Delivery.CUT_SHORT)
 
 DROP_BEFORE = Mishap(executed=False, delivery=Delivery.RESET)
@@ -94,7 +97,10 @@ def truncated(length: int) -> Mishap:
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """A mishap with its calls: the `at`-th, counted from 1, or `every` so many."""
+    """A mishap with its calls: the `at`-th, counted from 1, or `every` so many.
+
+    Calls are counted as they arrive, by `action`. Raises ValueError for what is no schedule.
+    """
 
     mishap: Mishap
     at: int | None = None

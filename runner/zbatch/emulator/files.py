@@ -7,18 +7,20 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from zbatch.emulator.book import Book, BookAccount, BookRefused, parse_book
+from zbatch.emulator.book import Book, BookAccount, parse_book
 from zbatch.emulator.config import EmulatorConfig
 from zbatch.emulator.invoices import Execution, Invoice, read_executions, read_invoices
 from zbatch.emulator.schema import prepare
+from zbatch.emulator.setup import parse_setup
 from zbatch.emulator.store import Exchange, Store, read_history
-from zbatch.errors import CannotStart
+from zbatch.errors import CannotStart, Refused
 
 STORE_NAME = "emulator.sqlite3"
 LOCK_NAME = "emulator.lock"
-MOST_BOOK = 64 * 1024 * 1024
+MOST_FILE = 64 * 1024 * 1024
 
 
 @contextmanager
@@ -51,21 +53,10 @@ def make_folder(data_dir: Path) -> None:
 
 
 def load_book(config: EmulatorConfig) -> Book:
-    """Read the account book the tenant is set up with; raises `BookRefused`."""
+    """Read the account book the tenant is set up with; raises `Refused`."""
     if config.book is None:
         return Book(otherwise=BookAccount(latency=config.latency))
-    try:
-        with config.book.open("rb") as file:
-            content = file.read(MOST_BOOK + 1)
-        if len(content) > MOST_BOOK:
-            raise BookRefused(f"{config.book}: over {MOST_BOOK >> 20} MB, no account book")
-        text = content.decode("utf-8")
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise BookRefused(f"{config.book}: cannot be read: {reason}") from error
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise BookRefused(f"{config.book}:{line} not UTF-8 text") from error
+    text = _text(config.book, "account book")
     return parse_book(text, str(config.book), config.latency)
 
 
@@ -73,6 +64,12 @@ def invoices(data_dir: Path) -> list[Invoice]:
     """Read the invoices that exist, in the order they arose, while an emulator runs or not."""
     with closing(_reader(data_dir)) as connection:
         return read_invoices(connection)
+
+
+def load_setup(config: EmulatorConfig, file: Path) -> EmulatorConfig:
+    """Take modes and faults from a setup file; raises `Refused`."""
+    modes, faults = parse_setup(_text(file, "setup file"), str(file))
+    return replace(config, modes=modes, faults=faults)
 
 
 def executions(data_dir: Path) -> list[Execution]:
@@ -85,6 +82,21 @@ def history(data_dir: Path) -> list[Exchange]:
     """Read every exchange the tenant has answered, in the order of the answers."""
     with closing(_reader(data_dir)) as connection:
         return read_history(connection)
+
+
+def _text(path: Path, what: str) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_FILE + 1)
+        if len(content) > MOST_FILE:
+            raise Refused(f"{path}: over {MOST_FILE >> 20} MB, no {what}")
+        return content.decode("utf-8")
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise Refused(f"{path}: cannot be read: {reason}") from error
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise Refused(f"{path}:{line} not UTF-8 text") from error
 
 
 def _take(lock: int, data_dir: Path) -> None:

@@ -80,9 +80,7 @@ class KeyDesk:
         self._store.forget(key)
         return None
 
-    def _refuse(
-        self, scope: Scope, body_hash: bytes, visit: Visit
-    ) -> tuple[Answer, str] | None:
+    def _refuse(self, scope: Scope, body_hash: bytes, visit: Visit) -> tuple[Answer, str] | None:
         """Refuse a key that came with another URL, or with another body where that matters."""
         if scope != visit.scope:
             return gateway.key_of_another_url(visit.request_id), ""

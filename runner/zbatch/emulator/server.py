@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import struct
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from socket import SO_LINGER, SOL_SOCKET
 
 from aiohttp import http_exceptions, web
 
 from zbatch.emulator.config import EmulatorConfig
-from zbatch.emulator.exchange import Answer, Request
+from zbatch.emulator.exchange import Answer, Delivery, Request
+from zbatch.emulator.faults import Faults
 from zbatch.emulator.files import load_book, open_store
 from zbatch.emulator.tenant import Tenant
 from zbatch.emulator.visit import Pending
@@ -37,12 +40,13 @@ _LOG.addFilter(_is_ours)
 
 @dataclass(frozen=True, slots=True)
 class RunningEmulator:
-    """Where the emulator listens, and the OAuth client it knows."""
+    """Where the emulator listens, the OAuth client it knows, and what goes wrong in it."""
 
     base_url: str
     client_id: str
     client_secret: str = field(repr=False)
     data_dir: Path
+    faults: Faults = field(default_factory=Faults, repr=False)
 
 
 @asynccontextmanager
@@ -51,20 +55,21 @@ async def running(
 ) -> AsyncIterator[RunningEmulator]:
     """Run an emulator on loopback; `clock` is its wall time in epoch seconds.
 
-    Raises `BookRefused` for the account book, `CannotStart` for the folder or the port.
+    Raises `Refused` for the account book, `CannotStart` for the folder or the port.
     """
     book = load_book(config)
     with open_store(config.data_dir, config.seed) as store:
-        front = Front(Tenant(config, book, store), clock)
+        faults = Faults(config.faults)
+        front = Front(Tenant(config, book, store, faults), clock)
         server = web.Server(front.handle, access_log=None, logger=_LOG, auto_decompress=False)
         runner = web.ServerRunner(server, shutdown_timeout=GRACE)
         await runner.setup()
         try:
             port = await _listen(runner, config.port)
-            yield RunningEmulator(
-                f"http://{HOST}:{port}", config.client_id, config.client_secret, config.data_dir
-            )
+            client = (config.client_id, config.client_secret)
+            yield RunningEmulator(f"http://{HOST}:{port}", *client, config.data_dir, faults)
         finally:
+            front.stop()
             deadline = asyncio.get_running_loop().time() + GRACE
             await runner.cleanup()
             await front.drain(deadline)
@@ -86,8 +91,9 @@ class Front:
         self._tenant = tenant
         self._clock = clock
         self._executions: set[asyncio.Task[Answer]] = set()
+        self._stopping = asyncio.Event()
 
-    async def handle(self, request: web.BaseRequest) -> web.Response:
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one web request."""
         try:
             whole = await _read(request)
@@ -96,7 +102,12 @@ class Front:
         except (ConnectionError, web.RequestPayloadError):
             return _response(Answer(400, b"Bad Request\n"))  # it never arrived as a whole
         arrived = self._tenant.arrive(whole, self._clock())
-        return _response(arrived if isinstance(arrived, Answer) else await self._execution(arrived))
+        answer = arrived if isinstance(arrived, Answer) else await self._execution(arrived)
+        return await self._deliver(request, answer)
+
+    def stop(self) -> None:
+        """Let go of those who were to wait for an answer in vain."""
+        self._stopping.set()
 
     async def drain(self, deadline: float) -> None:
         """Let executions finish that nobody waits for any more; the rest dies as in a crash."""
@@ -106,6 +117,16 @@ class Front:
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
+
+    async def _deliver(self, request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+        if answer.delivery is Delivery.WHOLE:
+            return _response(answer)
+        if answer.delivery is Delivery.CUT_SHORT:
+            return await _cut_short(request, answer)
+        if answer.delivery is Delivery.SILENT:
+            await self._stopping.wait()
+        _reset(request)
+        return web.Response()  # to a connection that is no more
 
     async def _execution(self, pending: Pending) -> Answer:
         now = self._clock()
@@ -124,8 +145,30 @@ class Front:
 
 
 def _response(answer: Answer) -> web.Response:
-    headers = {"Server": "zbatch-emulator", **answer.headers}
-    return web.Response(status=answer.status, body=answer.body, headers=headers)
+    return web.Response(status=answer.status, body=answer.body, headers=_headers(answer))
+
+
+def _headers(answer: Answer) -> dict[str, str]:
+    return {"Server": "zbatch-emulator", **answer.headers}
+
+
+def _reset(request: web.BaseRequest) -> None:
+    """Break the connection off with RST."""
+    if request.transport is not None:
+        sock = request.transport.get_extra_info("socket")
+        sock.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+        request.transport.abort()
+
+
+async def _cut_short(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+    """Promise the whole body, send its first bytes, and close."""
+    response = web.StreamResponse(status=answer.status, headers=_headers(answer))
+    response.content_length = len(answer.body)
+    await response.prepare(request)
+    await response.write(answer.body[: answer.length])
+    if request.transport is not None:
+        request.transport.close()
+    return response
 
 
 async def _read(request: web.BaseRequest) -> Request:

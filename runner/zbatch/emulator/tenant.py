@@ -18,6 +18,7 @@ from zbatch.emulator.exchange import (
     reasons,
     rows_answer,
 )
+from zbatch.emulator.faults import GENERATE, NO_ANSWER, QUERY, Faults, Mishap
 from zbatch.emulator.generate import Wanted, decide, locked_row, read_call, read_wsdl
 from zbatch.emulator.invoices import Order
 from zbatch.emulator.keys import KeyDesk
@@ -29,6 +30,8 @@ from zbatch.emulator.visit import Pending, Visit
 
 ACTIONS = "/v1/action/"
 GENERATE_PATH = ACTIONS + "generate"
+
+_COUNTED = {GENERATE_PATH: GENERATE, QUERY_PATH: QUERY, QUERY_MORE_PATH: QUERY}
 
 CUT_OFF = "cut off, the execution goes on"
 AFTER_CUT_OFF = "executed after the cut-off"
@@ -42,7 +45,9 @@ class Tenant:
     Each public method is one transaction of the store.
     """
 
-    def __init__(self, config: EmulatorConfig, book: Book, store: Store) -> None:
+    def __init__(
+        self, config: EmulatorConfig, book: Book, store: Store, faults: Faults | None = None
+    ) -> None:
         self._limits = config.limits
         self._entities = config.entities
         self._modes = config.modes
@@ -54,6 +59,7 @@ class Tenant:
         self._keys = KeyDesk(store, config.modes, config.limits.key_life)
         self._open: set[Pending] = set()
         self._busy_accounts: set[str] = set()
+        self._faults = Faults(config.faults) if faults is None else faults
         self._queries = QueryDesk(config, store.invoices)
         self._actions: Mapping[str, Action] = {
             GENERATE_PATH: self._generate,
@@ -63,7 +69,7 @@ class Tenant:
 
     def arrive(self, request: Request, now: float) -> Answer | Pending:
         """Take a request in: it is answered at once, or its execution has begun."""
-        visit = Visit.of(request, now, self._store.next_request_id())
+        visit = Visit.of(request, now, self._store.next_request_id(), self._mishap(request))
         with self._store.transaction():
             if not request.path.startswith("/v1/"):
                 return self._leave(visit, self._outside(visit), now)
@@ -71,20 +77,22 @@ class Tenant:
                 return self._leave(visit, self._keys.keep_of_gateway(visit, refusal), now)
             if (misuse := gateway.refuse_key(request)) is not None:
                 return self._leave(visit, misuse, now)
+            if visit.mishap is not None and visit.mishap.before:
+                return self._leave(visit, self._lose(visit, visit.mishap), now)
             if (earlier := self._keys.look_up(visit)) is not None:
                 answer, note = earlier
                 return self._leave(visit, answer, now, note)
             begun = self._action(request)(visit)
             if isinstance(begun, Pending):
                 return begun
-            return self._leave(visit, self._keys.keep(visit, begun), now)
+            return self._leave(visit, self._keep(visit, begun), now)
 
     def complete(self, pending: Pending, now: float) -> Answer:
         """Execute: the invoices are real, and the key holds the answer, from here on."""
         visit = pending.visit
         note = "" if pending in self._open else AFTER_CUT_OFF
         with self._released(pending), self._store.transaction():
-            return self._leave(visit, self._keys.keep(visit, pending.execute(now)), now, note)
+            return self._leave(visit, self._keep(visit, pending.execute(now)), now, note)
 
     def cut_off(self, pending: Pending, now: float) -> Answer:
         """Give the caller up, as Zuora does after 120 seconds; the execution goes on."""
@@ -93,6 +101,22 @@ class Tenant:
         with self._store.transaction():
             answer = self._keys.keep_of_gateway(visit, gateway.timed_out())
             return self._leave(visit, answer, now, CUT_OFF)
+
+    def _mishap(self, request: Request) -> Mishap | None:
+        """Tell what goes wrong with a request, which counts as arrived whatever it comes to."""
+        action = _COUNTED.get(request.path) if request.method == "POST" else None
+        return None if action is None else self._faults.next(action)
+
+    def _lose(self, visit: Visit, mishap: Mishap) -> Answer:
+        """Answer for a call that never gets to its execution."""
+        answer = mishap.instead_of(NO_ANSWER)
+        return self._keys.keep_if_first(visit, answer) if mishap.stored else answer
+
+    def _keep(self, visit: Visit, answer: Answer) -> Answer:
+        """Keep what the call came to, or what took its place."""
+        mishap = visit.mishap
+        stored = mishap is not None and mishap.stored
+        return self._keys.keep(visit, mishap.instead_of(answer) if mishap and stored else answer)
 
     def _outside(self, visit: Visit) -> Answer:
         request = visit.request
@@ -136,7 +160,7 @@ class Tenant:
         accounts = [row.account_id for row in called if isinstance(row, Wanted)]
 
         def execute(now: float) -> Answer:
-            return rows_answer([self._bill(row, visit.key, now) for row in called])
+            return rows_answer([self._bill(visit, n, row, now) for n, row in enumerate(called)])
 
         takes = sum(self._latency(account_id) for account_id in accounts)
         return self._begin(visit, execute, takes, frozenset(accounts))
@@ -168,8 +192,16 @@ class Tenant:
         account = self._book.find(account_id)
         return 0.0 if account is None else account.latency
 
-    def _bill(self, row: Wanted | Row, key: str | None, now: float) -> Row:
+    def _bill(self, visit: Visit, position: int, row: Wanted | Row, now: float) -> Row:
         """Bring one row to its end; what the others come to does not touch it."""
+        mishap = visit.mishap
+        if mishap is None or not mishap.spoils(position):
+            return self._execute(row, visit.key, now)
+        if mishap.executed:
+            self._execute(row, visit.key, now)
+        return mishap.spoilt()
+
+    def _execute(self, row: Wanted | Row, key: str | None, now: float) -> Row:
         if isinstance(row, Row):
             return row
         account = self._book.find(row.account_id)
@@ -195,6 +227,9 @@ class Tenant:
 
     def _leave(self, visit: Visit, answer: Answer, now: float, note: str = "") -> Answer:
         """Write the exchange into the history and add what the gateway says on every answer."""
+        if visit.mishap is not None:
+            answer = visit.mishap.befall(answer)
+            note = "; ".join(filter(None, (note, visit.mishap.note)))
         self._store.record(_exchange(visit, answer, now, note))
         headers = {"Date": formatdate(now, usegmt=True)}
         if "Zuora-Request-Id" not in answer.headers:  # a kept answer has the IDs it was kept with

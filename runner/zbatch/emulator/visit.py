@@ -15,6 +15,7 @@ from zbatch.emulator.store import Scope
 class Visit:
     """A request that has arrived: `content` is None where its gzip is broken.
 
+    `mishap` is what goes wrong with it.
     `body_hash` is of the content, so that the same call compressed by other means is the same.
     """
 
@@ -23,13 +24,16 @@ class Visit:
     request_id: str
     content: bytes | None
     body_hash: bytes
+    mishap: Mishap | None
 
     @classmethod
-    def of(cls, request: Request, now: float, request_id: str) -> Visit:
+    def of(
+        cls, request: Request, now: float, request_id: str, mishap: Mishap | None = None
+    ) -> Visit:
         """Take a request in."""
         content = content_of(request)
         digest = hashlib.sha256(request.body if content is None else content).digest()
-        return cls(request, now, request_id, content, digest)
+        return cls(request, now, request_id, content, digest, mishap)
 
     @property
     def key(self) -> str | None:
@@ -57,4 +61,3 @@ class Pending:
     accounts: frozenset[str]
     due: float
     cut_at: float
-    mishap: Mishap | None = None
