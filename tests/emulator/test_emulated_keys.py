@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from support.emulator import Driver, driving, errors_of, row, rows_of
-from zbatch.emulator import Conflict, Modes, SecondGenerate, ServerLimits, Stored
+from zbatch.emulator import Conflict, Modes, OtherBody, SecondGenerate, ServerLimits, Stored
 from zbatch.emulator.exchange import Answer
-from zbatch.emulator.keys import OTHER_BODY, REPLAYED
+from zbatch.emulator.keys import OTHER_BODY, REFUSED_BODY, REPLAYED
 from zbatch.emulator.tenant import AFTER_CUT_OFF
 from zbatch.model import Rate
 
@@ -217,3 +217,32 @@ def test_a_call_over_120_seconds_is_cut_off_and_still_executed(stored: Stored) -
         assert len(driver.invoices) == 1
         assert driver.history[-1].note == AFTER_CUT_OFF
         assert driver.refused(row("f0"), key="k").status == (504 if kept else 200)
+
+
+def _call(driver: Driver, account: str, key: str) -> Answer:
+    arrived = driver.arrive(driver.request({"objects": [row(account)], "type": "Invoice"}, key))
+    return arrived if isinstance(arrived, Answer) else driver.finish(arrived)
+
+
+def test_a_tenant_that_forgets_keys_too_early() -> None:
+    """Every third look-up of a kept key finds it gone, restarts or not, and bills again."""
+    with driving(modes=replace(UNGUARDED, evict_after=3)) as driver:
+        _call(driver, "d0", "k")
+        counts = []
+        for _ in range(6):
+            _call(driver, "d0", "k")
+            counts.append(len(driver.executions))
+            driver.restart()
+        assert counts == [1, 1, 2, 2, 2, 3]
+
+
+@pytest.mark.parametrize("finished", [True, False], ids=["kept", "in progress"])
+def test_another_body_can_be_refused(finished: bool) -> None:
+    """In the other reading a known key with another body is a 422, and nothing is replayed."""
+    with driving(modes=replace(UNGUARDED, other_body=OtherBody.REFUSE)) as driver:
+        pending = driver.begin(row("d0"), key="k")
+        if finished:
+            driver.finish(pending)
+        assert driver.refused(row("d1"), key="k").status == 422
+        assert driver.history[-1].note == REFUSED_BODY
+        assert driver.refused(row("d0"), key="k").status == (200 if finished else 409)

@@ -23,13 +23,17 @@ import pytest
 from support.emulator import NOON
 from zbatch.emulator import (
     EmulatorConfig,
+    Mishap,
     RunningEmulator,
+    Scheduled,
     ServerLimits,
+    executions,
     history,
     invoices,
     running,
     serve_forever,
 )
+from zbatch.emulator.faults import DROP_AFTER, DROP_BEFORE, SILENT, truncated
 from zbatch.emulator.tenant import AFTER_CUT_OFF
 from zbatch.errors import CannotStart
 
@@ -337,6 +341,104 @@ def test_no_secret_in_what_is_shown(tmp_path: Path) -> None:
     config = EmulatorConfig(tmp_path, client_secret="canary")
     shown = RunningEmulator("http://127.0.0.1:1", "id", "canary", tmp_path)
     assert "canary" not in repr(config) + repr(shown)
+
+
+LOST = [
+    (DROP_BEFORE, aiohttp.ClientOSError, 0),
+    (DROP_AFTER, aiohttp.ClientOSError, 1),
+    (truncated(0), aiohttp.ClientPayloadError, 1),
+    (truncated(5), aiohttp.ClientPayloadError, 1),
+]
+
+
+@pytest.mark.parametrize(("mishap", "error", "billed"), LOST, ids=range(len(LOST)))
+def test_a_mishap_on_the_wire(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    mishap: Mishap,
+    error: type[Exception],
+    billed: int,
+) -> None:
+    """The caller sees a broken connection, the same key then brings rows, and no log tells."""
+
+    async def scene(caller: Caller) -> None:
+        with pytest.raises(error):
+            await caller.generate("k")
+        assert len(executions(tmp_path)) == billed
+        assert (await caller.generate("k"))[0] == 200
+
+    play(EmulatorConfig(tmp_path, latency=0, faults=(Scheduled(mishap, at=1),)), scene)
+    assert len(executions(tmp_path)) == 1
+    assert caplog.records == []
+
+
+def test_a_body_cut_short_after_its_last_byte_is_whole(tmp_path: Path) -> None:
+    """What gets through is as many bytes as were told, all of them included."""
+
+    async def scene(caller: Caller) -> None:
+        status, body = await caller.generate("k")
+        assert (status, json.loads(body)[0]["Success"]) == (200, True)
+
+    play(EmulatorConfig(tmp_path, latency=0, faults=(Scheduled(truncated(999), at=1),)), scene)
+
+
+def test_silence_on_the_wire(tmp_path: Path) -> None:
+    """A silent call is executed and never answered; it holds up neither others nor the end."""
+
+    async def scene(caller: Caller) -> None:
+        silent = asyncio.create_task(caller.generate("k"))
+        while not executions(tmp_path):
+            assert (await caller.session.get(f"{caller.url}/v1/x")).status == 401
+        assert (await caller.generate("k"))[0] == 200
+        assert not silent.done()
+        silent.cancel()
+        await asyncio.gather(silent, return_exceptions=True)
+
+    play(EmulatorConfig(tmp_path, latency=0, faults=(Scheduled(SILENT, at=1),)), scene)
+    assert len(executions(tmp_path)) == 1
+
+
+def test_faults_are_switched_while_it_runs(tmp_path: Path) -> None:
+    """From the switch on the new schedule holds, counted over all calls so far."""
+
+    async def staged() -> list[int]:
+        config = EmulatorConfig(tmp_path, latency=0)
+        async with running(config) as emulator, calling(emulator) as caller:
+            statuses = [(await caller.generate("a"))[0]]
+            emulator.faults.switch([Scheduled(Mishap(executed=False, status=503), every=2)])
+            statuses += [(await caller.generate(key))[0] for key in "bcd"]
+            emulator.faults.switch()
+            return [*statuses, (await caller.generate("b"))[0]]
+
+    assert asyncio.run(staged()) == [200, 503, 200, 503, 200]
+
+
+def test_the_command_serves_from_its_own_process(tmp_path: Path) -> None:
+    """`zbatch emulator` tells its URL first, and plays the modes and faults of its file."""
+    setup = tmp_path / "setup.json"
+    fault = {"at": 1, "delivery": "reset"}
+    setup.write_text(json.dumps({"second_generate": "bills_again", "faults": [fault]}))
+    data = tmp_path / "data"
+    options = ["--port", "0", "--data", str(data), "--modes", str(setup)]
+    command = [sys.executable, "-c", "from zbatch.cli import main; main()", "emulator", *options]
+
+    async def scene(url: str) -> None:
+        told = RunningEmulator(url, "emulator", "emulator", data)
+        async with asyncio.timeout(10), calling(told) as caller:
+            with pytest.raises(aiohttp.ClientOSError):
+                await caller.generate("a")
+            assert (await caller.generate("a"))[0] == 200
+            assert (await caller.generate("b"))[0] == 200
+
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            asyncio.run(scene(process.stdout.readline().strip()))
+        finally:
+            process.terminate()
+    assert [execution.key for execution in executions(data)] == ["a", "b"]
 
 
 SERVE = """

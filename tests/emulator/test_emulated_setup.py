@@ -23,7 +23,7 @@ from zbatch.emulator import (
     Stored,
     load_setup,
 )
-from zbatch.emulator.setup import SetupRefused, parse_setup
+from zbatch.emulator.setup_file import SetupRefused, parse_setup
 from zbatch.errors import Refused
 
 EVERY_MODE: dict[str, Any] = {

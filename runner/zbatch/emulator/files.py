@@ -14,7 +14,7 @@ from zbatch.emulator.book import Book, BookAccount, parse_book
 from zbatch.emulator.config import EmulatorConfig
 from zbatch.emulator.invoices import Execution, Invoice, read_executions, read_invoices
 from zbatch.emulator.schema import prepare
-from zbatch.emulator.setup import parse_setup
+from zbatch.emulator.setup_file import parse_setup
 from zbatch.emulator.store import Exchange, Store, read_history
 from zbatch.errors import CannotStart, Refused
 
