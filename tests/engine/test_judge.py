@@ -12,8 +12,8 @@ from support.engine import LOST, REFUSED_CONNECTION, TENANT, failure, item, stat
 from zbatch.engine.judge import (
     Judgement,
     answered,
-    burnt_by_age,
     judge,
+    not_sent,
     still_live,
     unknown_records,
     unsent,
@@ -226,16 +226,13 @@ def test_every_effect_but_a_live_one_has_its_evidence() -> None:
         assert all(effect.evidence for effect in judged(a_work(), exchange).result.effects)
 
 
-def test_an_old_doubtful_key_is_burnt_without_a_send() -> None:
-    """Past 23 hours the key is burnt in the ledger, and its item stays without outcome."""
+def test_a_call_whose_question_is_too_old_is_taken_back_unsent() -> None:
+    """The attempt is recorded as never sent, the key stays live and nothing is spent."""
     work = a_work(past(Kind.LOST))
-    done = burnt_by_age(work, None)
-    assert done.result.attempt == work.attempts[0]
-    assert [effect.state for effect in done.result.effects] == [KeyState.BURNT]
-    assert done.result.effects[0].record is None
-    assert done.problem.code == "KEY_TOO_OLD"
-    late = burnt_by_age(work, unsent(Attempt(2, BEGUN, "track-2"), DONE)).result.attempt
-    assert (late.number, late.sent, late.problem) == (2, False, done.problem)
+    done = not_sent(work, Attempt(2, BEGUN, "track-2"), DONE)
+    assert (done.result.attempt.number, done.result.attempt.sent) == (2, False)
+    assert [effect.state for effect in done.result.effects] == [KeyState.LIVE]
+    assert done.free
 
 
 def test_an_unknown_item_is_reported_with_what_is_known_of_its_last_send() -> None:

@@ -20,6 +20,7 @@ from zbatch.errors import LedgerFailure
 from zbatch.model import (
     Charges,
     Credentials,
+    Finding,
     Identity,
     Item,
     ItemRecord,
@@ -106,6 +107,10 @@ class MemoryLedger:
         await self._write()
         self.log.extend(("finish", result) for result in results)
 
+    async def note(self, findings: Sequence[Finding]) -> None:
+        await self._write()
+        self.log.extend(("note", finding) for finding in findings)
+
     async def _write(self) -> None:
         await asyncio.sleep(0.001)
         if self.fail_at is not None:
@@ -140,7 +145,9 @@ class ScriptedServer:
     answer: Answerer
     latency: float = 0.1
     ledger: MemoryLedger | None = None
+    answer_question: Callable[[Ask, int], Reply | Fault] = lambda ask, before: found()
     requests: list[tuple[float, Request]] = field(default_factory=list)
+    questions: list[tuple[float, Ask]] = field(default_factory=list)
     undurable: list[Request] = field(default_factory=list)
     busy: set[int] = field(default_factory=set)
     overlapping: set[int] = field(default_factory=set)
@@ -166,6 +173,18 @@ class ScriptedServer:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    async def ask(self, ask: Ask) -> Reply | Fault:
+        """Answer a question: there is nothing, unless the test says otherwise."""
+        loop = asyncio.get_running_loop()
+        self.questions.append((loop.time(), ask))
+        self.in_flight += 1
+        self.peak = max(self.peak, self.in_flight)
+        try:
+            await asyncio.sleep(self.latency)
+        finally:
+            self.in_flight -= 1
+        return self.answer_question(ask, len(self.questions) - 1)
 
     @property
     def keys(self) -> list[str]:
@@ -220,6 +239,14 @@ def rows(*entries: dict[str, object], status: int = 200, **headers: str) -> Repl
     return Reply(status, named, json.dumps(list(entries)).encode(), token=1)
 
 
+def found(*records: dict[str, object]) -> Reply:
+    """Make the reply to a question that finds these invoices."""
+    body: dict[str, object] = {"size": len(records), "done": True}
+    if records:
+        body["records"] = list(records)
+    return Reply(200, {}, json.dumps(body).encode(), token=1)
+
+
 def success(number: int = 1) -> Reply:
     """Make the reply of one created invoice."""
     return rows({"Success": True, "Id": f"{number:032x}"})
@@ -252,6 +279,7 @@ class Bench:
     fail_at: int | None = None
     observer: Observer | None = None
     random: Randomness = field(default_factory=HighRandom)
+    answer_question: Callable[[Ask, int], Reply | Fault] = lambda ask, before: found()
     during: Callable[[Engine, VirtualClock], Coroutine[Any, Any, None]] | None = None
 
     def run(self, works: Sequence[Work], answer: Answerer) -> Run:
@@ -260,7 +288,7 @@ class Bench:
     async def _run(self, works: Sequence[Work], answer: Answerer) -> Run:
         ledger = MemoryLedger()
         ledger.fail_at = self.fail_at
-        server = ScriptedServer(answer, self.latency, ledger)
+        server = ScriptedServer(answer, self.latency, ledger, self.answer_question)
         events: list[Event] = []
         clock = VirtualClock()
         settings = Settings(
