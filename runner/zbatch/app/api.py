@@ -79,8 +79,9 @@ class RunHeader:
 class RunResult:
     """How a run ended; `stop` says why it ended early, `sent` how many calls left.
 
-    `failures`, `unknown` and `settled_by` are those of `zbatch.report.summary.Summary`. `asked`
-    counts the questions, `strays` are items in doubt that the spec does not list (any more).
+    `failures`, `unknown`, `settled_by` and `nothing_since` are those of
+    `zbatch.report.summary.Summary`. `asked` counts the questions, `strays` are items in doubt that
+    the spec does not list (any more).
     """
 
     run_id: str
@@ -98,6 +99,7 @@ class RunResult:
     settled_by: tuple[str, ...] = ()
     asked: int = 0
     strays: tuple[ItemRecord, ...] = ()
+    nothing_since: datetime | None = None
 
 
 class Watcher(Protocol):

@@ -22,7 +22,14 @@ from zbatch.model import (
 
 _NOTHING_TO_SEND = Ending(None, 0, (), ())
 _COULD_NOT_START = frozenset(
-    {StopReason.CREDENTIALS, StopReason.CERTIFICATE, StopReason.UNREACHABLE, StopReason.DISK}
+    {
+        StopReason.CREDENTIALS,
+        StopReason.CERTIFICATE,
+        StopReason.UNREACHABLE,
+        StopReason.MISDIRECTED,
+        StopReason.QUESTION,
+        StopReason.DISK,
+    }
 )
 
 

@@ -163,6 +163,7 @@ class Execution:
             settled_by=summary.settled_by,
             asked=closing.ending.asked,
             strays=closing.strays,
+            nothing_since=summary.nothing_since,
         )
         self.watch.finished(result)
         return result
@@ -222,7 +223,7 @@ class _Observer:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Settled):
-            event = Settled(replace(event.record, run_id=self._run_id))
+            event = Settled(replace(event.record, run_id=event.record.run_id or self._run_id))
             self._recorder.add(event.record)
             failure = self._recorder.failure
             if failure and self.engine:

@@ -144,7 +144,10 @@ def open_works(standings: Sequence[Standing]) -> Iterator[Work]:
         if standing.call is None:
             continue
         work = work_of(standing, ordinal)
-        if state_of(standing.item, standing.call) is KeyState.BURNT:
+        if KeyState.SETTLED in standing.call.states or (
+            state_of(standing.item, standing.call) is KeyState.BURNT
+        ):
+            # What is left of a call that is settled in part is never sent again.
             position = [item.identity for item in work.items].index(standing.item.identity)
             trails = (work.trails[position],)
             yield replace(work, items=(standing.item,), trails=trails, burnt=True)

@@ -194,7 +194,7 @@ class Aftermath:
         elif isinstance(step, Left):
             self._leave(step.record)
         elif isinstance(step, Rest):
-            self._ask_again(alone_of(work, item), step)
+            self._ask_again(work if len(work.items) == 1 else alone_of(work, item), step)
         elif isinstance(step, Reopened):
             reopened = replace(trail, baseline=trail.baseline or step.baseline)
             self._go_on(replace(work, held=None, trails=(reopened,)), look)

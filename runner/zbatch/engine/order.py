@@ -164,6 +164,10 @@ def _rank(link: tuple[Item, Work]) -> tuple[bool, int, Identity]:
 
 
 def alone_of(group: Work, item: Item) -> Work:
-    """Give the work that carries one item of a group that was never sent, alone."""
+    """Give the work that carries one item of a group alone, under a key of its own.
+
+    The group was never executed: a key that it has is settled, and the item goes on after it.
+    """
     position = [other.identity for other in group.items].index(item.identity)
-    return Work(group.ordinal, (item,), group.generation, trails=(group.trails[position],))
+    generation = group.generation + (group.call is not None)
+    return Work(group.ordinal, (item,), generation, trails=(group.trails[position],))

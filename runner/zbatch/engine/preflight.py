@@ -267,6 +267,9 @@ def finding(work: Work, item: Item, step: Step) -> Finding | None:
     if isinstance(step, Settled):
         effect = Effect(KeyState.SETTLED, step.evidence, step.record)
         return Finding(item, key=key, effect=effect)
+    if isinstance(step, Rest) and key and len(work.items) > 1:
+        evidence = "never executed, and the items of its call go alone from now on"
+        return Finding(item, key=key, effect=Effect(KeyState.SETTLED, evidence))
     if isinstance(step, Renewed):
         effect = Effect(KeyState.SETTLED, step.evidence, if_absent=step.if_absent)
         return Finding(item, key=key, effect=effect)

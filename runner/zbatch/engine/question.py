@@ -18,6 +18,7 @@ NEVER_COUNTS = frozenset({"Canceled", "Cancelled", "Error"})
 TEMPORARY_NUMBER = "TMP-"
 
 BEFORE_FIRST_SEND = timedelta(minutes=5)  # how far the server's clock may be behind ours
+UNANSWERED = timedelta(seconds=90)  # how long after its intent an unanswered call may have left
 MOST_RENEWALS = 2
 
 
@@ -135,13 +136,20 @@ class Doubt:
     @property
     def window(self) -> tuple[datetime, datetime]:
         """When an invoice of this key can have been created."""
-        first = min(attempt.started_at for attempt in self.attempts)
+        first = min(attempt.started_at for attempt in _left(self.attempts))
         return first - BEFORE_FIRST_SEND, last_send(self.attempts) + self.settle
 
 
 def last_send(attempts: Sequence[Attempt]) -> datetime:
-    """Tell when a key was last sent, at the latest; an unanswered intent may have left later."""
-    return max(attempt.started_at for attempt in attempts)
+    """Tell when a key was sent last, at the latest."""
+    return max(
+        attempt.started_at + (timedelta() if attempt.answer else UNANSWERED)
+        for attempt in _left(attempts)
+    )
+
+
+def _left(attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+    return [attempt for attempt in attempts if attempt.sent] or attempts
 
 
 def rested(attempts: Sequence[Attempt], settle: timedelta) -> datetime:

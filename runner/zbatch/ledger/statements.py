@@ -22,14 +22,18 @@ INSERT_RUN_ITEM = f"INSERT INTO run_item (run_id, ordinal, item_id) VALUES (?, ?
 INSERT_CALL_ITEM = (
     f"INSERT INTO call_item (call_id, position, item_id, state) VALUES (?, ?, {ITEM_ID}, 'live')"
 )
-UPDATE_PAYLOAD = (
-    f"UPDATE item SET ({rows.PAYLOAD_COLUMNS}) = (?, ?, ?, ?)"
-    " WHERE account_id = ? AND target_date = ? AND revision = ?"
+# A new key: the item takes the payload that is sent and loses the outcome that is tried again.
+# An item that has an invoice gets no new key, whoever asks.
+OPEN_ITEM = (
+    f"UPDATE item SET ({rows.PAYLOAD_COLUMNS}) = (?, ?, ?, ?), outcome = NULL,"
+    " error_code = NULL, error_message = NULL"
+    " WHERE account_id = ? AND target_date = ? AND revision = ? AND invoice_id IS NULL"
 )
 INSERT_ATTEMPT = (
     f"INSERT INTO attempt (call_id, run_id, {rows.ATTEMPT_COLUMNS})"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (call_id, number) DO UPDATE SET started_at = excluded.started_at"
+    " WHERE answer IS NULL"
 )
 UPDATE_ATTEMPT = (
     "UPDATE attempt SET started_at = ?, track_id = ?, answer = ?, sent = ?, finished_at = ?,"

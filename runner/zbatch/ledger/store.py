@@ -130,7 +130,7 @@ class Store:
             for send in sends:
                 call_id = self._call_id(send.call.key) or self._insert_call(send.call)
                 values = (call_id, run_id, *rows.attempt_columns(send.attempt))
-                execute(sql.INSERT_ATTEMPT, values)
+                _one(execute(sql.INSERT_ATTEMPT, values))
 
     def finish(self, run_id: str, results: Sequence[Result], now: datetime) -> None:
         """Record the answers to attempts, and what they mean for each item."""
@@ -211,7 +211,8 @@ class Store:
         assert call_id is not None  # noqa: S101 - an INSERT that did not raise has a row
         for position, item in enumerate(call.items):
             identity = _identity(item.identity)
-            self._connection.execute(sql.UPDATE_PAYLOAD, (*rows.payload_columns(item), *identity))
+            payload = (*rows.payload_columns(item), *identity)
+            _one(self._connection.execute(sql.OPEN_ITEM, payload))
             self._connection.execute(sql.INSERT_CALL_ITEM, (call_id, position, *identity))
         return call_id
 
