@@ -236,6 +236,14 @@ def test_a_tenant_that_forgets_keys_too_early() -> None:
         assert counts == [1, 1, 2, 2, 2, 3]
 
 
+def test_a_forgotten_key_keeps_what_comes_next() -> None:
+    """After the second execution the key replays that one's rows."""
+    with driving(modes=replace(UNGUARDED, evict_after=2)) as driver:
+        _, _, second, replay = (_call(driver, "d0", "k").body for _ in range(4))
+        assert second == replay
+        assert driver.invoices[1].id in replay.decode()
+
+
 @pytest.mark.parametrize("finished", [True, False], ids=["kept", "in progress"])
 def test_another_body_can_be_refused(finished: bool) -> None:
     """In the other reading a known key with another body is a 422, and nothing is replayed."""

@@ -84,6 +84,15 @@ def test_pages() -> None:
         assert told == [invoice.id for invoice in driver.invoices[:3]]
 
 
+def test_a_page_that_is_just_full_is_the_last() -> None:
+    """As many records as a page holds are all there is: done, and no locator."""
+    with driving(page=3) as driver:
+        driver.generate(row("d3"))
+        answer = driver.ask(IDS)
+        assert (len(answer["records"]), answer["done"]) == (3, True)
+        assert "queryLocator" not in answer
+
+
 def test_two_thousand_records_are_a_page(driver: Driver) -> None:
     """The documented most is what a page holds; the rest is found by its locator."""
     order = Order(account("d0"), DAY, DAY)
