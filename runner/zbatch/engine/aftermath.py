@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -70,6 +71,8 @@ class Aftermath:
         self._credited: dict[str, set[str]] = {}
         self._wait_ends: datetime | None = None
         self.in_hand = 0  # works taken out of the order and not yet done with
+        self.asking = 0  # items of works that are being asked about
+        self.cleared: deque[Work] = deque()  # works that may be sent, their intents still to come
         self.more = asyncio.Event()  # something may start now
         self.waiting = asyncio.Event()  # something waits to be committed
         self.blocked: list[tuple[Item, Item]] = []
@@ -167,8 +170,9 @@ class Aftermath:
     # What a question has shown
 
     def _apply_look(self, look: _Look) -> None:
-        self.in_hand -= 1
         work, outcome = look.work, look.outcome
+        self.in_hand -= 1
+        self.asking -= len(work.items)
         if isinstance(outcome, Cleared):
             pairs = zip(work.trails, outcome.baselines, strict=True)
             work.trails = tuple(
@@ -185,7 +189,8 @@ class Aftermath:
 
     def _go_on(self, work: Work, look: _Look) -> None:
         work.asked_at = look.asked_at
-        self._order.postpone(work, self._ports.clock.monotonic())
+        self.in_hand += 1
+        self.cleared.append(work)
 
     def _step(self, look: _Look, position: int, step: Step) -> None:
         work, item, trail = look.work, look.work.items[position], look.work.trails[position]

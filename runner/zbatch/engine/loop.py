@@ -127,36 +127,46 @@ class Engine:
     # Arming: questions and intents before sends
 
     async def _arm(self) -> None:
-        ahead = self._settings.intents_ahead
+        aftermath = self._aftermath
         try:
             while not self._brake.stopping.is_set():
-                self._aftermath.more.clear()
-                now = self._ports.clock.monotonic()
-                works = self._order.take(now, ahead - self._armed.qsize())
-                if works:
-                    await self._ready(works)
-                elif self._aftermath.in_hand or not self._order.idle:
-                    await self._brake.until(self._aftermath.more, self._order.next_time())
-                elif not self._aftermath.wake_resting():
+                aftermath.more.clear()
+                if aftermath.cleared and (room := self._room()) > 0:
+                    await self._begin(room)
+                elif works := self._order.take(self._ports.clock.monotonic(), self._wanted()):
+                    self._route(works)
+                elif aftermath.in_hand or not self._order.idle:
+                    await self._brake.until(aftermath.more, self._order.next_time())
+                elif not aftermath.wake_resting():
                     return
         finally:
             for _ in self._workers:
                 self._armed.put_nowait(None)
 
-    async def _ready(self, works: Sequence[Work]) -> None:
+    def _room(self) -> int:
+        """How many more intents may be made durable ahead of their turn."""
+        return self._settings.intents_ahead - self._armed.qsize()
+
+    def _wanted(self) -> int:
+        """How many works to take: whole waves, since a question costs as much as a call."""
+        under_way = self._armed.qsize() + len(self._aftermath.cleared) + self._aftermath.asking
+        return WAVE if under_way < self._settings.intents_ahead else 0
+
+    def _route(self, works: Sequence[Work]) -> None:
+        """Let works rest, be asked about, or go on where the last question is still good."""
         self._aftermath.in_hand += len(works)
         facts = self._facts()
         asking: list[Work] = []
-        sending: list[Work] = []
         for work in works:
             if self._must_rest(work, facts):
                 continue
-            fresh = self._asked_lately(work) and not needs_conclusion(work, facts)
-            (sending if fresh else asking).append(work)
+            if self._asked_lately(work) and not needs_conclusion(work, facts):
+                self._aftermath.cleared.append(work)
+            else:
+                asking.append(work)
         for wave in _waves(asking):
+            self._aftermath.asking += sum(len(work.items) for work in wave)
             self._armed.put_nowait(_Asking(wave))
-        if sending:
-            await self._begin(sending)
 
     def _must_rest(self, work: Work, facts: Facts) -> bool:
         """Put aside a work that may not be asked about yet."""
@@ -171,7 +181,9 @@ class Engine:
         self._aftermath.rest(work, until, problem)
         return True
 
-    async def _begin(self, works: Sequence[Work]) -> None:
+    async def _begin(self, most: int) -> None:
+        cleared = self._aftermath.cleared
+        works = [cleared.popleft() for _ in range(min(most, len(cleared)))]
         sends = [_Sending(work, self._attempt(work)) for work in works]
         await self._ports.ledger.begin([_send(one.work, one.attempt) for one in sends])
         for one in sends:
