@@ -104,6 +104,18 @@ def test_no_invoice_without_a_reason(
     assert line["error"]["message"]
 
 
+@pytest.mark.parametrize("outcome", [Outcome.INVOICED, Outcome.ALREADY_INVOICED])
+def test_success_may_say_what_is_not_proved(
+    outcome: Outcome, make_record: Callable[..., ItemRecord]
+) -> None:
+    """An invoice whose author is not proved, or that a person decided on, says so in its line."""
+    problem = Problem("AUTHOR_NOT_PROVED", "one invoice is there")
+    line = json.loads(to_line(make_record(outcome, error=problem), RUN))
+    VALIDATOR.validate(line)
+    assert line["success"] is True
+    assert line["error"] == {"code": "AUTHOR_NOT_PROVED", "message": "one invoice is there"}
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,3 +75,14 @@ def test_earlier_runs_are_named(make_record: Callable[..., ItemRecord]) -> None:
         make_record(Outcome.UNKNOWN, "05", run_id="c"),
     ]
     assert summarise(records, 5, "now").settled_by == ("a", "b")
+
+
+def test_earliest_nothing_is_told(make_record: Callable[..., ItemRecord]) -> None:
+    """The earliest answer that there was nothing to bill says from when on usage is missing."""
+    days = [datetime(2026, 12, day, tzinfo=UTC) for day in (3, 1, 2)]
+    records = [make_record(Outcome.NOTHING_TO_BILL, f"0{day.day}", finished_at=day) for day in days]
+    records.append(
+        make_record(Outcome.INVOICED, "09", finished_at=datetime(2026, 11, 1, tzinfo=UTC))
+    )
+    assert summarise(records, 4, "r").nothing_since == datetime(2026, 12, 1, tzinfo=UTC)
+    assert summarise(records[3:], 1, "r").nothing_since is None

@@ -24,7 +24,7 @@ from zbatch.model import (
     Spec,
     Tenant,
 )  # fmt: skip
-from zbatch.spec import find_project, load_spec, make_plan, resolve_tenant
+from zbatch.spec import blank_spec, find_project, load_spec, make_plan, resolve_tenant
 
 Write = Callable[[str | bytes], Path]
 TENANT = Tenant("emulator", "http://127.0.0.1", "emulator", Credentials("I", "S"))
@@ -96,6 +96,20 @@ def test_settling_is_in_seconds(text: str, settling: Settling, write: Write, hea
     """How doubt is settled comes from the spec, and what it leaves out from the schema."""
     spec = load_spec(write(f'{head}{text}accounts: ["{"a" * 32}"]\n'))
     assert spec.settling == settling
+
+
+def test_blank_spec_has_the_defaults(write: Write, head: str) -> None:
+    """A spec without a file is held to what a spec that sets nothing is held to."""
+    spec = load_spec(write(f'{head}accounts: ["{"a" * 32}"]\n'))
+    blank = blank_spec("n", "emulator")
+    assert (blank.limits, blank.settling, blank.max_attempts, blank.charges) == (
+        spec.limits,
+        spec.settling,
+        spec.max_attempts,
+        spec.charges,
+    )
+    assert (blank.name, blank.tenant, blank.accounts, blank.dates) == ("n", "emulator", (), ())
+    assert make_plan(blank, TENANT).items == ()
 
 
 def test_invoice_date_is_the_target_date_unless_given(write: Write, head: str) -> None:

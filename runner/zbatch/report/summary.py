@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from zbatch.model import ItemRecord, Outcome, Problem, Totals
 
@@ -39,12 +40,15 @@ class Summary:
     """What a report comes to; failures are ordered by how many items they hit.
 
     `settled_by` names the earlier runs whose outcomes are repeated, in order of appearance.
+    `nothing_since` is when the earliest answer came that there was nothing to bill: usage rated
+    later is not in it.
     """
 
     totals: Totals
     failures: tuple[FailureGroup, ...]
     unknown: tuple[ItemRecord, ...]
     settled_by: tuple[str, ...]
+    nothing_since: datetime | None = None
 
 
 def summarise(records: Iterable[ItemRecord], planned: int, run_id: str) -> Summary:
@@ -53,12 +57,15 @@ def summarise(records: Iterable[ItemRecord], planned: int, run_id: str) -> Summa
     failures: dict[str, FailureGroup] = {}
     unknown: list[ItemRecord] = []
     earlier: dict[str, None] = {}
+    nothing_since: datetime | None = None
     for record in records:
         counts[record.outcome] += 1
         if record.outcome is Outcome.FAILED:
             _add_failure(failures, record)
         elif record.outcome is Outcome.UNKNOWN:
             unknown.append(record)
+        elif record.outcome is Outcome.NOTHING_TO_BILL and record.finished_at:
+            nothing_since = min(record.finished_at, nothing_since or record.finished_at)
         if record.outcome.settled and record.run_id not in (None, run_id):
             earlier[str(record.run_id)] = None
     return Summary(
@@ -66,6 +73,7 @@ def summarise(records: Iterable[ItemRecord], planned: int, run_id: str) -> Summa
         failures=tuple(sorted(failures.values(), key=lambda group: -group.count)),
         unknown=tuple(unknown),
         settled_by=tuple(earlier),
+        nothing_since=nothing_since,
     )
 
 

@@ -1,10 +1,10 @@
 """From text to a `Spec` to a `Plan`: the one door for what people write."""
 
 from zbatch.spec.diagnostics import CODES, Diagnostic, SpecError
-from zbatch.spec.loader import check_spec, load_spec
+from zbatch.spec.loader import blank_spec, check_spec, load_spec
 from zbatch.spec.plan import make_plan
 from zbatch.spec.project import Project, find_project, resolve_tenant
-from zbatch.spec.tenants import TenantsFile, check_tenants, load_tenants
+from zbatch.spec.tenants import TenantsFile, builtin_emulator, check_tenants, load_tenants
 
 __all__ = [
     "CODES",
@@ -12,6 +12,8 @@ __all__ = [
     "Project",
     "SpecError",
     "TenantsFile",
+    "blank_spec",
+    "builtin_emulator",
     "check_spec",
     "check_tenants",
     "find_project",

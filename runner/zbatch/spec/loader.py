@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from zbatch.model import Account, Charges, DatePair, Limits, Settling, Source, Spec
 from zbatch.spec.accounts import AccountReader
 from zbatch.spec.diagnostics import Diagnostic, SpecError, tidy
-from zbatch.spec.nodes import Document, child
+from zbatch.spec.nodes import Document, Mapping, child
 from zbatch.spec.parsing import parse
 from zbatch.spec.reading import read_text
 from zbatch.spec.schema import load_schema, load_shape, typed, with_defaults
@@ -41,6 +42,12 @@ def check_spec(path: Path) -> tuple[Spec | None, tuple[Diagnostic, ...]]:
     if has_errors(findings):
         return None, findings
     return _spec(document, value, dates, accounts), findings
+
+
+def blank_spec(name: str, tenant: str) -> Spec:
+    """Return a spec that no file holds: it lists nothing, and has the defaults of the schema."""
+    document = Document("", hashlib.sha256(b"").hexdigest(), Mapping(1, 1, {}))
+    return _spec(document, {"name": name, "tenant": tenant}, (), ())
 
 
 def _spec(
