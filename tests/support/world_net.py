@@ -1,0 +1,241 @@
+"""The way from a host to the tenant on virtual time, and what goes wrong on it."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, auto
+
+from support.world_time import Life, Timeline
+from zbatch.emulator.exchange import Answer, Delivery
+from zbatch.emulator.exchange import Request as Arrival
+from zbatch.emulator.tenant import Tenant
+from zbatch.emulator.visit import Pending
+from zbatch.model import Tenant as Endpoint
+from zbatch.zuora.headers import GENERATE_PATH, KEPT, query_headers, request_headers
+from zbatch.zuora.request import echo_matches
+from zbatch.zuora.wire import Ask, Fault, FaultKind, Reply, Request
+
+NETWORK = 0.05  # seconds one way
+TOKEN_KEPT = 3000.0
+GENERATE, QUERY = "generate", "query"
+
+
+class Fate(Enum):
+    """What becomes of a reply on its way."""
+
+    WHOLE = auto()
+    LOST = auto()  # the connection breaks instead
+    CUT = auto()  # it breaks within the reply
+    SILENT = auto()  # nothing comes until the caller gives up
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What goes wrong with one request.
+
+    It reaches the tenant `delay` seconds late and `copies` times, unless it does not `arrive`.
+    Where a gateway answers in place of the tenant, `instead` says what.
+    """
+
+    sent: bool = True
+    arrives: bool = True
+    delay: float = 0.0
+    copies: int = 1
+    fate: Fate = Fate.WHOLE
+    instead: Reply | None = None
+
+
+NONE = Trouble()
+UNSENT = Trouble(sent=False)
+LOST_ON_THE_WAY = Trouble(arrives=False, fate=Fate.LOST)
+NEVER_ANSWERED = Trouble(arrives=False, fate=Fate.SILENT)
+REPLY_LOST = Trouble(fate=Fate.LOST)
+REPLY_CUT = Trouble(fate=Fate.CUT)
+SILENCE = Trouble(fate=Fate.SILENT)
+TWICE = Trouble(copies=2)
+
+
+def late(seconds: float) -> Trouble:
+    """Let a request arrive late, perhaps after its caller has given up."""
+    return Trouble(delay=seconds)
+
+
+def gateway(status: int, *, arrives: bool = False, **headers: str) -> Trouble:
+    """Let a gateway answer, whether or not the request gets through to be executed."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Trouble(arrives=arrives, instead=Reply(status, named, b"from the gateway\n", 1))
+
+
+@dataclass(slots=True)
+class Mail:
+    """One request under way, and its answer once there is one; `life` is its caller's."""
+
+    life: Life
+    what: str
+    answer: Answer | None = None
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def deliver(self, answer: Answer) -> None:
+        """Take in the first answer; the process may die before it reads it."""
+        if self.answer is None:
+            self.answer = answer
+            self.done.set()
+            self.life.edge(f"{self.what} executed, unread")
+
+
+class Remote:
+    """The emulated tenant, which goes on whatever becomes of its callers."""
+
+    def __init__(self, timeline: Timeline, tenant: Tenant, config_secret: str) -> None:
+        self._timeline = timeline
+        self._tenant = tenant
+        self._secret = config_secret
+        self._bearer = ""
+        self._bearer_at = 0.0
+        self._serial = 0
+        self.on_arrival: Callable[[Arrival], None] = lambda _: None
+
+    def token(self, stale: int | None) -> tuple[str, int]:
+        """Give a bearer token and its serial, newer than `stale`."""
+        now = self._timeline.now
+        too_old = abs(now - self._bearer_at) > TOKEN_KEPT
+        if not self._bearer or too_old or (stale is not None and stale >= self._serial):
+            self._log_in(now)
+        return self._bearer, self._serial
+
+    def post(self, arrival: Arrival, after: float, mail: Mail) -> None:
+        """Let a request arrive after so many seconds."""
+        when = self._timeline.now + after
+        self._timeline.at(when, lambda now: self._arrive(arrival, mail, now))
+
+    def _arrive(self, arrival: Arrival, mail: Mail, now: float) -> None:
+        if arrival.path == GENERATE_PATH:
+            self.on_arrival(arrival)
+        came = self._tenant.arrive(arrival, now)
+        if isinstance(came, Answer):
+            mail.deliver(came)
+            return
+        if came.cut_at < came.due:
+            self._timeline.at(came.cut_at, lambda at: self._cut_off(came, mail, at))
+        self._timeline.at(came.due, lambda at: self._complete(came, mail, at))
+        mail.life.edge(f"{mail.what} arrived")
+
+    def _cut_off(self, pending: Pending, mail: Mail, now: float) -> None:
+        mail.deliver(self._tenant.cut_off(pending, now))
+
+    def _complete(self, pending: Pending, mail: Mail, now: float) -> None:
+        mail.deliver(self._tenant.complete(pending, now))
+
+    def _log_in(self, now: float) -> None:
+        form = (
+            f"client_id={self._secret}&client_secret={self._secret}&grant_type=client_credentials"
+        )
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        answer = self._tenant.arrive(
+            Arrival("POST", "/oauth/token", {}, headers, form.encode()), now
+        )
+        assert isinstance(answer, Answer)
+        assert answer.status == 200, answer.body
+        self._bearer = answer.body.split(b'"access_token":"')[1].split(b'"')[0].decode()
+        self._bearer_at = now
+        self._serial += 1
+
+
+@dataclass(slots=True)
+class Wire:
+    """The engine's sender of one life: requests as real bytes, answers or faults back."""
+
+    life: Life
+    remote: Remote
+    endpoint: Endpoint
+    timeout: float
+    trouble: Callable[[str], Trouble]
+    now: Callable[[], datetime]
+
+    async def send(self, request: Request) -> Reply | Fault:
+        token, serial = self.remote.token(request.stale_token)
+        headers = request_headers(self.endpoint, request.key, request.track_id, token)
+        arrival = _arrival(GENERATE_PATH, headers, request.wire, {"rejectUnknownFields": "true"})
+        came = await self._exchange(GENERATE, arrival, serial)
+        if isinstance(came, Reply):
+            assert echo_matches(request.key, came.headers.get("zuora-track-id"))
+        return came
+
+    async def ask(self, ask: Ask) -> Reply | Fault:
+        token, serial = self.remote.token(ask.stale_token)
+        headers = query_headers(self.endpoint, "zq-world", token)
+        return await self._exchange(QUERY, _arrival(ask.path, headers, ask.wire, {}), serial)
+
+    async def _exchange(self, what: str, arrival: Arrival, serial: int) -> Reply | Fault:
+        self.life.check()
+        self.life.edge(f"{what} not yet sent")
+        trouble, sent_at = self.trouble(what), self.now()
+        mail = Mail(self.life, what)
+        if trouble.sent and trouble.arrives:
+            self.remote.post(arrival, NETWORK + trouble.delay, mail)
+            for nth in range(1, trouble.copies):
+                twin = Mail(Life(), what)
+                self.remote.post(arrival, NETWORK + trouble.delay + 0.3 * nth, twin)
+        came = await self._await(mail, trouble, sent_at, serial)
+        self.life.check()
+        self.life.edge(f"{what} answered, unjudged")
+        return came
+
+    async def _await(
+        self, mail: Mail, trouble: Trouble, sent_at: datetime, serial: int
+    ) -> Reply | Fault:
+        try:
+            async with asyncio.timeout(self.timeout):
+                if not trouble.arrives or not trouble.sent:
+                    await asyncio.sleep(NETWORK)
+                else:
+                    await mail.done.wait()
+                if _fate(trouble, mail) is Fate.SILENT:
+                    await asyncio.Event().wait()
+        except TimeoutError:
+            return Fault(FaultKind.TIMEOUT, True, "no answer in time", sent_at)
+        if not trouble.sent:
+            return Fault(FaultKind.CONNECT, False, "connection refused")
+        return _reply(mail, trouble, sent_at, serial)
+
+
+def _reply(mail: Mail, trouble: Trouble, sent_at: datetime, serial: int) -> Reply | Fault:
+    fate = _fate(trouble, mail)
+    if fate is Fate.LOST:
+        return Fault(FaultKind.DISCONNECT, True, "connection reset", sent_at)
+    if fate is Fate.CUT:
+        return Fault(FaultKind.GARBLED, True, "the reply was cut short", sent_at)
+    if trouble.instead is not None:
+        given = trouble.instead
+        return Reply(given.status, given.headers, given.body, serial, sent_at)
+    assert mail.answer is not None
+    kept = {name.lower(): value for name, value in mail.answer.headers.items()}
+    packed = kept.get("content-encoding") == "gzip"
+    body = gzip.decompress(mail.answer.body) if packed else mail.answer.body
+    headers = {name: value for name, value in kept.items() if name in KEPT}
+    return Reply(mail.answer.status, headers, body, serial, sent_at)
+
+
+_DELIVERED = {
+    Delivery.WHOLE: Fate.WHOLE,
+    Delivery.RESET: Fate.LOST,
+    Delivery.SILENT: Fate.SILENT,
+    Delivery.CUT_SHORT: Fate.CUT,
+}
+
+
+def _fate(trouble: Trouble, mail: Mail) -> Fate:
+    if trouble.fate is Fate.WHOLE and mail.answer is not None and trouble.instead is None:
+        return _DELIVERED[mail.answer.delivery]
+    return trouble.fate
+
+
+def _arrival(
+    path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, str]
+) -> Arrival:
+    lower = {name.lower(): value for name, value in headers.items()}
+    return Arrival("POST", path, query, lower, body)

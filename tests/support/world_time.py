@@ -1,0 +1,108 @@
+"""Time in a world of several runs: it goes on between them, and what is under way goes on in it."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from itertools import count
+from typing import Any, TypeVar
+
+from support.engine import VirtualLoop
+
+T = TypeVar("T")
+Event = Callable[[float], None]
+
+
+class Died(SystemExit):
+    """The process is gone: a SystemExit, since only that leaves an event loop at once."""
+
+
+class Life:
+    """One process; it may die at its n-th edge, and nothing of it runs after that."""
+
+    def __init__(self, die_at: int | None = None) -> None:
+        self._die_at = die_at
+        self.edges: list[str] = []
+        self.dead = False
+
+    def edge(self, name: str) -> None:
+        """Pass a point at which the process may die; raises `Died` there."""
+        if self.dead:
+            return
+        self.edges.append(name)
+        if len(self.edges) == self._die_at:
+            self.dead = True
+            raise Died(name)
+
+    def check(self) -> None:
+        """Let nothing out of a dead process; raises `CancelledError`."""
+        if self.dead:
+            raise asyncio.CancelledError
+
+
+class Timeline:
+    """True time in epoch seconds, and what is yet to happen whether or not a run is watching."""
+
+    def __init__(self, start: float) -> None:
+        self._base = start
+        self._loop: VirtualLoop | None = None
+        self._events: list[tuple[float, int, Event]] = []
+        self._numbers = count()
+
+    @property
+    def now(self) -> float:
+        """The true time."""
+        return self._base + (self._loop.time() if self._loop else 0.0)
+
+    def at(self, when: float, event: Event) -> None:
+        """Let something happen at a time; it is told that time."""
+        heapq.heappush(self._events, (when, next(self._numbers), event))
+        self._set_alarm(when)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass while no run is under way."""
+        self._base += seconds
+        self._catch_up(self._base)
+
+    def drive(self, main: Coroutine[Any, Any, T], lives: list[Life]) -> T | None:
+        """Run processes to their end on virtual time; None if one of them, and so all, died."""
+        loop = VirtualLoop()
+        self._loop = loop
+        for when, _, _ in self._events:
+            self._set_alarm(when)
+        try:
+            return loop.run_until_complete(main)
+        except Died:
+            for life in lives:
+                life.dead = True
+            return None
+        finally:
+            self._base, self._loop = self.now, None
+            _bury(loop)
+
+    def _set_alarm(self, when: float) -> None:
+        if self._loop is not None:
+            self._loop.call_at(when - self._base, self._catch_up, when)
+
+    def _catch_up(self, until: float) -> None:
+        while self._events and self._events[0][0] <= until:
+            when, _, event = heapq.heappop(self._events)
+            event(when)
+
+
+def _bury(loop: VirtualLoop) -> None:
+    """Unwind what is left of a loop; its ports are dead, so it leaves no trace."""
+    loop.set_exception_handler(lambda *_: None)
+    loop.call_soon(loop.stop)  # a task must have begun to be unwound
+    unwinding = True
+    while unwinding:
+        with suppress(Died):  # a death is told once to each task that waits for another
+            loop.run_forever()
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        loop.call_soon(loop.stop)
+        unwinding = bool(tasks)
+    loop.close()
