@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -46,6 +47,15 @@ def test_a_key_never_sent_has_no_age() -> None:
     """Without an attempt nothing can be forgotten, whatever the clock says."""
     assert not expired((), SENT + 1000 * HOUR, newest=None)
     assert not expired((), SENT - 1000 * HOUR, newest=SENT)
+
+
+def test_an_intent_that_never_left_has_no_age() -> None:
+    """A machine that slept over its intents sends them late, and the key is as young as that."""
+    unsent, sent = sent_at(SENT - 30 * HOUR, SENT)
+    unsent = replace(unsent, sent=False)
+    assert not expired((unsent,), SENT, newest=None)
+    assert not expired((unsent, sent), SENT + 22 * HOUR, newest=None)
+    assert expired((unsent, sent), SENT + 23 * HOUR, newest=None)
 
 
 def test_a_clock_behind_the_ledger_expires_every_key() -> None:

@@ -14,13 +14,13 @@ CLOCK_SLACK = timedelta(minutes=1)  # what a synchronised clock may be set back 
 def expired(attempts: Sequence[Attempt], now: datetime, newest: datetime | None) -> bool:
     """Tell whether a key may have been forgotten by the server.
 
-    `newest` is the latest wall time that the ledger holds: a clock that reads clearly less, or
-    less than a send's own time, has gone backwards, and no age it gives can be trusted, so every
-    key counts as expired.
+    Only a send that left, or may have left, has an age. `newest` is the latest wall time that the
+    ledger holds: a clock that reads clearly less, or less than a send's own time, has gone
+    backwards, and no age it gives can be trusted, so every key counts as expired.
     """
-    if not attempts:
+    sent = [attempt.started_at for attempt in attempts if attempt.sent]
+    if not sent:
         return False
-    sent = [attempt.started_at for attempt in attempts]
     if now < max(*sent, newest or sent[0]) - CLOCK_SLACK:
         return True
     return now - min(sent) >= KEY_LIFE
