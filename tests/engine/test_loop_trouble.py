@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from support.engine import (
     VirtualClock,
     accounts_of,
     failure,
+    found,
     item,
     status,
     success,
@@ -30,7 +31,7 @@ from zbatch.engine.events import Event, InFlight, Settled, Stopping
 from zbatch.engine.loop import Engine
 from zbatch.engine.order import Work
 from zbatch.engine.verdict import Kind, StopReason, doubtful
-from zbatch.model import Attempt, KeyState, Limits, Outcome, Rate
+from zbatch.model import Attempt, Item, KeyState, Limits, Outcome, Rate, Send
 from zbatch.zuora.request import make_call
 from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
 
@@ -56,6 +57,19 @@ def in_doubt(*hours: float) -> Work:
     )
     one = item(1)
     return Work(0, (one,), 0, call=make_call(TENANT, [one], 0), attempts=attempts)
+
+
+def shown(one: Item, created: datetime = START, **fields: object) -> dict[str, object]:
+    """Make the record of an invoice as a question's answer shows it."""
+    record: dict[str, object] = {
+        "Id": "f" * 32,
+        "AccountId": one.identity.account_id,
+        "TargetDate": one.identity.target_date.isoformat(),
+        "Status": "Posted",
+        "Source": "API",
+        "CreatedDate": created.isoformat(),
+    }
+    return {**record, **fields}
 
 
 def after(seconds: float, act: Callable[[Engine], None]) -> During:
@@ -113,7 +127,8 @@ def test_a_watcher_that_raises_stops_the_run_and_costs_no_answer(kind: Any) -> N
     """What is in flight lands in the ledger; nothing new starts; the fault is called ours."""
 
     def watch(event: Event) -> None:
-        if kind is Event or isinstance(event, kind):
+        asked = asyncio.get_running_loop().time() > 0.3
+        if asked and (kind is Event or isinstance(event, kind)):
             raise RuntimeError("a bug in the progress bar")
 
     bench = Bench(limits=SLOW, latency=3.0, observer=watch)
@@ -124,6 +139,19 @@ def test_a_watcher_that_raises_stops_the_run_and_costs_no_answer(kind: Any) -> N
     assert unanswered(run) == set()
     settled = [r for r in run.ledger.finished if r.effects[0].state is KeyState.SETTLED]
     assert len(settled) == len(run.server.requests)
+
+
+def test_a_watcher_that_raises_at_the_question_lets_nothing_out() -> None:
+    """A run that is broken before its first call ends without one, and says so."""
+
+    def watch(event: Event) -> None:
+        raise RuntimeError("a bug in the progress bar")
+
+    run = Bench(observer=watch).run(works_of([item(n) for n in range(40)]), invoice)
+    assert run.ending.stop is not None
+    assert run.ending.stop.reason is StopReason.INTERNAL
+    assert (run.ending.sent, run.server.requests) == (0, [])
+    assert unanswered(run) == set()
 
 
 # The disk
@@ -154,9 +182,10 @@ def test_after_a_failed_write_nothing_more_is_sent(write: int) -> None:
     assert run.ending.sent == len(run.server.requests)
 
 
-def test_a_disk_that_fails_at_the_first_intent_lets_nothing_out() -> None:
-    """Nothing was sent, and the run says so."""
-    run = Bench(fail_at=1).run(works_of([item(n) for n in range(5)]), invoice)
+@pytest.mark.parametrize("fail_at", [1, 2])
+def test_a_disk_that_fails_at_the_first_intent_lets_nothing_out(fail_at: int) -> None:
+    """Nothing was sent, and the run says so; the first write of all is that of the baselines."""
+    run = Bench(fail_at=fail_at).run(works_of([item(n) for n in range(5)]), invoice)
     assert run.server.requests == []
     assert run.ending.sent == 0
     assert run.ending.abandoned == ()
@@ -164,7 +193,7 @@ def test_a_disk_that_fails_at_the_first_intent_lets_nothing_out() -> None:
 
 def test_calls_in_flight_when_the_disk_fails_are_named() -> None:
     """Their outcome can no longer be recorded: they stay in doubt, by name."""
-    bench = Bench(limits=SLOW, latency=0.35, fail_at=2)
+    bench = Bench(limits=SLOW, latency=0.35, fail_at=3)
     run = bench.run(works_of([item(n) for n in range(30)]), invoice)
     assert run.ending.stop is not None
     assert run.ending.stop.reason is StopReason.DISK
@@ -276,28 +305,70 @@ def test_a_doubtful_key_of_an_earlier_run_is_sent_again_while_it_is_young(bench:
     assert record.invoice_id is not None
 
 
-@pytest.mark.parametrize("hours", [(23.0,), (24.0,), (80.0,), (30.0, 1.0)])
-def test_an_old_doubtful_key_is_burnt_and_never_sent(
+OLD = [(23.0,), (24.0,), (80.0,), (30.0, 1.5)]
+
+
+@pytest.mark.parametrize("hours", OLD)
+def test_an_old_doubtful_key_is_never_sent_and_gives_way_to_the_next_on_proof(
     bench: Bench, hours: tuple[float, ...]
 ) -> None:
-    """D5: beyond the life of a key a resend could bill again; only the tenant can tell."""
-    run = bench.run([in_doubt(*hours), *works_of([item(2)])], invoice)
-    assert len(run.server.requests) == 1
-    assert run.records[str(item(1).identity)].outcome is Outcome.UNKNOWN
-    assert run.records[str(item(2).identity)].outcome is Outcome.INVOICED
-    burnt = [r for r in run.ledger.finished if r.effects[0].state is KeyState.BURNT]
-    assert len(burnt) == 1
+    """D5: beyond the life of a key a resend could bill again; nothing there lets g+1 go (R9b)."""
+    work = in_doubt(*hours)
+    run = bench.run([work, *works_of([item(2)])], invoice)
+    assert work.call is not None
+    assert work.call.key not in run.server.keys
+    assert {record.outcome for record in run.records.values()} == {Outcome.INVOICED}
+    assert len(run.server.keys) == 2
+    (void,) = [found for found in run.ledger.noted if found.key == work.call.key]
+    assert void.effect is not None
+    assert (void.effect.state, void.effect.record) == (KeyState.SETTLED, None)
+    assert [send.call.generation for send in run.ledger.begun] == [0, 1]
+    settled_at = run.ledger.log.index(("note", void))
+    (begun_at,) = [
+        place
+        for place, (_, entry) in enumerate(run.ledger.log)
+        if isinstance(entry, Send) and entry.call.generation == 1
+    ]
+    assert settled_at < begun_at
 
 
-def test_a_clock_behind_the_ledger_burns_every_doubtful_key() -> None:
-    """F112: on an understated age nothing is sent again."""
-    bench = Bench(newest=START + 2 * HOUR)
-    run = bench.run([in_doubt(1.0)], invoice)
+@pytest.mark.parametrize("hours", OLD)
+def test_an_old_doubtful_key_whose_invoice_is_there_sends_nothing(
+    bench: Bench, hours: tuple[float, ...]
+) -> None:
+    """D5: the invoice that the key made in the time of its sends is claimed, whatever its age."""
+    made = START - timedelta(hours=hours[-1]) + timedelta(minutes=2)
+    bench.answer_question = lambda ask, before: found(shown(item(1), created=made))
+    run = bench.run([in_doubt(*hours)], invoice)
     assert run.server.requests == []
-    assert run.records[str(item(1).identity)].outcome is Outcome.UNKNOWN
+    (record,) = run.records.values()
+    assert (record.outcome, record.invoice_id) == (Outcome.INVOICED, "f" * 32)
 
 
-def test_a_doubtful_key_that_grows_too_old_while_it_waits_for_its_turn_is_burnt() -> None:
+def test_an_old_doubtful_key_sent_lately_rests_and_is_reported_with_the_time(bench: Bench) -> None:
+    """R6: too old to be sent and too fresh to be asked about: unknown, and from when not."""
+    run = bench.run([in_doubt(30.0, 0.5)], invoice)
+    assert (run.server.requests, run.server.questions) == ([], [])
+    (record,) = run.records.values()
+    assert record.outcome is Outcome.UNKNOWN
+    assert record.error is not None
+    assert "from 2026-11-30 22:30:00 UTC" in record.error.message
+
+
+def test_a_clock_behind_the_ledger_lets_no_doubtful_key_be_sent() -> None:
+    """F112: on an understated age nothing is sent again; the key rests, and is asked about."""
+    bench = Bench(newest=START + 2 * HOUR)
+    work = in_doubt(1.5)
+    run = bench.run([work], invoice)
+    assert work.call is not None
+    assert work.call.key not in run.server.keys
+    assert [send.call.generation for send in run.ledger.begun] == [1]
+    resting = bench.run([in_doubt(0.5)], invoice)
+    assert (resting.server.requests, resting.server.questions) == ([], [])
+    assert {r.outcome for r in resting.records.values()} == {Outcome.UNKNOWN}
+
+
+def test_a_doubtful_key_that_grows_too_old_while_it_waits_for_its_turn_is_not_sent() -> None:
     """D22: behind a gate of 50 minutes it passes 23 hours, and is not sent when the gate opens."""
 
     def answer(request: Request, before: int) -> Reply:
@@ -311,7 +382,8 @@ def test_a_doubtful_key_that_grows_too_old_while_it_waits_for_its_turn_is_burnt(
     run = bench.run([*filler, work], answer)
     assert work.call is not None
     assert work.call.key not in run.server.keys
-    assert run.records[str(item(1).identity)].outcome is Outcome.UNKNOWN
+    assert work.call.key in {finding.key for finding in run.ledger.noted}
+    assert run.records[str(item(1).identity)].outcome is Outcome.INVOICED
     assert unanswered(run) == set()
 
 
@@ -323,14 +395,20 @@ def test_a_machine_that_slept_for_a_day_sends_no_doubtful_key_again(suspended_at
         await asyncio.sleep(suspended_at)
         clock.shift += 30 * HOUR
 
+    lost: list[str] = []
+
+    def answer(request: Request, before: int) -> Reply | Fault:
+        if lost or 0 not in accounts_of(request):
+            return success()
+        lost.append(request.key)
+        return LOST
+
     bench = Bench(limits=Limits(1, Rate(1, 1.0), 1, 150.0), during=suspend)
-    run = bench.run(
-        works_of([item(n) for n in range(5)]),
-        lambda r, before: success() if before or 0 not in accounts_of(r) else LOST,
-    )
-    assert run.server.keys.count(run.server.keys[0]) == 1
-    assert run.records[str(item(0).identity)].outcome is Outcome.UNKNOWN
-    assert sum(record.outcome is Outcome.UNKNOWN for record in run.records.values()) == 1
+    run = bench.run(works_of([item(n) for n in range(5)]), answer)
+    sends = [result.attempt for result in run.ledger.finished if result.call.key == lost[0]]
+    times = [attempt.started_at for attempt in sends if attempt.sent]
+    assert max(times) - min(times) < HOUR
+    assert {record.outcome for record in run.records.values()} == {Outcome.INVOICED}
     assert unanswered(run) == set()
 
 

@@ -342,6 +342,6 @@ def test_a_halt_stops_for_the_reason_that_a_person_must_mend() -> None:
 
 
 def test_pauses_and_reasons_are_all_in_use() -> None:
-    """No pause exists that no answer leads to."""
+    """No pause exists that no answer leads to, but the one before a call whose question is old."""
     said = {word for pair in FIRST.values() for word in pair}
-    assert {f"again: {pause.value}" for pause in Pause} <= said
+    assert {f"again: {pause.value}" for pause in set(Pause) - {Pause.QUESTION}} <= said

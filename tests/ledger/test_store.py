@@ -30,7 +30,18 @@ from support.plans import (
 from zbatch.errors import CannotStart, LedgerFailure
 from zbatch.ledger.schema import APPLICATION_ID, STEPS
 from zbatch.ledger.store import LEDGER_FILE, Store, open_store
-from zbatch.model import Charges, Effect, ExitCode, Item, KeyState, Outcome, Result, Standing
+from zbatch.model import (
+    Charges,
+    Effect,
+    ExitCode,
+    Finding,
+    IfAbsent,
+    Item,
+    KeyState,
+    Outcome,
+    Result,
+    Standing,
+)
 
 RUN = "20261130T120000Z-0000"
 HOUR = timedelta(hours=1)
@@ -133,7 +144,7 @@ def test_a_call_of_many_holds_its_items_in_their_order(store: Store, items: list
     store.begin(RUN, [a_send(call)], NOON)
     effects = (
         Effect(KeyState.SETTLED, "row", a_record(items[2])),
-        Effect(KeyState.BURNT, "unknown"),
+        Effect(KeyState.BURNT, "unknown", if_absent=IfAbsent.RENEW_TWICE),
         Effect(KeyState.SETTLED, "lock"),
     )
     store.finish(RUN, [Result(call, an_attempt(answer="rows"), effects)], NOON)
@@ -308,14 +319,30 @@ def test_a_run_id_is_used_once(store: Store, items: list[Item]) -> None:
         store.start_run(RUN, a_plan(items), NOON)
 
 
-def test_an_invoice_is_never_overwritten(store: Store, items: list[Item]) -> None:
-    """Once invoiced, an item stays so, whatever a later key came to."""
+@pytest.mark.parametrize("outcome", [Outcome.INVOICED, Outcome.ALREADY_INVOICED])
+def test_an_item_with_an_invoice_gets_no_further_key(
+    store: Store, items: list[Item], outcome: Outcome
+) -> None:
+    """Once an invoice is there, no key is minted for the item any more, whoever asks."""
     first, second = a_call(items[0]), a_call(items[0], generation=1)
     store.begin(RUN, [a_send(first)], NOON)
-    store.finish(RUN, [settled(first, Outcome.INVOICED)], NOON)
-    store.begin(RUN, [a_send(second)], NOON)
+    store.finish(RUN, [settled(first, outcome)], NOON)
     with pytest.raises(LedgerFailure):
-        store.finish(RUN, [settled(second, Outcome.FAILED)], NOON)
+        store.begin(RUN, [a_send(second)], NOON)
+    held = standing(store, items[0])
+    assert held.record is not None
+    assert held.record.outcome is outcome
+    assert held.generation == 1
+
+
+def test_an_invoice_is_never_overwritten(store: Store, items: list[Item]) -> None:
+    """Once invoiced, an item stays so, whatever a question shows later."""
+    call = a_call(items[0])
+    store.begin(RUN, [a_send(call)], NOON)
+    store.finish(RUN, [settled(call, Outcome.INVOICED)], NOON)
+    effect = Effect(KeyState.SETTLED, "question", a_record(items[0], Outcome.FAILED))
+    with pytest.raises(LedgerFailure):
+        store.note(RUN, [Finding(items[0], effect=effect)], NOON)
     held = standing(store, items[0])
     assert held.record is not None
     assert held.record.outcome is Outcome.INVOICED

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 import selectors
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
@@ -15,7 +16,7 @@ from zbatch.engine.events import Event, Settled
 from zbatch.engine.loop import Engine
 from zbatch.engine.order import Work
 from zbatch.engine.ports import Observer, Randomness
-from zbatch.engine.settings import Ending, Ports, Settings
+from zbatch.engine.settings import Accepted, Ending, Ports, Settings
 from zbatch.errors import LedgerFailure
 from zbatch.model import (
     Charges,
@@ -26,15 +27,15 @@ from zbatch.model import (
     ItemRecord,
     KeyState,
     Limits,
-    Outcome,
     Rate,
     Result,
     Send,
+    Settling,
     Source,
     Tenant,
 )
 from zbatch.zuora.request import make_call
-from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
+from zbatch.zuora.wire import Ask, Fault, FaultKind, Reply, Request
 
 T = TypeVar("T")
 START = datetime(2026, 11, 30, 22, 0, tzinfo=UTC)
@@ -130,24 +131,34 @@ class MemoryLedger:
     def finished(self) -> list[Result]:
         return [e for kind, e in self.log if kind == "finish" and isinstance(e, Result)]
 
+    @property
+    def noted(self) -> list[Finding]:
+        return [e for kind, e in self.log if kind == "note" and isinstance(e, Finding)]
+
 
 Answerer = Callable[[Request, int], Reply | Fault | Exception]
+Respondent = Callable[[Ask, int], Reply | Fault]
+BRANCH = re.compile(r"AccountId = '([0-9a-f]{32})' and TargetDate = '([0-9-]{10})'")
 
 
 @dataclass
 class ScriptedServer:
     """Answers each request by a function of it and of how often its key came before.
 
-    `undurable` are the requests that came before their own attempt was in the ledger,
+    `undurable` are the requests that came before their own attempt was in the ledger, `unasked`
+    those for an item that no question of the last ten minutes had named and been answered,
     `overlapping` the accounts for which two requests were under way at once.
     """
 
     answer: Answerer
     latency: float = 0.1
     ledger: MemoryLedger | None = None
-    answer_question: Callable[[Ask, int], Reply | Fault] = lambda ask, before: found()
+    answer_question: Respondent = lambda ask, before: found()
+    ask_latency: float = 0.1
     requests: list[tuple[float, Request]] = field(default_factory=list)
     questions: list[tuple[float, Ask]] = field(default_factory=list)
+    asked_about: dict[tuple[str, str], float] = field(default_factory=dict)
+    unasked: list[Request] = field(default_factory=list)
     undurable: list[Request] = field(default_factory=list)
     busy: set[int] = field(default_factory=set)
     overlapping: set[int] = field(default_factory=set)
@@ -160,6 +171,8 @@ class ScriptedServer:
         self.requests.append((loop.time(), request))
         if self.ledger is not None and request.track_id not in self.ledger.tracked:
             self.undurable.append(request)
+        if not all(self._asked_lately(entry) for entry in objects_of(request)):
+            self.unasked.append(request)
         self.in_flight += 1
         self.peak = max(self.peak, self.in_flight)
         self.overlapping |= self.busy & accounts_of(request)
@@ -176,15 +189,23 @@ class ScriptedServer:
 
     async def ask(self, ask: Ask) -> Reply | Fault:
         """Answer a question: there is nothing, unless the test says otherwise."""
-        loop = asyncio.get_running_loop()
-        self.questions.append((loop.time(), ask))
+        asked_at = asyncio.get_running_loop().time()
+        before = len(self.questions)
+        self.questions.append((asked_at, ask))
         self.in_flight += 1
         self.peak = max(self.peak, self.in_flight)
         try:
-            await asyncio.sleep(self.latency)
+            await asyncio.sleep(self.ask_latency)
         finally:
             self.in_flight -= 1
-        return self.answer_question(ask, len(self.questions) - 1)
+        answer = self.answer_question(ask, before)
+        if isinstance(answer, Reply) and answer.status == 200:
+            self.asked_about.update(dict.fromkeys(BRANCH.findall(text_of(ask)), asked_at))
+        return answer
+
+    def _asked_lately(self, entry: dict[str, str]) -> bool:
+        asked_at = self.asked_about.get((entry["AccountId"], entry["TargetDate"]))
+        return asked_at is not None and asyncio.get_running_loop().time() - asked_at <= 600.0
 
     @property
     def keys(self) -> list[str]:
@@ -215,6 +236,13 @@ def objects_of(request: Request) -> list[dict[str, str]]:
     """Read the objects of a request's body."""
     objects: list[dict[str, str]] = json.loads(gzip.decompress(request.wire))["objects"]
     return objects
+
+
+def text_of(ask: Ask) -> str:
+    """Read the ZOQL text of a question, or the locator of a further page."""
+    body = json.loads(gzip.decompress(ask.wire))
+    text: str = body.get("queryString") or body["queryLocator"]
+    return text
 
 
 def accounts_of(request: Request) -> set[int]:
@@ -279,7 +307,11 @@ class Bench:
     fail_at: int | None = None
     observer: Observer | None = None
     random: Randomness = field(default_factory=HighRandom)
-    answer_question: Callable[[Ask, int], Reply | Fault] = lambda ask, before: found()
+    answer_question: Respondent = lambda ask, before: found()
+    ask_latency: float = 0.1
+    settling: Settling = field(default_factory=Settling)
+    read_only: bool = False
+    accepted: Mapping[Identity, Accepted] = field(default_factory=dict)
     during: Callable[[Engine, VirtualClock], Coroutine[Any, Any, None]] | None = None
 
     def run(self, works: Sequence[Work], answer: Answerer) -> Run:
@@ -288,7 +320,13 @@ class Bench:
     async def _run(self, works: Sequence[Work], answer: Answerer) -> Run:
         ledger = MemoryLedger()
         ledger.fail_at = self.fail_at
-        server = ScriptedServer(answer, self.latency, ledger, self.answer_question)
+        server = ScriptedServer(
+            answer, self.latency, ledger, self.answer_question, self.ask_latency
+        )
+        held = {
+            str(one.identity): work.call.key for work in works if work.call for one in work.items
+        }
+        kept = [work.held for work in works if work.held]
         events: list[Event] = []
         clock = VirtualClock()
         settings = Settings(
@@ -298,6 +336,9 @@ class Bench:
             lambda items, generation: make_call(TENANT, items, generation),
             self.newest,
             self.patience,
+            self.settling,
+            self.read_only,
+            self.accepted,
         )
         ports = Ports(clock, self.random, server, ledger, self.observer or events.append)
         engine = Engine(ports, settings, works)
@@ -307,27 +348,49 @@ class Bench:
         if aside:
             await aside
         run = Run(ending, server, ledger, events, loop.time())
-        check(run)
+        check(run, held, kept)
         return run
 
 
-def check(run: Run) -> None:
-    """Hold what any run must keep: durable intents, one live key an item, one outcome an item."""
+def check(run: Run, held: Mapping[str, str], kept: Sequence[ItemRecord]) -> None:
+    """Hold what any run must keep: durable intents, questions first, one live key, one outcome.
+
+    `held` are the keys that items had before the run, `kept` outcomes that were only asked about.
+    """
     assert not run.server.undurable, "a request left before its intent was in the ledger"
+    assert not run.server.unasked, "a request left without a question of the last ten minutes"
     assert not run.server.overlapping, "two requests of one account were under way at once"
     bytes_of = {request.key: request.wire for _, request in run.server.requests}
     assert all(bytes_of[request.key] == request.wire for _, request in run.server.requests)
-    live: dict[str, str] = {}
-    for _, entry in run.ledger.log:
+    check_keys(run.ledger, held)
+    told = [event.record for event in run.events if isinstance(event, Settled)]
+    assert len({record.item.identity for record in told}) == len(told)
+    durable = [effect.record for result in run.ledger.finished for effect in result.effects]
+    durable += [finding.effect.record for finding in run.ledger.noted if finding.effect]
+    left = [record for record in told if not record.outcome.settled]
+    assert set(run.ending.left) == set(left)
+    assert all(record in durable or record in kept for record in told if record not in left)
+
+
+def check_keys(ledger: MemoryLedger, held: Mapping[str, str]) -> None:
+    """Hold that no item has a second key before its first is settled, and no burnt key is sent."""
+    live = dict(held)
+    burnt: set[str] = set()
+
+    def settle(one: Item, key: str, state: KeyState) -> None:
+        if state is KeyState.SETTLED:
+            live.pop(str(one.identity), None)
+        elif state is KeyState.BURNT:
+            burnt.add(key)
+
+    for _, entry in ledger.log:
         if isinstance(entry, Send):
+            assert entry.call.key not in burnt, "a burnt key is sent again"
             for one in entry.call.items:
                 key = live.setdefault(str(one.identity), entry.call.key)
                 assert key == entry.call.key, "a second key while the first is not settled"
         elif isinstance(entry, Result):
             for one, effect in zip(entry.call.items, entry.effects, strict=True):
-                if effect.state is KeyState.SETTLED:
-                    live.pop(str(one.identity), None)
-    told = [event.record for event in run.events if isinstance(event, Settled)]
-    assert len({record.item.identity for record in told}) == len(told)
-    held = [effect.record for result in run.ledger.finished for effect in result.effects]
-    assert all(record in held for record in told if record.outcome is not Outcome.UNKNOWN)
+                settle(one, entry.call.key, effect.state)
+        elif isinstance(entry, Finding) and entry.effect and entry.key:
+            settle(entry.item, entry.key, entry.effect.state)

@@ -14,6 +14,7 @@ from zbatch.model import (
     Charges,
     DatePair,
     Effect,
+    IfAbsent,
     Item,
     ItemRecord,
     KeyState,
@@ -87,7 +88,9 @@ def settled(call: Call, outcome: Outcome | None, number: int = 1) -> Result:
 
 def left(call: Call, state: KeyState, number: int = 1, answer: str = "lost") -> Result:
     """Answer an attempt so that each key of the call is live or burnt."""
-    effect = Effect(state, "effect not known" if state is not KeyState.LIVE else "")
+    burnt = state is KeyState.BURNT
+    evidence = "effect not known" if state is not KeyState.LIVE else ""
+    effect = Effect(state, evidence, if_absent=IfAbsent.RENEW if burnt else None)
     attempt = an_attempt(number, answer=answer, finished_at=NOON)
     return Result(call, attempt, (effect,) * len(call.items))
 
