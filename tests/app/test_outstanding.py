@@ -125,6 +125,20 @@ def test_an_earlier_date_that_is_settled_holds_back_nothing(fine: Outcome) -> No
     assert [work.items for work in todo.works] == [(item(1, 20),)]
 
 
+def test_the_earliest_open_date_is_the_one_that_counts() -> None:
+    """Between two failed dates a new one waits too, and is told of the first."""
+    standings = [
+        has(item(1, 10), Outcome.FAILED),
+        new(item(1, 15)),
+        has(item(1, 20), Outcome.FAILED),
+    ]
+    todo = left_of(standings)
+    assert todo.works == ()
+    (held_back,) = [r for r in todo.records if r.outcome is Outcome.NOT_ATTEMPTED]
+    assert held_back.error is not None
+    assert "2026-11-10" in held_back.error.message
+
+
 def test_a_failed_later_date_does_not_hold_back_an_earlier_one() -> None:
     """Only what comes after waits."""
     todo = left_of([new(item(1, 10)), has(item(1, 20), Outcome.FAILED)])
