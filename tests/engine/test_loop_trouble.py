@@ -126,6 +126,15 @@ def test_a_watcher_that_raises_stops_the_run_and_costs_no_answer(kind: Any) -> N
     assert len(settled) == len(run.server.requests)
 
 
+def test_a_call_that_cannot_be_built_ends_the_run_and_costs_no_answer(bench: Bench) -> None:
+    """A bug while arming is ours: what was sent before lands, and the run says so."""
+    too_many = Work(0, tuple(item(n) for n in range(100, 151)), 0)
+    run = bench.run([*works_of([item(n) for n in range(5)]), too_many], invoice)
+    assert run.ending.stop is not None
+    assert run.ending.stop.reason is StopReason.INTERNAL
+    assert unanswered(run) == set()
+
+
 # The disk
 
 
@@ -235,6 +244,16 @@ def test_giving_up_while_everybody_waits_leaves_nothing_in_doubt() -> None:
     assert run.ending.abandoned == ()
     assert unanswered(run) == set()
     assert run.elapsed < 61
+
+
+def test_giving_up_while_an_intent_is_dated_anew_leaves_it_clean() -> None:
+    """Between gate and send the intent is written again; given up there, it never left."""
+    bench = Bench(limits=SLOW, during=after(60.1015, interrupt_twice))
+    works = works_of([item(n) for n in range(4)])
+    run = bench.run(works, lambda r, b: status(429, retry_after="60"))
+    assert all(time < 60 for time in run.server.times)
+    assert run.ending.abandoned == ()
+    assert unanswered(run) == set()
 
 
 def test_a_stop_at_any_moment_leaves_no_unsent_intent_in_doubt() -> None:
