@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,8 +49,8 @@ class Story:
     def later(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
-    def item(self, number: int, reason: str | None = None) -> Item:
-        identity = Identity(f"2c93808457d787030157e0306be5{number:04x}", END_OF_MONTH)
+    def item(self, number: int, reason: str | None = None, revision: int = 1) -> Item:
+        identity = Identity(f"2c93808457d787030157e0306be5{number:04x}", END_OF_MONTH, revision)
         source = Source(self.names.get("file", "specs/month-end.yaml"), 10 + number)
         return Item(identity, END_OF_MONTH, Charges(), source, reason)
 
@@ -106,6 +107,7 @@ class Story:
         code: ExitCode,
         sent: int | None = None,
         stop: str | None = None,
+        **rest: Any,
     ) -> RunResult:
         summary = summarise(records, len(records), RUN)
         return RunResult(
@@ -122,6 +124,8 @@ class Story:
             failures=summary.failures,
             unknown=summary.unknown,
             settled_by=summary.settled_by,
+            nothing_since=summary.nothing_since,
+            **rest,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from zbatch.app.preview import preview
@@ -30,3 +31,12 @@ def test_hostile_names_are_neutralised(story: Any) -> None:
     story.names = {"spec": "\x1b[2J", "tenant": "\u202ex", "file": "a\x1b]0;b\x07"}
     text = plan_text(preview(story.plan(2)))
     assert all(line.isprintable() for line in text.splitlines())
+
+
+def test_revision_is_seen_in_review(story: Any) -> None:
+    """Who reads a plan sees what is billed again, and why."""
+    plan = story.plan(2)
+    items = (plan.items[0], story.item(2, "draft cancelled, FIN-4821", revision=2))
+    lines = plan_text(preview(replace(plan, items=items))).splitlines()
+    assert lines[-1].endswith(":12  revision 2  draft cancelled, FIN-4821")
+    assert "revision" not in lines[-2]

@@ -155,7 +155,14 @@ def _on_terminal(argv: list[str], cwd: Path, env: dict[str, str]) -> tuple[str, 
 
 @pytest.mark.parametrize(
     "argv",
-    [["--help"], ["run", "--help"], ["validate", "specs"], ["plan", SPEC], ["schema", "spec"]],
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["reconcile", "--help"],
+        ["validate", "specs"],
+        ["plan", SPEC],
+        ["schema", "spec"],
+    ],
 )
 def test_offline_verbs_load_no_network_library(argv: list[str], project: Path) -> None:
     """Help and the offline verbs start fast: neither aiohttp nor rich nor sqlite3 is loaded."""
@@ -174,7 +181,7 @@ def test_offline_verbs_load_no_network_library(argv: list[str], project: Path) -
     assert (done.returncode, done.stderr.decode().splitlines()[1:]) == (0, [])
 
 
-@pytest.mark.parametrize("verb", ["", "validate", "plan", "run", "schema"])
+@pytest.mark.parametrize("verb", ["", "validate", "plan", "run", "reconcile", "schema"])
 def test_examples_work_as_printed(verb: str, project: Path) -> None:
     """Each example of a help text runs in the sample project and succeeds."""
     words = [ZBATCH, *verb.split(), "--help"]

@@ -6,21 +6,31 @@ import io
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from zbatch.cli.last_block import NEXT, last_block
+from zbatch.cli.advice import NEXT, advice
+from zbatch.cli.last_block import first_line, last_block
 from zbatch.cli.notices import Notices
 from zbatch.cli.screen import Bar, Lines, Quiet, Screen, Wishes, console_for, screen_for
+from zbatch.cli.words import Called, Verb
 from zbatch.engine.events import Event, Gated, InFlight, Retrying, Settled, Stopping
 from zbatch.errors import CannotStart
 from zbatch.model import ExitCode, Outcome, Problem
 
 HERE = Path.cwd()
+RUN = Called()
+RECONCILE = Called(Verb.RECONCILE)
 INACTIVE = Problem("INVALID_VALUE", "The account is not active.")
 NO_ANSWER = Problem("NO_ANSWER", "no answer within 150 s")
+RESTING = Problem(
+    "SERVER_ERROR",
+    f"{'the server said something long. ' * 6}; from 2026-11-30 21:15:41 UTC zbatch run or zbatch "
+    "reconcile can settle it",
+)
 HOSTILE = "\x1b]8;;http://evil\x07[bold]x[/bold]\x1b[2J\r\n\u202e\u2028\x9b31m" + "x" * 2**20
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -32,8 +42,8 @@ class Terminal(io.StringIO):
         return True
 
 
-def text_of(result: Any) -> str:
-    return "".join(f"{line.plain}\n" for line in last_block(result, HERE))
+def text_of(result: Any, called: Called = RUN) -> str:
+    return "".join(f"{line.plain}\n" for line in last_block(result, HERE, called))
 
 
 def drive(screen: Screen, story: Any, events: list[Event], seconds: float = 1) -> None:
@@ -78,7 +88,99 @@ def test_last_block_of_a_second_run(story: Any, golden: Callable[[str, str], Non
     earlier = "20261129T200000Z-11aa"
     records = [story.record(Outcome.INVOICED, number, run=earlier) for number in range(1, 9)]
     records += [story.record(Outcome.NOTHING_TO_BILL, n, run=earlier) for n in (9, 10)]
-    golden("second", text_of(story.result(records, ExitCode.OK, sent=0)))
+    golden("second", text_of(story.result(records, ExitCode.OK, sent=0, asked=2)))
+
+
+def test_nothing_sent_by_questions_alone_names_no_earlier_run(story: Any) -> None:
+    """What the tenant has shown in this very run was settled by no earlier one."""
+    records = [story.record(Outcome.ALREADY_INVOICED, number) for number in (1, 2)]
+    text = text_of(story.result(records, ExitCode.OK, sent=0, asked=1))
+    assert "· 0 calls, 1 question\n" in text
+    assert "nothing was sent: all 2 items are settled: 2 already invoiced\n" in text
+
+
+def test_last_block_names_what_the_spec_does_not_list(
+    story: Any, golden: Callable[[str, str], None]
+) -> None:
+    """Items in doubt beyond the spec are named with the command that settles them."""
+    stray = replace(story.record(Outcome.UNKNOWN, 7, RESTING), item=story.item(7, revision=2))
+    records = [story.record(Outcome.INVOICED, 1)]
+    golden("strays", text_of(story.result(records, ExitCode.UNKNOWN, strays=(stray,))))
+
+
+def test_last_block_of_a_reconciliation(story: Any, golden: Callable[[str, str], None]) -> None:
+    """What was asked, what is still open and from when it can be settled, and who decides."""
+    several = Problem(
+        "SEVERAL_INVOICES",
+        f"2 invoices are there that may be this item's: {'a' * 32}, {'b' * 32}",
+    )
+    undecided = replace(story.record(Outcome.UNKNOWN, 4, several), item=story.item(4, revision=3))
+    records = [
+        story.record(Outcome.INVOICED, 1),
+        story.record(Outcome.NOT_ATTEMPTED, 2, Problem("NOT_CREATED", "nothing is there")),
+        story.record(Outcome.UNKNOWN, 3, RESTING),
+        undecided,
+    ]
+    result = story.result(records, ExitCode.UNKNOWN, sent=0, asked=1)
+    golden("reconcile", text_of(result, Called(Verb.RECONCILE, "uat", Path("my state"))))
+
+
+def test_reconciliation_without_doubt_says_so(story: Any) -> None:
+    """Where nothing is in doubt, nothing is asked and nothing is left."""
+    text = text_of(story.result([], ExitCode.OK, sent=0), RECONCILE)
+    assert "  nothing is in doubt\n" in text
+    assert "next: nothing is left in doubt   (exit 0)" in text
+    assert "nothing was sent" not in text
+
+
+def test_beginning_of_a_reconciliation_says_that_it_asks(story: Any) -> None:
+    """Nobody is told that something is to be sent where only questions are asked."""
+    assert first_line(story.header(3), Verb.RECONCILE).plain.endswith(
+        "3 items in doubt to ask about"
+    )
+
+
+SPEC = "specs/month-end.yaml"
+
+
+@pytest.mark.parametrize(
+    ("called", "code", "given", "command"),
+    [
+        (RUN, ExitCode.FAILURES, {}, f"zbatch run {SPEC} --retry-failed"),
+        (RUN, ExitCode.UNKNOWN, {}, f"zbatch run {SPEC} again, or zbatch reconcile {SPEC};"),
+        (RUN, ExitCode.STOPPED, {"stop": "422"}, f"zbatch run {SPEC}   goes on"),
+        (RUN, ExitCode.OK, {}, f"zbatch run {SPEC} again; why one item was not attempted"),
+        (RECONCILE, ExitCode.STOPPED, {"stop": "422"}, f"zbatch reconcile {SPEC}   goes on"),
+        (RECONCILE, ExitCode.STOPPED, {}, f"zbatch run {SPEC}   sends what is proved not to"),
+        (RECONCILE, ExitCode.INTERRUPTED, {"stop": "x"}, f"zbatch reconcile {SPEC}   goes on"),
+        (
+            Called(tenant="uat", state_dir=Path("a b")),
+            ExitCode.STOPPED,
+            {},
+            f"zbatch run {SPEC} --tenant uat --state-dir 'a b'   goes on",
+        ),
+    ],
+)
+def test_next_step_is_a_command_to_paste(
+    called: Called, code: ExitCode, given: dict[str, Any], command: str, story: Any
+) -> None:
+    """The advice of an exit code names one command, with the tenant and folder as given."""
+    result = story.result([story.record(Outcome.NOT_ATTEMPTED)], code, 0, **given)
+    assert command in advice(result, called)
+
+
+def test_advice_without_a_spec_names_none(story: Any) -> None:
+    """After a reconciliation of a whole ledger no spec is made up."""
+    story.names = {"file": ""}
+    doubt = story.result([story.record(Outcome.UNKNOWN, 1, RESTING)], ExitCode.UNKNOWN, 0)
+    assert advice(doubt, RECONCILE).startswith("zbatch run SPEC again, or zbatch reconcile;")
+
+
+def test_braces_in_a_spec_s_name_are_no_placeholders(story: Any) -> None:
+    """A file may be called anything without changing the advice."""
+    story.names = {"file": "{all}.yaml"}
+    result = story.result([story.record(Outcome.FAILED, 1, INACTIVE)], ExitCode.FAILURES)
+    assert "zbatch run '{all}.yaml' --retry-failed" in advice(result, RUN)
 
 
 def test_last_block_of_a_stopped_run(story: Any, golden: Callable[[str, str], None]) -> None:
@@ -94,7 +196,7 @@ def test_nothing_sent_for_another_reason_is_not_called_settled(story: Any) -> No
     """Only a plan that is settled as a whole is said to be."""
     records = [story.record(Outcome.INVOICED, 1, run="a"), story.record(Outcome.NOT_ATTEMPTED, 2)]
     result = story.result(records, ExitCode.CANNOT_START, 0, "no token")
-    assert "settled earlier" not in text_of(result)
+    assert "nothing was sent" not in text_of(result)
 
 
 def test_long_lists_are_cut_and_said_to_be(story: Any) -> None:
@@ -164,8 +266,10 @@ def test_waits_and_the_end_are_told(story: Any, golden: Callable[[str, str], Non
         Gated("REQUEST_EXCEEDED_LIMIT: too many requests", 120.0),
         Retrying((story.item(1),), "lock competition", 1.5),
         Retrying((story.item(1), story.item(2)), "lock competition", 0.25),
-        Stopping("SIGINT", 3),
-        Stopping("SIGINT", 0),
+        Stopping(
+            "interrupted by SIGINT", 3, "a second signal ends at once and leaves them unknown"
+        ),
+        Stopping("the server answered 422", 0),
     ]
     drive(screen, story, events)
     golden("waits", stream.getvalue())
@@ -174,7 +278,7 @@ def test_waits_and_the_end_are_told(story: Any, golden: Callable[[str, str], Non
 def test_bar_redraws_and_leaves_a_clean_terminal(story: Any) -> None:
     """On a terminal failures scroll above a bar, which is gone when the last block comes."""
     stream = Terminal()
-    screen = Bar(console_for(stream, {}), Notices(5), story.clock)
+    screen = Bar(console_for(stream, {}), Notices(5), clock=story.clock)
     records = [story.record(Outcome.FAILED, number, INACTIVE) for number in range(5, 41)]
     with screen:
         screen.started(story.header(40, 4))
@@ -190,7 +294,7 @@ def test_bar_redraws_and_leaves_a_clean_terminal(story: Any) -> None:
 def test_bar_goes_when_the_run_breaks_off(story: Any) -> None:
     """An error leaves the cursor visible and no bar behind."""
     stream = Terminal()
-    screen = Bar(console_for(stream, {}), Notices(5), story.clock)
+    screen = Bar(console_for(stream, {}), Notices(5), clock=story.clock)
     with suppress(CannotStart), screen:
         screen.started(story.header(40, 4))
         raise CannotStart
@@ -260,7 +364,7 @@ def test_hostile_text_cannot_reach_the_terminal(most: int, story: Any) -> None:
         *settled(story, Outcome.UNKNOWN, 2, problem),
         Gated(HOSTILE, 1.0),
         Retrying((story.item(1),), HOSTILE, 1.0),
-        Stopping(HOSTILE, 1),
+        Stopping(HOSTILE, 1, HOSTILE),
     ]
     screen, stream = lines(story, most, verbose=True)
     drive(screen, story, events)

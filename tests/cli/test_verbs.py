@@ -80,6 +80,13 @@ def write_spec(project: Path, text: str) -> str:
     return "specs/mine.yaml"
 
 
+def quick_spec(project: Path, *accounts: str) -> str:
+    """Write a spec of the sample accounts with these ends, whose calls wait for no rate."""
+    listed = ", ".join(f'"{ID}{end}"' for end in accounts)
+    limits = "limits: {rate: 50000/min}"
+    return write_spec(project, f"tenant: emulator\n{limits}\naccounts: [{listed}]\n")
+
+
 def test_validate_clean(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Files and folders are taken; clean files leave standard output empty."""
     assert main(["validate", "specs", "tenants.yaml"]) == 0
@@ -184,7 +191,7 @@ def test_run_twice_converges(project: Path, capfd: pytest.CaptureFixture[str]) -
     assert main(["run", "specs/month-end.yaml", "--json", "-q"]) == 0
     out, err = capfd.readouterr()
     assert json.loads(out)["calls_sent"] == 0
-    assert f"all 10 items were settled earlier by run {first['run_id']}" in err
+    assert f"all 10 items are settled (earlier by run {first['run_id']})" in err
     report = project / ".zbatch" / "runs" / first["run_id"] / "report.jsonl"
     assert len(report.read_bytes().splitlines()) == 10
 
@@ -245,6 +252,59 @@ def test_secrets_stay_inside(
         assert path.is_dir() or CANARY.encode() not in path.read_bytes()
 
 
+def calls_of(capfd: pytest.CaptureFixture[str], code: int, *flags: str) -> int:
+    """Run the quick spec and say how many calls left."""
+    assert main(["run", "specs/mine.yaml", "--json", *flags]) == code
+    sent = json.loads(capfd.readouterr().out)["calls_sent"]
+    assert isinstance(sent, int)
+    return sent
+
+
+def test_outcomes_are_tried_again_on_demand(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Failed items stay so until --retry-failed, nothing to bill until --retry-nothing."""
+    quick_spec(project, "01", "08", "0a")
+    told = [calls_of(capfd, 1, *flags) for flags in ([], [], ["--retry-failed"])]
+    assert told == [3, 0, 1]
+    assert main(["run", "specs/mine.yaml", "--json", "--retry-nothing"]) == 1
+    out, err = capfd.readouterr()
+    assert json.loads(out)["calls_sent"] == 1
+    assert "  nothing to bill as of 20" in err
+    assert err.splitlines()[-1].startswith(
+        "next: mend the causes above, then zbatch run specs/mine"
+    )
+
+
+@pytest.mark.parametrize("words", [["specs/mine.yaml"], ["--tenant", "emulator"], []])
+def test_reconcile_without_doubt(
+    words: list[str], project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """After a clean run nothing is in doubt: nothing is asked, and the exit code is 0."""
+    main(["run", quick_spec(project, "01")])
+    capfd.readouterr()
+    assert main(["reconcile", *words, "--json", "--report", "mine.jsonl"]) == 0
+    out, err = capfd.readouterr()
+    assert json.loads(out)["planned"] == 0
+    assert "nothing is in doubt" in err
+    assert (project / "mine.jsonl").read_bytes() == b""
+
+
+def test_reconcile_without_a_ledger(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Where there is no ledger and no spec nobody can say what is meant."""
+    assert main(["reconcile"]) == 2
+    assert "no ledger" in capfd.readouterr().err
+    assert not (project / ".zbatch").exists()
+
+
+def test_only_an_item_in_doubt_is_decided(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A decision on an item that is settled matches nothing."""
+    main(["run", quick_spec(project, "01")])
+    decision = f"{ID}01:2026-11-30={'a' * 32}"
+    assert main(["reconcile", "--accept", decision, "--reason", "seen in the tenant"]) == 5
+    assert "not in doubt" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("kind", ["spec", "tenants", "report"])
 def test_schema_prints_the_file(kind: str, capfd: pytest.CaptureFixture[str]) -> None:
     """The schema is printed byte for byte."""
@@ -267,11 +327,13 @@ def test_help_opens_with_a_sentence_and_two_examples(
 
 @pytest.mark.parametrize("verb", list(VERBS))
 def test_ordinary_options_have_a_variable(verb: str) -> None:
-    """Every option says the ZBATCH_ variable that sets it, without the verb in its name."""
+    """Every option says its ZBATCH_ variable; what a person acknowledges has none."""
     command = zbatch.get_command(click.Context(zbatch), verb)
     assert command is not None
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             long = next(name for name in parameter.opts if name.startswith("--"))
-            assert parameter.envvar == "ZBATCH_" + long[2:].upper().replace("-", "_")
-            assert parameter.show_envvar
+            variable = "ZBATCH_" + long[2:].upper().replace("-", "_")
+            acknowledged = long in ("--accept", "--reason")
+            assert parameter.envvar == (None if acknowledged else variable)
+            assert parameter.show_envvar is not acknowledged

@@ -168,6 +168,7 @@ def test_after_the_gate_opens_the_rate_holds(bench: Bench) -> None:
 
     run = bench.run(works_of([item(n) for n in range(30)]), answer)
     late = [time for time in run.server.times if time > 60]
+    assert [time for time in run.server.times if 0.11 < time < 120] == []
     assert len(late) >= 30
     assert min(b - a for a, b in pairwise(late)) > 0.0999
 
@@ -205,6 +206,17 @@ def test_a_call_still_at_work_is_awaited_under_its_key(bench: Bench) -> None:
     assert len(run.server.keys) == 9
     gaps = [b - a for a, b in pairwise(run.server.times)]
     assert gaps[:7] == pytest.approx([1, 2, 4, 8, 16, 32, 60], abs=0.5)
+
+
+def test_waiting_on_a_409_spends_no_attempt(bench: Bench) -> None:
+    """After more 409 than there are attempts, a lost call still has all of them."""
+    troubles = [status(409)] * 8 + [LOST] * 5
+    run = bench.run(
+        works_of([item(1)]),
+        lambda r, before: troubles[before] if before < len(troubles) else success(),
+    )
+    (record,) = run.records.values()
+    assert (record.outcome, record.attempts) == (Outcome.INVOICED, 14)
 
 
 def test_a_409_without_end_is_given_up_after_ten_minutes(bench: Bench) -> None:

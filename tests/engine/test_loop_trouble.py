@@ -154,6 +154,15 @@ def test_a_watcher_that_raises_at_the_question_lets_nothing_out() -> None:
     assert unanswered(run) == set()
 
 
+def test_a_call_that_cannot_be_built_ends_the_run_and_costs_no_answer(bench: Bench) -> None:
+    """A bug while arming is ours: what was sent before lands, and the run says so."""
+    too_many = Work(0, tuple(item(n) for n in range(100, 151)), 0)
+    run = bench.run([*works_of([item(n) for n in range(5)]), too_many], invoice)
+    assert run.ending.stop is not None
+    assert run.ending.stop.reason is StopReason.INTERNAL
+    assert unanswered(run) == set()
+
+
 # The disk
 
 
@@ -264,6 +273,16 @@ def test_giving_up_while_everybody_waits_leaves_nothing_in_doubt() -> None:
     assert run.ending.abandoned == ()
     assert unanswered(run) == set()
     assert run.elapsed < 61
+
+
+def test_giving_up_while_an_intent_is_dated_anew_leaves_it_clean() -> None:
+    """Between gate and send the intent is written again; given up there, it never left."""
+    bench = Bench(limits=SLOW, during=after(60.1015, interrupt_twice))
+    works = works_of([item(n) for n in range(4)])
+    run = bench.run(works, lambda r, b: status(429, retry_after="60"))
+    assert all(time < 60 for time in run.server.times)
+    assert run.ending.abandoned == ()
+    assert unanswered(run) == set()
 
 
 def test_a_stop_at_any_moment_leaves_no_unsent_intent_in_doubt() -> None:
@@ -448,13 +467,31 @@ TROUBLES: dict[str, Reply | Fault | Exception] = {
 }
 
 
-@settings(max_examples=120, deadline=None)
+def reply_to(troubles: list[Reply | Fault | Exception]) -> Reply | Fault | Exception:
+    """Answer a call of many: with a row each, or with the first trouble that is no row."""
+    for trouble in troubles:
+        if not isinstance(trouble, Reply) or not trouble.body.startswith(b"["):
+            return trouble
+    bodies = [trouble.body for trouble in troubles if isinstance(trouble, Reply)]
+    return Reply(200, {}, b"[" + b",".join(body[1:-1] for body in bodies) + b"]", token=1)
+
+
+def grouped(size: int) -> list[Work]:
+    """Make the works of six accounts with two dates each, so many accounts a call."""
+    starts = [(day, first) for day in (10, 20) for first in range(0, 6, size)]
+    groups = [tuple(item(n, day) for n in range(at, min(at + size, 6))) for day, at in starts]
+    return [Work(ordinal, items, 0) for ordinal, items in enumerate(groups)]
+
+
+@settings(max_examples=150, deadline=None)
 @given(
+    st.integers(1, 3),
     st.dictionaries(st.integers(0, 5), st.lists(st.sampled_from(list(TROUBLES)), max_size=8)),
     st.none() | st.integers(1, 25),
     st.none() | st.tuples(st.floats(0, 40), st.sampled_from([interrupt, interrupt_twice])),
 )
 def test_whatever_comes_the_run_ends_and_keeps_its_promises(
+    size: int,
     scripts: dict[int, list[str]],
     fail_at: int | None,
     signal: tuple[float, Callable[[Engine], None]] | None,
@@ -466,14 +503,16 @@ def test_whatever_comes_the_run_ends_and_keeps_its_promises(
     sends: dict[int, int] = dict.fromkeys(range(6), 0)
 
     def answer(request: Request, before: int) -> Reply | Fault | Exception:
-        (account,) = accounts_of(request)
+        return reply_to([next_for(account) for account in sorted(accounts_of(request))])
+
+    def next_for(account: int) -> Reply | Fault | Exception:
         script = scripts.get(account, [])
         sends[account] += 1
         count = sends[account]
         return TROUBLES[script[count - 1]] if count <= len(script) else success()
 
     bench = Bench(limits=SLOW, fail_at=fail_at, during=after(*signal) if signal else None)
-    run = bench.run(works_of([item(n, day) for n in range(6) for day in (10, 20)]), answer)
+    run = bench.run(grouped(size), answer)
     sent_under: dict[str, list[Attempt]] = {}
     for result in run.ledger.finished:
         sent_under.setdefault(result.call.key, []).append(result.attempt)

@@ -153,6 +153,15 @@ def test_a_call_that_the_ledger_holds_is_never_held_back() -> None:
     assert [later.items for later in order.take(0.0, 10)] == [(second,)]
 
 
+def test_an_unknown_later_date_does_not_hold_back_an_earlier_new_one() -> None:
+    """What was sent out of turn concerns only what comes after it."""
+    early, late, last = item(1, 10), item(1, 20), item(1, 28)
+    order = Order([new(0, early), held_by_the_ledger(1, late), new(2, last)])
+    order.take(0.0, 10)
+    assert order.block(late) == [last]
+    assert [work.items for work in order.take(0.0, 10)] == [(early,)]
+
+
 def test_two_held_groups_that_cross_do_not_wait_for_each_other() -> None:
     """Calls left open by different specs may order two accounts differently; both still go."""
     a1, a2, b1, b2 = item(1, 10), item(1, 20), item(2, 10), item(2, 20)

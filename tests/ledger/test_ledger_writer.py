@@ -58,11 +58,13 @@ class HeldStore(Store):
         self.inner = inner
         self.reached = threading.Event()
         self.let_go = threading.Event()
+        self.written = threading.Event()
 
     def begin(self, run_id: str, sends: Sequence[Send], now: datetime) -> None:
         self.reached.set()
         assert self.let_go.wait(30)
         self.inner.begin(run_id, sends, now)
+        self.written.set()
 
 
 def test_a_slow_disk_does_not_stop_the_loop(tmp_path: Path) -> None:
@@ -99,6 +101,7 @@ def test_closing_waits_for_the_last_write(tmp_path: Path) -> None:
         begun.cancel()
         store.let_go.set()
         writer.close()
+        assert store.written.is_set()
 
     with closing(open_store(tmp_path)) as plain:
         plain.start_run(RUN, a_plan([item(1)]), NOON)

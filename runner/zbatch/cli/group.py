@@ -13,6 +13,7 @@ VERBS = {
     "validate": "Check specs offline and name every problem with its place.",
     "plan": "Show what a spec would send, and send nothing.",
     "run": "Bill what is outstanding; safe to repeat at any time, on any outcome.",
+    "reconcile": "Settle what is in doubt by asking the tenant; nothing is sent.",
     "emulator": "Serve a local Zuora to rehearse and test against.",
     "schema": "Print a JSON Schema for editors and other tools.",
 }

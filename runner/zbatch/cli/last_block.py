@@ -8,17 +8,21 @@ from pathlib import Path
 from rich.text import Text
 
 from zbatch.app.api import FailureGroup, RunHeader, RunResult
+from zbatch.cli.advice import advice, reconcile_all
+from zbatch.cli.decision import item_argument
 from zbatch.cli.words import (
     MESSAGE_LIMIT,
     OUTCOMES,
-    account,
+    Called,
+    Verb,
     counted,
     duration,
+    item_name,
     path_text,
     problem_text,
     tally,
 )
-from zbatch.model import ExitCode, ItemRecord, Outcome, Plan, Totals
+from zbatch.model import ItemRecord, Outcome, Plan, Totals
 from zbatch.report.summary import Cause
 from zbatch.zuora.codes import MEANINGS
 from zbatch.zuora.text import one_line
@@ -26,22 +30,11 @@ from zbatch.zuora.text import one_line
 FIRST_CAUSES = 20
 FIRST_UNKNOWN = 20
 FIRST_RUNS = 3
+DOUBT_LIMIT = 500  # candidates, and from when it can be settled, stand at the end of a message
+CALLED = Called()
 
-# What to do next, by exit code; {spec} is the spec as given on the command line.
-NEXT = {
-    ExitCode.OK: "nothing is left to do; the same command again sends nothing",
-    ExitCode.FAILURES: "mend the causes above with those who own them; "
-    "a failed item is not sent again by itself",
-    ExitCode.UNKNOWN: "zbatch run {spec}   asks again under the same keys; "
-    "bill nothing of this by hand meanwhile",
-    ExitCode.STOPPED: "zbatch run {spec}   goes on where this run stopped",
-    ExitCode.CANNOT_START: "mend the cause, then zbatch run {spec}",
-    ExitCode.INTERNAL: "report this bug with run.json, and bill nothing of this by hand; "
-    "the ledger holds what was sent",
-    ExitCode.HANGUP: "zbatch run {spec}   goes on where this run stopped",
-    ExitCode.INTERRUPTED: "zbatch run {spec}   goes on where this run stopped",
-    ExitCode.TERMINATED: "zbatch run {spec}   goes on where this run stopped",
-}
+# What only a person can decide.
+_UNDECIDED = frozenset({"SEVERAL_INVOICES", "DRAFT_CHANGED"})
 
 _STYLES = {
     Outcome.INVOICED: "green",
@@ -52,56 +45,72 @@ _STYLES = {
 }
 
 
-def first_line(header: RunHeader) -> Text:
-    """Say what begins: which run, and how much of it is left to send."""
+def first_line(header: RunHeader, verb: Verb = Verb.RUN) -> Text:
+    """Say what begins: which run, and how much of it is left to do."""
     planned = counted(len(header.plan.items), "item")
+    title = _title(header.plan, header.run_id)
+    if verb is Verb.RECONCILE:
+        return Text(f"{title} · {planned} in doubt to ask about")
     held = len(header.plan.items) - header.outstanding - header.settled
     parts = [
         f"{header.settled:,} settled earlier" if header.settled else "",
         f"{held:,} in doubt or held back" if held else "",
         f"{header.outstanding:,} to send",
     ]
-    left = ", ".join(filter(None, parts))
-    return Text(f"{_title(header.plan, header.run_id)} · {planned}: {left}")
+    return Text(f"{title} · {planned}: {', '.join(filter(None, parts))}")
 
 
-def last_block(result: RunResult, here: Path) -> Iterator[Text]:
+def last_block(result: RunResult, here: Path, called: Called = CALLED) -> Iterator[Text]:
     """Say how a run ended; `here` is the folder that paths are named from."""
-    took = (result.finished_at - result.started_at).total_seconds()
-    yield Text(f"{_title(result.plan, result.run_id)} · {duration(took)}", "bold")
-    yield _counts(result.totals)
-    if why := _why_nothing_was_sent(result):
+    yield Text(_what_it_took(result, called.verb), "bold")
+    yield _counts(result.totals, called.verb)
+    if why := _why_nothing_was_sent(result, called.verb):
         yield Text(f"  {why}")
     if result.stop:
         yield Text(f"  stopped early: {one_line(result.stop)}", "yellow")
     yield from _failures(result.failures)
-    yield from _unknown(result.unknown)
+    yield from _nothing(result, called)
+    yield from _unknown("UNKNOWN", result.unknown, "in the report")
+    yield from _strays(result, called)
+    yield from _undecided(result, called)
     yield Text(f"  report {path_text(result.report, here)}")
-    yield _next(result)
+    yield Text(f"next: {advice(result, called)}   (exit {int(result.exit_code)})", "bold")
 
 
 def _title(plan: Plan, run_id: str) -> str:
     return f"{one_line(plan.tenant.name, 80)} · {one_line(plan.spec.name, 80)} · run {run_id}"
 
 
-def _counts(totals: Totals) -> Text:
+def _what_it_took(result: RunResult, verb: Verb) -> str:
+    took = duration((result.finished_at - result.started_at).total_seconds())
+    requests = [] if verb is Verb.RECONCILE else [counted(result.sent, "call")]
+    if result.asked or verb is Verb.RECONCILE:
+        requests.append(counted(result.asked, "question"))
+    return f"{_title(result.plan, result.run_id)} · {took} · {', '.join(requests)}"
+
+
+def _counts(totals: Totals, verb: Verb) -> Text:
+    if verb is Verb.RECONCILE and not totals.planned:
+        return Text("  nothing is in doubt")
     line = Text(" ")
     for outcome, word in OUTCOMES.items():
         style = _STYLES.get(outcome, "") if totals[outcome] else ""
         line.append(f" {word} {totals[outcome]:,}", style)
         line.append("  ")
-    return line.append(f"({totals.planned:,} planned)")
+    of = "of {:,} in doubt" if verb is Verb.RECONCILE else "{:,} planned"
+    return line.append(f"({of.format(totals.planned)})")
 
 
-def _why_nothing_was_sent(result: RunResult) -> str | None:
+def _why_nothing_was_sent(result: RunResult, verb: Verb) -> str | None:
     settled = {outcome: result.totals[outcome] for outcome in Outcome if outcome.settled}
-    if result.sent or sum(settled.values()) != result.totals.planned:
+    done = sum(settled.values()) == result.totals.planned
+    if verb is Verb.RECONCILE or result.sent or not done:
         return None
     runs = result.settled_by
-    by = f" by run {', '.join(runs[:FIRST_RUNS])}" if runs else ""
     more = f" and {len(runs) - FIRST_RUNS} more" if len(runs) > FIRST_RUNS else ""
+    earlier = f" (earlier by run {', '.join(runs[:FIRST_RUNS])}{more})" if runs else ""
     items = counted(result.totals.planned, "item")
-    return f"nothing was sent: all {items} were settled earlier{by}{more}: {tally(settled)}"
+    return f"nothing was sent: all {items} are settled{earlier}: {tally(settled)}"
 
 
 def _failures(groups: tuple[FailureGroup, ...]) -> Iterator[Text]:
@@ -124,16 +133,35 @@ def _cause(cause: Cause) -> str:
     return f"“{one_line(cause.message, MESSAGE_LIMIT)}”  {names}{more}"
 
 
-def _unknown(records: tuple[ItemRecord, ...]) -> Iterator[Text]:
+def _nothing(result: RunResult, called: Called) -> Iterator[Text]:
+    if result.nothing_since:
+        since = f"{result.nothing_since:%Y-%m-%d %H:%M:%S} UTC"
+        run = called.command(Verb.RUN, result.plan.spec.file or "SPEC")
+        yield Text(
+            f"  nothing to bill as of {since}: usage rated later is billed by {run} --retry-nothing"
+        )
+
+
+def _unknown(word: str, records: tuple[ItemRecord, ...], where: str) -> Iterator[Text]:
     for record in records[:FIRST_UNKNOWN]:
-        name = f"{account(record)} {record.item.identity.target_date}"
-        sent = f" (sent {record.started_at:%H:%M:%SZ})" if record.started_at else ""
-        yield Text(f"  UNKNOWN  {name}{sent}  {problem_text(record.error)}", "bold red")
+        sent = f" (sent {record.started_at:%Y-%m-%d %H:%M:%SZ})" if record.started_at else ""
+        problem = problem_text(record.error, DOUBT_LIMIT)
+        yield Text(f"  {word}  {item_name(record)}{sent}  {problem}", "bold red")
     if len(records) > FIRST_UNKNOWN:
-        yield Text(f"  … and {len(records) - FIRST_UNKNOWN:,} more unknown in the report")
+        yield Text(f"  … and {len(records) - FIRST_UNKNOWN:,} more unknown {where}")
 
 
-def _next(result: RunResult) -> Text:
-    spec = one_line(result.plan.spec.file)
-    advice = NEXT.get(result.exit_code, "see the report").replace("{spec}", spec)
-    return Text(f"next: {advice}   (exit {int(result.exit_code)})", "bold")
+def _strays(result: RunResult, called: Called) -> Iterator[Text]:
+    if result.strays:
+        yield from _unknown("UNKNOWN, not in this spec", result.strays, "in the ledger")
+        yield Text(f"  {reconcile_all(result, called)}   settles what this spec does not list")
+
+
+def _undecided(result: RunResult, called: Called) -> Iterator[Text]:
+    """Show how to decide what no further question can, for the first such item."""
+    for record in (*result.unknown, *result.strays):
+        if record.error and record.error.code in _UNDECIDED:
+            command = reconcile_all(result, called)
+            item = item_argument(record.item)
+            yield Text(f"  a person decides: {command} --accept {item}=INVOICE_ID --reason TEXT")
+            return

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from zbatch.cli.words import account, counted, duration, problem_text
+from zbatch.cli.words import counted, duration, item_name, problem_text
 from zbatch.engine.events import Event, Gated, Retrying, Settled, Stopping
 from zbatch.model import Item, ItemRecord, Outcome
 from zbatch.zuora.text import one_line
@@ -32,9 +32,10 @@ class Notices:
                 return Text(f"again in {duration(wait)}: {_names(items)}  {one_line(reason)}")
             case Gated(reason, wait) if self._fresh("gated", reason):
                 return Text(f"waiting {duration(wait)}: {one_line(reason)}", "yellow")
-            case Stopping(reason, in_flight):
+            case Stopping(reason, in_flight, hint):
                 calls = counted(in_flight, "call")
-                return Text(f"stopping: {one_line(reason)} ({calls} in flight)", "yellow")
+                what = f"stopping: {one_line(reason)} ({calls} in flight)"
+                return Text(f"{what}; {one_line(hint)}" if hint else what, "yellow")
         return None
 
     def _settled(self, record: ItemRecord) -> Text | None:
@@ -54,7 +55,7 @@ def item_line(record: ItemRecord) -> Text:
     """Say what one item came to."""
     word = "UNKNOWN" if record.outcome is Outcome.UNKNOWN else record.outcome.value
     what = record.invoice_id if record.outcome.success else problem_text(record.error)
-    text = f"{word.replace('_', ' ')}  {account(record)} {record.item.identity.target_date}"
+    text = f"{word.replace('_', ' ')}  {item_name(record)}"
     return Text(f"{text}  {one_line(what or '')}", STYLES.get(record.outcome, ""))
 
 

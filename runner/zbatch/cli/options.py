@@ -13,6 +13,16 @@ from zbatch.model import Rate
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+# What `run` and `reconcile` end with; the whole table is in docs/exit-codes.md.
+EXIT_CODES = """\b
+Exit codes:
+  0  everything settled               5  a selection matches nothing
+  1  some items failed                6  could not start, nothing was sent
+  2  refused, nothing was sent       70  internal error
+  3  an outcome is unknown          129, 130, 143  interrupted and drained
+  4  stopped early, run again to go on
+"""
+
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _RATE = re.compile(r"([1-9][0-9]{0,8})/(s|min|h)", re.ASCII)
 
@@ -65,6 +75,45 @@ def tightening(command: Command) -> Command:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def report_copy(command: Command) -> Command:
+    """Add where a copy of the report goes."""
+    return ordinary(
+        "--report",
+        type=click.Path(path_type=Path),
+        metavar="PATH",
+        help="Write a copy of the report to PATH, which must not exist.",
+    )(command)
+
+
+def state_folder(command: Command) -> Command:
+    """Add where ledger and reports are."""
+    return ordinary(
+        "--state-dir",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Keep ledger and reports in DIR instead of the project's .zbatch.",
+    )(command)
+
+
+def run_record(command: Command) -> Command:
+    """Add the run record as the product on standard output."""
+    return ordinary(
+        "--json", "as_json", is_flag=True, help="At the end, print the run record as JSON."
+    )(command)
+
+
+def hushed(command: Command) -> Command:
+    """Add the wish for the last block alone."""
+    return ordinary("-q", "--quiet", is_flag=True, help="Show errors and the last block only.")(
+        command
+    )
+
+
+def acknowledgement(*names: str, **settings: Any) -> Callable[[Command], Command]:
+    """Make an option that stands in the command itself: no variable sets it unseen."""
+    return click.option(*names, **settings)
 
 
 def ordinary(*names: str, **settings: Any) -> Callable[[Command], Command]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from zbatch.app.preview import Preview
-from zbatch.cli.words import counted, duration
+from zbatch.cli.words import counted, duration, revision
 from zbatch.model import Item
 from zbatch.report.record import limits_json
 from zbatch.zuora.text import one_line
@@ -59,10 +59,11 @@ def _items(view: Preview) -> Iterator[str]:
     items = view.plan.items
     yield "account                           target date  invoice date  from"
     for item in items[:FIRST_ITEMS]:
+        again = f" {revision(item)}" if item.identity.revision > 1 else ""
         reason = f"  {one_line(item.reason, 60)}" if item.reason else ""
         yield (
             f"{item.identity.account_id}  {item.identity.target_date}   {item.invoice_date}    "
-            f"{one_line(item.source.file)}:{item.source.line}{reason}"
+            f"{one_line(item.source.file)}:{item.source.line}{again}{reason}"
         )
     if len(items) > FIRST_ITEMS:
         yield f"… and {len(items) - FIRST_ITEMS:,} more (--json has them all)"

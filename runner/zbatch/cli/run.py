@@ -10,8 +10,19 @@ from typing import Literal, Unpack
 import click
 
 from zbatch.app.validate import Overrides
-from zbatch.cli.options import Tightening, ordinary, spec_argument, tightening
+from zbatch.cli.options import (
+    EXIT_CODES,
+    Tightening,
+    hushed,
+    ordinary,
+    report_copy,
+    run_record,
+    spec_argument,
+    state_folder,
+    tightening,
+)
 from zbatch.cli.plan import show
+from zbatch.cli.words import Called, Verb
 from zbatch.model import ExitCode
 
 
@@ -20,6 +31,8 @@ class Flags(Tightening):
 
     dry_run: bool
     report: Path | None
+    retry_failed: bool
+    retry_nothing: bool
     state_dir: Path | None
     as_json: bool
     progress: Literal["auto", "bar", "lines", "none"]
@@ -27,23 +40,23 @@ class Flags(Tightening):
     verbose: bool
 
 
-@click.command()
+@click.command(epilog=EXIT_CODES)
 @spec_argument
 @ordinary("-n", "--dry-run", is_flag=True, help="Show the plan and send nothing, like zbatch plan.")
 @tightening
+@report_copy
 @ordinary(
-    "--report",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    help="Write a copy of the report to PATH, which must not exist.",
+    "--retry-failed",
+    is_flag=True,
+    help="Send failed items too, under new keys: once the causes are mended.",
 )
 @ordinary(
-    "--state-dir",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Keep ledger and reports in DIR instead of the project's .zbatch.",
+    "--retry-nothing",
+    is_flag=True,
+    help="Send again what had nothing to bill: once more usage is rated.",
 )
-@ordinary("--json", "as_json", is_flag=True, help="At the end, print the run record as JSON.")
+@state_folder
+@run_record
 @ordinary(
     "--progress",
     type=click.Choice(["auto", "bar", "lines", "none"]),
@@ -51,7 +64,7 @@ class Flags(Tightening):
     show_default=True,
     help="How to show what goes on.",
 )
-@ordinary("-q", "--quiet", is_flag=True, help="Show errors and the last block only.")
+@hushed
 @ordinary("-v", "--verbose", is_flag=True, help="Show every item and every retry.")
 def run(spec: Path, **flags: Unpack[Flags]) -> int:
     """Bill what is outstanding; safe to repeat at any time, on any outcome.
@@ -61,15 +74,9 @@ def run(spec: Path, **flags: Unpack[Flags]) -> int:
       zbatch run specs/month-end.yaml
       zbatch run specs/month-end.yaml --dry-run
 
-    What an earlier run has settled is never sent again. The report has a line for each planned
+    What an earlier run has settled is never sent again, and what it has left in doubt is settled
+    first. The report has a line for each planned
     item; where it is, and what to do next, is said at the end.
-
-    \b
-    Exit codes:
-      0  everything settled               4  stopped early, run again to go on
-      1  some items failed                6  could not start, nothing was sent
-      2  refused, nothing was sent       70  internal error
-      3  an outcome is unknown          129, 130, 143  interrupted and drained
     """
     tighter = Overrides(flags["tenant"], flags["concurrency"], flags["rate"])
     if flags["dry_run"]:
@@ -91,8 +98,11 @@ def _converge(spec: Path, flags: Flags) -> int:
         state_dir=flags["state_dir"],
         concurrency=flags["concurrency"],
         rate=flags["rate"],
+        retry_failed=flags["retry_failed"],
+        retry_nothing=flags["retry_nothing"],
     )
-    wishes = Wishes(flags["progress"], flags["quiet"], flags["verbose"])
+    called = Called(Verb.RUN, flags["tenant"], flags["state_dir"])
+    wishes = Wishes(flags["progress"], flags["quiet"], flags["verbose"], called)
     with screen_for(sys.stderr, wishes, os.environ) as screen:
         result = converge(options, screen)
     if flags["as_json"]:

@@ -26,6 +26,7 @@ from zbatch.app.clock import SystemClock
 from zbatch.cli.last_block import first_line, last_block
 from zbatch.cli.notices import Notices
 from zbatch.cli.progress import Progress
+from zbatch.cli.words import Called
 from zbatch.engine.events import Event
 
 Style = Literal["auto", "bar", "lines", "none"]
@@ -38,6 +39,7 @@ OF_A_KIND = 5  # failures of one kind that scroll by on a terminal
 
 
 WALL_CLOCK: Clock = SystemClock().now
+CALLED = Called()
 
 
 class Screen(Watcher, Protocol):
@@ -55,22 +57,24 @@ class Screen(Watcher, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """How a person wants a run to be shown."""
+    """How a person wants a run to be shown, and how it was called."""
 
     progress: Style = "auto"
     quiet: bool = False
     verbose: bool = False
+    called: Called = CALLED
 
 
 def screen_for(stream: TextIO, wishes: Wishes, environment: Mapping[str, str]) -> Screen:
     """Choose the screen that the stream can show and the person wants."""
     console = console_for(stream, environment)
     if wishes.quiet:
-        return Quiet(console)
+        return Quiet(console, wishes.called)
     able = stream.isatty() and environment.get("TERM") != "dumb"
     if wishes.progress == "bar" or (wishes.progress == "auto" and able):
-        return Bar(console, Notices(OF_A_KIND, wishes.verbose))
-    return Lines(console, Notices(1, wishes.verbose), regular=wishes.progress != "none")
+        return Bar(console, Notices(OF_A_KIND, wishes.verbose), called=wishes.called)
+    regular = wishes.progress != "none"
+    return Lines(console, Notices(1, wishes.verbose), regular=regular, called=wishes.called)
 
 
 def console_for(stream: TextIO, environment: Mapping[str, str]) -> Console:
@@ -95,8 +99,9 @@ def console_for(stream: TextIO, environment: Mapping[str, str]) -> Console:
 class Quiet:
     """Show the last block alone."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, called: Called = CALLED) -> None:
         self._console = console
+        self._called = called
 
     def __enter__(self) -> Self:
         return self
@@ -117,7 +122,7 @@ class Quiet:
 
     def finished(self, result: RunResult) -> None:
         """Show the last block."""
-        self._show(last_block(result, Path.cwd()))
+        self._show(last_block(result, Path.cwd(), self._called))
 
     def _show(self, lines: Iterable[Text]) -> None:
         for line in lines:
@@ -128,9 +133,15 @@ class Lines(Quiet):
     """Write plain lines: each 5 % or 30 seconds, waits, and each new kind of failure."""
 
     def __init__(
-        self, console: Console, notices: Notices, regular: bool = True, clock: Clock = WALL_CLOCK
+        self,
+        console: Console,
+        notices: Notices,
+        *,
+        regular: bool = True,
+        clock: Clock = WALL_CLOCK,
+        called: Called = CALLED,
     ) -> None:
-        super().__init__(console)
+        super().__init__(console, called)
         self._notices = notices
         self._regular = regular
         self._clock = clock
@@ -143,7 +154,7 @@ class Lines(Quiet):
         planned = len(header.plan.items)
         self._progress = Progress(planned, planned - header.outstanding, now)
         self._last = (self._progress.percent, now)
-        self._console.print(first_line(header))
+        self._console.print(first_line(header, self._called.verb))
 
     def event(self, event: Event) -> None:
         """Say what is new, and now and then how far it is."""
@@ -168,8 +179,15 @@ class Lines(Quiet):
 class Bar(Quiet):
     """Redraw two lines twice a second while failures scroll by above them."""
 
-    def __init__(self, console: Console, notices: Notices, clock: Clock = WALL_CLOCK) -> None:
-        super().__init__(console)
+    def __init__(
+        self,
+        console: Console,
+        notices: Notices,
+        *,
+        clock: Clock = WALL_CLOCK,
+        called: Called = CALLED,
+    ) -> None:
+        super().__init__(console, called)
         self._notices = notices
         self._clock = clock
         self._progress = Progress(0, 0, clock())
@@ -188,7 +206,7 @@ class Bar(Quiet):
         """Say what begins and show the bar."""
         planned = len(header.plan.items)
         self._progress = Progress(planned, planned - header.outstanding, self._clock())
-        self._console.print(first_line(header))
+        self._console.print(first_line(header, self._called.verb))
         if not header.outstanding:
             return
         self._task = self._live.add_task("", total=planned, completed=self._progress.done)

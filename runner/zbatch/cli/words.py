@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
-from zbatch.model import ItemRecord, Outcome, Problem
+from zbatch.model import Item, ItemRecord, Outcome, Problem
 from zbatch.zuora.text import one_line
 
 MESSAGE_LIMIT = 160
@@ -18,6 +21,35 @@ OUTCOMES = {
     Outcome.UNKNOWN: "UNKNOWN",
     Outcome.NOT_ATTEMPTED: "not attempted",
 }
+
+
+class Verb(StrEnum):
+    """The verbs that end in a last block."""
+
+    RUN = "run"
+    RECONCILE = "reconcile"
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """How zbatch was called, as far as its advice repeats it.
+
+    `tenant` and `state_dir` are those of the command line: without them the advice would lead to
+    another ledger.
+    """
+
+    verb: Verb = Verb.RUN
+    tenant: str | None = None
+    state_dir: Path | None = None
+
+    def command(self, verb: Verb, spec: str, tenant: str | None = None) -> str:
+        """Write the command that goes on from here, safe to paste; without a `spec` for all."""
+        words = ["zbatch", verb, *([spec] if spec else [])]
+        if tenant := self.tenant or tenant:
+            words += ["--tenant", tenant]
+        if self.state_dir:
+            words += ["--state-dir", str(self.state_dir)]
+        return one_line(shlex.join(words))
 
 
 def counted(number: int, noun: str) -> str:
@@ -52,11 +84,23 @@ def account(record: ItemRecord) -> str:
     return one_line(record.item.account_number or record.item.identity.account_id, 80)
 
 
-def problem_text(problem: Problem | None) -> str:
+def item_name(record: ItemRecord) -> str:
+    """Name an item by account, target date and, from the second on, its revision."""
+    identity = record.item.identity
+    return f"{account(record)} {identity.target_date}{revision(record.item)}"
+
+
+def revision(item: Item) -> str:
+    """Say that this bills again what a lower revision has billed; nothing of the first."""
+    number = item.identity.revision
+    return f" revision {number}" if number > 1 else ""
+
+
+def problem_text(problem: Problem | None, limit: int = MESSAGE_LIMIT) -> str:
     """Say a problem on one line: its code and the message as received."""
     if problem is None:
         return "no reason recorded"
-    code, message = one_line(problem.code, 80), one_line(problem.message, MESSAGE_LIMIT)
+    code, message = one_line(problem.code, 80), one_line(problem.message, limit)
     return f"{code}: {message}" if message and message != code else code
 
 

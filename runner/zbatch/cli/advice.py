@@ -1,0 +1,58 @@
+"""What to do next, in one sentence with the command that does it."""
+
+from __future__ import annotations
+
+from zbatch.app.api import RunResult
+from zbatch.cli.words import Called, Verb
+from zbatch.model import ExitCode, Outcome
+
+_GO_ON = "{again}   goes on where this run stopped"
+
+# By exit code; {again} is the command as given, {run} and {reconcile} are for the same spec, and
+# {all} reconciles whatever the ledger holds in doubt.
+NEXT = {
+    ExitCode.OK: "nothing is left to do; the same command again bills nothing twice",
+    ExitCode.FAILURES: "mend the causes above, then {run} --retry-failed",
+    ExitCode.UNKNOWN: "{run} again, or {reconcile}; bill nothing of this by hand meanwhile",
+    ExitCode.STOPPED: _GO_ON,
+    ExitCode.CANNOT_START: "mend the cause, then {again}",
+    ExitCode.INTERNAL: "report this bug with run.json, and bill nothing of this by hand; "
+    "the ledger holds what was sent",
+    ExitCode.HANGUP: _GO_ON,
+    ExitCode.INTERRUPTED: _GO_ON,
+    ExitCode.TERMINATED: _GO_ON,
+}
+
+_LEFT_OUT = "{run} again; why {count} not attempted is in the report"
+_STRAYS = "{all}   settles what this spec does not list"
+_NOT_THERE = "{run}   sends what is proved not to be there"
+_SETTLED = "nothing is left in doubt"
+
+
+def advice(result: RunResult, called: Called) -> str:
+    """Say what to do after a run or a reconciliation."""
+    spec = result.plan.spec.file
+    left = result.totals[Outcome.NOT_ATTEMPTED]
+    return _template(result, called).format(
+        again=called.command(called.verb, spec),
+        run=called.command(Verb.RUN, spec or "SPEC"),
+        reconcile=called.command(Verb.RECONCILE, spec),
+        all=reconcile_all(result, called),
+        count="one item was" if left == 1 else f"{left:,} items were",
+    )
+
+
+def reconcile_all(result: RunResult, called: Called) -> str:
+    """Write the command that settles all that the ledger holds in doubt."""
+    return called.command(Verb.RECONCILE, "", result.plan.tenant.name)
+
+
+def _template(result: RunResult, called: Called) -> str:
+    code, left = result.exit_code, result.totals[Outcome.NOT_ATTEMPTED]
+    if code is ExitCode.UNKNOWN and result.strays and not (result.unknown or result.stop):
+        return _STRAYS
+    if called.verb is Verb.RECONCILE and code is ExitCode.STOPPED and not result.stop:
+        return _NOT_THERE
+    if code is ExitCode.OK and (left or called.verb is Verb.RECONCILE):
+        return _LEFT_OUT if left else _SETTLED
+    return NEXT.get(code, "see the report")

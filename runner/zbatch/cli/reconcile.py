@@ -1,0 +1,87 @@
+"""`zbatch reconcile`: settle what is in doubt, by questions alone."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+import click
+
+from zbatch.cli.decision import ACCEPT, Decision, check_decisions
+from zbatch.cli.options import (
+    EXIT_CODES,
+    acknowledgement,
+    hushed,
+    ordinary,
+    report_copy,
+    run_record,
+    state_folder,
+)
+from zbatch.cli.words import Called, Verb
+
+
+class Flags(TypedDict):
+    """What the command line says beside the spec."""
+
+    tenant: str | None
+    accept: tuple[Decision, ...]
+    reason: str | None
+    report: Path | None
+    state_dir: Path | None
+    as_json: bool
+    quiet: bool
+
+
+@click.command(epilog=EXIT_CODES)
+@click.argument("spec", required=False, type=click.Path(path_type=Path))
+@ordinary("--tenant", metavar="NAME", help="Ask this tenant, instead of the spec's or without one.")
+@acknowledgement(
+    "--accept",
+    type=ACCEPT,
+    multiple=True,
+    metavar="ITEM=INVOICE_ID",
+    help="Decide that an item in doubt is this invoice; may be repeated. "
+    "ITEM is ACCOUNT_ID:TARGET_DATE[:REVISION].",
+)
+@acknowledgement(
+    "--reason", metavar="TEXT", help="Say why, for all that is accepted; the ledger keeps it."
+)
+@report_copy
+@state_folder
+@run_record
+@hushed
+def reconcile(spec: Path | None, **flags: Unpack[Flags]) -> int:
+    """Settle what is in doubt by asking the tenant; nothing is sent.
+
+    \b
+    Examples:
+      zbatch reconcile specs/month-end.yaml
+      zbatch reconcile --tenant emulator
+
+    Without a spec all that the ledger holds in doubt is asked about. What the tenant's own data
+    proves is settled; of the rest it says why it is not, and from when it can be.
+
+    Where several invoices may be an item's, a person looks and decides with --accept and
+    --reason. The tenant must show that invoice, and no key is ever renewed by it.
+    """
+    # Loaded here, because the help needs no network and no ledger.
+    from zbatch.app.api import Acceptance, ReconcileOptions
+    from zbatch.app.reconcile import reconcile as settle
+    from zbatch.cli.screen import Wishes, screen_for
+
+    reason = check_decisions(flags["accept"], flags["reason"])
+    options = ReconcileOptions(
+        spec=spec,
+        tenant=flags["tenant"],
+        report=flags["report"],
+        state_dir=flags["state_dir"],
+        accept=tuple(Acceptance(d.identity, d.invoice_id, reason) for d in flags["accept"]),
+    )
+    called = Called(Verb.RECONCILE, flags["tenant"], flags["state_dir"])
+    with screen_for(sys.stderr, Wishes(quiet=flags["quiet"], called=called), os.environ) as screen:
+        result = settle(options, screen)
+    if flags["as_json"]:
+        click.echo(result.run_record.read_text("utf-8"), nl=False)
+    return result.exit_code

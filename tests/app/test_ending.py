@@ -1,0 +1,243 @@
+"""How a run has ended: final records, and the exit code that folds them."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.engine import item
+from support.plans import a_call, a_record, an_attempt
+from zbatch.app.ending import (
+    Closing,
+    after_disk_failure,
+    exit_code,
+    final_records,
+    unreadable_records,
+)
+from zbatch.app.outstanding import blocked
+from zbatch.engine.settings import Ending, Stop
+from zbatch.engine.verdict import StopReason
+from zbatch.model import ExitCode, Item, KeyState, OpenCall, Outcome, Standing, Totals
+
+GOOD = {Outcome.INVOICED: 5, Outcome.ALREADY_INVOICED: 2, Outcome.NOTHING_TO_BILL: 1}
+SOME_FAILED = {**GOOD, Outcome.FAILED: 1}
+SOME_UNKNOWN = {**SOME_FAILED, Outcome.UNKNOWN: 1}
+NONE_SENT = {Outcome.NOT_ATTEMPTED: 8}
+PART_SENT = {Outcome.INVOICED: 4, Outcome.FAILED: 1, Outcome.NOT_ATTEMPTED: 3}
+
+
+def totals(counts: dict[Outcome, int]) -> Totals:
+    return Totals(sum(counts.values()), counts)
+
+
+def closing(
+    reason: StopReason | None = None,
+    sent: int = 0,
+    signal: int | None = None,
+    abandoned: tuple[Item, ...] = (),
+) -> Closing:
+    stop = Stop(reason, "the reason") if reason else None
+    return Closing(Ending(stop, sent, (), abandoned), signal)
+
+
+NO_STOP = closing(sent=8)
+
+
+@pytest.mark.parametrize(
+    ("counts", "code"),
+    [
+        (GOOD, ExitCode.OK),
+        ({}, ExitCode.OK),
+        (SOME_FAILED, ExitCode.FAILURES),
+        (SOME_UNKNOWN, ExitCode.UNKNOWN),
+        ({Outcome.UNKNOWN: 1}, ExitCode.UNKNOWN),
+        ({**GOOD, Outcome.NOT_ATTEMPTED: 1}, ExitCode.OK),
+        ({**SOME_FAILED, Outcome.NOT_ATTEMPTED: 1}, ExitCode.FAILURES),
+    ],
+)
+def test_a_run_that_came_to_its_end(counts: dict[Outcome, int], code: ExitCode) -> None:
+    """0 where everything is settled well, 1 for failures, 3 where anything is unknown."""
+    assert exit_code(totals(counts), NO_STOP) is code
+
+
+# What a stop comes to: before anything was sent, and after a part was.
+STOPS = {
+    StopReason.CREDENTIALS: (ExitCode.CANNOT_START, ExitCode.STOPPED),
+    StopReason.CERTIFICATE: (ExitCode.CANNOT_START, ExitCode.STOPPED),
+    StopReason.UNREACHABLE: (ExitCode.CANNOT_START, ExitCode.STOPPED),
+    StopReason.DISK: (ExitCode.CANNOT_START, ExitCode.UNKNOWN),
+    StopReason.MISDIRECTED: (ExitCode.STOPPED, ExitCode.STOPPED),
+    StopReason.LIMIT: (ExitCode.STOPPED, ExitCode.STOPPED),
+    StopReason.INTERRUPTED: (ExitCode.INTERRUPTED, ExitCode.INTERRUPTED),
+    StopReason.INTERNAL: (ExitCode.INTERNAL, ExitCode.INTERNAL),
+}
+
+
+def test_every_reason_to_stop_has_its_exit_codes() -> None:
+    """No reason is forgotten by the table above."""
+    assert set(STOPS) == set(StopReason)
+
+
+@pytest.mark.parametrize("reason", STOPS)
+def test_a_stop_before_and_after_the_first_send(reason: StopReason) -> None:
+    """6 says that nothing was sent, 4 that the run can be taken up, 3 that something is open."""
+    before, after = STOPS[reason]
+    assert exit_code(totals(NONE_SENT), closing(reason)) is before
+    assert exit_code(totals(PART_SENT), closing(reason, sent=5)) is after
+
+
+@pytest.mark.parametrize(
+    "reason", [reason for reason in STOPS if reason is not StopReason.INTERNAL]
+)
+def test_an_unknown_outcome_outweighs_every_reason_to_stop(reason: StopReason) -> None:
+    """Whatever ended the run, doubt must be heard of."""
+    assert exit_code(totals(SOME_UNKNOWN), closing(reason, sent=8)) is ExitCode.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("signal", "code"),
+    [
+        (1, ExitCode.HANGUP),
+        (2, ExitCode.INTERRUPTED),
+        (15, ExitCode.TERMINATED),
+        (None, ExitCode.INTERRUPTED),
+    ],
+)
+def test_an_interrupted_run_that_was_drained_names_its_signal(
+    signal: int | None, code: ExitCode
+) -> None:
+    """128 and the number of the first signal, as shells expect it."""
+    ended = closing(StopReason.INTERRUPTED, sent=5, signal=signal)
+    assert exit_code(totals(PART_SENT), ended) is code
+
+
+def test_abandoned_calls_are_unknown_whatever_the_totals_say() -> None:
+    """After a second signal there is something to reconcile."""
+    ended = closing(StopReason.INTERRUPTED, sent=5, signal=2, abandoned=(item(1),))
+    assert exit_code(totals(PART_SENT), ended) is ExitCode.UNKNOWN
+
+
+def test_totals_that_do_not_add_up_outweigh_everything() -> None:
+    """Control totals are what the report is believed for."""
+    wrong = Totals(9, SOME_UNKNOWN)
+    assert exit_code(wrong, NO_STOP) is ExitCode.INTERNAL
+    assert exit_code(wrong, closing(StopReason.DISK, sent=1)) is ExitCode.INTERNAL
+    assert exit_code(Totals(1, {}), closing()) is ExitCode.INTERNAL
+
+
+@pytest.mark.parametrize(
+    ("counts", "ended", "code"),
+    [
+        (GOOD, closing(sent=8), ExitCode.UNKNOWN),
+        (SOME_FAILED, closing(sent=8), ExitCode.UNKNOWN),
+        (GOOD, closing(sent=0), ExitCode.CANNOT_START),
+        (PART_SENT, closing(StopReason.LIMIT, sent=5), ExitCode.UNKNOWN),
+        (SOME_UNKNOWN, closing(sent=0), ExitCode.UNKNOWN),
+    ],
+)
+def test_a_report_that_could_not_be_written(
+    counts: dict[Outcome, int], ended: Closing, code: ExitCode
+) -> None:
+    """The disk failed after a send: 3; with nothing sent: 6."""
+    assert exit_code(totals(counts), ended, report_failed=True) is code
+
+
+GRAVITY = [
+    ExitCode.INTERNAL,
+    ExitCode.UNKNOWN,
+    ExitCode.INTERRUPTED,
+    ExitCode.STOPPED,
+    ExitCode.FAILURES,
+    ExitCode.OK,
+]
+
+
+@pytest.mark.parametrize("code", GRAVITY)
+def test_last_words_that_fail_never_make_an_end_look_better(code: ExitCode) -> None:
+    """A run record that cannot be written makes it 3, or 6 unsent, unless it is graver."""
+    after = after_disk_failure(code, sent=5)
+    assert GRAVITY.index(after) == min(GRAVITY.index(code), GRAVITY.index(ExitCode.UNKNOWN))
+
+
+def test_last_words_that_fail_with_nothing_sent() -> None:
+    """Nothing was sent, so nothing is unknown for it."""
+    assert after_disk_failure(ExitCode.OK, sent=0) is ExitCode.CANNOT_START
+    assert after_disk_failure(ExitCode.UNKNOWN, sent=0) is ExitCode.UNKNOWN
+    assert after_disk_failure(ExitCode.INTERNAL, sent=0) is ExitCode.INTERNAL
+
+
+# Final records
+
+
+def a_standing(one: Item, **fields: object) -> Standing:
+    values = {"record": None, "call": None, "generation": 0, "attempts": 0}
+    return Standing(one, **{**values, "payload_changed": False, **fields})  # type: ignore[arg-type] # named by the caller
+
+
+def an_open_call(one: Item, answer: str | None, state: KeyState = KeyState.LIVE) -> Standing:
+    call = OpenCall(a_call(one), (an_attempt(answer=answer),), (state,))
+    return a_standing(one, call=call, generation=1, attempts=1)
+
+
+def test_the_ledger_has_the_last_word() -> None:
+    """What it holds is told, before anything that the run itself remembers."""
+    record = a_record(item(1))
+    ended = Closing(Ending(None, 1, ((item(1), item(2)),), ()))
+    (final,) = final_records([a_standing(item(1), record=record)], [], ended)
+    assert final is record
+
+
+@pytest.mark.parametrize(
+    ("standing", "outcome", "code"),
+    [
+        (an_open_call(item(1), "lost"), Outcome.UNKNOWN, "NO_ANSWER"),
+        (an_open_call(item(1), None), Outcome.UNKNOWN, "NO_ANSWER"),
+        (an_open_call(item(1), "refused", KeyState.BURNT), Outcome.UNKNOWN, "NO_ANSWER"),
+        (an_open_call(item(1), "throttled"), Outcome.NOT_ATTEMPTED, "RUN_STOPPED"),
+        (an_open_call(item(1), "unsent"), Outcome.NOT_ATTEMPTED, "RUN_STOPPED"),
+        (a_standing(item(1)), Outcome.NOT_ATTEMPTED, "RUN_STOPPED"),
+    ],
+)
+def test_an_item_without_an_outcome_is_unknown_or_not_attempted(
+    standing: Standing, outcome: Outcome, code: str
+) -> None:
+    """Doubt makes it unknown; a key that was never executed leaves it not attempted."""
+    (final,) = final_records([standing], [], closing(StopReason.LIMIT, sent=3))
+    assert final.outcome is outcome
+    assert final.error is not None
+    assert final.error.code == code
+    if outcome is Outcome.NOT_ATTEMPTED:
+        assert final.error.message == "not sent: the reason"
+
+
+def test_an_item_held_back_says_for_which_date() -> None:
+    """Held back before the run or during it, the reason is the earlier date."""
+    early, late, last = item(1, 10), item(1, 20), item(1, 28)
+    ended = Closing(Ending(None, 1, ((last, late),), ()))
+    standings = [a_standing(late), a_standing(last)]
+    finals = list(final_records(standings, [blocked(late, early)], ended))
+    assert [final.outcome for final in finals] == [Outcome.NOT_ATTEMPTED] * 2
+    messages = [final.error.message for final in finals if final.error]
+    assert "2026-11-10" in messages[0]
+    assert "2026-11-20" in messages[1]
+
+
+def test_doubt_goes_before_being_held_back() -> None:
+    """An item that was sent is never told as not attempted."""
+    standing = an_open_call(item(1, 20), "lost")
+    held_back = [blocked(item(1, 20), item(1, 10))]
+    (final,) = final_records([standing], held_back, Closing())
+    assert final.outcome is Outcome.UNKNOWN
+
+
+def test_each_planned_item_has_one_final_record_in_order() -> None:
+    """As many lines as items, whatever happened."""
+    standings = [a_standing(item(n)) for n in range(5)]
+    finals = list(final_records(standings, [], Closing()))
+    assert [final.item for final in finals] == [standing.item for standing in standings]
+
+
+def test_an_unreadable_ledger_makes_every_item_unknown() -> None:
+    """Where nobody can know, nothing is claimed."""
+    finals = list(unreadable_records([item(1), item(2)]))
+    assert {final.outcome for final in finals} == {Outcome.UNKNOWN}
+    assert len(finals) == 2

@@ -1,0 +1,69 @@
+"""Each planned item's line once, and the ledger's word after the disk refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from support.engine import item
+from support.plans import a_plan, a_record
+from zbatch.app.recorder import Recorder
+from zbatch.errors import ReportFailure
+from zbatch.model import Outcome
+from zbatch.report.writer import ReportWriter
+
+RUN = "20261130T120000Z-7f3a"
+
+
+class FullDisk(ReportWriter):
+    """A report whose disk is full after so many lines, and stays so."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.lines: list[bytes] = []
+
+    def write(self, line: bytes) -> None:
+        if len(self.lines) >= self.room:
+            raise ReportFailure("the disk is full")
+        self.lines.append(line)
+
+    def close(self) -> None:
+        raise ReportFailure("the disk is still full")
+
+
+def test_each_planned_item_is_written_once(tmp_path: Path) -> None:
+    """A second word on an item, or one on an item that is not planned, adds no line."""
+    plan = a_plan([item(1), item(2)])
+    report = tmp_path / "report.jsonl"
+    recorder = Recorder(ReportWriter.create(report), plan, RUN)
+    recorder.add(a_record(item(1)))
+    recorder.add(a_record(item(1), Outcome.FAILED))
+    recorder.add_all([a_record(item(9)), a_record(item(2), Outcome.FAILED), a_record(item(2))])
+    recorder.close()
+    recorder.close()
+    lines = [json.loads(line) for line in report.read_text().splitlines()]
+    assert [(line["account_id"], line["outcome"]) for line in lines] == [
+        (item(1).identity.account_id, "invoiced"),
+        (item(2).identity.account_id, "failed"),
+    ]
+    assert recorder.failure is None
+
+
+def test_after_the_disk_refused_no_line_follows() -> None:
+    """A report is never continued behind a gap; the first failure is the one that is told."""
+    disk = FullDisk(room=1)
+    recorder = Recorder(disk, a_plan([item(n) for n in range(4)]), RUN)
+    recorder.add_all(a_record(item(n)) for n in range(3))
+    disk.room = 9
+    recorder.add(a_record(item(3)))
+    recorder.close()
+    assert len(disk.lines) == 1
+    assert str(recorder.failure) == "the disk is full"
+
+
+def test_a_disk_that_refuses_at_the_end_is_told() -> None:
+    """What cannot be brought to the disk is a failed report."""
+    recorder = Recorder(FullDisk(room=9), a_plan([item(1)]), RUN)
+    recorder.add(a_record(item(1)))
+    recorder.close()
+    assert str(recorder.failure) == "the disk is still full"

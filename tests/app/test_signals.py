@@ -1,0 +1,93 @@
+"""Signals during a run, sent for real to this very process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from dataclasses import dataclass
+
+import pytest
+
+from support.engine import TENANT, HighRandom, MemoryLedger, item, success, works_of
+from zbatch.app.clock import SystemClock
+from zbatch.app.signals import SIGNALS, interruptible
+from zbatch.engine.loop import Engine
+from zbatch.engine.settings import Ending, Ports, Settings
+from zbatch.engine.verdict import StopReason
+from zbatch.model import Limits, Rate
+from zbatch.zuora.request import make_call
+from zbatch.zuora.wire import Reply, Request
+
+
+@dataclass
+class SignallingServer:
+    """Sends signals to this process while a request is in flight; answers if it has time to."""
+
+    signals: tuple[int, ...]
+    answers: bool = True
+    requests: int = 0
+
+    async def send(self, request: Request) -> Reply:
+        self.requests += 1
+        for number in self.signals:
+            os.kill(os.getpid(), number)
+            await asyncio.sleep(0.01)
+        if not self.answers:
+            await asyncio.Event().wait()
+        return success()
+
+
+def an_engine(server: SignallingServer) -> Engine:
+    settings = Settings(
+        "tail",
+        Limits(1, Rate(1000, 1.0), 1, 150.0),
+        6,
+        lambda items, generation: make_call(TENANT, items, generation),
+    )
+    ports = Ports(SystemClock(), HighRandom(), server, MemoryLedger(), lambda event: None)
+    return Engine(ports, settings, works_of([item(n) for n in range(5)]))
+
+
+def interrupted(server: SignallingServer) -> tuple[Ending, int | None]:
+    async def run() -> tuple[Ending, int | None]:
+        engine = an_engine(server)
+        with interruptible(engine, 150.0) as interruptions:
+            return await engine.run(), interruptions.first
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_first_signal_drains(number: int) -> None:
+    """F85, F86: the call in flight is awaited, none starts, and the signal is remembered."""
+    server = SignallingServer((number,))
+    ending, first = interrupted(server)
+    assert ending.stop is not None
+    assert ending.stop.reason is StopReason.INTERRUPTED
+    assert signal.Signals(number).name in ending.stop.message
+    assert "150 s" in ending.stop.message
+    assert (server.requests, ending.sent, ending.abandoned, first) == (1, 1, (), number)
+
+
+def test_the_second_signal_gives_up_on_what_is_in_flight() -> None:
+    """Nothing is awaited any more; the call is named, and the first signal counts."""
+    server = SignallingServer((signal.SIGTERM, signal.SIGINT), answers=False)
+    ending, first = interrupted(server)
+    assert [str(one.identity) for one in ending.abandoned] == [str(item(0).identity)]
+    assert (server.requests, first) == (1, signal.SIGTERM)
+
+
+def test_the_handlers_are_gone_after_the_run() -> None:
+    """What a signal does outside a run is not ours to say."""
+    others = [number for number in SIGNALS if number != signal.SIGINT]  # asyncio has its own
+    before = [signal.getsignal(number) for number in others]
+
+    async def run() -> None:
+        with interruptible(an_engine(SignallingServer(())), 150.0):
+            assert all(
+                signal.getsignal(number) != old for number, old in zip(others, before, strict=True)
+            )
+        assert [signal.getsignal(number) for number in others] == before
+
+    asyncio.run(run())
