@@ -131,6 +131,9 @@ def test_reconciliation_without_doubt_says_so(story: Any) -> None:
     assert "  nothing is in doubt\n" in text
     assert "next: nothing is left in doubt   (exit 0)" in text
     assert "nothing was sent" not in text
+    stray = story.record(Outcome.UNKNOWN, 7, NO_ANSWER)
+    text = text_of(story.result([], ExitCode.UNKNOWN, sent=0, strays=(stray,)), RECONCILE)
+    assert "  nothing of this spec is in doubt\n" in text
 
 
 def test_beginning_of_a_reconciliation_says_that_it_asks(story: Any) -> None:

@@ -22,7 +22,7 @@ from zbatch.cli.words import (
     problem_text,
     tally,
 )
-from zbatch.model import ItemRecord, Outcome, Plan, Totals
+from zbatch.model import ItemRecord, Outcome, Plan
 from zbatch.report.summary import Cause
 from zbatch.zuora.codes import MEANINGS
 from zbatch.zuora.text import one_line
@@ -63,7 +63,7 @@ def first_line(header: RunHeader, verb: Verb = Verb.RUN) -> Text:
 def last_block(result: RunResult, here: Path, called: Called = CALLED) -> Iterator[Text]:
     """Say how a run ended; `here` is the folder that paths are named from."""
     yield Text(_what_it_took(result, called.verb), "bold")
-    yield _counts(result.totals, called.verb)
+    yield _counts(result, called.verb)
     if why := _why_nothing_was_sent(result, called.verb):
         yield Text(f"  {why}")
     if result.stop:
@@ -89,9 +89,10 @@ def _what_it_took(result: RunResult, verb: Verb) -> str:
     return f"{_title(result.plan, result.run_id)} · {took} · {', '.join(requests)}"
 
 
-def _counts(totals: Totals, verb: Verb) -> Text:
+def _counts(result: RunResult, verb: Verb) -> Text:
+    totals = result.totals
     if verb is Verb.RECONCILE and not totals.planned:
-        return Text("  nothing is in doubt")
+        return Text(f"  nothing{' of this spec' if result.strays else ''} is in doubt")
     line = Text(" ")
     for outcome, word in OUTCOMES.items():
         style = _STYLES.get(outcome, "") if totals[outcome] else ""
