@@ -23,7 +23,7 @@ from zbatch.engine.verdict import Again, Context, Kind, Pause, Settle
 from zbatch.model import Attempt, KeyState, Outcome
 from zbatch.zuora.reply import read_reply
 from zbatch.zuora.request import make_call
-from zbatch.zuora.wire import Fault, Reply
+from zbatch.zuora.wire import Fault, FaultKind, Reply
 
 BEGUN = datetime(2026, 11, 30, 22, 0, tzinfo=UTC)
 DONE = BEGUN + timedelta(seconds=3)
@@ -117,7 +117,8 @@ def test_an_answer_that_settles_nothing_leaves_the_key_live() -> None:
         (status(409), True),
         (REFUSED_CONNECTION, True),
         (status(401), True),
-        (status(429), False),
+        (status(429), True),
+        (Fault(FaultKind.INTERNAL, False, "KeyError"), False),
         (status(500), False),
         (LOST, False),
         (success(), False),
@@ -146,23 +147,24 @@ def test_only_limits_slow_down_the_whole_run(exchange: Reply, gates: bool) -> No
 
 
 def test_spent_attempts_fail_a_clean_key() -> None:
-    """Throttled to the end and never executed: failed, with the last error."""
+    """Never executed to the end: failed, with the last error."""
+    never_left = Fault(FaultKind.INTERNAL, False, "KeyError")
     work = a_work(tries=6)
-    done = judged(work, status(429))
+    done = judged(work, never_left)
     assert not done.given_up
     (effect,) = done.result.effects
     assert effect.state is KeyState.SETTLED
     assert effect.record is not None
     assert effect.record.outcome is Outcome.FAILED
     assert effect.record.error == done.problem
-    assert judged(a_work(tries=5), status(429)).result.effects[0].state is KeyState.LIVE
+    assert judged(a_work(tries=5), never_left).result.effects[0].state is KeyState.LIVE
 
 
 def test_spent_attempts_leave_a_doubtful_key_unknown() -> None:
     """A key that may have been executed is never failed for want of attempts."""
     for work, exchange in (
         (a_work(tries=6), LOST),
-        (a_work(past(Kind.LOST), tries=6), status(429)),
+        (a_work(past(Kind.LOST), tries=6), Fault(FaultKind.INTERNAL, False, "KeyError")),
         (a_work(past(None), tries=6), Fault(REFUSED_CONNECTION.kind, True, "reset")),
     ):
         done = judged(work, exchange)

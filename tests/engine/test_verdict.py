@@ -257,16 +257,20 @@ def test_a_doubtful_throttled_key_is_never_renewed() -> None:
     assert seen == ["again: gate"] * 3 + ["burnt"]
 
 
-def refused(*tokens: int, good: tuple[int, ...] = ()) -> Context:
-    return Context(good_tokens=frozenset(good), refused_tokens=frozenset(tokens))
+def refused(*tokens: int, good: tuple[int, ...] = (), pending: bool = False) -> Context:
+    return Context(
+        others_pending=pending, good_tokens=frozenset(good), refused_tokens=frozenset(tokens)
+    )
 
 
 @pytest.mark.parametrize(
     ("context", "token", "clean", "doubtful_key"),
     [
         (refused(), 1, "again: token", "again: token"),
-        (refused(1), 1, "again: token", "again: token"),
+        (refused(1), 1, "halt: credentials", "halt: credentials"),  # no newer one is to be had
         (refused(1), 2, "halt: credentials", "halt: credentials"),
+        (refused(1, pending=True), 2, "again: backoff", "again: backoff"),
+        (refused(1, 2, pending=True), 2, "halt: credentials", "halt: credentials"),
         (refused(1, good=(1,)), 2, "halt: credentials", "halt: credentials"),
         (refused(1, good=(2,)), 2, "again: token", "burnt"),
         (refused(1, 2, good=(2,)), 2, "settled: renewed", "burnt"),

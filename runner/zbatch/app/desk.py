@@ -19,7 +19,7 @@ from zbatch.app.execution import Execution, Files
 from zbatch.app.recorder import Recorder
 from zbatch.app.state import State, run_id
 from zbatch.app.task import Task
-from zbatch.errors import CannotStart, ReportFailure
+from zbatch.errors import CannotStart, LedgerFailure, ReportFailure
 from zbatch.ledger.lock import locked
 from zbatch.ledger.store import Store, open_store
 from zbatch.model import Tenant
@@ -58,7 +58,10 @@ def opened(tenant: Tenant, state: State) -> Iterator[Desk]:
     name = run_id(started_at, secrets.token_hex(2))
     folder = state.tenant_folder(tenant)
     with locked(folder, f"run {name}, process {os.getpid()}"), closing(open_store(folder)) as store:
-        yield Desk(store, state, folder, name, started_at, clock)
+        try:
+            yield Desk(store, state, folder, name, started_at, clock)
+        except LedgerFailure as failure:  # an execution tells of its own failures by its result
+            raise CannotStart(f"{failure}; nothing was sent") from failure
 
 
 def emulator_book(project: Project) -> Path | None:

@@ -86,10 +86,11 @@ class Aftermath:
         self._answers.append((work, judgement))
         self.waiting.set()
 
-    def add_look(self, work: Work, outcome: Cleared | tuple[Step, ...]) -> None:
-        """Take in what a question means for a work."""
-        clock = self._ports.clock
-        self._looks.append(_Look(work, outcome, (clock.monotonic(), clock.now())))
+    def add_look(
+        self, work: Work, outcome: Cleared | tuple[Step, ...], asked_at: tuple[float, datetime]
+    ) -> None:
+        """Take in what a question means for a work, and when it was asked."""
+        self._looks.append(_Look(work, outcome, asked_at))
         self.waiting.set()
 
     async def commit(self) -> None:
@@ -191,6 +192,11 @@ class Aftermath:
         work.asked_at = look.asked_at
         self.in_hand += 1
         self.cleared.append(work)
+
+    def ask_anew(self, work: Work) -> None:
+        """Put back a work whose question has become too old before its intent was made."""
+        self.in_hand -= 1
+        self._order.postpone(work, self._ports.clock.monotonic())
 
     def _step(self, look: _Look, position: int, step: Step) -> None:
         work, item, trail = look.work, look.work.items[position], look.work.trails[position]

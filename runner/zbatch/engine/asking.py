@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from zbatch.engine.brake import Brake
 from zbatch.engine.order import Work
@@ -14,6 +15,8 @@ from zbatch.zuora.query import ALL_FIELDS, Question, Wanted, more_ask, query_ask
 from zbatch.zuora.query_reply import MissingField, Page, invoices_of, read_page, whole
 from zbatch.zuora.reply import Throttled, Unauthorized, Unreadable
 from zbatch.zuora.wire import Ask, Fault, Reply
+
+Moment = tuple[float, datetime]  # by the steady clock and by the wall's
 
 MOST_TRIES = 6  # failed answers to one request; waits for a limit or for the host do not count
 MOST_PAGES = 50  # of 2,000 invoices each: more than that is a server that loops
@@ -54,16 +57,16 @@ class Asker:
         self._stale_token: int | None = None
         self.asked = 0
 
-    async def see(self, works: Sequence[Work]) -> dict[Work, tuple[Seen, ...]]:
-        """Tell for each item of each work what the tenant shows; raises `Unanswered`.
+    async def see(self, works: Sequence[Work]) -> tuple[Moment, dict[Work, tuple[Seen, ...]]]:
+        """Tell for each item of each work what the tenant shows, and when that was asked.
 
-        The time of an answer is that of its first request: what comes later is not in it.
+        That is when the first request left: what came to be later is not in the answer. Raises
+        `Unanswered`.
         """
         wanted = {_wanted(item) for work in works for item in work.items}
         while True:
-            asked_at = self._clock.now()
             try:
-                found = await self._found(sorted(wanted))
+                asked_at, found = await self._found(sorted(wanted))
             except _Without as unknown:
                 if unknown.name not in self._fields:
                     self._stop(
@@ -73,44 +76,52 @@ class Asker:
                 self._fields -= {unknown.name}
                 continue
             by_account = _by_account(found)
-            return {
+            return asked_at, {
                 work: tuple(
-                    Seen(asked_at, *invoices_of(by_account, _wanted(item))) for item in work.items
+                    Seen(asked_at[1], *invoices_of(by_account, _wanted(item)))
+                    for item in work.items
                 )
                 for work in works
             }
 
-    async def _found(self, wanted: Sequence[Wanted]) -> list[Invoice]:
+    async def _found(self, wanted: Sequence[Wanted]) -> tuple[Moment, list[Invoice]]:
+        moments: list[Moment] = []
         found: list[Invoice] = []
         for question in questions(wanted, drafts=True, fields=self._fields):
-            found += await self._answer(question)
-        return found
+            asked_at, invoices = await self._answer(question)
+            moments.append(asked_at)
+            found += invoices
+        return moments[0], found
 
-    async def _answer(self, question: Question) -> Sequence[Invoice]:
+    async def _answer(self, question: Question) -> tuple[Moment, Sequence[Invoice]]:
         """Read all pages of a question, and read them again where they do not fit together."""
         failures = 0
         while True:
-            pages = [await self._page(query_ask(question, self._stale_token))]
+            asked_at, page = await self._page(query_ask(question, self._stale_token))
+            pages = [page]
             while (locator := pages[-1].locator) is not None:
                 if len(pages) == MOST_PAGES:
                     self._stop(StopReason.QUESTION, "the pages of a question come to no end")
                 try:
-                    pages.append(await self._page(more_ask(locator, self._stale_token), more=True))
+                    _, page = await self._page(more_ask(locator, self._stale_token), more=True)
+                    pages.append(page)
                 except _Expired:
                     break
             answer = whole(pages)
             if not isinstance(answer, Unreadable):
-                return answer
+                return asked_at, answer
             failures += 1
             await self._pause(failures, answer.problem.message)
 
-    async def _page(self, ask: Ask, more: bool = False) -> Page:
+    async def _page(self, ask: Ask, more: bool = False) -> tuple[Moment, Page]:
+        """Read one page, and tell when the request left that it answers."""
         failures = 0
         while await self._brake.turn():
+            asked_at = self._clock.monotonic(), self._clock.now()
             exchange = await self._exchange(ask)
             page = exchange if isinstance(exchange, Fault) else read_page(exchange)
             if isinstance(page, Page):
-                return page
+                return asked_at, page
             if isinstance(page, MissingField):
                 raise _Without(page.name)
             kind, problem = kind_of(page), problem_of(page)

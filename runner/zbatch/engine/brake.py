@@ -27,6 +27,7 @@ class Brake:
         self._tell = observer
         self._pace = Pace(settings.limits.rate)
         self._reachability = Reachability(settings.patience, self.jitter)
+        self._throttled_since: float | None = None
         self.stopping = asyncio.Event()
         self.stopped: Stop | None = None
         self.in_flight = 0
@@ -74,8 +75,20 @@ class Brake:
         else:
             self._gate(message, until - now)
 
+    def accepted(self) -> None:
+        """Take note that the tenant took a request in."""
+        self._throttled_since = None
+
     def throttled(self, exchange: Reply | Fault, message: str, failures: int) -> None:
-        """Close the gate for as long as the server asks, at least for a jittered backoff."""
+        """Close the gate for as long as the server asks, at least for a jittered backoff.
+
+        The run stops where the tenant has taken nothing in for too long.
+        """
+        now = self._clock.monotonic()
+        if self._throttled_since is None:
+            self._throttled_since = now
+        if now - self._throttled_since > backoff.LONGEST_GATE:
+            self.stop(StopReason.LIMIT, f"the tenant takes nothing in for an hour: {message}")
         headers = exchange.headers if isinstance(exchange, Reply) else {}
         asked = retry_after(headers, self._clock.now()) or 0.0
         self._gate(message, max(asked, self.jitter(failures)))

@@ -27,7 +27,7 @@ from zbatch.zuora.codes import CAUTION
 from zbatch.zuora.reply import Answer, Rows
 from zbatch.zuora.wire import Fault, Reply
 
-_FREE = frozenset({Pause.CONFLICT, Pause.REACHABLE, Pause.TOKEN, Pause.QUESTION})
+_FREE = frozenset(set(Pause) - {Pause.BACKOFF})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ class Judgement:
     @property
     def free(self) -> bool:
         """Whether the attempt does not count against `max_attempts`."""
+        if isinstance(self.decision, Settle):
+            return self.decision.exceeded
         return isinstance(self.decision, Again) and self.decision.pause in _FREE
 
     @property

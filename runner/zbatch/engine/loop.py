@@ -41,7 +41,6 @@ from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
 
 LINGER = 0.05  # seconds that answers are gathered for one commit
 STALE_INTENT = 30.0  # seconds after which an intent no longer tells when its call left
-ASK_LIFE = 600.0  # seconds for which a question lets a call go
 WAVE = 50  # items asked about at once: two branches of two conditions each, of 200
 
 
@@ -82,7 +81,7 @@ class Engine:
         """Send until every item is settled, given up or held back, or until stopped."""
         self._workers = [
             asyncio.create_task(self._guarded(self._work()))
-            for _ in range(self._settings.limits.concurrency)
+            for _ in range(self._settings.workers)
         ]
         committer = asyncio.create_task(self._guarded(self._commit()))
         await self._guarded(self._arm())
@@ -160,7 +159,8 @@ class Engine:
         for work in works:
             if self._must_rest(work, facts):
                 continue
-            if self._asked_lately(work) and not needs_conclusion(work, facts):
+            life = self._settings.ask_life / 2
+            if self._asked_within(life, work) and not needs_conclusion(work, facts):
                 self._aftermath.cleared.append(work)
             else:
                 asking.append(work)
@@ -184,7 +184,16 @@ class Engine:
     async def _begin(self, most: int) -> None:
         cleared = self._aftermath.cleared
         works = [cleared.popleft() for _ in range(min(most, len(cleared)))]
-        sends = [_Sending(work, self._attempt(work)) for work in works]
+        life = self._settings.ask_life / 2  # the other half is for the wait ahead of its turn
+        sends = [
+            _Sending(work, self._attempt(work)) for work in works if self._asked_within(life, work)
+        ]
+        timely = {one.work for one in sends}
+        for work in works:
+            if work not in timely:
+                self._aftermath.ask_anew(work)
+        if not sends:
+            return
         await self._ports.ledger.begin([_send(one.work, one.attempt) for one in sends])
         for one in sends:
             self._armed.put_nowait(one)
@@ -209,11 +218,11 @@ class Engine:
 
     async def _ask(self, works: Sequence[Work]) -> None:
         """Ask about a wave and hand over what follows for each work of it."""
-        seen = await self._asker.see(works)
+        asked_at, seen = await self._asker.see(works)
         facts = self._facts()
         for work in works:
             self._aftermath.credited(work)
-            self._aftermath.add_look(work, self._look(work, seen[work], facts))
+            self._aftermath.add_look(work, self._look(work, seen[work], facts), asked_at)
 
     def _look(self, work: Work, seen: Sequence[Seen], facts: Facts) -> Cleared | tuple[Step, ...]:
         if work.held:
@@ -235,7 +244,8 @@ class Engine:
 
     async def _carry(self, armed: _Sending) -> None:
         work, attempt = armed.work, armed.attempt
-        if not self._asked_lately(work) or needs_conclusion(work, self._facts()):
+        lately = self._asked_within(self._settings.ask_life, work)
+        if not lately or needs_conclusion(work, self._facts()):
             # a gate or a suspended machine took the time
             self._aftermath.add(work, not_sent(work, attempt, self._ports.clock.now()))
             return
@@ -257,7 +267,7 @@ class Engine:
 
     async def _send(self, work: Work, attempt: Attempt) -> Reply | Fault:
         call = _send(work, attempt).call
-        stale = max(work.refused_tokens, default=None)
+        stale = min(work.refused_tokens, default=None)  # any newer one, also if refused before
         self._flying[work] = attempt
         try:
             with self._brake.flying():
@@ -297,12 +307,14 @@ class Engine:
             work.accepted_before = self._accepted
         return Context(
             others_accepted=self._accepted > work.accepted_before or not self._flying,
+            others_pending=bool(self._flying),
             good_tokens=frozenset(self._good_tokens),
             refused_tokens=frozenset(work.refused_tokens),
         )
 
     def _learn(self, work: Work, attempt: Attempt, answer: object) -> None:
         if isinstance(answer, Rows):
+            self._brake.accepted()
             self._accepted += 1
             self._good_tokens.add(attempt.token or 0)
         elif attempt.answer == Kind.UNAUTHORIZED:
@@ -360,14 +372,14 @@ class Engine:
         self._newest = max(now, self._newest or now)
         return facts
 
-    def _asked_lately(self, work: Work) -> bool:
+    def _asked_within(self, life: float, work: Work) -> bool:
         """Tell whether a question still lets the work go; a suspended machine's is too old."""
         if work.asked_at is None:
             return False
         clock = self._ports.clock
         steady, wall = work.asked_at
         passed = (clock.now() - wall).total_seconds()
-        return clock.monotonic() - steady <= ASK_LIFE and -STALE_INTENT <= passed <= ASK_LIFE
+        return clock.monotonic() - steady <= life and -STALE_INTENT <= passed <= life
 
 
 def _send(work: Work, attempt: Attempt) -> Send:

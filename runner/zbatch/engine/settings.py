@@ -13,6 +13,8 @@ from zbatch.model import Call, Identity, Item, ItemRecord, Limits, Settling
 
 MOST_INTENTS_AHEAD = 64
 AHEAD_SECONDS = 5.0
+WORKER_SECONDS = 150.0
+ASK_LIFE = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,31 @@ class Settings:
     accepted: Mapping[Identity, Accepted] = field(default_factory=dict)
 
     @property
+    def workers(self) -> int:
+        """How many requests may be in flight, or wait for their turn.
+
+        At a slow rate fewer than may be in flight: each of them holds a turn, and what it has
+        asked grows old while it waits.
+        """
+        soon = math.ceil(self.limits.rate.per_second * WORKER_SECONDS)
+        return min(self.limits.concurrency, soon)
+
+    @property
+    def ask_life(self) -> float:
+        """For how many seconds a question lets a call go: ten minutes.
+
+        Only where the rate does not let a call follow its question within that, longer.
+        """
+        return max(ASK_LIFE, 2.5 / self.limits.rate.per_second)
+
+    @property
     def intents_ahead(self) -> int:
         """How many calls are made durable before their turn: a few seconds' worth.
 
         A group costs one commit, so more is cheaper; but after a crash each of them is in doubt.
         """
         soon = math.ceil(self.limits.rate.per_second * AHEAD_SECONDS)
-        return max(self.limits.concurrency, min(MOST_INTENTS_AHEAD, soon))
+        return max(self.workers, min(MOST_INTENTS_AHEAD, soon))
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,7 @@ class Context:
     """
 
     others_accepted: bool = False
+    others_pending: bool = False
     good_tokens: frozenset[int] = frozenset()
     refused_tokens: frozenset[int] = frozenset()
 
@@ -309,24 +310,30 @@ def _throttled_doubtful(look: _Look) -> Decision:
     return _burn(look) if look.alike >= THROTTLED_DOUBTFUL else Again(Pause.GATE, look.problem)
 
 
-def _unauthorized(stored: Callable[[_Look], Decision]) -> Callable[[_Look], Decision]:
-    """Refresh once; a fresh token refused too is the key's own answer only if others take it."""
-
-    def rule(look: _Look) -> Decision:
-        earlier = look.context.refused_tokens - {look.attempt.token or 0}
-        if not earlier:
-            return Again(Pause.TOKEN, look.problem)
-        if look.attempt.token not in look.context.good_tokens:
-            return Halt(StopReason.CREDENTIALS, look.problem)
-        return stored(look)
-
-    return rule
+def _unauthorized_clean(look: _Look) -> Decision:
+    """Refresh once; a fresh token refused twice is the key's own answer if others are let in."""
+    if not look.context.refused_tokens:
+        return Again(Pause.TOKEN, look.problem)
+    if look.attempt.token in look.context.good_tokens:
+        again = look.attempt.token in look.context.refused_tokens
+        return _renew(look) if again else Again(Pause.TOKEN, look.problem)
+    return _unauthorized_unproved(look)
 
 
-def _unauthorized_stored(look: _Look) -> Decision:
-    """Renew a clean key once a token that others were let in by has been refused it twice."""
-    again = look.attempt.token in look.context.refused_tokens
-    return _renew(look) if again else Again(Pause.TOKEN, look.problem)
+def _unauthorized_doubtful(look: _Look) -> Decision:
+    """Refresh once; a fresh token that others are let in by leaves it to the question."""
+    if not look.context.refused_tokens:
+        return Again(Pause.TOKEN, look.problem)
+    if look.attempt.token in look.context.good_tokens:
+        return _burn(look)
+    return _unauthorized_unproved(look)
+
+
+def _unauthorized_unproved(look: _Look) -> Decision:
+    """Wait for others to show what a fresh token is worth; with none under way, stop the run."""
+    if look.context.others_pending and look.attempt.token not in look.context.refused_tokens:
+        return Again(Pause.BACKOFF, look.problem)
+    return Halt(StopReason.CREDENTIALS, look.problem)
 
 
 RowRule = Callable[[Row], Verdict]
@@ -352,7 +359,7 @@ TABLE: Mapping[Kind, tuple[Rule, Rule]] = {
     Kind.LOST: (_again(Pause.BACKOFF), _again(Pause.BACKOFF)),
     Kind.CONFLICT: (_again(Pause.CONFLICT), _again(Pause.CONFLICT)),
     Kind.THROTTLED: (_throttled_clean, _throttled_doubtful),
-    Kind.UNAUTHORIZED: (_unauthorized(_unauthorized_stored), _unauthorized(_burn)),
+    Kind.UNAUTHORIZED: (_unauthorized_clean, _unauthorized_doubtful),
     Kind.REFUSED: (_fail, _burn),
     Kind.MISDIRECTED: (_halt(StopReason.MISDIRECTED), _halt(StopReason.MISDIRECTED)),
     Kind.SERVER_ERROR: (_server_error, _server_error),
