@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zbatch.engine.age import expired
+from zbatch.engine.age import Clocks, expired
 from zbatch.model import Attempt
 
 SENT = datetime(2026, 11, 30, 22, 0, tzinfo=UTC)
@@ -34,53 +34,67 @@ def sent_at(*moments: datetime) -> tuple[Attempt, ...]:
 )
 def test_a_key_is_trusted_for_23_hours(age: timedelta, old: bool) -> None:
     """The server forgets after 24 hours; the last of them is left for clocks that disagree."""
-    assert expired(sent_at(SENT), SENT + age, newest=None) is old
+    assert expired(sent_at(SENT), Clocks(SENT + age, newest=None)) is old
 
 
 def test_age_counts_from_the_first_send() -> None:
     """A resend does not make a key young again."""
     attempts = sent_at(SENT, SENT + 22 * HOUR)
-    assert expired(attempts, SENT + 23 * HOUR, newest=SENT + 22 * HOUR)
+    assert expired(attempts, Clocks(SENT + 23 * HOUR, newest=SENT + 22 * HOUR))
 
 
 def test_a_key_never_sent_has_no_age() -> None:
     """Without an attempt nothing can be forgotten, whatever the clock says."""
-    assert not expired((), SENT + 1000 * HOUR, newest=None)
-    assert not expired((), SENT - 1000 * HOUR, newest=SENT)
+    assert not expired((), Clocks(SENT + 1000 * HOUR, newest=None))
+    assert not expired((), Clocks(SENT - 1000 * HOUR, newest=SENT))
 
 
 def test_an_intent_that_never_left_has_no_age() -> None:
     """A machine that slept over its intents sends them late, and the key is as young as that."""
     unsent, sent = sent_at(SENT - 30 * HOUR, SENT)
     unsent = replace(unsent, sent=False)
-    assert not expired((unsent,), SENT, newest=None)
-    assert not expired((unsent, sent), SENT + 22 * HOUR, newest=None)
-    assert expired((unsent, sent), SENT + 23 * HOUR, newest=None)
+    assert not expired((unsent,), Clocks(SENT, newest=None))
+    assert not expired((unsent, sent), Clocks(SENT + 22 * HOUR, newest=None))
+    assert expired((unsent, sent), Clocks(SENT + 23 * HOUR, newest=None))
 
 
 def test_a_clock_behind_the_ledger_expires_every_key() -> None:
     """A wall clock below the newest stamp has gone backwards: no age it gives can be trusted."""
-    assert expired(sent_at(SENT), SENT + HOUR, newest=SENT + 3 * HOUR)
-    assert expired(sent_at(SENT), SENT - 30 * HOUR, newest=SENT)
+    assert expired(sent_at(SENT), Clocks(SENT + HOUR, newest=SENT + 3 * HOUR))
+    assert expired(sent_at(SENT), Clocks(SENT - 30 * HOUR, newest=SENT))
 
 
 def test_a_clock_corrected_by_seconds_is_still_trusted() -> None:
     """What a time service takes back, up to a minute, does not expire anything."""
     newest = SENT + HOUR
-    assert not expired(sent_at(SENT), newest - 60 * SECOND, newest)
-    assert expired(sent_at(SENT), newest - 61 * SECOND, newest)
+    assert not expired(sent_at(SENT), Clocks(newest - 60 * SECOND, newest))
+    assert expired(sent_at(SENT), Clocks(newest - 61 * SECOND, newest))
 
 
 def test_a_clock_behind_the_sends_themselves_is_not_trusted() -> None:
     """An attempt from the future tells as much as a newer stamp: its age cannot be known."""
-    assert expired(sent_at(SENT), SENT - 2 * HOUR, newest=None)
-    assert not expired(sent_at(SENT), SENT - 30 * SECOND, newest=None)
+    assert expired(sent_at(SENT), Clocks(SENT - 2 * HOUR, newest=None))
+    assert not expired(sent_at(SENT), Clocks(SENT - 30 * SECOND, newest=None))
 
 
 @given(st.timedeltas(-1000 * HOUR, 1000 * HOUR), st.timedeltas(-1000 * HOUR, 1000 * HOUR))
 def test_trusted_means_young_by_every_stamp(shift: timedelta, newest: timedelta) -> None:
     """A key that may be sent is younger than 23 hours on a clock that has not gone back."""
     now = SENT + shift
-    if not expired(sent_at(SENT), now, SENT + newest):
+    if not expired(sent_at(SENT), Clocks(now, SENT + newest)):
         assert -timedelta(minutes=1) <= now - SENT < 23 * HOUR
         assert now >= SENT + newest - timedelta(minutes=1)
+
+
+def test_the_servers_clock_makes_a_key_old_that_ours_calls_young() -> None:
+    """F113, F114: a clock that stood still is found out by the server's `Date` at both ends."""
+    told = replace(sent_at(SENT)[0], server_date=SENT)
+    assert expired((told,), Clocks(SENT + HOUR, server=SENT + 23 * HOUR))
+    assert not expired((told,), Clocks(SENT + HOUR, server=SENT + 22 * HOUR))
+
+
+def test_a_servers_clock_behind_ours_makes_no_key_younger() -> None:
+    """The greater age counts, and a send of which no `Date` is known goes by our clock alone."""
+    told = replace(sent_at(SENT)[0], server_date=SENT)
+    assert expired((told,), Clocks(SENT + 23 * HOUR, server=SENT + 20 * HOUR))
+    assert not expired(sent_at(SENT), Clocks(SENT + HOUR, server=SENT + 90 * HOUR))

@@ -97,9 +97,18 @@ def exit_code(totals: Totals, closing: Closing, report_failed: bool = False) -> 
     if stop or report_failed:
         nothing_sent = report_failed or (stop and stop.reason in _COULD_NOT_START)
         return ExitCode.CANNOT_START if not sent and nothing_sent else ExitCode.STOPPED
-    if closing.read_only and totals[Outcome.NOT_ATTEMPTED]:
+    if _waiting(totals, closing):
         return ExitCode.STOPPED
     return ExitCode.FAILURES if totals[Outcome.FAILED] else ExitCode.OK
+
+
+def _waiting(totals: Totals, closing: Closing) -> bool:
+    """Tell whether items wait for their time or for another command.
+
+    A date that only waits for a failed one before it is told by that failure.
+    """
+    left = any(record.outcome is Outcome.NOT_ATTEMPTED for record in closing.ending.left)
+    return left or bool(totals[Outcome.NOT_ATTEMPTED] and not totals[Outcome.FAILED])
 
 
 # The gravest first.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -184,6 +185,8 @@ class Aftermath:
             work.burnt = True
             work.trails = tuple(replace(trail, if_absent=IfAbsent.RENEW) for trail in work.trails)
             self._order.postpone(work, self._ports.clock.monotonic())
+        elif work.attempts and (rest := _common_rest(outcome)):
+            self._resting.append((rest.until, work, rest.problem))
         else:
             for position, step in enumerate(outcome):
                 self._step(look, position, step)
@@ -292,3 +295,10 @@ class Aftermath:
 
     def _tell(self, event: Event) -> None:
         self._ports.observer(event)
+
+
+def _common_rest(steps: Sequence[Step]) -> Rest | None:
+    """Give the rest of a key in doubt, which all items of its call share."""
+    first = steps[0]
+    shared = isinstance(first, Rest) and not first.soon and all(step == first for step in steps)
+    return first if shared and isinstance(first, Rest) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from zbatch.model import Attempt
@@ -11,16 +12,34 @@ KEY_LIFE = timedelta(hours=23)  # one hour less than the server's, for clocks th
 CLOCK_SLACK = timedelta(minutes=1)  # what a synchronised clock may be set back by
 
 
-def expired(attempts: Sequence[Attempt], now: datetime, newest: datetime | None) -> bool:
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """What the clocks say: ours, the ledger's newest stamp, and the server's own `Date`.
+
+    `newest` is None in a new ledger, `server` as long as no reply of this run has told.
+    """
+
+    now: datetime
+    newest: datetime | None = None
+    server: datetime | None = None
+
+
+def expired(attempts: Sequence[Attempt], clocks: Clocks) -> bool:
     """Tell whether a key may have been forgotten by the server.
 
-    Only a send that left, or may have left, has an age. `newest` is the latest wall time that the
-    ledger holds: a clock that reads clearly less, or less than a send's own time, has gone
-    backwards, and no age it gives can be trusted, so every key counts as expired.
+    Only a send that left, or may have left, has an age: by our clock or by the server's, whichever
+    is more. A clock of ours that reads clearly less than the ledger's newest stamp, or than a
+    send's own time, has gone backwards: no age it gives can be trusted, so the key has expired.
     """
-    sent = [attempt.started_at for attempt in attempts if attempt.sent]
+    sent = [attempt for attempt in attempts if attempt.sent]
     if not sent:
         return False
-    if now < max(*sent, newest or sent[0]) - CLOCK_SLACK:
+    starts = [attempt.started_at for attempt in sent]
+    if clocks.now < max(*starts, clocks.newest or starts[0]) - CLOCK_SLACK:
         return True
-    return now - min(sent) >= KEY_LIFE
+    return max(clocks.now - min(starts), _age_at_server(sent, clocks)) >= KEY_LIFE
+
+
+def _age_at_server(sent: Sequence[Attempt], clocks: Clocks) -> timedelta:
+    told = [attempt.server_date for attempt in sent if attempt.server_date]
+    return clocks.server - min(told) if clocks.server and told else timedelta()

@@ -144,7 +144,7 @@ class Asker:
         with self._brake.flying():
             exchange = await self._sender.ask(ask)
         if isinstance(exchange, Reply):
-            self._brake.answered()
+            self._brake.answered(exchange)
         return exchange
 
     def _after(self, page: object, exchange: Reply | Fault, ask: Ask) -> Ask:

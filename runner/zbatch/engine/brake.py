@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 
 from zbatch.engine import backoff
+from zbatch.engine.age import Clocks
 from zbatch.engine.events import Gated, InFlight, Stopping
 from zbatch.engine.pacing import Pace, Reachability
 from zbatch.engine.ports import Clock, Observer, Randomness
 from zbatch.engine.settings import Settings, Stop
 from zbatch.engine.verdict import StopReason
-from zbatch.zuora.limits import retry_after
+from zbatch.zuora.limits import date_of, retry_after
 from zbatch.zuora.wire import Fault, Reply
 
 
@@ -28,6 +30,8 @@ class Brake:
         self._pace = Pace(settings.limits.rate)
         self._reachability = Reachability(settings.patience, self.jitter)
         self._throttled_since: float | None = None
+        self._server: tuple[datetime, float] | None = None
+        self._newest = settings.newest
         self.stopping = asyncio.Event()
         self.stopped: Stop | None = None
         self.in_flight = 0
@@ -62,9 +66,25 @@ class Brake:
             self.in_flight -= 1
             self._tell(InFlight(self.in_flight))
 
-    def answered(self) -> None:
-        """Take note that the host answered."""
+    def answered(self, reply: Reply) -> None:
+        """Take note that the host answered, and of its clock."""
         self._reachability.answered()
+        if date := date_of(reply.headers):
+            self._server = (date, self._clock.monotonic())
+
+    def clocks(self) -> Clocks:
+        """Read all clocks, and keep the latest time of ours: it must never be undercut."""
+        now = self._clock.now()
+        clocks = Clocks(now, self._newest, self.server_date())
+        self._newest = max(now, self._newest or now)
+        return clocks
+
+    def server_date(self) -> datetime | None:
+        """Tell the server's time by its last reply, or None before the first."""
+        if self._server is None:
+            return None
+        date, then = self._server
+        return date + timedelta(seconds=self._clock.monotonic() - then)
 
     def unreachable(self, message: str) -> None:
         """Pause the run while the host cannot be reached, and stop it when that lasts."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 
 from zbatch.engine.backoff import conflicts_exhausted
 from zbatch.engine.order import Work
@@ -24,6 +23,7 @@ from zbatch.engine.verdict import (
 )
 from zbatch.model import Attempt, Effect, Item, ItemRecord, KeyState, Outcome, Problem, Result
 from zbatch.zuora.codes import CAUTION
+from zbatch.zuora.limits import date_of
 from zbatch.zuora.reply import Answer, Rows
 from zbatch.zuora.wire import Fault, Reply
 
@@ -74,7 +74,7 @@ def answered(
         completed,
         http_status=exchange.status,
         request_id=exchange.headers.get("zuora-request-id"),
-        server_date=_date(exchange.headers.get("date")),
+        server_date=date_of(exchange.headers) or attempt.server_date,
         token=exchange.token,
     )
 
@@ -180,11 +180,3 @@ def _worst(answer: Rows) -> Problem | None:
     """Give the problem of the row that leaves most in doubt, for items that stay unknown."""
     failed = [row for row in answer.rows if row.problem]
     return max(failed, key=lambda row: CAUTION.index(row.row_class)).problem if failed else None
-
-
-def _date(header: str | None) -> datetime | None:
-    """Read the server's `Date`; a reply without a readable one is no worse for it."""
-    try:
-        return parsedate_to_datetime(header) if header else None
-    except (TypeError, ValueError, OverflowError):
-        return None

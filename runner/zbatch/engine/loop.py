@@ -74,14 +74,12 @@ class Engine:
         self._sent = 0
         self._accepted = 0
         self._good_tokens: set[int] = set()
-        self._newest = settings.newest
         self._abandoned: list[Item] = []
 
     async def run(self) -> Ending:
         """Send until every item is settled, given up or held back, or until stopped."""
         self._workers = [
-            asyncio.create_task(self._guarded(self._work()))
-            for _ in range(self._settings.workers)
+            asyncio.create_task(self._guarded(self._work())) for _ in range(self._settings.workers)
         ]
         committer = asyncio.create_task(self._guarded(self._commit()))
         await self._guarded(self._arm())
@@ -203,7 +201,8 @@ class Engine:
             work.call = self._settings.make_call(work.items, work.generation)
         number = len(work.attempts) + 1
         tracked = track_id(work.call.key, self._settings.run_tail, number)
-        return Attempt(number, self._ports.clock.now(), tracked)
+        now = self._ports.clock.now()
+        return Attempt(number, now, tracked, server_date=self._brake.server_date())
 
     # Asking and sending
 
@@ -299,7 +298,7 @@ class Engine:
     def _read(self, work: Work, exchange: Reply | Fault) -> Answer | Fault:
         if isinstance(exchange, Fault):
             return exchange
-        self._brake.answered()
+        self._brake.answered(exchange)
         return read_reply(exchange, len(work.items))
 
     def _context(self, work: Work) -> Context:
@@ -366,11 +365,9 @@ class Engine:
         self.stop(StopReason.INTERNAL, f"internal error: {type(error).__name__}: {error}")
 
     def _facts(self) -> Facts:
-        now = self._ports.clock.now()
-        settle = timedelta(seconds=self._settings.settling.settle)
-        facts = Facts(now, self._newest, settle, self._settings.read_only, self._settings.accepted)
-        self._newest = max(now, self._newest or now)
-        return facts
+        settings = self._settings
+        settle = timedelta(seconds=settings.settling.settle)
+        return Facts(self._brake.clocks(), settle, settings.read_only, settings.accepted)
 
     def _asked_within(self, life: float, work: Work) -> bool:
         """Tell whether a question still lets the work go; a suspended machine's is too old."""

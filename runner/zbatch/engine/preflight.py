@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from zbatch.engine.age import expired
+from zbatch.engine.age import Clocks, expired
 from zbatch.engine.judge import sends_of
 from zbatch.engine.order import Work
 from zbatch.engine.question import (
@@ -115,13 +115,17 @@ Step = Rest | Settled | Renewed | Burnt | Left | Kept | Reopened
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """When the answer came, and what the spec and the ledger say of time."""
+    """What the clocks say when the answer is in, and what spec and people have decided."""
 
-    now: datetime
-    newest: datetime | None
+    clocks: Clocks
     settle: timedelta
     read_only: bool = False
     accepted: Mapping[Identity, Accepted] = field(default_factory=dict)
+
+    @property
+    def now(self) -> datetime:
+        """The wall time."""
+        return self.clocks.now
 
 
 def needs_conclusion(work: Work, facts: Facts) -> bool:
@@ -130,7 +134,7 @@ def needs_conclusion(work: Work, facts: Facts) -> bool:
         return True
     if not doubtful(work.attempts):
         return False
-    return facts.read_only or expired(work.attempts, facts.now, facts.newest)
+    return facts.read_only or expired(work.attempts, facts.clocks)
 
 
 def rest_until(work: Work, facts: Facts) -> datetime:
@@ -206,8 +210,12 @@ def _hold(work: Work, item: Item, there: Look, facts: Facts) -> Step:
 
 def after_rest(work: Work, seen: Sequence[Seen], facts: Facts) -> tuple[Step, ...]:
     """Conclude on each item of a key that has rested."""
+    until = rest_until(work, facts)
+    if until > facts.now:  # only the answer has told how old the key is
+        problem = work.attempts[-1].problem or Problem("IN_DOUBT", "what came of it is not known")
+        return tuple(Rest(until, problem) for _ in work.items)
     last = work.attempts[-1]
-    conflict = last.answer == Kind.CONFLICT and not expired(work.attempts, facts.now, facts.newest)
+    conflict = last.answer == Kind.CONFLICT and not expired(work.attempts, facts.clocks)
     return tuple(
         _conclusion(work, item, one, Doubt(work.attempts, trail, facts.settle, conflict), facts)
         for item, one, trail in zip(work.items, seen, work.trails, strict=True)
@@ -229,7 +237,7 @@ def _conclusion(work: Work, item: Item, seen: Seen, doubt: Doubt, facts: Facts) 
         return Settled(record, f"{when}: one invoice, author not proved")
     if isinstance(conclusion, Undecided):
         return Left(_record(work, item, Outcome.UNKNOWN, problem=conclusion.problem))
-    if not work.burnt and not expired(work.attempts, facts.now, facts.newest):
+    if not work.burnt and not expired(work.attempts, facts.clocks):
         # The key still protects: sending it again is what settles it, and safer than a new one.
         message = f"{when}: nothing is there; zbatch run sends it again under the same key"
         problem = Problem("IN_DOUBT", message)

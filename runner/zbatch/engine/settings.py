@@ -72,7 +72,7 @@ class Settings:
 
         Only where the rate does not let a call follow its question within that, longer.
         """
-        return max(ASK_LIFE, 2.5 / self.limits.rate.per_second)
+        return max(ASK_LIFE, 1.5 / self.limits.rate.per_second)
 
     @property
     def intents_ahead(self) -> int:

@@ -54,9 +54,16 @@ def _seconds(number: str) -> float:
 
 
 def _until(match: re.Match[str], now: datetime) -> float | None:
+    then = _moment(match)
+    if then is None:
+        return None
+    return min(max((then - now).total_seconds(), 0.0), CAP_SECONDS)
+
+
+def _moment(match: re.Match[str]) -> datetime | None:
     day, month, year, hour, minute, second = match.groups()
     try:
-        then = datetime(
+        return datetime(
             int(year),
             _MONTHS.index(month) + 1,
             int(day),
@@ -67,7 +74,6 @@ def _until(match: re.Match[str], now: datetime) -> float | None:
         )
     except ValueError:
         return None
-    return min(max((then - now).total_seconds(), 0.0), CAP_SECONDS)
 
 
 def concurrency_limit(headers: Mapping[str, str]) -> ConcurrencyLimit:
@@ -78,3 +84,9 @@ def concurrency_limit(headers: Mapping[str, str]) -> ConcurrencyLimit:
 def _count(headers: Mapping[str, str], part: str) -> int | None:
     value = headers.get(CONCURRENCY_PREFIX + part, "").strip()
     return int(value) if _COUNT.fullmatch(value) else None
+
+
+def date_of(headers: Mapping[str, str]) -> datetime | None:
+    """Read the server's own `Date`; a reply without a readable one is no worse for it."""
+    match = _HTTP_DATE.fullmatch(headers.get("date", "").strip())
+    return _moment(match) if match else None
