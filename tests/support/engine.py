@@ -38,6 +38,7 @@ from zbatch.zuora.request import make_call
 from zbatch.zuora.wire import Ask, Fault, FaultKind, Reply, Request
 
 T = TypeVar("T")
+ASKED_LATELY = 601.0  # ten minutes, and what the disk takes
 START = datetime(2026, 11, 30, 22, 0, tzinfo=UTC)
 TENANT = Tenant("t", "https://rest.test", "rest.test", Credentials("ID", "SECRET"))
 
@@ -155,6 +156,7 @@ class ScriptedServer:
     ledger: MemoryLedger | None = None
     answer_question: Respondent = lambda ask, before: found()
     ask_latency: float = 0.1
+    ask_life: float = ASKED_LATELY
     requests: list[tuple[float, Request]] = field(default_factory=list)
     questions: list[tuple[float, Ask]] = field(default_factory=list)
     asked_about: dict[tuple[str, str], float] = field(default_factory=dict)
@@ -205,7 +207,9 @@ class ScriptedServer:
 
     def _asked_lately(self, entry: dict[str, str]) -> bool:
         asked_at = self.asked_about.get((entry["AccountId"], entry["TargetDate"]))
-        return asked_at is not None and asyncio.get_running_loop().time() - asked_at <= 600.0
+        return (
+            asked_at is not None and asyncio.get_running_loop().time() - asked_at <= self.ask_life
+        )
 
     @property
     def keys(self) -> list[str]:
@@ -309,6 +313,7 @@ class Bench:
     random: Randomness = field(default_factory=HighRandom)
     answer_question: Respondent = lambda ask, before: found()
     ask_latency: float = 0.1
+    ask_life: float = ASKED_LATELY
     settling: Settling = field(default_factory=Settling)
     read_only: bool = False
     accepted: Mapping[Identity, Accepted] = field(default_factory=dict)
@@ -321,7 +326,12 @@ class Bench:
         ledger = MemoryLedger()
         ledger.fail_at = self.fail_at
         server = ScriptedServer(
-            answer, self.latency, ledger, self.answer_question, self.ask_latency
+            answer,
+            self.latency,
+            ledger,
+            self.answer_question,
+            self.ask_latency,
+            self.ask_life,
         )
         held = {
             str(one.identity): work.call.key for work in works if work.call for one in work.items
