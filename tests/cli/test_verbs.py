@@ -334,6 +334,6 @@ def test_ordinary_options_have_a_variable(verb: str) -> None:
         if isinstance(parameter, click.Option):
             long = next(name for name in parameter.opts if name.startswith("--"))
             variable = "ZBATCH_" + long[2:].upper().replace("-", "_")
-            acknowledged = long in ("--accept", "--reason")
+            acknowledged = long in ("--accept", "--reason", "--retry-failed", "--retry-nothing")
             assert parameter.envvar == (None if acknowledged else variable)
             assert parameter.show_envvar is not acknowledged

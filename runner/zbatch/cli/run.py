@@ -13,6 +13,7 @@ from zbatch.app.validate import Overrides
 from zbatch.cli.options import (
     EXIT_CODES,
     Tightening,
+    acknowledgement,
     hushed,
     ordinary,
     report_copy,
@@ -45,12 +46,12 @@ class Flags(Tightening):
 @ordinary("-n", "--dry-run", is_flag=True, help="Show the plan and send nothing, like zbatch plan.")
 @tightening
 @report_copy
-@ordinary(
+@acknowledgement(
     "--retry-failed",
     is_flag=True,
     help="Send failed items too, under new keys: once the causes are mended.",
 )
-@ordinary(
+@acknowledgement(
     "--retry-nothing",
     is_flag=True,
     help="Send again what had nothing to bill: once more usage is rated.",
