@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 UV := build/uv/bin/uv
 
-.PHONY: help run test check lint format types layers cover wheel-test bench lock upgrade clean
+.PHONY: help run test check lint format types layers cover wheel-test bench screens lock upgrade clean
 
 help:
 	@echo "make run         set up, then run specs/month-end.yaml on the built-in emulator"
@@ -14,6 +14,7 @@ help:
 	@echo "make check       all that the build server checks, with branch coverage"
 	@echo "make wheel-test  build sdist and wheel into dist/ and test them in a fresh environment"
 	@echo "make bench       measure what the ledger costs, and write docs/performance.md"
+	@echo "make screens     fill the README with what the commands print (needs tmux)"
 	@echo "make lint format types layers cover lock upgrade clean"
 	@echo "PYTHON=python3.12 make ... chooses the interpreter of a new $(VENV)"
 
@@ -47,6 +48,9 @@ wheel-test: $(VENV)/.dev
 
 bench: $(VENV)/.run
 	$(BIN)/python benchmarks/ledger_cost.py
+
+screens: $(VENV)/.run
+	$(BIN)/python docs/screens.py
 
 clean:
 	rm -rf $(VENV) build dist
