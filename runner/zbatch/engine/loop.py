@@ -16,8 +16,9 @@ from datetime import timedelta
 from zbatch.engine.aftermath import Aftermath
 from zbatch.engine.asking import Asker, Unanswered
 from zbatch.engine.brake import Brake
+from zbatch.engine.carrier import Carrier, send_of
 from zbatch.engine.events import Event
-from zbatch.engine.judge import Judgement, answered, judge, not_sent, still_live, unsent
+from zbatch.engine.judge import not_sent, still_live, unsent
 from zbatch.engine.order import Order, Work
 from zbatch.engine.ports import Observer
 from zbatch.engine.preflight import (
@@ -32,12 +33,10 @@ from zbatch.engine.preflight import (
 )
 from zbatch.engine.question import Seen
 from zbatch.engine.settings import Ending, Ports, Settings
-from zbatch.engine.verdict import Again, Context, Halt, Kind, Pause, StopReason
+from zbatch.engine.verdict import StopReason
 from zbatch.errors import LedgerFailure
-from zbatch.model import Attempt, Item, Problem, Send
-from zbatch.zuora.reply import Answer, Rows, read_reply
+from zbatch.model import Attempt, Item, Problem
 from zbatch.zuora.request import track_id
-from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
 
 LINGER = 0.05  # seconds that answers are gathered for one commit
 STALE_INTENT = 30.0  # seconds after which an intent no longer tells when its call left
@@ -67,13 +66,10 @@ class Engine:
         self._order = Order(works)
         self._aftermath = Aftermath(ports, settings, self._order, self._brake)
         self._armed: asyncio.Queue[_Sending | _Asking | None] = asyncio.Queue()
-        self._flying: dict[Work, Attempt] = {}
+        self._carrier = Carrier(ports, settings, self._brake)
         self._withdrawn: list[_Sending] = []
         self._drained = asyncio.Event()
         self._workers: list[asyncio.Task[None]] = []
-        self._sent = 0
-        self._accepted = 0
-        self._good_tokens: set[int] = set()
         self._abandoned: list[Item] = []
 
     async def run(self) -> Ending:
@@ -90,7 +86,7 @@ class Engine:
         await self._guarded(self._record_withdrawn())
         return Ending(
             self._brake.stopped,
-            self._sent,
+            self._carrier.sent,
             tuple(self._aftermath.blocked),
             tuple(self._abandoned),
             tuple(self._aftermath.left),
@@ -104,7 +100,7 @@ class Engine:
 
     def abandon(self) -> None:
         """Await no answer any more: calls in flight stay in the ledger as sent and unanswered."""
-        for work in self._flying:
+        for work in self._carrier.flying:
             self._abandoned.extend(one for one in work.items if one not in self._abandoned)
         for worker in self._workers:
             worker.cancel()
@@ -192,7 +188,7 @@ class Engine:
                 self._aftermath.ask_anew(work)
         if not sends:
             return
-        await self._ports.ledger.begin([_send(one.work, one.attempt) for one in sends])
+        await self._ports.ledger.begin([send_of(one.work, one.attempt) for one in sends])
         for one in sends:
             self._armed.put_nowait(one)
 
@@ -249,7 +245,7 @@ class Engine:
             self._aftermath.add(work, not_sent(work, attempt, self._ports.clock.now()))
             return
         attempt = await self._timely(work, attempt)
-        self._judge(work, attempt, await self._send(work, attempt))
+        self._aftermath.add(work, await self._carrier.carry(work, attempt))
 
     async def _timely(self, work: Work, attempt: Attempt) -> Attempt:
         """Renew the time of an intent that waited long, since later runs count from it."""
@@ -258,75 +254,11 @@ class Engine:
             return attempt
         attempt = replace(attempt, started_at=now)
         try:
-            await self._ports.ledger.begin([_send(work, attempt)])
+            await self._ports.ledger.begin([send_of(work, attempt)])
         except asyncio.CancelledError:
             self._withdrawn.append(_Sending(work, attempt))
             raise
         return attempt
-
-    async def _send(self, work: Work, attempt: Attempt) -> Reply | Fault:
-        call = _send(work, attempt).call
-        stale = min(work.refused_tokens, default=None)  # any newer one, also if refused before
-        self._flying[work] = attempt
-        try:
-            with self._brake.flying():
-                return await self._ports.sender.send(
-                    Request(call.key, call.wire, attempt.track_id, stale)
-                )
-        except asyncio.CancelledError:
-            self._sent += 1
-            raise
-        except Exception as error:  # a sender must not raise; if it does, the call may have left
-            return Fault(FaultKind.INTERNAL, True, type(error).__name__)
-        finally:
-            del self._flying[work]
-
-    # Judging: no await between the answer and its consequences for the whole run
-
-    def _judge(self, work: Work, attempt: Attempt, exchange: Reply | Fault) -> None:
-        answer = self._read(work, exchange)
-        attempt = answered(attempt, exchange, answer, self._ports.clock.now())
-        self._sent += attempt.sent
-        work.tries += 1
-        judgement = judge(work, attempt, answer, self._context(work), self._settings.max_attempts)
-        if judgement.free:
-            work.tries -= 1
-        self._learn(work, attempt, answer)
-        self._react(work, exchange, judgement)
-        self._aftermath.add(work, judgement)
-
-    def _read(self, work: Work, exchange: Reply | Fault) -> Answer | Fault:
-        if isinstance(exchange, Fault):
-            return exchange
-        self._brake.answered(exchange)
-        return read_reply(exchange, len(work.items))
-
-    def _context(self, work: Work) -> Context:
-        if work.accepted_before is None:
-            work.accepted_before = self._accepted
-        return Context(
-            others_accepted=self._accepted > work.accepted_before or not self._flying,
-            others_pending=bool(self._flying),
-            good_tokens=frozenset(self._good_tokens),
-            refused_tokens=frozenset(work.refused_tokens),
-        )
-
-    def _learn(self, work: Work, attempt: Attempt, answer: object) -> None:
-        if isinstance(answer, Rows):
-            self._brake.accepted()
-            self._accepted += 1
-            self._good_tokens.add(attempt.token or 0)
-        elif attempt.answer == Kind.UNAUTHORIZED:
-            work.refused_tokens.add(attempt.token or 0)
-
-    def _react(self, work: Work, exchange: Reply | Fault, judgement: Judgement) -> None:
-        decision = judgement.decision
-        if isinstance(decision, Halt):
-            self.stop(decision.reason, decision.problem.message)
-        elif judgement.gates:
-            self._brake.throttled(exchange, judgement.problem.message, work.tries)
-        elif isinstance(decision, Again) and decision.pause is Pause.REACHABLE:
-            self._brake.unreachable(decision.problem.message)
 
     # Committing: outcomes before anybody is told
 
@@ -377,12 +309,6 @@ class Engine:
         steady, wall = work.asked_at
         passed = (clock.now() - wall).total_seconds()
         return clock.monotonic() - steady <= life and -STALE_INTENT <= passed <= life
-
-
-def _send(work: Work, attempt: Attempt) -> Send:
-    if work.call is None:
-        raise ValueError("a call is minted before it is sent")
-    return Send(work.call, attempt)
 
 
 def _waves(works: Sequence[Work]) -> Iterable[tuple[Work, ...]]:

@@ -1,0 +1,101 @@
+"""Carry one call to the server and judge its answer, with what other calls have shown meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+
+from zbatch.engine.brake import Brake
+from zbatch.engine.judge import Judgement, answered, judge
+from zbatch.engine.order import Work
+from zbatch.engine.settings import Ports, Settings
+from zbatch.engine.verdict import Again, Context, Halt, Kind, Pause
+from zbatch.model import Attempt, Send
+from zbatch.zuora.reply import Answer, Rows, read_reply
+from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
+
+
+class Carrier:
+    """What calls in flight know of one another; one for a run."""
+
+    def __init__(self, ports: Ports, settings: Settings, brake: Brake) -> None:
+        self._ports = ports
+        self._settings = settings
+        self._brake = brake
+        self._accepted = 0
+        self._good_tokens: set[int] = set()
+        self.flying: set[Work] = set()
+        self.sent = 0
+
+    async def carry(self, work: Work, attempt: Attempt) -> Judgement:
+        """Send an attempt that is durable, and judge what came of it.
+
+        No await stands between the answer and what follows from it for the whole run.
+        """
+        exchange = await self._send(work, attempt)
+        answer = self._read(work, exchange)
+        attempt = answered(attempt, exchange, answer, self._ports.clock.now())
+        self.sent += attempt.sent
+        work.tries += 1
+        judgement = judge(work, attempt, answer, self._context(work), self._settings.max_attempts)
+        if judgement.free:
+            work.tries -= 1
+        self._learn(work, attempt, answer)
+        self._react(work, exchange, judgement)
+        return judgement
+
+    async def _send(self, work: Work, attempt: Attempt) -> Reply | Fault:
+        call = send_of(work, attempt).call
+        stale = min(work.refused_tokens, default=None)  # any newer one, also if refused before
+        self.flying.add(work)
+        try:
+            with self._brake.flying():
+                return await self._ports.sender.send(
+                    Request(call.key, call.wire, attempt.track_id, stale)
+                )
+        except asyncio.CancelledError:
+            self.sent += 1
+            raise
+        except Exception as error:  # a sender must not raise; if it does, the call may have left
+            return Fault(FaultKind.INTERNAL, True, type(error).__name__)
+        finally:
+            self.flying.discard(work)
+
+    def _read(self, work: Work, exchange: Reply | Fault) -> Answer | Fault:
+        if isinstance(exchange, Fault):
+            return exchange
+        self._brake.answered(exchange)
+        return read_reply(exchange, len(work.items))
+
+    def _context(self, work: Work) -> Context:
+        if work.accepted_before is None:
+            work.accepted_before = self._accepted
+        return Context(
+            others_accepted=self._accepted > work.accepted_before or not self.flying,
+            others_pending=bool(self.flying),
+            good_tokens=frozenset(self._good_tokens),
+            refused_tokens=frozenset(work.refused_tokens),
+        )
+
+    def _learn(self, work: Work, attempt: Attempt, answer: object) -> None:
+        if isinstance(answer, Rows):
+            self._brake.accepted()
+            self._accepted += 1
+            self._good_tokens.add(attempt.token or 0)
+        elif attempt.answer == Kind.UNAUTHORIZED:
+            work.refused_tokens.add(attempt.token or 0)
+
+    def _react(self, work: Work, exchange: Reply | Fault, judgement: Judgement) -> None:
+        decision = judgement.decision
+        if isinstance(decision, Halt):
+            self._brake.stop(decision.reason, decision.problem.message)
+        elif judgement.gates:
+            self._brake.throttled(exchange, judgement.problem.message, work.tries)
+        elif isinstance(decision, Again) and decision.pause is Pause.REACHABLE:
+            self._brake.unreachable(decision.problem.message)
+
+
+def send_of(work: Work, attempt: Attempt) -> Send:
+    """Give what the ledger must hold before an attempt leaves."""
+    if work.call is None:
+        raise ValueError("a call is minted before it is sent")
+    return Send(work.call, attempt)
