@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from support.engine import item
-from support.plans import a_call, a_record, an_attempt
+from support.plans import a_call, a_record, a_standing, an_open_call, in_a_call
 from zbatch.app.ending import (
     Closing,
     after_disk_failure,
@@ -16,7 +18,7 @@ from zbatch.app.ending import (
 from zbatch.app.outstanding import blocked
 from zbatch.engine.settings import Ending, Stop
 from zbatch.engine.verdict import StopReason
-from zbatch.model import ExitCode, Item, KeyState, OpenCall, Outcome, Standing, Totals
+from zbatch.model import ExitCode, Item, ItemRecord, KeyState, Outcome, Standing, Totals
 
 GOOD = {Outcome.INVOICED: 5, Outcome.ALREADY_INVOICED: 2, Outcome.NOTHING_TO_BILL: 1}
 SOME_FAILED = {**GOOD, Outcome.FAILED: 1}
@@ -50,12 +52,15 @@ NO_STOP = closing(sent=8)
         (SOME_FAILED, ExitCode.FAILURES),
         (SOME_UNKNOWN, ExitCode.UNKNOWN),
         ({Outcome.UNKNOWN: 1}, ExitCode.UNKNOWN),
-        ({**GOOD, Outcome.NOT_ATTEMPTED: 1}, ExitCode.OK),
+        ({**GOOD, Outcome.NOT_ATTEMPTED: 1}, ExitCode.STOPPED),
         ({**SOME_FAILED, Outcome.NOT_ATTEMPTED: 1}, ExitCode.FAILURES),
     ],
 )
 def test_a_run_that_came_to_its_end(counts: dict[Outcome, int], code: ExitCode) -> None:
-    """0 where everything is settled well, 1 for failures, 3 where anything is unknown."""
+    """0 where all is settled well, 1 for failures, 3 for doubt, 4 where something waits.
+
+    A date that only waits for a failed one before it is told by that failure.
+    """
     assert exit_code(totals(counts), NO_STOP) is code
 
 
@@ -64,8 +69,9 @@ STOPS = {
     StopReason.CREDENTIALS: (ExitCode.CANNOT_START, ExitCode.STOPPED),
     StopReason.CERTIFICATE: (ExitCode.CANNOT_START, ExitCode.STOPPED),
     StopReason.UNREACHABLE: (ExitCode.CANNOT_START, ExitCode.STOPPED),
+    StopReason.MISDIRECTED: (ExitCode.CANNOT_START, ExitCode.STOPPED),
+    StopReason.QUESTION: (ExitCode.CANNOT_START, ExitCode.STOPPED),
     StopReason.DISK: (ExitCode.CANNOT_START, ExitCode.UNKNOWN),
-    StopReason.MISDIRECTED: (ExitCode.STOPPED, ExitCode.STOPPED),
     StopReason.LIMIT: (ExitCode.STOPPED, ExitCode.STOPPED),
     StopReason.INTERRUPTED: (ExitCode.INTERRUPTED, ExitCode.INTERRUPTED),
     StopReason.INTERNAL: (ExitCode.INTERNAL, ExitCode.INTERNAL),
@@ -114,6 +120,35 @@ def test_abandoned_calls_are_unknown_whatever_the_totals_say() -> None:
     """After a second signal there is something to reconcile."""
     ended = closing(StopReason.INTERRUPTED, sent=5, signal=2, abandoned=(item(1),))
     assert exit_code(totals(PART_SENT), ended) is ExitCode.UNKNOWN
+
+
+@pytest.mark.parametrize("counts", [GOOD, SOME_FAILED, NONE_SENT])
+@pytest.mark.parametrize("reason", [None, StopReason.INTERRUPTED, StopReason.CREDENTIALS])
+def test_doubt_that_the_spec_does_not_list_is_doubt(
+    counts: dict[Outcome, int], reason: StopReason | None
+) -> None:
+    """R14: while the ledger has anything in doubt no run ends well, whatever it was asked for."""
+    stray = a_record(item(9), Outcome.UNKNOWN)
+    ended = replace(closing(reason), strays=(stray,))
+    assert exit_code(totals(counts), ended) is ExitCode.UNKNOWN
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+@pytest.mark.parametrize(
+    ("outcome", "counts", "code"),
+    [
+        (Outcome.NOT_ATTEMPTED, {**GOOD, Outcome.NOT_ATTEMPTED: 1}, ExitCode.STOPPED),
+        (Outcome.NOT_ATTEMPTED, {**SOME_FAILED, Outcome.NOT_ATTEMPTED: 1}, ExitCode.STOPPED),
+        (Outcome.NOT_ATTEMPTED, {**SOME_UNKNOWN, Outcome.NOT_ATTEMPTED: 1}, ExitCode.UNKNOWN),
+        (Outcome.UNKNOWN, SOME_UNKNOWN, ExitCode.UNKNOWN),
+    ],
+)
+def test_an_item_left_for_its_time_or_for_another_command_is_no_good_end(
+    outcome: Outcome, counts: dict[Outcome, int], code: ExitCode, read_only: bool
+) -> None:
+    """A reconciliation leaves to a run what it may not send: 4, even where others failed."""
+    ended = Closing(Ending(None, 3, (), (), left=(left(outcome),)), read_only=read_only)
+    assert exit_code(totals(counts), ended) is code
 
 
 def test_totals_that_do_not_add_up_outweigh_everything() -> None:
@@ -168,14 +203,14 @@ def test_last_words_that_fail_with_nothing_sent() -> None:
 # Final records
 
 
-def a_standing(one: Item, **fields: object) -> Standing:
-    values = {"record": None, "call": None, "generation": 0, "attempts": 0}
-    return Standing(one, **{**values, "payload_changed": False, **fields})  # type: ignore[arg-type] # named by the caller
+def sent(answer: str | None, state: KeyState = KeyState.LIVE) -> Standing:
+    """Give an item whose key was sent once."""
+    return in_a_call(item(1), an_open_call(a_call(item(1)), state, answer=answer))
 
 
-def an_open_call(one: Item, answer: str | None, state: KeyState = KeyState.LIVE) -> Standing:
-    call = OpenCall(a_call(one), (an_attempt(answer=answer),), (state,))
-    return a_standing(one, call=call, generation=1, attempts=1)
+def left(outcome: Outcome) -> ItemRecord:
+    """Give what the engine leaves of an item that it could not settle."""
+    return a_record(item(1), outcome)
 
 
 def test_the_ledger_has_the_last_word() -> None:
@@ -187,13 +222,33 @@ def test_the_ledger_has_the_last_word() -> None:
 
 
 @pytest.mark.parametrize(
+    "standing",
+    [
+        a_standing(item(1), record=a_record(item(1), Outcome.ALREADY_INVOICED)),
+        sent("refused", KeyState.BURNT),
+        a_standing(item(1)),
+    ],
+)
+@pytest.mark.parametrize("outcome", [Outcome.UNKNOWN, Outcome.NOT_ATTEMPTED])
+def test_what_a_question_has_left_open_is_told_in_its_words(
+    standing: Standing, outcome: Outcome
+) -> None:
+    """The run has asked the tenant later than the ledger: why it is open is the newer truth."""
+    one, other = left(outcome), a_standing(item(2), record=a_record(item(2)))
+    ended = Closing(Ending(None, 1, (), (), left=(one,)))
+    first, second = final_records([standing, other], [], ended)
+    assert first is one
+    assert second is other.record
+
+
+@pytest.mark.parametrize(
     ("standing", "outcome", "code"),
     [
-        (an_open_call(item(1), "lost"), Outcome.UNKNOWN, "NO_ANSWER"),
-        (an_open_call(item(1), None), Outcome.UNKNOWN, "NO_ANSWER"),
-        (an_open_call(item(1), "refused", KeyState.BURNT), Outcome.UNKNOWN, "NO_ANSWER"),
-        (an_open_call(item(1), "throttled"), Outcome.NOT_ATTEMPTED, "RUN_STOPPED"),
-        (an_open_call(item(1), "unsent"), Outcome.NOT_ATTEMPTED, "RUN_STOPPED"),
+        (sent("lost"), Outcome.UNKNOWN, "NO_ANSWER"),
+        (sent(None), Outcome.UNKNOWN, "NO_ANSWER"),
+        (sent("refused", KeyState.BURNT), Outcome.UNKNOWN, "NO_ANSWER"),
+        (sent("throttled"), Outcome.NOT_ATTEMPTED, "RUN_STOPPED"),
+        (sent("unsent"), Outcome.NOT_ATTEMPTED, "RUN_STOPPED"),
         (a_standing(item(1)), Outcome.NOT_ATTEMPTED, "RUN_STOPPED"),
     ],
 )
@@ -221,9 +276,18 @@ def test_an_item_held_back_says_for_which_date() -> None:
     assert "2026-11-20" in messages[1]
 
 
+def test_an_item_held_back_during_the_run_is_told_of_that_date() -> None:
+    """Where the barrier before the run is settled and another one has come, the newer is told."""
+    old, new, late = item(1, 5), item(1, 10), item(1, 20)
+    ended = Closing(Ending(None, 1, ((late, new),), ()))
+    (final,) = final_records([a_standing(late)], [blocked(late, old)], ended)
+    assert final.error is not None
+    assert "2026-11-10" in final.error.message
+
+
 def test_doubt_goes_before_being_held_back() -> None:
     """An item that was sent is never told as not attempted."""
-    standing = an_open_call(item(1, 20), "lost")
+    standing = in_a_call(item(1, 20), an_open_call(a_call(item(1, 20))))
     held_back = [blocked(item(1, 20), item(1, 10))]
     (final,) = final_records([standing], held_back, Closing())
     assert final.outcome is Outcome.UNKNOWN
@@ -234,6 +298,16 @@ def test_each_planned_item_has_one_final_record_in_order() -> None:
     standings = [a_standing(item(n)) for n in range(5)]
     finals = list(final_records(standings, [], Closing()))
     assert [final.item for final in finals] == [standing.item for standing in standings]
+
+
+def test_a_member_of_a_call_is_told_as_the_spec_has_it_now() -> None:
+    """The record of doubt is about the planned item, and names the key that was sent."""
+    call = a_call(item(1), item(2))
+    planned = replace(item(2), reason="termination")
+    standing = replace(in_a_call(item(2), an_open_call(call)), item=planned)
+    (final,) = final_records([standing], [], Closing())
+    assert (final.item, final.idempotency_key) == (planned, call.key)
+    assert final.outcome is Outcome.UNKNOWN
 
 
 def test_an_unreadable_ledger_makes_every_item_unknown() -> None:

@@ -2,135 +2,282 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from support.engine import item
-from support.plans import NOON, a_call, a_plan, a_record, an_attempt
-from zbatch.app.outstanding import Outstanding, in_doubt, outstanding
+from support.plans import (
+    NOON,
+    a_call,
+    a_plan,
+    a_standing,
+    an_open_call,
+    an_outcome,
+    in_a_call,
+)
+from zbatch.app.doubt import in_doubt
+from zbatch.app.outstanding import Outstanding, Wish, outstanding
 from zbatch.errors import Refused
-from zbatch.model import Call, Item, KeyState, OpenCall, Outcome, Standing
+from zbatch.model import (
+    Baseline,
+    Call,
+    Earlier,
+    Identity,
+    Item,
+    KeyState,
+    Outcome,
+    Standing,
+    Trail,
+)
 
-SETTLED = [Outcome.INVOICED, Outcome.ALREADY_INVOICED, Outcome.NOTHING_TO_BILL, Outcome.FAILED]
+STANDS = [Outcome.INVOICED, Outcome.FAILED]
+ASKED_AGAIN = [Outcome.ALREADY_INVOICED, Outcome.NOTHING_TO_BILL]
+NO_WISH = Wish()
+EVERY_WISH = Wish(retry_failed=True, retry_nothing=True)
+SEEN = Trail(baseline=Baseline(NOON, ("f" * 32,), ()))
 
 
-def new(one: Item, **fields: Any) -> Standing:
-    values = {"record": None, "call": None, "generation": 0, "attempts": 0}
-    return Standing(one, **{**values, "payload_changed": False, **fields})
+def resent(one: Item, call: Call, *states: KeyState, answer: str | None = "lost") -> Standing:
+    """Give an item of a call that the ledger holds open."""
+    return in_a_call(one, an_open_call(call, *states, answer=answer))
 
 
-def has(one: Item, outcome: Outcome, **fields: Any) -> Standing:
-    return new(one, record=a_record(one, outcome), generation=1, attempts=1, **fields)
+def burnt(one: Item) -> Standing:
+    """Give an item whose key only a question can settle."""
+    return resent(one, a_call(one), KeyState.BURNT)
 
 
-def open_call(
-    one: Item, call: Call, *states: KeyState, answer: str | None = "lost", **fields: Any
-) -> Standing:
-    held = OpenCall(
-        call, (an_attempt(answer=answer),), states or (KeyState.LIVE,) * len(call.items)
+def left_of(
+    standings: list[Standing],
+    groups: list[tuple[int, ...]] | None = None,
+    wish: Wish = NO_WISH,
+    elsewhere: tuple[Standing, ...] = (),
+) -> Outstanding:
+    """Ask what is left where the ledger holds these, and `elsewhere` beyond the spec."""
+    known = sorted([*standings, *elsewhere], key=lambda standing: standing.item.identity)
+    told = [replace(standing, earlier=_earlier(standing.item, known)) for standing in standings]
+    return outstanding(a_plan([standing.item for standing in told], groups), told, wish)
+
+
+def _earlier(one: Item, known: list[Standing]) -> tuple[Earlier, ...]:
+    return tuple(
+        Earlier(other.item, other.record.outcome if other.record else None, other.call)
+        for other in known
+        if _is_earlier(other.item.identity, one.identity)
+        and (other.call or (other.record and other.record.outcome is Outcome.FAILED))
     )
-    return new(one, **{"call": held, "generation": call.generation + 1, "attempts": 1, **fields})
 
 
-def left_of(standings: list[Standing], groups: list[tuple[int, ...]] | None = None) -> Outstanding:
-    return outstanding(a_plan([standing.item for standing in standings], groups), standings)
+def _is_earlier(other: Identity, one: Identity) -> bool:
+    return other.account_id == one.account_id and other.target_date < one.target_date
 
 
 def told(todo: Outstanding) -> dict[str, Outcome]:
     return {str(record.item.identity): record.outcome for record in todo.records}
 
 
+def sent(todo: Outstanding) -> list[tuple[Item, ...]]:
+    """Give the items of each work that may send, in order."""
+    return [work.items for work in todo.works if not work.held and not work.burnt]
+
+
 def test_all_of_a_new_plan_is_outstanding_in_its_order() -> None:
     """An empty ledger holds nothing back: one call a group, generation 0, no key yet."""
     items = [item(3), item(1), item(2)]
-    todo = left_of([new(one) for one in items])
-    assert [work.items for work in todo.works] == [(one,) for one in items]
+    todo = left_of([a_standing(one) for one in items])
+    assert sent(todo) == [(one,) for one in items]
     assert [work.ordinal for work in todo.works] == [0, 1, 2]
     assert {(work.generation, work.call, work.attempts) for work in todo.works} == {(0, None, ())}
     assert todo.records == ()
 
 
-@pytest.mark.parametrize("outcome", SETTLED)
+@pytest.mark.parametrize("outcome", STANDS)
 def test_what_is_settled_is_not_sent_again(outcome: Outcome) -> None:
     """Convergence: each settled outcome stands as it is, and only the rest goes on."""
-    todo = left_of([has(item(1), outcome), new(item(2))])
+    todo = left_of([an_outcome(item(1), outcome), a_standing(item(2))])
     assert told(todo) == {str(item(1).identity): outcome}
     assert [work.items for work in todo.works] == [(item(2),)]
+
+
+@pytest.mark.parametrize("outcome", ASKED_AGAIN)
+def test_what_the_tenants_people_may_change_is_asked_again_and_not_sent(outcome: Outcome) -> None:
+    """R9a: such an outcome is held, with all that is known of the item, until it is asked."""
+    settled = an_outcome(item(1), outcome, trail=SEEN, attempts=2)
+    todo = left_of([settled, a_standing(item(2))])
+    assert sent(todo) == [(item(2),)]
+    assert todo.records == ()
+    (held,) = [work for work in todo.works if work.held]
+    assert (held.items, held.held, held.trails) == ((item(1),), settled.record, (SEEN,))
+    assert (held.generation, held.prior_attempts, held.call) == (1, 2, None)
+
+
+def test_what_is_known_of_an_item_goes_with_its_work() -> None:
+    """The baseline of an earlier run is the one that the next question is held against."""
+    standings = [a_standing(item(1), trail=SEEN), a_standing(item(2))]
+    whole = left_of(standings, groups=[(0, 1)])
+    assert [work.trails for work in whole.works] == [(SEEN, Trail())]
+    alone = left_of([replace(standings[0], generation=1), standings[1]], groups=[(0, 1)])
+    assert [work.trails for work in alone.works] == [(SEEN,), (Trail(),)]
+
+
+# Keys that the ledger holds open
 
 
 def test_an_open_call_is_sent_again_byte_for_byte() -> None:
     """What the ledger holds as live goes on under its key, with all that is known of it."""
     call = a_call(item(1), generation=2)
-    todo = left_of([new(item(2)), open_call(item(1), call, attempts=5)])
+    standing = replace(resent(item(1), call), attempts=5)
+    todo = left_of([a_standing(item(2)), standing])
     assert todo.records == ()
-    resent = next(work for work in todo.works if work.call is not None)
-    assert resent.call is call
-    assert (resent.generation, resent.ordinal) == (2, 1)
-    assert [attempt.number for attempt in resent.attempts] == [1]
-    assert resent.prior_attempts == 4
-    assert resent.first_sent == NOON
+    work = next(work for work in todo.works if work.call is not None)
+    assert work.call is call
+    assert (work.generation, work.ordinal) == (2, 1)
+    assert [attempt.number for attempt in work.attempts] == [1]
+    assert work.prior_attempts == 4
+    assert work.first_sent == NOON
 
 
 def test_an_open_call_of_many_is_one_work() -> None:
     """Its items are not sent apart while its key is open, whatever the plan's groups are now."""
     items = [item(1), item(2), item(3)]
     call = a_call(*items)
-    todo = left_of([open_call(one, call) for one in items], groups=[(0,), (1, 2)])
+    todo = left_of([resent(one, call) for one in items], groups=[(0,), (1, 2)])
     assert [(work.call, work.items) for work in todo.works] == [(call, tuple(items))]
 
 
 def test_an_open_call_keeps_items_that_the_spec_no_longer_lists() -> None:
     """The bytes are those of the first send, and so are the items they bill."""
     call = a_call(item(1), item(9))
-    todo = left_of([open_call(item(1), call), new(item(2))])
-    assert {work.items for work in todo.works} == {(item(1), item(9)), (item(2),)}
+    todo = left_of([resent(item(1), call), a_standing(item(2))])
+    assert set(sent(todo)) == {(item(1), item(9)), (item(2),)}
 
 
-def test_a_burnt_key_is_unknown_and_never_sent() -> None:
-    """Only the tenant's own data can settle it."""
-    standing = open_call(item(1), a_call(item(1)), KeyState.BURNT)
-    todo = left_of([standing, new(item(2))])
-    assert told(todo) == {str(item(1).identity): Outcome.UNKNOWN}
-    assert [work.items for work in todo.works] == [(item(2),)]
+def test_an_open_call_is_told_as_the_spec_has_it_now() -> None:
+    """The report names reason and place of today's spec, not those of the first send."""
+    call = a_call(item(1), item(2))
+    today = replace(item(1), reason="termination")
+    (work,) = left_of([resent(today, call), resent(item(2), call)]).works
+    assert [one.reason for one in work.items] == ["termination", None]
 
 
-@pytest.mark.parametrize("grave", [Outcome.FAILED, Outcome.UNKNOWN])
-def test_an_earlier_date_that_is_open_holds_back_the_later_ones(grave: Outcome) -> None:
-    """A later invoice would bill what the earlier one left, so it waits, and says for what."""
+def test_a_burnt_key_waits_for_its_question_and_is_never_sent() -> None:
+    """Only the tenant's own data can settle it: a work of its own, that must not send."""
+    todo = left_of([burnt(item(1)), a_standing(item(2))])
+    assert sent(todo) == [(item(2),)]
+    (asked,) = [work for work in todo.works if work.burnt]
+    assert asked.items == (item(1),)
+    assert asked.call is not None
+    assert todo.records == ()
+
+
+@pytest.mark.parametrize(
+    ("mine", "other"),
+    [
+        (KeyState.LIVE, KeyState.SETTLED),
+        (KeyState.BURNT, KeyState.SETTLED),
+        (KeyState.BURNT, KeyState.BURNT),
+    ],
+)
+def test_what_is_left_of_a_call_that_is_settled_in_part_is_never_sent(
+    mine: KeyState, other: KeyState
+) -> None:
+    """R12: once a row is known, the same bytes would bill that row's item again."""
+    call = a_call(item(1), item(2), item(3))
+    held = an_open_call(call, mine, other, mine)
+    held = replace(held, trails=(SEEN, Trail(), Trail()))
+    todo = left_of([in_a_call(item(1), held), in_a_call(item(3), held)])
+    assert sent(todo) == []
+    assert [work.items for work in todo.works] == [(item(1),), (item(3),)]
+    assert [work.trails for work in todo.works] == [(SEEN,), (Trail(),)]
+    assert todo.records == ()
+
+
+# Earlier dates
+
+
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize("retried", [True, False])
+def test_an_earlier_date_that_failed_holds_back_the_later_ones(listed: bool, retried: bool) -> None:
+    """R10: they wait, say for what, and go on behind the earlier one when that is tried again."""
     early, late, last, other = item(1, 10), item(1, 20), item(1, 28), item(2, 20)
-    first = (
-        has(early, grave)
-        if grave is Outcome.FAILED
-        else open_call(early, a_call(early), KeyState.BURNT)
-    )
-    todo = left_of([first, new(late), new(last), new(other)])
-    assert [work.items for work in todo.works] == [(other,)]
-    assert told(todo) == {
-        str(early.identity): grave,
-        str(late.identity): Outcome.NOT_ATTEMPTED,
-        str(last.identity): Outcome.NOT_ATTEMPTED,
-    }
-    held_back = [record for record in todo.records if record.outcome is Outcome.NOT_ATTEMPTED]
+    failed = an_outcome(early, Outcome.FAILED)
+    mine = [a_standing(late), a_standing(last), a_standing(other)]
+    wish = Wish(retry_failed=retried)
+    if listed:
+        todo = left_of([failed, *mine], wish=wish)
+    else:
+        todo = left_of(mine, wish=wish, elsewhere=(failed,))
+    if listed and retried:
+        assert sent(todo) == [(early,), (late,), (last,), (other,)]
+        return
+    assert sent(todo) == [(other,)]
+    held_back = [r for r in todo.records if r.outcome is Outcome.NOT_ATTEMPTED]
+    assert [record.item for record in held_back] == [late, last]
     for record in held_back:
         assert record.error is not None
         assert record.error.code == "EARLIER_DATE_OPEN"
         assert "2026-11-10" in record.error.message
 
 
-@pytest.mark.parametrize("fine", [Outcome.INVOICED, Outcome.NOTHING_TO_BILL])
+@pytest.mark.parametrize("state", [KeyState.LIVE, KeyState.BURNT])
+def test_doubt_of_another_spec_holds_back_the_later_dates(state: KeyState) -> None:
+    """R10: by the ledger and not only by this spec, which cannot settle it."""
+    early, late = item(1, 10), item(1, 20)
+    doubtful = resent(early, a_call(early), state)
+    todo = left_of([a_standing(late)], wish=EVERY_WISH, elsewhere=(doubtful,))
+    assert todo.works == ()
+    assert told(todo) == {str(late.identity): Outcome.NOT_ATTEMPTED}
+
+
+def test_a_clean_key_of_another_spec_holds_back_nothing() -> None:
+    """Nothing was executed under it, so nothing of that date is open."""
+    early, late = item(1, 10), item(1, 20)
+    clean = resent(early, a_call(early), answer="throttled")
+    assert sent(left_of([a_standing(late)], elsewhere=(clean,))) == [(late,)]
+
+
+@pytest.mark.parametrize("state", [KeyState.LIVE, KeyState.BURNT])
+def test_doubt_of_this_spec_is_settled_before_the_later_dates(state: KeyState) -> None:
+    """Both are worked on: the order of the account's dates is kept while the run goes on."""
+    early, late = item(1, 10), item(1, 20)
+    todo = left_of([resent(early, a_call(early), state), a_standing(late)])
+    assert [work.items for work in todo.works] == [(early,), (late,)]
+    assert todo.records == ()
+
+
+@pytest.mark.parametrize("outcome", ASKED_AGAIN)
+def test_what_is_settled_is_not_asked_behind_an_open_date(outcome: Outcome) -> None:
+    """The account's later outcome stands as it is while the earlier date is open elsewhere."""
+    failed = an_outcome(item(1, 10), Outcome.FAILED)
+    todo = left_of([an_outcome(item(1, 20), outcome)], wish=NO_WISH, elsewhere=(failed,))
+    assert todo.works == ()
+    assert told(todo) == {str(item(1, 20).identity): outcome}
+
+
+def test_what_is_tried_again_waits_for_an_earlier_date_too() -> None:
+    """Two failed dates of which one is another spec's: neither is tried again by this one."""
+    failed = an_outcome(item(1, 10), Outcome.FAILED)
+    todo = left_of([an_outcome(item(1, 20), Outcome.FAILED)], wish=EVERY_WISH, elsewhere=(failed,))
+    assert todo.works == ()
+    assert told(todo) == {str(item(1, 20).identity): Outcome.NOT_ATTEMPTED}
+
+
+@pytest.mark.parametrize("fine", [Outcome.INVOICED, *ASKED_AGAIN])
 def test_an_earlier_date_that_is_settled_holds_back_nothing(fine: Outcome) -> None:
     """The account goes on with its next date."""
-    todo = left_of([has(item(1, 10), fine), new(item(1, 20))])
-    assert [work.items for work in todo.works] == [(item(1, 20),)]
+    todo = left_of([an_outcome(item(1, 10), fine), a_standing(item(1, 20))])
+    assert sent(todo) == [(item(1, 20),)]
 
 
 def test_the_earliest_open_date_is_the_one_that_counts() -> None:
     """Between two failed dates a new one waits too, and is told of the first."""
     standings = [
-        has(item(1, 10), Outcome.FAILED),
-        new(item(1, 15)),
-        has(item(1, 20), Outcome.FAILED),
+        an_outcome(item(1, 10), Outcome.FAILED),
+        a_standing(item(1, 15)),
+        an_outcome(item(1, 20), Outcome.FAILED),
     ]
     todo = left_of(standings)
     assert todo.works == ()
@@ -141,29 +288,36 @@ def test_the_earliest_open_date_is_the_one_that_counts() -> None:
 
 def test_a_failed_later_date_does_not_hold_back_an_earlier_one() -> None:
     """Only what comes after waits."""
-    todo = left_of([new(item(1, 10)), has(item(1, 20), Outcome.FAILED)])
-    assert [work.items for work in todo.works] == [(item(1, 10),)]
+    todo = left_of([a_standing(item(1, 10)), an_outcome(item(1, 20), Outcome.FAILED)])
+    assert sent(todo) == [(item(1, 10),)]
 
 
 def test_a_later_date_already_sent_is_settled_though_an_earlier_one_failed() -> None:
     """Doubt is settled first; holding it back would leave it in doubt."""
     call = a_call(item(1, 20))
-    todo = left_of([has(item(1, 10), Outcome.FAILED), open_call(item(1, 20), call)])
+    todo = left_of([an_outcome(item(1, 10), Outcome.FAILED), resent(item(1, 20), call)])
     assert [work.call for work in todo.works] == [call]
+
+
+# Groups
 
 
 def test_a_group_with_a_settled_member_goes_alone() -> None:
     """What is left of a group is sent one by one, so that no group is ever cut anew."""
     items = [item(1), item(2), item(3)]
-    standings = [has(items[0], Outcome.INVOICED), new(items[1]), new(items[2])]
+    standings = [
+        an_outcome(items[0], Outcome.INVOICED),
+        a_standing(items[1]),
+        a_standing(items[2]),
+    ]
     todo = left_of(standings, groups=[(0, 1, 2)])
-    assert [work.items for work in todo.works] == [(items[1],), (items[2],)]
+    assert sent(todo) == [(items[1],), (items[2],)]
 
 
 def test_a_group_with_a_history_goes_alone() -> None:
     """An item whose key was settled and renewed goes on in its next generation, by itself."""
     items = [item(1), item(2)]
-    standings = [new(items[0], generation=1, attempts=3), new(items[1])]
+    standings = [a_standing(items[0], generation=1, attempts=3), a_standing(items[1])]
     todo = left_of(standings, groups=[(0, 1)])
     assert [(work.items, work.generation) for work in todo.works] == [
         ((items[0],), 1),
@@ -172,76 +326,190 @@ def test_a_group_with_a_history_goes_alone() -> None:
     assert todo.works[0].prior_attempts == 3
 
 
+def test_a_group_that_is_tried_again_goes_alone() -> None:
+    """R12: rows to repeat go one object a call, each at its own item's next generation."""
+    items = [item(1), item(2)]
+    standings = [
+        an_outcome(items[0], Outcome.FAILED, generation=3),
+        an_outcome(items[1], Outcome.FAILED, generation=1),
+    ]
+    todo = left_of(standings, groups=[(0, 1)], wish=Wish(retry_failed=True))
+    assert [(work.items, work.generation) for work in todo.works] == [
+        ((items[0],), 3),
+        ((items[1],), 1),
+    ]
+
+
 def test_a_group_without_history_stays_whole() -> None:
     """Groups are those of the plan."""
     items = [item(n) for n in range(5)]
-    todo = left_of([new(one) for one in items], groups=[(0, 1, 2), (3, 4)])
-    assert [work.items for work in todo.works] == [tuple(items[:3]), tuple(items[3:])]
+    todo = left_of([a_standing(one) for one in items], groups=[(0, 1, 2), (3, 4)])
+    assert sent(todo) == [tuple(items[:3]), tuple(items[3:])]
 
 
 def test_a_member_that_is_held_back_leaves_the_others_alone() -> None:
     """A barrier of one account does not stop the accounts it shares a call with."""
     early, late, other = item(1, 10), item(1, 20), item(2, 20)
-    todo = left_of([has(early, Outcome.FAILED), new(late), new(other)], groups=[(0,), (1, 2)])
-    assert [work.items for work in todo.works] == [(other,)]
+    standings = [an_outcome(early, Outcome.FAILED), a_standing(late), a_standing(other)]
+    todo = left_of(standings, groups=[(0,), (1, 2)])
+    assert sent(todo) == [(other,)]
+
+
+# What a person asks to try again
+
+
+@pytest.mark.parametrize(
+    ("outcome", "wish", "again"),
+    [
+        (Outcome.FAILED, NO_WISH, False),
+        (Outcome.FAILED, Wish(retry_nothing=True), False),
+        (Outcome.FAILED, Wish(retry_failed=True), True),
+        (Outcome.NOTHING_TO_BILL, NO_WISH, False),
+        (Outcome.NOTHING_TO_BILL, Wish(retry_failed=True), False),
+        (Outcome.NOTHING_TO_BILL, Wish(retry_nothing=True), True),
+        (Outcome.INVOICED, EVERY_WISH, False),
+        (Outcome.ALREADY_INVOICED, EVERY_WISH, False),
+    ],
+)
+def test_only_what_is_asked_for_is_tried_again(outcome: Outcome, wish: Wish, again: bool) -> None:
+    """A definite outcome goes into its next generation, and what has an invoice never does."""
+    todo = left_of([an_outcome(item(1), outcome, generation=2, attempts=3)], wish=wish)
+    works = [work for work in todo.works if not work.held]
+    assert [(work.generation, work.call, work.prior_attempts) for work in works] == (
+        [(2, None, 3)] if again else []
+    )
+    assert told(todo) == {} or not again
+
+
+@pytest.mark.parametrize("state", [KeyState.LIVE, KeyState.BURNT])
+def test_no_wish_reaches_an_item_in_doubt(state: KeyState) -> None:
+    """D23: the only work of such an item is the one that settles the key it has."""
+    standing = resent(item(1), a_call(item(1)), state)
+    todo = left_of([standing], wish=EVERY_WISH)
+    assert [work.call for work in todo.works] == [standing.call and standing.call.call]
+    assert [work.burnt for work in todo.works] == [state is KeyState.BURNT]
+
+
+def test_a_date_earlier_than_one_invoiced_is_not_tried_again() -> None:
+    """R10: the later invoice has billed what was due, and the report says why nothing is done."""
+    late = item(1, 20).identity.target_date
+    failed = an_outcome(item(1, 10), Outcome.FAILED, later_invoiced=late)
+    todo = left_of([failed], wish=EVERY_WISH)
+    assert todo.works == ()
+    (record,) = todo.records
+    assert record.outcome is Outcome.FAILED
+    assert record.error is not None
+    assert record.error.code == "INVALID_VALUE"
+    assert "not retried" in record.error.message
+    assert "2026-11-20" in record.error.message
+
+
+# Another payload
 
 
 @pytest.mark.parametrize(
     ("standing", "refused"),
     [
-        (has(item(1), Outcome.INVOICED, payload_changed=True), True),
-        (has(item(1), Outcome.ALREADY_INVOICED, payload_changed=True), True),
-        (open_call(item(1), a_call(item(1)), payload_changed=True), True),
-        (open_call(item(1), a_call(item(1)), KeyState.BURNT, payload_changed=True), True),
-        (has(item(1), Outcome.FAILED, payload_changed=True), False),
-        (has(item(1), Outcome.NOTHING_TO_BILL, payload_changed=True), False),
-        (new(item(1), payload_changed=True), False),
+        (an_outcome(item(1), Outcome.INVOICED), True),
+        (an_outcome(item(1), Outcome.ALREADY_INVOICED), True),
+        (resent(item(1), a_call(item(1))), True),
+        (burnt(item(1)), True),
+        (an_outcome(item(1), Outcome.FAILED), False),
+        (an_outcome(item(1), Outcome.NOTHING_TO_BILL), False),
+        (a_standing(item(1)), False),
     ],
 )
+@pytest.mark.parametrize("wish", [NO_WISH, EVERY_WISH])
 def test_another_payload_is_refused_where_an_invoice_may_exist(
-    standing: Standing, refused: bool
+    standing: Standing, refused: bool, wish: Wish
 ) -> None:
     """R13: the same account and date under another invoice date would be a second invoice."""
+    changed = replace(standing, payload_changed=True)
     if not refused:
-        left_of([standing, new(item(2))])
+        todo = left_of([changed, a_standing(item(2))], wish=wish)
+        assert sent(todo) == [(item(1),), (item(2),)]
+        assert todo.works[0].generation == standing.generation
         return
     with pytest.raises(Refused, match=r"changes the invoice date or charges.*s\.yaml:2"):
-        left_of([standing, new(item(2))])
+        left_of([changed, a_standing(item(2))], wish=wish)
+
+
+def test_another_payload_does_not_bring_back_what_a_later_date_has_billed() -> None:
+    """R10 holds for R13 too."""
+    late = item(1, 20).identity.target_date
+    failed = an_outcome(item(1, 10), Outcome.FAILED, later_invoiced=late, payload_changed=True)
+    todo = left_of([failed])
+    assert todo.works == ()
+    assert told(todo) == {str(item(1, 10).identity): Outcome.FAILED}
 
 
 def test_the_refusal_names_a_few_and_counts_the_rest() -> None:
     """A changed default touches every item; the message stays readable."""
-    changed = [has(item(n), Outcome.INVOICED, payload_changed=True) for n in range(8)]
+    changed = [an_outcome(item(n), Outcome.INVOICED, payload_changed=True) for n in range(8)]
     with pytest.raises(Refused, match="and 3 more"):
         left_of(changed)
 
 
-def test_every_item_is_either_told_or_sent() -> None:
-    """Nothing of the plan is lost between ledger and calls."""
-    items = [item(n, day) for n in range(4) for day in (10, 20)]
-    makers = [
-        lambda one: new(one),
-        lambda one: has(one, Outcome.FAILED),
-        lambda one: has(one, Outcome.INVOICED),
-        lambda one: open_call(one, a_call(one), KeyState.BURNT),
+# Revisions
+
+
+def revised(lower: Outcome | None) -> Standing:
+    """Give the second revision of an item; `lower` is what the first has come to."""
+    one = item(1)
+    identity = replace(one.identity, revision=2)
+    return a_standing(replace(one, identity=identity), lower=lower)
+
+
+@pytest.mark.parametrize("lower", [*STANDS, *ASKED_AGAIN])
+def test_a_revision_is_a_new_item_once_the_lower_one_is_settled(lower: Outcome) -> None:
+    """It starts at generation 0; its revision is in its key."""
+    standing = revised(lower)
+    (work,) = left_of([standing]).works
+    assert (work.items, work.generation) == ((standing.item,), 0)
+
+
+def test_a_revision_without_a_settled_lower_one_is_refused() -> None:
+    """Nothing is sent of the whole spec: it does not say what its author means."""
+    with pytest.raises(Refused, match=r"s\.yaml:2:1 .* revision 1 is not settled in this ledger"):
+        left_of([a_standing(item(2)), revised(None)], wish=EVERY_WISH)
+
+
+# All together
+
+
+@pytest.mark.parametrize("wish", [NO_WISH, EVERY_WISH])
+def test_every_item_is_either_told_or_worked_on(wish: Wish) -> None:
+    """Nothing of the plan is lost between ledger and calls, and nothing is there twice."""
+    settled = [outcome for outcome in Outcome if outcome.settled]
+    makers: list[Callable[[Item], Standing]] = [
+        a_standing,
+        burnt,
+        lambda one: resent(one, a_call(one)),
+        *(partial(an_outcome, outcome=outcome) for outcome in settled),
     ]
-    standings = [makers[n // 2](one) if n % 2 == 0 else new(one) for n, one in enumerate(items)]
-    todo = left_of(standings)
-    sent = [one.identity for work in todo.works for one in work.items]
+    first, second = len(makers), len(makers)
+    standings = [
+        make(item(a * second + b, day))
+        for a in range(first)
+        for b in range(second)
+        for day, make in ((10, makers[a]), (20, makers[b]))
+    ]
+    todo = left_of(standings, wish=wish)
+    worked = [one.identity for work in todo.works for one in work.items]
     named = [record.item.identity for record in todo.records]
-    assert sorted(sent + named) == sorted(one.identity for one in items)
+    assert sorted(worked + named) == sorted(standing.item.identity for standing in standings)
 
 
 @pytest.mark.parametrize(
     ("standing", "unknown"),
     [
-        (new(item(1)), False),
-        (has(item(1), Outcome.FAILED), False),
-        (open_call(item(1), a_call(item(1))), True),
-        (open_call(item(1), a_call(item(1)), answer=None), True),
-        (open_call(item(1), a_call(item(1)), answer="throttled"), False),
-        (open_call(item(1), a_call(item(1)), answer="unauthorized"), False),
-        (open_call(item(1), a_call(item(1)), KeyState.BURNT, answer="refused"), True),
+        (a_standing(item(1)), False),
+        (an_outcome(item(1), Outcome.FAILED), False),
+        (resent(item(1), a_call(item(1))), True),
+        (resent(item(1), a_call(item(1)), answer=None), True),
+        (resent(item(1), a_call(item(1)), answer="throttled"), False),
+        (resent(item(1), a_call(item(1)), answer="unauthorized"), False),
+        (resent(item(1), a_call(item(1)), KeyState.BURNT, answer="refused"), True),
     ],
 )
 def test_only_a_doubtful_or_burnt_key_makes_an_item_unknown(

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 
 import pytest
 
-from support.engine import TENANT, HighRandom, MemoryLedger, item, success, works_of
+from support.engine import TENANT, HighRandom, MemoryLedger, found, item, success, works_of
 from zbatch.app.clock import SystemClock
 from zbatch.app.signals import SIGNALS, interruptible
+from zbatch.engine.events import Event, Stopping
 from zbatch.engine.loop import Engine
+from zbatch.engine.ports import Observer
 from zbatch.engine.settings import Ending, Ports, Settings
 from zbatch.engine.verdict import StopReason
 from zbatch.model import Limits, Rate
 from zbatch.zuora.request import make_call
-from zbatch.zuora.wire import Reply, Request
+from zbatch.zuora.wire import Ask, Reply, Request
 
 
 @dataclass
@@ -37,21 +39,26 @@ class SignallingServer:
             await asyncio.Event().wait()
         return success()
 
+    async def ask(self, ask: Ask) -> Reply:
+        return found()
 
-def an_engine(server: SignallingServer) -> Engine:
+
+def an_engine(server: SignallingServer, observer: Observer = lambda event: None) -> Engine:
     settings = Settings(
         "tail",
         Limits(1, Rate(1000, 1.0), 1, 150.0),
         6,
         lambda items, generation: make_call(TENANT, items, generation),
     )
-    ports = Ports(SystemClock(), HighRandom(), server, MemoryLedger(), lambda event: None)
+    ports = Ports(SystemClock(), HighRandom(), server, MemoryLedger(), observer)
     return Engine(ports, settings, works_of([item(n) for n in range(5)]))
 
 
-def interrupted(server: SignallingServer) -> tuple[Ending, int | None]:
+def interrupted(
+    server: SignallingServer, observer: Observer = lambda event: None
+) -> tuple[Ending, int | None]:
     async def run() -> tuple[Ending, int | None]:
-        engine = an_engine(server)
+        engine = an_engine(server, observer)
         with interruptible(engine, 150.0) as interruptions:
             return await engine.run(), interruptions.first
 
@@ -62,11 +69,15 @@ def interrupted(server: SignallingServer) -> tuple[Ending, int | None]:
 def test_the_first_signal_drains(number: int) -> None:
     """F85, F86: the call in flight is awaited, none starts, and the signal is remembered."""
     server = SignallingServer((number,))
-    ending, first = interrupted(server)
+    events: list[Event] = []
+    ending, first = interrupted(server, events.append)
     assert ending.stop is not None
     assert ending.stop.reason is StopReason.INTERRUPTED
     assert signal.Signals(number).name in ending.stop.message
-    assert "150 s" in ending.stop.message
+    (told,) = [event for event in events if isinstance(event, Stopping)]
+    assert told.in_flight == 1
+    assert "150 s" in told.hint
+    assert "second signal" in told.hint
     assert (server.requests, ending.sent, ending.abandoned, first) == (1, 1, (), number)
 
 

@@ -19,6 +19,7 @@ from zbatch.model import (
     ItemRecord,
     KeyState,
     Limits,
+    OpenCall,
     Outcome,
     Plan,
     Problem,
@@ -26,6 +27,8 @@ from zbatch.model import (
     Result,
     Send,
     Spec,
+    Standing,
+    Trail,
 )
 from zbatch.zuora.request import make_call
 
@@ -93,6 +96,30 @@ def left(call: Call, state: KeyState, number: int = 1, answer: str = "lost") -> 
     effect = Effect(state, evidence, if_absent=IfAbsent.RENEW if burnt else None)
     attempt = an_attempt(number, answer=answer, finished_at=NOON)
     return Result(call, attempt, (effect,) * len(call.items))
+
+
+def a_standing(item: Item, **fields: object) -> Standing:
+    """Make what the ledger holds of an item: nothing, but for what is named."""
+    values = {"record": None, "call": None, "generation": 0, "attempts": 0}
+    return Standing(item, **{**values, "payload_changed": False, **fields})  # type: ignore[arg-type] # named by the caller
+
+
+def an_outcome(item: Item, outcome: Outcome, **fields: object) -> Standing:
+    """Make what the ledger holds of an item that has come to an outcome."""
+    values = {"record": a_record(item, outcome), "generation": 1, "attempts": 1, **fields}
+    return a_standing(item, **values)
+
+
+def an_open_call(call: Call, *states: KeyState, answer: str | None = "lost") -> OpenCall:
+    """Make a call that was sent once; each key of it is live unless `states` says otherwise."""
+    held = states or (KeyState.LIVE,) * len(call.items)
+    return OpenCall(call, (an_attempt(answer=answer),), held, (Trail(),) * len(call.items))
+
+
+def in_a_call(item: Item, held: OpenCall, **fields: object) -> Standing:
+    """Make what the ledger holds of an item of such a call."""
+    values = {"call": held, "generation": held.call.generation + 1, "attempts": 1, **fields}
+    return a_standing(item, **values)
 
 
 _NUMBERS = count(1)
