@@ -8,9 +8,12 @@ finds what it left in the ledger, and the tenant goes on with what had reached i
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -103,6 +106,16 @@ class Job:
     die_at: int | None = None
     after: float = 0.0
     during: During | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a ledger holds of one key of an item; `sends` counts those that may have left."""
+
+    key: str
+    state: str
+    evidence: str
+    sends: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +281,7 @@ class World:
             outcomes = [RunOutcome({}, None, None, tuple(life.edges)) for life in lives]
         for job, outcome in zip(jobs, outcomes, strict=True):
             self.story.add(self.timeline.now, job.host, outcome.records.values())
-            self.story.note(f"{job.host}: exit {outcome.exit_code}, {outcome.outcomes}")
+            self.note(f"{job.host}: {_told(outcome)}")
         self.check()
         return outcomes
 
@@ -315,7 +328,7 @@ class World:
         store.finish_run(run_id, code, clock.now())
         life.edge("finish_run durable")
         self.story.compare(told, finals)
-        records = {final.item.identity: final for final in finals}
+        records = {final.item.identity: told.get(final.item.identity, final) for final in finals}
         return RunOutcome(records, code, closing.ending, tuple(life.edges), closing.strays)
 
     def _todo(self, job: Job, store: Store) -> tuple[Job, Outstanding]:
@@ -379,7 +392,7 @@ class World:
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass between runs."""
-        self.story.note(f"{seconds:.0f} s pass")
+        self.note(f"{seconds:.0f} s pass")
         self.timeline.pass_time(seconds)
 
     @property
@@ -410,21 +423,64 @@ class World:
         """How many generate calls left any host."""
         return self._sent["generate"]
 
+    def note(self, line: str) -> None:
+        """Add a line to the story, with the hours since it began."""
+        self.story.note(f"{(self.timeline.now - FRIDAY) / HOUR:.4f} h {line}")
+
+    def keys(self, one: Item, host: str = "one") -> list[Key]:
+        """Read what a host's ledger holds of an item's keys, by generation."""
+        identity = one.identity
+        found = sqlite3.connect(self.host(host).folder / LEDGER_FILE)
+        with closing(found):
+            return [
+                Key(*row)
+                for row in found.execute(
+                    "SELECT call.key, call_item.state, coalesce(call_item.evidence, ''),"
+                    " (SELECT count(*) FROM attempt WHERE call_id = call.id AND sent)"
+                    " FROM call JOIN call_item ON call_item.call_id = call.id"
+                    " JOIN item ON item.id = call_item.item_id"
+                    " WHERE item.account_id = ? AND item.target_date = ? AND item.revision = ?"
+                    " ORDER BY call.generation",
+                    (identity.account_id, identity.target_date.isoformat(), identity.revision),
+                )
+            ]
+
     def check(self) -> None:
         """Hold what must hold at any time; an AssertionError tells the story."""
         check(self.story, Ledgers(self.executions, self.invoices, read_history(self._db)))
 
     def _arrived(self, arrival: Arrival) -> None:
         track_id = arrival.headers["zuora-track-id"]
+        body = json.loads(gzip.decompress(arrival.body))["objects"]
+        named = ", ".join(f"{one['AccountId'][-2:]} {one['TargetDate']}" for one in body)
+        self.note(f"{track_id} arrives for {named}")
         if not any(track_id in port.begun for port in self._begun):
             self.story.wrong(f"{track_id} arrived before its intent was durable")
 
     def _trouble(self, what: str) -> Trouble:
         self._sent[what] += 1
+        trouble = self._drawn(what)
+        if trouble is not NONE:
+            self.note(f"{what} {self._sent[what]}: {trouble}")
+        return trouble
+
+    def _drawn(self, what: str) -> Trouble:
         given = self.troubles if what == "generate" else self.query_troubles
         if self._sent[what] in given:
             return given[self._sent[what]]
         return self.chance(what) if self.chance else NONE
+
+
+def _told(outcome: RunOutcome) -> str:
+    if outcome.died:
+        return f"died at {len(outcome.edges)}: {outcome.edges[-1]}" if outcome.edges else "died"
+    lines = (
+        f"{identity.account_id[-2:]} {identity.target_date}: {record.outcome}"
+        f" {record.error.code if record.error else ''}"
+        for identity, record in sorted(outcome.records.items())
+    )
+    stop = outcome.ending.stop if outcome.ending else None
+    return f"exit {outcome.exit_code}, {stop}, {'; '.join(lines)}"
 
 
 def revision_of(one: Item) -> int:

@@ -67,7 +67,7 @@ def check(story: Story, ledgers: Ledgers) -> None:
         *_bodies(ledgers),
         *_untrue(story, ledgers),
     ]
-    assert not found, "\n".join([*found, "after:", *story.lines[-30:]])
+    assert not found, "\n".join([*found, "after:", *story.lines[-100:]])
 
 
 def _ours(ledgers: Ledgers) -> list[Execution]:
@@ -109,16 +109,13 @@ def _bodies(ledgers: Ledgers) -> Iterable[str]:
 
 def _untrue(story: Story, ledgers: Ledgers) -> Iterable[str]:
     """No success without an invoice that was there, no failure with one of ours behind it."""
-    arrived: dict[str, float] = {}
-    for exchange in ledgers.history:
-        if exchange.key is not None:
-            first = arrived.setdefault(exchange.key, exchange.arrived_at)
-            arrived[exchange.key] = min(first, exchange.arrived_at)
     known = {invoice.id for invoice in ledgers.invoices}
     known |= {execution.invoice_id for execution in ledgers.executions}
     sent: dict[Billed, list[float]] = defaultdict(list)
+    arrived = _arrivals(ledgers)
     for execution in _ours(ledgers):
-        when = arrived.get(execution.key or "", execution.at.timestamp())
+        at = execution.at.timestamp()
+        when = arrived.get((execution.key or "", round(at, 3)), at)
         sent[execution.account_id, execution.target_date].append(when)
     for now, host, record in story.reports:
         identity = record.item.identity
@@ -131,3 +128,12 @@ def _untrue(story: Story, ledgers: Ledgers) -> Iterable[str]:
             yield f"{host}: {identity} {record.outcome} with an invoice of ours behind it"
         if record.outcome is Outcome.INVOICED and not behind and record.error is None:
             yield f"{host}: {identity} invoiced by none of our calls"
+
+
+def _arrivals(ledgers: Ledgers) -> dict[tuple[str, float], float]:
+    """Tell when the call arrived that was executed under a key at a time."""
+    return {
+        (exchange.key, round(exchange.finished_at, 3)): exchange.arrived_at
+        for exchange in ledgers.history
+        if exchange.key is not None
+    }
