@@ -1,0 +1,490 @@
+"""What a question's answer means for a call that wants to leave, and for a key in doubt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from support.engine import START, TENANT, item
+from zbatch.engine.age import Clocks
+from zbatch.engine.order import Work
+from zbatch.engine.preflight import (
+    RECHECK_GENERATING,
+    Burnt,
+    Cleared,
+    Facts,
+    Kept,
+    Left,
+    Renewed,
+    Reopened,
+    Rest,
+    Settled,
+    Step,
+    after_rest,
+    before_sending,
+    finding,
+    left_in_doubt,
+    left_renewed,
+    needs_conclusion,
+    recheck,
+    rest_until,
+)
+from zbatch.engine.question import Seen
+from zbatch.engine.settings import Accepted
+from zbatch.engine.verdict import Kind
+from zbatch.model import (
+    Attempt,
+    Baseline,
+    Draft,
+    IfAbsent,
+    Invoice,
+    ItemRecord,
+    KeyState,
+    Outcome,
+    Problem,
+    Trail,
+)
+from zbatch.zuora.request import make_call
+
+HOUR = timedelta(hours=1)
+SETTLE = HOUR
+A, B = "a" * 32, "b" * 32
+BASELINE = Baseline(START - HOUR, (), ())
+
+
+def facts(now: datetime = START, **fields: Any) -> Facts:
+    return Facts(Clocks(now, fields.pop("newest", None)), SETTLE, **fields)
+
+
+def an_invoice(invoice_id: str = A, **fields: Any) -> Invoice:
+    values = {"status": "Posted", "source": "API", "created_at": START, **fields}
+    return Invoice(invoice_id, "1" * 32, target_date=item(1).identity.target_date, **values)
+
+
+def seen(*invoices: Invoice, drafts: tuple[Draft, ...] = ()) -> Seen:
+    return Seen(START, invoices, drafts)
+
+
+def new(count: int = 1, **trail: Any) -> Work:
+    """Make a work that was never sent."""
+    items = tuple(item(n) for n in range(1, count + 1))
+    return Work(0, items, 0, trails=(Trail(**trail),) * count)
+
+
+def sent(*kinds: Kind | None, hours: float = 0.0, count: int = 1, **fields: Any) -> Work:
+    """Make a work that was sent so many hours ago, with these answers."""
+    items = tuple(item(n) for n in range(1, count + 1))
+    began = START - timedelta(hours=hours)
+    attempts = tuple(
+        Attempt(n, began, f"track-{n}", answer=kind.value if kind else None)
+        for n, kind in enumerate(kinds, 1)
+    )
+    fields = {"trails": (Trail(BASELINE, if_absent=IfAbsent.RENEW),) * count, **fields}
+    call = make_call(TENANT, items, 0)
+    return Work(0, items, 0, call=call, attempts=attempts, first_sent=began, **fields)
+
+
+def burnt(if_absent: IfAbsent = IfAbsent.RENEW, renewals: int = 0, hours: float = 2.0) -> Work:
+    trail = Trail(BASELINE, renewals=renewals, if_absent=if_absent)
+    return sent(Kind.ROWS, hours=hours, burnt=True, trails=(trail,))
+
+
+def only(steps: Cleared | tuple[Step, ...]) -> Step:
+    assert isinstance(steps, tuple)
+    (step,) = steps
+    return step
+
+
+def record_of(step: Step) -> ItemRecord:
+    assert isinstance(step, Settled | Left | Kept)
+    return step.record
+
+
+# What needs a conclusion, and when
+
+
+@pytest.mark.parametrize(
+    ("work", "needs"),
+    [
+        (new(), False),
+        (sent(Kind.THROTTLED, hours=100), False),
+        (sent(Kind.LOST, hours=22.9), False),
+        (sent(Kind.LOST, hours=23), True),
+        (sent(None, hours=100), True),
+        (sent(Kind.LOST, Kind.THROTTLED, hours=30), True),
+        (burnt(), True),
+    ],
+)
+def test_a_key_is_concluded_upon_when_it_is_burnt_or_in_doubt_and_old(
+    work: Work, needs: bool
+) -> None:
+    """R5, R6: a young doubtful key is sent again, a clean one has no doubt to settle."""
+    assert needs_conclusion(work, facts()) is needs
+
+
+def test_a_clock_behind_the_ledger_lets_every_doubtful_key_be_concluded_upon() -> None:
+    """R7: an age that cannot be trusted is too old; a clean key does not care."""
+    behind = facts(newest=START + 2 * HOUR)
+    assert needs_conclusion(sent(Kind.LOST, hours=1), behind)
+    assert not needs_conclusion(new(), behind)
+
+
+def test_a_command_that_only_asks_concludes_on_all_doubt() -> None:
+    """A reconciliation sends nothing, so a young key is asked about as well."""
+    asking = facts(read_only=True)
+    assert needs_conclusion(sent(Kind.LOST), asking)
+    assert not needs_conclusion(sent(Kind.THROTTLED), asking)
+
+
+def test_a_key_may_be_concluded_upon_once_it_has_rested() -> None:
+    """R6: `settle` after the last send; at once where the server or a person has answered."""
+    work = burnt(hours=0.5)
+    assert rest_until(work, facts()) == START + 0.5 * HOUR
+    assert rest_until(burnt(IfAbsent.NOTHING, hours=0.5), facts()) == START
+    accepted = facts(accepted={item(1).identity: Accepted(A, "seen")})
+    assert rest_until(work, accepted) == START
+
+
+def test_a_group_rests_until_all_of_it_may_be_asked_about() -> None:
+    """One decided item of a call does not shorten the rest of the others."""
+    work = sent(Kind.LOST, count=2)
+    assert rest_until(work, facts(accepted={item(1).identity: Accepted(A, "seen")})) == START + HOUR
+    both = {item(n).identity: Accepted(A, "seen") for n in (1, 2)}
+    assert rest_until(work, facts(accepted=both)) == START
+
+
+# Before a send
+
+
+def test_a_new_item_with_nothing_there_may_go_and_has_its_baseline() -> None:
+    """R9a: what was there is kept, once, before generation 0."""
+    drafts = (Draft(B, "5.00", START),)
+    cleared = before_sending(new(), [seen(an_invoice(status="Canceled"), drafts=drafts)], facts())
+    assert cleared == Cleared((Baseline(START, (), drafts),))
+
+
+def test_an_item_with_a_history_is_not_baselined_again() -> None:
+    """R9a: an invoice of the baseline neither holds it nor is taken anew."""
+    held = Baseline(START - HOUR, (A,), ())
+    for work in (new(baseline=held), sent(Kind.LOST, trails=(Trail(held),))):
+        assert before_sending(work, [seen(an_invoice())], facts()) == Cleared((None,))
+
+
+@pytest.mark.parametrize("work", [new(), new(baseline=BASELINE), sent(Kind.THROTTLED)])
+def test_an_invoice_that_is_there_holds_a_clean_item_for_good(work: Work) -> None:
+    """R9a: already invoiced, with its ids, whoever made it; a clean key is settled by it."""
+    step = only(before_sending(work, [seen(an_invoice(), an_invoice(B))], facts()))
+    record = record_of(step)
+    assert isinstance(step, Settled)
+    assert record.outcome is Outcome.ALREADY_INVOICED
+    assert (record.invoice_id, record.invoice_ids) == (A, (A, B))
+    assert record.error is not None
+    assert record.error.code == "ALREADY_THERE"
+    kept = finding(work, work.items[0], step)
+    assert kept is not None
+    assert kept.key == (work.call.key if work.call else None)
+    assert kept.effect is not None
+    assert (kept.effect.state, kept.effect.record) == (KeyState.SETTLED, record)
+
+
+def test_an_unknown_status_leaves_an_item_unknown() -> None:
+    """R8: neither sent nor claimed, and nothing written."""
+    for work in (new(), sent(Kind.LOST)):
+        step = only(before_sending(work, [seen(an_invoice(status="Odd"))], facts()))
+        assert isinstance(step, Left)
+        assert step.record.outcome is Outcome.UNKNOWN
+        assert finding(work, work.items[0], step) is None
+
+
+def test_what_is_generating_is_asked_about_again_soon() -> None:
+    """R8: exists, wait: half a minute, in every run."""
+    step = only(before_sending(new(), [seen(an_invoice(status="Generating"))], facts()))
+    assert isinstance(step, Rest)
+    assert (step.until, step.soon) == (START + RECHECK_GENERATING, True)
+
+
+@pytest.mark.parametrize("status", ["Posted", "Generating"])
+def test_anything_there_burns_a_doubtful_key(status: str) -> None:
+    """R9a: the same key is not sent again once an invoice shows up; R9b settles it."""
+    work = sent(Kind.LOST, hours=1)
+    step = only(before_sending(work, [seen(an_invoice(status=status))], facts()))
+    assert isinstance(step, Burnt)
+    kept = finding(work, work.items[0], step)
+    assert kept is not None
+    assert kept.effect is not None
+    assert (kept.effect.state, kept.effect.if_absent) == (KeyState.BURNT, IfAbsent.RENEW)
+    assert kept.effect.record is None
+
+
+def test_one_member_that_is_there_holds_back_a_whole_new_group() -> None:
+    """R12: it is settled, and the others wait `settle`, since somebody may be sending this call."""
+    steps = before_sending(new(3), [seen(), seen(an_invoice()), seen()], facts())
+    assert isinstance(steps, tuple)
+    first, second, third = steps
+    assert isinstance(second, Settled)
+    for step in (first, third):
+        assert isinstance(step, Rest)
+        assert (step.until, step.soon) == (START + SETTLE, False)
+        assert step.problem.code == "OTHER_HOST"
+
+
+def test_a_doubtful_group_shares_one_fate() -> None:
+    """R12: where one member's invoice is there the call is never sent again for any of them."""
+    work = sent(Kind.LOST, count=3)
+    steps = before_sending(work, [seen(), seen(an_invoice()), seen()], facts())
+    assert isinstance(steps, tuple)
+    assert all(isinstance(step, Burnt) for step in steps)
+    unknown = seen(an_invoice(status="Odd"))
+    odd = before_sending(work, [seen(an_invoice()), unknown, seen()], facts())
+    assert isinstance(odd, tuple)
+    assert all(isinstance(step, Left) for step in odd)
+
+
+def test_a_clean_group_that_is_taken_apart_gives_up_its_key() -> None:
+    """R12: those that go alone go under keys of their own; the group's was never executed."""
+    work = sent(Kind.THROTTLED, count=2)
+    steps = before_sending(work, [seen(an_invoice()), seen()], facts())
+    assert isinstance(steps, tuple)
+    found = [finding(work, one, step) for one, step in zip(work.items, steps, strict=True)]
+    assert all(kept and kept.effect and kept.effect.state is KeyState.SETTLED for kept in found)
+    assert work.call is not None
+    assert {kept.key for kept in found if kept} == {work.call.key}
+    fresh = new(2)
+    steps = before_sending(fresh, [seen(an_invoice()), seen()], facts())
+    assert isinstance(steps, tuple)
+    assert finding(fresh, fresh.items[1], steps[1]) is None
+
+
+# Asking again about outcomes
+
+
+def a_held(outcome: Outcome) -> ItemRecord:
+    ids = (A,) if outcome.success else ()
+    return ItemRecord(item(1), outcome, invoice_id=ids[0] if ids else None, invoice_ids=ids)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "shown"),
+    [
+        (Outcome.ALREADY_INVOICED, [an_invoice()]),
+        (Outcome.ALREADY_INVOICED, [an_invoice(B), an_invoice()]),
+        (Outcome.ALREADY_INVOICED, [an_invoice(status="Generating")]),
+        (Outcome.NOTHING_TO_BILL, []),
+        (Outcome.NOTHING_TO_BILL, [an_invoice(status="Generating")]),
+        (Outcome.NOTHING_TO_BILL, [an_invoice(status="Canceled")]),
+    ],
+)
+def test_an_outcome_stands_while_the_tenant_shows_the_same(
+    outcome: Outcome, shown: list[Invoice]
+) -> None:
+    """R9a: asked again in every run, and mostly as before; the ledger is not touched."""
+    held = a_held(outcome)
+    step = recheck(new(), held, seen(*shown))
+    assert step == Kept(held)
+    assert finding(new(), item(1), step) is None
+
+
+@pytest.mark.parametrize("outcome", [Outcome.ALREADY_INVOICED, Outcome.NOTHING_TO_BILL])
+def test_another_invoice_than_before_becomes_the_outcome(outcome: Outcome) -> None:
+    """R9a: what somebody has billed since is told with its own ID."""
+    step = recheck(new(), a_held(outcome), seen(an_invoice(B)))
+    assert isinstance(step, Settled)
+    assert (step.record.outcome, step.record.invoice_ids) == (Outcome.ALREADY_INVOICED, (B,))
+
+
+@pytest.mark.parametrize(
+    ("trail", "baseline"), [({}, Baseline(START, (), ())), ({"baseline": BASELINE}, None)]
+)
+def test_an_invoice_that_is_gone_opens_the_item_again(
+    trail: dict[str, Any], baseline: Baseline | None
+) -> None:
+    """L21: canceled since, nothing bills the item any more; its first baseline is kept."""
+    work = new(**trail)
+    step = recheck(work, a_held(Outcome.ALREADY_INVOICED), seen(an_invoice(status="Canceled")))
+    assert step == Reopened(baseline)
+    kept = finding(work, item(1), step)
+    assert kept is not None
+    assert (kept.reopen, kept.baseline, kept.effect) == (True, baseline, None)
+
+
+def test_a_status_nobody_knows_makes_an_outcome_unknown() -> None:
+    """R8: also of an outcome that was sure in an earlier run."""
+    step = recheck(new(), a_held(Outcome.NOTHING_TO_BILL), seen(an_invoice(status="Odd")))
+    assert isinstance(step, Left)
+    assert step.record.outcome is Outcome.UNKNOWN
+
+
+# Concluding
+
+
+def concluded(work: Work, *invoices: Invoice, **fields: Any) -> Step:
+    return only(after_rest(work, [seen(*invoices)], facts(**fields)))
+
+
+def test_a_claimed_invoice_settles_its_item() -> None:
+    """R9b: invoiced, with key, count of sends and the times of the sends."""
+    work = replace_prior(burnt(), 3)
+    step = concluded(work, an_invoice(created_at=START - 2 * HOUR))
+    record = record_of(step)
+    assert isinstance(step, Settled)
+    assert (record.outcome, record.invoice_ids, record.attempts) == (Outcome.INVOICED, (A,), 4)
+    assert record.error is None
+    assert work.call is not None
+    assert record.idempotency_key == work.call.key
+    assert record.started_at == START - 2 * HOUR
+    assert "2026-11-30T22:00:00Z" in step.evidence
+
+
+def replace_prior(work: Work, sends: int) -> Work:
+    return replace(work, prior_attempts=sends)
+
+
+def test_an_invoice_whose_author_is_not_proved_is_said_to_be_there() -> None:
+    """R9b: already invoiced, and the report says why not invoiced."""
+    record = record_of(concluded(burnt(), an_invoice(source="BillRun")))
+    assert record.outcome is Outcome.ALREADY_INVOICED
+    assert record.error is not None
+    assert record.error.code == "AUTHOR_NOT_PROVED"
+
+
+def test_several_candidates_leave_the_item_unknown() -> None:
+    """R9b: until a person decides; the ledger keeps the key as it is."""
+    work = burnt()
+    step = concluded(work, an_invoice(), an_invoice(B))
+    assert record_of(step).outcome is Outcome.UNKNOWN
+    assert finding(work, item(1), step) is None
+
+
+@pytest.mark.parametrize(
+    ("if_absent", "renewals", "expected"),
+    [
+        (IfAbsent.RENEW, 0, None),
+        (IfAbsent.RENEW_TWICE, 0, None),
+        (IfAbsent.RENEW_TWICE, 1, None),
+        (IfAbsent.RENEW_TWICE, 2, Outcome.FAILED),
+        (IfAbsent.FAIL, 0, Outcome.FAILED),
+        (IfAbsent.NOTHING, 0, Outcome.NOTHING_TO_BILL),
+    ],
+)
+def test_nothing_there_settles_the_key(
+    if_absent: IfAbsent, renewals: int, expected: Outcome | None
+) -> None:
+    """R9b: the key is settled, with evidence; the item goes on, fails or has nothing to bill."""
+    work = burnt(if_absent, renewals)
+    step = concluded(work)
+    kept = finding(work, item(1), step)
+    assert kept is not None
+    assert kept.effect is not None
+    assert kept.effect.state is KeyState.SETTLED
+    assert "nothing was created" in kept.effect.evidence
+    if expected:
+        assert record_of(step).outcome is expected
+    else:
+        assert isinstance(step, Renewed)
+        assert (kept.effect.record, kept.effect.if_absent) == (None, if_absent)
+
+
+def test_a_young_key_that_only_questions_may_settle_is_never_given_up() -> None:
+    """R5, R6: while sending it again protects, no reconciliation renews it on silence."""
+    work = sent(Kind.LOST, hours=2)
+    step = concluded(work, read_only=True)
+    assert isinstance(step, Left)
+    assert step.record.outcome is Outcome.UNKNOWN
+    assert finding(work, item(1), step) is None
+    claimed = concluded(work, an_invoice(created_at=START - 2 * HOUR), read_only=True)
+    assert record_of(claimed).outcome is Outcome.INVOICED
+
+
+def test_a_409_holds_until_the_server_has_forgotten_the_key() -> None:
+    """After 23 hours a call that answered 409 is settled by question like any other."""
+    young, old = sent(Kind.LOST, Kind.CONFLICT, hours=2), sent(Kind.LOST, Kind.CONFLICT, hours=23)
+    young.burnt = True
+    problem = record_of(concluded(young)).error
+    assert problem is not None
+    assert problem.code == "STILL_EXECUTING"
+    assert isinstance(concluded(old), Renewed)
+
+
+def test_a_key_that_has_not_rested_is_not_concluded_upon() -> None:
+    """R6: where only the answer has told how old it is, it rests first."""
+    step = concluded(burnt(hours=0.5))
+    assert isinstance(step, Rest)
+    assert (step.until, step.soon) == (START + 0.5 * HOUR, False)
+
+
+def test_each_item_of_a_group_is_concluded_upon_alone() -> None:
+    """R12: of one lost answer to three objects each is settled by its own invoices."""
+    work = sent(Kind.LOST, hours=30, count=3)
+    mine = an_invoice(created_at=START - 30 * HOUR)
+    steps = after_rest(work, [seen(mine), seen(), seen(an_invoice(), an_invoice(B))], facts())
+    assert [type(step) for step in steps] == [Settled, Renewed, Left]
+
+
+# A person's decision
+
+
+def decided(work: Work, one: Seen, invoice_id: str = A) -> Step:
+    accepted = {item(1).identity: Accepted(invoice_id, "FIN-4821")}
+    return only(after_rest(work, [one], facts(accepted=accepted)))
+
+
+def test_a_person_decides_between_candidates() -> None:
+    """R9b: recorded as evidence with the reason; it mints no key."""
+    work = burnt()
+    step = decided(work, seen(an_invoice(), an_invoice(B)), B)
+    record = record_of(step)
+    assert (record.outcome, record.invoice_ids) == (Outcome.INVOICED, (B,))
+    assert record.error is not None
+    assert "FIN-4821" in record.error.message
+    kept = finding(work, item(1), step)
+    assert kept is not None
+    assert kept.effect is not None
+    assert "FIN-4821" in kept.effect.evidence
+
+
+def test_a_person_may_name_a_draft_of_the_account() -> None:
+    """What generate has appended to lies under another target date."""
+    assert record_of(decided(burnt(), seen(drafts=(Draft(A, "9.00", START),)))).invoice_id == A
+
+
+def test_an_invoice_that_the_tenant_does_not_show_is_not_accepted() -> None:
+    """No success without an ID from the server, whoever says so."""
+    record = record_of(decided(burnt(), seen(an_invoice(B))))
+    assert record.outcome is Outcome.UNKNOWN
+    assert record.error is not None
+    assert record.error.code == "NOT_SHOWN"
+
+
+# What a run says of what it leaves
+
+
+def test_what_is_left_in_doubt_says_from_when_it_can_be_settled() -> None:
+    """R6: unknown, with the last trouble and the time."""
+    rest = Rest(START + HOUR, Problem("TIMEOUT", "no answer"))
+    record = left_in_doubt(sent(Kind.LOST), item(1), rest)
+    assert record.outcome is Outcome.UNKNOWN
+    assert record.error == Problem(
+        "TIMEOUT",
+        "no answer; from 2026-11-30 23:00:00 UTC zbatch run or zbatch reconcile can settle it",
+    )
+    assert left_in_doubt(burnt(), item(1), rest).outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("work", [new(), sent(Kind.THROTTLED)])
+def test_what_waits_without_doubt_was_not_attempted(work: Work) -> None:
+    """A clean item that waits for another host is no unknown."""
+    record = left_in_doubt(work, item(1), Rest(START, Problem("OTHER_HOST", "somebody else")))
+    assert record.outcome is Outcome.NOT_ATTEMPTED
+    assert record.error is not None
+    assert "ask again" in record.error.message
+
+
+def test_a_void_key_of_a_command_that_sends_nothing_is_not_attempted() -> None:
+    """R9b: the next key is minted and sent by `zbatch run` alone, and the report says so."""
+    record = left_renewed(burnt(), item(1), Renewed("nothing was created", IfAbsent.RENEW))
+    assert record.outcome is Outcome.NOT_ATTEMPTED
+    assert record.error is not None
+    assert "zbatch run" in record.error.message
