@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from zbatch.engine.events import Event
+from zbatch.engine.settings import PATIENCE
 from zbatch.model import ExitCode, Identity, ItemRecord, Plan, Rate, Totals
 from zbatch.report.summary import FailureGroup
 
@@ -27,6 +28,7 @@ class RunOptions:
     """What a person asks for beside the spec; None leaves it to the spec and its tenant.
 
     `report` is where an extra copy of the report goes. `concurrency` and `rate` only tighten.
+    `patience` is how long an unreachable host is tried, in seconds.
     """
 
     spec: Path
@@ -37,6 +39,7 @@ class RunOptions:
     rate: Rate | None = None
     retry_failed: bool = False
     retry_nothing: bool = False
+    patience: float = PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class ReconcileOptions:
     report: Path | None = None
     state_dir: Path | None = None
     accept: tuple[Acceptance, ...] = ()
+    patience: float = PATIENCE
 
 
 @dataclass(frozen=True, slots=True)

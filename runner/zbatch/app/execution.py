@@ -112,6 +112,7 @@ class Execution:
             max_attempts=self.plan.spec.max_attempts,
             make_call=lambda items, generation: make_call(self.plan.tenant, items, generation),
             newest=newest,
+            patience=task.patience,
             settling=self.plan.spec.settling,
             read_only=task.read_only,
             accepted={

@@ -48,6 +48,7 @@ def _task(options: ReconcileOptions, desk: Desk, plan: Plan) -> Task:
         report_copy=options.report,
         read_only=True,
         accepted=_accepted(options.accept, in_doubt),
+        patience=options.patience,
     )
 
 

@@ -22,5 +22,5 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
     wish = Wish(options.retry_failed, options.retry_nothing)
     with opened(plan.tenant, State.of(project.root, options.state_dir)) as desk:
         todo = outstanding(plan, tuple(desk.store.standing(plan.items)), wish)
-        task = Task(plan, todo, report_copy=options.report)
+        task = Task(plan, todo, report_copy=options.report, patience=options.patience)
         return desk.execute(task, emulator_book(project), watch)

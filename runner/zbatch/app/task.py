@@ -8,6 +8,7 @@ from pathlib import Path
 
 from zbatch.app.api import Acceptance
 from zbatch.app.outstanding import Outstanding
+from zbatch.engine.settings import PATIENCE
 from zbatch.model import Identity, Plan
 
 
@@ -23,3 +24,4 @@ class Task:
     report_copy: Path | None = None
     read_only: bool = False
     accepted: Mapping[Identity, Acceptance] = field(default_factory=dict)
+    patience: float = PATIENCE

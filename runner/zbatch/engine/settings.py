@@ -15,6 +15,7 @@ MOST_INTENTS_AHEAD = 64
 AHEAD_SECONDS = 5.0
 WORKER_SECONDS = 150.0
 ASK_LIFE = 600.0
+PATIENCE = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Settings:
     max_attempts: int
     make_call: Callable[[tuple[Item, ...], int], Call]
     newest: datetime | None = None
-    patience: float = 120.0
+    patience: float = PATIENCE
     settling: Settling = field(default_factory=Settling)
     read_only: bool = False
     accepted: Mapping[Identity, Accepted] = field(default_factory=dict)
