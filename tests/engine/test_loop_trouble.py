@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ from support.engine import (
     failure,
     found,
     item,
+    shown,
     status,
     success,
     works_of,
@@ -31,7 +32,7 @@ from zbatch.engine.events import Event, InFlight, Settled, Stopping
 from zbatch.engine.loop import Engine
 from zbatch.engine.order import Work
 from zbatch.engine.verdict import Kind, StopReason, doubtful
-from zbatch.model import Attempt, Item, KeyState, Limits, Outcome, Rate, Send
+from zbatch.model import Attempt, KeyState, Limits, Outcome, Rate, Send
 from zbatch.zuora.request import make_call
 from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
 
@@ -57,19 +58,6 @@ def in_doubt(*hours: float) -> Work:
     )
     one = item(1)
     return Work(0, (one,), 0, call=make_call(TENANT, [one], 0), attempts=attempts)
-
-
-def shown(one: Item, created: datetime = START, **fields: object) -> dict[str, object]:
-    """Make the record of an invoice as a question's answer shows it."""
-    record: dict[str, object] = {
-        "Id": "f" * 32,
-        "AccountId": one.identity.account_id,
-        "TargetDate": one.identity.target_date.isoformat(),
-        "Status": "Posted",
-        "Source": "API",
-        "CreatedDate": created.isoformat(),
-    }
-    return {**record, **fields}
 
 
 def after(seconds: float, act: Callable[[Engine], None]) -> During:

@@ -279,6 +279,19 @@ def found(*records: dict[str, object]) -> Reply:
     return Reply(200, {}, json.dumps(body).encode(), token=1)
 
 
+def shown(one: Item, created: datetime = START, **fields: object) -> dict[str, object]:
+    """Make the record of an invoice as a question's answer shows it."""
+    record: dict[str, object] = {
+        "Id": "f" * 32,
+        "AccountId": one.identity.account_id,
+        "TargetDate": one.identity.target_date.isoformat(),
+        "Status": "Posted",
+        "Source": "API",
+        "CreatedDate": created.isoformat(),
+    }
+    return {**record, **fields}
+
+
 def success(number: int = 1) -> Reply:
     """Make the reply of one created invoice."""
     return rows({"Success": True, "Id": f"{number:032x}"})
