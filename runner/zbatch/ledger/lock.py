@@ -30,8 +30,7 @@ def locked(folder: Path, holder: str) -> Iterator[None]:
         raise CannotStart(f"cannot open the lock file {path}: {error.strerror}") from error
     try:
         _take(descriptor, path)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, holder.encode(), 0)
+        _sign(descriptor, path, holder)
         yield
     finally:
         os.close(descriptor)
@@ -51,6 +50,14 @@ def _take(descriptor: int, path: Path) -> None:
             f"the file system of {path} does not lock files ({name}):"
             " name a local folder with --state-dir"
         ) from error
+
+
+def _sign(descriptor: int, path: Path, holder: str) -> None:
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, holder.encode(), 0)
+    except OSError as error:
+        raise CannotStart(f"cannot write the lock file {path}: {error.strerror}") from error
 
 
 def _holder(descriptor: int) -> str:
