@@ -1,0 +1,118 @@
+"""Disks that give up in the middle of a run, without any privilege."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.processes import (
+    Project,
+    Tenant,
+    account,
+    book,
+    check_billed_once,
+    check_truth,
+    until,
+)
+
+Serve = Callable[..., Tenant]
+ProjectAt = Callable[..., Project]
+
+KIB = 1024
+
+
+def check_honest(code: int, tenant: Tenant) -> None:
+    """Assert that an exit code of a run whose disk failed says whether anything was sent."""
+    time.sleep(0.1)  # what was under way at the tenant is over by then
+    assert code == (3 if tenant.generates else 6)
+
+
+@pytest.mark.parametrize("size", [0, 4, 40, 90, 110, 130, 150, 200])
+def test_f94_files_that_cannot_grow(size: int, serve: Serve, project_at: ProjectAt) -> None:
+    """F92, F94, L10: writes that fall short end the run honestly; with room again it goes on."""
+    served = serve()
+    project = project_at(served)
+    numbers = range(60)
+    project.write(numbers, concurrency=4, rate="3000/min")
+    client = project.start("run", "spec.yaml", file_size=size * KIB)
+    check_honest(client.wait(), served)
+    assert "Traceback" not in client.said
+    assert max(served.billed.values(), default=1) == 1
+    assert project.run().code in (0, 3)
+    check_billed_once(served, numbers)
+
+
+def test_f98_a_state_folder_that_cannot_be_made(serve: Serve, project_at: ProjectAt) -> None:
+    """F98: nobody, not even root, can write there: exit 6, and the tenant is not even greeted."""
+    served = serve()
+    project = project_at(served)
+    project.write([0])
+    client = project.run("spec.yaml", "--state-dir", "/proc/zbatch")
+    assert client.code == 6
+    assert "/proc/zbatch" in client.said
+    assert served.tokens == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere; the system tests mount it")
+def test_f98_a_folder_that_may_only_be_read(serve: Serve, project_at: ProjectAt) -> None:
+    """F98: a state folder without the right to write is refused before anything is sent."""
+    served = serve()
+    project = project_at(served)
+    project.write([0])
+    state = project.folder / ".zbatch"
+    state.mkdir()
+    state.chmod(0o500)
+    assert project.run().code == 6
+    state.chmod(0o700)
+    assert served.tokens == []
+
+
+def _delete(ledger: Path) -> None:
+    ledger.unlink()
+
+
+def _replace(ledger: Path) -> None:
+    other = ledger.with_suffix(".other")
+    other.write_bytes(ledger.read_bytes())
+    other.replace(ledger)
+
+
+def _move_folder(ledger: Path) -> None:
+    ledger.parent.rename(ledger.parent.with_name("elsewhere"))
+
+
+@pytest.mark.parametrize("lose", [_delete, _replace, _move_folder])
+def test_f99_a_ledger_that_is_gone_stops_the_run(
+    lose: Callable[[Path], None], serve: Serve, project_at: ProjectAt
+) -> None:
+    """F99, D15: sending stops with exit 3; without its ledger the next run bills nothing twice."""
+    served = serve(book=book({0: "0s", 1: "500ms", **dict.fromkeys(range(2, 10), "0s")}))
+    project = project_at(served)
+    project.write(range(10), concurrency=1)
+    client = project.start("run", "spec.yaml")
+    until(lambda: served.executions, "the first call answered")
+    lose(project.ledger)
+    assert client.wait() == 3
+    assert "the ledger" in client.said
+    assert served.generates <= 2
+    until(lambda: len(served.executions) == 2, "the call in flight executed")
+    project.run()
+    check_billed_once(served, range(10))
+
+
+def test_f99_a_report_that_is_deleted_harms_nothing(serve: Serve, project_at: ProjectAt) -> None:
+    """F99: the ledger knows; the next run writes every line again."""
+    served = serve(book=book({0: "0s", 1: "500ms", 2: "0s"}))
+    project = project_at(served)
+    project.write(range(3), concurrency=1)
+    client = project.start("run", "spec.yaml")
+    until(lambda: served.executions, "the first call answered")
+    (project.runs[-1] / "report.jsonl").unlink()
+    client.wait()
+    assert project.run().code == 0
+    assert {line["account_id"] for line in project.report()} == {account(n) for n in range(3)}
+    check_truth(project, served, range(3))

@@ -1,0 +1,74 @@
+"""A warm parent: it has imported the command once, and forks a process for each run of it.
+
+Run as a script. Each line of its standard input is a JSON object. `start` describes a child: `argv`,
+`cwd`, `env`, where `out` and `err` go, the `file_size` it may write, and the tool it runs `under`;
+the answer is its process ID. `wait` names a child; the answer is its exit code (negative: the
+signal that ended it) and its peak memory in KiB.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sys
+from typing import Any, NoReturn
+
+# What a run loads at its first use, loaded here once for all of them.
+import zbatch.app.run
+import zbatch.cli.run
+import zbatch.cli.screen
+import zbatch.emulator  # noqa: F401
+from zbatch.cli import main
+
+
+def serve() -> None:
+    """Do what the lines ask for until there are no more."""
+    # Not the buffered stream: a child must not inherit lines that were meant for the parent.
+    pending = b""
+    while chunk := os.read(0, 65536):
+        *lines, pending = (pending + chunk).split(b"\n")
+        for line in lines:
+            asked = json.loads(line)
+            answer = _start(asked["start"]) if "start" in asked else _wait(asked["wait"])
+            os.write(1, json.dumps(answer).encode() + b"\n")
+
+
+def _start(child: dict[str, Any]) -> dict[str, int]:
+    pid = os.fork()
+    if pid == 0:
+        _become(child)
+    return {"pid": pid}
+
+
+def _wait(pid: int) -> dict[str, int]:
+    _, status, usage = os.wait4(pid, 0)
+    return {"code": os.waitstatus_to_exitcode(status), "peak": usage.ru_maxrss}
+
+
+def _become(child: dict[str, Any]) -> NoReturn:
+    code = 70
+    try:
+        os.chdir(child["cwd"])
+        os.environ.clear()
+        os.environ.update(child["env"])
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        for number, path in ((0, os.devnull), (1, child["out"]), (2, child["err"])):
+            opened = os.open(path, os.O_RDONLY if number == 0 else flags, 0o600)
+            os.dup2(opened, number)
+            os.close(opened)
+        if child["file_size"] is not None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            limit = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+            resource.setrlimit(resource.RLIMIT_FSIZE, (child["file_size"], limit))
+        if child["under"]:  # a tool that starts the command itself
+            os.execvp(child["under"][0], child["under"] + child["argv"])  # noqa: S606 - no shell
+        code = main(child["argv"])
+        sys.stdout.flush()
+    finally:
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    serve()
