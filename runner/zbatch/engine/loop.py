@@ -193,6 +193,8 @@ class Engine:
             self._armed.put_nowait(one)
 
     def _attempt(self, work: Work) -> Attempt:
+        if self._settings.read_only:
+            raise ValueError("a command that only asks sends no call")
         if work.call is None:
             work.call = self._settings.make_call(work.items, work.generation)
         number = len(work.attempts) + 1
