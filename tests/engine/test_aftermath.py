@@ -1,0 +1,501 @@
+"""What a run makes of questions: burnt keys settled, renewals, what waits and what is held back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from support.engine import (
+    LOST,
+    START,
+    TENANT,
+    Bench,
+    Run,
+    VirtualClock,
+    accounts_of,
+    failure,
+    found,
+    item,
+    objects_of,
+    rows,
+    shown,
+    status,
+    success,
+    text_of,
+    works_of,
+)
+from zbatch.engine.loop import WAVE, Engine
+from zbatch.engine.order import Work
+from zbatch.engine.settings import Accepted
+from zbatch.engine.verdict import Kind, StopReason
+from zbatch.model import (
+    Attempt,
+    Baseline,
+    IfAbsent,
+    Item,
+    ItemRecord,
+    KeyState,
+    Outcome,
+    Problem,
+    Settling,
+    Trail,
+)
+from zbatch.zuora.request import make_call
+from zbatch.zuora.wire import Reply, Request
+
+HOUR = timedelta(hours=1)
+UNKNOWN_ERROR = failure("UNKNOWN_ERROR", "Operation failed due to an unknown error.")
+BASELINE = Baseline(START - 48 * HOUR, (), ())
+
+
+def waiting(settle: float = 3600.0, wait: float = 4000.0, **fields: object) -> Bench:
+    """Make a bench whose run waits until burnt keys have rested."""
+    return Bench(settling=Settling(settle, wait), **fields)  # type: ignore[arg-type] # a bench's
+
+
+def record(run: Run, one: Item) -> ItemRecord:
+    return run.records[str(one.identity)]
+
+
+def problem(run: Run, one: Item) -> Problem:
+    error = record(run, one).error
+    assert error is not None
+    return error
+
+
+def effects(run: Run, key: str | None) -> list[KeyState]:
+    return [f.effect.state for f in run.ledger.noted if f.effect and f.key == key]
+
+
+def burning(reply: Reply = UNKNOWN_ERROR, times: int = 1) -> Callable[[Request, int], Reply]:
+    """Answer the first calls so that their keys burn, later ones with an invoice."""
+    sent: list[str] = []
+
+    def answer(request: Request, before: int) -> Reply:
+        sent.append(request.key)
+        return reply if len(sent) <= times else success()
+
+    return answer
+
+
+def in_doubt(one: Item, *hours: float, burnt: bool = False) -> Work:
+    """Make a work whose key was sent that many hours before the run and never answered."""
+    attempts = tuple(
+        Attempt(n, START - timedelta(hours=age), f"track-{n}", answer=Kind.LOST.value)
+        for n, age in enumerate(hours, 1)
+    )
+    call = make_call(TENANT, [one], 0)
+    trail = Trail(BASELINE, if_absent=IfAbsent.RENEW)
+    return Work(0, (one,), 0, call=call, attempts=attempts, trails=(trail,), burnt=burnt)
+
+
+# A key that is burnt within a run
+
+
+def test_a_burnt_key_rests_and_is_settled_by_a_question() -> None:
+    """An unknown error: rest, ask, nothing there, evidence, next key, and never the first again."""
+    run = waiting().run(works_of([item(1), item(2)]), burning())
+    assert {r.outcome for r in run.records.values()} == {Outcome.INVOICED}
+    first, *_ = run.server.keys
+    assert run.server.keys.count(first) == 1
+    assert len(run.server.keys) == 3
+    assert run.server.times[-1] > 3600
+    (last_asked, ask) = run.server.questions[-1]
+    assert last_asked > 3600.1
+    assert text_of(ask).count("TargetDate = '") == 1
+    assert effects(run, first) == [KeyState.SETTLED]
+    assert record(run, item(1)).attempts == 2
+
+
+def test_a_burnt_key_whose_invoice_is_there_is_invoiced() -> None:
+    """R9b: the invoice that the lost work made is claimed; nothing is sent again."""
+    made = START + timedelta(seconds=2)
+    bench = waiting()
+    bench.answer_question = lambda ask, before: (
+        found(shown(item(1), created=made)) if before else found()
+    )
+    run = bench.run(works_of([item(1)]), burning())
+    assert (record(run, item(1)).outcome, record(run, item(1)).invoice_id) == (
+        Outcome.INVOICED,
+        "f" * 32,
+    )
+    assert len(run.server.keys) == 1
+
+
+def test_the_rest_of_the_run_does_not_wait_for_a_burnt_key() -> None:
+    """R6: everything else is finished first."""
+    run = waiting().run(works_of([item(n) for n in range(100)]), burning())
+    others = [time for time, r in run.server.requests if run.server.keys.count(r.key) == 1]
+    assert len(others) == 101
+    assert sum(time > 60 for time in others) == 1
+
+
+def test_a_run_that_does_not_wait_says_from_when_a_key_can_be_settled(bench: Bench) -> None:
+    """R6: with the defaults a burnt key ends the run unknown, with its trouble and the time."""
+    run = bench.run(works_of([item(1), item(2)]), burning())
+    assert record(run, item(1)).outcome is Outcome.UNKNOWN
+    assert record(run, item(2)).outcome is Outcome.INVOICED
+    assert problem(run, item(1)).code == "UNKNOWN_ERROR"
+    assert "from 2026-11-30 23:00:00 UTC" in problem(run, item(1)).message
+    assert "zbatch reconcile" in problem(run, item(1)).message
+    assert run.elapsed < 5
+    assert len(run.server.questions) == 1
+    assert [left.item for left in run.ending.left] == [item(1)]
+
+
+@pytest.mark.parametrize(("wait", "settled"), [(3590.0, False), (3610.0, True)])
+def test_a_run_waits_only_if_the_rest_ends_in_time(wait: float, settled: bool) -> None:
+    """R6: `reconcile.wait` counts from when nothing else is left to do."""
+    run = waiting(wait=wait).run(works_of([item(1)]), burning())
+    assert (record(run, item(1)).outcome is Outcome.INVOICED) is settled
+    assert (run.elapsed > 3600) is settled
+
+
+def test_a_stop_while_keys_rest_ends_the_run_at_once() -> None:
+    """A signal does not wait for an hour; what rests is in doubt, and nobody claims more."""
+
+    async def interrupt(engine: Engine, clock: VirtualClock) -> None:
+        await asyncio.sleep(600.0)
+        engine.stop(StopReason.INTERRUPTED, "interrupted")
+
+    run = waiting(during=interrupt).run(works_of([item(1)]), burning())
+    assert run.elapsed < 601
+    assert len(run.server.requests) == 1
+
+
+# Renewals
+
+
+def test_an_unknown_error_is_renewed_at_most_twice() -> None:
+    """The third time with nothing there the item has failed, with the server's own words."""
+    bench = waiting(wait=20_000.0)
+    run = bench.run(works_of([item(1)]), burning(times=99))
+    assert record(run, item(1)).outcome is Outcome.FAILED
+    assert problem(run, item(1)).code == "UNKNOWN_ERROR"
+    assert [send.call.generation for send in run.ledger.begun] == [0, 1, 2]
+    assert record(run, item(1)).attempts == 3
+
+
+def test_renewals_are_counted_over_all_runs() -> None:
+    """What the ledger has seen renewed twice fails now."""
+    trail = Trail(BASELINE, renewals=2)
+    work = Work(0, (item(1),), 2, trails=(trail,), prior_attempts=2)
+    run = waiting(wait=20_000.0).run([work], burning(times=99))
+    assert record(run, item(1)).outcome is Outcome.FAILED
+    assert len(run.server.keys) == 1
+
+
+def test_other_renewals_do_not_count() -> None:
+    """A doubtful key that created nothing may be renewed again; only the server's riddles end."""
+    lost = burning(status(400))
+    run = waiting(wait=20_000.0).run([in_doubt(item(1), 1.0)], lost)
+    assert record(run, item(1)).outcome is Outcome.INVOICED
+    (void,) = [f for f in run.ledger.noted if f.key and f.effect]
+    assert void.effect is not None
+    assert void.effect.if_absent is IfAbsent.RENEW
+
+
+def test_a_terminated_transaction_that_left_nothing_has_failed() -> None:
+    """The page says: do not retry; the question only makes sure."""
+    run = waiting().run(works_of([item(1)]), burning(failure("TRANSACTION_TERMINATED")))
+    assert record(run, item(1)).outcome is Outcome.FAILED
+    assert len(run.server.keys) == 1
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_nothing_to_bill_after_doubt_is_asked_about_at_once(bench: Bench, there: bool) -> None:
+    """L5: the first send may be what left nothing to bill; one query tells, without a rest."""
+    nothing = failure("INVALID_VALUE", "there are no charges due on this account.")
+    bench.answer_question = lambda ask, before: (
+        found(shown(item(1), created=START)) if there and before else found()
+    )
+    run = bench.run(works_of([item(1)]), lambda r, before: nothing if before else LOST)
+    expected = Outcome.INVOICED if there else Outcome.NOTHING_TO_BILL
+    assert record(run, item(1)).outcome is expected
+    assert len(run.server.questions) == 2
+    assert run.elapsed < 5
+
+
+# Before a send
+
+
+def test_what_is_there_already_is_not_sent(bench: Bench) -> None:
+    """R9a: told as already invoiced, with its ID, and recorded as evidence of the question."""
+    bench.answer_question = lambda ask, before: found(shown(item(1), Source="BillRun"))
+    run = bench.run(works_of([item(1), item(2)]), lambda r, b: success())
+    assert record(run, item(1)).outcome is Outcome.ALREADY_INVOICED
+    assert record(run, item(1)).invoice_id == "f" * 32
+    assert record(run, item(1)).attempts == 0
+    assert [accounts_of(request) for _, request in run.server.requests] == [{2}]
+
+
+def test_a_baseline_is_durable_before_its_first_intent_and_taken_once(bench: Bench) -> None:
+    """R2, R9a: drafts with amount and time; an item with a history keeps the one it has."""
+    draft = shown(item(1), Id="d" * 32, Status="Draft", TargetDate="2026-10-31", Amount=12.5)
+    bench.answer_question = lambda ask, before: found(draft)
+    old = Work(1, (item(2),), 1, trails=(Trail(BASELINE),))
+    run = bench.run([*works_of([item(1)]), old], lambda r, b: success())
+    (taken,) = [f for f in run.ledger.noted if f.baseline]
+    assert taken.item == item(1)
+    assert taken.baseline is not None
+    assert [draft.id for draft in taken.baseline.drafts] == ["d" * 32]
+    kinds = [kind for kind, _ in run.ledger.log]
+    assert kinds.index("note") < kinds.index("begin")
+
+
+def test_an_old_question_lets_no_resend_go(bench: Bench) -> None:
+    """R9a: minutes into a 409 the tenant is asked anew, and what turned up ends the resends."""
+    bench.answer_question = lambda ask, before: (
+        found(shown(item(1), created=START)) if before else found()
+    )
+    run = bench.run(works_of([item(1)]), lambda r, before: status(409))
+    (first, _), (second, _) = run.server.questions
+    assert 200 < second - first <= 600
+    assert max(run.server.times) < second
+    assert effects(run, run.server.keys[0]) == [KeyState.BURNT]
+    assert record(run, item(1)).outcome is Outcome.UNKNOWN
+
+
+def test_what_generates_is_waited_for_five_minutes_at_most(bench: Bench) -> None:
+    """R8: exists, wait; when it does not come to an end the item is left, and nothing was sent."""
+    bench.answer_question = lambda ask, before: found(shown(item(1), Status="Generating"))
+    run = bench.run(works_of([item(1)]), lambda r, b: success())
+    assert run.server.requests == []
+    assert record(run, item(1)).outcome is Outcome.NOT_ATTEMPTED
+    assert problem(run, item(1)).code == "GENERATING"
+    assert 270 < run.elapsed < 320
+    assert len(run.server.questions) == 11
+
+
+def test_what_has_been_generated_is_already_invoiced(bench: Bench) -> None:
+    """R8: the next look shows what became of it."""
+    bench.answer_question = lambda ask, before: found(
+        shown(item(1), Status="Generating" if before < 3 else "Posted")
+    )
+    run = bench.run(works_of([item(1)]), lambda r, b: success())
+    assert record(run, item(1)).outcome is Outcome.ALREADY_INVOICED
+    assert len(run.server.questions) == 4
+
+
+def test_a_doubtful_key_for_which_something_turns_up_is_not_sent_again(bench: Bench) -> None:
+    """R9a: burnt, in the ledger, before anything else; then it rests for R9b."""
+    bench.answer_question = lambda ask, before: found(shown(item(1), created=START - HOUR))
+    work = in_doubt(item(1), 0.5)
+    run = bench.run([work], lambda r, b: success())
+    assert run.server.requests == []
+    assert work.call is not None
+    assert effects(run, work.call.key) == [KeyState.BURNT]
+    assert record(run, item(1)).outcome is Outcome.UNKNOWN
+    assert "from 2026-11-30 22:30:00" in problem(run, item(1)).message
+    rested = bench.run([in_doubt(item(1), 2.0)], lambda r, b: success())
+    assert record(rested, item(1)).outcome is Outcome.INVOICED
+
+
+def test_one_invoice_pays_for_one_item(bench: Bench) -> None:
+    """R9b: what this run has credited to one revision is not there for the next."""
+    second = replace(item(1), identity=replace(item(1).identity, revision=2))
+    made = shown(item(1), created=START)
+    bench.answer_question = lambda ask, before: found(made) if before else found()
+    created: list[str] = []
+
+    def answer(request: Request, before: int) -> Reply:
+        created.append(("f" if not created else "e") * 32)
+        return rows({"Success": True, "Id": created[-1]})
+
+    run = bench.run(works_of([item(1), second]), answer)
+    assert [r.invoice_id for r in run.records.values()] == ["f" * 32, "e" * 32]
+    assert len(run.server.questions) == 2
+
+
+# R10: holding back
+
+
+def test_a_burnt_date_holds_back_the_later_ones_until_it_is_settled() -> None:
+    """R10: while it rests nothing later is sent, and afterwards in order."""
+    early, late = item(1, 10), item(1, 20)
+    run = waiting().run(works_of([early, late]), burning())
+    assert [objects_of(r)[0]["TargetDate"][-2:] for _, r in run.server.requests] == [
+        "10",
+        "10",
+        "20",
+    ]
+    assert {r.outcome for r in run.records.values()} == {Outcome.INVOICED}
+    unsettled = Bench().run(works_of([early, late]), burning())
+    assert unsettled.ending.blocked == ((late, early),)
+    assert str(late.identity) not in unsettled.records
+
+
+@pytest.mark.parametrize("shape", ["Odd", "Generating"])
+def test_a_date_that_is_not_settled_by_question_holds_back_the_later_ones(
+    bench: Bench, shape: str
+) -> None:
+    """R10: unknown, or left alone: a later date would bill its charges."""
+    early, late = item(1, 10), item(1, 20)
+    bench.answer_question = lambda ask, before: found(shown(early, Status=shape))
+    run = bench.run(works_of([early, late]), lambda r, b: success())
+    assert run.server.requests == []
+    assert run.ending.blocked == ((late, early),)
+
+
+def test_a_date_already_invoiced_lets_the_later_ones_go(bench: Bench) -> None:
+    """R10: nothing of it is left to bill."""
+    early, late = item(1, 10), item(1, 20)
+    bench.answer_question = lambda ask, before: found(shown(early))
+    run = bench.run(works_of([early, late]), lambda r, b: success())
+    assert [r.outcome for r in run.records.values()] == [
+        Outcome.ALREADY_INVOICED,
+        Outcome.INVOICED,
+    ]
+
+
+# R12: calls of several
+
+
+def test_a_lost_call_of_many_is_settled_item_by_item() -> None:
+    """D10: past 23 hours each item is asked about; what is missing goes alone."""
+    items = (item(1), item(2), item(3))
+    sent = START - 30 * HOUR
+    trails = (Trail(BASELINE),) * 3
+    attempt = Attempt(1, sent, "track", answer=Kind.LOST.value)
+    call = make_call(TENANT, items, 0)
+    work = Work(0, items, 0, call=call, attempts=(attempt,), trails=trails)
+    bench = Bench(answer_question=lambda ask, before: found(shown(item(2), created=sent)))
+    run = bench.run([work], lambda r, b: success())
+    assert [accounts_of(request) for _, request in run.server.requests] == [{1}, {3}]
+    assert call.key not in run.server.keys
+    assert [send.call.generation for send in run.ledger.begun] == [1, 1]
+    assert record(run, item(2)).invoice_id == "f" * 32
+
+
+def test_members_of_a_burnt_row_are_asked_about_alone() -> None:
+    """R12: of two rows one is invoiced; the other rests under the same key and goes on alone."""
+    items = (item(1), item(2))
+    mixed = rows(
+        {"Success": True, "Id": "a" * 32},
+        {"Success": False, "Errors": [{"Code": "UNKNOWN_ERROR", "Message": "?"}]},
+    )
+    run = waiting().run([Work(0, items, 0)], burning(mixed))
+    assert [accounts_of(request) for _, request in run.server.requests] == [{1, 2}, {2}]
+    assert {r.outcome for r in run.records.values()} == {Outcome.INVOICED}
+
+
+def test_a_group_that_somebody_has_begun_to_bill_waits_and_goes_alone() -> None:
+    """R12: one member is there before the first send: the others rest, are asked, go alone."""
+    items = (item(1), item(2), item(3))
+    bench = waiting(answer_question=lambda ask, before: found(shown(item(2))))
+    run = bench.run([Work(0, items, 0)], lambda r, b: success())
+    assert [accounts_of(request) for _, request in run.server.requests] == [{1}, {3}]
+    assert min(run.server.times) > 3600
+    assert record(run, item(2)).outcome is Outcome.ALREADY_INVOICED
+    short = Bench(answer_question=bench.answer_question).run([Work(0, items, 0)], burning())
+    assert short.server.requests == []
+    assert record(short, item(1)).outcome is Outcome.NOT_ATTEMPTED
+    assert problem(short, item(1)).code == "OTHER_HOST"
+
+
+def test_waves_are_never_cut_through_a_call() -> None:
+    """A question names all items of a call or none of them."""
+    groups = [Work(n * 20, tuple(item(n * 20 + k) for k in range(20)), 0) for n in range(5)]
+    answers = {"Success": True, "Id": "a" * 32}
+    run = Bench().run(groups, lambda r, b: rows(*[answers] * len(accounts_of(r))))
+    assert len(run.records) == 100
+    named = [text_of(ask).count("TargetDate = '") for _, ask in run.server.questions]
+    assert all(count % 20 == 0 and count <= WAVE for count in named)
+
+
+# Outcomes asked about again
+
+
+def held(outcome: Outcome) -> Work:
+    ids = ("f" * 32,) if outcome.success else ()
+    before = ItemRecord(item(1), outcome, invoice_id=ids[0] if ids else None, invoice_ids=ids)
+    return Work(0, (item(1),), 1, held=before)
+
+
+def test_an_outcome_that_stands_is_told_as_it_was(bench: Bench) -> None:
+    """R9a: one question, nothing sent, nothing written."""
+    bench.answer_question = lambda ask, before: found(shown(item(1)))
+    work = held(Outcome.ALREADY_INVOICED)
+    run = bench.run([work], lambda r, b: success())
+    assert (run.server.requests, run.ledger.log) == ([], [])
+    assert record(run, item(1)) == work.held
+
+
+def test_an_invoice_gone_since_is_billed_anew(bench: Bench) -> None:
+    """L21: reopened in the ledger, asked before the send like any, and sent in the next key."""
+    run = bench.run([held(Outcome.ALREADY_INVOICED)], lambda r, b: success())
+    assert record(run, item(1)).outcome is Outcome.INVOICED
+    (reopened,) = [f for f in run.ledger.noted if f.reopen]
+    assert reopened.baseline is not None
+    assert [send.call.generation for send in run.ledger.begun] == [1]
+
+
+def test_nothing_to_bill_stays_so_without_a_send(bench: Bench) -> None:
+    """Only a person's wish tries it again."""
+    run = bench.run([held(Outcome.NOTHING_TO_BILL)], lambda r, b: success())
+    assert run.server.requests == []
+    assert record(run, item(1)).outcome is Outcome.NOTHING_TO_BILL
+
+
+# Commands that only ask
+
+
+def test_a_command_that_only_asks_sends_nothing_whatever_it_finds() -> None:
+    """R9b: it claims, settles what is void, and leaves the rest for `zbatch run`."""
+    works = [
+        in_doubt(item(1), 30.0),  # void: settled, to be sent by a run
+        in_doubt(item(2), 30.0),  # there: claimed
+        in_doubt(item(3), 2.0),  # young, nothing there: the key still protects
+        in_doubt(item(4), 0.5),  # not rested
+        in_doubt(item(5), 30.0, burnt=True),  # several
+    ]
+    made = START - 30 * HOUR
+    shown_now = [
+        shown(item(2), created=made),
+        shown(item(5), Id="1" * 32),
+        shown(item(5), Id="2" * 32),
+    ]
+    bench = Bench(read_only=True, answer_question=lambda ask, before: found(*shown_now))
+    run = bench.run(works, lambda r, b: success())
+    assert (run.server.requests, run.ledger.begun, run.ending.sent) == ([], [], 0)
+    assert {n: record(run, item(n)).outcome for n in range(1, 6)} == {
+        1: Outcome.NOT_ATTEMPTED,
+        2: Outcome.INVOICED,
+        3: Outcome.UNKNOWN,
+        4: Outcome.UNKNOWN,
+        5: Outcome.UNKNOWN,
+    }
+    assert [problem(run, item(n)).code for n in (1, 3, 4, 5)] == [
+        "NOT_CREATED",
+        "IN_DOUBT",
+        "IN_DOUBT",
+        "SEVERAL_INVOICES",
+    ]
+    settled = [f.item for f in run.ledger.noted if f.effect]
+    assert settled == [item(1), item(2)]
+
+
+def test_a_clean_item_given_to_a_command_that_only_asks_is_not_sent() -> None:
+    """The last line of defence: whoever made such a work, the run stops before it leaves."""
+    run = Bench(read_only=True).run(works_of([item(1)]), lambda r, b: success())
+    assert (run.server.requests, run.ledger.begun) == ([], [])
+    assert run.ending.stop is not None
+    assert run.ending.stop.reason is StopReason.INTERNAL
+
+
+def test_a_person_decides_at_once() -> None:
+    """R9b: an accepted item does not rest, and its invoice must be shown."""
+    accepted = {item(1).identity: Accepted("2" * 32, "FIN-1")}
+    two = [shown(item(1), Id="1" * 32), shown(item(1), Id="2" * 32)]
+    bench = Bench(
+        read_only=True, accepted=accepted, answer_question=lambda ask, before: found(*two)
+    )
+    run = bench.run([in_doubt(item(1), 0.2)], lambda r, b: success())
+    assert (record(run, item(1)).outcome, record(run, item(1)).invoice_id) == (
+        Outcome.INVOICED,
+        "2" * 32,
+    )
