@@ -62,9 +62,9 @@ class Timeline:
         self._set_alarm(when)
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass while no run is under way."""
+        """Let time pass between runs; within one, all machines are suspended for so long."""
         self._base += seconds
-        self._catch_up(self._base)
+        self._catch_up(self.now)
 
     def drive(self, main: Coroutine[Any, Any, T], lives: list[Life]) -> T | None:
         """Run processes to their end on virtual time; None if one of them, and so all, died."""
