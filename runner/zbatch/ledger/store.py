@@ -88,10 +88,8 @@ class Store:
     def newest_stamp(self) -> datetime | None:
         """Tell the latest wall time that any run has written, or None in a new ledger."""
         query = "SELECT value FROM meta WHERE name = 'newest'"
-        try:
+        with self._reading():
             row = self._connection.execute(query).fetchone()
-        except sqlite3.Error as error:
-            raise LedgerFailure(f"the ledger {self._path} cannot be read: {error}") from error
         return rows.moment(row["value"]) if row else None
 
     def start_run(self, run_id: str, plan: Plan, now: datetime) -> None:
@@ -113,15 +111,14 @@ class Store:
 
     def standing(self, items: Iterable[Item]) -> Iterator[Standing]:
         """Tell what is held of each item, in their order, as they are asked for."""
-        try:
+        with self._reading():
             for item in items:
                 yield self._standing(item)
-        except sqlite3.Error as error:
-            raise LedgerFailure(f"the ledger {self._path} cannot be read: {error}") from error
 
     def unsettled(self) -> Iterator[Standing]:
         """Tell of every item of this ledger that has an unsettled key, of whichever spec."""
-        items = self._connection.execute(sql.ITEMS_WITH_OPEN_KEYS).fetchall()
+        with self._reading():
+            items = self._connection.execute(sql.ITEMS_WITH_OPEN_KEYS).fetchall()
         return self.standing(rows.item_of(row) for row in items)
 
     def begin(self, run_id: str, sends: Sequence[Send], now: datetime) -> None:
@@ -186,6 +183,13 @@ class Store:
         except BaseException:
             self._give_up()
             raise
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise LedgerFailure(f"the ledger {self._path} cannot be read: {error}") from error
 
     def _give_up(self) -> None:
         self._failed = True
