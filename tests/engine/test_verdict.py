@@ -22,7 +22,7 @@ from zbatch.engine.verdict import (
     kind_of,
     problem_of,
 )
-from zbatch.model import Attempt, KeyState, Outcome, Problem
+from zbatch.model import Attempt, IfAbsent, KeyState, Outcome, Problem
 from zbatch.zuora.codes import RowClass
 from zbatch.zuora.reply import (
     Answer,
@@ -196,6 +196,60 @@ def test_a_row_that_names_a_limit_says_so_for_the_whole_run(code: str, exceeded:
     assert isinstance(decision, Settle)
     assert decision.exceeded is exceeded
     assert decision.verdicts[0].renews
+
+
+LIMITED = Row(RowClass.RETRY, problem=Problem("REQUEST_EXCEEDED_RATE", "no"))
+LOCKED = Row(RowClass.RETRY, problem=Problem("LOCK_COMPETITION", "busy"))
+
+
+def by_rows(rows: tuple[Row, ...], before: list[Attempt]) -> Decision:
+    attempt = an_attempt(Kind.ROWS, len(before) + 1)
+    return decide(Rows(rows), attempt, before, Context(), len(rows))
+
+
+@pytest.mark.parametrize("code", ["REQUEST_EXCEEDED_RATE", "REQUEST_EXCEEDED_LIMIT"])
+def test_rows_that_only_name_a_limit_are_no_proof_for_a_doubtful_key(code: str) -> None:
+    """They may be said before the key is looked at: the same key again, and four alike burn it."""
+    limited = Row(RowClass.RETRY, problem=Problem(code, "no"))
+    before = [an_attempt(Kind.LOST)]
+    seen = []
+    for _ in range(4):
+        seen.append(told(by_rows((limited,), before)))
+        before.append(an_attempt(Kind.ROWS, len(before) + 1))
+    assert seen == ["again: gate"] * 3 + ["burnt"]
+    assert told(by_rows((limited,), [])) == "settled: renewed"
+    assert told(by_rows((limited,), [an_attempt(Kind.THROTTLED)])) == "settled: renewed"
+
+
+def test_a_row_beside_that_names_no_limit_proves_that_the_key_was_looked_at() -> None:
+    """With any other row among them the rows are those of the call, and settle it."""
+    before = [an_attempt(Kind.LOST)]
+    decision = by_rows((LIMITED, a_row(RowClass.SUCCESS)), before)
+    assert isinstance(decision, Settle)
+    assert decision.verdicts[0].renews
+    assert decision.verdicts[1].outcome is Outcome.INVOICED
+    assert told(by_rows((LOCKED,), before)) == "settled: renewed"
+    assert told(by_rows((LIMITED, LIMITED), before)) == "again: gate"
+
+
+@pytest.mark.parametrize(
+    ("answer", "if_absent"),
+    [
+        (Rows((a_row(RowClass.UNCERTAIN),)), IfAbsent.RENEW_TWICE),
+        (Rows((a_row(RowClass.TERMINATED),)), IfAbsent.FAIL),
+        (Rows((a_row(RowClass.NOTHING_TO_BILL),)), IfAbsent.NOTHING),
+        (Refused(TROUBLE), IfAbsent.RENEW),
+    ],
+)
+def test_a_burnt_key_says_what_follows_if_it_created_nothing(
+    answer: Answer, if_absent: IfAbsent
+) -> None:
+    """The question only finds out; what follows from nothing is decided with the answer."""
+    attempt = an_attempt(kind_of(answer), 2)
+    decision = decide(answer, attempt, [an_attempt(Kind.LOST)], Context(), 1)
+    assert isinstance(decision, Settle)
+    (verdict,) = decision.verdicts
+    assert (verdict.state, verdict.if_absent) == (KeyState.BURNT, if_absent)
 
 
 @pytest.mark.parametrize("doubt", [CLEAN, DOUBTFUL])
