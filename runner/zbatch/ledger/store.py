@@ -37,6 +37,7 @@ from zbatch.model import (
 )
 
 LEDGER_FILE = "ledger.sqlite3"
+_NO_ITEM = 0  # of an item that the ledger does not hold yet: its IDs count from 1
 
 
 def open_store(folder: Path) -> Store:
@@ -231,7 +232,9 @@ class Store:
         ).fetchone()
         around = self._around(item.identity)
         if row is None:
-            return replace(Standing(item, None, None, 0, 0, payload_changed=False), **around)
+            trail = Trail(credited=self._credited(item.identity.account_id, _NO_ITEM))
+            new = Standing(item, None, None, 0, 0, payload_changed=False, trail=trail)
+            return replace(new, **around)
         keys = self._connection.execute(sql.KEYS_OF_ITEM, (row["id"],)).fetchall()
         held = rows.item_of(row)
         return Standing(
@@ -259,18 +262,18 @@ class Store:
 
     def _trail(self, row: sqlite3.Row, if_absent: str | None = None) -> Trail:
         """Read an item's trail from its row of the `item` table."""
-        credited = self._connection.execute(
-            sql.CREDITED_TO_OTHERS, (row["account_id"], row["id"])
-        ).fetchall()
         renewals = self._connection.execute(sql.RENEWALS_OF_ITEM, (row["id"],)).fetchone()[0]
         return Trail(
             baseline=rows.baseline_of(row["baseline"]),
-            credited=frozenset(
-                invoice_id for other in credited for invoice_id in json.loads(other["invoice_ids"])
-            ),
+            credited=self._credited(row["account_id"], row["id"]),
             renewals=renewals,
             if_absent=IfAbsent(if_absent) if if_absent else None,
         )
+
+    def _credited(self, account_id: str, item_id: int) -> frozenset[str]:
+        """Read which invoices of an account are credited to other items than this one."""
+        found = self._connection.execute(sql.CREDITED_TO_OTHERS, (account_id, item_id)).fetchall()
+        return frozenset(one for other in found for one in json.loads(other["invoice_ids"]))
 
     def _earlier(self, identity: Identity) -> Iterator[Earlier]:
         values = (identity.account_id, identity.target_date.isoformat())
