@@ -28,7 +28,7 @@ from zbatch.engine.events import Event, Settled
 from zbatch.engine.loop import Engine
 from zbatch.engine.settings import Accepted, Ports, Settings
 from zbatch.engine.verdict import StopReason
-from zbatch.errors import CannotStart, LedgerFailure, ReportFailure
+from zbatch.errors import CannotStart, LedgerFailure, Refused, ReportFailure
 from zbatch.ledger.store import Store
 from zbatch.ledger.writer import LedgerWriter
 from zbatch.model import ExitCode, ItemRecord, Outcome, Plan
@@ -73,7 +73,7 @@ class Execution:
     def converge(self, task: Task, access: Access | None) -> RunResult:
         """Send what is outstanding, if anything is, and close the books.
 
-        Raises `CannotStart` where it comes to nothing before the first call.
+        Raises `CannotStart` or `Refused` where it comes to nothing before the first call.
         """
         todo = task.todo
         newest = self.store.newest_stamp()
@@ -84,8 +84,9 @@ class Execution:
             return self._close(todo, Closing())
         try:
             closing = asyncio.run(self._send(task, access, newest))
-        except CannotStart:
-            self._finish(ExitCode.CANNOT_START)
+        except (CannotStart, Refused) as error:
+            refused = isinstance(error, Refused)
+            self._finish(ExitCode.REFUSED if refused else ExitCode.CANNOT_START)
             raise
         return self._close(todo, closing)
 
