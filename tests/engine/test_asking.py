@@ -172,6 +172,16 @@ def test_after_a_401_the_question_is_asked_with_a_newer_token() -> None:
     assert [ask.stale_token for _, ask in run.server.questions] == [None, 4]
 
 
+def test_a_refused_token_is_not_tried_again_by_the_next_question() -> None:
+    """What one wave has learnt of the token holds for those after it."""
+
+    def answer(ask: Ask, before: int) -> Reply:
+        return found() if ask.stale_token == 4 else status(401, token=4)
+
+    run = asked(answer, 51)
+    assert [ask.stale_token for _, ask in run.server.questions] == [None, 4, 4]
+
+
 def test_a_newer_token_refused_too_stops_the_run() -> None:
     """Credentials that were taken back settle nothing; nothing is sent."""
     run = asked(lambda ask, before: status(401, token=(ask.stale_token or 0) + 1), 20)

@@ -375,16 +375,22 @@ def test_a_clock_behind_the_ledger_lets_no_doubtful_key_be_sent() -> None:
     assert {r.outcome for r in resting.records.values()} == {Outcome.UNKNOWN}
 
 
-def test_a_doubtful_key_that_grows_too_old_while_it_waits_for_its_turn_is_not_sent() -> None:
-    """D22: behind a gate of 50 minutes it passes 23 hours, and is not sent when the gate opens."""
+@pytest.mark.parametrize(("hours", "gate"), [(22.5, 3000), (22.96, 240)])
+def test_a_doubtful_key_that_grows_too_old_while_it_waits_for_its_turn_is_not_sent(
+    hours: float, gate: int
+) -> None:
+    """D22: behind a gate it passes 23 hours, and is not sent when the gate opens.
+
+    Neither after 50 minutes nor after four, when its question would still let it go.
+    """
 
     def answer(request: Request, before: int) -> Reply:
         early = asyncio.get_running_loop().time() < 60
-        return status(429, retry_after="3000") if early else success()
+        return status(429, retry_after=str(gate)) if early else success()
 
     filler = works_of([item(2), item(3)])
     bench = Bench(limits=Limits(1, Rate(1, 1.0), 1, 150.0))
-    work = in_doubt(22.5)
+    work = in_doubt(hours)
     work.ordinal = 10
     run = bench.run([*filler, work], answer)
     assert work.call is not None
