@@ -304,9 +304,10 @@ def test_only_the_first_reason_counts() -> None:
 def test_a_doubtful_key_of_an_earlier_run_is_sent_again_while_it_is_young(bench: Bench) -> None:
     """Younger than 23 hours, the resend is what settles it."""
     work = in_doubt(22.0)
-    run = bench.run([work], invoice)
     assert work.call is not None
-    assert run.server.keys == [work.call.key]
+    key = work.call.key
+    run = bench.run([work], invoice)
+    assert run.server.keys == [key]
     (record,) = run.records.values()
     assert (record.outcome, record.attempts) == (Outcome.INVOICED, 2)
     assert record.invoice_id is not None

@@ -121,6 +121,7 @@ class Aftermath:
         decision = judgement.decision
         if isinstance(decision, Settle):
             self._settle(work, judgement, decision)
+            work.forget()
         elif judgement.given_up:
             for record in unknown_records(work):
                 self._leave(record)

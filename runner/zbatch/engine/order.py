@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -44,6 +43,10 @@ class Work:
     def __post_init__(self) -> None:
         self.trails = self.trails or (Trail(),) * len(self.items)
 
+    def forget(self) -> None:
+        """Let go of what was sent: works are as many as items, and live as long as the run."""
+        self.call, self.attempts = None, ()
+
 
 class Order:
     """The calls of a run that are not yet done, as chains: one an account.
@@ -53,7 +56,7 @@ class Order:
     """
 
     def __init__(self, works: Iterable[Work]) -> None:
-        self._chains: dict[str, deque[tuple[Item, Work]]] = {}
+        self._chains: dict[str, list[tuple[Item, Work]]] = {}
         self._ready: list[tuple[int, int, Work]] = []
         self._later: list[tuple[float, int, Work]] = []
         self._missing: dict[Work, int] = {}
@@ -64,7 +67,7 @@ class Order:
         links = [(item, work) for work in works for item in work.items]
         links.sort(key=_rank)
         for item, work in links:
-            self._chains.setdefault(item.identity.account_id, deque()).append((item, work))
+            self._chains.setdefault(item.identity.account_id, []).append((item, work))
         self._missing = {work: len(work.items) for work in works}
         for chain in self._chains.values():
             self._at_head(chain)
@@ -93,7 +96,7 @@ class Order:
     def release(self, item: Item) -> None:
         """Let the account's next item go on: this one is invoiced or has nothing to bill."""
         chain = self._chains[item.identity.account_id]
-        chain.popleft()
+        chain.pop(0)
         if chain:
             self._at_head(chain)
         else:
@@ -106,10 +109,10 @@ class Order:
         its other items go alone.
         """
         chain = self._chains[item.identity.account_id]
-        chain.popleft()
+        chain.pop(0)
         held = [link for link in chain if link[0].identity > item.identity and link[1].call is None]
         kept = [link for link in chain if link not in held]
-        self._chains[item.identity.account_id] = deque(kept)
+        self._chains[item.identity.account_id] = kept
         for later, work in held:
             self._without(work, later)
         if kept:
@@ -118,7 +121,7 @@ class Order:
             del self._chains[item.identity.account_id]
         return [later for later, _ in held]
 
-    def _at_head(self, chain: deque[tuple[Item, Work]]) -> None:
+    def _at_head(self, chain: list[tuple[Item, Work]]) -> None:
         work = chain[0][1]
         if work not in self._missing:
             return
