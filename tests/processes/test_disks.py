@@ -116,3 +116,42 @@ def test_f99_a_report_that_is_deleted_harms_nothing(serve: Serve, project_at: Pr
     assert project.run().code == 0
     assert {line["account_id"] for line in project.report()} == {account(n) for n in range(3)}
     check_truth(project, served, range(3))
+
+
+def _zeroes_at_the_end(content: bytes) -> bytes:
+    return content[:-4096] + bytes(4096)
+
+
+def _garbage_in_the_middle(content: bytes) -> bytes:
+    half = len(content) // 2
+    return content[:half] + b"\xa5" * 8192 + content[half + 8192 :]
+
+
+def _cut(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def _no_ledger(content: bytes) -> bytes:
+    return b"\0" * len(content)
+
+
+@pytest.mark.parametrize("spoil", [_garbage_in_the_middle, _cut, _no_ledger, _zeroes_at_the_end])
+def test_f96_a_spoilt_ledger_bills_nothing_twice(
+    spoil: Callable[[bytes], bytes], serve: Serve, project_at: ProjectAt
+) -> None:
+    """F96: a ledger that is damaged on disk is refused, or does no harm; it is never mended."""
+    served = serve()
+    project = project_at(served)
+    project.write(range(20))
+    assert project.run().code == 0
+    spoilt = spoil(project.ledger.read_bytes())
+    project.ledger.write_bytes(spoilt)
+    client = project.run()
+    assert client.code in (0, 3, 6)
+    assert "Traceback" not in client.said
+    assert "internal error" not in client.said
+    assert served.generates == 20
+    if client.code == 6:
+        assert "ledger" in client.said
+        assert project.ledger.read_bytes() == spoilt
+    check_billed_once(served, range(20))

@@ -1,6 +1,6 @@
 """A warm parent: it has imported the command once, and forks a process for each run of it.
 
-Run as a script. Each line of its standard input is a JSON object. `start` describes a child: `argv`,
+Run as a script. Each line of its standard input is a JSON object. `start` tells of a child: `argv`,
 `cwd`, `env`, where `out` and `err` go, the `file_size` it may write, and the tool it runs `under`;
 the answer is its process ID. `wait` names a child; the answer is its exit code (negative: the
 signal that ended it) and its peak memory in KiB.

@@ -1,0 +1,124 @@
+"""Wall clocks that jump between runs; faketime leaves the monotonic clock alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from support.processes import (
+    TARGET,
+    Project,
+    Tenant,
+    check_billed_once,
+    check_truth,
+    intents,
+    reading,
+    until,
+)
+
+Serve = Callable[..., Tenant]
+ProjectAt = Callable[..., Project]
+
+pytestmark = pytest.mark.usefixtures("faketime")
+
+# The first call gets no answer; whether it was executed is the difference.
+LOST_ANSWER = {"faults": [{"at": 1, "executed": True, "delivery": "silent"}]}
+LOST_REQUEST = {"faults": [{"at": 1, "executed": False, "delivery": "silent"}]}
+
+
+def _doubt(project: Project, tenant: Tenant) -> str:
+    """Send one call that is never answered, end the run by SIGKILL, and return the call's key."""
+    project.write([0], settle="60m", wait="0s")
+    client = project.start("run", "spec.yaml")
+    until(lambda: intents(project), "a call begun")
+    time.sleep(0.3)  # nothing tells from outside that a call has left, but it takes no longer
+    client.kill()
+    assert client.wait() < 0
+    until(lambda: tenant.generates, "the call noted by the tenant")
+    with reading(project.ledger) as ledger:
+        (row,) = ledger.execute("select key from call").fetchall()
+    return str(row[0])
+
+
+def _asked_before_sending(tenant: Tenant, key: str) -> None:
+    """Assert that after the first call there was a question, and no call under its key."""
+    calls = tenant.calls[[key for _, key in tenant.calls].index(key) + 1 :]
+    assert key not in [key for _, key in calls]
+    assert next(action for action, _ in calls if action != "token") == "query"
+
+
+@pytest.mark.parametrize("shift", ["+25h", "+70h"])
+def test_f111_doubt_of_friday_on_monday_was_executed(
+    shift: str, serve: Serve, project_at: ProjectAt
+) -> None:
+    """F111, F113, D5: the invoice is found and credited; nothing is sent."""
+    served = serve(modes=LOST_ANSWER)
+    project = project_at(served)
+    key = _doubt(project, served)
+    assert project.run_at(shift).code == 0
+    assert project.outcomes() == {"invoiced": 1}
+    _asked_before_sending(served, key)
+    assert served.generates == 1
+    check_truth(project, served, [0])
+
+
+@pytest.mark.parametrize("shift", ["+25h", "+70h"])
+def test_f111_doubt_of_friday_on_monday_was_lost(
+    shift: str, serve: Serve, project_at: ProjectAt
+) -> None:
+    """F111, F113, D5: after the question it is sent under the next key, and never the old one."""
+    served = serve(modes=LOST_REQUEST)
+    project = project_at(served)
+    key = _doubt(project, served)
+    assert project.run_at(shift).code == 0
+    _asked_before_sending(served, key)
+    check_truth(project, served, [0])
+
+
+@pytest.mark.parametrize("shift", ["-2h", "-30h", "@1970-01-02 00:00:00"])
+@pytest.mark.parametrize("modes", [LOST_ANSWER, LOST_REQUEST])
+def test_f112_a_clock_that_went_back_expires_doubt(
+    shift: str, modes: dict[str, object], serve: Serve, project_at: ProjectAt
+) -> None:
+    """F112, F116, D6: no age can be trusted: nothing is sent, and the item stays unknown."""
+    served = serve(modes=modes)
+    project = project_at(served)
+    key = _doubt(project, served)
+    assert project.run_at(shift).code == 3
+    assert served.generates == 1
+    assert project.outcomes() == {"unknown": 1}
+    # Once the clock is right again, and the rest is over, the question settles it.
+    assert project.run_at("+3h").code == 0
+    check_truth(project, served, [0])
+    assert [k for _, k in served.calls].count(key) <= 2
+
+
+def test_f116_a_clock_far_ahead_asks_first(serve: Serve, project_at: ProjectAt) -> None:
+    """F116: in 2040 every old key has expired; a clock set right again harms nothing either."""
+    served = serve(modes=LOST_ANSWER)
+    project = project_at(served)
+    key = _doubt(project, served)
+    assert project.run_at("@2037-06-01 00:00:00").code in (0, 3)
+    assert served.generates == 1
+    project.write([0, 1])
+    project.run()
+    assert project.run_at("+3h").code == 0
+    _asked_before_sending(served, key)
+    check_truth(project, served, [0, 1])
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago", "Europe/Berlin"])
+def test_f115_dates_are_those_of_the_spec_wherever_and_whenever(
+    zone: str, serve: Serve, project_at: ProjectAt
+) -> None:
+    """F115: across midnight and the end of summer time, in any zone, the spec's dates hold."""
+    served = serve()
+    project = project_at(served)
+    project.env["TZ"] = zone
+    project.write(range(3))
+    for shift in ("@2027-10-31 02:59:59", "@2027-12-31 23:59:59"):
+        assert project.run_at(shift).code == 0
+    assert {date for _, date in served.billed} == {TARGET}
+    check_billed_once(served, range(3))
