@@ -6,11 +6,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 UV := build/uv/bin/uv
 
-.PHONY: help run test check lint format types layers cover wheel-test bench screens lock upgrade clean
+.PHONY: help run test test-system soak-kill check lint format types layers cover wheel-test bench screens lock upgrade clean
 
 help:
 	@echo "make run         set up, then run specs/month-end.yaml on the built-in emulator"
 	@echo "make test        set up, then lint, types, import layers and tests"
+	@echo "make test-system kills, full disks, wrong clocks, many items (root installs and mounts)"
+	@echo "make soak-kill   the same 1,000 kills, or KILLS=5000"
 	@echo "make check       all that the build server checks, with branch coverage"
 	@echo "make wheel-test  build sdist and wheel into dist/ and test them in a fresh environment"
 	@echo "make bench       measure what the ledger costs, and write docs/performance.md"
@@ -23,6 +25,17 @@ run: $(VENV)/.run
 
 test: lint types layers
 	$(BIN)/pytest
+
+# Kills, full disks, wrong clocks, 10,000 items; who may not install or mount skips what needs it.
+test-system: $(VENV)/.dev
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  ! { command -v strace && command -v faketime && command -v ps; } >/dev/null; then \
+	  apt-get update -qq && apt-get install -y -qq strace faketime procps mount >/dev/null; fi
+	$(BIN)/pytest tests/processes/system
+
+# KILLS=5000 make soak-kill
+soak-kill: $(VENV)/.dev
+	KILLS=$${KILLS:-1000} $(BIN)/pytest -s tests/processes/system/test_kills.py
 
 check: lint types layers cover wheel-test
 
