@@ -410,9 +410,9 @@ class Finding:
 class Trail:
     """What the ledger keeps of an item beside its keys: all that a question is held against.
 
-    `credited` are the invoice IDs credited to other items of the account; `renewals` counts the
-    item's keys that were renewed after the server had not said what it did; `if_absent` is that
-    of its unsettled key.
+    `credited` are the invoice IDs credited to other dates of the account and to lower revisions;
+    `renewals` counts the item's keys that were renewed after the server had not said what it did;
+    `if_absent` is that of its unsettled key.
     """
 
     baseline: Baseline | None = None
@@ -443,7 +443,7 @@ class Standing:
     plan now asks for another invoice date or other charges than what the ledger holds. `earlier`
     are dates of the account, of whichever spec, that may hold this one back. `lower` is the
     outcome of the next lower revision, `later_invoiced` the account's first later target date
-    that has an invoice.
+    that has an invoice, or this very date where a higher revision has one.
     """
 
     item: Item
@@ -460,7 +460,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """An earlier target date of the same account that is failed or has an unsettled key."""
+    """An earlier target date of the same account that is failed or has an unsettled key.
+
+    A failure counts only while no later date or revision is invoiced.
+    """
 
     item: Item
     outcome: Outcome | None

@@ -404,6 +404,15 @@ def test_a_date_earlier_than_one_invoiced_is_not_tried_again() -> None:
     assert "2026-11-20" in record.error.message
 
 
+def test_a_failure_with_a_higher_revision_invoiced_is_not_tried_again() -> None:
+    """What failed was billed on purpose under the next revision: once is enough."""
+    one = item(1)
+    failed = an_outcome(one, Outcome.FAILED, later_invoiced=one.identity.target_date)
+    (record,) = left_of([failed], wish=EVERY_WISH).records
+    assert record.error is not None
+    assert "a higher revision of this item is invoiced" in record.error.message
+
+
 # Another payload
 
 

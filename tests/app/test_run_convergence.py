@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from support.runs import Away, Billing, Project, account
+from support.runs import Away, Billing, Project, account, away
 from zbatch.emulator import (
     Delivery,
     Mishap,
@@ -399,3 +399,41 @@ def test_doubt_that_left_the_spec_is_named(project: Project, tenant: Start) -> N
     settled = project.reconcile()
     assert (settled.code, settled.outcomes) == (0, {"invoiced": 1})
     assert project.run(project.spec(2, tenant="real")).code == 0
+
+
+def test_a_failure_that_a_later_invoice_has_made_up_for_holds_back_nothing(
+    project: Project, tenant: Start
+) -> None:
+    """R10: it is never retried, so a still later date that waited for it would wait for ever."""
+    broken = Mishap(executed=False, code="INVALID_VALUE")
+    away = tenant(faults=(Scheduled(broken, at=2),))
+    project.run(project.spec(1, tenant="real", name="november"))
+    october = project.spec(1, tenant="real", name="october", dates=["2026-10-31"])
+    assert project.run(october).outcomes == {"failed": 1}
+    december = project.spec(1, tenant="real", name="december", dates=["2026-12-31"])
+    told = project.run(december)
+    assert (told.code, told.outcomes) == (0, {"invoiced": 1})
+    assert len(away.billing.executions) == 2
+
+
+@pytest.mark.parametrize("failed", [True, False])
+def test_a_lower_revision_does_not_bill_again_what_a_higher_one_has(
+    project: Project, tenant: Start, failed: bool
+) -> None:
+    """Whatever is asked to be tried again, and later dates do not wait for it."""
+    project.book(a1=CANCELLED if failed else "Active,none,1,0s")
+    book = project.root / "book.csv"
+    again = {"id": 1, "revision": 2, "reason": "mended, FIN-4821"}
+    with away(project.root / "tenant", book=book) as before:
+        port = int(before.url.rpartition(":")[2])
+        project.tenants(real=before.url)
+        first = project.run(project.spec(1, tenant="real"))
+        assert first.outcomes == {"failed" if failed else "nothing_to_bill": 1}
+    project.book()
+    with away(project.root / "tenant", book=book, port=port) as after:
+        assert project.run(project.spec(again, tenant="real")).outcomes == {"invoiced": 1}
+        told = project.run(project.spec(1, tenant="real"), retry_failed=True, retry_nothing=True)
+        assert told.result.sent == 0
+        assert len(after.billing.executions) == 1
+        later = project.spec(1, tenant="real", name="later", dates=["2026-12-31"])
+        assert project.run(later).outcomes == {"invoiced": 1}

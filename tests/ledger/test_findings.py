@@ -330,7 +330,9 @@ def test_earlier_dates_that_failed_or_are_open_are_told(store: Store) -> None:
     failed(store, dates[0])
     live = in_doubt(store, dates[1], KeyState.LIVE)
     burnt = in_doubt(store, dates[2])
-    invoiced(store, dates[3])
+    call = a_call(dates[3])
+    begin(store, call)
+    store.finish(RUN, [settled(call, Outcome.NOTHING_TO_BILL)], NOON)
     failed(store, item(2, 1))
     last = standing(store, dates[5])
     assert [earlier.item for earlier in last.earlier] == dates[:3]
@@ -342,6 +344,35 @@ def test_earlier_dates_that_failed_or_are_open_are_told(store: Store) -> None:
     ]
     assert standing(store, dates[1]).earlier == (Earlier(dates[0], Outcome.FAILED, None),)
     assert standing(store, dates[0]).earlier == ()
+
+
+@pytest.mark.parametrize("day", [15, 30])
+def test_a_failure_that_a_later_invoice_has_made_up_for_is_not_told(store: Store, day: int) -> None:
+    """R10: it is never tried again, so nothing may wait for it; doubt is waited for still."""
+    early, doubtful, late = item(1, 10), item(1, 11), item(1, 20)
+    plan(store, early, doubtful, late)
+    failed(store, early)
+    in_doubt(store, doubtful)
+    invoiced(store, late)
+    assert [earlier.item for earlier in standing(store, item(1, day)).earlier] == [doubtful]
+
+
+def test_a_higher_revision_with_an_invoice_makes_up_for_a_failure(
+    store: Store, items: list[Item]
+) -> None:
+    """It is there for the lower one, which is not tried again, and for no higher one."""
+    first = items[0]
+    second, third = (replace(first, identity=replace(first.identity, revision=n)) for n in (2, 3))
+    later = replace(first, identity=replace(first.identity, target_date=date(2026, 12, 31)))
+    failed(store, first)
+    assert [earlier.item for earlier in standing(store, later).earlier] == [first]
+    plan(store, second)
+    invoiced(store, second)
+    assert standing(store, later).earlier == ()
+    assert standing(store, first).later_invoiced == first.identity.target_date
+    assert standing(store, second).later_invoiced is None
+    credited = [standing(store, one).trail.credited for one in (first, second, third, later)]
+    assert credited == [frozenset(), frozenset(), {A}, {A}]
 
 
 def test_earlier_dates_are_told_of_an_item_that_is_new(store: Store, items: list[Item]) -> None:

@@ -213,9 +213,9 @@ def _why_not_retried(standing: Standing, record: ItemRecord) -> ItemRecord:
     if record.outcome is not Outcome.FAILED or standing.later_invoiced is None:
         return record
     error = record.error or Problem("FAILED", "")
-    later = standing.later_invoiced.isoformat()
-    message = (
-        f"{error.message} (not retried: the account's later target date {later} is invoiced and"
-        " has billed what was due)"
-    )
+    later = standing.later_invoiced
+    which = f"the account's later target date {later.isoformat()}"
+    if later == standing.item.identity.target_date:
+        which = "a higher revision of this item"
+    message = f"{error.message} (not retried: {which} is invoiced and has billed what was due)"
     return replace(record, error=Problem(error.code, message))

@@ -62,15 +62,21 @@ UPDATE_BASELINE = (
     "UPDATE item SET baseline = coalesce(baseline, ?)"
     " WHERE account_id = ? AND target_date = ? AND revision = ?"
 )
+# What a higher revision was credited with is there for a lower one, which must not bill it again.
 CREDITED_TO_OTHERS = (
-    "SELECT invoice_ids FROM item WHERE account_id = ? AND id <> ? AND invoice_id IS NOT NULL"
+    "SELECT invoice_ids FROM item WHERE account_id = ? AND (target_date <> ? OR revision < ?)"
+    " AND invoice_id IS NOT NULL"
 )
 RENEWALS_OF_ITEM = (
     "SELECT count(*) FROM call_item"
     " WHERE item_id = ? AND state = 'settled' AND if_absent = 'renew_twice'"
 )
+# A failure is over once a later date or revision is invoiced: its charges are in that one.
 EARLIER_OPEN = (
-    "SELECT * FROM item WHERE account_id = ? AND target_date < ? AND (outcome = 'failed'"
+    "SELECT * FROM item WHERE account_id = ? AND target_date < ? AND"
+    " (outcome = 'failed' AND NOT EXISTS (SELECT 1 FROM item AS later"
+    " WHERE later.account_id = item.account_id AND later.invoice_id IS NOT NULL"
+    " AND (later.target_date, later.revision) > (item.target_date, item.revision))"
     " OR EXISTS (SELECT 1 FROM call_item WHERE item_id = item.id AND state <> 'settled'))"
     " ORDER BY target_date, revision"
 )
@@ -78,8 +84,8 @@ OUTCOME_OF_ITEM = (
     "SELECT outcome FROM item WHERE account_id = ? AND target_date = ? AND revision = ?"
 )
 FIRST_LATER_INVOICED = (
-    "SELECT min(target_date) FROM item WHERE account_id = ? AND target_date > ?"
-    " AND invoice_id IS NOT NULL"
+    "SELECT min(target_date) FROM item WHERE account_id = ?"
+    " AND (target_date, revision) > (?, ?) AND invoice_id IS NOT NULL"
 )
 ITEMS_WITH_OPEN_KEYS = (
     "SELECT item.* FROM item WHERE EXISTS"

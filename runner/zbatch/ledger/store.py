@@ -37,7 +37,6 @@ from zbatch.model import (
 )
 
 LEDGER_FILE = "ledger.sqlite3"
-_NO_ITEM = 0  # of an item that the ledger does not hold yet: its IDs count from 1
 
 
 def open_store(folder: Path) -> Store:
@@ -232,7 +231,7 @@ class Store:
         ).fetchone()
         around = self._around(item.identity)
         if row is None:
-            trail = Trail(credited=self._credited(item.identity.account_id, _NO_ITEM))
+            trail = Trail(credited=self._credited(*_identity(item.identity)))
             new = Standing(item, None, None, 0, 0, payload_changed=False, trail=trail)
             return replace(new, **around)
         keys = self._connection.execute(sql.KEYS_OF_ITEM, (row["id"],)).fetchall()
@@ -253,7 +252,7 @@ class Store:
         execute = self._connection.execute
         account, target, revision = _identity(identity)
         lower = execute(sql.OUTCOME_OF_ITEM, (account, target, revision - 1)).fetchone()
-        later = execute(sql.FIRST_LATER_INVOICED, (account, target)).fetchone()[0]
+        later = execute(sql.FIRST_LATER_INVOICED, (account, target, revision)).fetchone()[0]
         return {
             "earlier": tuple(self._earlier(identity)),
             "lower": Outcome(lower["outcome"]) if lower and lower["outcome"] else None,
@@ -265,14 +264,14 @@ class Store:
         renewals = self._connection.execute(sql.RENEWALS_OF_ITEM, (row["id"],)).fetchone()[0]
         return Trail(
             baseline=rows.baseline_of(row["baseline"]),
-            credited=self._credited(row["account_id"], row["id"]),
+            credited=self._credited(row["account_id"], row["target_date"], row["revision"]),
             renewals=renewals,
             if_absent=IfAbsent(if_absent) if if_absent else None,
         )
 
-    def _credited(self, account_id: str, item_id: int) -> frozenset[str]:
-        """Read which invoices of an account are credited to other items than this one."""
-        found = self._connection.execute(sql.CREDITED_TO_OTHERS, (account_id, item_id)).fetchall()
+    def _credited(self, *identity: object) -> frozenset[str]:
+        """Read which of the account's invoices are credited to other dates or lower revisions."""
+        found = self._connection.execute(sql.CREDITED_TO_OTHERS, identity).fetchall()
         return frozenset(one for other in found for one in json.loads(other["invoice_ids"]))
 
     def _earlier(self, identity: Identity) -> Iterator[Earlier]:
