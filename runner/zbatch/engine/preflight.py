@@ -32,6 +32,7 @@ from zbatch.engine.question import (
 from zbatch.engine.settings import Accepted
 from zbatch.engine.verdict import Kind, doubtful
 from zbatch.model import (
+    Attempt,
     Baseline,
     Effect,
     Finding,
@@ -141,12 +142,20 @@ def rest_until(work: Work, facts: Facts) -> datetime:
     """Tell from when a key in doubt may be concluded upon.
 
     A row "nothing to bill" under the same key needs no rest: the server has answered for it.
+    The rest must be over by our clock and by the server's, whichever is later: a clock of ours
+    that jumped ahead, or was behind at the send, would cut it short.
     """
     if all(trail.if_absent is IfAbsent.NOTHING for trail in work.trails):
         return facts.now
     if all(item.identity in facts.accepted for item in work.items):
         return facts.now
-    return rested(work.attempts, facts.settle)
+    return max(rested(work.attempts, facts.settle), _rested_at_server(work.attempts, facts))
+
+
+def _rested_at_server(attempts: Sequence[Attempt], facts: Facts) -> datetime:
+    told = [one.server_date for one in attempts if one.sent and one.server_date]
+    server = facts.clocks.server
+    return facts.now + (max(told) + facts.settle - server) if told and server else facts.now
 
 
 def before_sending(work: Work, seen: Sequence[Seen], facts: Facts) -> Cleared | tuple[Step, ...]:
@@ -169,7 +178,8 @@ def before_sending(work: Work, seen: Sequence[Seen], facts: Facts) -> Cleared | 
 def recheck(work: Work, held: ItemRecord, seen: Seen) -> Step:
     """Ask again about an outcome that the tenant's own users may have changed since."""
     item, trail = work.items[0], work.trails[0]
-    there = look(seen, trail)
+    # Items may share a draft: what another one is credited with is still there for this one.
+    there = look(seen, replace(trail, credited=trail.credited - {held.invoice_id}))
     if isinstance(there, Odd):
         return Left(_record(work, item, Outcome.UNKNOWN, problem=there.problem))
     if isinstance(there, There):
@@ -275,7 +285,7 @@ def finding(work: Work, item: Item, step: Step) -> Finding | None:
     if isinstance(step, Settled):
         effect = Effect(KeyState.SETTLED, step.evidence, step.record)
         return Finding(item, key=key, effect=effect)
-    if isinstance(step, Rest) and key and len(work.items) > 1:
+    if isinstance(step, Rest) and key and len(work.items) > 1 and not doubtful(work.attempts):
         evidence = "never executed, and the items of its call go alone from now on"
         return Finding(item, key=key, effect=Effect(KeyState.SETTLED, evidence))
     if isinstance(step, Renewed):
