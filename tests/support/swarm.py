@@ -82,7 +82,7 @@ MISHAPS: Sequence[Mishap] = (
 DOWNTIMES = (2.0, 60.0, 15 * 60.0, HOUR, 10 * HOUR, 22.5 * HOUR, 30 * HOUR, 80 * HOUR)
 SETTLE = 2 * HOUR  # longer than the longest execution, delay and read lag drawn here
 MOST_HEALING_RUNS = 60
-CLOCK_ERRORS = (0.0,)  # hours
+CLOCK_ERRORS = (-30.0, -2.0, -0.5, 0.0, 2.0, 25.0)  # hours
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,10 +75,10 @@ class Timeline:
         try:
             return loop.run_until_complete(main)
         except Died:
-            for life in lives:
-                life.dead = True
             return None
         finally:
+            for life in lives:
+                life.dead = True
             self._base, self._loop = self.now, None
             _bury(loop)
 
