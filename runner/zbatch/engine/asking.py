@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import NoReturn
 
 from zbatch.engine.brake import Brake
 from zbatch.engine.order import Work
@@ -65,10 +66,11 @@ class Asker:
         """
         wanted = {_wanted(item) for work in works for item in work.items}
         while True:
+            fields = self._fields  # another wave may learn meanwhile what the tenant refuses
             try:
-                asked_at, found = await self._found(sorted(wanted))
+                asked_at, found = await self._found(sorted(wanted), fields)
             except _Without as unknown:
-                if unknown.name not in self._fields:
+                if unknown.name not in fields:
                     self._stop(
                         StopReason.QUESTION,
                         f"the tenant refuses {unknown.name}, which is not asked for any more",
@@ -84,10 +86,12 @@ class Asker:
                 for work in works
             }
 
-    async def _found(self, wanted: Sequence[Wanted]) -> tuple[Moment, list[Invoice]]:
+    async def _found(
+        self, wanted: Sequence[Wanted], fields: frozenset[str]
+    ) -> tuple[Moment, list[Invoice]]:
         moments: list[Moment] = []
         found: list[Invoice] = []
-        for question in questions(wanted, drafts=True, fields=self._fields):
+        for question in questions(wanted, drafts=True, fields=fields):
             asked_at, invoices = await self._answer(question)
             moments.append(asked_at)
             found += invoices
@@ -162,7 +166,7 @@ class Asker:
         when = self._clock.monotonic() + self._brake.jitter(failures)
         await self._brake.until(self._brake.stopping, when)
 
-    def _stop(self, reason: StopReason, message: str) -> None:
+    def _stop(self, reason: StopReason, message: str) -> NoReturn:
         self._brake.stop(reason, message)
         raise Unanswered
 

@@ -21,7 +21,17 @@ from zbatch.engine.verdict import (
     kind_of,
     problem_of,
 )
-from zbatch.model import Attempt, Effect, Item, ItemRecord, KeyState, Outcome, Problem, Result
+from zbatch.model import (
+    Attempt,
+    Effect,
+    Item,
+    ItemRecord,
+    KeyState,
+    Outcome,
+    Problem,
+    Result,
+    Trail,
+)
 from zbatch.zuora.codes import CAUTION
 from zbatch.zuora.limits import date_of
 from zbatch.zuora.reply import Answer, Rows
@@ -150,13 +160,20 @@ def _result(work: Work, attempt: Attempt, decision: Decision | None) -> Result:
     effects = tuple(
         Effect(
             verdict.state,
-            verdict.evidence,
+            verdict.evidence + _appended(trail, verdict.invoice_id),
             _record(work, item, attempt, verdict, sends) if verdict.outcome else None,
             verdict.if_absent,
         )
-        for item, verdict in zip(work.items, decision.verdicts, strict=True)
+        for item, trail, verdict in zip(work.items, work.trails, decision.verdicts, strict=True)
     )
     return Result(work.call, attempt, effects)
+
+
+def _appended(trail: Trail, invoice_id: str | None) -> str:
+    """Say that an invoice was there before: the charges were appended to a draft."""
+    before = trail.baseline
+    known = before and invoice_id in {*before.invoice_ids, *(draft.id for draft in before.drafts)}
+    return ", appended to a draft that was there" if known else ""
 
 
 def _record(work: Work, item: Item, attempt: Attempt, verdict: Verdict, sends: int) -> ItemRecord:

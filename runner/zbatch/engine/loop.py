@@ -143,7 +143,7 @@ class Engine:
     def _wanted(self) -> int:
         """How many works to take: whole waves, since a question costs as much as a call."""
         under_way = self._armed.qsize() + len(self._aftermath.cleared) + self._aftermath.asking
-        return WAVE if under_way < self._settings.intents_ahead else 0
+        return WAVE if under_way < self._settings.asked_ahead else 0
 
     def _route(self, works: Sequence[Work]) -> None:
         """Let works rest, be asked about, or go on where the last question is still good."""

@@ -26,6 +26,7 @@ from zbatch.engine.question import (
     There,
     Undecided,
     conclude,
+    exists,
     look,
     rested,
 )
@@ -43,6 +44,7 @@ from zbatch.model import (
     KeyState,
     Outcome,
     Problem,
+    Trail,
 )
 
 RECHECK_GENERATING = timedelta(seconds=30)
@@ -234,7 +236,7 @@ def after_rest(work: Work, seen: Sequence[Seen], facts: Facts) -> tuple[Step, ..
 
 def _conclusion(work: Work, item: Item, seen: Seen, doubt: Doubt, facts: Facts) -> Step:
     if item.identity in facts.accepted:
-        return _decided(work, item, seen, facts.accepted[item.identity])
+        return _decided(work, item, seen, facts.accepted[item.identity], doubt.trail)
     conclusion = conclude(seen, doubt)
     when = f"question of {seen.asked_at:%Y-%m-%dT%H:%M:%SZ}"
     if isinstance(conclusion, Claimed):
@@ -255,16 +257,23 @@ def _conclusion(work: Work, item: Item, seen: Seen, doubt: Doubt, facts: Facts) 
     return _absent(work, item, conclusion, when)
 
 
-def _decided(work: Work, item: Item, seen: Seen, accepted: Accepted) -> Step:
-    """Take a person's decision, if the tenant shows the invoice for the item."""
-    shown = {invoice.id for invoice in seen.invoices} | {draft.id for draft in seen.drafts}
-    if accepted.invoice_id not in shown:
-        problem = Problem(
-            "NOT_SHOWN", f"the tenant shows no invoice {accepted.invoice_id} for this item"
-        )
+def _decided(work: Work, item: Item, seen: Seen, accepted: Accepted, trail: Trail) -> Step:
+    """Take a person's decision, if the tenant shows the invoice and it can be this item's.
+
+    An invoice credited to another item can be so only as a draft that was there to append to.
+    """
+    chosen = accepted.invoice_id
+    shown = {invoice.id for invoice in seen.invoices if exists(invoice)}
+    shown |= {draft.id for draft in seen.drafts}
+    drafts = trail.baseline.drafts if trail.baseline else ()
+    if chosen in trail.credited - {draft.id for draft in drafts}:
+        problem = Problem("CREDITED", f"invoice {chosen} is credited to another item")
+        return Left(_record(work, item, Outcome.UNKNOWN, problem=problem))
+    if chosen not in shown:
+        problem = Problem("NOT_SHOWN", f"the tenant shows no valid invoice {chosen} for this item")
         return Left(_record(work, item, Outcome.UNKNOWN, problem=problem))
     problem = Problem("ACCEPTED", f"decided by a person: {accepted.reason}")
-    record = _record(work, item, Outcome.INVOICED, (accepted.invoice_id,), problem)
+    record = _record(work, item, Outcome.INVOICED, (chosen,), problem)
     return Settled(record, f"accepted by a person: {accepted.reason}")
 
 

@@ -33,7 +33,7 @@ class Seen:
     @property
     def baseline(self) -> Baseline:
         """What is there before the first send."""
-        ids = tuple(invoice.id for invoice in self.invoices if _exists(invoice))
+        ids = tuple(invoice.id for invoice in self.invoices if exists(invoice))
         return Baseline(self.asked_at, ids, self.drafts)
 
 
@@ -72,7 +72,7 @@ def look(seen: Seen, trail: Trail) -> Look:
     beyond = [
         invoice
         for invoice in seen.invoices
-        if _exists(invoice) and invoice.id not in known and invoice.id not in trail.credited
+        if exists(invoice) and invoice.id not in known and invoice.id not in trail.credited
     ]
     odd = [invoice for invoice in beyond if not _known(invoice.status)]
     if odd:
@@ -219,7 +219,8 @@ def _appended(drafts: Iterable[Draft], baseline: Baseline | None) -> bool:
     )
 
 
-def _exists(invoice: Invoice) -> bool:
+def exists(invoice: Invoice) -> bool:
+    """Tell whether an invoice is one at all: neither temporary nor canceled nor in error."""
     temporary = (invoice.number or "").startswith(TEMPORARY_NUMBER)
     return not temporary and invoice.status not in NEVER_COUNTS
 

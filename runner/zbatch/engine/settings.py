@@ -12,6 +12,8 @@ from zbatch.engine.verdict import StopReason
 from zbatch.model import Call, Identity, Item, ItemRecord, Limits, Settling
 
 MOST_INTENTS_AHEAD = 64
+MOST_ASKED_AHEAD = 200
+ASKED_AHEAD_SECONDS = 20.0
 AHEAD_SECONDS = 5.0
 WORKER_SECONDS = 150.0
 ASK_LIFE = 600.0
@@ -83,6 +85,16 @@ class Settings:
         """
         soon = math.ceil(self.limits.rate.per_second * AHEAD_SECONDS)
         return max(self.workers, min(MOST_INTENTS_AHEAD, soon))
+
+    @property
+    def asked_ahead(self) -> int:
+        """How many items may be under way from their question on.
+
+        A fast run needs some more than its intents, so that questions are answered while it
+        sends; a slow one has none of them to spare, since a question grows old.
+        """
+        soon = math.ceil(self.limits.rate.per_second * ASKED_AHEAD_SECONDS)
+        return max(self.intents_ahead, min(MOST_ASKED_AHEAD, soon))
 
 
 @dataclass(frozen=True, slots=True)

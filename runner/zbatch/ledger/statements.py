@@ -19,8 +19,10 @@ INSERT_ITEM = (
     " WHERE outcome IS NULL AND NOT EXISTS (SELECT 1 FROM call_item WHERE item_id = item.id)"
 )
 INSERT_RUN_ITEM = f"INSERT INTO run_item (run_id, ordinal, item_id) VALUES (?, ?, {ITEM_ID})"
+NEXT_CALL_ID = "SELECT coalesce(max(id), 0) + 1 FROM call"
 INSERT_CALL_ITEM = (
-    f"INSERT INTO call_item (call_id, position, item_id, state) VALUES (?, ?, {ITEM_ID}, 'live')"
+    "INSERT INTO call_item (call_id, position, item_id, state) VALUES (?, ?, (SELECT id FROM item"
+    " WHERE account_id = ? AND target_date = ? AND revision = ? AND invoice_id IS NULL), 'live')"
 )
 # A new key: the item takes the payload that is sent and loses the outcome that is tried again.
 # An item that has an invoice gets no new key, whoever asks.

@@ -80,6 +80,7 @@ class Store:
         self._path = path
         self._file = os.stat(path)
         self._failed = False
+        self._call_ids: dict[str, int] = {}
 
     def close(self) -> None:
         """Close the file; nothing is pending, since every method commits."""
@@ -123,24 +124,34 @@ class Store:
 
     def begin(self, run_id: str, sends: Sequence[Send], now: datetime) -> None:
         """Record attempts before they leave, and with the first one of a key its call."""
-        with self._transaction(now) as execute:
-            for send in sends:
-                call_id = self._call_id(send.call.key) or self._insert_call(send.call)
-                values = (call_id, run_id, *rows.attempt_columns(send.attempt))
-                _one(execute(sql.INSERT_ATTEMPT, values))
+        with self._transaction(now):
+            calls = {send.call.key: send.call for send in sends}
+            self._insert_calls([c for key, c in calls.items() if self._call_id(key) is None])
+            self._each(
+                sql.INSERT_ATTEMPT,
+                [
+                    (self._call_id(send.call.key), run_id, *rows.attempt_columns(send.attempt))
+                    for send in sends
+                ],
+            )
 
     def finish(self, run_id: str, results: Sequence[Result], now: datetime) -> None:
         """Record the answers to attempts, and what they mean for each item."""
-        with self._transaction(now) as execute:
+        attempts: list[tuple[object, ...]] = []
+        states: list[tuple[object, ...]] = []
+        records: list[tuple[object, ...]] = []
+        with self._transaction(now):
             for result in results:
                 call_id = self._call_id(result.call.key)
                 number, *values = rows.attempt_columns(result.attempt)
-                _one(execute(sql.UPDATE_ATTEMPT, (*values, call_id, number)))
+                attempts.append((*values, call_id, number))
                 for position, effect in enumerate(result.effects):
-                    state = (*_effect(effect), call_id, position)
-                    _one(execute(sql.UPDATE_CALL_ITEM, state))
+                    states.append((*_effect(effect), call_id, position))
                     if effect.record:
-                        self._write_record(effect.record, run_id)
+                        records.append(_record_values(effect.record, run_id))
+            self._each(sql.UPDATE_ATTEMPT, attempts)
+            self._each(sql.UPDATE_CALL_ITEM, states)
+            self._each(sql.UPDATE_ITEM, records)
 
     def note(self, run_id: str, findings: Sequence[Finding], now: datetime) -> None:
         """Record what questions have shown: baselines, and keys settled or burnt by them."""
@@ -203,25 +214,51 @@ class Store:
             raise OSError("the file has been replaced by another one")
 
     def _write_record(self, record: ItemRecord, run_id: str) -> None:
-        values = (*rows.record_columns(record), run_id, *_identity(record.item.identity))
-        _one(self._connection.execute(sql.UPDATE_ITEM, values))
+        self._each(sql.UPDATE_ITEM, [_record_values(record, run_id)])
 
-    def _insert_call(self, call: Call) -> int:
-        cursor = self._connection.execute(
-            "INSERT INTO call (key, generation, body, wire) VALUES (?, ?, ?, ?)",
-            (call.key, call.generation, call.body, call.wire),
+    def _insert_calls(self, calls: Sequence[Call]) -> None:
+        first = self._connection.execute(sql.NEXT_CALL_ID).fetchone()[0]
+        ids = {call.key: first + number for number, call in enumerate(calls)}
+        members = [
+            (ids[call.key], position, item)
+            for call in calls
+            for position, item in enumerate(call.items)
+        ]
+        self._each(
+            "INSERT INTO call (id, key, generation, body, wire) VALUES (?, ?, ?, ?, ?)",
+            [(ids[call.key], call.key, call.generation, call.body, call.wire) for call in calls],
         )
-        call_id = cursor.lastrowid
-        assert call_id is not None  # noqa: S101 - an INSERT that did not raise has a row
-        for position, item in enumerate(call.items):
-            identity = _identity(item.identity)
-            payload = (*rows.payload_columns(item), *identity)
-            _one(self._connection.execute(sql.OPEN_ITEM, payload))
-            self._connection.execute(sql.INSERT_CALL_ITEM, (call_id, position, *identity))
-        return call_id
+        self._each(
+            sql.OPEN_ITEM,
+            [
+                (*rows.payload_columns(item), *_identity(item.identity))
+                for call in calls
+                if call.generation
+                for item in call.items
+            ],
+        )
+        self._each(
+            sql.INSERT_CALL_ITEM,
+            [(call_id, position, *_identity(item.identity)) for call_id, position, item in members],
+        )
+        self._call_ids.update(ids)
+
+    def _each(self, statement: str, values: Sequence[tuple[object, ...]]) -> None:
+        """Carry out a statement for each of several rows, and insist that each changes one.
+
+        Every statement names its row by a unique key, so it changes one row or none.
+        """
+        if values:
+            changed = self._connection.executemany(statement, values).rowcount
+            if changed != len(values):
+                raise sqlite3.IntegrityError(f"{changed} rows changed where {len(values)} must")
 
     def _call_id(self, key: str) -> int | None:
+        if key in self._call_ids:
+            return self._call_ids[key]
         row = self._connection.execute("SELECT id FROM call WHERE key = ?", (key,)).fetchone()
+        if row:
+            self._call_ids[key] = row["id"]
         return row["id"] if row else None
 
     def _standing(self, item: Item) -> Standing:
@@ -312,6 +349,10 @@ def _one(cursor: sqlite3.Cursor) -> None:
     """Insist that exactly one row was changed: anything else would be an outcome lost."""
     if cursor.rowcount != 1:
         raise sqlite3.IntegrityError(f"{cursor.rowcount} rows changed where one must")
+
+
+def _record_values(record: ItemRecord, run_id: str) -> tuple[object, ...]:
+    return (*rows.record_columns(record), run_id, *_identity(record.item.identity))
 
 
 def _identity(identity: Identity) -> tuple[str, str, int]:
