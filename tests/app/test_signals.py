@@ -11,7 +11,7 @@ import pytest
 
 from support.engine import TENANT, HighRandom, MemoryLedger, found, item, success, works_of
 from zbatch.app.clock import SystemClock
-from zbatch.app.signals import SIGNALS, interruptible
+from zbatch.app.signals import SIGNALS, interruptible, undisturbed
 from zbatch.engine.events import Event, Stopping
 from zbatch.engine.loop import Engine
 from zbatch.engine.ports import Observer
@@ -62,7 +62,8 @@ def interrupted(
         with interruptible(engine, 150.0) as interruptions:
             return await engine.run(), interruptions.first
 
-    return asyncio.run(run())
+    with undisturbed():
+        return asyncio.run(run())
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -91,14 +92,23 @@ def test_the_second_signal_gives_up_on_what_is_in_flight() -> None:
 
 def test_the_handlers_are_gone_after_the_run() -> None:
     """What a signal does outside a run is not ours to say."""
-    others = [number for number in SIGNALS if number != signal.SIGINT]  # asyncio has its own
-    before = [signal.getsignal(number) for number in others]
+    before = [signal.getsignal(number) for number in SIGNALS]
+    ending, first = interrupted(SignallingServer(()))
+    assert (ending.stop, first) == (None, None)
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_after_the_engine_does_not_cost_the_report(number: int) -> None:
+    """Between the last call and the run record signals are ignored; then they are as before."""
+    before = [signal.getsignal(one) for one in SIGNALS]
 
     async def run() -> None:
         with interruptible(an_engine(SignallingServer(())), 150.0):
-            assert all(
-                signal.getsignal(number) != old for number, old in zip(others, before, strict=True)
-            )
-        assert [signal.getsignal(number) for number in others] == before
+            pass
 
-    asyncio.run(run())
+    with undisturbed():
+        asyncio.run(run())
+        os.kill(os.getpid(), number)  # would end this process
+        assert signal.getsignal(number) is signal.SIG_IGN
+    assert [signal.getsignal(one) for one in SIGNALS] == before

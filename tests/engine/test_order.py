@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.engine import TENANT, item
+from support.plans import an_attempt
 from zbatch.engine.order import Order, Work
 from zbatch.model import Item
 from zbatch.zuora.request import make_call
@@ -16,7 +17,22 @@ def new(ordinal: int, *items: Item) -> Work:
 
 
 def held_by_the_ledger(ordinal: int, *items: Item) -> Work:
-    return Work(ordinal, items, 0, call=make_call(TENANT, items, 0))
+    call = make_call(TENANT, items, 0)
+    return Work(ordinal, items, 0, call=call, attempts=(an_attempt(answer="lost"),))
+
+
+def clean_in_the_ledger(ordinal: int, one: Item) -> Work:
+    call = make_call(TENANT, (one,), 0)
+    return Work(ordinal, (one,), 0, call=call, attempts=(an_attempt(answer="throttled"),))
+
+
+def test_a_clean_key_keeps_to_the_order_of_dates() -> None:
+    """D20: a call that was only throttled goes after an earlier date, and not past a failed one."""
+    early, late = item(1, 10), item(1, 20)
+    order = Order([clean_in_the_ledger(0, late), new(1, early)])
+    assert [work.items for work in order.take(0.0, 10)] == [(early,)]
+    assert order.block(early) == [late]
+    assert order.take(0.0, 10) == []
 
 
 def test_calls_start_in_the_order_of_the_plan() -> None:

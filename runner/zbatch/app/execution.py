@@ -22,7 +22,7 @@ from zbatch.app.ending import (
 )
 from zbatch.app.outstanding import Outstanding
 from zbatch.app.recorder import Recorder
-from zbatch.app.signals import interruptible
+from zbatch.app.signals import interruptible, undisturbed
 from zbatch.app.task import Task
 from zbatch.engine.events import Event, Settled
 from zbatch.engine.loop import Engine
@@ -82,13 +82,14 @@ class Execution:
         self.recorder.add_all(r for r in todo.records if r.outcome is not Outcome.NOT_ATTEMPTED)
         if access is None:
             return self._close(todo, Closing())
-        try:
-            closing = asyncio.run(self._send(task, access, newest))
-        except (CannotStart, Refused) as error:
-            refused = isinstance(error, Refused)
-            self._finish(ExitCode.REFUSED if refused else ExitCode.CANNOT_START)
-            raise
-        return self._close(todo, closing)
+        with undisturbed():
+            try:
+                closing = asyncio.run(self._send(task, access, newest))
+            except (CannotStart, Refused) as error:
+                refused = isinstance(error, Refused)
+                self._finish(ExitCode.REFUSED if refused else ExitCode.CANNOT_START)
+                raise
+            return self._close(todo, closing)
 
     def _start(self) -> None:
         try:

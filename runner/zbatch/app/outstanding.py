@@ -57,6 +57,7 @@ def outstanding(plan: Plan, standings: Sequence[Standing], wish: Wish) -> Outsta
         for standing in standings
         if (barrier := _barrier(standing, working)) is not None
     }
+    works = [work for work in works if not (work.may_wait and work.items[0].identity in barriers)]
     works += _new_works(plan, {i: s for i, s in fresh.items() if i not in barriers})
     works += _held_works(standings, working | barriers.keys())
     records = tuple(_standing_records(standings, fresh, barriers))
@@ -202,6 +203,8 @@ def _standing_records(
         if identity in fresh:
             if identity in barriers:
                 yield blocked(standing.item, barriers[identity])
+        elif standing.call and identity in barriers and not is_open(standing.item, standing.call):
+            yield blocked(standing.item, barriers[identity])
         elif standing.record and standing.record.outcome not in _ASKED_AGAIN:
             yield _why_not_retried(standing, standing.record)
         elif standing.record and identity in barriers:

@@ -47,3 +47,18 @@ def interruptible(engine: Engine, timeout: float) -> Iterator[Interruptions]:
     finally:
         for number in SIGNALS:
             loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let no signal that comes after the engine cost the report; the old handlers come back.
+
+    Between the last call and the run record it is a matter of moments, and nothing is sent.
+    """
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)

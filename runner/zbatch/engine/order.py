@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from zbatch.engine.verdict import doubtful
 from zbatch.model import Attempt, Call, Identity, Item, ItemRecord, Trail
 
 
@@ -43,6 +44,16 @@ class Work:
     def __post_init__(self) -> None:
         self.trails = self.trails or (Trail(),) * len(self.items)
 
+    @property
+    def may_wait(self) -> bool:
+        """Whether the call may be held back: nothing of it can have been executed unseen.
+
+        A call of several items under a key is not taken apart for the sake of one of them.
+        """
+        if self.call is None:
+            return True
+        return len(self.items) == 1 and not (self.burnt or doubtful(self.attempts))
+
     def forget(self) -> None:
         """Let go of what was sent: works are as many as items, and live as long as the run."""
         self.call, self.attempts = None, ()
@@ -51,8 +62,8 @@ class Work:
 class Order:
     """The calls of a run that are not yet done, as chains: one an account.
 
-    A call may start when each of its items is the first of its account's chain. Keys that the
-    ledger already holds stand before new ones, so that doubt is settled first.
+    A call may start when each of its items is the first of its account's chain. Calls in doubt
+    stand before the others, so that doubt is settled first.
     """
 
     def __init__(self, works: Iterable[Work]) -> None:
@@ -110,7 +121,7 @@ class Order:
         """
         chain = self._chains[item.identity.account_id]
         chain.pop(0)
-        held = [link for link in chain if link[0].identity > item.identity and link[1].call is None]
+        held = [link for link in chain if link[0].identity > item.identity and link[1].may_wait]
         kept = [link for link in chain if link not in held]
         self._chains[item.identity.account_id] = kept
         for later, work in held:
@@ -157,13 +168,13 @@ class Order:
 
 
 def _rank(link: tuple[Item, Work]) -> tuple[bool, int, Identity]:
-    """Order a chain: calls that the ledger holds by their place in the plan, the rest by date.
+    """Order a chain: calls in doubt by their place in the plan, then the rest by date.
 
     Held calls of several accounts may stem from different specs: by date, two of them could each
     wait for the other.
     """
     item, work = link
-    return work.call is None, work.ordinal if work.call else 0, item.identity
+    return work.may_wait, 0 if work.may_wait else work.ordinal, item.identity
 
 
 def alone_of(group: Work, item: Item) -> Work:
