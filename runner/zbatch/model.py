@@ -28,7 +28,11 @@ class Outcome(StrEnum):
 
     @property
     def settled(self) -> bool:
-        """Whether a later run leaves the item alone unless a person asks otherwise."""
+        """Whether a run has nothing left to do here.
+
+        A later run still asks about what zbatch did not invoice itself: `already_invoiced` is sent
+        once its invoice is gone, and `nothing_to_bill` may have been invoiced since.
+        """
         return self in (
             Outcome.INVOICED,
             Outcome.ALREADY_INVOICED,
@@ -403,6 +407,7 @@ class Finding:
     baseline: Baseline | None = None
     key: str | None = None
     effect: Effect | None = None
+    rests_until: datetime | None = None
     reopen: bool = False  # what was already invoiced before is not there any more
 
 
@@ -419,19 +424,23 @@ class Trail:
     credited: frozenset[str] = frozenset()
     renewals: int = 0
     if_absent: IfAbsent | None = None
+    lower_settled_at: datetime | None = None
+    rests_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OpenCall:
     """A call in the ledger whose key is not settled for at least one of its items.
 
-    `states` and `trails` stand by the position of `call.items`.
+    `states` and `trails` stand by the position of `call.items`. `settle` is how long, in seconds,
+    the runs that sent it wanted it to rest.
     """
 
     call: Call
     attempts: tuple[Attempt, ...]
     states: tuple[KeyState, ...]
     trails: tuple[Trail, ...]
+    settle: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

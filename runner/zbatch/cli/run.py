@@ -75,9 +75,10 @@ def run(spec: Path, **flags: Unpack[Flags]) -> int:
       zbatch run specs/month-end.yaml
       zbatch run specs/month-end.yaml --dry-run
 
-    What an earlier run has settled is never sent again, and what it has left in doubt is settled
-    first. The report has a line for each planned
-    item; where it is, and what to do next, is said at the end.
+    What an earlier run has invoiced is never sent again, and what it has left in doubt is settled
+    first. What was already invoiced, or had nothing to bill, is asked about again: an invoice that
+    was deleted or canceled since is billed anew. The report has a line for each planned item; where
+    it is, and what to do next, is said at the end.
     """
     tighter = Overrides(flags["tenant"], flags["concurrency"], flags["rate"])
     if flags["dry_run"]:
