@@ -108,6 +108,14 @@ def test_last_block_names_what_the_spec_does_not_list(
     golden("strays", text_of(story.result(records, ExitCode.UNKNOWN, strays=(stray,))))
 
 
+def test_strays_beside_other_doubt_have_a_command_of_their_own(story: Any) -> None:
+    """Where the next step is about the spec's own doubt, the other one still has its command."""
+    stray, own = (story.record(Outcome.UNKNOWN, number, NO_ANSWER) for number in (7, 1))
+    text = text_of(story.result([own], ExitCode.UNKNOWN, strays=(stray,)))
+    command = "zbatch reconcile --tenant production   settles what this spec does not list"
+    assert text.count(command) == 1
+
+
 def test_last_block_of_a_reconciliation(story: Any, golden: Callable[[str, str], None]) -> None:
     """What was asked, what is still open and from when it can be settled, and who decides."""
     several = Problem(
@@ -152,14 +160,15 @@ SPEC = "specs/month-end.yaml"
         (RUN, ExitCode.FAILURES, {}, f"zbatch run {SPEC} --retry-failed"),
         (RUN, ExitCode.UNKNOWN, {}, f"zbatch run {SPEC} again, or zbatch reconcile {SPEC};"),
         (RUN, ExitCode.STOPPED, {"stop": "422"}, f"zbatch run {SPEC}   goes on"),
-        (RUN, ExitCode.OK, {}, f"zbatch run {SPEC} again; why one item was not attempted"),
+        (RUN, ExitCode.STOPPED, {}, "one item waits for (an earlier date"),
+        (RUN, ExitCode.STOPPED, {}, f"then zbatch run {SPEC}   sends the rest"),
         (RECONCILE, ExitCode.STOPPED, {"stop": "422"}, f"zbatch reconcile {SPEC}   goes on"),
         (RECONCILE, ExitCode.STOPPED, {}, f"zbatch run {SPEC}   sends what is proved not to"),
         (RECONCILE, ExitCode.INTERRUPTED, {"stop": "x"}, f"zbatch reconcile {SPEC}   goes on"),
         (
             Called(tenant="uat", state_dir=Path("a b")),
             ExitCode.STOPPED,
-            {},
+            {"stop": "422"},
             f"zbatch run {SPEC} --tenant uat --state-dir 'a b'   goes on",
         ),
     ],

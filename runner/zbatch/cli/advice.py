@@ -23,7 +23,10 @@ NEXT = {
     ExitCode.TERMINATED: _GO_ON,
 }
 
-_LEFT_OUT = "{run} again; why {count} not attempted is in the report"
+_WAITING = (
+    "settle what the report says {count} for (an earlier date that failed or is in doubt, an"
+    " invoice being generated), then {run}   sends the rest"
+)
 _STRAYS = "{all}   settles what this spec does not list"
 _NOT_THERE = "{run}   sends what is proved not to be there"
 _SETTLED = "nothing is left in doubt"
@@ -38,7 +41,7 @@ def advice(result: RunResult, called: Called) -> str:
         run=called.command(Verb.RUN, spec or "SPEC"),
         reconcile=called.command(Verb.RECONCILE, spec),
         all=reconcile_all(result, called),
-        count="one item was" if left == 1 else f"{left:,} items were",
+        count="one item waits" if left == 1 else f"{left:,} items wait",
     )
 
 
@@ -48,11 +51,11 @@ def reconcile_all(result: RunResult, called: Called) -> str:
 
 
 def _template(result: RunResult, called: Called) -> str:
-    code, left = result.exit_code, result.totals[Outcome.NOT_ATTEMPTED]
+    code = result.exit_code
     if code is ExitCode.UNKNOWN and result.strays and not (result.unknown or result.stop):
         return _STRAYS
-    if called.verb is Verb.RECONCILE and code is ExitCode.STOPPED and not result.stop:
-        return _NOT_THERE
-    if code is ExitCode.OK and (left or called.verb is Verb.RECONCILE):
-        return _LEFT_OUT if left else _SETTLED
+    if code is ExitCode.STOPPED and not result.stop:
+        return _NOT_THERE if called.verb is Verb.RECONCILE else _WAITING
+    if code is ExitCode.OK and called.verb is Verb.RECONCILE:
+        return _SETTLED
     return NEXT.get(code, "see the report")

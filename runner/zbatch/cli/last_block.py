@@ -155,7 +155,9 @@ def _unknown(word: str, records: tuple[ItemRecord, ...], where: str) -> Iterator
 def _strays(result: RunResult, called: Called) -> Iterator[Text]:
     if result.strays:
         yield from _unknown("UNKNOWN, not in this spec", result.strays, "in the ledger")
-        yield Text(f"  {reconcile_all(result, called)}   settles what this spec does not list")
+        command = reconcile_all(result, called)
+        if command not in advice(result, called):
+            yield Text(f"  {command}   settles what this spec does not list")
 
 
 def _undecided(result: RunResult, called: Called) -> Iterator[Text]:

@@ -27,6 +27,7 @@ from zbatch.cli.last_block import first_line, last_block
 from zbatch.cli.notices import Notices
 from zbatch.cli.progress import Progress
 from zbatch.cli.words import Called
+from zbatch.cli.wrapping import wrapped
 from zbatch.engine.events import Event
 
 Style = Literal["auto", "bar", "lines", "none"]
@@ -122,11 +123,10 @@ class Quiet:
 
     def finished(self, result: RunResult) -> None:
         """Show the last block."""
-        self._show(last_block(result, Path.cwd(), self._called))
-
-    def _show(self, lines: Iterable[Text]) -> None:
-        for line in lines:
-            self._console.print(line)
+        width = self._console.width if self._console.is_terminal else None
+        for line in last_block(result, Path.cwd(), self._called):
+            for part in wrapped(line, width):
+                self._console.print(part)
 
 
 class Lines(Quiet):
