@@ -347,7 +347,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What the tenant showed for an item before its first send; taken once, never renewed."""
+    """What the tenant showed for an item before the first send of its key."""
 
     asked_at: datetime
     invoice_ids: tuple[str, ...]
@@ -400,7 +400,7 @@ class Finding:
     """What a question to the tenant has shown of one item.
 
     `key` names the item's key that `effect` settles or burns; without it the item never had an
-    unsettled one. A `baseline` is kept only if the item has none yet.
+    unsettled one. A `baseline` takes the place of an older one.
     """
 
     item: Item

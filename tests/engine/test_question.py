@@ -240,7 +240,8 @@ def test_a_conflict_may_be_claimed_and_never_renewed() -> None:
     ("if_absent", "renewals", "then"),
     [
         (IfAbsent.RENEW, 0, IfAbsent.RENEW),
-        (IfAbsent.RENEW, 5, IfAbsent.RENEW),
+        (IfAbsent.RENEW, 4, IfAbsent.RENEW),
+        (IfAbsent.RENEW, 5, IfAbsent.FAIL),
         (None, 0, IfAbsent.RENEW),
         (IfAbsent.RENEW_TWICE, 0, IfAbsent.RENEW_TWICE),
         (IfAbsent.RENEW_TWICE, 1, IfAbsent.RENEW_TWICE),
@@ -253,7 +254,7 @@ def test_a_conflict_may_be_claimed_and_never_renewed() -> None:
 def test_what_follows_from_nothing_is_what_the_key_was_burnt_for(
     if_absent: IfAbsent | None, renewals: int, then: IfAbsent
 ) -> None:
-    """Renewed, at most twice after an unknown error; failed if terminated; nothing to bill."""
+    """Renewed, at most five times, twice after an unknown error; failed; nothing to bill."""
     assert MOST_RENEWALS == 2
     trail = Trail(a_baseline(), renewals=renewals, if_absent=if_absent)
     assert conclude(seen(), a_doubt(trail=trail)) == Absent(then)

@@ -37,6 +37,7 @@ def work_of(standing: Standing, ordinal: int) -> Work:
         trails=standing.call.trails,
         prior_attempts=standing.attempts - len(sent),
         first_sent=sent[0].started_at if sent else None,
+        settle=standing.call.settle,
     )
 
 

@@ -163,7 +163,8 @@ def _new_works(plan: Plan, fresh: dict[Identity, Standing]) -> Iterator[Work]:
     for group in plan.groups:
         items = tuple(plan.items[position] for position in group)
         left = [fresh[item.identity] for item in items if item.identity in fresh]
-        if len(left) == len(items) and not any(standing.generation for standing in left):
+        again = any(standing.generation or standing.trail.rests_until for standing in left)
+        if len(left) == len(items) and not again:
             yield Work(group[0], items, 0, trails=tuple(standing.trail for standing in left))
             continue
         for standing in left:
@@ -173,6 +174,7 @@ def _new_works(plan: Plan, fresh: dict[Identity, Standing]) -> Iterator[Work]:
                 standing.generation,
                 trails=(standing.trail,),
                 prior_attempts=standing.attempts,
+                rests_until=standing.trail.rests_until,
             )
 
 

@@ -22,7 +22,7 @@ class DateCount:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """How long sending takes at least, in seconds.
+    """How long sending and asking takes at least, in seconds.
 
     The rate decides as long as a call takes no longer than `rate_decides_below` seconds; beyond
     that the concurrency does, in proportion to what a call takes.
@@ -34,26 +34,30 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A plan with its figures; `requests` counts the generate calls and the token."""
+    """A plan with its figures; `requests` counts the generate calls, the questions and the token."""
 
     plan: Plan
     accounts: int
     dates: tuple[DateCount, ...]
+    questions: int
     requests: int
     estimate: Estimate
 
 
 def preview(plan: Plan) -> Preview:
-    """Count what a plan would send."""
+    """Count what a plan would send, and what is asked before it is sent."""
     pairs = Counter((item.identity.target_date, item.invoice_date) for item in plan.items)
     limits = plan.spec.limits
+    questions = ceil(len(plan.items) / ITEMS_A_QUESTION)
+    limited = len(plan.groups) + questions
     return Preview(
         plan=plan,
         accounts=len({item.identity.account_id for item in plan.items}),
         dates=tuple(DateCount(*pair, count) for pair, count in sorted(pairs.items())),
-        requests=len(plan.groups) + TOKEN_REQUESTS,
+        questions=questions,
+        requests=limited + TOKEN_REQUESTS,
         estimate=Estimate(
-            seconds=len(plan.groups) / limits.rate.per_second,
+            seconds=limited / limits.rate.per_second,
             rate_decides_below=limits.concurrency / limits.rate.per_second,
         ),
     )

@@ -47,7 +47,8 @@ def _dates(view: Preview) -> Iterator[str]:
 def _cost(view: Preview) -> Iterator[str]:
     limits, estimate = view.plan.spec.limits, view.estimate
     calls = counted(len(view.plan.groups), "generate call")
-    yield f"requests  {view.requests:,} if all goes well: {calls} and a token"
+    asked = counted(view.questions, "question")
+    yield f"requests  {view.requests:,} if all goes well: {calls}, {asked} and a token"
     yield (
         f"sending   takes {duration(estimate.seconds)} or more: the rate of {limits.rate} decides "
         f"while a call takes up to {estimate.rate_decides_below:.3g} s,"
@@ -84,6 +85,7 @@ def _as_json(view: Preview) -> dict[str, Any]:
         "items_planned": len(plan.items),
         "accounts": view.accounts,
         "calls_planned": len(plan.groups),
+        "questions_expected": view.questions,
         "requests_expected": view.requests,
         "seconds_at_least": round(view.estimate.seconds, 3),
         "rate_decides_below_seconds": round(view.estimate.rate_decides_below, 3),

@@ -179,7 +179,7 @@ class Aftermath:
         if isinstance(outcome, Cleared):
             pairs = zip(work.trails, outcome.baselines, strict=True)
             work.trails = tuple(
-                replace(trail, baseline=trail.baseline or baseline) for trail, baseline in pairs
+                replace(trail, baseline=baseline or trail.baseline) for trail, baseline in pairs
             )
             self._go_on(work, look)
         elif all(isinstance(step, Burnt) for step in outcome):
@@ -211,13 +211,12 @@ class Aftermath:
         elif isinstance(step, Rest):
             self._ask_again(work if len(work.items) == 1 else alone_of(work, item), step)
         elif isinstance(step, Reopened):
-            reopened = replace(trail, baseline=trail.baseline or step.baseline)
+            reopened = replace(trail, baseline=step.baseline)
             self._go_on(replace(work, held=None, trails=(reopened,)), look)
         elif isinstance(step, Renewed) and self._settings.read_only:
             self._leave(left_renewed(work, item, step))
         elif isinstance(step, Renewed):
-            more = step.if_absent is IfAbsent.RENEW_TWICE
-            renewed = replace(trail, if_absent=None, renewals=trail.renewals + more)
+            renewed = replace(trail, if_absent=None, renewals=trail.renewals + 1)
             work.asked_at = look.asked_at
             self._renew(work, item, renewed, 0.0)
 

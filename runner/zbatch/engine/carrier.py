@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta
 
 from zbatch.engine.brake import Brake
 from zbatch.engine.judge import Judgement, answered, judge
@@ -12,6 +13,8 @@ from zbatch.engine.verdict import Again, Context, Halt, Kind, Pause
 from zbatch.model import Attempt, Send
 from zbatch.zuora.reply import Answer, Rows, read_reply
 from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
+
+LEEWAY = timedelta(seconds=30)  # for what was judged young enough a moment ago
 
 
 class Carrier:
@@ -50,7 +53,7 @@ class Carrier:
         try:
             with self._brake.flying():
                 return await self._ports.sender.send(
-                    Request(call.key, call.wire, attempt.track_id, stale)
+                    Request(call.key, call.wire, attempt.track_id, stale, self._not_after(work))
                 )
         except asyncio.CancelledError:
             self.sent += 1
@@ -59,6 +62,12 @@ class Carrier:
             return Fault(FaultKind.INTERNAL, True, type(error).__name__)
         finally:
             self.flying.discard(work)
+
+    def _not_after(self, work: Work) -> datetime | None:
+        """Tell when the question that lets the call go is too old, whatever takes the time."""
+        if work.asked_at is None:
+            return None
+        return work.asked_at[1] + timedelta(seconds=self._settings.ask_life) + LEEWAY
 
     def _read(self, work: Work, exchange: Reply | Fault) -> Answer | Fault:
         if isinstance(exchange, Fault):
@@ -77,8 +86,9 @@ class Carrier:
         )
 
     def _learn(self, work: Work, attempt: Attempt, answer: object) -> None:
-        if isinstance(answer, Rows):
+        if isinstance(answer, Rows) and answer.throttled is None:
             self._brake.accepted()
+        if isinstance(answer, Rows):
             self._accepted += 1
             self._good_tokens.add(attempt.token or 0)
         elif attempt.answer == Kind.UNAUTHORIZED:

@@ -20,7 +20,7 @@ class Work:
     those of this run that count against `max_attempts`. `asked_at` is when the last question let it
     go, by the steady clock and by the wall's. `held` is an outcome that is only asked about again
     and stands while the answer is the same; `rests_until` keeps a work without doubt from being
-    asked too early.
+    asked too early. `settle` is how long, in seconds, the runs that sent it wanted it to rest.
     """
 
     ordinal: int
@@ -40,6 +40,7 @@ class Work:
     conflicts: int = 0
     refused_tokens: set[int] = field(default_factory=set)
     accepted_before: int | None = None
+    settle: float = 0.0
 
     def __post_init__(self) -> None:
         self.trails = self.trails or (Trail(),) * len(self.items)

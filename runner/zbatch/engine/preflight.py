@@ -47,6 +47,7 @@ from zbatch.model import (
     Trail,
 )
 
+_AT_THE_DOOR = frozenset({Kind.THROTTLED, Kind.UNAUTHORIZED})
 RECHECK_GENERATING = timedelta(seconds=30)
 
 
@@ -110,7 +111,7 @@ class Kept:
 class Reopened:
     """The invoice that made the item already invoiced is gone: it may be sent."""
 
-    baseline: Baseline | None
+    baseline: Baseline
 
 
 Step = Rest | Settled | Renewed | Burnt | Left | Kept | Reopened
@@ -151,25 +152,33 @@ def rest_until(work: Work, facts: Facts) -> datetime:
         return facts.now
     if all(item.identity in facts.accepted for item in work.items):
         return facts.now
-    return max(rested(work.attempts, facts.settle), _rested_at_server(work.attempts, facts))
+    settle = max(facts.settle, timedelta(seconds=work.settle))
+    return max(_waits(work.attempts, settle, facts))
 
 
-def _rested_at_server(attempts: Sequence[Attempt], facts: Facts) -> datetime:
-    told = [one.server_date for one in attempts if one.sent and one.server_date]
-    server = facts.clocks.server
-    return facts.now + (max(told) + facts.settle - server) if told and server else facts.now
+def _waits(attempts: Sequence[Attempt], settle: timedelta, facts: Facts) -> list[datetime]:
+    """Give the end of the rest by each clock that can tell; all of them must have passed.
+
+    By ours, unless it reads less than the send's own stamp and the server's can tell: a clock
+    that was in the future at the send would have the key rest until that future comes.
+    """
+    sent = [attempt for attempt in attempts if attempt.sent] or list(attempts)
+    by_ours, server = rested(attempts, settle), facts.clocks.server
+    told = [attempt.server_date for attempt in sent if attempt.server_date]
+    if not told or server is None:
+        return [by_ours]
+    by_server = facts.now + (max(told) + settle - server)
+    gone_back = facts.now < max(attempt.started_at for attempt in sent)
+    return [by_server] if gone_back else [by_ours, by_server]
 
 
 def before_sending(work: Work, seen: Sequence[Seen], facts: Facts) -> Cleared | tuple[Step, ...]:
     """Decide whether a call may leave; otherwise give a step for each item."""
     looks = [look(one, trail) for one, trail in zip(seen, work.trails, strict=True)]
     if all(isinstance(there, Nothing) for there in looks):
-        return Cleared(
-            tuple(
-                None if trail.baseline else one.baseline
-                for one, trail in zip(seen, work.trails, strict=True)
-            )
-        )
+        # Anew as long as nothing of the key can have been executed: what is there is not of it.
+        clean = not doubtful(work.attempts)
+        return Cleared(tuple(one.baseline if clean else None for one in seen))
     if doubtful(work.attempts):
         return tuple(_doubt_step(work, item, looks) for item in work.items)
     return tuple(
@@ -191,7 +200,7 @@ def recheck(work: Work, held: ItemRecord, seen: Seen) -> Step:
         record = _record(work, item, Outcome.ALREADY_INVOICED, there.ids, problem)
         return Settled(record, "an invoice is there that zbatch did not make")
     if isinstance(there, Nothing) and held.outcome is Outcome.ALREADY_INVOICED:
-        return Reopened(None if trail.baseline else seen.baseline)
+        return Reopened(seen.baseline)
     return Kept(held)
 
 
@@ -217,7 +226,8 @@ def _hold(work: Work, item: Item, there: Look, facts: Facts) -> Step:
         "OTHER_HOST",
         "another item of its call is invoiced already: somebody else may be sending the same call",
     )
-    return Rest(facts.now + facts.settle, problem)
+    settle = max(facts.settle, timedelta(seconds=work.settle))
+    return Rest(facts.now + settle, problem)
 
 
 def after_rest(work: Work, seen: Sequence[Seen], facts: Facts) -> tuple[Step, ...]:
@@ -226,12 +236,20 @@ def after_rest(work: Work, seen: Sequence[Seen], facts: Facts) -> tuple[Step, ..
     if until > facts.now:  # only the answer has told how old the key is
         problem = work.attempts[-1].problem or Problem("IN_DOUBT", "what came of it is not known")
         return tuple(Rest(until, problem) for _ in work.items)
-    last = work.attempts[-1]
-    conflict = last.answer == Kind.CONFLICT and not expired(work.attempts, facts.clocks)
+    conflict = _still_at_work(work.attempts) and not expired(work.attempts, facts.clocks)
     return tuple(
         _conclusion(work, item, one, Doubt(work.attempts, trail, facts.settle, conflict), facts)
         for item, one, trail in zip(work.items, seen, work.trails, strict=True)
     )
+
+
+def _still_at_work(attempts: Sequence[Attempt]) -> bool:
+    """Tell whether the server's last word on the key itself was that it is at work.
+
+    What a gateway says, and what never left, is no word on the key.
+    """
+    words = [a.answer for a in attempts if a.sent and a.answer not in _AT_THE_DOOR]
+    return bool(words) and words[-1] == Kind.CONFLICT
 
 
 def _conclusion(work: Work, item: Item, seen: Seen, doubt: Doubt, facts: Facts) -> Step:
@@ -294,9 +312,10 @@ def finding(work: Work, item: Item, step: Step) -> Finding | None:
     if isinstance(step, Settled):
         effect = Effect(KeyState.SETTLED, step.evidence, step.record)
         return Finding(item, key=key, effect=effect)
-    if isinstance(step, Rest) and key and len(work.items) > 1 and not doubtful(work.attempts):
+    if isinstance(step, Rest) and len(work.items) > 1 and not _in_doubt(work):
         evidence = "never executed, and the items of its call go alone from now on"
-        return Finding(item, key=key, effect=Effect(KeyState.SETTLED, evidence))
+        given_up = Effect(KeyState.SETTLED, evidence) if key else None
+        return Finding(item, key=key, effect=given_up, rests_until=step.until)
     if isinstance(step, Renewed):
         effect = Effect(KeyState.SETTLED, step.evidence, if_absent=step.if_absent)
         return Finding(item, key=key, effect=effect)
@@ -310,12 +329,16 @@ def finding(work: Work, item: Item, step: Step) -> Finding | None:
 
 def left_in_doubt(work: Work, item: Item, rest: Rest) -> ItemRecord:
     """Report an item that the run does not wait for, and say from when it can be settled."""
-    doubt = bool(work.attempts) and (work.burnt or doubtful(work.attempts))
+    doubt = _in_doubt(work)
     outcome = Outcome.UNKNOWN if doubt else Outcome.NOT_ATTEMPTED
     what = "settle it" if doubt else "ask again"
     said = f"; from {rest.until:%Y-%m-%d %H:%M:%S} UTC zbatch run or zbatch reconcile can {what}"
     problem = replace(rest.problem, message=rest.problem.message + said)
     return _record(work, item, outcome, problem=problem)
+
+
+def _in_doubt(work: Work) -> bool:
+    return work.burnt or doubtful(work.attempts)
 
 
 def left_renewed(work: Work, item: Item, step: Renewed) -> ItemRecord:

@@ -19,7 +19,8 @@ TEMPORARY_NUMBER = "TMP-"
 
 BEFORE_FIRST_SEND = timedelta(minutes=5)  # how far the server's clock may be behind ours
 UNANSWERED = timedelta(seconds=90)  # how long after its intent an unanswered call may have left
-MOST_RENEWALS = 2
+MOST_RENEWALS = 2  # after rows that do not say what was done
+MOST_RENEWALS_IN_ALL = 5  # after anything: a server that never answers an item fails it
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,10 @@ def look(seen: Seen, trail: Trail) -> Look:
     beyond = [
         invoice
         for invoice in seen.invoices
-        if exists(invoice) and invoice.id not in known and invoice.id not in trail.credited
+        if exists(invoice)
+        and invoice.id not in known
+        and invoice.id not in trail.credited
+        and not _of_lower_revision(invoice, trail)
     ]
     odd = [invoice for invoice in beyond if not _known(invoice.status)]
     if odd:
@@ -87,6 +91,16 @@ def look(seen: Seen, trail: Trail) -> Look:
         return Generating(generating)
     there = tuple(invoice.id for invoice in beyond)
     return There(there) if there else Nothing()
+
+
+def _of_lower_revision(invoice: Invoice, trail: Trail) -> bool:
+    """Tell whether an invoice was there when the lower revision was settled.
+
+    A generate names only the first of several invoices: the others are told by their time.
+    """
+    if trail.lower_settled_at is None or invoice.created_at is None:
+        return False
+    return invoice.created_at <= trail.lower_settled_at + BEFORE_FIRST_SEND
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +132,10 @@ class Absent:
 
 
 Conclusion = Claimed | Foreign | Undecided | Absent
+
+_STILL_EXECUTING = Undecided(
+    Problem("STILL_EXECUTING", "the server still answers that the call is being executed")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +183,10 @@ def conclude(seen: Seen, doubt: Doubt) -> Conclusion:
     if isinstance(there, Generating):
         return Undecided(Problem("GENERATING", f"invoice {there.ids[0]} is still being generated"))
     if isinstance(there, There):
-        return _whose(seen, there.ids, doubt)
+        whose = _whose(seen, there.ids, doubt)
+        if doubt.conflict and not isinstance(whose, Claimed):
+            return _STILL_EXECUTING  # ours may come yet, beside what somebody else made
+        return whose
     if _appended(seen.drafts, doubt.trail.baseline):
         return Undecided(
             Problem(
@@ -175,17 +196,14 @@ def conclude(seen: Seen, doubt: Doubt) -> Conclusion:
             )
         )
     if doubt.conflict:
-        return Undecided(
-            Problem("STILL_EXECUTING", "the server still answers that the call is being executed")
-        )
+        return _STILL_EXECUTING
     return Absent(_then(doubt.trail))
 
 
 def _then(trail: Trail) -> IfAbsent:
     then = trail.if_absent or IfAbsent.RENEW
-    if then is IfAbsent.RENEW_TWICE:
-        return IfAbsent.FAIL if trail.renewals >= MOST_RENEWALS else IfAbsent.RENEW_TWICE
-    return then
+    most = {IfAbsent.RENEW_TWICE: MOST_RENEWALS, IfAbsent.RENEW: MOST_RENEWALS_IN_ALL}.get(then)
+    return then if most is None or trail.renewals < most else IfAbsent.FAIL
 
 
 def _whose(seen: Seen, ids: tuple[str, ...], doubt: Doubt) -> Conclusion:

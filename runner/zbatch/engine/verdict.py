@@ -146,6 +146,7 @@ _UNSENT: Mapping[FaultKind, Kind] = {
     FaultKind.CERTIFICATE: Kind.UNTRUSTED,
     FaultKind.TOKEN_REFUSED: Kind.NO_TOKEN,
     FaultKind.INTERNAL: Kind.UNSENT,
+    FaultKind.LATE: Kind.UNSENT,
     FaultKind.CANCELLED: Kind.UNSENT,
 }
 _DOUBT = frozenset({None, Kind.LOST, Kind.SERVER_ERROR, Kind.UNREADABLE, Kind.CONFLICT})

@@ -20,6 +20,7 @@ CREATE TABLE run (
     spec_file   TEXT NOT NULL,
     spec_digest TEXT NOT NULL,
     plan_digest TEXT NOT NULL,
+    settle      REAL NOT NULL,
     started_at  TEXT NOT NULL,
     finished_at TEXT,
     exit_code   INTEGER
@@ -56,6 +57,7 @@ CREATE TABLE item (
     finished_at     TEXT,
     settled_by      TEXT REFERENCES run (id),
     baseline        TEXT,
+    rests_until     TEXT,
     UNIQUE (account_id, target_date, revision),
     CHECK (outcome IS NULL OR outcome NOT IN ('invoiced', 'already_invoiced')
            OR coalesce(length(invoice_id), 0) > 0)

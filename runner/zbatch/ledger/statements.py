@@ -18,6 +18,10 @@ INSERT_ITEM = (
     " source_line = excluded.source_line, source_column = excluded.source_column"
     " WHERE outcome IS NULL AND NOT EXISTS (SELECT 1 FROM call_item WHERE item_id = item.id)"
 )
+INSERT_RUN = (
+    "INSERT INTO run (id, spec_name, spec_file, spec_digest, plan_digest, settle, started_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
 INSERT_RUN_ITEM = f"INSERT INTO run_item (run_id, ordinal, item_id) VALUES (?, ?, {ITEM_ID})"
 NEXT_CALL_ID = "SELECT coalesce(max(id), 0) + 1 FROM call"
 INSERT_CALL_ITEM = (
@@ -61,8 +65,7 @@ SETTLE_BY_QUESTION = (
     f" WHERE call_id = ? AND item_id = {ITEM_ID} AND state <> 'settled'"
 )
 UPDATE_BASELINE = (
-    "UPDATE item SET baseline = coalesce(baseline, ?)"
-    " WHERE account_id = ? AND target_date = ? AND revision = ?"
+    "UPDATE item SET baseline = ? WHERE account_id = ? AND target_date = ? AND revision = ?"
 )
 # What a higher revision was credited with is there for a lower one, which must not bill it again.
 CREDITED_TO_OTHERS = (
@@ -71,7 +74,7 @@ CREDITED_TO_OTHERS = (
 )
 RENEWALS_OF_ITEM = (
     "SELECT count(*) FROM call_item"
-    " WHERE item_id = ? AND state = 'settled' AND if_absent = 'renew_twice'"
+    " WHERE item_id = ? AND state = 'settled' AND if_absent IN ('renew', 'renew_twice')"
 )
 # A failure is over once a later date or revision is invoiced: its charges are in that one.
 EARLIER_OPEN = (
@@ -103,4 +106,15 @@ ITEMS_OF_CALL = (
     "SELECT item.*, call_item.state AS key_state, call_item.if_absent AS key_if_absent"
     " FROM call_item JOIN item ON item.id = call_item.item_id"
     " WHERE call_item.call_id = ? ORDER BY call_item.position"
+)
+REST_ITEM = (
+    "UPDATE item SET rests_until = ? WHERE account_id = ? AND target_date = ? AND revision = ?"
+)
+SETTLED_AT = (
+    "SELECT finished_at FROM item WHERE account_id = ? AND target_date = ? AND revision = ?"
+    " AND outcome IS NOT NULL"
+)
+SETTLE_OF_CALL = (
+    "SELECT coalesce(max(run.settle), 0) AS settle FROM attempt"
+    " JOIN run ON run.id = attempt.run_id WHERE attempt.call_id = ?"
 )

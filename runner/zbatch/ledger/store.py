@@ -102,9 +102,16 @@ class Store:
         spec = plan.spec
         with self._transaction(now) as execute:
             execute(
-                "INSERT INTO run (id, spec_name, spec_file, spec_digest, plan_digest, started_at)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (run_id, spec.name, spec.file, spec.digest, plan.digest, rows.stamp(now)),
+                sql.INSERT_RUN,
+                (
+                    run_id,
+                    spec.name,
+                    spec.file,
+                    spec.digest,
+                    plan.digest,
+                    spec.settling.settle,
+                    rows.stamp(now),
+                ),
             )
             for ordinal, item in enumerate(plan.items):
                 execute(sql.INSERT_ITEM, rows.item_columns(item))
@@ -165,6 +172,8 @@ class Store:
                     key = self._call_id(finding.key)
                     values = (*_effect(finding.effect), key, *identity)
                     _one(execute(sql.SETTLE_BY_QUESTION, values))
+                if finding.rests_until:
+                    _one(execute(sql.REST_ITEM, (rows.stamp(finding.rests_until), *identity)))
                 if finding.reopen:
                     _one(execute(sql.REOPEN_ITEM, identity))
                 if finding.effect and finding.effect.record:
@@ -268,7 +277,11 @@ class Store:
         ).fetchone()
         around = self._around(item.identity)
         if row is None:
-            trail = Trail(credited=self._credited(*_identity(item.identity)))
+            account, target, revision = _identity(item.identity)
+            trail = Trail(
+                credited=self._credited(account, target, revision),
+                lower_settled_at=self._settled_at(account, target, revision - 1),
+            )
             new = Standing(item, None, None, 0, 0, payload_changed=False, trail=trail)
             return replace(new, **around)
         keys = self._connection.execute(sql.KEYS_OF_ITEM, (row["id"],)).fetchall()
@@ -304,7 +317,15 @@ class Store:
             credited=self._credited(row["account_id"], row["target_date"], row["revision"]),
             renewals=renewals,
             if_absent=IfAbsent(if_absent) if if_absent else None,
+            lower_settled_at=self._settled_at(
+                row["account_id"], row["target_date"], row["revision"] - 1
+            ),
+            rests_until=rows.moment(row["rests_until"]),
         )
+
+    def _settled_at(self, *identity: object) -> datetime | None:
+        row = self._connection.execute(sql.SETTLED_AT, identity).fetchone()
+        return rows.moment(row["finished_at"]) if row else None
 
     def _credited(self, *identity: object) -> frozenset[str]:
         """Read which of the account's invoices are credited to other dates or lower revisions."""
@@ -337,6 +358,7 @@ class Store:
             attempts=tuple(rows.attempt_of(row) for row in attempts),
             states=tuple(KeyState(member["key_state"]) for member in members),
             trails=tuple(self._trail(member, member["key_if_absent"]) for member in members),
+            settle=execute(sql.SETTLE_OF_CALL, (call_id,)).fetchone()["settle"],
         )
 
 

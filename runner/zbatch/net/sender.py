@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -44,6 +45,7 @@ class _Parcel:
     stale_token: int | None
     headers: Callable[[str], dict[str, str]]
     ours: Callable[[str | None], bool]
+    not_after: datetime | None = None
 
 
 class Sender:
@@ -82,6 +84,7 @@ class Sender:
                 request.stale_token,
                 lambda token: request_headers(self._tenant, request.key, request.track_id, token),
                 lambda echo: echo_matches(request.key, echo),
+                request.not_after,
             )
         )
 
@@ -102,6 +105,8 @@ class Sender:
         flight = Flight()
         try:
             token = await self._tokens.token(parcel.stale_token)
+            if parcel.not_after and self._endpoint.now() > parcel.not_after:
+                return Fault(FaultKind.LATE, False, "it was too late to send it")
             async with asyncio.timeout(self._endpoint.timeout):
                 return await self._exchange(parcel, token, flight)
         except TokenFailure as failure:

@@ -13,13 +13,15 @@ class Request:
     """One send of a generate call.
 
     `wire` is the gzip body as stored. `stale_token` is the serial of a token that was answered
-    401: the sender then uses a newer one.
+    401: the sender then uses a newer one. `not_after` is the wall time from which it must not leave
+    any more, should a token or a suspended machine take that long.
     """
 
     key: str
     wire: bytes
     track_id: str
     stale_token: int | None = None
+    not_after: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class FaultKind(StrEnum):
     GARBLED = "garbled"  # not HTTP, broken chunking or gzip, over the cap, cut short
     CROSSED = "crossed"  # the echoed track ID belongs to another item
     CANCELLED = "cancelled"
+    LATE = "late"  # not sent, since what lets it go has grown too old meanwhile
     INTERNAL = "internal"  # a bug of ours around the send
 
 
