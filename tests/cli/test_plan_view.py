@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from zbatch.app.preview import preview
 from zbatch.cli.plan_view import plan_json, plan_text
 
@@ -23,7 +25,17 @@ def test_plan_as_json(story: Any, golden: Callable[[str, str], None]) -> None:
     document = json.loads(text)
     assert document["calls"] == [[0, 1], [2]]
     assert document["items_planned"] == len(document["items"]) == 3
-    assert document["requests_expected"] == 3
+    assert document["requests_expected"] == 4
+    assert document["questions_expected"] == 1
+
+
+@pytest.mark.parametrize(("items", "questions"), [(0, 0), (1, 1), (50, 1), (51, 2)])
+def test_questions_are_counted(items: int, questions: int, story: Any) -> None:
+    """50 items go into a question, and questions take their share of the rate."""
+    view = preview(story.plan(items))
+    assert view.questions == questions
+    assert view.requests == items + questions + 1
+    assert view.estimate.seconds == pytest.approx((items + questions) / 10)
 
 
 def test_hostile_names_are_neutralised(story: Any) -> None:

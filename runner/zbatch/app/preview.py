@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
+from math import ceil
 
 from zbatch.model import Plan
+from zbatch.zuora.query import BRANCHES
 
 TOKEN_REQUESTS = 1
+ITEMS_A_QUESTION = BRANCHES // 2  # an item asks about its date, and about its account's drafts
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A plan with its figures; `requests` counts the generate calls, the questions and the token."""
+    """A plan with its figures; `requests` counts generate calls, questions and the token."""
 
     plan: Plan
     accounts: int
