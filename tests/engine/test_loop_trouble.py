@@ -451,7 +451,7 @@ TROUBLES: dict[str, Reply | Fault | Exception] = {
     "uncertain": failure("UNKNOWN_ERROR"),
     "lost": LOST,
     "refused": REFUSED_CONNECTION,
-    "unsent": Fault(FaultKind.CANCELLED, False, "no slot"),
+    "unsent": Fault(FaultKind.INTERNAL, False, "no slot"),
     "409": status(409),
     "429": status(429, retry_after="20"),
     "500": status(500, zuora_request_id="stored"),

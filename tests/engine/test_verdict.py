@@ -32,7 +32,6 @@ from zbatch.zuora.reply import (
     Rows,
     ServerError,
     Throttled,
-    ThrottleKind,
     Unauthorized,
     Unreadable,
 )
@@ -50,7 +49,7 @@ ANSWERS: dict[Kind, Answer | Fault] = {
     Kind.UNTRUSTED: Fault(FaultKind.CERTIFICATE, False, "expired"),
     Kind.LOST: Fault(FaultKind.TIMEOUT, True, "no answer"),
     Kind.CONFLICT: Conflict(TROUBLE),
-    Kind.THROTTLED: Throttled(ThrottleKind.RATE, TROUBLE),
+    Kind.THROTTLED: Throttled(TROUBLE),
     Kind.UNAUTHORIZED: Unauthorized(TROUBLE),
     Kind.REFUSED: Refused(TROUBLE),
     Kind.MISDIRECTED: Misdirected(TROUBLE),
@@ -375,7 +374,6 @@ def test_a_fault_that_was_sent_is_lost_whatever_its_name(fault_kind: FaultKind) 
         (FaultKind.CERTIFICATE, Kind.UNTRUSTED),
         (FaultKind.TOKEN_REFUSED, Kind.NO_TOKEN),
         (FaultKind.INTERNAL, Kind.UNSENT),
-        (FaultKind.CANCELLED, Kind.UNSENT),
     ],
 )
 def test_a_fault_before_the_send_is_named_by_what_to_wait_for(

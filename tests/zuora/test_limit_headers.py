@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zbatch.zuora.headers import KEPT
-from zbatch.zuora.limits import CAP_SECONDS, ConcurrencyLimit, concurrency_limit, retry_after
+from zbatch.zuora.limits import CAP_SECONDS, retry_after
 
 NOW = datetime(2026, 11, 30, 12, 0, 0, tzinfo=UTC)
 
@@ -71,11 +71,3 @@ def test_no_value_raises(value: str) -> None:
     """Whatever a header holds, the answer is None or a wait within bounds."""
     wait = retry_after({"retry-after": value, "ratelimit-reset": value}, NOW)
     assert wait is None or 0.0 <= wait <= CAP_SECONDS
-    concurrency_limit({"concurrency-limit-limit": value})
-
-
-def test_concurrency_limit_counts() -> None:
-    """The concurrency headers are read as counts where they are counts."""
-    headers = {"concurrency-limit-limit": "40", "concurrency-limit-remaining": "0"}
-    assert concurrency_limit(headers) == ConcurrencyLimit(40, 0)
-    assert concurrency_limit({"concurrency-limit-limit": "-1"}) == ConcurrencyLimit(None, None)

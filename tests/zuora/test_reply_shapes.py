@@ -18,7 +18,6 @@ from zbatch.zuora.reply import (
     Rows,
     ServerError,
     Throttled,
-    ThrottleKind,
     Unauthorized,
     Unreadable,
     read_reply,
@@ -318,44 +317,24 @@ def test_503_waits_only_where_it_says_so() -> None:
     """A 503 with Retry-After is a limit, without it leaves the call in doubt."""
     answer = read(503, HTML, headers={"retry-after": "120"})
     assert isinstance(answer, Throttled)
-    assert answer.kind is ThrottleKind.UNAVAILABLE
     assert isinstance(read(503, HTML), ServerError)
 
 
 @pytest.mark.parametrize(
-    ("body", "kind"),
+    ("body", "expected", "limited"),
     [
-        (RATE, ThrottleKind.RATE),
-        ("", ThrottleKind.RATE),
-        (RATE_ROW, ThrottleKind.RATE),
-        (CONCURRENT, ThrottleKind.CONCURRENCY),
-        (LIMIT_ROW, ThrottleKind.CONCURRENCY),
+        (f"[{RATE_ROW}]", 1, True),
+        (LIMIT_ROW, 1, True),
+        (f"[{GOOD},{RATE_ROW}]", 2, True),
+        (f"[{GOOD}]", 1, False),
+        (f"[{LOCKED}]", 1, False),
     ],
 )
-def test_429_tells_rate_from_concurrency(body: str, kind: ThrottleKind) -> None:
-    """The two kinds of 429 are told apart by the body."""
-    answer = read(429, body)
-    assert isinstance(answer, Throttled)
-    assert answer.kind is kind
-
-
-@pytest.mark.parametrize(
-    ("body", "expected", "kind"),
-    [
-        (f"[{RATE_ROW}]", 1, ThrottleKind.RATE),
-        (LIMIT_ROW, 1, ThrottleKind.CONCURRENCY),
-        (f"[{GOOD},{RATE_ROW}]", 2, ThrottleKind.RATE),
-        (f"[{GOOD}]", 1, None),
-        (f"[{LOCKED}]", 1, None),
-    ],
-)
-def test_a_limit_within_200_is_recognised(
-    body: str, expected: int, kind: ThrottleKind | None
-) -> None:
+def test_a_limit_within_200_is_recognised(body: str, expected: int, limited: bool) -> None:
     """A row that names a request limit is told, so that the whole run can wait."""
     answer = read(200, body, expected)
     assert isinstance(answer, Rows)
-    assert answer.throttled is kind
+    assert answer.throttled is limited
 
 
 def test_messages_are_one_safe_line() -> None:

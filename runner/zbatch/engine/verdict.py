@@ -147,7 +147,6 @@ _UNSENT: Mapping[FaultKind, Kind] = {
     FaultKind.TOKEN_REFUSED: Kind.NO_TOKEN,
     FaultKind.INTERNAL: Kind.UNSENT,
     FaultKind.LATE: Kind.UNSENT,
-    FaultKind.CANCELLED: Kind.UNSENT,
 }
 _DOUBT = frozenset({None, Kind.LOST, Kind.SERVER_ERROR, Kind.UNREADABLE, Kind.CONFLICT})
 
@@ -222,7 +221,7 @@ def decide(
         return _throttled_doubtful(_Look(attempt, before, context, items, problem_of(answer)))
     if isinstance(answer, Rows):
         verdicts = tuple(ROW_TABLE[row.row_class][unsure](row) for row in answer.rows)
-        return Settle(verdicts, exceeded=answer.throttled is not None)
+        return Settle(verdicts, exceeded=answer.throttled)
     look = _Look(attempt, before, context, items, problem_of(answer))
     return TABLE[kind_of(answer)][unsure](look)
 

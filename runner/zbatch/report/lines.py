@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -20,13 +19,9 @@ UNEXPLAINED = {
 }
 
 
-class TornLine(ValueError):
-    """A line of a report is not whole."""
-
-
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a report, read; the fields are those of `report.schema.json`.
+    """One line of a report; the fields are those of `report.schema.json`.
 
     Times are UTC and whole milliseconds. `success` and `duration_ms` follow from the others.
     """
@@ -128,51 +123,9 @@ def as_json(line: Line) -> dict[str, Any]:
     }
 
 
-def from_line(data: bytes) -> Line:
-    """Read one line, its newline included; raise `TornLine` when it is not whole."""
-    if not data.endswith(b"\n"):
-        raise TornLine("the line has no end")
-    try:
-        return _read(json.loads(data))
-    except (ValueError, KeyError, TypeError) as error:
-        raise TornLine("the line is not one of a zbatch report") from error
-
-
 def timestamp(moment: datetime) -> str:
     """Write a time as RFC 3339 in UTC with milliseconds."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _read(fields: Mapping[str, Any]) -> Line:
-    if fields["version"] != VERSION:
-        raise ValueError("another version of the report")
-    error = fields["error"]
-    return Line(
-        run_id=fields["run_id"],
-        account_id=fields["account_id"],
-        account_number=fields["account_number"],
-        invoice_date=date.fromisoformat(fields["invoice_date"]),
-        target_date=date.fromisoformat(fields["target_date"]),
-        revision=fields["revision"],
-        outcome=Outcome(fields["outcome"]),
-        invoice_id=fields["invoice_id"],
-        invoice_ids=tuple(fields["invoice_ids"]),
-        error=error and Problem(error["code"], error["message"]),
-        http_status=fields["http_status"],
-        attempts=fields["attempts"],
-        idempotency_key=fields["idempotency_key"],
-        track_id=fields["track_id"],
-        request_id=fields["request_id"],
-        started_at=_moment(fields["started_at"]),
-        finished_at=_moment(fields["finished_at"]),
-        reason=fields["reason"],
-        file=fields["source"]["file"],
-        line=fields["source"]["line"],
-    )
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
 
 
 def _whole_milliseconds(moment: datetime | None) -> datetime | None:

@@ -23,8 +23,6 @@ class RowClass(StrEnum):
 LIMIT_CODES = frozenset({"REQUEST_EXCEEDED_LIMIT", "REQUEST_EXCEEDED_RATE", "50000070", "70"})
 """The server takes no more for now: the whole run waits, whichever item was told so."""
 
-CONCURRENCY_CODES = frozenset({"REQUEST_EXCEEDED_LIMIT", "50000070"})
-
 LIMIT_MESSAGES = frozenset({"request exceeded limit"})
 
 LOGIN_CODES = frozenset({"INVALID_SESSION", "INVALID_LOGIN", "90000011"})

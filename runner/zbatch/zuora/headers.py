@@ -18,14 +18,11 @@ AUTHORIZATION = "Authorization"
 ENTITY_IDS = "Zuora-Entity-Ids"
 TRACK_ID = "Zuora-Track-Id"
 WSDL_VERSION = "X-Zuora-WSDL-Version"
-REQUEST_ID = "Zuora-Request-Id"
-RETRY_AFTER = "Retry-After"
 
 GZIP = "gzip"
 JSON = "application/json"
 
 RATE_PREFIXES = ("ratelimit-", "rate-limit-", "x-ratelimit-", "x-rate-limit-")
-CONCURRENCY_PREFIX = "concurrency-limit-"
 
 KEPT = frozenset(
     {
@@ -35,7 +32,6 @@ KEPT = frozenset(
         "zuora-request-id",
         "zuora-track-id",
         *(prefix + part for prefix in RATE_PREFIXES for part in ("limit", "remaining", "reset")),
-        *(CONCURRENCY_PREFIX + part for part in ("type", "limit", "remaining")),
     }
 )
 """The reply headers worth keeping, in lower case."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from zbatch.zuora.headers import CONCURRENCY_PREFIX, RATE_PREFIXES
+from zbatch.zuora.headers import RATE_PREFIXES
 
 CAP_SECONDS = 30 * 24 * 3600.0
 """Longer waits read as this: beyond any wait that makes sense, and still told apart from it."""
@@ -18,15 +17,6 @@ _HTTP_DATE = re.compile(
     r" ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT"
 )
 _SECONDS = re.compile(r"([0-9]+(?:\.[0-9]{1,6})?)(?:;.*)?")
-_COUNT = re.compile(r"[0-9]{1,9}")
-
-
-@dataclass(frozen=True, slots=True)
-class ConcurrencyLimit:
-    """How many requests the server takes at once, and how many more right now, where it says."""
-
-    limit: int | None
-    remaining: int | None
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -74,16 +64,6 @@ def _moment(match: re.Match[str]) -> datetime | None:
         )
     except ValueError:
         return None
-
-
-def concurrency_limit(headers: Mapping[str, str]) -> ConcurrencyLimit:
-    """Read the Concurrency-Limit headers; either count is None where absent or no number."""
-    return ConcurrencyLimit(_count(headers, "limit"), _count(headers, "remaining"))
-
-
-def _count(headers: Mapping[str, str], part: str) -> int | None:
-    value = headers.get(CONCURRENCY_PREFIX + part, "").strip()
-    return int(value) if _COUNT.fullmatch(value) else None
 
 
 def date_of(headers: Mapping[str, str]) -> datetime | None:

@@ -7,11 +7,9 @@ and a stored result under 409 (Action POSTgenerate, Error handling, Idempotent r
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from zbatch.model import Problem
 from zbatch.zuora.codes import (
-    CONCURRENCY_CODES,
     LIMIT_CODES,
     LIMIT_MESSAGES,
     LOGIN_CODES,
@@ -26,14 +24,6 @@ REFUSED_STATUSES = frozenset({400, 403, 404, 405, 406, 410, 411, 413, 414, 415, 
 UNREADABLE = "UNREADABLE_REPLY"
 
 
-class ThrottleKind(StrEnum):
-    """What the server has too much of."""
-
-    RATE = "rate"
-    CONCURRENCY = "concurrency"
-    UNAVAILABLE = "unavailable"  # 503 with Retry-After
-
-
 @dataclass(frozen=True, slots=True)
 class Rows:
     """One row for each item of the call, in the call's order."""
@@ -41,10 +31,9 @@ class Rows:
     rows: tuple[Row, ...]
 
     @property
-    def throttled(self) -> ThrottleKind | None:
-        """Which limit a row names, if any: then the whole run waits, as after a 429."""
-        codes = {row.problem.code for row in self.rows if row.problem}
-        return _limit(codes & LIMIT_CODES)
+    def throttled(self) -> bool:
+        """Whether a row names a limit: then the whole run waits, as after a 429."""
+        return any(row.problem and row.problem.code in LIMIT_CODES for row in self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +47,6 @@ class Conflict:
 class Throttled:
     """The server takes no more for now; this send was not executed, an earlier one may be."""
 
-    kind: ThrottleKind
     problem: Problem
 
 
@@ -129,7 +117,7 @@ def _gatekeeper(status: int, rows: tuple[Row, ...]) -> Answer | None:
     if codes <= LOGIN_CODES:
         return Unauthorized(problems[0])
     if status == 429 and codes <= LIMIT_CODES:
-        return Throttled(_limit(codes) or ThrottleKind.RATE, problems[0])
+        return Throttled(problems[0])
     return None
 
 
@@ -146,7 +134,7 @@ def answer_without_rows(reply: Reply, problem: Problem | None) -> NoRows:
     status = reply.status
     told = problem or problem_of_status(status)
     if status == 429 or (status == 503 and reply.headers.get("retry-after")):
-        return Throttled(_kind(status, told), told)
+        return Throttled(told)
     if status == 401:
         return Unauthorized(told)
     if status == 409:
@@ -166,7 +154,7 @@ def _refusal(status: int, problem: Problem | None) -> NoRows:
     if problem and (problem.code in LOGIN_CODES or _says(problem, LOGIN_MESSAGES)):
         return Unauthorized(problem)
     if problem and (problem.code in LIMIT_CODES or _says(problem, LIMIT_MESSAGES)):
-        return Throttled(_kind(status, problem), problem)
+        return Throttled(problem)
     if status in REFUSED_STATUSES:
         return Refused(problem or problem_of_status(status))
     return Unreadable(
@@ -176,17 +164,3 @@ def _refusal(status: int, problem: Problem | None) -> NoRows:
 
 def _says(problem: Problem, messages: frozenset[str]) -> bool:
     return problem.message.casefold().rstrip(".") in messages
-
-
-def _kind(status: int, problem: Problem) -> ThrottleKind:
-    if status == 503:
-        return ThrottleKind.UNAVAILABLE
-    if "concurrent" in problem.message.casefold():
-        return ThrottleKind.CONCURRENCY
-    return _limit({problem.code}) or ThrottleKind.RATE
-
-
-def _limit(codes: set[str]) -> ThrottleKind | None:
-    if not codes:
-        return None
-    return ThrottleKind.CONCURRENCY if codes & CONCURRENCY_CODES else ThrottleKind.RATE

@@ -63,7 +63,6 @@ class FaultKind(StrEnum):
     DISCONNECT = "disconnect"
     GARBLED = "garbled"  # not HTTP, broken chunking or gzip, over the cap, cut short
     CROSSED = "crossed"  # the echoed track ID belongs to another item
-    CANCELLED = "cancelled"
     LATE = "late"  # not sent, since what lets it go has grown too old meanwhile
     INTERNAL = "internal"  # a bug of ours around the send
 
