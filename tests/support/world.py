@@ -96,14 +96,17 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one process is to do; it starts `after` seconds and may die at its n-th edge."""
+    """What one process is to do; it starts `after` seconds and may die at its n-th edge.
+
+    `die_at` may also name an edge: the first one of that name.
+    """
 
     plan: Plan
     host: str = "one"
     wish: Wish = field(default_factory=Wish)
     read_only: bool = False
     accepted: Mapping[Identity, Accepted] = field(default_factory=dict)
-    die_at: int | None = None
+    die_at: int | str | None = None
     after: float = 0.0
     during: During | None = None
 

@@ -38,7 +38,8 @@ class Trouble:
     """What goes wrong with one request.
 
     It reaches the tenant `delay` seconds late and `copies` times, unless it does not `arrive`.
-    Where a gateway answers in place of the tenant, `instead` says what.
+    Where a gateway answers in place of the tenant, `instead` says what. All machines are `asleep`
+    for so many seconds when the token is in hand and no byte has left.
     """
 
     sent: bool = True
@@ -47,6 +48,7 @@ class Trouble:
     copies: int = 1
     fate: Fate = Fate.WHOLE
     instead: Reply | None = None
+    asleep: float = 0.0
 
 
 NONE = Trouble()
@@ -107,6 +109,11 @@ class Remote:
             self._log_in(now)
         return self._bearer, self._serial
 
+    def suspend(self, seconds: float) -> None:
+        """Let all machines sleep, so that only their wall clocks go on, and the tenant."""
+        if seconds:
+            self._timeline.pass_time(seconds)
+
     def post(self, arrival: Arrival, after: float, mail: Mail) -> None:
         """Let a request arrive after so many seconds."""
         when = self._timeline.now + after
@@ -160,7 +167,7 @@ class Wire:
         token, serial = self.remote.token(request.stale_token)
         headers = request_headers(self.endpoint, request.key, request.track_id, token)
         arrival = _arrival(GENERATE_PATH, headers, request.wire, {"rejectUnknownFields": "true"})
-        came = await self._exchange(GENERATE, arrival, serial)
+        came = await self._exchange(GENERATE, arrival, serial, request.not_after)
         if isinstance(came, Reply):
             assert echo_matches(request.key, came.headers.get("zuora-track-id"))
         return came
@@ -170,10 +177,16 @@ class Wire:
         headers = query_headers(self.endpoint, "zq-world", token)
         return await self._exchange(QUERY, _arrival(ask.path, headers, ask.wire, {}), serial)
 
-    async def _exchange(self, what: str, arrival: Arrival, serial: int) -> Reply | Fault:
+    async def _exchange(
+        self, what: str, arrival: Arrival, serial: int, not_after: datetime | None = None
+    ) -> Reply | Fault:
         self.life.check()
         self.life.edge(f"{what} not yet sent")
-        trouble, sent_at = self.trouble(what), self.now()
+        trouble = self.trouble(what)
+        self.remote.suspend(trouble.asleep)
+        sent_at = self.now()
+        if not_after is not None and sent_at > not_after:
+            return Fault(FaultKind.LATE, False, "too late to leave", sent_at)
         mail = Mail(self.life, what)
         if trouble.sent and trouble.arrives:
             self.remote.post(arrival, NETWORK + trouble.delay, mail)

@@ -20,9 +20,9 @@ class Died(SystemExit):
 
 
 class Life:
-    """One process; it may die at its n-th edge, and nothing of it runs after that."""
+    """One process; nothing of it runs after its death at its n-th edge or the first of a name."""
 
-    def __init__(self, die_at: int | None = None) -> None:
+    def __init__(self, die_at: int | str | None = None) -> None:
         self._die_at = die_at
         self.edges: list[str] = []
         self.dead = False
@@ -32,7 +32,7 @@ class Life:
         if self.dead:
             return
         self.edges.append(name)
-        if len(self.edges) == self._die_at:
+        if self._die_at in (len(self.edges), name):
             self.dead = True
             raise Died(name)
 

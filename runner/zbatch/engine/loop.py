@@ -22,14 +22,15 @@ from zbatch.engine.judge import not_sent, still_live, unsent
 from zbatch.engine.order import Order, Work
 from zbatch.engine.ports import Observer
 from zbatch.engine.preflight import (
+    OTHER_HOST,
     Cleared,
     Facts,
     Step,
     after_rest,
+    ask_from,
     before_sending,
     needs_conclusion,
     recheck,
-    rest_until,
 )
 from zbatch.engine.question import Seen
 from zbatch.engine.settings import Ending, Ports, Settings
@@ -166,12 +167,13 @@ class Engine:
         """Put aside a work that may not be asked about yet."""
         until = work.rests_until
         if needs_conclusion(work, facts):
-            until = rest_until(work, facts)
+            until = ask_from(work, facts)
         if until is None or until <= facts.now:
             return False
-        problem = Problem("IN_DOUBT", "it was sent, and what came of it is not known")
-        if work.attempts and work.attempts[-1].problem:
-            problem = work.attempts[-1].problem
+        problem = OTHER_HOST  # what alone puts an item aside that has no key
+        if work.attempts:
+            unknown = Problem("IN_DOUBT", "it was sent, and what came of it is not known")
+            problem = work.attempts[-1].problem or unknown
         self._aftermath.rest(work, until, problem)
         return True
 

@@ -49,6 +49,10 @@ from zbatch.model import (
 
 _AT_THE_DOOR = frozenset({Kind.THROTTLED, Kind.UNAUTHORIZED})
 RECHECK_GENERATING = timedelta(seconds=30)
+OTHER_HOST = Problem(
+    "OTHER_HOST",
+    "another item of its call is invoiced already: somebody else may be sending the same call",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +172,24 @@ def _waits(attempts: Sequence[Attempt], settle: timedelta, facts: Facts) -> list
     if not told or server is None:
         return [by_ours]
     by_server = facts.now + (max(told) + settle - server)
-    gone_back = facts.now < max(attempt.started_at for attempt in sent)
-    return [by_server] if gone_back else [by_ours, by_server]
+    return [by_server] if _sent_in_future(sent, facts.now) else [by_ours, by_server]
+
+
+def ask_from(work: Work, facts: Facts) -> datetime:
+    """Tell from when a key in doubt may be asked about: once it has rested, or at once.
+
+    At once where only the server's clock can tell how long it has rested, and has not been read:
+    the answer brings it, and what it tells is concluded upon only if the rest is over.
+    """
+    sent = [attempt for attempt in work.attempts if attempt.sent]
+    told = any(attempt.server_date for attempt in sent)
+    if told and facts.clocks.server is None and _sent_in_future(sent, facts.now):
+        return facts.now
+    return rest_until(work, facts)
+
+
+def _sent_in_future(attempts: Sequence[Attempt], now: datetime) -> bool:
+    return any(attempt.started_at > now for attempt in attempts)
 
 
 def before_sending(work: Work, seen: Sequence[Seen], facts: Facts) -> Cleared | tuple[Step, ...]:
@@ -222,12 +242,8 @@ def _hold(work: Work, item: Item, there: Look, facts: Facts) -> Step:
     if isinstance(there, Generating):
         problem = Problem("GENERATING", f"invoice {there.ids[0]} is still being generated")
         return Rest(facts.now + RECHECK_GENERATING, problem, soon=True)
-    problem = Problem(
-        "OTHER_HOST",
-        "another item of its call is invoiced already: somebody else may be sending the same call",
-    )
     settle = max(facts.settle, timedelta(seconds=work.settle))
-    return Rest(facts.now + settle, problem)
+    return Rest(facts.now + settle, OTHER_HOST)
 
 
 def after_rest(work: Work, seen: Sequence[Seen], facts: Facts) -> tuple[Step, ...]:
