@@ -32,7 +32,7 @@ from zbatch.zuora.wire import Ask, Fault, FaultKind, Reply
 
 NONE = b'{"size":0,"done":true}'
 WANTED = [Wanted(f"{number:032x}", date(2026, 11, 30)) for number in range(50)]
-(QUESTION,) = questions(WANTED, drafts=True)
+(QUESTION,) = questions(WANTED)
 
 
 async def asked(
@@ -71,7 +71,7 @@ def test_the_question_on_the_wire() -> None:
         assert headers["content-type"] == "application/json"
         assert headers["x-zuora-wsdl-version"] == "79"
     assert json.loads(gzip.decompress(first.partition(b"\r\n\r\n")[2])) == {
-        "queryString": QUESTION.text
+        "queryString": QUESTION
     }
     assert [answer.token for answer in answers if isinstance(answer, Reply)] == [1, 5]
 

@@ -12,7 +12,7 @@ from zbatch.engine.ports import Clock, Sender
 from zbatch.engine.question import Seen
 from zbatch.engine.verdict import Kind, StopReason, kind_of, problem_of
 from zbatch.model import Invoice, Item
-from zbatch.zuora.query import ALL_FIELDS, Question, Wanted, more_ask, query_ask, questions
+from zbatch.zuora.query import ALL_FIELDS, Wanted, more_ask, query_ask, questions
 from zbatch.zuora.query_reply import MissingField, Page, invoices_of, read_page, whole
 from zbatch.zuora.reply import Throttled, Unauthorized, Unreadable
 from zbatch.zuora.wire import Ask, Fault, Reply
@@ -91,13 +91,13 @@ class Asker:
     ) -> tuple[Moment, list[Invoice]]:
         moments: list[Moment] = []
         found: list[Invoice] = []
-        for question in questions(wanted, drafts=True, fields=fields):
+        for question in questions(wanted, fields):
             asked_at, invoices = await self._answer(question)
             moments.append(asked_at)
             found += invoices
         return moments[0], found
 
-    async def _answer(self, question: Question) -> tuple[Moment, Sequence[Invoice]]:
+    async def _answer(self, question: str) -> tuple[Moment, Sequence[Invoice]]:
         """Read all pages of a question, and read them again where they do not fit together."""
         failures = 0
         while True:

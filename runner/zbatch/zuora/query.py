@@ -51,34 +51,22 @@ class Wanted:
             raise ValueError("a target date has no time of day")
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A ZOQL text, and what its answer tells about."""
-
-    text: str
-    wanted: tuple[Wanted, ...]
-
-
-def questions(
-    wanted: Iterable[Wanted], drafts: bool, fields: frozenset[str] = ALL_FIELDS
-) -> list[Question]:
+def questions(wanted: Iterable[Wanted], fields: frozenset[str] = ALL_FIELDS) -> list[str]:
     """Cut what is wanted into few questions, each telling all about what it names.
 
-    With `drafts` every question also asks for all drafts of its accounts, and an account is in
-    one question only unless its dates alone overflow it. Raise ValueError where `fields` lacks a
-    required one or has one unknown.
+    Every question also asks for all drafts of its accounts, and an account is in one question
+    only unless its dates alone overflow it. Raise ValueError where `fields` lacks a required one
+    or has one unknown.
     """
     if not REQUIRED <= fields <= ALL_FIELDS:
         raise ValueError(
             "a question needs its required fields, and knows no others than ALL_FIELDS"
         )
     names = ", ".join(name for name in FIELDS if name in fields)
-    unique = list(dict.fromkeys(wanted))
-    portions = _by_account(unique) if drafts else [[one] for one in unique]
-    return [_question(names, part, drafts) for part in _filled(portions, int(drafts))]
+    return [_question(names, part) for part in _filled(_by_account(dict.fromkeys(wanted)))]
 
 
-def _by_account(wanted: Sequence[Wanted]) -> Iterator[list[Wanted]]:
+def _by_account(wanted: Iterable[Wanted]) -> Iterator[list[Wanted]]:
     """Give each account's dates together, one branch being left for its drafts."""
     accounts: dict[str, list[Wanted]] = {}
     for one in wanted:
@@ -88,12 +76,12 @@ def _by_account(wanted: Sequence[Wanted]) -> Iterator[list[Wanted]]:
             yield dates[start : start + BRANCHES - 1]
 
 
-def _filled(portions: Iterable[list[Wanted]], extra: int) -> Iterator[list[Wanted]]:
-    """Fill questions up; a portion takes a branch for each of its dates and `extra` more."""
+def _filled(portions: Iterable[list[Wanted]]) -> Iterator[list[Wanted]]:
+    """Fill questions up; a portion takes a branch for each of its dates and one for its drafts."""
     part: list[Wanted] = []
     branches = 0
     for portion in portions:
-        cost = len(portion) + extra
+        cost = len(portion) + 1
         if part and branches + cost > BRANCHES:
             yield part
             part, branches = [], 0
@@ -103,17 +91,15 @@ def _filled(portions: Iterable[list[Wanted]], extra: int) -> Iterator[list[Wante
         yield part
 
 
-def _question(names: str, wanted: Sequence[Wanted], drafts: bool) -> Question:
+def _question(names: str, wanted: Sequence[Wanted]) -> str:
     # Templates are safe here because Wanted holds hexadecimal digits and real dates only.
     branches = [
         f"AccountId = '{one.account_id}' and TargetDate = '{one.target_date.isoformat()}'"
         for one in wanted
     ]
-    if drafts:
-        accounts = dict.fromkeys(one.account_id for one in wanted)
-        branches += [f"AccountId = '{account}' and Status = '{DRAFT}'" for account in accounts]
-    text = " ".join(("select", names, "from Invoice where", " or ".join(branches)))
-    return Question(text, tuple(wanted))
+    accounts = dict.fromkeys(one.account_id for one in wanted)
+    branches += [f"AccountId = '{account}' and Status = '{DRAFT}'" for account in accounts]
+    return " ".join(("select", names, "from Invoice where", " or ".join(branches)))
 
 
 def query_body(text: str) -> bytes:
@@ -126,9 +112,9 @@ def more_body(locator: str) -> bytes:
     return json.dumps({"queryLocator": locator}, separators=(",", ":")).encode("ascii")
 
 
-def query_ask(question: Question, stale_token: int | None = None) -> Ask:
+def query_ask(question: str, stale_token: int | None = None) -> Ask:
     """Build the request for the first page of an answer."""
-    return Ask(QUERY_PATH, wire_of(query_body(question.text)), stale_token)
+    return Ask(QUERY_PATH, wire_of(query_body(question)), stale_token)
 
 
 def more_ask(locator: str, stale_token: int | None = None) -> Ask:
