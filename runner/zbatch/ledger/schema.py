@@ -8,6 +8,8 @@ from zbatch.errors import CannotStart
 
 APPLICATION_ID = 0x7A626C67  # "zblg": tells a ledger from any other SQLite file
 
+# Of run, run_item and attempt.run_id zbatch itself reads hardly anything: they are kept for
+# auditors, to tell which run planned what, and which one sent it.
 _VERSION_1 = """
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,

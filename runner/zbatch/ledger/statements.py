@@ -5,6 +5,7 @@ from __future__ import annotations
 from zbatch.ledger import rows
 
 ITEM_ID = "(SELECT id FROM item WHERE account_id = ? AND target_date = ? AND revision = ?)"
+NEWEST = "SELECT value FROM meta WHERE name = 'newest'"
 UPDATE_NEWEST = (
     "INSERT INTO meta (name, value) VALUES ('newest', ?1)"
     " ON CONFLICT (name) DO UPDATE SET value = max(value, ?1)"
@@ -23,7 +24,10 @@ INSERT_RUN = (
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 INSERT_RUN_ITEM = f"INSERT INTO run_item (run_id, ordinal, item_id) VALUES (?, ?, {ITEM_ID})"
+FINISH_RUN = "UPDATE run SET finished_at = ?, exit_code = ? WHERE id = ?"
+ID_OF_KEY = "SELECT id FROM call WHERE key = ?"
 NEXT_CALL_ID = "SELECT coalesce(max(id), 0) + 1 FROM call"
+INSERT_CALL = "INSERT INTO call (id, key, generation, body, wire) VALUES (?, ?, ?, ?, ?)"
 INSERT_CALL_ITEM = (
     "INSERT INTO call_item (call_id, position, item_id, state) VALUES (?, ?, (SELECT id FROM item"
     " WHERE account_id = ? AND target_date = ? AND revision = ? AND invoice_id IS NULL), 'live')"
@@ -85,6 +89,7 @@ EARLIER_OPEN = (
     " OR EXISTS (SELECT 1 FROM call_item WHERE item_id = item.id AND state <> 'settled'))"
     " ORDER BY target_date, revision"
 )
+ITEM = "SELECT * FROM item WHERE account_id = ? AND target_date = ? AND revision = ?"
 OUTCOME_OF_ITEM = (
     "SELECT outcome FROM item WHERE account_id = ? AND target_date = ? AND revision = ?"
 )
@@ -98,10 +103,12 @@ ITEMS_WITH_OPEN_KEYS = (
     " ORDER BY account_id, target_date, revision"
 )
 KEYS_OF_ITEM = (
-    "SELECT call.id, call.generation, call_item.state, call_item.if_absent,"
+    "SELECT call.id, call.generation, call_item.state,"
     " (SELECT count(*) FROM attempt WHERE call_id = call.id AND sent) AS attempts"
     " FROM call_item JOIN call ON call.id = call_item.call_id WHERE call_item.item_id = ?"
 )
+CALL = "SELECT * FROM call WHERE id = ?"
+ATTEMPTS_OF_CALL = "SELECT * FROM attempt WHERE call_id = ? ORDER BY number"
 ITEMS_OF_CALL = (
     "SELECT item.*, call_item.state AS key_state, call_item.if_absent AS key_if_absent"
     " FROM call_item JOIN item ON item.id = call_item.item_id"

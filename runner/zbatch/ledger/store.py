@@ -88,9 +88,8 @@ class Store:
 
     def newest_stamp(self) -> datetime | None:
         """Tell the latest wall time that any run has written, or None in a new ledger."""
-        query = "SELECT value FROM meta WHERE name = 'newest'"
         with self._reading():
-            row = self._connection.execute(query).fetchone()
+            row = self._connection.execute(sql.NEWEST).fetchone()
         return rows.moment(row["value"]) if row else None
 
     def start_run(self, run_id: str, plan: Plan, now: datetime) -> None:
@@ -183,7 +182,7 @@ class Store:
         """Record how the run ended."""
         with self._transaction(now) as execute:
             execute(
-                "UPDATE run SET finished_at = ?, exit_code = ? WHERE id = ?",
+                sql.FINISH_RUN,
                 (rows.stamp(now), int(exit_code), run_id),
             )
 
@@ -234,7 +233,7 @@ class Store:
             for position, item in enumerate(call.items)
         ]
         self._each(
-            "INSERT INTO call (id, key, generation, body, wire) VALUES (?, ?, ?, ?, ?)",
+            sql.INSERT_CALL,
             [(ids[call.key], call.key, call.generation, call.body, call.wire) for call in calls],
         )
         self._each(
@@ -265,14 +264,14 @@ class Store:
     def _call_id(self, key: str) -> int | None:
         if key in self._call_ids:
             return self._call_ids[key]
-        row = self._connection.execute("SELECT id FROM call WHERE key = ?", (key,)).fetchone()
+        row = self._connection.execute(sql.ID_OF_KEY, (key,)).fetchone()
         if row:
             self._call_ids[key] = row["id"]
         return row["id"] if row else None
 
     def _standing(self, item: Item) -> Standing:
         row = self._connection.execute(
-            "SELECT * FROM item WHERE account_id = ? AND target_date = ? AND revision = ?",
+            sql.ITEM,
             _identity(item.identity),
         ).fetchone()
         around = self._around(item.identity)
@@ -347,11 +346,9 @@ class Store:
         if call_id is None:
             return None
         execute = self._connection.execute
-        call = execute("SELECT * FROM call WHERE id = ?", (call_id,)).fetchone()
+        call = execute(sql.CALL, (call_id,)).fetchone()
         members = execute(sql.ITEMS_OF_CALL, (call_id,)).fetchall()
-        attempts = execute(
-            "SELECT * FROM attempt WHERE call_id = ? ORDER BY number", (call_id,)
-        ).fetchall()
+        attempts = execute(sql.ATTEMPTS_OF_CALL, (call_id,)).fetchall()
         items = tuple(rows.item_of(member) for member in members)
         return OpenCall(
             call=Call(items, call["generation"], call["key"], call["body"], call["wire"]),
