@@ -1,0 +1,182 @@
+"""Ways to a second invoice that were found by attack: drafts, groups, revisions, other hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from support.engine import item
+from support.world import DAY, HOUR, LIMITS, UNGUARDED, World
+from support.world_net import LOST_ON_THE_WAY, gateway, late
+from zbatch.app.outstanding import Wish
+from zbatch.emulator import Drafts, Mishap, Scheduled
+from zbatch.emulator.book import BookAccount
+from zbatch.emulator.config import Stored
+from zbatch.model import Settling
+
+MakeWorld = Callable[..., World]
+ONE = item(1)
+EARLY, LATE = item(1, 10), item(1, 20)
+PAIR = (item(1), item(2))
+REST = 3700.0  # seconds, longer than the default rest
+APPENDED = replace(UNGUARDED, drafts=Drafts.APPENDED)
+
+
+def _bill_unseen(world: World) -> None:
+    """Let the next call be executed, and a gateway answer it and its resends until it is burnt."""
+    first = world.sent + 1
+    world.troubles = {first: gateway(502, arrives=True)}
+    world.troubles |= dict.fromkeys(range(first + 1, first + 4), gateway(502))
+
+
+def test_a_doubtful_group_that_ages_under_its_question_is_not_held_as_never_executed(
+    make_world: MakeWorld,
+) -> None:
+    """A call of two, billed and not yet readable, turns 23 hours old while it is asked about."""
+    world = make_world(modes=replace(UNGUARDED, read_lag=600.0))
+    world.limits = replace(LIMITS, objects_per_call=2)
+    world.troubles = {1: LOST_ON_THE_WAY}
+    world.run(PAIR, die_at="generate answered, unjudged")
+    old_at = world.timeline.now + 23 * HOUR
+    world.pass_time(22 * HOUR + 58 * 60)
+    assert world.run(PAIR, die_at="generate arrived").died
+    world.query_troubles = {3: late(20.0)}
+    world.pass_time(old_at - world.timeline.now - 10)
+    assert world.run(PAIR).outcomes == ["unknown"] * 2
+    assert {key.state for one in PAIR for key in world.keys(one)} <= {"live", "burnt"}
+    world.run(PAIR)
+    world.pass_time(2 * HOUR)
+    assert world.run(PAIR).outcomes == ["invoiced"] * 2
+    assert [world.billed(one) for one in PAIR] == [1, 1]
+
+
+def test_a_hand_made_invoice_that_a_later_date_shares_still_holds_its_item_back(
+    make_world: MakeWorld,
+) -> None:
+    """The same spec three times: the draft that the later date is appended to is still there."""
+    world = make_world(modes=APPENDED)
+    world.bill_by_hand(EARLY)
+    for _ in range(3):
+        world.pass_time(60)
+        assert world.run([EARLY, LATE]).outcomes == ["already_invoiced", "invoiced"]
+    assert world.keys(EARLY) == []
+    assert world.billed(LATE) == 1
+
+
+def test_an_invoice_of_unproved_author_that_a_later_date_shares_still_holds_its_item_back(
+    make_world: MakeWorld,
+) -> None:
+    """As above, where the draft is ours and our clock, ten minutes fast, cannot prove it."""
+    world = make_world(modes=APPENDED)
+    world.host().shift = timedelta(minutes=10)
+    assert world.run([EARLY, LATE], die_at="generate executed, unread").died
+    world.pass_time(30 * HOUR)
+    for _ in range(3):
+        run = world.run([EARLY, LATE])
+        assert run.outcomes == ["already_invoiced", "invoiced"]
+        assert run.codes[0] == "AUTHOR_NOT_PROVED"
+        world.pass_time(60)
+    assert (world.billed(EARLY), world.billed(LATE)) == (1, 1)
+
+
+def test_a_baseline_of_a_run_that_never_sent_is_taken_anew(make_world: MakeWorld) -> None:
+    """A draft made since the first question is known when the call is appended to it."""
+    world = make_world(modes=APPENDED)
+    assert world.run([LATE], die_at="note durable, untold").died
+    world.pass_time(60)
+    assert world.run([EARLY]).outcomes == ["invoiced"]
+    world.pass_time(60)
+    _bill_unseen(world)
+    assert world.run([LATE]).outcomes == ["unknown"]
+    world.pass_time(2 * HOUR)
+    run = world.run([LATE])
+    assert (run.outcomes, run.codes) == (["unknown"], ["DRAFT_CHANGED"])
+    assert world.billed(LATE) == 1
+
+
+def test_a_baseline_is_taken_anew_before_a_failed_item_is_retried(make_world: MakeWorld) -> None:
+    """Failed on Monday; a draft of Tuesday is known when Friday's retry is appended to it."""
+    world = make_world(modes=APPENDED)
+    closed = Mishap(executed=False, code="ACCOUNTING_PERIOD_CLOSED")
+    world.faults.switch([Scheduled(closed, at=1)])
+    assert world.run([LATE]).outcomes == ["failed"]
+    world.pass_time(DAY)
+    world.bill_by_hand(EARLY)
+    world.pass_time(3 * DAY)
+    _bill_unseen(world)
+    assert world.run([LATE], wish=Wish(retry_failed=True)).outcomes == ["unknown"]
+    world.pass_time(2 * HOUR)
+    run = world.run([LATE])
+    assert (run.outcomes, run.codes) == (["unknown"], ["DRAFT_CHANGED"])
+    assert world.billed(LATE) == 1
+
+
+def test_reconcile_without_a_spec_rests_as_long_as_the_run_that_sent(
+    make_world: MakeWorld,
+) -> None:
+    """Invoices are readable after three hours and the spec rests four: so does reconcile."""
+    world = make_world(modes=replace(UNGUARDED, read_lag=3 * HOUR))
+    world.settling = Settling(settle=4 * HOUR, wait=0.0)
+    _bill_unseen(world)
+    assert world.run([ONE]).outcomes == ["unknown"]
+    world.settling = Settling()
+    world.pass_time(REST)
+    assert world.reconcile().outcomes == ["unknown"]
+    world.pass_time(3 * HOUR)
+    assert world.reconcile().outcomes == ["invoiced"]
+    assert len(world.keys(ONE)) == 1
+
+
+@pytest.mark.parametrize("invoices", [1, 3])
+def test_a_revision_is_billed_though_the_lower_one_made_several_invoices(
+    make_world: MakeWorld, invoices: int
+) -> None:
+    """A reply names one invoice only; all that revision 1 made are its own, none holds 2 back."""
+    account, target = ONE.identity.account_id, ONE.identity.target_date
+    world = make_world(book={account: BookAccount(invoices=invoices, latency=1.0)})
+    world.story.allowed[account, target] = 2
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    world.pass_time(600)
+    second = replace(ONE, identity=replace(ONE.identity, revision=2))
+    assert world.run([second]).outcomes == ["invoiced"]
+    assert world.run([second]).outcomes == ["invoiced"]
+    assert len(world.keys(second)) == 1
+
+
+def test_the_rest_after_another_member_is_invoiced_is_kept_by_the_ledger(
+    make_world: MakeWorld,
+) -> None:
+    """Another host is sending the same group: a second run, seconds later, still holds back."""
+    world = make_world(latency=200.0)
+    world.limits = replace(LIMITS, objects_per_call=2)
+    world.story.several_ledgers = True
+    assert world.run(PAIR, host="one", die_at="generate arrived").died
+    world.bill_by_hand(PAIR[0])
+    for _ in range(2):
+        run = world.run(PAIR, host="two")
+        assert run.outcomes == ["already_invoiced", "not_attempted"]
+        assert run.codes[1] == "OTHER_HOST"
+        world.pass_time(5)
+    assert world.keys(PAIR[1], "two") == []
+    world.pass_time(2 * HOUR)
+    assert world.run(PAIR, host="two").outcomes == ["already_invoiced"] * 2
+    assert (world.sent, world.billed(PAIR[1])) == (1, 1)
+
+
+def test_an_item_that_no_key_can_settle_fails_after_a_handful_of_keys(
+    make_world: MakeWorld,
+) -> None:
+    """Nothing is due and each generate is cut off with a stored 504: at most six keys, ever."""
+    book = {ONE.identity.account_id: BookAccount(charges_due=False, latency=200.0)}
+    world = make_world(modes=replace(UNGUARDED, stored=Stored.ALL), book=book)
+    for _ in range(12):
+        run = world.run([ONE])
+        world.pass_time(REST)
+        if run.outcomes == ["failed"]:
+            break
+    assert run.outcomes == ["failed"]
+    assert len(world.keys(ONE)) <= 6
+    assert world.invoices == []
