@@ -172,7 +172,8 @@ def _waits(attempts: Sequence[Attempt], settle: timedelta, facts: Facts) -> list
     if not told or server is None:
         return [by_ours]
     by_server = facts.now + (max(told) + settle - server)
-    return [by_server] if _sent_in_future(sent, facts.now) else [by_ours, by_server]
+    known = len(told) == len(sent) and _sent_in_future(sent, facts.now)
+    return [by_server] if known else [by_ours, by_server]
 
 
 def ask_from(work: Work, facts: Facts) -> datetime:
@@ -182,7 +183,7 @@ def ask_from(work: Work, facts: Facts) -> datetime:
     the answer brings it, and what it tells is concluded upon only if the rest is over.
     """
     sent = [attempt for attempt in work.attempts if attempt.sent]
-    told = any(attempt.server_date for attempt in sent)
+    told = all(attempt.server_date for attempt in sent)
     if told and facts.clocks.server is None and _sent_in_future(sent, facts.now):
         return facts.now
     return rest_until(work, facts)
