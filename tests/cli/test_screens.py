@@ -16,7 +16,7 @@ from zbatch.cli.advice import NEXT, advice
 from zbatch.cli.last_block import first_line, last_block
 from zbatch.cli.notices import Notices
 from zbatch.cli.screen import Bar, Lines, Quiet, Screen, Wishes, console_for, screen_for
-from zbatch.cli.words import Called, Verb
+from zbatch.cli.words import Called, Style, Verb
 from zbatch.engine.events import Event, Gated, InFlight, Retrying, Settled, Stopping
 from zbatch.errors import CannotStart
 from zbatch.model import ExitCode, Outcome, Problem
@@ -322,10 +322,10 @@ def test_bar_goes_when_the_run_breaks_off(story: Any) -> None:
         (Terminal(), Wishes(), {"TERM": "dumb"}, Lines),
         (io.StringIO(), Wishes(), {}, Lines),
         (io.StringIO(), Wishes(), {"FORCE_COLOR": "1"}, Lines),
-        (Terminal(), Wishes("lines"), {}, Lines),
-        (Terminal(), Wishes("none"), {}, Lines),
-        (Terminal(), Wishes("bar"), {}, Bar),
-        (Terminal(), Wishes("bar", quiet=True), {}, Quiet),
+        (Terminal(), Wishes(Style.LINES), {}, Lines),
+        (Terminal(), Wishes(Style.NONE), {}, Lines),
+        (Terminal(), Wishes(Style.BAR), {}, Bar),
+        (Terminal(), Wishes(Style.BAR, quiet=True), {}, Quiet),
     ],
 )
 def test_the_screen_fits_the_stream(

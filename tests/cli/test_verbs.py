@@ -155,6 +155,15 @@ def test_plan_json_holds_the_items(project: Path, capfd: pytest.CaptureFixture[s
     assert document["items"][0]["source"]["file"] == "specs/month-end.yaml"
 
 
+@pytest.mark.parametrize("rate", ["0/s", "5", "20/d", "1.5/s", "9" * 400 + "/s", "\u0663/s"])
+def test_a_rate_has_one_spelling(
+    rate: str, project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What is no rate in a spec is none on the command line: exit 2, and how to write one."""
+    assert main(["plan", "specs/month-end.yaml", "--rate", rate]) == 2
+    assert "a rate is written 20/s, 600/min or 5000/h" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("flag", [["--concurrency", "11"], ["--rate", "601/min"]])
 def test_flags_only_tighten(
     flag: list[str], project: Path, capfd: pytest.CaptureFixture[str]

@@ -10,6 +10,7 @@ from pathlib import Path
 from zbatch.errors import Refused
 from zbatch.model import Limits, Plan, Rate, Spec
 from zbatch.spec import (
+    TENANTS_FILE,
     Diagnostic,
     SpecError,
     check_spec,
@@ -20,7 +21,6 @@ from zbatch.spec import (
     resolve_tenant,
 )
 
-TENANTS_FILE = "tenants.yaml"
 SUFFIXES = frozenset({".yaml", ".yml"})
 KINDS = ("spec", "tenants", "report")
 

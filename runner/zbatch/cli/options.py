@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
@@ -10,6 +9,7 @@ from typing import Any, TypedDict, TypeVar
 import click
 
 from zbatch.model import Rate
+from zbatch.spec.values import parse_rate
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -22,9 +22,6 @@ Exit codes:
   3  an outcome is unknown          129, 130, 143  interrupted and drained
   4  stopped early, run again to go on
 """
-
-_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
-_RATE = re.compile(r"([1-9][0-9]{0,8})/(s|min|h)", re.ASCII)
 
 
 class Tightening(TypedDict):
@@ -44,10 +41,10 @@ class RateType(click.ParamType[Rate]):
         """Read a rate."""
         if isinstance(value, Rate):
             return value
-        match = _RATE.fullmatch(str(value))
-        if match is None:
+        try:
+            return parse_rate(str(value))
+        except ValueError:
             self.fail("a rate is written 20/s, 600/min or 5000/h", param, ctx)
-        return Rate(int(match[1]), _SECONDS[match[2]])
 
 
 def spec_argument(command: Command) -> Command:

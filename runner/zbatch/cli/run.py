@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Literal, Unpack
+from typing import Unpack
 
 import click
 
@@ -23,7 +23,7 @@ from zbatch.cli.options import (
     tightening,
 )
 from zbatch.cli.plan import show
-from zbatch.cli.words import Called, Verb
+from zbatch.cli.words import Called, Style, Verb
 from zbatch.model import ExitCode
 
 
@@ -36,7 +36,7 @@ class Flags(Tightening):
     retry_nothing: bool
     state_dir: Path | None
     as_json: bool
-    progress: Literal["auto", "bar", "lines", "none"]
+    progress: str
     quiet: bool
     verbose: bool
 
@@ -60,8 +60,8 @@ class Flags(Tightening):
 @run_record
 @ordinary(
     "--progress",
-    type=click.Choice(["auto", "bar", "lines", "none"]),
-    default="auto",
+    type=click.Choice([style.value for style in Style]),
+    default=Style.AUTO.value,
     show_default=True,
     help="How to show what goes on.",
 )
@@ -104,7 +104,7 @@ def _converge(spec: Path, flags: Flags) -> int:
         retry_nothing=flags["retry_nothing"],
     )
     called = Called(Verb.RUN, flags["tenant"], flags["state_dir"])
-    wishes = Wishes(flags["progress"], flags["quiet"], flags["verbose"], called)
+    wishes = Wishes(Style(flags["progress"]), flags["quiet"], flags["verbose"], called)
     with screen_for(sys.stderr, wishes, os.environ) as screen:
         result = converge(options, screen)
     if flags["as_json"]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol, Self, TextIO
+from typing import Protocol, Self, TextIO
 
 from rich.console import Console, RenderableType
 from rich.progress import (
@@ -26,11 +26,10 @@ from zbatch.app.clock import SystemClock
 from zbatch.cli.last_block import first_line, last_block
 from zbatch.cli.notices import Notices
 from zbatch.cli.progress import Progress
-from zbatch.cli.words import Called
+from zbatch.cli.words import Called, Style
 from zbatch.cli.wrapping import wrapped
 from zbatch.engine.events import Event
 
-Style = Literal["auto", "bar", "lines", "none"]
 Clock = Callable[[], datetime]
 
 EVERY = timedelta(seconds=30)
@@ -60,7 +59,7 @@ class Screen(Watcher, Protocol):
 class Wishes:
     """How a person wants a run to be shown, and how it was called."""
 
-    progress: Style = "auto"
+    progress: Style = Style.AUTO
     quiet: bool = False
     verbose: bool = False
     called: Called = CALLED
@@ -72,9 +71,9 @@ def screen_for(stream: TextIO, wishes: Wishes, environment: Mapping[str, str]) -
     if wishes.quiet:
         return Quiet(console, wishes.called)
     able = stream.isatty() and environment.get("TERM") != "dumb"
-    if wishes.progress == "bar" or (wishes.progress == "auto" and able):
+    if wishes.progress is Style.BAR or (wishes.progress is Style.AUTO and able):
         return Bar(console, Notices(OF_A_KIND, wishes.verbose), called=wishes.called)
-    regular = wishes.progress != "none"
+    regular = wishes.progress is not Style.NONE
     return Lines(console, Notices(1, wishes.verbose), regular=regular, called=wishes.called)
 
 

@@ -23,6 +23,15 @@ OUTCOMES = {
 }
 
 
+class Style(StrEnum):
+    """How a person wants to see what goes on."""
+
+    AUTO = "auto"
+    BAR = "bar"
+    LINES = "lines"
+    NONE = "none"
+
+
 class Verb(StrEnum):
     """The verbs that end in a last block."""
 

@@ -3,11 +3,12 @@
 from zbatch.spec.diagnostics import CODES, Diagnostic, SpecError
 from zbatch.spec.loader import blank_spec, check_spec, load_spec
 from zbatch.spec.plan import make_plan
-from zbatch.spec.project import Project, find_project, resolve_tenant
+from zbatch.spec.project import TENANTS_FILE, Project, find_project, resolve_tenant
 from zbatch.spec.tenants import TenantsFile, builtin_emulator, check_tenants, load_tenants
 
 __all__ = [
     "CODES",
+    "TENANTS_FILE",
     "Diagnostic",
     "Project",
     "SpecError",

@@ -15,7 +15,7 @@ REVISION = re.compile(r"[1-9][0-9]?")
 
 _DURATION = re.compile(r"([0-9]+)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_RATE = re.compile(r"([0-9]+)/(s|min|h)")
+_RATE = re.compile(r"([1-9][0-9]{0,8})/(s|min|h)")
 _RATE_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 # what YAML 1.1 or 1.2 makes of a text without quotes: null, bool, int, float, base 60, time
 _RETYPED = re.compile(
