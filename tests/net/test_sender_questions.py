@@ -70,9 +70,7 @@ def test_the_question_on_the_wire() -> None:
         assert headers["content-encoding"] == headers["accept-encoding"] == "gzip"
         assert headers["content-type"] == "application/json"
         assert headers["x-zuora-wsdl-version"] == "79"
-    assert json.loads(gzip.decompress(first.partition(b"\r\n\r\n")[2])) == {
-        "queryString": QUESTION
-    }
+    assert json.loads(gzip.decompress(first.partition(b"\r\n\r\n")[2])) == {"queryString": QUESTION}
     assert [answer.token for answer in answers if isinstance(answer, Reply)] == [1, 5]
 
 

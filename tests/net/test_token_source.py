@@ -199,16 +199,29 @@ def test_a_failure_that_nobody_waits_for_is_silent(caplog: pytest.LogCaptureFixt
 
 
 def test_closing_ends_a_request_under_way() -> None:
-    """A source that is left while it asks ends its request and leaves nothing behind."""
-    endpoint = TokenEndpoint()
+    """A source that is left while it asks hangs up, and leaves no task behind."""
 
-    async def body(source: TokenSource, server: RawServer, clocks: Clocks) -> None:
-        endpoint.gate = asyncio.Event()
-        waiter = asyncio.create_task(source.token(None))
-        await endpoint.arrived.wait()
-        waiter.cancel()
+    async def run() -> None:
+        arrived, hung_up = asyncio.Event(), asyncio.Event()
 
-    with_source(endpoint.script, body)
+        async def silent(peer: Peer) -> None:
+            await peer.request()
+            arrived.set()
+            assert await peer.reader.read() == b""
+            hung_up.set()
+
+        async with RawServer(silent) as server:
+            endpoint = endpoint_at(server.url, 150.0)
+            async with TokenSource(endpoint, CREDENTIALS, lambda: 0.0) as source:
+                waiter = asyncio.create_task(source.token(None))
+                await arrived.wait()
+                waiter.cancel()
+            await asyncio.wait_for(hung_up.wait(), 10)
+        with pytest.raises(asyncio.CancelledError):
+            await waiter
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(run())
 
 
 BAD_CLIENT = b'{"message":"Invalid client id canary-client-id ' + CLIENT_SECRET.encode() + b'"}'
