@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,10 @@ from support.hostile import (
     request_of,
 )
 from zbatch.net.sender import Sender
+from zbatch.net.token import Token
 from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
+
+DAY = timedelta(days=1)
 
 
 def test_the_request_on_the_wire() -> None:
@@ -212,3 +216,31 @@ def test_a_stale_token_is_asked_to_be_newer() -> None:
     answer = asyncio.run(run())
     assert isinstance(answer, Reply)
     assert answer.token == 8
+
+
+@pytest.mark.parametrize(("took", "leaves"), [(timedelta(minutes=10), True), (DAY, False)])
+def test_what_a_token_has_made_too_late_does_not_leave(took: timedelta, leaves: bool) -> None:
+    """The wall clock is read once more when the token is in hand: past `not_after` nothing is sent.
+
+    So a machine that was suspended meanwhile sends nothing that was judged young enough before.
+    """
+    began = datetime(2026, 11, 30, 22, 0, tzinfo=UTC)
+    clock = [began]
+
+    class SlowTokens(FixedTokens):
+        async def token(self, stale: int | None) -> Token:
+            clock[0] += took
+            return await super().token(stale)
+
+    async def run() -> tuple[Reply | Fault, RawServer]:
+        request = replace(request_of(call_of()), not_after=began + timedelta(minutes=10))
+        async with RawServer(always(reply_bytes())) as server:
+            endpoint = replace(endpoint_at(server.url), now=lambda: clock[0])
+            async with Sender(endpoint, SlowTokens()) as sender:
+                return await sender.send(request), server
+
+    answer, server = asyncio.run(run())
+    assert isinstance(answer, Reply) is leaves
+    assert len(server.requests) == leaves
+    if isinstance(answer, Fault):
+        assert (answer.kind, answer.sent) == (FaultKind.LATE, False)
