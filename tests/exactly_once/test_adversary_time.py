@@ -120,6 +120,17 @@ def test_rows_that_name_a_limit_for_ever_stop_the_run(make_world: MakeWorld) -> 
     assert world.run([ONE]).outcomes == ["invoiced"]
 
 
+def test_what_is_taken_in_between_two_limits_lets_the_run_go_on(make_world: MakeWorld) -> None:
+    """A 429 at the start and one hours later are no hour of nothing: all is billed."""
+    world = make_world(latency=0.1)
+    world.limits = replace(LIMITS, rate=Rate(1, 60.0))
+    world.troubles = {1: gateway(429), 90: gateway(429)}
+    began = world.timeline.now
+    run = world.run([item(number) for number in range(1, 101)])
+    assert world.timeline.now - began > HOUR
+    assert (run.exit_code, set(run.outcomes)) == (ExitCode.OK, {"invoiced"})
+
+
 @pytest.mark.parametrize(
     ("later", "code"),
     [(gateway(429), "HTTP_429"), (gateway(401), "HTTP_401"), (UNSENT, "CONNECT")],

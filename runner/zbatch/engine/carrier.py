@@ -86,7 +86,7 @@ class Carrier:
         )
 
     def _learn(self, work: Work, attempt: Attempt, answer: object) -> None:
-        if isinstance(answer, Rows) and answer.throttled is None:
+        if isinstance(answer, Rows) and not answer.throttled:
             self._brake.accepted()
         if isinstance(answer, Rows):
             self._accepted += 1
