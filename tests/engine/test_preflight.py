@@ -24,6 +24,7 @@ from zbatch.engine.preflight import (
     Settled,
     Step,
     after_rest,
+    ask_from,
     before_sending,
     finding,
     left_in_doubt,
@@ -56,7 +57,8 @@ BASELINE = Baseline(START - HOUR, (), ())
 
 
 def facts(now: datetime = START, **fields: Any) -> Facts:
-    return Facts(Clocks(now, fields.pop("newest", None)), SETTLE, **fields)
+    clocks = Clocks(now, fields.pop("newest", None), fields.pop("server", None))
+    return Facts(clocks, SETTLE, **fields)
 
 
 def an_invoice(invoice_id: str = A, **fields: Any) -> Invoice:
@@ -154,6 +156,27 @@ def test_a_group_rests_until_all_of_it_may_be_asked_about() -> None:
     assert rest_until(work, facts(accepted={item(1).identity: Accepted(A, "seen")})) == START + HOUR
     both = {item(n).identity: Accepted(A, "seen") for n in (1, 2)}
     assert rest_until(work, facts(accepted=both)) == START
+
+
+def test_a_send_from_the_future_rests_by_the_servers_clock_alone() -> None:
+    """R7: stamped a year ahead; asked about at once, since only the answer can tell its age."""
+    ahead = sent(Kind.LOST, hours=-8760)
+    dated = replace(ahead, attempts=(replace(ahead.attempts[0], server_date=START),))
+    assert ask_from(dated, facts()) == START
+    soon = START + HOUR / 2
+    for when in (ask_from, rest_until):
+        assert when(dated, facts(server=soon)) == START + HOUR / 2
+    assert ask_from(ahead, facts()) > START + 8760 * HOUR
+
+
+def test_a_send_that_the_server_never_dated_rests_by_ours_too() -> None:
+    """The Date of an earlier send says nothing of when the last one left."""
+    ahead = sent(Kind.LOST, Kind.LOST, hours=-8760)
+    dated = replace(ahead.attempts[0], server_date=START)
+    half = replace(ahead, attempts=(dated, ahead.attempts[1]))
+    for when in (ask_from, rest_until):
+        assert when(half, facts(server=START + 2 * HOUR)) > START + 8760 * HOUR
+        assert when(half, facts()) > START + 8760 * HOUR
 
 
 # Before a send
