@@ -464,3 +464,17 @@ def test_retries_are_told_with_their_reason_and_wait(bench: Bench) -> None:
         ("no answer", 1.0),
         ("no answer", 2.0),
     ]
+
+
+def test_throttling_now_and_then_over_hours_stops_no_run() -> None:
+    """F67: only an hour in which the tenant takes nothing in ends a run; each success ends that."""
+    throttled = {item(0).identity.account_id, item(75).identity.account_id}
+
+    def answer(request: Request, before: int) -> Reply:
+        (account,) = (one["AccountId"] for one in objects_of(request))
+        return status(429, retry_after="5") if account in throttled and not before else success()
+
+    bench = Bench(limits=Limits(1, Rate(1, 60.0), 1, 150.0))
+    run = bench.run(works_of([item(n) for n in range(80)]), answer)
+    assert run.ending.stop is None
+    assert outcomes(run) == {Outcome.INVOICED}
