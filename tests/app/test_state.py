@@ -106,3 +106,11 @@ def test_run_ids_sort_by_time(moment: datetime, later: timedelta) -> None:
     assert run_id(moment, "ffff") < run_id(moment + later, "0000")
     tail = run_id(moment, "ffff").rpartition("-")[2]
     assert len(track_id("zb1-" + "0" * 64, tail, 10**9)) <= TRACK_LIMIT
+
+
+def test_the_runs_of_a_state_folder_are_known_by_their_folders(tmp_path: Path) -> None:
+    """A new run never takes the ID of one that is there; without any there is nothing to avoid."""
+    state = State(tmp_path / "state")
+    assert state.runs() == frozenset()
+    state.run_folder("20261130T220000Z-7f3a")
+    assert state.runs() == {"20261130T220000Z-7f3a"}

@@ -10,9 +10,12 @@ import pytest
 
 from support.engine import START, TENANT, item
 from zbatch.engine.age import Clocks
+from zbatch.engine.conclusion import after_rest, ask_from, needs_conclusion, rest_until
 from zbatch.engine.order import Work
-from zbatch.engine.preflight import (
-    RECHECK_GENERATING,
+from zbatch.engine.preflight import RECHECK_GENERATING, before_sending, recheck
+from zbatch.engine.question import Seen
+from zbatch.engine.settings import Accepted
+from zbatch.engine.steps import (
     Burnt,
     Cleared,
     Facts,
@@ -23,18 +26,10 @@ from zbatch.engine.preflight import (
     Rest,
     Settled,
     Step,
-    after_rest,
-    ask_from,
-    before_sending,
     finding,
     left_in_doubt,
     left_renewed,
-    needs_conclusion,
-    recheck,
-    rest_until,
 )
-from zbatch.engine.question import Seen
-from zbatch.engine.settings import Accepted
 from zbatch.engine.verdict import Kind
 from zbatch.model import (
     Attempt,

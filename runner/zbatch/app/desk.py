@@ -55,13 +55,20 @@ def opened(tenant: Tenant, state: State) -> Iterator[Desk]:
     """Take the lock and open the ledger of a tenant; raises `CannotStart`."""
     clock = SystemClock()
     started_at = clock.now()
-    name = run_id(started_at, secrets.token_hex(2))
+    name = _new_run_id(state, started_at)
     folder = state.tenant_folder(tenant)
     with locked(folder, f"run {name}, process {os.getpid()}"), closing(open_store(folder)) as store:
         try:
             yield Desk(store, state, folder, name, started_at, clock)
         except LedgerFailure as failure:  # an execution tells of its own failures by its result
             raise CannotStart(f"{failure}; nothing was sent") from failure
+
+
+def _new_run_id(state: State, started_at: datetime) -> str:
+    """Draw the ID of a run; two of one second may draw the same tail."""
+    while (name := run_id(started_at, secrets.token_hex(2))) in state.runs():
+        pass
+    return name
 
 
 def emulator_book(project: Project) -> Path | None:

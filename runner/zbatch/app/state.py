@@ -31,6 +31,11 @@ class State:
         """
         return _make(self.root / tenant.folder)
 
+    def runs(self) -> frozenset[str]:
+        """Give the IDs of the runs that have a folder."""
+        folder = self.root / "runs"
+        return frozenset(path.name for path in folder.iterdir()) if folder.is_dir() else frozenset()
+
     def run_folder(self, run_id: str) -> Path:
         """Give the folder of a run's report and record, made where it is missing."""
         return _make(self.root / "runs" / run_id)

@@ -13,7 +13,8 @@ from zbatch.engine.brake import Brake
 from zbatch.engine.events import Event, Retrying, Settled
 from zbatch.engine.judge import Judgement, unknown_records
 from zbatch.engine.order import Order, Work, alone_of
-from zbatch.engine.preflight import (
+from zbatch.engine.settings import Ports, Settings
+from zbatch.engine.steps import (
     Burnt,
     Cleared,
     Kept,
@@ -26,8 +27,7 @@ from zbatch.engine.preflight import (
     left_in_doubt,
     left_renewed,
 )
-from zbatch.engine.preflight import Settled as SettledByQuestion
-from zbatch.engine.settings import Ports, Settings
+from zbatch.engine.steps import Settled as SettledByQuestion
 from zbatch.engine.verdict import Again, Pause, Settle
 from zbatch.model import (
     Finding,

@@ -17,23 +17,15 @@ from zbatch.engine.aftermath import Aftermath
 from zbatch.engine.asking import Asker, Unanswered
 from zbatch.engine.brake import Brake
 from zbatch.engine.carrier import Carrier, send_of
+from zbatch.engine.conclusion import after_rest, ask_from, needs_conclusion
 from zbatch.engine.events import Event
 from zbatch.engine.judge import not_sent, still_live, unsent
 from zbatch.engine.order import Order, Work
 from zbatch.engine.ports import Observer
-from zbatch.engine.preflight import (
-    OTHER_HOST,
-    Cleared,
-    Facts,
-    Step,
-    after_rest,
-    ask_from,
-    before_sending,
-    needs_conclusion,
-    recheck,
-)
+from zbatch.engine.preflight import OTHER_HOST, before_sending, recheck
 from zbatch.engine.question import Seen
 from zbatch.engine.settings import Ending, Ports, Settings
+from zbatch.engine.steps import Cleared, Facts, Step
 from zbatch.engine.verdict import StopReason
 from zbatch.errors import LedgerFailure
 from zbatch.model import Attempt, Item, Problem

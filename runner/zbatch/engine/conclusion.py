@@ -1,0 +1,177 @@
+"""Conclude on keys in doubt from what the tenant shows, once they have rested: pure.
+
+Rules R6 and R9b; see docs/exactly-once.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from zbatch.engine.age import expired
+from zbatch.engine.order import Work
+from zbatch.engine.question import (
+    Absent,
+    Claimed,
+    Doubt,
+    Foreign,
+    Seen,
+    Undecided,
+    conclude,
+    exists,
+    rested,
+)
+from zbatch.engine.settings import Accepted
+from zbatch.engine.steps import (
+    Facts,
+    Left,
+    Renewed,
+    Rest,
+    Settled,
+    Step,
+    record_of,
+)
+from zbatch.engine.verdict import Kind, doubtful
+from zbatch.model import (
+    Attempt,
+    IfAbsent,
+    Item,
+    Outcome,
+    Problem,
+    Trail,
+)
+
+_AT_THE_DOOR = frozenset({Kind.THROTTLED, Kind.UNAUTHORIZED})
+
+
+def needs_conclusion(work: Work, facts: Facts) -> bool:
+    """Tell whether a key can only be settled by question: burnt, or in doubt and too old."""
+    if work.burnt:
+        return True
+    if not doubtful(work.attempts):
+        return False
+    return facts.read_only or expired(work.attempts, facts.clocks)
+
+
+def rest_until(work: Work, facts: Facts) -> datetime:
+    """Tell from when a key in doubt may be concluded upon.
+
+    A row "nothing to bill" under the same key needs no rest: the server has answered for it.
+    The rest must be over by our clock and by the server's, whichever is later: a clock of ours
+    that jumped ahead, or was behind at the send, would cut it short.
+    """
+    if all(trail.if_absent is IfAbsent.NOTHING for trail in work.trails):
+        return facts.now
+    if all(item.identity in facts.accepted for item in work.items):
+        return facts.now
+    settle = max(facts.settle, timedelta(seconds=work.settle))
+    return max(_waits(work.attempts, settle, facts))
+
+
+def _waits(attempts: Sequence[Attempt], settle: timedelta, facts: Facts) -> list[datetime]:
+    """Give the end of the rest by each clock that can tell; all of them must have passed.
+
+    By ours, unless it reads less than the send's own stamp and the server's can tell: a clock
+    that was in the future at the send would have the key rest until that future comes.
+    """
+    sent = [attempt for attempt in attempts if attempt.sent] or list(attempts)
+    by_ours, server = rested(attempts, settle), facts.clocks.server
+    told = [attempt.server_date for attempt in sent if attempt.server_date]
+    if not told or server is None:
+        return [by_ours]
+    by_server = facts.now + (max(told) + settle - server)
+    known = len(told) == len(sent) and _sent_in_future(sent, facts.now)
+    return [by_server] if known else [by_ours, by_server]
+
+
+def ask_from(work: Work, facts: Facts) -> datetime:
+    """Tell from when a key in doubt may be asked about: once it has rested, or at once.
+
+    At once where only the server's clock can tell how long it has rested, and has not been read:
+    the answer brings it, and what it tells is concluded upon only if the rest is over.
+    """
+    sent = [attempt for attempt in work.attempts if attempt.sent]
+    told = all(attempt.server_date for attempt in sent)
+    if told and facts.clocks.server is None and _sent_in_future(sent, facts.now):
+        return facts.now
+    return rest_until(work, facts)
+
+
+def _sent_in_future(attempts: Sequence[Attempt], now: datetime) -> bool:
+    return any(attempt.started_at > now for attempt in attempts)
+
+
+def after_rest(work: Work, seen: Sequence[Seen], facts: Facts) -> tuple[Step, ...]:
+    """Conclude on each item of a key that has rested."""
+    until = rest_until(work, facts)
+    if until > facts.now:  # only the answer has told how old the key is
+        problem = work.attempts[-1].problem or Problem("IN_DOUBT", "what came of it is not known")
+        return tuple(Rest(until, problem) for _ in work.items)
+    conflict = _still_at_work(work.attempts) and not expired(work.attempts, facts.clocks)
+    return tuple(
+        _conclusion(work, item, one, Doubt(work.attempts, trail, facts.settle, conflict), facts)
+        for item, one, trail in zip(work.items, seen, work.trails, strict=True)
+    )
+
+
+def _still_at_work(attempts: Sequence[Attempt]) -> bool:
+    """Tell whether the server's last word on the key itself was that it is at work.
+
+    What a gateway says, and what never left, is no word on the key.
+    """
+    words = [a.answer for a in attempts if a.sent and a.answer not in _AT_THE_DOOR]
+    return bool(words) and words[-1] == Kind.CONFLICT
+
+
+def _conclusion(work: Work, item: Item, seen: Seen, doubt: Doubt, facts: Facts) -> Step:
+    if item.identity in facts.accepted:
+        return _decided(work, item, seen, facts.accepted[item.identity], doubt.trail)
+    conclusion = conclude(seen, doubt)
+    when = f"question of {seen.asked_at:%Y-%m-%dT%H:%M:%SZ}"
+    if isinstance(conclusion, Claimed):
+        record = record_of(work, item, Outcome.INVOICED, (conclusion.invoice_id,))
+        return Settled(record, f"{when}: one invoice, made in the time of our sends")
+    if isinstance(conclusion, Foreign):
+        problem = Problem("AUTHOR_NOT_PROVED", "one invoice is there; who made it is not proved")
+        ids = (conclusion.invoice_id,)
+        record = record_of(work, item, Outcome.ALREADY_INVOICED, ids, problem)
+        return Settled(record, f"{when}: one invoice, author not proved")
+    if isinstance(conclusion, Undecided):
+        return Left(record_of(work, item, Outcome.UNKNOWN, problem=conclusion.problem))
+    if not work.burnt and not expired(work.attempts, facts.clocks):
+        # The key still protects: sending it again is what settles it, and safer than a new one.
+        message = f"{when}: nothing is there; zbatch run sends it again under the same key"
+        problem = Problem("IN_DOUBT", message)
+        return Left(record_of(work, item, Outcome.UNKNOWN, problem=problem))
+    return _absent(work, item, conclusion, when)
+
+
+def _decided(work: Work, item: Item, seen: Seen, accepted: Accepted, trail: Trail) -> Step:
+    """Take a person's decision, if the tenant shows the invoice and it can be this item's.
+
+    An invoice credited to another item can be so only as a draft that was there to append to.
+    """
+    chosen = accepted.invoice_id
+    shown = {invoice.id for invoice in seen.invoices if exists(invoice)}
+    shown |= {draft.id for draft in seen.drafts}
+    drafts = trail.baseline.drafts if trail.baseline else ()
+    if chosen in trail.credited - {draft.id for draft in drafts}:
+        problem = Problem("CREDITED", f"invoice {chosen} is credited to another item")
+        return Left(record_of(work, item, Outcome.UNKNOWN, problem=problem))
+    if chosen not in shown:
+        problem = Problem("NOT_SHOWN", f"the tenant shows no valid invoice {chosen} for this item")
+        return Left(record_of(work, item, Outcome.UNKNOWN, problem=problem))
+    problem = Problem("ACCEPTED", f"decided by a person: {accepted.reason}")
+    record = record_of(work, item, Outcome.INVOICED, (chosen,), problem)
+    return Settled(record, f"accepted by a person: {accepted.reason}")
+
+
+def _absent(work: Work, item: Item, conclusion: Absent, when: str) -> Step:
+    evidence = f"{when}: nothing was created"
+    problem = work.attempts[-1].problem or Problem("NO_ANSWER", "no answer was recorded")
+    if conclusion.then is IfAbsent.FAIL:
+        return Settled(record_of(work, item, Outcome.FAILED, problem=problem), evidence)
+    if conclusion.then is IfAbsent.NOTHING:
+        record = record_of(work, item, Outcome.NOTHING_TO_BILL, problem=problem)
+        return Settled(record, evidence)
+    return Renewed(evidence, conclusion.then)

@@ -1,0 +1,171 @@
+"""What follows for an item from what the tenant showed: values, and what they leave behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from zbatch.engine.age import Clocks
+from zbatch.engine.judge import sends_of
+from zbatch.engine.order import Work
+from zbatch.engine.settings import Accepted
+from zbatch.engine.verdict import doubtful
+from zbatch.model import (
+    Baseline,
+    Effect,
+    Finding,
+    Identity,
+    IfAbsent,
+    Item,
+    ItemRecord,
+    KeyState,
+    Outcome,
+    Problem,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """The call may leave; `baselines` are those of items that had none, by position."""
+
+    baselines: tuple[Baseline | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Ask again, not before `until`; `problem` is what to report if the run does not wait.
+
+    `soon` tells that it is a matter of seconds, which every run waits for.
+    """
+
+    until: datetime
+    problem: Problem
+    soon: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The item has an outcome, to be recorded as evidence of the question."""
+
+    record: ItemRecord
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """The key created nothing and is settled; the item goes on in the next generation."""
+
+    evidence: str
+    if_absent: IfAbsent
+
+
+@dataclass(frozen=True, slots=True)
+class Burnt:
+    """Nothing is sent under this key any more: from now on only questions settle it."""
+
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Nothing can be said in this run."""
+
+    record: ItemRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The outcome of an earlier run still stands."""
+
+    record: ItemRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """The invoice that made the item already invoiced is gone: it may be sent."""
+
+    baseline: Baseline
+
+
+Step = Rest | Settled | Renewed | Burnt | Left | Kept | Reopened
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the clocks say when the answer is in, and what spec and people have decided."""
+
+    clocks: Clocks
+    settle: timedelta
+    read_only: bool = False
+    accepted: Mapping[Identity, Accepted] = field(default_factory=dict)
+
+    @property
+    def now(self) -> datetime:
+        """The wall time."""
+        return self.clocks.now
+
+
+def finding(work: Work, item: Item, step: Step) -> Finding | None:
+    """Give what the ledger must hold of a step, or None where it changes nothing."""
+    key = work.call.key if work.call and work.attempts else None
+    if isinstance(step, Settled):
+        effect = Effect(KeyState.SETTLED, step.evidence, step.record)
+        return Finding(item, key=key, effect=effect)
+    if isinstance(step, Rest) and len(work.items) > 1 and not in_doubt(work):
+        evidence = "never executed, and the items of its call go alone from now on"
+        given_up = Effect(KeyState.SETTLED, evidence) if key else None
+        return Finding(item, key=key, effect=given_up, rests_until=step.until)
+    if isinstance(step, Renewed):
+        effect = Effect(KeyState.SETTLED, step.evidence, if_absent=step.if_absent)
+        return Finding(item, key=key, effect=effect)
+    if isinstance(step, Reopened):
+        return Finding(item, baseline=step.baseline, reopen=True)
+    if isinstance(step, Burnt):
+        effect = Effect(KeyState.BURNT, step.evidence, if_absent=IfAbsent.RENEW)
+        return Finding(item, key=key, effect=effect)
+    return None
+
+
+def left_in_doubt(work: Work, item: Item, rest: Rest) -> ItemRecord:
+    """Report an item that the run does not wait for, and say from when it can be settled."""
+    doubt = in_doubt(work)
+    outcome = Outcome.UNKNOWN if doubt else Outcome.NOT_ATTEMPTED
+    what = "settle it" if doubt else "ask again"
+    said = f"; from {rest.until:%Y-%m-%d %H:%M:%S} UTC zbatch run or zbatch reconcile can {what}"
+    problem = replace(rest.problem, message=rest.problem.message + said)
+    return record_of(work, item, outcome, problem=problem)
+
+
+def in_doubt(work: Work) -> bool:
+    return work.burnt or doubtful(work.attempts)
+
+
+def left_renewed(work: Work, item: Item, step: Renewed) -> ItemRecord:
+    """Report an item whose key is settled as void by a command that sends nothing."""
+    problem = Problem("NOT_CREATED", f"{step.evidence}; zbatch run sends it under the next key")
+    return record_of(work, item, Outcome.NOT_ATTEMPTED, problem=problem)
+
+
+def record_of(
+    work: Work,
+    item: Item,
+    outcome: Outcome,
+    ids: tuple[str, ...] = (),
+    problem: Problem | None = None,
+) -> ItemRecord:
+    last = work.attempts[-1] if work.attempts else None
+    return ItemRecord(
+        item=item,
+        outcome=outcome,
+        invoice_id=ids[0] if ids else None,
+        invoice_ids=ids,
+        error=problem,
+        http_status=last.http_status if last else None,
+        attempts=work.prior_attempts + sends_of(work.attempts),
+        idempotency_key=work.call.key if work.call and last else None,
+        track_id=last.track_id if last else None,
+        request_id=last.request_id if last else None,
+        started_at=work.first_sent,
+        finished_at=last.finished_at if last else None,
+    )
