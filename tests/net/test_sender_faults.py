@@ -239,7 +239,7 @@ def test_waiting_for_a_connection_is_unsent() -> None:
     async def run() -> tuple[list[Reply | Fault], int]:
         async with (
             RawServer(silence) as server,
-            Sender(endpoint_at(server.url, TINY, connections=2), FixedTokens()) as sender,
+            Sender(endpoint_at(server.url, 1.0, connections=2), FixedTokens()) as sender,
         ):
             requests = [request_of(call_of(day), 1) for day in range(1, 7)]
             return list(await asyncio.gather(*map(sender.send, requests))), len(server.requests)

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -74,23 +75,28 @@ def test_report_that_cannot_be_created_leaves_no_copy(tmp_path: Path) -> None:
     assert not (tmp_path / "copy").exists()
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """Let no file grow beyond 25 bytes: the first write past it is short, the next fails."""
+    """Let no file grow beyond 25 bytes: the first write past it is short, the next fails.
+
+    Only around the writes of a test: the test runner's own output may be a file too.
+    """
     old_limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     old_handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (25, old_limit[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, old_limit)
-    signal.signal(signal.SIGXFSZ, old_handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old_limit)
+        signal.signal(signal.SIGXFSZ, old_handler)
 
 
-def test_full_disk_leaves_whole_lines(tmp_path: Path, small_files: None) -> None:
+def test_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
     """A line that the disk takes only in part is taken back, and nothing is glued to it."""
     report = tmp_path / "r1" / "report.jsonl"
     writer = ReportWriter.create(report)
     writer.write(b"0123456789\n")
-    with pytest.raises(ReportFailure, match="File too large"):
+    with small_files(), pytest.raises(ReportFailure, match="File too large"):
         writer.write(b"a longer line than fits\n")
     assert report.read_bytes() == b"0123456789\n"
     with pytest.raises(ReportFailure):
