@@ -226,7 +226,7 @@ class Project:
 
     def let_pass(self, result: RunResult, billing: Billing, hours: float) -> None:
         """Let hours pass after a run, for this project and for the tenant."""
-        let_pass(self.state / result.plan.tenant.folder, billing, hours)
+        let_pass(self.state / result.plan.tenant.folder, billing.folder, hours)
 
     def runs(self) -> list[Path]:
         """Give the folders of all runs so far."""
@@ -389,7 +389,7 @@ def _serve(
 # Time
 
 
-def let_pass(ledger_folder: Path, billing: Billing, hours: float) -> None:
+def let_pass(ledger_folder: Path, tenant_folder: Path, hours: float) -> None:
     """Let hours pass: all that ledger and tenant have stamped is that much older."""
     ago = timedelta(hours=hours)
     with closing(sqlite3.connect(ledger_folder / LEDGER_FILE)) as ledger, ledger:
@@ -401,7 +401,7 @@ def let_pass(ledger_folder: Path, billing: Billing, hours: float) -> None:
             " finished_at = older(finished_at), server_date = older(server_date)"
         )
         ledger.execute("UPDATE item SET baseline = older_baseline(baseline)")
-    with closing(sqlite3.connect(billing.folder / "emulator.sqlite3")) as tenant, tenant:
+    with closing(sqlite3.connect(tenant_folder / "emulator.sqlite3")) as tenant, tenant:
         for change in (
             "update invoices set created_at = created_at - :s, updated_at = updated_at - :s",
             "update billing set at = at - :s",

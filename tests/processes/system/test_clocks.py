@@ -17,6 +17,7 @@ from support.processes import (
     reading,
     until,
 )
+from support.runs import let_pass
 
 Serve = Callable[..., Tenant]
 ProjectAt = Callable[..., Project]
@@ -49,30 +50,50 @@ def _asked_before_sending(tenant: Tenant, key: str) -> None:
     assert next(action for action, _ in calls if action != "token") == "query"
 
 
-@pytest.mark.parametrize("shift", ["+25h", "+70h"])
+@pytest.mark.parametrize("hours", [25, 70])
 def test_f111_doubt_of_friday_on_monday_was_executed(
-    shift: str, serve: Serve, project_at: ProjectAt
+    hours: int, serve: Serve, project_at: ProjectAt
 ) -> None:
     """F111, F113, D5: the invoice is found and credited; nothing is sent."""
     served = serve(modes=LOST_ANSWER)
     project = project_at(served)
     key = _doubt(project, served)
-    assert project.run_at(shift).code == 0
+    let_pass(project.ledger.parent, served.data, hours)
+    assert project.run().code == 0
     assert project.outcomes() == {"invoiced": 1}
     _asked_before_sending(served, key)
     assert served.generates == 1
     check_truth(project, served, [0])
 
 
-@pytest.mark.parametrize("shift", ["+25h", "+70h"])
+@pytest.mark.parametrize("hours", [25, 70])
 def test_f111_doubt_of_friday_on_monday_was_lost(
-    shift: str, serve: Serve, project_at: ProjectAt
+    hours: int, serve: Serve, project_at: ProjectAt
 ) -> None:
     """F111, F113, D5: after the question it is sent under the next key, and never the old one."""
     served = serve(modes=LOST_REQUEST)
     project = project_at(served)
     key = _doubt(project, served)
-    assert project.run_at(shift).code == 0
+    let_pass(project.ledger.parent, served.data, hours)
+    assert project.run().code == 0
+    _asked_before_sending(served, key)
+    check_truth(project, served, [0])
+
+
+@pytest.mark.parametrize("shift", ["+25h", "+70h"])
+@pytest.mark.parametrize("modes", [LOST_ANSWER, LOST_REQUEST])
+def test_f111_a_clock_that_jumped_ahead_ends_no_rest(
+    shift: str, modes: dict[str, object], serve: Serve, project_at: ProjectAt
+) -> None:
+    """F111, F114: the key is too old by our clock, and has not rested by the tenant's."""
+    served = serve(modes=modes)
+    project = project_at(served)
+    key = _doubt(project, served)
+    assert project.run_at(shift).code == 3
+    assert served.generates == 1
+    assert project.outcomes() == {"unknown": 1}
+    let_pass(project.ledger.parent, served.data, 80)
+    assert project.run().code == 0
     _asked_before_sending(served, key)
     check_truth(project, served, [0])
 
@@ -90,7 +111,8 @@ def test_f112_a_clock_that_went_back_expires_doubt(
     assert served.generates == 1
     assert project.outcomes() == {"unknown": 1}
     # Once the clock is right again, and the rest is over, the question settles it.
-    assert project.run_at("+3h").code == 0
+    let_pass(project.ledger.parent, served.data, 3)
+    assert project.run().code == 0
     check_truth(project, served, [0])
     assert [k for _, k in served.calls].count(key) <= 2
 
@@ -104,7 +126,8 @@ def test_f116_a_clock_far_ahead_asks_first(serve: Serve, project_at: ProjectAt) 
     assert served.generates == 1
     project.write([0, 1])
     project.run()
-    assert project.run_at("+3h").code == 0
+    let_pass(project.ledger.parent, served.data, 3)
+    assert project.run().code == 0
     _asked_before_sending(served, key)
     check_truth(project, served, [0, 1])
 
