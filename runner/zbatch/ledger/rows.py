@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sqlite3
 from datetime import UTC, date, datetime
@@ -9,6 +10,7 @@ from datetime import UTC, date, datetime
 from zbatch.model import (
     Attempt,
     Baseline,
+    Call,
     Charges,
     Draft,
     Identity,
@@ -148,6 +150,12 @@ def problem_of(row: sqlite3.Row) -> Problem | None:
     if row["error_code"] is None:
         return None
     return Problem(row["error_code"], row["error_message"] or "")
+
+
+def call_of(row: sqlite3.Row, items: tuple[Item, ...]) -> Call:
+    """Read a call; only the bytes on the wire are kept, and the body is what they hold."""
+    body = gzip.decompress(row["wire"])
+    return Call(items, row["generation"], row["key"], body, row["wire"])
 
 
 def attempt_columns(attempt: Attempt) -> tuple[object, ...]:

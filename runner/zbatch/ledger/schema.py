@@ -76,7 +76,6 @@ CREATE TABLE call (
     id         INTEGER PRIMARY KEY,
     key        TEXT NOT NULL UNIQUE,
     generation INTEGER NOT NULL CHECK (generation >= 0),
-    body       BLOB NOT NULL,
     wire       BLOB NOT NULL
 ) STRICT;
 

@@ -27,7 +27,7 @@ INSERT_RUN_ITEM = f"INSERT INTO run_item (run_id, ordinal, item_id) VALUES (?, ?
 FINISH_RUN = "UPDATE run SET finished_at = ?, exit_code = ? WHERE id = ?"
 ID_OF_KEY = "SELECT id FROM call WHERE key = ?"
 NEXT_CALL_ID = "SELECT coalesce(max(id), 0) + 1 FROM call"
-INSERT_CALL = "INSERT INTO call (id, key, generation, body, wire) VALUES (?, ?, ?, ?, ?)"
+INSERT_CALL = "INSERT INTO call (id, key, generation, wire) VALUES (?, ?, ?, ?)"
 INSERT_CALL_ITEM = (
     "INSERT INTO call_item (call_id, position, item_id, state) VALUES (?, ?, (SELECT id FROM item"
     " WHERE account_id = ? AND target_date = ? AND revision = ? AND invoice_id IS NULL), 'live')"

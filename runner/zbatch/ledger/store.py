@@ -234,7 +234,7 @@ class Store:
         ]
         self._each(
             sql.INSERT_CALL,
-            [(ids[call.key], call.key, call.generation, call.body, call.wire) for call in calls],
+            [(ids[call.key], call.key, call.generation, call.wire) for call in calls],
         )
         self._each(
             sql.OPEN_ITEM,
@@ -351,7 +351,7 @@ class Store:
         attempts = execute(sql.ATTEMPTS_OF_CALL, (call_id,)).fetchall()
         items = tuple(rows.item_of(member) for member in members)
         return OpenCall(
-            call=Call(items, call["generation"], call["key"], call["body"], call["wire"]),
+            call=rows.call_of(call, items),
             attempts=tuple(rows.attempt_of(row) for row in attempts),
             states=tuple(KeyState(member["key_state"]) for member in members),
             trails=tuple(self._trail(member, member["key_if_absent"]) for member in members),
