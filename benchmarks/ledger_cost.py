@@ -83,11 +83,8 @@ class Forgetful:
     async def begin(self, sends: Sequence[Send]) -> None:
         """Forget what is about to leave."""
 
-    async def finish(self, results: Sequence[Result]) -> None:
-        """Forget what was answered."""
-
-    async def note(self, findings: Sequence[Finding]) -> None:
-        """Forget what was seen."""
+    async def finish(self, results: Sequence[Result], findings: Sequence[Finding]) -> None:
+        """Forget what was answered and seen."""
 
 
 @dataclass(frozen=True, slots=True)

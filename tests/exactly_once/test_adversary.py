@@ -85,7 +85,7 @@ def test_an_invoice_of_unproved_author_that_a_later_date_shares_still_holds_its_
 def test_a_baseline_of_a_run_that_never_sent_is_taken_anew(make_world: MakeWorld) -> None:
     """A draft made since the first question is known when the call is appended to it."""
     world = make_world(modes=APPENDED)
-    assert world.run([LATE], die_at="note durable, untold").died
+    assert world.run([LATE], die_at="finish durable, untold").died
     world.pass_time(60)
     assert world.run([EARLY]).outcomes == ["invoiced"]
     world.pass_time(60)

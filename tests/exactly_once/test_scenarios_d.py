@@ -97,7 +97,7 @@ def test_d04_an_intent_is_durable_before_its_call_leaves(world: World) -> None:
     """No send comes before the commit of its intent, which the disk has taken (WAL, FULL)."""
     edges = world.run([item(number) for number in range(1, 4)]).edges
     assert edges.index("begin durable, untold") < edges.index("generate not yet sent")
-    for die_at in (edges.index("begin not yet durable") + 1, edges.index("note durable, untold")):
+    for die_at in (edges.index("begin not yet durable") + 1, edges.index("finish durable, untold")):
         lost = world.run([item(10 + die_at)], die_at=die_at)
         assert lost.died
         assert world.billed(item(10 + die_at)) == 0

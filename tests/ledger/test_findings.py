@@ -105,7 +105,7 @@ def by_question(
 
 def test_a_baseline_comes_back_whole(store: Store, items: list[Item]) -> None:
     """Time, ids and drafts, to the microsecond; what a draft does not say stays unsaid."""
-    store.note(RUN, [Finding(items[0], baseline=BASELINE)], NOON)
+    store.finish(RUN, [], NOON, [Finding(items[0], baseline=BASELINE)])
     assert standing(store, items[0]).trail == Trail(BASELINE)
     assert standing(store, items[1]).trail == Trail()
 
@@ -113,14 +113,14 @@ def test_a_baseline_comes_back_whole(store: Store, items: list[Item]) -> None:
 def test_the_newest_baseline_counts(store: Store, items: list[Item]) -> None:
     """R9a: each key is held against what was there before its own first send."""
     newer = Baseline(LATER, (), ())
-    store.note(RUN, [Finding(items[0], baseline=BASELINE)], NOON)
-    store.note(RUN, [Finding(items[0], baseline=newer)], LATER)
+    store.finish(RUN, [], NOON, [Finding(items[0], baseline=BASELINE)])
+    store.finish(RUN, [], LATER, [Finding(items[0], baseline=newer)])
     assert standing(store, items[0]).trail.baseline == newer
 
 
 def test_a_baseline_outlives_its_key(store: Store, items: list[Item]) -> None:
     """The open call carries the trail of each member, its baseline among it."""
-    store.note(RUN, [Finding(items[1], baseline=BASELINE)], NOON)
+    store.finish(RUN, [], NOON, [Finding(items[1], baseline=BASELINE)])
     call = a_call(*items)
     begin(store, call)
     held = standing(store, items[0])
@@ -133,7 +133,7 @@ def test_a_baseline_outlives_its_key(store: Store, items: list[Item]) -> None:
 def test_a_baseline_of_an_item_that_no_run_planned_is_refused(store: Store) -> None:
     """What is noted belongs to something."""
     with pytest.raises(LedgerFailure):
-        store.note(RUN, [Finding(item(9), baseline=BASELINE)], NOON)
+        store.finish(RUN, [], NOON, [Finding(item(9), baseline=BASELINE)])
 
 
 # Keys settled and burnt by questions
@@ -146,7 +146,7 @@ def test_a_key_is_settled_by_a_question_with_its_outcome(
     """R9b: the record is the one found, and nothing of the item is open any more."""
     call = in_doubt(store, items[0], state)
     record = a_record(items[0], invoice_id=B, invoice_ids=(B,))
-    store.note(RUN, [by_question(items[0], call.key, record)], LATER)
+    store.finish(RUN, [], LATER, [by_question(items[0], call.key, record)])
     held = standing(store, items[0])
     assert (held.call, held.record) == (None, replace(record, run_id=RUN))
     assert store.newest_stamp() == LATER
@@ -155,7 +155,7 @@ def test_a_key_is_settled_by_a_question_with_its_outcome(
 def test_a_key_found_void_lets_the_next_generation_go(store: Store, items: list[Item]) -> None:
     """R1: g+1 is minted on the evidence that g created nothing."""
     call = in_doubt(store, items[0])
-    store.note(RUN, [by_question(items[0], call.key, if_absent=IfAbsent.RENEW)], LATER)
+    store.finish(RUN, [], LATER, [by_question(items[0], call.key, if_absent=IfAbsent.RENEW)])
     held = standing(store, items[0])
     assert (held.call, held.record, held.generation) == (None, None, 1)
     begin(store, a_call(items[0], generation=1))
@@ -165,7 +165,7 @@ def test_a_key_burnt_by_a_question_is_burnt_for_good(store: Store, items: list[I
     """The next run reads it as burnt, with what follows if nothing is there."""
     call = in_doubt(store, items[0], KeyState.LIVE)
     effect = Effect(KeyState.BURNT, "an invoice is there", if_absent=IfAbsent.RENEW)
-    store.note(RUN, [Finding(items[0], key=call.key, effect=effect)], NOON)
+    store.finish(RUN, [], NOON, [Finding(items[0], key=call.key, effect=effect)])
     held = standing(store, items[0])
     assert held.call is not None
     assert held.call.states == (KeyState.BURNT,)
@@ -179,7 +179,7 @@ def test_only_the_item_that_was_asked_about_is_settled(store: Store, items: list
     call = a_call(*items)
     begin(store, call)
     store.finish(RUN, [left(call, KeyState.BURNT)], NOON)
-    store.note(RUN, [by_question(items[1], call.key, a_record(items[1]))], NOON)
+    store.finish(RUN, [], NOON, [by_question(items[1], call.key, a_record(items[1]))])
     held = standing(store, items[0])
     assert held.call is not None
     assert held.call.states == (KeyState.BURNT, KeyState.SETTLED, KeyState.BURNT)
@@ -189,7 +189,7 @@ def test_only_the_item_that_was_asked_about_is_settled(store: Store, items: list
 def test_an_item_never_sent_may_be_already_invoiced(store: Store, items: list[Item]) -> None:
     """R9a: an outcome without any key of ours."""
     record = a_record(items[0], Outcome.ALREADY_INVOICED, attempts=0, started_at=None)
-    store.note(RUN, [by_question(items[0], None, record)], NOON)
+    store.finish(RUN, [], NOON, [by_question(items[0], None, record)])
     held = standing(store, items[0])
     assert held.record == replace(record, run_id=RUN)
     assert held.generation == 0
@@ -202,11 +202,11 @@ def test_a_finding_that_fits_no_open_key_is_refused(
     """An outcome is never written beside a key that it does not settle."""
     call = in_doubt(store, items[0])
     if how == "settled key":
-        store.note(RUN, [by_question(items[0], call.key, if_absent=IfAbsent.RENEW)], NOON)
+        store.finish(RUN, [], NOON, [by_question(items[0], call.key, if_absent=IfAbsent.RENEW)])
     one = items[1] if how == "key of another item" else items[0]
     key = "zb1-0" if how == "unknown key" else call.key
     with pytest.raises(LedgerFailure):
-        store.note(RUN, [by_question(one, key, a_record(one))], NOON)
+        store.finish(RUN, [], NOON, [by_question(one, key, a_record(one))])
     assert standing(store, one).record is None
 
 
@@ -214,7 +214,7 @@ def test_findings_are_one_transaction(tmp_path: Path, store: Store, items: list[
     """When one finding is refused, none of its group is in the ledger."""
     good = Finding(items[0], baseline=BASELINE)
     with pytest.raises(LedgerFailure):
-        store.note(RUN, [good, Finding(item(9), baseline=BASELINE)], NOON)
+        store.finish(RUN, [], NOON, [good, Finding(item(9), baseline=BASELINE)])
     store.close()
     with closing(open_store(tmp_path)) as again:
         assert standing(again, items[0]).trail == Trail()
@@ -225,7 +225,7 @@ def test_a_finding_is_durable_when_awaited(tmp_path: Path, store: Store, items: 
 
     async def work() -> None:
         writer = LedgerWriter(store, RUN, lambda: LATER)
-        await writer.note([Finding(items[0], baseline=BASELINE)])
+        await writer.finish((), [Finding(items[0], baseline=BASELINE)])
         writer.close()
 
     asyncio.run(work())
@@ -239,8 +239,8 @@ def test_a_finding_is_durable_when_awaited(tmp_path: Path, store: Store, items: 
 def test_what_was_already_invoiced_can_be_opened_again(store: Store, items: list[Item]) -> None:
     """L21: without its invoice the item has no outcome, and may be sent."""
     record = a_record(items[0], Outcome.ALREADY_INVOICED)
-    store.note(RUN, [by_question(items[0], None, record)], NOON)
-    store.note(RUN, [Finding(items[0], baseline=BASELINE, reopen=True)], LATER)
+    store.finish(RUN, [], NOON, [by_question(items[0], None, record)])
+    store.finish(RUN, [], LATER, [Finding(items[0], baseline=BASELINE, reopen=True)])
     held = standing(store, items[0])
     assert (held.record, held.trail.baseline) == (None, BASELINE)
     begin(store, a_call(items[0]))
@@ -256,7 +256,7 @@ def test_nothing_else_is_ever_opened_again(
         begin(store, call)
         store.finish(RUN, [settled(call, outcome)], NOON)
     with pytest.raises(LedgerFailure):
-        store.note(RUN, [Finding(items[0], reopen=True)], NOON)
+        store.finish(RUN, [], NOON, [Finding(items[0], reopen=True)])
 
 
 # Trails
@@ -281,7 +281,7 @@ def test_all_ids_of_an_item_are_credited_to_it(store: Store, items: list[Item]) 
     second = replace(items[0], identity=replace(items[0].identity, revision=2))
     plan(store, second)
     record = a_record(items[0], Outcome.ALREADY_INVOICED, invoice_ids=(A, B))
-    store.note(RUN, [by_question(items[0], None, record)], NOON)
+    store.finish(RUN, [], NOON, [by_question(items[0], None, record)])
     assert standing(store, second).trail.credited == {A, B}
 
 
@@ -293,7 +293,7 @@ def test_renewals_by_question_are_counted(store: Store, items: list[Item]) -> No
         call = a_call(items[0], generation=generation)
         begin(store, call)
         store.finish(RUN, [left(call, KeyState.LIVE)], NOON)
-        store.note(RUN, [by_question(items[0], call.key, if_absent=if_absent)], NOON)
+        store.finish(RUN, [], NOON, [by_question(items[0], call.key, if_absent=if_absent)])
     assert standing(store, items[0]).trail.renewals == 3
     assert standing(store, items[1]).trail.renewals == 0
 
@@ -436,7 +436,7 @@ def test_a_closed_ledger_that_is_asked_for_doubt_fails_by_name(store: Store) -> 
     with pytest.raises(LedgerFailure):
         list(store.unsettled())
     with pytest.raises(LedgerFailure):
-        store.note(RUN, [], NOON)
+        store.finish(RUN, [], NOON, [])
 
 
 # Payload and outcome at a new key

@@ -30,7 +30,7 @@ def test_what_was_awaited_is_in_the_ledger(store: Store, items: list[Item]) -> N
         await writer.begin([a_send(call)])
         (held,) = store.standing(items[:1])
         assert held.call is not None
-        await writer.finish([settled(call, Outcome.INVOICED)])
+        await writer.finish([settled(call, Outcome.INVOICED)], ())
         writer.close()
 
     asyncio.run(work())

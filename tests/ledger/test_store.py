@@ -342,7 +342,7 @@ def test_an_invoice_is_never_overwritten(store: Store, items: list[Item]) -> Non
     store.finish(RUN, [settled(call, Outcome.INVOICED)], NOON)
     effect = Effect(KeyState.SETTLED, "question", a_record(items[0], Outcome.FAILED))
     with pytest.raises(LedgerFailure):
-        store.note(RUN, [Finding(items[0], effect=effect)], NOON)
+        store.finish(RUN, [], NOON, [Finding(items[0], effect=effect)])
     held = standing(store, items[0])
     assert held.record is not None
     assert held.record.outcome is Outcome.INVOICED

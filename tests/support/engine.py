@@ -105,12 +105,9 @@ class MemoryLedger:
         await self._write()
         self.log.extend(("begin", send) for send in sends)
 
-    async def finish(self, results: Sequence[Result]) -> None:
+    async def finish(self, results: Sequence[Result], findings: Sequence[Finding]) -> None:
         await self._write()
         self.log.extend(("finish", result) for result in results)
-
-    async def note(self, findings: Sequence[Finding]) -> None:
-        await self._write()
         self.log.extend(("note", finding) for finding in findings)
 
     async def _write(self) -> None:

@@ -163,13 +163,12 @@ class _LedgerPort:
         self.begun |= {send.attempt.track_id for send in sends}
         await self._durable("begin")
 
-    async def finish(self, results: Sequence[Result]) -> None:
-        self._write("finish", lambda: self._store.finish(self._run_id, results, self._now()))
+    async def finish(self, results: Sequence[Result], findings: Sequence[Finding]) -> None:
+        self._write(
+            "finish",
+            lambda: self._store.finish(self._run_id, results, self._now(), findings),
+        )
         await self._durable("finish")
-
-    async def note(self, findings: Sequence[Finding]) -> None:
-        self._write("note", lambda: self._store.note(self._run_id, findings, self._now()))
-        await self._durable("note")
 
     def _write(self, what: str, write: Callable[[], None]) -> None:
         self._life.check()

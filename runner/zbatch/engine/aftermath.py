@@ -100,10 +100,9 @@ class Aftermath:
         answers, self._answers = self._answers, []
         looks, self._looks = self._looks, []
         findings = [found for look in looks for found in look.findings()]
-        if answers:
-            await self._ports.ledger.finish([judgement.result for _, judgement in answers])
-        if findings:
-            await self._ports.ledger.note(findings)
+        if answers or findings:
+            results = [judgement.result for _, judgement in answers]
+            await self._ports.ledger.finish(results, findings)
         for work, judgement in answers:
             self._apply(work, judgement)
         for look in looks:

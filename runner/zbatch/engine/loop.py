@@ -31,7 +31,7 @@ from zbatch.errors import LedgerFailure
 from zbatch.model import Attempt, Item, Problem
 from zbatch.zuora.request import track_id
 
-LINGER = 0.05  # seconds that answers are gathered for one commit
+LINGER = 0.09  # seconds that answers are gathered for one commit
 STALE_INTENT = 30.0  # seconds after which an intent no longer tells when its call left
 WAVE = 50  # items asked about at once: two branches of two conditions each, of 200
 
@@ -274,7 +274,7 @@ class Engine:
         now = self._ports.clock.now()
         results = [still_live(one.work, unsent(one.attempt, now)) for one in self._withdrawn]
         if results:
-            await self._ports.ledger.finish(results)
+            await self._ports.ledger.finish(results, ())
 
     # Small things
 

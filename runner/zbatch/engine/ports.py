@@ -50,12 +50,8 @@ class Ledger(Protocol):
         """Record attempts that are about to leave."""
         ...
 
-    async def finish(self, results: Sequence[Result]) -> None:
-        """Record answers and what they mean."""
-        ...
-
-    async def note(self, findings: Sequence[Finding]) -> None:
-        """Record what questions have shown."""
+    async def finish(self, results: Sequence[Result], findings: Sequence[Finding]) -> None:
+        """Record answers and what they mean, and what questions have shown."""
         ...
 
 

@@ -141,42 +141,18 @@ class Store:
                 ],
             )
 
-    def finish(self, run_id: str, results: Sequence[Result], now: datetime) -> None:
-        """Record the answers to attempts, and what they mean for each item."""
-        attempts: list[tuple[object, ...]] = []
-        states: list[tuple[object, ...]] = []
-        records: list[tuple[object, ...]] = []
+    def finish(
+        self,
+        run_id: str,
+        results: Sequence[Result],
+        now: datetime,
+        findings: Sequence[Finding] = (),
+    ) -> None:
+        """Record what came of attempts, and what questions have shown, for each item."""
         with self._transaction(now):
-            for result in results:
-                call_id = self._call_id(result.call.key)
-                number, *values = rows.attempt_columns(result.attempt)
-                attempts.append((*values, call_id, number))
-                for position, effect in enumerate(result.effects):
-                    states.append((*_effect(effect), call_id, position))
-                    if effect.record:
-                        records.append(_record_values(effect.record, run_id))
-            self._each(sql.UPDATE_ATTEMPT, attempts)
-            self._each(sql.UPDATE_CALL_ITEM, states)
-            self._each(sql.UPDATE_ITEM, records)
-
-    def note(self, run_id: str, findings: Sequence[Finding], now: datetime) -> None:
-        """Record what questions have shown: baselines, and keys settled or burnt by them."""
-        with self._transaction(now) as execute:
+            self._finish(run_id, results)
             for finding in findings:
-                identity = _identity(finding.item.identity)
-                if finding.baseline:
-                    text = rows.baseline_text(finding.baseline)
-                    _one(execute(sql.UPDATE_BASELINE, (text, *identity)))
-                if finding.effect and finding.key:
-                    key = self._call_id(finding.key)
-                    values = (*_effect(finding.effect), key, *identity)
-                    _one(execute(sql.SETTLE_BY_QUESTION, values))
-                if finding.rests_until:
-                    _one(execute(sql.REST_ITEM, (rows.stamp(finding.rests_until), *identity)))
-                if finding.reopen:
-                    _one(execute(sql.REOPEN_ITEM, identity))
-                if finding.effect and finding.effect.record:
-                    self._write_record(finding.effect.record, run_id)
+                self._note(run_id, finding)
 
     def finish_run(self, run_id: str, exit_code: ExitCode, now: datetime) -> None:
         """Record how the run ended."""
@@ -223,6 +199,38 @@ class Store:
 
     def _write_record(self, record: ItemRecord, run_id: str) -> None:
         self._each(sql.UPDATE_ITEM, [_record_values(record, run_id)])
+
+    def _finish(self, run_id: str, results: Sequence[Result]) -> None:
+        attempts: list[tuple[object, ...]] = []
+        states: list[tuple[object, ...]] = []
+        records: list[tuple[object, ...]] = []
+        for result in results:
+            call_id = self._call_id(result.call.key)
+            number, *values = rows.attempt_columns(result.attempt)
+            attempts.append((*values, call_id, number))
+            for position, effect in enumerate(result.effects):
+                states.append((*_effect(effect), call_id, position))
+                if effect.record:
+                    records.append(_record_values(effect.record, run_id))
+        self._each(sql.UPDATE_ATTEMPT, attempts)
+        self._each(sql.UPDATE_CALL_ITEM, states)
+        self._each(sql.UPDATE_ITEM, records)
+
+    def _note(self, run_id: str, finding: Finding) -> None:
+        execute = self._connection.execute
+        identity = _identity(finding.item.identity)
+        if finding.baseline:
+            text = rows.baseline_text(finding.baseline)
+            _one(execute(sql.UPDATE_BASELINE, (text, *identity)))
+        if finding.effect and finding.key:
+            key = self._call_id(finding.key)
+            _one(execute(sql.SETTLE_BY_QUESTION, (*_effect(finding.effect), key, *identity)))
+        if finding.rests_until:
+            _one(execute(sql.REST_ITEM, (rows.stamp(finding.rests_until), *identity)))
+        if finding.reopen:
+            _one(execute(sql.REOPEN_ITEM, identity))
+        if finding.effect and finding.effect.record:
+            self._write_record(finding.effect.record, run_id)
 
     def _insert_calls(self, calls: Sequence[Call]) -> None:
         first = self._connection.execute(sql.NEXT_CALL_ID).fetchone()[0]

@@ -31,18 +31,11 @@ class LedgerWriter:
             self._thread, self._store.begin, self._run_id, sends, self._now()
         )
 
-    async def finish(self, results: Sequence[Result]) -> None:
-        """Make answers and outcomes durable before anybody is told."""
+    async def finish(self, results: Sequence[Result], findings: Sequence[Finding]) -> None:
+        """Make answers, outcomes and what questions have shown durable before anybody is told."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(
-            self._thread, self._store.finish, self._run_id, results, self._now()
-        )
-
-    async def note(self, findings: Sequence[Finding]) -> None:
-        """Make what questions have shown durable before anything is done about it."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(
-            self._thread, self._store.note, self._run_id, findings, self._now()
+            self._thread, self._store.finish, self._run_id, results, self._now(), findings
         )
 
     def close(self) -> None:
