@@ -108,7 +108,7 @@ $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 # lock keeps every version that still fits pyproject.toml; upgrade takes the newest that does.
 
 COMPILE = $(UV) pip compile --quiet $(UPGRADE) --universal --python-version 3.11 \
-  --generate-hashes --no-header --no-annotate --no-emit-index-url
+  --generate-hashes --no-strip-extras --no-header --no-annotate --no-emit-index-url
 
 lock: $(UV)
 	$(COMPILE) pyproject.toml requirements/build.in -o requirements/run.txt
