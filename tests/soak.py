@@ -1,0 +1,154 @@
+"""The long proof, about an hour on two cores: what each run of the build server does, and far more.
+
+Run it as `make soak`. Each step is a command that people can run alone; two of them run at a time.
+What a step says goes into `build/soak/`, and the last result into docs/reliability.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+LOGS = ROOT / "build" / "soak"
+PAGE = ROOT / "docs" / "reliability.md"
+RESULT = re.compile(r"(<!-- soak -->\n).*?(<!-- end of soak -->)", re.S)
+BIN = Path(sys.executable).parent
+AT_ONCE = 2
+
+# Seeds go on from soak to soak, so that no two of them play the same histories.
+FIRST_DAY = date(2026, 1, 1)
+SEEDS_A_DAY = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One command from the folder `tests`; `says` finds the figure in its output, the last one.
+
+    With `shuffles` the tests that it names are run so often, each time in another order.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    says: str = r"=+ (.*(?:passed|failed|error).*?) =+"
+    variables: tuple[tuple[str, str], ...] = ()
+    shuffles: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a step came to."""
+
+    step: Step
+    code: int
+    seconds: float
+    figure: str = field(default="")
+
+
+def pytest(*arguments: str) -> tuple[str, ...]:
+    """Give the command that runs some tests on one core."""
+    return (str(BIN / "pytest"), "-p", "no:cacheprovider", "-q", *arguments)
+
+
+def steps(first: int, seeds: int) -> Iterable[Step]:
+    """Give all steps, the longest first."""
+    yield Step(
+        f"simulation, seeds {first:,} to {first + seeds - 1:,}",
+        (sys.executable, "-m", "support.simulation", "--seeds", f"{first}:{first + seeds}"),
+        says=r"^(.*runs/s.*)$",
+    )
+    yield Step("mutation run", ("make", "-C", "..", "mutation"), says=r"^(.*killed.*%.*)$")
+    yield Step(
+        "5,000 SIGKILLs with real sockets",
+        pytest("-s", "processes/system/test_kills.py"),
+        variables=(("KILLS", "5000"),),
+        says=r"^(\d+ kills.*)$",
+    )
+    yield Step("every pair of crash points", pytest("exactly_once/test_crash_pairs.py"))
+    yield Step("every saboteur, seeds searched anew", pytest("saboteurs"))
+    yield Step("replies cut at every byte, four modes", pytest("faults/test_cuts.py"))
+    yield Step("named tests of faults, ten times shuffled", pytest("-k", "test_f"), shuffles=10)
+    yield Step("property tests, many examples", pytest("properties"))
+    yield Step("10,000 items over sockets, 5 % faults", pytest("processes/system/test_scale.py"))
+
+
+def commands(step: Step) -> Iterable[tuple[str, ...]]:
+    """Give the command of a step, or one for each order of its tests."""
+    if not step.shuffles:
+        return (step.command,)
+    orders = range(1, step.shuffles + 1)
+    return [(*step.command, "-p", "randomly", f"--randomly-seed={n}") for n in orders]
+
+
+def play(step: Step) -> Done:
+    """Run one step to its end, or to its first failure."""
+    log = LOGS / f"{re.sub('[^a-z0-9]+', '-', step.name.lower()).strip('-')}.log"
+    code, began = 0, time.monotonic()
+    with log.open("wb") as output:
+        for command in commands(step):
+            done = subprocess.run(
+                command,
+                cwd=ROOT / "tests",
+                env={**os.environ, "SOAK": "1", **dict(step.variables)},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+            code = code or done.returncode
+    found = re.findall(step.says, log.read_text("utf-8", "replace"), re.M)
+    result = Done(step, code, time.monotonic() - began, found[-1] if found else "")
+    verdict = "passed" if result.code == 0 else f"FAILED ({result.code})"
+    print(f"{verdict}: {step.name}, {result.seconds:.0f} s: {result.figure}", flush=True)
+    return result
+
+
+def table(results: Sequence[Done], seconds: float) -> str:
+    """Write the result as the page shows it."""
+    failed = sum(one.code != 0 for one in results)
+    when = f"{datetime.now(UTC):%Y-%m-%d}"
+    head = (
+        f"Last soak: {when}, {seconds / 60:.0f} minutes, {failed} of {len(results)} steps failed."
+    )
+    rows = [
+        f"| {one.step.name} | {'passed' if one.code == 0 else 'FAILED'} | {one.seconds:.0f} s"
+        f" | {one.figure} |"
+        for one in results
+    ]
+    return "\n".join(
+        (head, "", "| step | result | time | what it said |", "|---|---|---|---|", *rows, "")
+    )
+
+
+def main() -> int:
+    """Run all steps, or those whose name holds a word, and write down what they came to."""
+    parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=120_000, help="how many histories to play")
+    parser.add_argument("--first", type=int, help="the first seed; by the day unless given")
+    parser.add_argument("--only", default="", help="steps with this word in their name")
+    arguments = parser.parse_args()
+    day = (datetime.now(UTC).date() - FIRST_DAY).days
+    first = day * SEEDS_A_DAY if arguments.first is None else arguments.first
+    LOGS.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    chosen = [step for step in steps(first, arguments.seeds) if arguments.only in step.name]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        results = list(pool.map(play, chosen))
+    if not arguments.only:
+        text = PAGE.read_text("utf-8")
+        result = table(results, time.monotonic() - began)
+        PAGE.write_text(RESULT.sub(lambda m: f"{m[1]}{result}{m[2]}", text), "utf-8")
+    return int(any(one.code for one in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
