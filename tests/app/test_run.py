@@ -230,7 +230,7 @@ def test_a_token_may_expire_during_a_run(project: Project, tenant: Start) -> Non
     assert len({one.key for one in calls}) == len([one for one in calls if one.status == 200]) == 8
 
 
-def test_two_names_of_one_host_share_a_ledger(project: Project, tenant: Start) -> None:
+def test_f105_two_names_of_one_host_share_a_ledger(project: Project, tenant: Start) -> None:
     """F105: another alias of the tenant finds everything settled."""
     away = tenant()
     project.tenants(real=away.url, alias=away.url.upper().replace("HTTP", "http"))

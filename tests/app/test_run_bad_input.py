@@ -94,7 +94,7 @@ def test_a_spec_that_is_none_is_refused(project: Project, damage: Damage, said: 
         ),
     ],
 )
-def test_a_tenant_that_may_not_be_reached_is_refused(
+def test_f131_a_tenant_that_may_not_be_reached_is_refused(
     project: Project, text: str, said: str
 ) -> None:
     """F131: plain http leaves this machine on no account, and credentials are never in a URL."""
@@ -290,7 +290,7 @@ def _link(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [_file, _link, os.mkfifo, Path.mkdir])
-def test_a_report_path_that_is_taken_is_refused(
+def test_f101_a_report_path_that_is_taken_is_refused(
     project: Project, tmp_path: Path, make: Damage
 ) -> None:
     """F101: exit 2; nothing is overwritten, followed or waited for, and nothing is sent."""

@@ -454,7 +454,7 @@ def test_another_sqlite_file_is_refused_and_untouched(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"not a database, but long enough to look" * 99, b"\0" * 4096])
-def test_a_file_that_is_no_database_is_refused_and_untouched(
+def test_f96_a_file_that_is_no_database_is_refused_and_untouched(
     tmp_path: Path, content: bytes
 ) -> None:
     """F96: garbage in the ledger's place is named, never skipped or overwritten."""
@@ -492,7 +492,7 @@ def test_the_ledger_is_marked_and_durable(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["deleted", "replaced", "folder"])
-def test_a_ledger_that_is_gone_is_noticed_before_the_next_write(
+def test_f99_a_ledger_that_is_gone_is_noticed_before_the_next_write(
     tmp_path: Path, items: list[Item], how: str
 ) -> None:
     """F99: nobody would ever read what is written to an unlinked file."""

@@ -32,7 +32,7 @@ def check_honest(code: int, tenant: Tenant) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 4, 40, 90, 110, 130, 150, 200])
-def test_f94_files_that_cannot_grow(size: int, serve: Serve, project_at: ProjectAt) -> None:
+def test_f92_f94_files_that_cannot_grow(size: int, serve: Serve, project_at: ProjectAt) -> None:
     """F92, F94, L10: writes that fall short end the run honestly; with room again it goes on."""
     served = serve()
     project = project_at(served)

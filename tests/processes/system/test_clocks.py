@@ -100,7 +100,7 @@ def test_f111_a_clock_that_jumped_ahead_ends_no_rest(
 
 @pytest.mark.parametrize("shift", ["-2h", "-30h", "@1970-01-02 00:00:00"])
 @pytest.mark.parametrize("modes", [LOST_ANSWER, LOST_REQUEST])
-def test_f112_a_clock_that_went_back_expires_doubt(
+def test_f112_f116_a_clock_that_went_back_expires_doubt(
     shift: str, modes: dict[str, object], serve: Serve, project_at: ProjectAt
 ) -> None:
     """F112, F116, D6: no age can be trusted: nothing is sent, and the item stays unknown."""
