@@ -38,7 +38,7 @@ def test_f92_f94_files_that_cannot_grow(size: int, serve: Serve, project_at: Pro
     project = project_at(served)
     numbers = range(60)
     project.write(numbers, concurrency=4, rate="3000/min")
-    client = project.start("run", "spec.yaml", file_size=size * KIB)
+    client = project.start("run", "spec.yaml", limits={"FSIZE": size * KIB})
     check_honest(client.wait(), served)
     assert "Traceback" not in client.said
     assert max(served.billed.values(), default=1) == 1

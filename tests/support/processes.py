@@ -146,9 +146,10 @@ class Client:
     pid: int
     out: Path
     err: Path
-    _waiting: Callable[[int], tuple[int, int]]
+    _waiting: Callable[[int], tuple[int, int, float]]
     code: int | None = None
     peak: int = 0
+    seconds: float = 0.0
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal; the process is still ours, since nobody has waited for it."""
@@ -158,7 +159,7 @@ class Client:
     def wait(self) -> int:
         """Wait for its end, and return its exit code; negative is the signal that ended it."""
         if self.code is None:
-            self.code, self.peak = self._waiting(self.pid)
+            self.code, self.peak, self.seconds = self._waiting(self.pid)
         return self.code
 
     @property
@@ -195,13 +196,14 @@ class Parent:
         settings: Mapping[str, object],
         said: Path,
     ) -> Client:
-        """Fork a client with its `cwd`, `env` and `file_size`; what it says goes into `said`."""
+        """Fork a client with its `cwd`, `env`, `limits`, …; what it says goes into `said`."""
         said.mkdir(exist_ok=True)
         stem = said / str(len(self._clients))
         out, err = stem.with_suffix(".out"), stem.with_suffix(".err")
         err.touch(0o600)
-        child = {"argv": list(argv), "out": str(out), "err": str(err), **settings}
-        client = Client(self._ask({"start": child})["pid"], out, err, self._wait)
+        usual = {"limits": {}, "under": [], "watched": False}
+        child = {**usual, "argv": list(argv), "out": str(out), "err": str(err), **settings}
+        client = Client(int(self._ask({"start": child})["pid"]), out, err, self._wait)
         self._clients.append(client)
         return client
 
@@ -220,16 +222,16 @@ class Parent:
             stream.close()
         self._process.wait()
 
-    def _wait(self, pid: int) -> tuple[int, int]:
+    def _wait(self, pid: int) -> tuple[int, int, float]:
         answer = self._ask({"wait": pid})
-        return answer["code"], answer["peak"]
+        return int(answer["code"]), int(answer["peak"]), answer["seconds"]
 
-    def _ask(self, what: object) -> dict[str, int]:
+    def _ask(self, what: object) -> dict[str, float]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(what).encode() + b"\n")
         self._process.stdin.flush()
-        answer: dict[str, int] = json.loads(self._process.stdout.readline())
+        answer: dict[str, float] = json.loads(self._process.stdout.readline())
         return answer
 
 
@@ -294,17 +296,17 @@ class Project:
         self,
         *argv: str,
         cwd: Path | None = None,
-        file_size: int | None = None,
+        limits: Mapping[str, int] | None = None,
         under: Sequence[str] = (),
     ) -> Client:
         """Start the command in this folder, `under` the command line of a tool if there is one.
 
-        No file that it writes outgrows `file_size` bytes.
+        `limits` are those of `support.warm`: `{"FSIZE": 4096}` lets no file grow beyond 4 KiB.
         """
         settings = {
             "cwd": str(cwd or self.folder),
             "env": self.env,
-            "file_size": file_size,
+            "limits": limits or {},
             "under": [*under, ZBATCH] if under else [],
         }
         return self.parent.start(argv, settings, self.said)
