@@ -1,10 +1,11 @@
 """A warm parent: it has imported the command once, and forks a process for each run of it.
 
 Run as a script. Each line of its standard input is a JSON object. `start` tells of a child:
-`argv`, `cwd`, `env`, where `out` and `err` go, its `limits` by the names of the `resource` module,
-and the tool it runs `under`; the answer is its process ID. A child that is `watched` says so on
-standard error whenever it reaches for the network. `wait` names a child; the answer is its exit
-code (negative: the signal that ended it), its peak memory in KiB and its seconds of CPU.
+`argv`, `cwd`, `env`, where `out` and `err` go, its `limits` by the names of the `resource` module
+(AS counts from what it has already), and the tool it runs `under`; the answer is its process ID.
+A child that is `watched` says so on standard error whenever it reaches for the network. `wait`
+names a child; the answer is its exit code (negative: the signal that ended it), its peak memory in
+KiB and its seconds of CPU.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import resource
 import signal
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 # What a run loads at its first use, loaded here once for all of them.
@@ -75,6 +77,9 @@ def _limit(limits: dict[str, int]) -> None:
     """Give this process limits; a file that may not grow is an error of the write, as on a disk."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     for name, value in limits.items():
+        if name == "AS":
+            pages = int(Path("/proc/self/statm").read_text().split()[0])
+            value += pages * resource.getpagesize()
         kind = getattr(resource, f"RLIMIT_{name}")
         resource.setrlimit(kind, (value, resource.getrlimit(kind)[1]))
 
