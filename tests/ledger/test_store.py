@@ -432,7 +432,7 @@ def test_the_ledger_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert set(modes.values()) == {0o600}
 
 
-def test_a_ledger_of_a_later_version_is_refused_and_untouched(tmp_path: Path) -> None:
+def test_f91_a_ledger_of_a_later_version_is_refused_and_untouched(tmp_path: Path) -> None:
     """F91: an older zbatch neither reads nor changes what it does not know."""
     open_store(tmp_path).close()
     with closing(tables(tmp_path)) as connection:

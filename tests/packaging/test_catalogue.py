@@ -25,15 +25,9 @@ MISSING = {
     for number in (
         *range(1, 50),
         *range(51, 77),
-        *range(78, 84),
-        90,
-        91,
+        *range(78, 83),
         95,
         97,
-        102,
-        *range(117, 120),
-        *range(122, 129),
-        *range(141, 145),
     )
 }
 
