@@ -15,7 +15,6 @@ from zbatch.model import ExitCode, Identity, Item, Outcome, Settling
 SHORT = 2.0
 WEEKEND = 30 * HOUR
 REST = Settling(settle=600.0)  # seconds, longer than any call runs here
-MOST_RUNS = 8
 
 MakeWorld = Callable[..., World]
 INVOICED, FAILED, NOTHING = Outcome.INVOICED, Outcome.FAILED, Outcome.NOTHING_TO_BILL
@@ -45,13 +44,15 @@ class Scene:
         return len(self.world(make_world).run(self.items).edges)
 
     def converge(self, world: World, downtime: float) -> RunOutcome:
-        """Run again after so many seconds, and from then on whenever doubt has rested."""
-        for _ in range(MOST_RUNS):
-            world.pass_time(downtime)
+        """Run again after so many seconds, and from then on whenever doubt has rested.
+
+        What was last said to be still executing is settled only once its key is 23 hours old.
+        """
+        for wait in (downtime, REST.settle + 60.0, REST.settle + 60.0, WEEKEND, REST.settle + 60.0):
+            world.pass_time(wait)
             run = world.run(self.items)
             if run.exit_code in (ExitCode.OK, ExitCode.FAILURES):
                 return run
-            downtime = max(downtime, world.settling.settle + 60.0)
         raise AssertionError("\n".join(["not settled:", *world.story.lines[-30:]]))
 
     def check(self, world: World, run: RunOutcome) -> None:

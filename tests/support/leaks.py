@@ -56,4 +56,4 @@ def nothing_left() -> Iterator[None]:
     while (left := _new(before, threads)) and time.monotonic() < end:
         gc.collect()
         time.sleep(0.01)
-    assert left + tasks == []
+    assert not left + tasks, "\n".join(["left behind:", *left, *tasks])
