@@ -27,7 +27,7 @@ HOSTILE = (
 # One mishap a call, each of which makes the client say something of what it has sent or seen.
 MISHAPS: tuple[dict[str, object], ...] = (
     {"executed": False, "status": 401},
-    {"executed": False, "status": 429, "retry_after": 1},
+    {"executed": False, "status": 500},
     {"executed": True, "status": 502},
     {"executed": True, "delivery": "reset"},
     {"executed": False, "delivery": "reset"},
