@@ -542,3 +542,27 @@ def test_the_end_of_a_run_is_recorded(tmp_path: Path, store: Store) -> None:
         assert connection.execute(query).fetchone() == (None, None)
         store.finish_run(RUN, ExitCode.FAILURES, NOON)
         assert connection.execute(query).fetchone() == ("2026-11-30T12:00:00.000000+00:00", 1)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "UPDATE item SET target_date = '2026-11-3p'",
+        "UPDATE item SET invoice_date = '2026-1q-30'",
+        "UPDATE item SET baseline = '{\"asked'",
+        "UPDATE meta SET value = '2026-11-30Tx' WHERE name = 'newest'",
+    ],
+)
+def test_f96_a_value_that_no_zbatch_writes_is_damage(
+    tmp_path: Path, store: Store, items: list[Item], spoil: str
+) -> None:
+    """F96: a bit that turned within a row is told as damage of the ledger, not as a bug."""
+    store.begin(RUN, [a_send(a_call(items[0]))], NOON)
+    with closing(tables(tmp_path)) as connection:
+        connection.execute(spoil)
+
+    def read() -> object:
+        return store.newest_stamp(), list(store.standing(items)), list(store.unsettled())
+
+    with pytest.raises(LedgerFailure, match="damaged"):
+        read()
