@@ -111,7 +111,7 @@ def test_a_sender_that_always_raises_for_an_item_leaves_it_unknown(bench: Bench)
 
 
 @pytest.mark.parametrize("kind", [InFlight, Settled, Event])
-def test_a_watcher_that_raises_stops_the_run_and_costs_no_answer(kind: Any) -> None:
+def test_f89_a_watcher_that_raises_stops_the_run_and_costs_no_answer(kind: Any) -> None:
     """What is in flight lands in the ledger; nothing new starts; the fault is called ours."""
 
     def watch(event: Event) -> None:
@@ -129,7 +129,7 @@ def test_a_watcher_that_raises_stops_the_run_and_costs_no_answer(kind: Any) -> N
     assert len(settled) == len(run.server.requests)
 
 
-def test_a_watcher_that_raises_at_the_question_lets_nothing_out() -> None:
+def test_f89_a_watcher_that_raises_at_the_question_lets_nothing_out() -> None:
     """A run that is broken before its first call ends without one, and says so."""
 
     def watch(event: Event) -> None:
