@@ -56,7 +56,7 @@ async def cut_off(rounds: int, seed: int) -> tuple[list[tuple[int, bool]], set[i
         return flights, seen, alive.sent
 
 
-def test_what_is_called_unsent_was_never_seen_by_the_server() -> None:
+def test_f21_what_is_called_unsent_was_never_seen_by_the_server() -> None:
     """Wherever a send is cut off, one called unsent has not reached the server."""
     flights, seen, alive = asyncio.run(cut_off(400, seed=20261130))
     unsent = {number for number, sent in flights if not sent}
