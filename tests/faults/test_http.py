@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import pytest
 
@@ -20,7 +20,7 @@ from support.badly import (
 )
 from support.beside import beside
 from support.engine import item
-from support.holding import Behind
+from support.holding import Behind, bodies, settle_each
 from support.hostile import RawServer, always, reply_bytes
 from support.proxy import GENERATE, Happening, Passage, by_account, to
 from support.world import HOUR, World
@@ -29,28 +29,6 @@ from zbatch.emulator import Mishap, Scheduled
 Start = Callable[..., Behind]
 ONE = item(1)
 GZIPPED = "Content-Encoding: gzip"
-
-
-def each_doubted(
-    behind: Start, happenings: Mapping[str, Happening], attempts: int = 2
-) -> dict[str, int]:
-    """Let each thing happen to one account's first call; all are settled by the same key.
-
-    Give the attempts that each took.
-    """
-    named = dict(enumerate(happenings, 1))
-    bench = behind(by_account({number: happenings[name] for number, name in named.items()}))
-    told = bench.run(bench.spec(*named, limits={"concurrency": 30}))
-    assert told.outcomes == {"invoiced": len(named)}, told.lines
-    assert len(set(bench.proxy.keys())) == len(named)
-    taken = {name: told.line(number)["attempts"] for number, name in named.items()}
-    assert set(taken.values()) == {attempts}, taken
-    return taken
-
-
-def bodies(*said: bytes, executed: bool) -> dict[str, Happening]:
-    """Answer 200 with each of these bodies."""
-    return {repr(body[:40]): instead(http(200, body), executed=executed) for body in said}
 
 
 @pytest.mark.parametrize("status", [301, 302, 303])
@@ -89,7 +67,7 @@ def test_f24_a_200_without_an_answer_is_doubt(behind: Start, executed: bool) -> 
     """A login page, nothing, null: the same key once more, and its rows settle the item."""
     happenings = bodies(*NO_ANSWERS, executed=executed)
     happenings["204"] = instead(b"HTTP/1.1 204 No Content\r\n\r\n", executed=executed)
-    each_doubted(behind, happenings)
+    settle_each(behind, happenings)
 
 
 def test_f24_an_unanswering_200_again_is_left_to_the_question(behind: Start) -> None:
@@ -124,7 +102,7 @@ NOT_ONE_JSON = (
 @pytest.mark.parametrize("executed", [True, False])
 def test_f25_json_with_no_or_with_two_meanings_is_doubt(behind: Start, executed: bool) -> None:
     """Broken, too deep, too long, in another encoding: no traceback, and the same key again."""
-    each_doubted(behind, bodies(*NOT_ONE_JSON, executed=executed))
+    settle_each(behind, bodies(*NOT_ONE_JSON, executed=executed))
 
 
 def test_f26_rows_count_under_any_content_type(behind: Start) -> None:
@@ -136,7 +114,7 @@ def test_f26_rows_count_under_any_content_type(behind: Start) -> None:
     kinds = ("text/html", "text/plain; charset=utf-16", "image/png", "nonsense", "")
     happenings = {kind: typed(kind) for kind in kinds}
     happenings["none"] = edited(lambda reply: headed(reply, without="Content-Type"))
-    each_doubted(behind, happenings, attempts=1)
+    settle_each(behind, happenings, attempts=1)
 
 
 def test_f27_what_the_parser_refuses_is_doubt(behind: Start) -> None:
@@ -151,19 +129,19 @@ def test_f27_what_the_parser_refuses_is_doubt(behind: Start) -> None:
         "two lengths": edited(lambda reply: headed(reply, "Content-Length: 3")),
         "NUL in a header": edited(lambda reply: headed(reply, "X-Nul: a\x00b")),
     }
-    each_doubted(behind, happenings)
+    settle_each(behind, happenings)
 
 
 def test_f27_interim_replies_are_no_answers(behind: Start) -> None:
     """Three 1xx, and then the reply: normal."""
     interim = b"HTTP/1.1 102 Processing\r\n\r\n" * 3
-    each_doubted(behind, {"three": edited(lambda reply: interim + reply)}, attempts=1)
+    settle_each(behind, {"three": edited(lambda reply: interim + reply)}, attempts=1)
 
 
 def test_f28_a_reply_that_inflates_is_doubt(behind: Start) -> None:
     """30 MB in a small reply are past the cap of 4 MB: never an answer."""
     bomb = gzip.compress(b" " * 30_000_000, compresslevel=1)
-    each_doubted(behind, {"bomb": edited(lambda reply: saying(reply, bomb, GZIPPED))})
+    settle_each(behind, {"bomb": edited(lambda reply: saying(reply, bomb, GZIPPED))})
 
 
 def test_f29_a_body_without_end_is_doubt(behind: Start) -> None:
@@ -175,7 +153,7 @@ def test_f29_a_body_without_end_is_doubt(behind: Start) -> None:
         "slow": endlessly(head, b"1\r\n \r\n", 0.02),
         "no chunks": endlessly(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n", b" " * 9999),
     }
-    each_doubted(behind, happenings)
+    settle_each(behind, happenings)
 
 
 def test_f30_gzip_that_is_none_is_doubt(behind: Start) -> None:
@@ -197,7 +175,7 @@ def test_f30_gzip_that_is_none_is_doubt(behind: Start) -> None:
         "plain": edited(lambda reply: headed(reply, GZIPPED)),
         "brotli": packed(bytes, "br"),
     }
-    each_doubted(behind, happenings)
+    settle_each(behind, happenings)
 
 
 def test_f31_a_reply_that_nobody_asked_for_answers_nobody(behind: Start) -> None:
@@ -272,7 +250,7 @@ def test_f34_old_and_odd_servers_are_served(behind: Start) -> None:
         "cookies": edited(lambda reply: headed(reply, *cookies)),
         "slow close": in_steps(10_000, 0.3, lambda reply: headed(reply, "Connection: close")),
     }
-    each_doubted(behind, happenings, attempts=1)
+    settle_each(behind, happenings, attempts=1)
 
 
 def test_f34_no_cookie_is_sent_back(behind: Start) -> None:

@@ -160,31 +160,6 @@ def test_a_reset_at_once_is_never_called_unsent_after_the_first_byte() -> None:
     assert server.requests == []
 
 
-@pytest.mark.parametrize("framing", ["length", "chunked"])
-def test_truncation_at_every_offset_is_a_fault(framing: str) -> None:
-    """Wherever a reply is cut, it is no reply."""
-    chunk = b"%x\r\n%s\r\n" % (len(ROWS), ROWS)
-    whole = reply_bytes() if framing == "length" else CHUNKED + chunk + b"0\r\n\r\n"
-
-    async def run() -> list[Reply | Fault]:
-        cuts = iter(range(len(whole)))
-
-        async def script(peer: Peer) -> None:
-            await peer.request()
-            await peer.say(whole[: next(cuts)])
-
-        async with (
-            RawServer(script) as server,
-            Sender(endpoint_at(server.url), FixedTokens()) as sender,
-        ):
-            return [await sender.send(request_of(call_of())) for _ in range(len(whole))]
-
-    for answer in asyncio.run(run()):
-        assert isinstance(answer, Fault)
-        assert answer.sent
-        assert answer.kind in (FaultKind.GARBLED, FaultKind.DISCONNECT)
-
-
 def test_f28_a_gzip_bomb_is_refused_within_bounds() -> None:
     """A reply that grows a thousandfold is refused without the memory that it asks for."""
     packed = gzip.compress(b" " * 300_000_000, compresslevel=1)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support.proxy import Proxy
+from support.badly import http, instead
+from support.proxy import Happening, Proxy, by_account
 from support.runs import GENERATE, Away, Billing, Project, Told
 from zbatch.ledger.store import LEDGER_FILE
 from zbatch.model import Outcome
@@ -46,6 +48,25 @@ class Behind:
         self.proxy.plan = lambda passage: None
         self.away.faults.switch()
         return converge(self.project, spec, self.billing, hours)
+
+
+Start = Callable[..., Behind]
+
+
+def settle_each(behind: Start, happenings: Mapping[str, Happening], attempts: int = 2) -> None:
+    """Let each thing happen to one account's first call; all are settled by the same key."""
+    named = dict(enumerate(happenings, 1))
+    bench = behind(by_account({number: happenings[name] for number, name in named.items()}))
+    told = bench.run(bench.spec(*named, limits={"concurrency": 30}))
+    assert told.outcomes == {"invoiced": len(named)}, told.lines
+    assert len(set(bench.proxy.keys())) == len(named)
+    taken = {name: told.line(number)["attempts"] for number, name in named.items()}
+    assert set(taken.values()) == {attempts}, taken
+
+
+def bodies(*said: bytes, executed: bool) -> dict[str, Happening]:
+    """Answer 200 with each of these bodies."""
+    return {repr(body[:40]): instead(http(200, body), executed=executed) for body in said}
 
 
 def hold(told: Told, billing: Billing) -> None:
