@@ -136,6 +136,12 @@ def first(happening: Happening) -> Plan:
     return to(GENERATE, happening, 1)
 
 
+def in_turn(*happenings: Happening | None) -> Plan:
+    """Let these happen to the first generates, one after the other."""
+    wanted = dict(enumerate(happenings, 1))
+    return lambda one: wanted.get(one.number) if one.path == GENERATE else None
+
+
 def by_account(happenings: dict[int, Happening], times: int = 1) -> Plan:
     """Let something happen to the first generates of each account, one object a call."""
     seen: Counter[int] = Counter()
