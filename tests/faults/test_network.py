@@ -26,7 +26,7 @@ from support.badly import (
 )
 from support.beside import beside
 from support.engine import item
-from support.holding import Behind
+from support.holding import Behind, settle_each
 from support.hostile import (
     FixedTokens,
     RawServer,
@@ -40,8 +40,8 @@ from support.proxy import GENERATE, Happening, by_account, first, to
 from support.runs import IMPATIENT, UNGUARDED, Project
 from support.world import FRIDAY, HOUR, World
 from support.world_net import NONE, SILENCE, UNSENT, Trouble
-from zbatch.emulator import Conflict, Mishap, Modes, Scheduled
-from zbatch.emulator.faults import DROP_AFTER, DROP_BEFORE
+from zbatch.emulator import Conflict, Modes, Scheduled
+from zbatch.emulator.faults import DROP_AFTER
 from zbatch.model import ExitCode
 from zbatch.net.sender import Sender
 from zbatch.zuora.wire import Fault, FaultKind, Reply
@@ -202,36 +202,28 @@ def test_f11_a_reply_of_one_byte_at_a_time(behind: Start) -> None:
     doubted_once(behind, in_steps(1, 0.03))
 
 
-def test_f12_a_reply_shorter_than_its_length(behind: Start) -> None:
-    """Doubt, whatever the bytes that came look like."""
-    doubted_once(behind, cut(lambda reply: reply[:-1]))
+def test_f12_f13_f14_a_reply_cut_short_in_each_framing(behind: Start) -> None:
+    """Doubt, however whole it looks; also where nothing says that the last byte was the last."""
+    happenings = {
+        "f12": cut(lambda reply: reply[:-1]),
+        "f13": cut(lambda reply: chunked(reply).removesuffix(b"0\r\n\r\n")),
+        "f14": cut(lambda reply: closed(reply)[:-1]),
+        "f14, whole": cut(closed),
+    }
+    settle_each(behind, happenings)
 
 
-def test_f13_chunks_without_their_end(behind: Start) -> None:
-    """All the rows are there and the last chunk is not: doubt."""
-    doubted_once(behind, cut(lambda reply: chunked(reply).removesuffix(b"0\r\n\r\n")))
-
-
-@pytest.mark.parametrize("missing", [1, 0])
-def test_f14_a_reply_that_ends_with_its_connection(behind: Start, missing: int) -> None:
-    """Whether or not a byte is missing: where nothing says that it is whole there is doubt."""
-    doubted_once(behind, cut(lambda reply: closed(reply)[: len(closed(reply)) - missing]))
-
-
-def test_f14_a_close_delimited_reply_again_and_again_is_left_to_the_question(
-    behind: Start,
-) -> None:
-    """A server that never says where it ends: unknown in the end, and never failed."""
+def test_f14_a_close_delimited_reply_is_left_to_the_question(behind: Start) -> None:
+    """Where no attempt is left the item is unknown, never failed."""
     bench = behind(first(cut(closed)))
     spec = bench.spec(1, retry={"max_attempts": 1})
     assert bench.run(spec).outcomes == {"unknown": 1}
     bench.heal(spec)
 
 
-@pytest.mark.parametrize("mishap", [DROP_BEFORE, DROP_AFTER])
-def test_f15_every_third_call_is_lost(behind: Start, mishap: Mishap) -> None:
+def test_f15_every_third_call_is_lost(behind: Start) -> None:
     """All is billed within the attempts that an item has."""
-    bench = behind(faults=(Scheduled(mishap, every=3),))
+    bench = behind(faults=(Scheduled(DROP_AFTER, every=3),))
     told = bench.run(bench.spec(*range(1, 13)))
     assert told.outcomes == {"invoiced": 12}
     assert max(line["attempts"] for line in told.lines) <= 6

@@ -64,9 +64,13 @@ def settle_each(behind: Start, happenings: Mapping[str, Happening], attempts: in
     assert set(taken.values()) == {attempts}, taken
 
 
-def bodies(*said: bytes, executed: bool) -> dict[str, Happening]:
-    """Answer 200 with each of these bodies."""
-    return {repr(body[:40]): instead(http(200, body), executed=executed) for body in said}
+def bodies(*said: bytes) -> dict[str, Happening]:
+    """Answer 200 with each of these bodies, once to a call that is executed and once to one not."""
+    return {
+        f"{body[:40]!r} {executed}": instead(http(200, body), executed=executed)
+        for body in said
+        for executed in (True, False)
+    }
 
 
 def hold(told: Told, billing: Billing) -> None:
