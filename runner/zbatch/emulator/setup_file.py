@@ -11,7 +11,8 @@ from typing import Any
 
 from zbatch.emulator.config import Modes
 from zbatch.emulator.exchange import Delivery
-from zbatch.emulator.faults import Mishap, Scheduled
+from zbatch.emulator.faults import Mishap
+from zbatch.emulator.schedule import Scheduled
 from zbatch.errors import Refused
 
 FAULTS = "faults"
