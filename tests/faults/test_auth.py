@@ -197,3 +197,59 @@ def test_f61_a_token_that_no_header_takes(behind: Start, secrets: set[str], toke
     told = bench.run(bench.spec(1))
     assert (told.code, told.result.sent, told.outcomes) == (6, 0, {"not_attempted": 1})
     assert bench.proxy.counts == {TOKEN: 1}
+
+
+ENTITY = "11e643f4-a3ee-8bad-b061-0025904c57d6"
+OTHER = "22f754a5-b4ff-9cbe-c172-1136a15d68e7"
+
+
+def scoped(scope: str | None) -> Happening:
+    """Let a token say what it is for, or not."""
+
+    def edit(reply: bytes) -> bytes:
+        said = {**json.loads(parts(reply)[1]), "scope": scope}
+        return saying(reply, json.dumps(said).encode())
+
+    return edited(edit)
+
+
+@pytest.mark.parametrize(
+    ("scope", "admitted"),
+    [
+        (f"entity.{ENTITY} service.invoice.write tenant.12345", True),
+        (f"entity.{OTHER} entity.{ENTITY.upper()}", True),
+        (f"entity.{ENTITY.replace('-', '')}", True),
+        ("tenant.12345", True),
+        ("", True),
+        (None, True),
+        (f"entity.{OTHER} tenant.12345", False),
+        (f"entity.{OTHER} entity.{ENTITY[:-1]}0", False),
+    ],
+)
+def test_f62_a_token_says_which_entity_it_is_for(
+    behind: Start, scope: str | None, admitted: bool
+) -> None:
+    """One for another entity ends the run before a question or call leaves; no scope is no refusal.
+
+    That there is no invoice in an entity that is not ours says nothing, so it is not even asked.
+    """
+    bench = behind(to(TOKEN, scoped(scope)), entities=(ENTITY,))
+    tenants = f"tenants: {{real: {{base_url: '{bench.proxy.url}', entity_id: {ENTITY}}}}}"
+    bench.project.tenants(tenants)
+    told = bench.run(bench.spec(1))
+    if admitted:
+        assert told.outcomes == {"invoiced": 1}
+    else:
+        assert (told.code, told.result.sent, told.outcomes) == (6, 0, {"not_attempted": 1})
+        assert "entity_id" in (told.result.stop or "")
+        assert bench.proxy.counts == {TOKEN: 1}
+
+
+def test_f62_a_tenant_that_knows_no_such_entity(behind: Start) -> None:
+    """A token without a scope, for another entity: the first question is refused, and exit 6."""
+    bench = behind(to(TOKEN, scoped(None)), entities=(OTHER,))
+    tenants = f"tenants: {{real: {{base_url: '{bench.proxy.url}', entity_id: {ENTITY}}}}}"
+    bench.project.tenants(tenants)
+    told = bench.run(bench.spec(1))
+    assert (told.code, told.result.sent, told.outcomes) == (6, 0, {"not_attempted": 1})
+    assert bench.proxy.counts[GENERATE] == 0
