@@ -105,7 +105,7 @@ WHENS = ("before_read", "before_execution", "after_execution")
 CUTS = [
     Case(
         "truncated",
-        {"at": at, "framing": framing},
+        {"offset": at, "framing": framing},
         end="fin",
         more=lambda heard, at=at: at < 0 or len(heard.data) == at,  # type: ignore[misc]
         status=200 if at > 12 or at < 0 else None,
@@ -117,7 +117,7 @@ CASES = [
     *(lost("reset", "reset", when=when) for when in WHENS),
     *(lost("fin", "fin", when=when) for when in WHENS[1:]),
     *(lost("silence", "open", when=when) for when in WHENS[1:]),
-    Case("half_open", {"at": 40}, more=lambda h: len(h.data) == 40),
+    Case("half_open", {"offset": 40}, more=lambda h: len(h.data) == 40),
     whole("slow_bytes", settings={"size": 200, "pause": "30ms"}, more=lambda h: h.seconds > 0.06),
     *CUTS,
     Case("broken_chunks", end="fin", holds=(b"\r\nzz\r\n", ROWS)),
@@ -259,7 +259,7 @@ CASES = [
     asked("generating", b'"Status":"Generating"'),
     asked("query_fault", b'"FaultCode":"UNKNOWN_ERROR"', status=400),
     asked("paging_loop", b'"done":false', b'"queryLocator":"loop-'),
-    asked("truncated", settings={"at": -1}, end="fin"),
+    asked("truncated", settings={"offset": -1}, end="fin"),
 ]
 # Those whose effect is in the tenant, or between two connections, have tests of their own below.
 ALONE = {"tokens_revoked", "delivered_twice", "billed_by_others", "invoice_deleted", "key_evicted"}
@@ -337,7 +337,7 @@ def test_what_a_client_sees(case: Case, server: Away, client: RawClient) -> None
 
 def test_a_cut_that_ends_in_a_reset(server: Away, client: RawClient) -> None:
     """What was read before the break is the first bytes of the reply, or none."""
-    cut = fault("truncated", at=50, end="reset")
+    cut = fault("truncated", offset=50, end="reset")
     server.faults.switch([Scheduled(cut, every=1)])
     heard = client.say(client.generate(account(900), key="cut"))
     assert heard.end == "reset"
@@ -348,13 +348,13 @@ def test_a_cut_that_ends_in_a_reset(server: Away, client: RawClient) -> None:
 def test_a_reply_can_be_cut_at_every_offset(framing: str, server: Away, client: RawClient) -> None:
     """Each cut gives a longer beginning of the same reply, to its last byte."""
     request = client.generate(account(901), key=f"offsets-{framing}")
-    whole = fault("truncated", at=1 << 20, framing=framing)
+    whole = fault("truncated", offset=1 << 20, framing=framing)
     server.faults.switch([Scheduled(whole, every=1)])
     client.say(request)
     full = client.say(request).data
     fixed = re.sub(rb"Date: [^\r]+", b"", full)
     for at in range(0, len(full), 7):
-        server.faults.switch([Scheduled(fault("truncated", at=at, framing=framing), every=1)])
+        server.faults.switch([Scheduled(fault("truncated", offset=at, framing=framing), every=1)])
         heard = client.say(request)
         assert (len(heard.data), heard.end) == (at, "fin")
         assert fixed.startswith(re.sub(rb"Date: [^\r]+", b"", heard.data[:40]))

@@ -15,7 +15,7 @@ from zbatch.emulator.config import (
 )
 from zbatch.emulator.exchange import Delivery
 from zbatch.emulator.faults import Deed, HttpDate, Mishap, Twice
-from zbatch.emulator.files import arrivals, executions, history, invoices, load_setup, replies
+from zbatch.emulator.files import arrivals, executions, history, invoices, replies
 from zbatch.emulator.history import Arrival, Exchange, Reply, bodies_of_keys
 from zbatch.emulator.invoices import Execution, Invoice, Order
 from zbatch.emulator.schedule import Faults, Scheduled
@@ -53,7 +53,6 @@ __all__ = [
     "executions",
     "history",
     "invoices",
-    "load_setup",
     "replies",
     "running",
     "serve_forever",

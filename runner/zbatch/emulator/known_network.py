@@ -72,9 +72,9 @@ def silence(when: When = When.AFTER_EXECUTION) -> Mishap:
     return _ended(when, Delivery.SILENT, Last.HOLD)
 
 
-def half_open(at: int = 40) -> Mishap:
+def half_open(offset: int = 40) -> Mishap:
     """After so many bytes of the reply nothing more comes, and the connection stays open."""
-    return Mishap(way=Cut(at, last=Last.HOLD))
+    return Mishap(way=Cut(offset, last=Last.HOLD))
 
 
 def slow_bytes(size: int = 1, pause: Seconds = _SECOND) -> Mishap:
@@ -82,9 +82,9 @@ def slow_bytes(size: int = 1, pause: Seconds = _SECOND) -> Mishap:
     return Mishap(way=Trickle(max(1, size), pause))
 
 
-def truncated(at: int = -1, framing: Framing = Framing.LENGTH, end: End = End.CLOSE) -> Mishap:
+def truncated(offset: int = -1, framing: Framing = Framing.LENGTH, end: End = End.CLOSE) -> Mishap:
     """Only the first bytes of the reply's head and body get through (below 0: all but so many)."""
-    return Mishap(way=Cut(at, framing, Last(end)))
+    return Mishap(way=Cut(offset, framing, Last(end)))
 
 
 def broken_chunks() -> Mishap:
@@ -153,9 +153,9 @@ def delay(latency: Seconds, jitter: Seconds = _AT_ONCE) -> Mishap:
     return Mishap(late=latency, jitter=jitter)
 
 
-def delivered_twice(after: Seconds = _AT_ONCE, reply: Seen = Seen.FIRST) -> Mishap:
+def delivered_twice(apart: Seconds = _AT_ONCE, reply: Seen = Seen.FIRST) -> Mishap:
     """The call reaches the tenant twice, the second time so long after the first."""
-    return Mishap(twice=Twice(after, reply is Seen.SECOND))
+    return Mishap(twice=Twice(apart, reply is Seen.SECOND))
 
 
 _EACH_WHEN = tuple({"when": when.value} for when in When)
@@ -164,14 +164,14 @@ NETWORK = (
     Known("reset", reset, ("F5", "F6", "F7", "F15"), WIRE, _EACH_WHEN),
     Known("fin", fin, ("F8",), WIRE, _EACH_WHEN[1:]),
     Known("silence", silence, ("F10", "F16", "F17"), WIRE, _EACH_WHEN[1:]),
-    Known("half_open", half_open, ("F17",), CALLS, ({}, {"at": 200})),
+    Known("half_open", half_open, ("F17",), CALLS, ({}, {"offset": 200})),
     Known("slow_bytes", slow_bytes, ("F11", "F19"), CALLS, ({"size": 50, "pause": "20ms"},)),
     Known(
         "truncated",
         truncated,
         ("F12", "F13", "F14", "F19"),
         CALLS,
-        tuple({"at": at, "framing": f.value} for f in Framing for at in (-1, -10, 30)),
+        tuple({"offset": at, "framing": f.value} for f in Framing for at in (-1, -10, 30)),
     ),
     Known("broken_chunks", broken_chunks, ("F13",), CALLS, ({},)),
     Known("endless_chunks", endless_chunks, ("F29",), CALLS, ({"size": 100_000},)),
@@ -190,6 +190,6 @@ NETWORK = (
         "delivered_twice",
         delivered_twice,
         ("F18",),
-        random=tuple({"reply": seen.value, "after": "5ms"} for seen in Seen),
+        random=tuple({"reply": seen.value, "apart": "5ms"} for seen in Seen),
     ),
 )
