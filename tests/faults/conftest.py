@@ -40,15 +40,17 @@ def secrets() -> set[str]:
 
 @pytest.fixture
 def behind(project: Project, tmp_path: Path, secrets: set[str]) -> Iterator[Callable[..., Behind]]:
-    """Give a function that starts a tenant behind a proxy with a plan."""
+    """Give a function that starts a tenant behind a proxy; a direct run passes it by."""
     with ExitStack() as stack:
 
-        def start(plan: Plan = lambda passage: None, **settings: Any) -> Behind:
+        def start(
+            plan: Plan = lambda passage: None, *, direct: bool = False, **settings: Any
+        ) -> Behind:
             values = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, **settings}
             tenant = stack.enter_context(away(tmp_path / "tenant", **values))
             proxy = stack.enter_context(beside(lambda: proxying(tenant.url, plan)))
             proxy.secrets = secrets
-            project.tenants(real=proxy.url)
+            project.tenants(real=tenant.url if direct else proxy.url)
             return Behind(project, tenant, proxy)
 
         yield start
