@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from collections.abc import Callable
@@ -176,13 +177,25 @@ def test_f30_gzip_that_is_none_is_doubt(behind: Start) -> None:
     settle_each(behind, happenings)
 
 
-def test_f31_a_reply_that_nobody_asked_for_answers_nobody(behind: Start) -> None:
+FOREIGN = http(200, json.dumps([{"Success": True, "Id": "e" * 32}]).encode())
+
+
+async def followed_later(passage: Passage) -> None:
+    """Pass on the tenant's reply, and while the connection is idle one that nobody asked for."""
+    await passage.relay()
+    await asyncio.sleep(0.02)
+    await passage.peer.say(FOREIGN)
+
+
+@pytest.mark.parametrize(
+    "extra", [edited(lambda reply: reply + FOREIGN), followed_later], ids=["at once", "later"]
+)
+def test_f31_a_reply_that_nobody_asked_for_answers_nobody(behind: Start, extra: Happening) -> None:
     """Behind each reply comes another one, of somebody else: nobody takes it for its own."""
-    foreign = http(200, json.dumps([{"Success": True, "Id": "e" * 32}]).encode())
-    bench = behind(to(GENERATE, edited(lambda reply: reply + foreign)))
-    told = bench.run(bench.spec(*range(1, 13), limits={"concurrency": 2}))
-    assert told.outcomes == {"invoiced": 12}
-    for number in range(1, 13):
+    bench = behind(to(GENERATE, extra))
+    told = bench.run(bench.spec(*range(1, 7), limits={"concurrency": 1, "rate": "6/s"}))
+    assert told.outcomes == {"invoiced": 6}
+    for number in range(1, 7):
         assert bench.billing.of(number) == [told.line(number)["invoice_id"]]
 
 
