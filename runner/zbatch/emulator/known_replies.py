@@ -156,7 +156,6 @@ REPLIES = (
         ("F35", "F36", "F48", "F53", "F70"),
         random=(
             *({"code": code} for code in ("LOCK_COMPETITION", "TEMPORARY_ERROR")),
-            *({"code": "REQUEST_EXCEEDED_LIMIT"}, {"code": "REQUEST_EXCEEDED_RATE"}),
             *({"code": "UNKNOWN_ERROR", "executed": done} for done in (True, False)),
             *({"code": "SOMETHING_NEW", "executed": done} for done in (True, False)),
         ),

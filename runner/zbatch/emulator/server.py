@@ -270,7 +270,9 @@ class _Door:
 
 
 def _reset(transport: asyncio.Transport) -> None:
-    """Break the connection off with RST."""
+    """Break the connection off with RST, unless its caller has left."""
+    if transport.is_closing():
+        return
     sock = transport.get_extra_info("socket")
     sock.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
