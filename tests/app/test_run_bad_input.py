@@ -129,7 +129,7 @@ def test_missing_credentials_are_named(
     assert project.runs() == []
 
 
-def test_a_wrong_secret_ends_before_anything_is_sent(
+def test_f58_a_wrong_secret_ends_before_anything_is_sent(
     project: Project, tenant: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F58: exit 6, the secret appears nowhere, and with the right one the run goes on."""
@@ -224,7 +224,7 @@ def test_a_host_that_is_no_zuora_gets_no_call(
 
 
 @pytest.mark.parametrize(("action", "sent", "code"), [("query", 0, 6), ("generate", 1, 4)])
-def test_a_redirect_stops_the_run(
+def test_f22_a_redirect_stops_the_run(
     project: Project, tenant: Start, action: str, sent: int, code: int
 ) -> None:
     """F22: before anything was sent 6, after it 4; the answer itself says nothing was executed."""

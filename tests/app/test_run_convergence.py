@@ -136,7 +136,7 @@ def test_a_date_earlier_than_one_invoiced_is_not_retried(project: Project, tenan
 
 
 @pytest.mark.parametrize("source", ["BillRun", "API", None])
-def test_what_is_billed_by_hand_before_the_first_run_is_not_sent(
+def test_f75_what_is_billed_by_hand_before_the_first_run_is_not_sent(
     project: Project, tenant: Start, source: str | None
 ) -> None:
     """F75: whoever made it, the invoice is there; the others are billed."""

@@ -24,29 +24,29 @@ HOSTILE = (
     "\r\nzbatch: all is well\u2028\u202e\u0085" + "x" * 2**20
 )
 
-# One mishap a call, each of which makes the client say something of what it has sent or seen.
-MISHAPS: tuple[dict[str, object], ...] = (
-    {"executed": False, "status": 401},
-    {"executed": False, "status": 500},
-    {"executed": True, "status": 502},
-    {"executed": True, "delivery": "reset"},
-    {"executed": False, "delivery": "reset"},
-    {"executed": True, "delivery": "cut_short", "length": 20},
-    {"executed": False, "status": 400},
-    {"executed": False, "code": "LOCK_COMPETITION"},
-    {"executed": True, "code": "UNKNOWN_ERROR"},
-    {"executed": False, "code": "ACCOUNTING_PERIOD_CLOSED"},
-    {"executed": False, "status": 422},
+# One fault a call, each of which makes the client say something of what it has sent or seen.
+FAULTS: tuple[dict[str, object], ...] = (
+    {"fault": "status", "status": 401},
+    {"fault": "status", "status": 500},
+    {"fault": "status", "status": 502, "executed": True},
+    {"fault": "reset", "when": "after_execution"},
+    {"fault": "reset", "when": "before_execution"},
+    {"fault": "silence", "when": "after_execution"},
+    {"fault": "status", "status": 400},
+    {"fault": "row_error", "code": "LOCK_COMPETITION"},
+    {"fault": "row_error", "code": "UNKNOWN_ERROR", "executed": True},
+    {"fault": "row_error", "code": "ACCOUNTING_PERIOD_CLOSED"},
+    {"fault": "status", "status": 422},
 )
 
 
 @pytest.mark.parametrize("debug", ["", "1"])
 def test_f142_no_fault_brings_a_secret_out(debug: str, serve: Serve, project_at: ProjectAt) -> None:
     """F142: secret and tokens are in no file and no output, whatever went wrong."""
-    served = serve({"faults": [{"at": n, **one} for n, one in enumerate(MISHAPS, 1)]})
+    served = serve(faults=[{**one, "at": n} for n, one in enumerate(FAULTS, 1)])
     project = project_at(served)
     project.env["ZBATCH_DEBUG"] = debug
-    project.write(range(20), concurrency=1)
+    project.write(range(20), concurrency=1, timeout="1s")
     codes = [project.run("spec.yaml", "-v", "--json").code for _ in range(3)]
     assert set(codes) <= {0, 1, 3, 4}
     assert len(served.tokens) > 1

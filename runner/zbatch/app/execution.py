@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -127,7 +126,7 @@ class Execution:
         try:
             async with connected(access, self.clock) as sender:
                 observer = _Observer(self.recorder, self.watch, self.record.run_id)
-                ports = Ports(self.clock, random.SystemRandom(), sender, ledger, observer)
+                ports = Ports(self.clock, task.chance, sender, ledger, observer)
                 engine = observer.engine = Engine(ports, settings, task.todo.works)
                 with interruptible(engine, limits.timeout) as interruptions:
                     ending = await engine.run()

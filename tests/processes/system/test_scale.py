@@ -40,13 +40,11 @@ def test_ten_thousand_items_in_flat_memory(
 
 
 # One call in twenty: 2 % lost before, 1.4 % after their execution, 1.7 % find the account locked.
-TROUBLE = {
-    "faults": [
-        {"every": 50, "executed": False, "status": 502},
-        {"every": 70, "executed": True, "delivery": "reset"},
-        {"every": 60, "executed": False, "code": "LOCK_COMPETITION"},
-    ]
-}
+TROUBLE = [
+    {"fault": "status", "status": 502, "every": 50},
+    {"fault": "reset", "when": "after_execution", "every": 70},
+    {"fault": "row_error", "code": "LOCK_COMPETITION", "every": 60},
+]
 FLAT = 10 * 1024 * 1024  # bytes
 
 
@@ -67,7 +65,7 @@ def test_ten_thousand_items_in_trouble_in_flat_memory(
     serve: Callable[..., Tenant], project_at: Callable[..., Project]
 ) -> None:
     """With 40 in flight and every twentieth call in trouble, memory stays within 10 MB."""
-    served = serve(TROUBLE)
+    served = serve(faults=TROUBLE)
     project = project_at(served)
     project.write(range(10_000), concurrency=40)
     client = project.start("run", "spec.yaml", "-q")
