@@ -89,7 +89,7 @@ def test_what_has_not_rested_stays_unknown(project: Project, tenant: Start, mish
     assert calls(away) == 1
 
 
-def test_an_invoice_of_somebody_else_is_not_claimed(project: Project, tenant: Start) -> None:
+def test_f76_an_invoice_of_somebody_else_is_not_claimed(project: Project, tenant: Start) -> None:
     """F76: made in the same time, but by a bill run: there, and not ours to claim."""
     spec, away, _ = doubtful(project, tenant, DROP_BEFORE, hours=0.0)
     theirs = away.billing.by_hand(1, source="BillRun")

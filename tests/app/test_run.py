@@ -140,7 +140,7 @@ def test_a_plan_of_two_dates_is_billed_in_their_order(project: Project, tenant: 
         assert [one.target_date.isoformat() for one in billed] == ["2026-11-15", "2026-11-30"]
 
 
-def test_several_invoices_of_one_account_are_one_success(project: Project) -> None:
+def test_f41_several_invoices_of_one_account_are_one_success(project: Project) -> None:
     """F41: the row names the first only, and nothing is generated to learn the others."""
     project.book(a1="Active,due,3,0s")
     told = project.run(project.spec(1))
@@ -208,7 +208,7 @@ def test_a_lost_reply_to_a_group_is_settled_by_the_same_bytes(
 
 
 @pytest.mark.parametrize("action", ["generate", "query"])
-def test_a_token_that_is_refused_once_is_refreshed_once(
+def test_f55_a_token_that_is_refused_once_is_refreshed_once(
     project: Project, tenant: Start, action: str
 ) -> None:
     """One 401: a fresh token, the same key, and nothing else of it to be seen."""
@@ -219,7 +219,7 @@ def test_a_token_that_is_refused_once_is_refreshed_once(
     assert len({one.key for one in away.billing.exchanges()}) == 3
 
 
-def test_a_token_may_expire_during_a_run(project: Project, tenant: Start) -> None:
+def test_f54_a_token_may_expire_during_a_run(project: Project, tenant: Start) -> None:
     """F54, F55: earlier than promised, too; no item is lost or goes on under another key."""
     away = tenant(limits=ServerLimits(token_life=1.5))
     told = project.run(project.spec(*range(1, 9), tenant="real", limits={"rate": "4/s"}))
@@ -230,7 +230,7 @@ def test_a_token_may_expire_during_a_run(project: Project, tenant: Start) -> Non
     assert len({one.key for one in calls}) == len([one for one in calls if one.status == 200]) == 8
 
 
-def test_two_names_of_one_host_share_a_ledger(project: Project, tenant: Start) -> None:
+def test_f105_two_names_of_one_host_share_a_ledger(project: Project, tenant: Start) -> None:
     """F105: another alias of the tenant finds everything settled."""
     away = tenant()
     project.tenants(real=away.url, alias=away.url.upper().replace("HTTP", "http"))

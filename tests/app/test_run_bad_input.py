@@ -94,7 +94,7 @@ def test_a_spec_that_is_none_is_refused(project: Project, damage: Damage, said: 
         ),
     ],
 )
-def test_a_tenant_that_may_not_be_reached_is_refused(
+def test_f131_a_tenant_that_may_not_be_reached_is_refused(
     project: Project, text: str, said: str
 ) -> None:
     """F131: plain http leaves this machine on no account, and credentials are never in a URL."""
@@ -129,7 +129,7 @@ def test_missing_credentials_are_named(
     assert project.runs() == []
 
 
-def test_a_wrong_secret_ends_before_anything_is_sent(
+def test_f58_a_wrong_secret_ends_before_anything_is_sent(
     project: Project, tenant: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F58: exit 6, the secret appears nowhere, and with the right one the run goes on."""
@@ -224,7 +224,7 @@ def test_a_host_that_is_no_zuora_gets_no_call(
 
 
 @pytest.mark.parametrize(("action", "sent", "code"), [("query", 0, 6), ("generate", 1, 4)])
-def test_a_redirect_stops_the_run(
+def test_f22_a_redirect_stops_the_run(
     project: Project, tenant: Start, action: str, sent: int, code: int
 ) -> None:
     """F22: before anything was sent 6, after it 4; the answer itself says nothing was executed."""
@@ -290,7 +290,7 @@ def _link(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [_file, _link, os.mkfifo, Path.mkdir])
-def test_a_report_path_that_is_taken_is_refused(
+def test_f101_a_report_path_that_is_taken_is_refused(
     project: Project, tmp_path: Path, make: Damage
 ) -> None:
     """F101: exit 2; nothing is overwritten, followed or waited for, and nothing is sent."""

@@ -136,7 +136,7 @@ def test_a_date_earlier_than_one_invoiced_is_not_retried(project: Project, tenan
 
 
 @pytest.mark.parametrize("source", ["BillRun", "API", None])
-def test_what_is_billed_by_hand_before_the_first_run_is_not_sent(
+def test_f75_what_is_billed_by_hand_before_the_first_run_is_not_sent(
     project: Project, tenant: Start, source: str | None
 ) -> None:
     """F75: whoever made it, the invoice is there; the others are billed."""
@@ -163,7 +163,7 @@ def test_what_was_there_and_is_gone_is_billed(project: Project, tenant: Start) -
     assert away.billing.of(1) == [told.line(1)["invoice_id"]]
 
 
-def test_a_failed_item_that_is_billed_by_hand_is_not_retried(
+def test_f148_a_failed_item_that_is_billed_by_hand_is_not_retried(
     project: Project, tenant: Start
 ) -> None:
     """F148: the question before every send finds it."""
@@ -192,7 +192,7 @@ def test_what_had_nothing_to_bill_and_was_billed_by_hand_is_found(
     assert told.outcomes == {"already_invoiced": 1}
 
 
-def test_a_second_machine_bills_nothing_again(project: Project, tenant: Start) -> None:
+def test_f147_a_second_machine_bills_nothing_again(project: Project, tenant: Start) -> None:
     """D14, F147: the one finds what the other did, also when the first one comes back."""
     away = tenant()
     first, second = project.root / "first", project.root / "second"
@@ -234,7 +234,7 @@ def test_a_lost_ledger_is_made_up_for_by_the_keys(project: Project, tenant: Star
 # The spec changes
 
 
-def test_a_spec_that_grows_sends_only_what_is_new(project: Project, tenant: Start) -> None:
+def test_f132_a_spec_that_grows_sends_only_what_is_new(project: Project, tenant: Start) -> None:
     """F132: between runs item by item, in calls of several objects too."""
     away = tenant()
     project.run(project.spec(1, 2, 3, tenant="real", limits={"objects_per_call": 10}))

@@ -67,7 +67,7 @@ def interrupted(
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_the_first_signal_drains(number: int) -> None:
+def test_f85_f86_the_first_signal_drains(number: int) -> None:
     """F85, F86: the call in flight is awaited, none starts, and the signal is remembered."""
     server = SignallingServer((number,))
     events: list[Event] = []
@@ -82,7 +82,7 @@ def test_the_first_signal_drains(number: int) -> None:
     assert (server.requests, ending.sent, ending.abandoned, first) == (1, 1, (), number)
 
 
-def test_the_second_signal_gives_up_on_what_is_in_flight() -> None:
+def test_f85_the_second_signal_gives_up_on_what_is_in_flight() -> None:
     """Nothing is awaited any more; the call is named, and the first signal counts."""
     server = SignallingServer((signal.SIGTERM, signal.SIGINT), answers=False)
     ending, first = interrupted(server)

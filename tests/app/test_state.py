@@ -57,7 +57,7 @@ def test_a_folder_that_exists_is_used_as_it_is(tmp_path: Path) -> None:
     assert state.tenant_folder(TENANT) == state.tenant_folder(TENANT)
 
 
-def test_two_names_of_one_host_share_a_folder_and_entities_do_not(tmp_path: Path) -> None:
+def test_f105_two_names_of_one_host_share_a_folder_and_entities_do_not(tmp_path: Path) -> None:
     """F105: ledger and lock go by canonical host and entity, not by what a tenant is called."""
     state = State.of(tmp_path, None)
     alias = replace(TENANT, name="other")
@@ -69,7 +69,7 @@ def test_two_names_of_one_host_share_a_folder_and_entities_do_not(tmp_path: Path
 
 
 @pytest.mark.parametrize("blocked", [".zbatch", ".zbatch/rest.test"])
-def test_a_file_in_the_folders_place_is_told_before_anything_is_sent(
+def test_f98_a_file_in_the_folders_place_is_told_before_anything_is_sent(
     tmp_path: Path, blocked: str
 ) -> None:
     """F98: the message names the folder and the way out."""

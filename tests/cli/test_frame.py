@@ -62,7 +62,7 @@ def test_each_error_has_its_exit_code(error: BaseException, code: int) -> None:
     assert "Traceback" not in err.getvalue()
 
 
-def test_bug_says_what_to_do_and_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f143_bug_says_what_to_do_and_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug is told in one line that holds neither the message nor any local."""
     monkeypatch.delenv("ZBATCH_DEBUG", raising=False)
     err = io.StringIO()
@@ -79,7 +79,7 @@ def an_http_error() -> aiohttp.ClientResponseError:
     return aiohttp.ClientResponseError(request, (), status=400, message=CANARY)
 
 
-def test_debugging_shows_places_and_still_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f143_debugging_shows_places_and_still_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
     """With ZBATCH_DEBUG=1 the whole chain is told by class and place, its values never."""
     monkeypatch.setenv("ZBATCH_DEBUG", "1")
 
@@ -99,7 +99,7 @@ def test_debugging_shows_places_and_still_no_values(monkeypatch: pytest.MonkeyPa
     assert f"{__file__}:" in told
 
 
-def test_foreign_text_in_an_error_is_neutralised() -> None:
+def test_f144_foreign_text_in_an_error_is_neutralised() -> None:
     """What a terminal would obey, and a megabyte of it, ends as one short line."""
     err = io.StringIO()
     guarded(raising(Refused("\x1b]8;;http://evil\x07click\x1b]8;;\x07\r\u202e" + "x" * 2**20)), err)

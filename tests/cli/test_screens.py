@@ -367,7 +367,7 @@ def test_quiet_shows_the_last_block_alone(story: Any) -> None:
 
 
 @pytest.mark.parametrize("most", [1, 5])
-def test_hostile_text_cannot_reach_the_terminal(most: int, story: Any) -> None:
+def test_f144_hostile_text_cannot_reach_the_terminal(most: int, story: Any) -> None:
     """Escapes, links, direction marks, line breaks and a megabyte become one short line."""
     story.names = {"spec": HOSTILE, "tenant": HOSTILE, "file": HOSTILE}
     problem = Problem(HOSTILE, HOSTILE)

@@ -248,7 +248,7 @@ def test_run_with_a_state_folder_in_the_way(
         ("{base_url}", f"{ID}01", 6),  # the secret is not the emulator's
     ],
 )
-def test_secrets_stay_inside(
+def test_f142_secrets_stay_inside(
     host: str, accounts: str, code: int, debug: str, project: Path, secret_run: SecretRun
 ) -> None:
     """A refused spec or tenant, and a secret that is refused, bring it to no output or file."""
@@ -314,7 +314,7 @@ def test_only_an_item_in_doubt_is_decided(project: Path, capfd: pytest.CaptureFi
     assert "not in doubt" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("kind", ["spec", "tenants", "report"])
+@pytest.mark.parametrize("kind", ["spec", "tenants", "faults", "report"])
 def test_schema_prints_the_file(kind: str, capfd: pytest.CaptureFixture[str]) -> None:
     """The schema is printed byte for byte."""
     assert main(["schema", kind]) == 0

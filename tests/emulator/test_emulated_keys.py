@@ -120,7 +120,7 @@ def test_a_key_belongs_to_one_entity() -> None:
 
 
 @pytest.mark.parametrize("finished", [True, False], ids=["kept", "in progress"])
-def test_another_body_under_a_key_is_on_record(driver: Driver, finished: bool) -> None:
+def test_f49_another_body_under_a_key_is_on_record(driver: Driver, finished: bool) -> None:
     """The stored rows are replayed for any body, and the history tells of the offence."""
     pending = driver.begin(row("d0"), key="k")
     if finished:

@@ -86,7 +86,7 @@ def test_trusted_means_young_by_every_stamp(shift: timedelta, newest: timedelta)
         assert now >= SENT + newest - timedelta(minutes=1)
 
 
-def test_the_servers_clock_makes_a_key_old_that_ours_calls_young() -> None:
+def test_f113_f114_the_servers_clock_makes_a_key_old_that_ours_calls_young() -> None:
     """F113, F114: a clock that stood still is found out by the server's `Date` at both ends."""
     told = replace(sent_at(SENT)[0], server_date=SENT)
     assert expired((told,), Clocks(SENT + HOUR, server=SENT + 23 * HOUR))

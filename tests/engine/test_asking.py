@@ -110,7 +110,7 @@ def test_an_expired_cursor_starts_the_question_anew() -> None:
 
 
 @pytest.mark.parametrize("end", [None, "expired"])
-def test_pages_without_end_stop_the_run(end: str | None) -> None:
+def test_f74_pages_without_end_stop_the_run(end: str | None) -> None:
     """A server that loops, or whose cursors always expire, is not followed for ever."""
 
     def answer(ask: Ask, before: int) -> Reply:

@@ -104,7 +104,7 @@ def test_six_lost_sends_leave_an_item_unknown_and_hold_back_its_later_date(bench
     assert run.ledger.finished[-1].effects[0].state is KeyState.LIVE
 
 
-def test_a_refused_connection_spends_nothing(bench: Bench) -> None:
+def test_f1_a_refused_connection_spends_nothing(bench: Bench) -> None:
     """F1: refused for 30 seconds, then success: nothing was sent before, and the key is clean."""
 
     def answer(request: Request, before: int) -> Reply | Fault:
@@ -120,7 +120,7 @@ def test_a_refused_connection_spends_nothing(bench: Bench) -> None:
     assert len({request.key for _, request in run.server.requests}) == 20
 
 
-def test_an_unreachable_host_stops_the_run_with_nothing_sent(bench: Bench) -> None:
+def test_f2_an_unreachable_host_stops_the_run_with_nothing_sent(bench: Bench) -> None:
     """F2: beyond its patience the run ends; no item was attempted and none is told of."""
     run = bench.run(works_of([item(n) for n in range(30)]), lambda r, b: REFUSED_CONNECTION)
     assert run.ending.stop is not None
@@ -143,7 +143,7 @@ def test_an_unreachable_host_stops_the_run_with_nothing_sent(bench: Bench) -> No
         status(429, retry_after="Mon, 30 Nov 2026 22:02:00 GMT"),
     ],
 )
-def test_a_429_closes_one_gate_for_the_whole_run(limited: Reply) -> None:
+def test_f63_a_429_closes_one_gate_for_the_whole_run(limited: Reply) -> None:
     """F63, F65: with 40 in flight and 120 seconds asked for, nothing leaves inside the window."""
     bench = Bench(limits=FAST)
 
@@ -161,7 +161,7 @@ def test_a_429_closes_one_gate_for_the_whole_run(limited: Reply) -> None:
     assert any(isinstance(event, Gated) for event in run.events)
 
 
-def test_after_the_gate_opens_the_rate_holds(bench: Bench) -> None:
+def test_f66_after_the_gate_opens_the_rate_holds(bench: Bench) -> None:
     """F66: those who waited leave one interval apart, not all at once."""
 
     def answer(request: Request, before: int) -> Reply:
@@ -176,7 +176,7 @@ def test_after_the_gate_opens_the_rate_holds(bench: Bench) -> None:
     assert min(b - a for a, b in pairwise(late)) > 0.0999
 
 
-def test_a_limit_told_in_a_row_gates_the_run_too(bench: Bench) -> None:
+def test_f70_a_limit_told_in_a_row_gates_the_run_too(bench: Bench) -> None:
     """F70: REQUEST_EXCEEDED_RATE within 200 renews its item and slows down everybody."""
     limited = failure("REQUEST_EXCEEDED_RATE")
     headers = {"retry-after": "90"}
@@ -189,7 +189,7 @@ def test_a_limit_told_in_a_row_gates_the_run_too(bench: Bench) -> None:
     assert [time for time in run.server.times if 1.5 < time < 90] == []
 
 
-def test_a_wait_beyond_reason_stops_the_run(bench: Bench) -> None:
+def test_f71_a_wait_beyond_reason_stops_the_run(bench: Bench) -> None:
     """F71: 25 hours are not slept through; the run ends and can be taken up again."""
     run = bench.run(
         works_of([item(n) for n in range(30)]), lambda r, b: status(429, retry_after="90000")
@@ -201,7 +201,7 @@ def test_a_wait_beyond_reason_stops_the_run(bench: Bench) -> None:
     assert all(effect.state is KeyState.LIVE for r in run.ledger.finished for effect in r.effects)
 
 
-def test_a_call_still_at_work_is_awaited_under_its_key(bench: Bench) -> None:
+def test_f42_a_call_still_at_work_is_awaited_under_its_key(bench: Bench) -> None:
     """F42: 409 without rows means wait; the rows come under the same key."""
     run = bench.run(works_of([item(1)]), lambda r, before: success() if before > 7 else status(409))
     assert outcomes(run) == {Outcome.INVOICED}
@@ -222,7 +222,7 @@ def test_waiting_on_a_409_spends_no_attempt(bench: Bench) -> None:
     assert (record.outcome, record.attempts) == (Outcome.INVOICED, 14)
 
 
-def test_a_409_without_end_is_given_up_after_ten_minutes(bench: Bench) -> None:
+def test_f44_a_409_without_end_is_given_up_after_ten_minutes(bench: Bench) -> None:
     """F44: bounded, one key, unknown, and the key stays live for the next run."""
     early, late = item(1, 10), item(1, 20)
     run = bench.run(works_of([early, late]), lambda r, b: status(409))
@@ -234,7 +234,7 @@ def test_a_409_without_end_is_given_up_after_ten_minutes(bench: Bench) -> None:
     assert {e.state for r in run.ledger.finished for e in r.effects} == {KeyState.LIVE}
 
 
-def test_a_409_that_carries_rows_is_read_as_rows(bench: Bench) -> None:
+def test_f43_a_409_that_carries_rows_is_read_as_rows(bench: Bench) -> None:
     """F43: the original result, told with a 409, settles the item."""
     stored = rows({"Success": True, "Id": "a" * 32}, status=409)
     run = bench.run(works_of([item(1)]), lambda r, before: stored if before else LOST)
@@ -298,7 +298,7 @@ def test_the_rate_holds_with_retries_included() -> None:
     assert outcomes(run) == {Outcome.INVOICED}
 
 
-def test_six_hundred_items_at_one_a_second_take_ten_minutes() -> None:
+def test_f72_six_hundred_items_at_one_a_second_take_ten_minutes() -> None:
     """F72: the schedule holds within one per cent, and a question takes its turn like a call."""
     bench = Bench(limits=Limits(10, Rate(1, 1.0), 1, 150.0))
     run = bench.run(works_of([item(n) for n in range(600)]), lambda r, b: success())
@@ -361,7 +361,7 @@ def test_questions_share_the_slots_of_calls() -> None:
     assert len(run.records) == 300
 
 
-def test_the_dates_of_an_account_are_sent_one_by_one_ascending() -> None:
+def test_f80_the_dates_of_an_account_are_sent_one_by_one_ascending() -> None:
     """F80: an account is never under way twice, and each date waits for the one before."""
     items = [item(account, day) for account in range(6) for day in (28, 10, 20)]
     bench = Bench(limits=FAST, latency=2.0)
@@ -403,7 +403,7 @@ def test_nothing_to_bill_lets_the_next_date_go_on(bench: Bench) -> None:
     assert [r.outcome for r in run.records.values()] == [Outcome.NOTHING_TO_BILL, Outcome.INVOICED]
 
 
-def test_one_locked_account_holds_up_nobody() -> None:
+def test_f79_one_locked_account_holds_up_nobody() -> None:
     """F79: locked throughout, it fails after its attempts; all others are done long before."""
     bench = Bench(limits=Limits(2, Rate(600, 60.0), 1, 150.0))
     run = bench.run(
@@ -419,7 +419,7 @@ def test_one_locked_account_holds_up_nobody() -> None:
 
 
 @pytest.mark.parametrize(("every", "most"), [(2, 20), (3, 6), (7, 6)])
-def test_a_network_that_loses_every_kth_call_is_borne(every: int, most: int) -> None:
+def test_f15_a_network_that_loses_every_kth_call_is_borne(every: int, most: int) -> None:
     """F15: each item is invoiced under one key, within its attempts."""
     count = 0
 

@@ -80,7 +80,7 @@ def interrupt_twice(engine: Engine) -> None:
 # The sender
 
 
-def test_a_sender_that_raises_harms_its_own_item_alone(bench: Bench) -> None:
+def test_f89_a_sender_that_raises_harms_its_own_item_alone(bench: Bench) -> None:
     """F89: the call may have left, so its key is in doubt and sent again; siblings go on."""
 
     def answer(request: Request, before: int) -> Reply | Exception:
@@ -111,7 +111,7 @@ def test_a_sender_that_always_raises_for_an_item_leaves_it_unknown(bench: Bench)
 
 
 @pytest.mark.parametrize("kind", [InFlight, Settled, Event])
-def test_a_watcher_that_raises_stops_the_run_and_costs_no_answer(kind: Any) -> None:
+def test_f89_a_watcher_that_raises_stops_the_run_and_costs_no_answer(kind: Any) -> None:
     """What is in flight lands in the ledger; nothing new starts; the fault is called ours."""
 
     def watch(event: Event) -> None:
@@ -129,7 +129,7 @@ def test_a_watcher_that_raises_stops_the_run_and_costs_no_answer(kind: Any) -> N
     assert len(settled) == len(run.server.requests)
 
 
-def test_a_watcher_that_raises_at_the_question_lets_nothing_out() -> None:
+def test_f89_a_watcher_that_raises_at_the_question_lets_nothing_out() -> None:
     """A run that is broken before its first call ends without one, and says so."""
 
     def watch(event: Event) -> None:
@@ -155,7 +155,7 @@ def test_a_call_that_cannot_be_built_ends_the_run_and_costs_no_answer(bench: Ben
 
 
 @pytest.mark.parametrize("write", range(1, 13))
-def test_after_a_failed_write_nothing_more_is_sent(write: int) -> None:
+def test_f92_f93_after_a_failed_write_nothing_more_is_sent(write: int) -> None:
     """F92, F93: no request leaves without its intent on disk, and the first failure ends it all.
 
     The bench itself holds that each request's own attempt was durable before it.
@@ -203,7 +203,7 @@ def test_calls_in_flight_when_the_disk_fails_are_named() -> None:
 # Signals
 
 
-def test_a_stop_drains_what_is_in_flight() -> None:
+def test_f85_a_stop_drains_what_is_in_flight() -> None:
     """F85: nothing more starts, what flies is awaited, and its outcome is recorded."""
     bench = Bench(limits=SLOW, latency=5.0, during=after(1.0, interrupt))
     run = bench.run(works_of([item(n) for n in range(50)]), invoice)
@@ -363,7 +363,7 @@ def test_an_old_doubtful_key_sent_lately_rests_and_is_reported_with_the_time(ben
     assert "from 2026-11-30 22:30:00 UTC" in record.error.message
 
 
-def test_a_clock_behind_the_ledger_lets_no_doubtful_key_be_sent() -> None:
+def test_f112_a_clock_behind_the_ledger_lets_no_doubtful_key_be_sent() -> None:
     """F112: on an understated age nothing is sent again; the key rests, and is asked about."""
     bench = Bench(newest=START + 2 * HOUR)
     work = in_doubt(1.5)
@@ -402,7 +402,9 @@ def test_a_doubtful_key_that_grows_too_old_while_it_waits_for_its_turn_is_not_se
 
 
 @pytest.mark.parametrize("suspended_at", [0.5, 2.5, 4.5])
-def test_a_machine_that_slept_for_a_day_sends_no_doubtful_key_again(suspended_at: float) -> None:
+def test_f88_f113_a_machine_that_slept_for_a_day_sends_no_doubtful_key_again(
+    suspended_at: float,
+) -> None:
     """F88, F113: the steady clock stands still in suspend; the wall clock tells the age."""
 
     async def suspend(engine: Engine, clock: VirtualClock) -> None:

@@ -70,7 +70,7 @@ def test_the_gate_never_opens_earlier_than_it_was_told() -> None:
     assert pace.close(121.0)
 
 
-def test_six_hundred_calls_at_one_a_second_keep_their_schedule() -> None:
+def test_f72_six_hundred_calls_at_one_a_second_keep_their_schedule() -> None:
     """F72: 600 calls at 1/s take 599 s within one per cent, and never two in one second."""
     pace, now, times = Pace(Rate(1, 1.0)), 0.0, []
     for _ in range(600):

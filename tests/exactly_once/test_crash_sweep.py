@@ -1,117 +1,133 @@
-"""The process dies at every edge of a small run, is run again, and nothing is billed twice."""
+"""The process dies at every edge of a small run, is run again, and nothing is billed twice.
+
+`SOAK=1 pytest -s tests/exactly_once/test_crash_sweep.py -k pairs` plays every pair of edges too;
+`-k first` and `-k second` are its halves, for a machine of two cores.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
-from support.engine import item
-from support.world import HOUR, RunOutcome, World
-from zbatch.model import ExitCode, Item, Settling
+from support.crashes import SCENES, SHORT, WEEKEND, Scene
+from support.world import World
 
-ITEMS = (item(1), item(2), item(3), item(4, 10), item(4, 20), item(5))
-SHORT = 2.0
-WEEKEND = 30 * HOUR
 MakeWorld = Callable[..., World]
+SOAK = os.environ.get("SOAK") == "1"
+HALVES = {"first": 0, "second": 1}
+
+scenes = pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+downtimes = pytest.mark.parametrize("downtime", [SHORT, WEEKEND], ids=["short", "weekend"])
 
 
-def in_calls_of(world: World, objects: int) -> World:
-    """Let a world send so many objects a call."""
-    world.limits = replace(world.limits, objects_per_call=objects)
+def _dead(scene: Scene, make_world: MakeWorld, at: int) -> World:
+    """Give a world in which the process has died at an edge."""
+    world = scene.world(make_world)
+    died = world.run(scene.items, die_at=at)
+    assert died.died
+    world.story.note(f"died at {at}: {died.edges[-1]}")
     return world
 
 
-def edges_of(make_world: MakeWorld, objects: int) -> int:
-    """Count the edges of a clean run."""
-    run = in_calls_of(make_world(), objects).run(ITEMS)
-    assert run.exit_code is ExitCode.OK
-    return len(run.edges)
+def _dies_again(scene: Scene, world: World, downtime: float, at: int) -> bool:
+    """Let the recovery die too; tell whether it lived as long as that."""
+    world.pass_time(downtime)
+    died = world.run(scene.items, die_at=at)
+    world.story.note(f"then at {at}: {died.edges[-1] if died.died else 'it lived'}")
+    return died.died
 
 
-def converge(world: World, items: tuple[Item, ...], downtime: float, most: int = 8) -> RunOutcome:
-    """Run again after so many seconds, and from then on whenever doubt has rested."""
-    for _ in range(most):
-        world.pass_time(downtime)
-        run = world.run(items)
-        if run.exit_code is ExitCode.OK:
-            return run
-        downtime = max(downtime, world.settling.settle + 60.0)
-    raise AssertionError("\n".join(["not settled:", *world.story.lines[-20:]]))
-
-
-def exactly_once(world: World, run: RunOutcome) -> None:
-    """Hold that every item has one invoice, and that the report names just these."""
-    assert [world.billed(one) for one in ITEMS] == [1] * len(ITEMS), world.story.lines
-    assert len(world.invoices) == len(ITEMS)
-    named = {record.invoice_id for record in run.records.values()}
-    assert named == {invoice.id for invoice in world.invoices}
-
-
-@pytest.mark.parametrize("objects", [1, 10])
-def test_death_at_every_edge_then_a_run_bills_each_item_once(
-    make_world: MakeWorld, objects: int
+@scenes
+@downtimes
+def test_f83_death_at_every_edge_bills_each_item_once(
+    scene: Scene, downtime: float, make_world: MakeWorld
 ) -> None:
-    """Wherever the process dies, the next run two seconds later ends with one invoice an item."""
-    for die_at in range(1, edges_of(make_world, objects) + 1):
-        world = in_calls_of(make_world(), objects)
-        died = world.run(ITEMS, die_at=die_at)
-        assert died.died
-        world.story.note(f"died: {died.edges[-1]} ({die_at})")
-        exactly_once(world, converge(world, ITEMS, SHORT))
+    """F83: wherever the process dies, the runs after it end with one invoice an item, and name it.
+
+    Seconds later the same keys find out; past their life the tenant's own invoices decide.
+    """
+    for at in range(1, scene.edges(make_world) + 1):
+        world = _dead(scene, make_world, at)
+        scene.check(world, scene.converge(world, downtime))
+        world.close()
 
 
-@pytest.mark.parametrize("objects", [1, 10])
-def test_death_then_a_weekend_then_questions_bill_each_item_once(
-    make_world: MakeWorld, objects: int
+@scenes
+def test_f83_death_then_reconcile_settles_what_can_be_proved(
+    scene: Scene, make_world: MakeWorld
 ) -> None:
-    """Past the life of the keys the tenant's own invoices decide, and nothing is billed again."""
-    for die_at in range(1, edges_of(make_world, objects) + 1, 3):
-        world = in_calls_of(make_world(), objects)
-        died = world.run(ITEMS, die_at=die_at)
-        world.story.note(f"died: {died.edges[-1]} ({die_at})")
-        exactly_once(world, converge(world, ITEMS, WEEKEND))
-
-
-def test_death_then_a_weekend_then_reconcile_settles_what_can_be_proved(
-    make_world: MakeWorld,
-) -> None:
-    """A reconciliation sends nothing, and the run after it bills what was not billed."""
-    for die_at in range(2, edges_of(make_world, 1) + 1, 7):
-        world = make_world()
-        world.run(ITEMS, die_at=die_at)
+    """F83: a reconciliation sends nothing, and the run after it bills what was not billed."""
+    for at in range(1, scene.edges(make_world) + 1):
+        world = _dead(scene, make_world, at)
         world.pass_time(WEEKEND)
         sent = world.sent
         world.reconcile()
         assert world.sent == sent
-        exactly_once(world, converge(world, ITEMS, SHORT))
+        scene.check(world, scene.converge(world, SHORT))
+        world.close()
 
 
-def test_death_in_the_recovery_too(make_world: MakeWorld) -> None:
-    """A process that dies, and one that dies while it recovers, still bill each item once."""
-    edges = edges_of(make_world, 1)
-    for first in range(5, edges, 9):
-        for second in range(1, edges, 7):
-            world = make_world()
-            world.run(ITEMS, die_at=first)
-            world.pass_time(SHORT)
-            again = world.run(ITEMS, die_at=second)
-            world.story.note(f"died at {first}, then at {second}")
-            if again.died or again.exit_code is not ExitCode.OK:
-                again = converge(world, ITEMS, SHORT)
-            exactly_once(world, again)
+@scenes
+def test_f83_death_at_every_edge_of_a_reconciliation(scene: Scene, make_world: MakeWorld) -> None:
+    """F83: it sends nothing, however often it is cut off between a question and its finding."""
+    middle = scene.edges(make_world) // 2
+    at, alive = 0, False
+    while not alive:
+        at += 1
+        world = _dead(scene, make_world, middle)
+        world.pass_time(WEEKEND)
+        sent = world.sent
+        alive = not world.reconcile(die_at=at).died
+        assert world.sent == sent
+        scene.check(world, scene.converge(world, SHORT))
+        world.close()
+    assert at > 1
 
 
-def test_death_in_the_recovery_after_a_weekend(make_world: MakeWorld) -> None:
-    """The same where the recovery has to ask: it may die between a question and its finding."""
-    edges = edges_of(make_world, 10)
-    for first in range(5, edges, 4):
-        for second in range(1, 25, 3):
-            world = in_calls_of(make_world(), 10)
-            world.settling = Settling(settle=60.0)
-            world.run(ITEMS, die_at=first)
-            world.pass_time(WEEKEND)
-            world.run(ITEMS, die_at=second)
-            world.story.note(f"died at {first}, then at {second}")
-            exactly_once(world, converge(world, ITEMS, 1800.0))
+@scenes
+@downtimes
+def test_f84_death_in_the_recovery_too(
+    scene: Scene, downtime: float, make_world: MakeWorld
+) -> None:
+    """F84: dead at one edge and, while it recovers, at another; a sample of all pairs."""
+    for first in range(3, scene.edges(make_world), 7):
+        for second in range(1, 40, 6):
+            world = _dead(scene, make_world, first)
+            _dies_again(scene, world, downtime, second)
+            scene.check(world, scene.converge(world, downtime))
+            world.close()
+
+
+@scenes
+def test_f84_five_deaths_in_a_row(scene: Scene, make_world: MakeWorld) -> None:
+    """F84: each of five recoveries dies a little later than the one before, and the sixth ends."""
+    for first in range(2, scene.edges(make_world), 3):
+        world = _dead(scene, make_world, first)
+        for nth in range(1, 5):
+            _dies_again(scene, world, SHORT, first % 4 + 4 * nth)
+        scene.check(world, scene.converge(world, SHORT))
+        world.close()
+
+
+@pytest.mark.skipif(not SOAK, reason="SOAK=1 plays every pair of edges")
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("half", HALVES)
+@scenes
+@downtimes
+def test_f83_death_at_all_pairs_of_edges(
+    scene: Scene, downtime: float, half: str, make_world: MakeWorld
+) -> None:
+    """F83: every edge, and after it every edge of the recovery."""
+    pairs = 0
+    for first in range(1 + HALVES[half], scene.edges(make_world) + 1, 2):
+        second, dies = 0, True
+        while dies:
+            second += 1
+            world = _dead(scene, make_world, first)
+            dies = _dies_again(scene, world, downtime, second)
+            scene.check(world, scene.converge(world, downtime))
+            world.close()
+        pairs += second
+        print(f"{scene.name}: edge {first}, {pairs} pairs so far", flush=True)

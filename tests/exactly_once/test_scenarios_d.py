@@ -113,7 +113,7 @@ def test_d05_a_weekend_later_the_old_key_is_not_sent(world: World) -> None:
 
 
 @pytest.mark.parametrize("troubles", [{1: REPLY_LOST}, {1: LOST_ON_THE_WAY}])
-def test_d06_a_suspended_machine_does_not_hide_the_age(
+def test_d06_f113_a_suspended_machine_does_not_hide_the_age(
     world: World, troubles: dict[int, Trouble]
 ) -> None:
     """F113: 30 h suspended within a run; the steady clock stood still, the key is too old."""

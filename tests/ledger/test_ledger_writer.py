@@ -67,7 +67,7 @@ class HeldStore(Store):
         self.written.set()
 
 
-def test_a_slow_disk_does_not_stop_the_loop(tmp_path: Path) -> None:
+def test_f100_a_slow_disk_does_not_stop_the_loop(tmp_path: Path) -> None:
     """F100: while a commit waits for the disk, everything else goes on."""
 
     async def work(store: HeldStore) -> None:

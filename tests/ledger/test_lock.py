@@ -56,7 +56,7 @@ def held_elsewhere(folder: Path) -> Iterator[subprocess.Popen[str]]:
                 process.kill()
 
 
-def test_of_twenty_starts_at_once_exactly_one_gets_the_lock(tmp_path: Path) -> None:
+def test_f104_of_twenty_starts_at_once_exactly_one_gets_the_lock(tmp_path: Path) -> None:
     """F104: one runs, nineteen are told who does."""
     processes = [holder(tmp_path, str(number)) for number in range(20)]
     try:
@@ -89,7 +89,7 @@ def test_a_second_run_is_refused_by_name(tmp_path: Path) -> None:
         pass
 
 
-def test_the_lock_of_a_killed_holder_is_free_at_once(tmp_path: Path) -> None:
+def test_f107_the_lock_of_a_killed_holder_is_free_at_once(tmp_path: Path) -> None:
     """F107: the kernel releases it, whatever the file still says."""
     with held_elsewhere(tmp_path) as process:
         process.kill()
@@ -98,7 +98,7 @@ def test_the_lock_of_a_killed_holder_is_free_at_once(tmp_path: Path) -> None:
             assert (tmp_path / LOCK_FILE).read_text() == "run B"
 
 
-def test_a_suspended_holder_still_holds(tmp_path: Path) -> None:
+def test_f107_a_suspended_holder_still_holds(tmp_path: Path) -> None:
     """F107, D17: no takeover by age: a stopped process may wake up and send."""
     with held_elsewhere(tmp_path) as process:
         process.send_signal(signal.SIGSTOP)
@@ -109,7 +109,7 @@ def test_a_suspended_holder_still_holds(tmp_path: Path) -> None:
         process.send_signal(signal.SIGCONT)
 
 
-def test_the_lock_survives_other_descriptors_of_its_file(tmp_path: Path) -> None:
+def test_f108_the_lock_survives_other_descriptors_of_its_file(tmp_path: Path) -> None:
     """F108: a POSIX lock would be dropped when any descriptor of the file is closed."""
     with locked(tmp_path, "run A"):
         (tmp_path / LOCK_FILE).read_text()

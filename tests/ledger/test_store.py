@@ -432,7 +432,7 @@ def test_the_ledger_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert set(modes.values()) == {0o600}
 
 
-def test_a_ledger_of_a_later_version_is_refused_and_untouched(tmp_path: Path) -> None:
+def test_f91_a_ledger_of_a_later_version_is_refused_and_untouched(tmp_path: Path) -> None:
     """F91: an older zbatch neither reads nor changes what it does not know."""
     open_store(tmp_path).close()
     with closing(tables(tmp_path)) as connection:
@@ -454,7 +454,7 @@ def test_another_sqlite_file_is_refused_and_untouched(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"not a database, but long enough to look" * 99, b"\0" * 4096])
-def test_a_file_that_is_no_database_is_refused_and_untouched(
+def test_f96_a_file_that_is_no_database_is_refused_and_untouched(
     tmp_path: Path, content: bytes
 ) -> None:
     """F96: garbage in the ledger's place is named, never skipped or overwritten."""
@@ -492,7 +492,7 @@ def test_the_ledger_is_marked_and_durable(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["deleted", "replaced", "folder"])
-def test_a_ledger_that_is_gone_is_noticed_before_the_next_write(
+def test_f99_a_ledger_that_is_gone_is_noticed_before_the_next_write(
     tmp_path: Path, items: list[Item], how: str
 ) -> None:
     """F99: nobody would ever read what is written to an unlinked file."""
@@ -542,3 +542,27 @@ def test_the_end_of_a_run_is_recorded(tmp_path: Path, store: Store) -> None:
         assert connection.execute(query).fetchone() == (None, None)
         store.finish_run(RUN, ExitCode.FAILURES, NOON)
         assert connection.execute(query).fetchone() == ("2026-11-30T12:00:00.000000+00:00", 1)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "UPDATE item SET target_date = '2026-11-3p'",
+        "UPDATE item SET invoice_date = '2026-1q-30'",
+        "UPDATE item SET baseline = '{\"asked'",
+        "UPDATE meta SET value = '2026-11-30Tx' WHERE name = 'newest'",
+    ],
+)
+def test_f96_a_value_that_no_zbatch_writes_is_damage(
+    tmp_path: Path, store: Store, items: list[Item], spoil: str
+) -> None:
+    """F96: a bit that turned within a row is told as damage of the ledger, not as a bug."""
+    store.begin(RUN, [a_send(a_call(items[0]))], NOON)
+    with closing(tables(tmp_path)) as connection:
+        connection.execute(spoil)
+
+    def read() -> object:
+        return store.newest_stamp(), list(store.standing(items)), list(store.unsettled())
+
+    with pytest.raises(LedgerFailure, match="damaged"):
+        read()

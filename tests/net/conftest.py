@@ -7,6 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from support.leaks import nothing_left
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_open() -> Iterator[None]:
+    """Hold that a test gives back its descriptors, threads and tasks."""
+    with nothing_left():
+        yield
+
 
 @pytest.fixture(autouse=True)
 def no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:

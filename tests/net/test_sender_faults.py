@@ -160,32 +160,7 @@ def test_a_reset_at_once_is_never_called_unsent_after_the_first_byte() -> None:
     assert server.requests == []
 
 
-@pytest.mark.parametrize("framing", ["length", "chunked"])
-def test_truncation_at_every_offset_is_a_fault(framing: str) -> None:
-    """Wherever a reply is cut, it is no reply."""
-    chunk = b"%x\r\n%s\r\n" % (len(ROWS), ROWS)
-    whole = reply_bytes() if framing == "length" else CHUNKED + chunk + b"0\r\n\r\n"
-
-    async def run() -> list[Reply | Fault]:
-        cuts = iter(range(len(whole)))
-
-        async def script(peer: Peer) -> None:
-            await peer.request()
-            await peer.say(whole[: next(cuts)])
-
-        async with (
-            RawServer(script) as server,
-            Sender(endpoint_at(server.url), FixedTokens()) as sender,
-        ):
-            return [await sender.send(request_of(call_of())) for _ in range(len(whole))]
-
-    for answer in asyncio.run(run()):
-        assert isinstance(answer, Fault)
-        assert answer.sent
-        assert answer.kind in (FaultKind.GARBLED, FaultKind.DISCONNECT)
-
-
-def test_a_gzip_bomb_is_refused_within_bounds() -> None:
+def test_f28_a_gzip_bomb_is_refused_within_bounds() -> None:
     """A reply that grows a thousandfold is refused without the memory that it asks for."""
     packed = gzip.compress(b" " * 300_000_000, compresslevel=1)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -203,7 +178,7 @@ def test_a_body_at_the_cap_is_read() -> None:
     assert isinstance(read_reply(answer, 1), Unreadable)
 
 
-def test_a_refused_connection_is_unsent() -> None:
+def test_f1_a_refused_connection_is_unsent() -> None:
     """Where nobody listens nothing was sent."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
@@ -219,7 +194,7 @@ def test_a_refused_connection_is_unsent() -> None:
     assert "ECONNREFUSED" in fault.detail
 
 
-def test_an_unknown_host_is_unsent() -> None:
+def test_f2_an_unknown_host_is_unsent() -> None:
     """A name without an address is told as such."""
 
     async def run() -> Reply | Fault:
@@ -233,7 +208,7 @@ def test_an_unknown_host_is_unsent() -> None:
     assert "host name" in fault.detail
 
 
-def test_waiting_for_a_connection_is_unsent() -> None:
+def test_f20_waiting_for_a_connection_is_unsent() -> None:
     """Calls that found no free connection in time have not been sent; those that did, have."""
 
     async def run() -> tuple[list[Reply | Fault], int]:
@@ -253,7 +228,7 @@ def test_waiting_for_a_connection_is_unsent() -> None:
     assert len(unsent) == 4
 
 
-def test_a_dropped_idle_connection_means_one_post() -> None:
+def test_f9_a_dropped_idle_connection_means_one_post() -> None:
     """The server drops a connection as it is used again: one POST, in doubt, never a second."""
 
     async def run() -> tuple[list[Reply | Fault], RawServer]:
@@ -278,7 +253,7 @@ def test_a_dropped_idle_connection_means_one_post() -> None:
 
 
 @pytest.mark.parametrize("together", [True, False])
-def test_an_extra_reply_never_answers_the_next_request(together: bool) -> None:
+def test_f31_an_extra_reply_never_answers_the_next_request(together: bool) -> None:
     """A reply that nobody asked for spoils its connection, not the next call."""
     extra = reply_bytes(b'[{"Success":true,"Id":"somebody-elses"}]')
 

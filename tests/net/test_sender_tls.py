@@ -70,7 +70,7 @@ def test_a_trusted_host_is_served(authority: trustme.CA) -> None:
 
 
 @pytest.mark.parametrize("fault", ["unknown authority", "wrong host", "expired", "system trust"])
-def test_a_host_without_proof_gets_nothing(authority: trustme.CA, fault: str) -> None:
+def test_f4_a_host_without_proof_gets_nothing(authority: trustme.CA, fault: str) -> None:
     """Self-signed, foreign and expired certificates end before the first byte of HTTP."""
     past = datetime.now(UTC) - timedelta(days=1)
     certificate = {

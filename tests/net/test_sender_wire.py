@@ -122,7 +122,7 @@ def test_interim_replies_are_passed_over() -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed(status: int) -> None:
+def test_f22_a_redirect_is_not_followed(status: int) -> None:
     """A redirect comes back as a reply; its target gets neither request nor header."""
 
     async def run() -> tuple[Reply | Fault, RawServer, RawServer]:
@@ -138,7 +138,7 @@ def test_a_redirect_is_not_followed(status: int) -> None:
     assert target.connections == 0
 
 
-def test_cookies_are_not_stored() -> None:
+def test_f34_cookies_are_not_stored() -> None:
     """A storm of cookies leaves no cookie in the next request."""
     cookies = [f"Set-Cookie: c{i}=v{i}; Path=/" for i in range(100)]
 
@@ -172,7 +172,7 @@ def test_environment_proxies_and_netrc_are_unused(
     assert f"Bearer {CANARY}".encode() in server.requests[0]
 
 
-def test_another_calls_track_id_is_crossed_and_closes_the_connection() -> None:
+def test_f32_another_calls_track_id_is_crossed_and_closes_the_connection() -> None:
     """A reply that names another item is rejected, and its connection is not used again."""
     stranger = request_of(call_of(day=1)).track_id
 

@@ -16,7 +16,7 @@ from support.hostile import (
 )
 from zbatch.net.sender import Sender
 from zbatch.net.transport import Flight, open_session, post
-from zbatch.zuora.wire import Reply
+from zbatch.zuora.wire import Reply, Request
 
 
 async def cut_off(rounds: int, seed: int) -> tuple[list[tuple[int, bool]], set[int], bool]:
@@ -56,15 +56,73 @@ async def cut_off(rounds: int, seed: int) -> tuple[list[tuple[int, bool]], set[i
         return flights, seen, alive.sent
 
 
-def test_what_is_called_unsent_was_never_seen_by_the_server() -> None:
+def test_f21_what_is_called_unsent_was_never_seen_by_the_server() -> None:
     """Wherever a send is cut off, one called unsent has not reached the server."""
-    flights, seen, alive = asyncio.run(cut_off(400, seed=20261130))
+    flights, seen, alive = asyncio.run(cut_off(3000, seed=20261130))
     unsent = {number for number, sent in flights if not sent}
     assert unsent.isdisjoint(seen)
     assert unsent
     assert len(unsent) < len(flights)
     assert seen
     assert alive
+
+
+class Counting:
+    """A server that answers each call with its own track ID, and counts its connections."""
+
+    def __init__(self) -> None:
+        self.open = 0
+
+    async def script(self, peer: Peer) -> None:
+        """Serve one connection."""
+        self.open += 1
+        try:
+            while True:
+                request = await peer.request()
+                track = next(line for line in request.split(b"\r\n") if b"Track-Id" in line)
+                await peer.say(reply_bytes(track, "200 OK", track.decode()))
+        finally:
+            self.open -= 1
+
+
+async def cancelled(sender: Sender, request: Request, turns: int) -> bool:
+    """Cancel a send after so many turns of the loop; an answer that comes must be its own."""
+    task = asyncio.create_task(sender.send(request))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled():
+        answer = task.result()
+        assert isinstance(answer, Reply)
+        assert answer.body.endswith(request.track_id.encode())
+    return task.cancelled()
+
+
+def test_f21_three_thousand_cancelled_sends_cross_no_reply_and_leak_no_connection() -> None:
+    """Sends cancelled at any moment: those let through have their own reply, the pool its size."""
+    chance = random.Random(20261130)
+    counting = Counting()
+    requests = [request_of(call_of(1 + number % 30), number) for number in range(3000)]
+
+    async def run() -> list[bool]:
+        ended: list[bool] = []
+        async with (
+            RawServer(counting.script) as server,
+            Sender(endpoint_at(server.url, connections=4), FixedTokens()) as sender,
+        ):
+            for first in range(0, 3000, 6):
+                sends = (cancelled(sender, r, chance.randrange(40)) for r in requests[first:][:6])
+                ended += await asyncio.gather(*sends)
+            alive = await asyncio.gather(*map(sender.send, requests[:8]))
+            assert all(isinstance(answer, Reply) for answer in alive)
+            for _ in range(200):
+                await asyncio.sleep(0)  # let the server see which connections are gone
+            assert counting.open <= 4 < server.connections
+        return ended
+
+    ended = asyncio.run(run())
+    assert min(ended.count(True), ended.count(False)) > 100
 
 
 def test_forty_at_once_each_get_their_own_reply() -> None:

@@ -106,7 +106,7 @@ def test_the_token_request() -> None:
     with_source(TokenEndpoint().script, body)
 
 
-def test_forty_waiters_make_one_request() -> None:
+def test_f54_forty_waiters_make_one_request() -> None:
     """However many wait, one request is made, before and after a renewal."""
 
     async def body(source: TokenSource, server: RawServer, clocks: Clocks) -> None:
@@ -134,7 +134,7 @@ def test_forty_waiters_make_one_request() -> None:
         (None, 430, False),
     ],
 )
-def test_a_token_is_renewed_early_enough(life: object, seconds: float, fresh: bool) -> None:
+def test_f55_a_token_is_renewed_early_enough(life: object, seconds: float, fresh: bool) -> None:
     """A token that might not outlive a call of 150 seconds is not handed out any more."""
 
     async def body(source: TokenSource, server: RawServer, clocks: Clocks) -> None:
@@ -265,7 +265,7 @@ def test_a_refusal_is_asked_for_once(reply: bytes) -> None:
         (b"nonsense\r\n\r\n", 1.0),
     ],
 )
-def test_a_passing_trouble_stands_for_a_while(reply: bytes, pause: float) -> None:
+def test_f57_a_passing_trouble_stands_for_a_while(reply: bytes, pause: float) -> None:
     """Forty waiters and their followers cost one request until the pause is over."""
 
     async def body(source: TokenSource, server: RawServer, clocks: Clocks) -> None:

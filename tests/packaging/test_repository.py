@@ -13,9 +13,6 @@ PLACES = re.compile(
     r"|(?<![\w.$}~-])/t[m]p/z?env\b"
     r"|py[p]i\.org|python[h]osted\.org|[i]ndex-url=|://[^\s\"']*/s[i]mple\b"  # package registries
 )
-NUMBERS = re.compile(r'"""((?:[DLFR][0-9]+[ab]?(?:, | and |: ))+)')  # a docstring opens with them
-NAMED = re.compile(r"^def test_([dlf][0-9]+)_", re.MULTILINE)
-DEFINED = re.compile(r"^\| ([DLFR][0-9]+[ab]?) \| \S", re.MULTILINE)
 SHELL_BLOCK = re.compile(r"^```(?:sh|shell|bash|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -62,15 +59,3 @@ def test_the_build_server_runs_what_people_run(root: Path) -> None:
     for command in commands:
         assert re.fullmatch(r"make [a-z-]+", command)
         assert command in guide
-
-
-def test_each_number_that_a_test_names_is_explained(tracked: dict[str, str]) -> None:
-    """Rules and scenarios that tests are named after stand in the documentation, once each."""
-    tests = "".join(text for name, text in tracked.items() if name.startswith("tests/"))
-    named = {code for codes in NUMBERS.findall(tests) for code in re.findall(r"\w\d+[ab]?", codes)}
-    named |= {re.sub("(?<=[A-Z])0", "", code.upper()) for code in NAMED.findall(tests)}
-    documents = (tracked[f"docs/{name}.md"] for name in ("exactly-once", "scenarios"))
-    defined = [code for text in documents for code in DEFINED.findall(text)]
-    assert len(named) > 50
-    assert len(defined) == len(set(defined))
-    assert named - set(defined) - {"R9"} == set()  # R9 is both of its halves

@@ -6,6 +6,8 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
@@ -32,13 +34,13 @@ def check_honest(code: int, tenant: Tenant) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 4, 40, 90, 110, 130, 150, 200])
-def test_f94_files_that_cannot_grow(size: int, serve: Serve, project_at: ProjectAt) -> None:
+def test_f92_f94_files_that_cannot_grow(size: int, serve: Serve, project_at: ProjectAt) -> None:
     """F92, F94, L10: writes that fall short end the run honestly; with room again it goes on."""
     served = serve()
     project = project_at(served)
     numbers = range(60)
     project.write(numbers, concurrency=4, rate="3000/min")
-    client = project.start("run", "spec.yaml", file_size=size * KIB)
+    client = project.start("run", "spec.yaml", limits={"FSIZE": size * KIB})
     check_honest(client.wait(), served)
     assert "Traceback" not in client.said
     assert max(served.billed.values(), default=1) == 1
@@ -155,3 +157,32 @@ def test_f96_a_spoilt_ledger_bills_nothing_twice(
         assert "ledger" in client.said
         assert project.ledger.read_bytes() == spoilt
     check_billed_once(served, range(20))
+
+
+def _ids(lines: list[dict[str, Any]]) -> dict[str, str]:
+    return {line["account_id"]: line["invoice_id"] for line in lines}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_f96_one_bit_of_the_ledger(seed: int, serve: Serve, project_at: ProjectAt) -> None:
+    """F96: one wrong bit is refused or does no harm; it is no bug of ours, and bills nothing."""
+    served = serve()
+    project = project_at(served)
+    project.write(range(10))
+    assert project.run().code == 0
+    ledger, told = project.ledger, _ids(project.report())
+    whole, chance = ledger.read_bytes(), Random(seed)
+    for _ in range(12):
+        bit = chance.randrange(len(whole) * 8)
+        spoilt = bytearray(whole)
+        spoilt[bit // 8] ^= 1 << bit % 8
+        for path in ledger.parent.glob("ledger*"):
+            path.unlink()
+        ledger.write_bytes(spoilt)
+        client = project.run("spec.yaml", "-q")
+        assert client.code in (0, 2, 6), (bit, client.said)
+        assert served.generates == 10
+        if client.code == 0:
+            assert _ids(project.report()) == told
+        else:
+            assert "ledger" in client.said or "spec" in client.said

@@ -109,7 +109,7 @@ def test_f88_a_suspended_run_goes_on(serve: Serve, project_at: ProjectAt) -> Non
     check_truth(project, served, range(6))
 
 
-def test_f86_a_closed_terminal_is_a_hangup(serve: Serve, project_at: ProjectAt) -> None:
+def test_f86_f87_a_closed_terminal_is_a_hangup(serve: Serve, project_at: ProjectAt) -> None:
     """F86, F87: when the terminal goes away the run drains, and its report is complete."""
     served = serve(book=SLOW)
     project = project_at(served)

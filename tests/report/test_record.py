@@ -70,7 +70,7 @@ def test_record_of_a_finished_run(tmp_path: Path, plan: Plan) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_record_of_a_live_run_is_replaced_whole(tmp_path: Path, plan: Plan) -> None:
+def test_f103_record_of_a_live_run_is_replaced_whole(tmp_path: Path, plan: Plan) -> None:
     """While a run goes on its end is open, and nothing but `run.json` is left at the end."""
     path = tmp_path / "run.json"
     (tmp_path / ".run.json.new").write_text("half of a record, left by a ki")

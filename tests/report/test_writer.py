@@ -51,7 +51,9 @@ def _dangling(path: Path) -> None:
 
 
 @pytest.mark.parametrize("occupy", [_file, _dangling, os.mkfifo, Path.mkdir])
-def test_what_is_there_is_never_written_to(occupy: Callable[[Path], None], tmp_path: Path) -> None:
+def test_f101_what_is_there_is_never_written_to(
+    occupy: Callable[[Path], None], tmp_path: Path
+) -> None:
     """A file, a symlink, a FIFO and a directory in the place of the copy are refused."""
     copy = tmp_path / "copy"
     occupy(copy)
@@ -91,7 +93,7 @@ def small_files() -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, old_handler)
 
 
-def test_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
+def test_f94_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
     """A line that the disk takes only in part is taken back, and nothing is glued to it."""
     report = tmp_path / "r1" / "report.jsonl"
     writer = ReportWriter.create(report)
@@ -105,7 +107,7 @@ def test_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
     assert report.read_bytes() == b"0123456789\n"
 
 
-def test_short_writes_are_continued(tmp_path: Path) -> None:
+def test_f94_short_writes_are_continued(tmp_path: Path) -> None:
     """A line larger than a pipe takes at once arrives whole."""
     program = (
         "import os, sys; from zbatch.report.writer import write_all; "

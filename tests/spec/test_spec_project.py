@@ -141,7 +141,7 @@ def test_tenants_are_canonical() -> None:
     assert file.emulator_accounts == path.with_name("book.csv").resolve()
 
 
-def test_account_book_cannot_be_linked_from_outside(tmp_path: Path) -> None:
+def test_f130_account_book_cannot_be_linked_from_outside(tmp_path: Path) -> None:
     """A link within the project to a file outside is a way out, and refused."""
     project = tmp_path / "project"
     project.mkdir()

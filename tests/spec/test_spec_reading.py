@@ -92,21 +92,21 @@ def test_binary_noise(write: Write) -> None:
 
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? ", "[{a: ", "!!x [", "&a ["])
-def test_hundred_thousand_levels(write: Write, head: str, opening: str) -> None:
+def test_f121_hundred_thousand_levels(write: Write, head: str, opening: str) -> None:
     """Depth is refused before anything recursive sees it: the C composer would crash."""
     newline = "\n" if opening[0] in "-?" else ""
     assert "ZB108" in _codes(write(f"{head}accounts: {newline}{opening * 100_000}"))
 
 
 @pytest.mark.parametrize("depth", [MAX_DEPTH, MAX_DEPTH + 1])
-def test_depth_is_counted_exactly(write: Write, depth: int) -> None:
+def test_f121_depth_is_counted_exactly(write: Write, depth: int) -> None:
     """32 levels are read, 33 are not."""
     lists = depth - 1
     codes = _codes(write("a: " + "[" * lists + "]" * lists))
     assert ("ZB108" in codes) == (depth > MAX_DEPTH)
 
 
-def test_alias_bomb_of_230_bytes(write: Write) -> None:
+def test_f120_alias_bomb_of_230_bytes(write: Write) -> None:
     """A bomb of aliases does not go off: nothing is ever expanded."""
     bomb = "a: &a [" + ",".join(["x"] * 9) + "]\n"
     for previous, name in zip("abcdefg", "bcdefgh", strict=True):

@@ -13,7 +13,7 @@ Write = Callable[[str | bytes], Path]
 COUNT = 50_000
 
 
-def test_fifty_thousand_maps_in_linear_time(write: Write, head: str) -> None:
+def test_f129_fifty_thousand_maps_in_linear_time(write: Write, head: str) -> None:
     """50,000 accounts as maps load and plan within 12 s of CPU (2.5 s on a desk, 4 s here)."""
     row = '  - {{id: "{:032x}", dates: [{{target_date: 2026-11-15}}], reason: moved out}}\n'
     path = write(head + "accounts:\n" + "".join(row.format(n) for n in range(COUNT)))
@@ -25,7 +25,7 @@ def test_fifty_thousand_maps_in_linear_time(write: Write, head: str) -> None:
     assert plan.items[-1].source.line == 5 + COUNT
 
 
-def test_the_same_account_many_times(write: Write, head: str) -> None:
+def test_f129_the_same_account_many_times(write: Write, head: str) -> None:
     """20,000 duplicates are found in linear time: fifty are told, the rest counted."""
     rows = f'  - "{"a" * 32}"\n' * 20_000
     spec, findings = check_spec(write(head + "accounts:\n" + rows))

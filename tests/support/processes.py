@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -38,12 +38,12 @@ EMULATOR = """
 import os, sys
 from pathlib import Path
 from zbatch.app.serve import serve
-from zbatch.emulator import EmulatorConfig, load_setup
-data, modes, book = sys.argv[1:]
+from zbatch.emulator import EmulatorConfig
+data, faults, book = sys.argv[1:]
 config = EmulatorConfig(
     Path(data), Path(book) if book else None, client_secret=os.environ["EMULATED_SECRET"]
 )
-serve(load_setup(config, Path(modes)), lambda running: print(running.base_url, flush=True))
+serve(config, lambda running: print(running.base_url, flush=True), Path(faults))
 """
 
 
@@ -67,6 +67,20 @@ class Tenant:
 
     url: str
     data: Path
+    file: Path
+    modes: Mapping[str, object]
+
+    def play(self, *faults: Mapping[str, object]) -> None:
+        """Let these faults happen, in place of what did."""
+        text = {
+            "version": 1,
+            "name": "played",
+            "modes": {**UNGUARDED, **self.modes},
+            "faults": list(faults),
+        }
+        fresh = self.file.with_suffix(".new")
+        fresh.write_text(json.dumps(text))  # JSON is YAML
+        fresh.rename(self.file)
 
     @property
     def executions(self) -> list[Execution]:
@@ -107,15 +121,21 @@ class Tenant:
 
 @contextmanager
 def tenant(
-    folder: Path, modes: Mapping[str, object] | None = None, book: str = ""
+    folder: Path,
+    modes: Mapping[str, object] | None = None,
+    book: str = "",
+    faults: Sequence[Mapping[str, object]] = (),
 ) -> Iterator[Tenant]:
-    """Serve an emulated tenant while the body runs; it is never killed."""
+    """Serve an emulated tenant while the body runs; it is never killed.
+
+    `faults` are those of a faults file, which can be written anew while the tenant serves.
+    """
     folder.mkdir()
-    (folder / "modes.json").write_text(json.dumps({**UNGUARDED, **(modes or {})}))
+    served = Tenant("", folder / "data", folder / "played.faults.yaml", modes or {})
+    served.play(*faults)
     if book:
         (folder / "book.csv").write_text(book)
-    data = folder / "data"
-    argv = [EMULATOR, str(data), str(folder / "modes.json")]
+    argv = [EMULATOR, str(served.data), str(served.file)]
     argv.append(str(folder / "book.csv") if book else "")
     with subprocess.Popen(
         [sys.executable, "-c", *argv],
@@ -127,7 +147,7 @@ def tenant(
             assert process.stdout is not None
             url = process.stdout.readline().strip()
             assert url.startswith("http://127.0.0.1:")
-            yield Tenant(url, data)
+            yield replace(served, url=url)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(LIMIT)
@@ -146,9 +166,10 @@ class Client:
     pid: int
     out: Path
     err: Path
-    _waiting: Callable[[int], tuple[int, int]]
+    _waiting: Callable[[int], tuple[int, int, float]]
     code: int | None = None
     peak: int = 0
+    seconds: float = 0.0
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal; the process is still ours, since nobody has waited for it."""
@@ -158,7 +179,7 @@ class Client:
     def wait(self) -> int:
         """Wait for its end, and return its exit code; negative is the signal that ended it."""
         if self.code is None:
-            self.code, self.peak = self._waiting(self.pid)
+            self.code, self.peak, self.seconds = self._waiting(self.pid)
         return self.code
 
     @property
@@ -195,13 +216,14 @@ class Parent:
         settings: Mapping[str, object],
         said: Path,
     ) -> Client:
-        """Fork a client with its `cwd`, `env` and `file_size`; what it says goes into `said`."""
+        """Fork a client with its `cwd`, `env`, `limits`, …; what it says goes into `said`."""
         said.mkdir(exist_ok=True)
         stem = said / str(len(self._clients))
         out, err = stem.with_suffix(".out"), stem.with_suffix(".err")
         err.touch(0o600)
-        child = {"argv": list(argv), "out": str(out), "err": str(err), **settings}
-        client = Client(self._ask({"start": child})["pid"], out, err, self._wait)
+        usual = {"limits": {}, "under": [], "watched": False}
+        child = {**usual, "argv": list(argv), "out": str(out), "err": str(err), **settings}
+        client = Client(int(self._ask({"start": child})["pid"]), out, err, self._wait)
         self._clients.append(client)
         return client
 
@@ -220,16 +242,16 @@ class Parent:
             stream.close()
         self._process.wait()
 
-    def _wait(self, pid: int) -> tuple[int, int]:
+    def _wait(self, pid: int) -> tuple[int, int, float]:
         answer = self._ask({"wait": pid})
-        return answer["code"], answer["peak"]
+        return int(answer["code"]), int(answer["peak"]), answer["seconds"]
 
-    def _ask(self, what: object) -> dict[str, int]:
+    def _ask(self, what: object) -> dict[str, float]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(what).encode() + b"\n")
         self._process.stdin.flush()
-        answer: dict[str, int] = json.loads(self._process.stdout.readline())
+        answer: dict[str, float] = json.loads(self._process.stdout.readline())
         return answer
 
 
@@ -294,17 +316,17 @@ class Project:
         self,
         *argv: str,
         cwd: Path | None = None,
-        file_size: int | None = None,
+        limits: Mapping[str, int] | None = None,
         under: Sequence[str] = (),
     ) -> Client:
         """Start the command in this folder, `under` the command line of a tool if there is one.
 
-        No file that it writes outgrows `file_size` bytes.
+        `limits` are those of `support.warm`: `{"FSIZE": 4096}` lets no file grow beyond 4 KiB.
         """
         settings = {
             "cwd": str(cwd or self.folder),
             "env": self.env,
-            "file_size": file_size,
+            "limits": limits or {},
             "under": [*under, ZBATCH] if under else [],
         }
         return self.parent.start(argv, settings, self.said)

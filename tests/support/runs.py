@@ -5,10 +5,8 @@ Every run is held against report, run record, ledger and tenant before a test se
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
-import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -16,12 +14,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator
 
+from support.beside import beside
 from zbatch.app.api import (
     Acceptance,
     ReconcileOptions,
@@ -352,38 +350,8 @@ def away(folder: Path, **settings: Any) -> Iterator[Away]:
     """Run an emulator beside the test, unguarded unless `modes` says otherwise."""
     values = {"latency": 0.0, "modes": UNGUARDED, **settings}
     config = EmulatorConfig(folder, **values)
-    ready: SimpleQueue[RunningEmulator | BaseException] = SimpleQueue()
-    loop = asyncio.new_event_loop()
-    over = asyncio.Event()
-    thread = threading.Thread(target=_serve, args=(loop, config, ready, over), daemon=True)
-    thread.start()
-    emulator = ready.get(timeout=20)
-    if isinstance(emulator, BaseException):
-        raise emulator
-    try:
+    with beside(lambda: running(config)) as emulator:
         yield Away(emulator, Billing(folder))
-    finally:
-        loop.call_soon_threadsafe(over.set)
-        thread.join(20)
-        loop.close()
-
-
-def _serve(
-    loop: asyncio.AbstractEventLoop,
-    config: EmulatorConfig,
-    ready: SimpleQueue[RunningEmulator | BaseException],
-    over: asyncio.Event,
-) -> None:
-    async def serve() -> None:
-        async with running(config) as emulator:
-            ready.put(emulator)
-            await over.wait()
-
-    try:
-        loop.run_until_complete(serve())
-    except BaseException as error:
-        ready.put(error)
-        raise
 
 
 # Time

@@ -1,9 +1,11 @@
 """A warm parent: it has imported the command once, and forks a process for each run of it.
 
-Run as a script. Each line of its standard input is a JSON object. `start` tells of a child: `argv`,
-`cwd`, `env`, where `out` and `err` go, the `file_size` it may write, and the tool it runs `under`;
-the answer is its process ID. `wait` names a child; the answer is its exit code (negative: the
-signal that ended it) and its peak memory in KiB.
+Run as a script. Each line of its standard input is a JSON object. `start` tells of a child:
+`argv`, `cwd`, `env`, where `out` and `err` go, its `limits` by the names of the `resource` module
+(AS counts from what it has already), and the tool it runs `under`; the answer is its process ID.
+A child that is `watched` says so on standard error whenever it reaches for the network. `wait`
+names a child; the answer is its exit code (negative: the signal that ended it), its peak memory in
+KiB and its seconds of CPU.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import os
 import resource
 import signal
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 # What a run loads at its first use, loaded here once for all of them.
@@ -35,16 +38,17 @@ def serve() -> None:
             os.write(1, json.dumps(answer).encode() + b"\n")
 
 
-def _start(child: dict[str, Any]) -> dict[str, int]:
+def _start(child: dict[str, Any]) -> dict[str, float]:
     pid = os.fork()
     if pid == 0:
         _become(child)
     return {"pid": pid}
 
 
-def _wait(pid: int) -> dict[str, int]:
+def _wait(pid: int) -> dict[str, float]:
     _, status, usage = os.wait4(pid, 0)
-    return {"code": os.waitstatus_to_exitcode(status), "peak": usage.ru_maxrss}
+    code = os.waitstatus_to_exitcode(status)
+    return {"code": code, "peak": usage.ru_maxrss, "seconds": usage.ru_utime + usage.ru_stime}
 
 
 def _become(child: dict[str, Any]) -> NoReturn:
@@ -58,16 +62,31 @@ def _become(child: dict[str, Any]) -> NoReturn:
             opened = os.open(path, os.O_RDONLY if number == 0 else flags, 0o600)
             os.dup2(opened, number)
             os.close(opened)
-        if child["file_size"] is not None:
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            limit = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-            resource.setrlimit(resource.RLIMIT_FSIZE, (child["file_size"], limit))
+        _limit(child["limits"])
+        if child["watched"]:
+            sys.addaudithook(_tell_of_the_network)
         if child["under"]:  # a tool that starts the command itself
             os.execvp(child["under"][0], child["under"] + child["argv"])  # noqa: S606 - no shell
         code = main(child["argv"])
         sys.stdout.flush()
     finally:
         os._exit(code)
+
+
+def _limit(limits: dict[str, int]) -> None:
+    """Give this process limits; a file that may not grow is an error of the write, as on a disk."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    for name, value in limits.items():
+        if name == "AS":
+            pages = int(Path("/proc/self/statm").read_text().split()[0])
+            value += pages * resource.getpagesize()
+        kind = getattr(resource, f"RLIMIT_{name}")
+        resource.setrlimit(kind, (value, resource.getrlimit(kind)[1]))
+
+
+def _tell_of_the_network(event: str, _: object) -> None:
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.bind"):
+        os.write(2, f"network: {event}\n".encode())
 
 
 if __name__ == "__main__":

@@ -30,9 +30,9 @@ from zbatch.app.outstanding import Outstanding, Wish, open_works, outstanding
 from zbatch.emulator import EmulatorConfig, Faults, Modes, SecondGenerate
 from zbatch.emulator.book import Book, BookAccount
 from zbatch.emulator.exchange import Request as Arrival
+from zbatch.emulator.history import Exchange, read_history
 from zbatch.emulator.invoices import Execution, Invoice, Order, read_executions, read_invoices
 from zbatch.emulator.store import Store as TenantStore
-from zbatch.emulator.store import read_history
 from zbatch.emulator.tenant import Tenant
 from zbatch.engine.events import Event, Settled
 from zbatch.engine.loop import Engine
@@ -419,6 +419,11 @@ class World:
         """The keys of the generate calls that arrived, in the order of their answers."""
         paths = (e for e in read_history(self._db) if e.path.endswith("generate"))
         return [exchange.key or "" for exchange in paths]
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        """What arrived, each with its answer, in the order of the answers."""
+        return read_history(self._db)
 
     @property
     def sent(self) -> int:

@@ -42,13 +42,13 @@ NOW = datetime(2026, 11, 30, 12, 0, 0, tzinfo=UTC)
         ("Fri, 30 Nov 9999 12:02:60 GMT", CAP_SECONDS),
     ],
 )
-def test_retry_after_values(value: str, expected: float | None) -> None:
+def test_f64_retry_after_values(value: str, expected: float | None) -> None:
     """Retry-After is read as seconds or as a date, or not at all, and never beyond the cap."""
     assert retry_after({"retry-after": value}, NOW) == expected
 
 
 @pytest.mark.parametrize("name", sorted(name for name in KEPT if name.endswith("-reset")))
-def test_reset_counts_in_every_spelling(name: str) -> None:
+def test_f65_reset_counts_in_every_spelling(name: str) -> None:
     """The reset of the rate window is honoured however the page at hand spells it."""
     assert retry_after({name: "600"}, NOW) == 600.0
     assert retry_after({name: "7;w=60"}, NOW) == 7.0

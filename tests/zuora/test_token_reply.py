@@ -49,7 +49,7 @@ def test_a_token_is_taken_with_its_life() -> None:
         (0.001, MIN_LIFE),
     ],
 )
-def test_the_life_is_defaulted_and_clamped(expires_in: object, life: float) -> None:
+def test_f60_the_life_is_defaulted_and_clamped(expires_in: object, life: float) -> None:
     """An odd expires_in never makes a token eternal or a loop of requests."""
     assert life_of(expires_in) == life
 
@@ -58,7 +58,7 @@ def test_the_life_is_defaulted_and_clamped(expires_in: object, life: float) -> N
     "token",
     ["", "a\r\nX: y", "a\nb", "a b", "é", "\u202e", "a\x00", "a" * 8193, 7, None, ["a"]],
 )
-def test_an_unusable_token_is_denied(token: object) -> None:
+def test_f61_an_unusable_token_is_denied(token: object) -> None:
     """A token that could break a header, or is none, is refused and not repeated to people."""
     answer = read_token_reply(200, json.dumps({"access_token": token}).encode())
     assert isinstance(answer, TokenDenied)

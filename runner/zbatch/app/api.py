@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from random import SystemRandom
 from typing import Protocol
 
 from zbatch.engine.events import Event
+from zbatch.engine.ports import Randomness
 from zbatch.engine.settings import PATIENCE
 from zbatch.model import ExitCode, Identity, ItemRecord, Plan, Rate, Totals
 from zbatch.report.summary import FailureGroup
@@ -28,7 +30,8 @@ class RunOptions:
     """What a person asks for beside the spec; None leaves it to the spec and its tenant.
 
     `report` is where an extra copy of the report goes. `concurrency` and `rate` only tighten.
-    `patience` is how long an unreachable host is tried, in seconds.
+    `patience` is how long an unreachable host is tried, in seconds; `chance` draws the jitter of
+    waits, and nothing else.
     """
 
     spec: Path
@@ -40,6 +43,7 @@ class RunOptions:
     retry_failed: bool = False
     retry_nothing: bool = False
     patience: float = PATIENCE
+    chance: Randomness = field(default_factory=SystemRandom)
 
 
 @dataclass(frozen=True, slots=True)

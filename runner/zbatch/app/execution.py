@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -84,7 +84,8 @@ class Execution:
             return self._close(todo, Closing())
         with undisturbed():
             try:
-                closing = asyncio.run(self._send(task, access, newest))
+                with _loop() as runner:
+                    closing = runner.run(self._send(task, access, newest))
             except (CannotStart, Refused) as error:
                 refused = isinstance(error, Refused)
                 self._finish(ExitCode.REFUSED if refused else ExitCode.CANNOT_START)
@@ -125,7 +126,7 @@ class Execution:
         try:
             async with connected(access, self.clock) as sender:
                 observer = _Observer(self.recorder, self.watch, self.record.run_id)
-                ports = Ports(self.clock, random.SystemRandom(), sender, ledger, observer)
+                ports = Ports(self.clock, task.chance, sender, ledger, observer)
                 engine = observer.engine = Engine(ports, settings, task.todo.works)
                 with interruptible(engine, limits.timeout) as interruptions:
                     ending = await engine.run()
@@ -213,6 +214,18 @@ class Execution:
         except ReportFailure:
             return after_disk_failure(code, record.calls_sent or 0)
         return code
+
+
+@contextmanager
+def _loop() -> Iterator[asyncio.Runner]:
+    """Make an event loop; raises `CannotStart` where the system has no files left for one."""
+    runner = asyncio.Runner()
+    try:
+        runner.get_loop()
+    except OSError as error:
+        raise CannotStart(f"cannot start to send: {error.strerror}; nothing was sent") from error
+    with runner:
+        yield runner
 
 
 class _Observer:

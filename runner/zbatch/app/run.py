@@ -22,5 +22,11 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
     wish = Wish(options.retry_failed, options.retry_nothing)
     with opened(plan.tenant, State.of(project.root, options.state_dir)) as desk:
         todo = outstanding(plan, tuple(desk.store.standing(plan.items)), wish)
-        task = Task(plan, todo, report_copy=options.report, patience=options.patience)
+        task = Task(
+            plan,
+            todo,
+            report_copy=options.report,
+            patience=options.patience,
+            chance=options.chance,
+        )
         return desk.execute(task, emulator_book(project), watch)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from zbatch.errors import CannotStart
 from zbatch.model import Tenant
+from zbatch.report.writer import sync_folder
 
 STATE_FOLDER = ".zbatch"
 
@@ -51,6 +52,7 @@ def _make(folder: Path) -> Path:
         for part in reversed([folder, *folder.parents]):
             if not part.exists():
                 part.mkdir(mode=0o700, exist_ok=True)
+                sync_folder(part.parent)  # a ledger whose folder a power cut takes is a lost one
         if not os.access(folder, os.W_OK | os.X_OK):
             raise CannotStart(f"the state folder {folder} cannot be written by this user")
     except OSError as error:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import SystemRandom
 
 from zbatch.app.api import Acceptance
 from zbatch.app.outstanding import Outstanding
+from zbatch.engine.ports import Randomness
 from zbatch.engine.settings import PATIENCE
 from zbatch.model import Identity, Plan
 
@@ -25,3 +27,4 @@ class Task:
     read_only: bool = False
     accepted: Mapping[Identity, Acceptance] = field(default_factory=dict)
     patience: float = PATIENCE
+    chance: Randomness = field(default_factory=SystemRandom)

@@ -14,38 +14,46 @@ from zbatch.emulator.config import (
     Stored,
 )
 from zbatch.emulator.exchange import Delivery
-from zbatch.emulator.faults import Faults, Mishap, Scheduled
-from zbatch.emulator.files import executions, history, invoices, load_setup
+from zbatch.emulator.faults import Deed, HttpDate, Mishap, Twice
+from zbatch.emulator.files import arrivals, executions, history, invoices, replies
+from zbatch.emulator.history import Arrival, Exchange, Reply, bodies_of_keys
 from zbatch.emulator.invoices import Execution, Invoice, Order
+from zbatch.emulator.schedule import Faults, Scheduled
 from zbatch.emulator.server import RunningEmulator, running, serve_forever
-from zbatch.emulator.store import Exchange
 
 __all__ = [
+    "Arrival",
     "BookRefused",
     "Conflict",
+    "Deed",
     "Delivery",
     "Drafts",
     "EmulatorConfig",
     "Exchange",
     "Execution",
     "Faults",
+    "HttpDate",
     "Invoice",
     "Mishap",
     "Modes",
     "Order",
     "OtherBody",
+    "Reply",
     "RunningEmulator",
     "Scheduled",
     "SecondGenerate",
     "ServerLimits",
     "SourceField",
     "Stored",
+    "Twice",
+    "arrivals",
     "bill_by_hand",
+    "bodies_of_keys",
     "delete_invoice",
     "executions",
     "history",
     "invoices",
-    "load_setup",
+    "replies",
     "running",
     "serve_forever",
     "set_status",

@@ -57,7 +57,7 @@ def open_store(folder: Path) -> Store:
             raise
     except OSError as error:
         raise CannotStart(f"cannot open the ledger {path}: {error.strerror}") from error
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # a damaged file may break any text
         raise CannotStart(f"cannot open the ledger {path}: {error}") from error
 
 
@@ -90,7 +90,7 @@ class Store:
         """Tell the latest wall time that any run has written, or None in a new ledger."""
         with self._reading():
             row = self._connection.execute(sql.NEWEST).fetchone()
-        return rows.moment(row["value"]) if row else None
+            return rows.moment(row["value"]) if row else None
 
     def start_run(self, run_id: str, plan: Plan, now: datetime) -> None:
         """Record the run with all items of its plan, before anything is sent for it.
@@ -118,15 +118,17 @@ class Store:
 
     def standing(self, items: Iterable[Item]) -> Iterator[Standing]:
         """Tell what is held of each item, in their order, as they are asked for."""
-        with self._reading():
-            for item in items:
-                yield self._standing(item)
+        for item in items:
+            with self._reading(f" of {item.identity}"):
+                standing = self._standing(item)
+            yield standing
 
     def unsettled(self) -> Iterator[Standing]:
         """Tell of every item of this ledger that has an unsettled key, of whichever spec."""
         with self._reading():
-            items = self._connection.execute(sql.ITEMS_WITH_OPEN_KEYS).fetchall()
-        return self.standing(rows.item_of(row) for row in items)
+            rows_ = self._connection.execute(sql.ITEMS_WITH_OPEN_KEYS).fetchall()
+            items = [rows.item_of(row) for row in rows_]
+        return self.standing(items)
 
     def begin(self, run_id: str, sends: Sequence[Send], now: datetime) -> None:
         """Record attempts before they leave, and with the first one of a key its call."""
@@ -180,11 +182,16 @@ class Store:
             raise
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
+    def _reading(self, where: str = "") -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
             raise LedgerFailure(f"the ledger {self._path} cannot be read: {error}") from error
+        except (ValueError, TypeError, KeyError) as error:
+            raise LedgerFailure(
+                f"the ledger {self._path} is damaged: what it holds{where} is nothing that zbatch"
+                f" writes ({type(error).__name__})"
+            ) from error
 
     def _give_up(self) -> None:
         self._failed = True

@@ -157,6 +157,7 @@ class TokenSource:
         status, headers, body = await self._exchange()
         answer = read_token_reply(status, body)
         if isinstance(answer, TokenGranted):
+            self._check_entity(answer)
             self._serial += 1
             token = Token(Secret(answer.access_token), self._serial)
             # A token that lives hardly longer than a call is used for half its life.
@@ -168,6 +169,14 @@ class TokenSource:
             raise TokenRefused(FaultKind.TOKEN_REFUSED, detail)
         wait = retry_after(headers, self._endpoint.now())
         raise TokenUnavailable(FaultKind.TOKEN_UNAVAILABLE, detail, wait)
+
+    def _check_entity(self, answer: TokenGranted) -> None:
+        """Refuse a token that says itself that it is for other entities (L19)."""
+        if not answer.admits(self._endpoint.tenant.entity_id):
+            raise TokenRefused(
+                FaultKind.TOKEN_REFUSED,
+                "token request: the OAuth client is not for the entity_id that tenants.yaml names",
+            )
 
     async def _exchange(self) -> tuple[int, dict[str, str], bytes]:
         if self._session is None:

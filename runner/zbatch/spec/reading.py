@@ -14,6 +14,7 @@ from pathlib import Path
 from zbatch.spec.diagnostics import LISTED, Diagnostic, SpecError
 
 MAX_BYTES = 32 * 1024 * 1024
+_PIECE = 1024 * 1024  # bytes read at once: a small file takes little memory
 # controls but tab and line end, lone CR, NEL, zero-width, line separators, bidi, BOM, tags,
 # noncharacters: what a reviewer cannot see
 FORBIDDEN = re.compile(
@@ -74,7 +75,7 @@ def _read_bytes(path: Path, file: str) -> bytes:
 
 def _read_up_to(handle: int, size: int) -> bytes:
     parts = []
-    while size > 0 and (part := os.read(handle, size)):
+    while size > 0 and (part := os.read(handle, min(size, _PIECE))):
         parts.append(part)
         size -= len(part)
     return b"".join(parts)

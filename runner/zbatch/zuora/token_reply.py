@@ -16,15 +16,24 @@ MAX_LIFE = 24 * 3600.0
 
 # What may stand in a header after "Bearer ": visible ASCII, so never a line break.
 _ACCESS_TOKEN = re.compile(r"[!-~]{1,8192}")
+_ENTITY = "entity."
 _PASSING = frozenset({408, 425, 429, 499})
 
 
 @dataclass(frozen=True, slots=True)
 class TokenGranted:
-    """A token and the seconds that it lives from the request on."""
+    """A token and the seconds that it lives from the request on.
+
+    `entities` are those that its scope names, or none where it names none.
+    """
 
     access_token: str = field(repr=False)
     life: float
+    entities: frozenset[str] = frozenset()
+
+    def admits(self, entity_id: str | None) -> bool:
+        """Tell whether the scope, where it names entities, names this one."""
+        return not entity_id or not self.entities or _plain(entity_id) in self.entities
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +63,21 @@ def read_token_reply(status: int, body: bytes) -> TokenGranted | TokenDenied | T
     if isinstance(document, dict):
         token = document.get("access_token")
         if isinstance(token, str) and _ACCESS_TOKEN.fullmatch(token):
-            return TokenGranted(token, life_of(document.get("expires_in")))
+            life = life_of(document.get("expires_in"))
+            return TokenGranted(token, life, _entities(document.get("scope")))
     return TokenDenied(Problem("NO_TOKEN", "The reply to the token request holds no usable token."))
+
+
+def _entities(scope: object) -> frozenset[str]:
+    """Read the entities out of a scope such as `entity.<uuid> tenant.1234`."""
+    words = scope.split() if isinstance(scope, str) else ()
+    return frozenset(
+        _plain(word.removeprefix(_ENTITY)) for word in words if word.startswith(_ENTITY)
+    )
+
+
+def _plain(uuid: str) -> str:
+    return uuid.replace("-", "").lower()
 
 
 def life_of(expires_in: object) -> float:

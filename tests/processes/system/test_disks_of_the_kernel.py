@@ -125,3 +125,36 @@ def test_f93_a_system_call_that_fails(
         assert client.code == (3 if served.generates or served.executions else 6), client.said
     assert max(served.billed.values(), default=1) == 1
     _settle(project, served, client.said)
+
+
+@pytest.mark.parametrize("error", ["ENOSYS", "EOPNOTSUPP", "ENOLCK"])
+@pytest.mark.usefixtures("strace")
+def test_f98_a_file_system_that_locks_nothing(
+    error: str, serve: Serve, project_at: ProjectAt, tmp_path: Path
+) -> None:
+    """F98: without a lock two runs could bill at once, so none does: exit 6, and the way out."""
+    served = serve()
+    project = project_at(served)
+    project.write(NUMBERS)
+    tool = ["strace", "-f", "-qq", "-o", str(tmp_path / "trace"), "-e", "trace=flock"]
+    client = project.run("spec.yaml", under=[*tool, "-e", f"inject=flock:error={error}"])
+    assert client.code == 6
+    assert "--state-dir" in client.said
+    assert served.tokens == []
+
+
+@pytest.mark.parametrize("when", [2, 4, 6])
+@pytest.mark.usefixtures("strace")
+def test_f100_a_sync_that_takes_two_seconds(
+    when: int, serve: Serve, project_at: ProjectAt, tmp_path: Path
+) -> None:
+    """F100: the disk delays what waits for it and nothing else: no call is given up or repeated."""
+    served = serve(book=book(dict.fromkeys(NUMBERS, "100ms")))
+    project = project_at(served)
+    project.write(NUMBERS, concurrency=4, timeout="1s")
+    tool = ["strace", "-f", "-qq", "-o", str(tmp_path / "trace"), "-e", "trace=fsync,fdatasync"]
+    slow = f"inject=fsync,fdatasync:delay_enter=2000000:when={when}"
+    client = project.run("spec.yaml", under=[*tool, "-e", slow])
+    assert client.code == 0, client.said
+    assert served.generates == len(NUMBERS)
+    check_billed_once(served, NUMBERS)

@@ -12,7 +12,8 @@ import pytest
 from support.processes import Project, Tenant, check_truth
 
 KILLS = int(os.environ.get("KILLS", "200")) // 2
-NESTED = 10  # kills of one spec at most
+NESTED = 10  # kills of one spec at most, each of them of the recovery from the one before
+DEEP = 5
 ITEMS = 30
 BETWEEN = (0.03, 0.2)  # seconds: most of them while calls are in flight
 
@@ -45,17 +46,20 @@ def test_f84_killed_at_random_each_item_is_billed_once(
     """F84, D3: a run that is killed again and again ends with one invoice an item, and names it."""
     served = serve()
     chance = random.Random(objects)
-    kills = specs = 0
+    kills = specs = deepest = 0
     while kills < KILLS:
         project = project_at(served, f"project-{specs}")
         numbers = range(specs * ITEMS, (specs + 1) * ITEMS)
         specs += 1
         project.write(numbers, concurrency=4, objects_per_call=objects)
-        for _ in range(min(NESTED, KILLS - kills)):
+        for depth in range(1, 1 + min(NESTED, KILLS - kills)):
             if not _killed(project, chance.uniform(*BETWEEN)):
                 break
             kills += 1
+            deepest = max(deepest, depth)
         _converge(project)
         check_truth(project, served, numbers)
+    assert deepest >= min(DEEP, KILLS)
     assert sum(served.billed.values()) == specs * ITEMS
-    print(f"{kills} kills, {specs * ITEMS} items, {served.generates} generate calls answered")
+    done = f"{specs * ITEMS} items, {served.generates} generate calls answered"
+    print(f"{kills} kills, up to {deepest} in a row, {done}")

@@ -1,0 +1,102 @@
+"""Projects, tenants and worlds for the faults, and no secret in anything that a test leaves."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from support.beside import beside
+from support.holding import Behind
+from support.leaks import nothing_left
+from support.proxy import Plan, proxying
+from support.runs import Project, away
+from support.world import World
+
+CLIENT_ID = "canary-client-2f9b41"
+CLIENT_SECRET = "canary-secret-+/=7d30c5"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_open() -> Iterator[None]:
+    """Hold that a test gives back its descriptors, threads and tasks."""
+    with nothing_left():
+        yield
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Give a project, and canaries for credentials."""
+    monkeypatch.setenv("ZUORA_CLIENT_ID", CLIENT_ID)
+    monkeypatch.setenv("ZUORA_CLIENT_SECRET", CLIENT_SECRET)
+    (tmp_path / "project").mkdir()
+    project = Project(tmp_path / "project")
+    project.tenants()
+    return project
+
+
+@pytest.fixture
+def secrets() -> set[str]:
+    """Collect what must be found nowhere: the credentials, and each token that was issued."""
+    return {CLIENT_ID, CLIENT_SECRET}
+
+
+@pytest.fixture
+def behind(project: Project, tmp_path: Path, secrets: set[str]) -> Iterator[Callable[..., Behind]]:
+    """Give a function that starts a tenant behind a proxy; a direct run passes it by."""
+    with ExitStack() as stack:
+
+        def start(
+            plan: Plan = lambda passage: None, *, direct: bool = False, **settings: Any
+        ) -> Behind:
+            values = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, **settings}
+            tenant = stack.enter_context(away(tmp_path / "tenant", **values))
+            proxy = stack.enter_context(beside(lambda: proxying(tenant.url, plan)))
+            proxy.secrets = secrets
+            project.tenants(real=tenant.url if direct else proxy.url)
+            return Behind(project, tenant, proxy)
+
+        yield start
+
+
+@pytest.fixture
+def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
+    """Give worlds on virtual time, each with hosts of its own."""
+    worlds: list[World] = []
+
+    def make(**settings: Any) -> World:
+        worlds.append(World(tmp_path / f"world{len(worlds)}", **settings))
+        return worlds[-1]
+
+    yield make
+    for world in worlds:
+        world.close()
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    """Give a world whose tenant bills again on every second generate."""
+    return make_world()
+
+
+@pytest.fixture(autouse=True)
+def no_secret_is_left(
+    tmp_path: Path,
+    secrets: set[str],
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> Iterator[None]:
+    """Find no secret in any file, log or line on the terminal, plain or in the usual disguises."""
+    caplog.set_level("DEBUG")
+    yield
+    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    written += [text.encode() for text in (caplog.text, *capfd.readouterr())]
+    for secret in secrets:
+        packed = base64.b64encode(secret.encode()).rstrip(b"=")
+        for form in {secret.encode(), quote(secret, safe="").encode(), packed}:
+            assert not any(form in content for content in written)

@@ -1,0 +1,75 @@
+"""A machine that gives no more memory or no more files, at the start or amid a run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from support.processes import Project, Tenant, book, check_truth
+from support.runs import let_pass
+
+Serve = Callable[..., Tenant]
+ProjectAt = Callable[..., Project]
+
+MIB = 1024 * 1024
+
+
+def _run_within(project: Project, tenant: Tenant, limit: dict[str, int]) -> int:
+    """Run within a limit; the exit code claims nothing untrue, and nothing is billed twice."""
+    client = project.start("run", "spec.yaml", limits=limit)
+    code = client.wait()
+    assert "Traceback" not in client.said
+    if code == 6:
+        assert tenant.generates == 0
+    elif code == 0:
+        assert set(project.outcomes()) == {"invoiced"}
+    else:
+        assert code in (3, 70), client.said
+    assert max(tenant.billed.values(), default=1) == 1
+    return code
+
+
+def _resume(project: Project, tenant: Tenant, numbers: range) -> None:
+    """Run without a limit, after the rest of what is in doubt if need be: each is billed once."""
+    client = project.run()
+    if client.code == 3:
+        let_pass(project.ledger.parent, tenant.data, 1)
+        client = project.run()
+    assert client.code == 0, client.said
+    check_truth(project, tenant, numbers)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to its AS limit")
+@pytest.mark.parametrize("room", [0, 1, 6, 11, 12, 13, 14, 30])
+def test_f90_no_memory_left(room: int, serve: Serve, project_at: ProjectAt) -> None:
+    """F90: with so many MiB more than at its start a run ends, or ends early and can be resumed."""
+    numbers = range(300)
+    served = serve()
+    project = project_at(served)
+    project.write(numbers, concurrency=20)
+    _run_within(project, served, {"AS": room * MIB})
+    _resume(project, served, numbers)
+
+
+@pytest.mark.parametrize("most", [4, 6, 8, 9])
+def test_f102_no_files_left_to_start_with(most: int, serve: Serve, project_at: ProjectAt) -> None:
+    """F102: without a ledger, a record, a loop or a socket nothing is sent: exit 6."""
+    served = serve()
+    project = project_at(served)
+    project.write(range(5))
+    assert _run_within(project, served, {"NOFILE": most}) == 6
+    _resume(project, served, range(5))
+
+
+@pytest.mark.parametrize("most", [20, 30])
+def test_f102_fewer_connections_than_wished(most: int, serve: Serve, project_at: ProjectAt) -> None:
+    """F102: calls that find no socket were not sent; they wait, and the run comes to its end."""
+    numbers = range(40)
+    served = serve(book=book(dict.fromkeys(numbers, "50ms")))
+    project = project_at(served)
+    project.write(numbers, concurrency=20)
+    assert _run_within(project, served, {"NOFILE": most}) == 0
+    assert served.generates == len(numbers)
+    check_truth(project, served, numbers)
