@@ -34,7 +34,7 @@ from zbatch.model import (
     Send,
 )
 
-POOL = [item(1, 29), item(1, 30), item(2, 29), item(2, 30), item(3)]
+POOL = [item(1, 28), item(1, 29), item(1, 30), item(2), item(3)]
 CRASHES = st.one_of(*[st.none()] * 4, st.integers(1, 9))
 
 
