@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from support.engine import HighRandom, VirtualClock, run_virtually, status
 from zbatch.engine.brake import Brake
 from zbatch.engine.events import Event
@@ -54,3 +56,25 @@ def test_a_stop_ends_the_wait_for_a_turn() -> None:
         return asyncio.get_running_loop().time()
 
     assert run_virtually(turns()) == 1.0
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_an_hour_without_anything_taken_in_stops_the_run(accepted: bool) -> None:
+    """F67: 429 after 429; what is taken in between begins the hour anew."""
+
+    async def an_hour() -> Brake:
+        brake = a_brake([])
+        brake.throttled(status(429), "too many", 1)
+        await asyncio.sleep(3000.0)
+        if accepted:
+            brake.accepted()
+        brake.throttled(status(429), "too many", 2)
+        await asyncio.sleep(700.0)
+        brake.throttled(status(429), "too many", 3)
+        return brake
+
+    stopped = run_virtually(an_hour()).stopped
+    assert (stopped is None) == accepted
+    if stopped:
+        assert stopped.reason is StopReason.LIMIT
+        assert "takes nothing in for an hour" in stopped.message
