@@ -1,0 +1,82 @@
+"""The evidence of a history, laid out for looking up; no judgement is made here."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from support.evidence import GENERATE, Evidence, Execution, Item, Key, Ledger, Line, Run, Trip
+
+
+class Casebook:
+    """Each thing by what the rules ask for it."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.all = evidence
+        self.calls = [one for one in evidence.arrivals if one.path == GENERATE]
+        self.ours = [one for one in evidence.executions if one.key is not None]
+        self.invoices = {one.id: one for one in evidence.invoices}
+        self.intents = {a.track: (a, one) for one in evidence.ledgers for a in one.attempts}
+        self.runs: dict[str, list[Run]] = defaultdict(list)
+        for run in evidence.runs:
+            self.runs[run.ledger].append(run)
+        self.trips: dict[int, list[Trip]] = defaultdict(list)
+        for trip in sorted(evidence.trips, key=lambda trip: trip.left):
+            self.trips[trip.run].append(trip)
+        self.held: dict[str, list[Key]] = defaultdict(list)
+        self.keys: dict[str, dict[Item, list[Key]]] = {}
+        for ledger in evidence.ledgers:
+            self._file(ledger)
+        self._arrivals = {one.number: one for one in evidence.arrivals}
+        self._begun = {a.key: a.durable for a, _ in reversed(self.intents.values())}
+        self.billed: dict[Item, list[Execution]] = defaultdict(list)
+        for execution in self.ours:
+            self.billed[self.item(execution)].append(execution)
+
+    def _file(self, ledger: Ledger) -> None:
+        """Put keys by what they say, in any ledger, and by their item in this one."""
+        by_item = self.keys.setdefault(ledger.name, defaultdict(list))
+        for key in ledger.keys:
+            self.held[key.key].append(key)
+            by_item[key.item].append(key)
+
+    def item(self, execution: Execution) -> Item:
+        """Tell which item was billed; the key knows the revision."""
+        named = (execution.account, execution.target)
+        keys = self.held.get(execution.key or "", ())
+        return next((key.item for key in keys if key.item[:2] == named), (*named, 1))
+
+    def sender(self, execution: Execution) -> tuple[str, float]:
+        """Tell which ledger holds the intent behind an execution, and since when."""
+        arrival = self._arrivals.get(execution.arrival or 0)
+        if arrival is None or arrival.track not in self.intents:
+            return "", execution.at
+        attempt, ledger = self.intents[arrival.track]
+        return ledger.name, arrival.at if attempt.durable is None else attempt.durable
+
+    def open_at(self, run: Run) -> list[Key]:
+        """Give the keys that the ledger of a run held as begun and not settled when it ended."""
+        keys = [key for keys in self.keys.get(run.ledger, {}).values() for key in keys]
+        timed = all(self._begun.get(key.key) is not None for key in keys)
+        if not timed and run is not self.runs[run.ledger][-1]:
+            return []
+        return [
+            key
+            for key in keys
+            if (self._begun.get(key.key) or 0.0) <= run.ended
+            and (key.state != "settled" or (key.settled or 0.0) > run.ended)
+        ]
+
+    def lines(self) -> Iterator[tuple[Run, Item, Line]]:
+        """Give each line of each report."""
+        return ((run, item_of(line), line) for run in self.all.runs for line in run.lines)
+
+
+def item_of(line: Line) -> Item:
+    """Tell which item a line is about."""
+    return line["account_id"], line["target_date"], line["revision"]
+
+
+def name_of(item: Item) -> str:
+    """Name an item as people do."""
+    return f"{item[0]} {item[1]}" + (f" revision {item[2]}" if item[2] > 1 else "")
