@@ -30,9 +30,9 @@ from zbatch.app.outstanding import Outstanding, Wish, open_works, outstanding
 from zbatch.emulator import EmulatorConfig, Faults, Modes, SecondGenerate
 from zbatch.emulator.book import Book, BookAccount
 from zbatch.emulator.exchange import Request as Arrival
+from zbatch.emulator.history import read_history
 from zbatch.emulator.invoices import Execution, Invoice, Order, read_executions, read_invoices
 from zbatch.emulator.store import Store as TenantStore
-from zbatch.emulator.store import read_history
 from zbatch.emulator.tenant import Tenant
 from zbatch.engine.events import Event, Settled
 from zbatch.engine.loop import Engine

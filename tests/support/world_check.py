@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from zbatch.emulator.history import Exchange
 from zbatch.emulator.invoices import Execution, Invoice
-from zbatch.emulator.store import Exchange
 from zbatch.model import Identity, ItemRecord, Outcome
 
 _CLAIMS_NOTHING = frozenset({Outcome.FAILED, Outcome.NOTHING_TO_BILL, Outcome.NOT_ATTEMPTED})
