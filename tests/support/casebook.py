@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import datetime
 
-from support.evidence import GENERATE, Evidence, Execution, Item, Key, Ledger, Line, Run, Trip
+from support.evidence import (
+    GENERATE,
+    Arrival,
+    Evidence,
+    Execution,
+    Item,
+    Key,
+    Ledger,
+    Line,
+    Run,
+    Trip,
+)
 
 
 class Casebook:
@@ -25,6 +37,7 @@ class Casebook:
             self.trips[trip.run].append(trip)
         self.held: dict[str, list[Key]] = defaultdict(list)
         self.keys: dict[str, dict[Item, list[Key]]] = {}
+        self._held_by: dict[tuple[str, str], list[Key]] = defaultdict(list)
         for ledger in evidence.ledgers:
             self._file(ledger)
         self._arrivals = {one.number: one for one in evidence.arrivals}
@@ -39,6 +52,7 @@ class Casebook:
         for key in ledger.keys:
             self.held[key.key].append(key)
             by_item[key.item].append(key)
+            self._held_by[ledger.name, key.key].append(key)
 
     def item(self, execution: Execution) -> Item:
         """Tell which item was billed; the key knows the revision."""
@@ -54,6 +68,13 @@ class Casebook:
         attempt, ledger = self.intents[arrival.track]
         return ledger.name, arrival.at if attempt.durable is None else attempt.durable
 
+    def sent(self) -> Iterator[tuple[Arrival, Ledger, list[Key]]]:
+        """Give each call that has arrived with its ledger, and what that holds of its key."""
+        for call in self.calls:
+            if call.track in self.intents:
+                _, ledger = self.intents[call.track]
+                yield call, ledger, self._held_by[ledger.name, call.key or ""]
+
     def open_at(self, run: Run) -> list[Key]:
         """Give the keys that the ledger of a run held as begun and not settled when it ended."""
         keys = [key for keys in self.keys.get(run.ledger, {}).values() for key in keys]
@@ -66,6 +87,18 @@ class Casebook:
             if (self._begun.get(key.key) or 0.0) <= run.ended
             and (key.state != "settled" or (key.settled or 0.0) > run.ended)
         ]
+
+    def executed(self, key: Key, run: Run) -> bool:
+        """Tell whether a key of a ledger was executed before a run ended."""
+        executions = self.billed.get(key.item, ())
+        return any(one.key == key.key and one.at <= run.ended for one in executions)
+
+    def asked(self, run: Run, line: Line) -> float:
+        """Tell when the run began that brought the outcome of a line: it asked the tenant."""
+        told = line["finished_at"]
+        at = min(run.started, datetime.fromisoformat(told).timestamp() if told else run.started)
+        runs = self.runs[run.ledger]
+        return max((one.started for one in runs if one.started <= at), default=at)
 
     def lines(self) -> Iterator[tuple[Run, Item, Line]]:
         """Give each line of each report."""

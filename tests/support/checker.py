@@ -8,10 +8,9 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import datetime
 
 from support.casebook import Casebook, item_of, name_of
-from support.evidence import GENERATE, Arrival, Evidence, Execution, Item, Key, Line, Run
+from support.evidence import GENERATE, Arrival, Evidence, Item, Run
 
 GOOD = ("invoiced", "already_invoiced")
 SETTLED = (*GOOD, "nothing_to_bill", "failed")
@@ -54,13 +53,13 @@ def _absences(book: Casebook) -> Iterator[str]:
     for run, item, line in book.lines():
         if line["outcome"] not in ABSENT:
             continue
-        asked = _asked(run, line, book.runs[run.ledger]) - book.all.lag
+        asked = book.asked(run, line) - book.all.lag
         for one in book.billed[item]:
             ledger, since = book.sender(one)
             other = ledger != run.ledger
             known = one.at <= asked if other else since <= run.ended
             if known and not (other and line["outcome"] == "not_attempted"):
-                yield f"{name_of(item)} is told {line['outcome']}, with invoice {one.invoice} behind"
+                yield f"{name_of(item)} is told {line['outcome']}, with {one.invoice} behind it"
 
 
 def _keys(book: Casebook) -> Iterator[str]:
@@ -78,7 +77,7 @@ def _keys(book: Casebook) -> Iterator[str]:
 def _intents(book: Casebook) -> Iterator[str]:
     for one in book.calls:
         attempt, _ = book.intents.get(one.track or "", (None, None))
-        if attempt is None or attempt.key != one.key:
+        if attempt is None or one.key not in (None, attempt.key):
             yield f"{one.track} under {one.key} arrived, and no ledger holds the intent"
         elif attempt.durable is not None and attempt.durable > one.at:
             yield f"{one.track} arrived {attempt.durable - one.at:.3f} s before it was durable"
@@ -86,16 +85,14 @@ def _intents(book: Casebook) -> Iterator[str]:
 
 def _live_keys(book: Casebook) -> Iterator[str]:
     """No key arrives before its ledger holds all lower ones of its items as settled."""
-    for one in book.calls:
-        _, ledger = book.intents.get(one.track or "", (None, None))
-        keys = book.keys[ledger.name] if ledger else {}
-        for mine in book.held[one.key or ""] if ledger else ():
-            for key in keys.get(mine.item, ()):
-                unsettled = key.state != "settled" or (key.settled or one.at) > one.at
-                if key.generation < mine.generation and unsettled:
-                    yield f"{name_of(mine.item)}: key {mine.generation} beside {key.generation}"
-                elif key.key != mine.key and key.generation == mine.generation:
-                    yield f"{name_of(mine.item)} has two keys of generation {key.generation}"
+    for call, ledger, keys in book.sent():
+        for item, generation in {key.item: key.generation for key in keys}.items():
+            for key in book.keys[ledger.name][item]:
+                unsettled = key.state != "settled" or (key.settled or call.at) > call.at
+                if key.generation < generation and unsettled:
+                    yield f"{name_of(item)}: key {generation} came beside {key.generation}"
+                elif key.key != call.key and key.generation == generation:
+                    yield f"{name_of(item)} has two keys of generation {generation}"
 
 
 def _order(book: Casebook) -> Iterator[str]:
@@ -105,21 +102,19 @@ def _order(book: Casebook) -> Iterator[str]:
         if one.target < latest.get(one.account, "") and book.item(one)[2] == 1:
             yield f"{one.account} was billed for {one.target} after {latest[one.account]}"
         latest[one.account] = max(one.target, latest.get(one.account, ""))
-    under_way: dict[tuple[str, str], Arrival] = {}
-    for call in book.calls:
-        _, ledger = book.intents.get(call.track or "", (None, None))
-        for account in {key.item[0] for key in book.held[call.key or ""]} if ledger else ():
-            before = under_way.get((ledger.name, account)) if ledger else None
-            if before and before.key != call.key and (before.done or 0.0) > call.at:
+    busy: dict[tuple[str, str], Arrival] = {}
+    for call, ledger, keys in book.sent():
+        for account in {key.item[0] for key in keys}:
+            before = busy.get((ledger.name, account), call)
+            if before.key != call.key and (before.done or 0.0) > call.at:
                 yield f"{account} had {before.track} and {call.track} under way at once"
-            if before is None or (before.done or 0.0) <= (call.done or 0.0):
-                under_way[ledger.name if ledger else "", account] = call
+            busy[ledger.name, account] = max(before, call, key=lambda arrival: arrival.done or 0.0)
 
 
 def _pressure(book: Casebook) -> Iterator[str]:
     """No run has more in flight, or sends more in a time, or sooner, than it may."""
     limits = book.all.pressure
-    for number, trips in book.trips.items() if limits is not None else ():
+    for number, trips in book.trips.items():
         left, back = [t.left for t in trips], sorted(t.back for t in trips)
         for nth, trip in enumerate(trips, 1):
             flying = nth - bisect_right(back, trip.left)
@@ -141,24 +136,24 @@ def _totals(book: Casebook) -> Iterator[str]:
             if any(told[item] > 1 for item in told) or told.keys() - set(run.planned):
                 yield f"the run of {run.started:.0f} told more than was planned, and died"
             continue
-        outcomes, record = Counter(line["outcome"] for line in run.lines), run.record or {}
-        if told != Counter(run.planned) or record.get("planned") != len(run.lines):
+        outcomes, record = Counter(line["outcome"] for line in run.lines), run.record
+        if told != Counter(run.planned) or record["planned"] != len(run.lines):
             yield f"the run of {run.started:.0f} planned {len(run.planned)}, told {len(run.lines)}"
-        if Counter(record.get("outcomes") or {}) != outcomes:
-            yield f"the run of {run.started:.0f} counted {record.get('outcomes')}"
+        if Counter(record["outcomes"]) != outcomes:
+            yield f"the run of {run.started:.0f} counted {record['outcomes']}"
         codes = _codes(book, run, outcomes)
-        if run.code not in codes or record.get("exit_code") != run.code:
+        if run.code not in codes or record["exit_code"] != run.code:
             yield f"the run of {run.started:.0f} ended with {run.code}, not {sorted(codes)}"
 
 
 def _codes(book: Casebook, run: Run, outcomes: Counter[str]) -> set[int]:
     """Tell which exit codes are honest about what was told and what was not."""
-    listed, billed = set(run.planned), book.billed
+    listed = set(run.planned)
     strays = [key for key in book.open_at(run) if key.item not in listed]
-    if outcomes["unknown"] or any(_executed(key, billed[key.item], run) for key in strays):
+    if outcomes["unknown"] or any(book.executed(key, run) for key in strays):
         return {3}
     grave = {3} if strays else set()
-    if run.record and run.record["stop"]:
+    if run.record["stop"]:
         return grave | {4, 129, 130, 143} | (set() if run.record["calls_sent"] else {6})
     waiting = [line for line in run.lines if line["outcome"] == "not_attempted"]
     behind_failed = all(line["error"]["code"] == "EARLIER_DATE_OPEN" for line in waiting)
@@ -187,17 +182,6 @@ def _secrets(book: Casebook) -> Iterator[str]:
     for name, content in book.all.outputs.items():
         if any(secret in content for secret in book.all.secrets):
             yield f"{name} holds a secret"
-
-
-def _asked(run: Run, line: Line, runs: list[Run]) -> float:
-    """Tell when the run began that has brought the outcome of a line: it asked the tenant."""
-    told = line["finished_at"]
-    at = min(run.started, datetime.fromisoformat(told).timestamp() if told else run.started)
-    return max((one.started for one in runs if one.started <= at), default=at)
-
-
-def _executed(key: Key, executions: list[Execution], run: Run) -> bool:
-    return any(one.key == key.key and one.at <= run.ended for one in executions)
 
 
 RULES: tuple[Callable[[Casebook], Iterator[str]], ...] = (

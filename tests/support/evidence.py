@@ -80,7 +80,7 @@ class Attempt:
 class Ledger:
     """One ledger; `outcomes` holds the outcome and invoice of each item that has one.
 
-    `lost` tells that it was thrown away: what came after it knows nothing of it.
+    One that was thrown away is another ledger than what came in its place.
     """
 
     name: str
@@ -101,7 +101,7 @@ class Run:
     ended: float
     planned: Sequence[Item]
     lines: Sequence[Line]
-    record: Mapping[str, Any] | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
     code: int | None = None
 
 
@@ -121,11 +121,11 @@ class Trip:
 
 @dataclass(frozen=True, slots=True)
 class Pressure:
-    """The limits in force for each run: requests in flight, and requests in a time."""
+    """The limits in force for each run: requests in flight, and requests in so many seconds."""
 
-    concurrency: int
-    calls: int
-    seconds: float
+    concurrency: int = 1_000_000
+    calls: int = 1_000_000
+    seconds: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class Evidence:
     ledgers: Sequence[Ledger] = ()
     runs: Sequence[Run] = ()
     trips: Sequence[Trip] = ()
-    pressure: Pressure | None = None
+    pressure: Pressure = Pressure()
     lag: float = 0.0
     allowed: Mapping[Item, int] = field(default_factory=dict)
     outputs: Mapping[str, bytes] = field(default_factory=dict)
