@@ -75,12 +75,16 @@ class Casebook:
                 _, ledger = self.intents[call.track]
                 yield call, ledger, self._held_by[ledger.name, call.key or ""]
 
-    def open_at(self, run: Run) -> list[Key]:
-        """Give the keys that the ledger of a run held as begun and not settled when it ended."""
-        keys = [key for keys in self.keys.get(run.ledger, {}).values() for key in keys]
+    def strays(self, run: Run, *, surely: bool) -> list[Key]:
+        """Give the keys, beyond its plan, that a run's ledger held as not settled at its end.
+
+        Where nobody saw the times of an earlier run, any key of its ledger may have been open.
+        """
+        listed, held = set(run.planned), self.keys.get(run.ledger, {})
+        keys = [key for item, keys in held.items() if item not in listed for key in keys]
         timed = all(self._begun.get(key.key) is not None for key in keys)
         if not timed and run is not self.runs[run.ledger][-1]:
-            return []
+            return [] if surely else keys
         return [
             key
             for key in keys

@@ -141,23 +141,23 @@ def _totals(book: Casebook) -> Iterator[str]:
             yield f"the run of {run.started:.0f} planned {len(run.planned)}, told {len(run.lines)}"
         if Counter(record["outcomes"]) != outcomes:
             yield f"the run of {run.started:.0f} counted {record['outcomes']}"
-        codes = _codes(book, run, outcomes)
-        if run.code not in codes or record["exit_code"] != run.code:
+        if (
+            run.code not in (codes := _codes(book, run, outcomes))
+            or record["exit_code"] != run.code
+        ):
             yield f"the run of {run.started:.0f} ended with {run.code}, not {sorted(codes)}"
 
 
 def _codes(book: Casebook, run: Run, outcomes: Counter[str]) -> set[int]:
     """Tell which exit codes are honest about what was told and what was not."""
-    listed = set(run.planned)
-    strays = [key for key in book.open_at(run) if key.item not in listed]
-    if outcomes["unknown"] or any(book.executed(key, run) for key in strays):
+    certain, possible = book.strays(run, surely=True), book.strays(run, surely=False)
+    if outcomes["unknown"] or any(book.executed(key, run) for key in certain):
         return {3}
-    grave = {3} if strays else set()
+    grave = {3} if possible else set()
     if run.record["stop"]:
         return grave | {4, 129, 130, 143} | (set() if run.record["calls_sent"] else {6})
-    waiting = [line for line in run.lines if line["outcome"] == "not_attempted"]
-    behind_failed = all(line["error"]["code"] == "EARLIER_DATE_OPEN" for line in waiting)
-    if waiting and not (outcomes["failed"] and behind_failed):
+    waiting = {one["error"]["code"] for one in run.lines if one["outcome"] == "not_attempted"}
+    if waiting and not (outcomes["failed"] and waiting == {"EARLIER_DATE_OPEN"}):
         return grave | {4}
     return grave | {1 if outcomes["failed"] else 0}
 

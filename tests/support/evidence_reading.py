@@ -107,7 +107,7 @@ def run_evidence(ledger: str, planned: Sequence[Item], report: bytes, record: by
         for name in ("started_at", "finished_at")
     )
     started = started or 0.0
-    ended = float("inf") if finished is None else finished + 1.0  # told in whole milliseconds
+    ended = float("inf") if finished is None else finished + 0.001  # told in whole milliseconds
     return Run(ledger, started, ended, planned, lines_of(report), told, told["exit_code"])
 
 
@@ -129,7 +129,7 @@ def state_evidence(tenant: Path, states: Iterable[Path], folder: str) -> Evidenc
                 files = state / "runs" / run_id
                 planned = [tuple(row) for row in open_.execute(_PLANNED, (run_id,))]
                 report, record = (files / name for name in ("report.jsonl", "run.json"))
-                if record.exists():
+                if record.exists() and report.exists():
                     runs.append(
                         run_evidence(str(state), planned, report.read_bytes(), record.read_bytes())
                     )
@@ -141,8 +141,10 @@ def _without_others(evidence: Evidence) -> Evidence:
     tails = {one.record["run_id"].rpartition("-")[2] for one in evidence.runs}
     mine = tuple(one for one in evidence.arrivals if one.track is None or _tail(one.track) in tails)
     numbers = {one.number for one in mine}
+    keys = {key.key for ledger in evidence.ledgers for key in ledger.keys}
     executions = tuple(
-        one if one.arrival in numbers else replace(one, key=None) for one in evidence.executions
+        one if one.arrival in numbers or one.key in keys else replace(one, key=None)
+        for one in evidence.executions
     )
     return replace(evidence, arrivals=mine, executions=executions)
 
