@@ -29,6 +29,7 @@ EARLY: Item = (ACCOUNT, "2026-11-10", 1)
 LATE: Item = (ACCOUNT, "2026-11-20", 1)
 OTHER: Item = ("b" * 32, "2026-11-10", 1)
 AGAIN: Item = (*OTHER[:2], 2)
+PRESSURE = Pressure(2, 3, 10.0)
 HOST, SECOND = "one", "two"
 
 
@@ -56,8 +57,14 @@ def a_run(lines: list[dict[str, Any]], code: int | None = 0, **fields: Any) -> R
     for one in lines:
         outcomes[one["outcome"]] = outcomes.get(one["outcome"], 0) + 1
     record = {"planned": len(lines), "outcomes": outcomes, "exit_code": code, "stop": None}
-    record |= {"calls_sent": 3}
-    values = {"ledger": HOST, "started": 100.0, "ended": 200.0, "planned": planned}
+    record |= {"calls_sent": 3, "run_id": "run-1"}
+    values = {
+        "ledger": HOST,
+        "started": 100.0,
+        "ended": 200.0,
+        "planned": planned,
+        "pressure": PRESSURE,
+    }
     return Run(**{**values, "lines": lines, "record": record, "code": code, **fields})
 
 
@@ -94,7 +101,6 @@ def a_history() -> Evidence:
         ledgers=[ledger],
         runs=[run],
         trips=[*trips, Trip(0, 120.0, 121.0)],
-        pressure=Pressure(2, 3, 10.0),
         outputs={"report": b"all that was told"},
         secrets=[b"canary"],
     )

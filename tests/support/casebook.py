@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
@@ -18,6 +19,8 @@ from support.evidence import (
     Run,
     Trip,
 )
+
+_NAMED = re.compile(r"AccountId = '([0-9a-f]{32})'")
 
 
 class Casebook:
@@ -42,9 +45,20 @@ class Casebook:
             self._file(ledger)
         self._arrivals = {one.number: one for one in evidence.arrivals}
         self._begun = {a.key: a.durable for a, _ in reversed(self.intents.values())}
+        self._tails = {tail_of(run.record["run_id"]): run.ledger for run in evidence.runs}
+        self._asked: dict[tuple[str, str], list[float]] = defaultdict(list)
+        for arrival in evidence.arrivals:
+            if arrival.path != GENERATE:
+                self._ask(arrival)
         self.billed: dict[Item, list[Execution]] = defaultdict(list)
         for execution in self.ours:
             self.billed[self.item(execution)].append(execution)
+
+    def _ask(self, question: Arrival) -> None:
+        """Put the time of a question by the ledger of its run and by the accounts it names."""
+        ledger = self._tails.get(tail_of(question.track or ""), "")
+        for account in _NAMED.findall(question.content.decode()):
+            self._asked[ledger, account].append(question.at)
 
     def _file(self, ledger: Ledger) -> None:
         """Put keys by what they say, in any ledger, and by their item in this one."""
@@ -93,9 +107,23 @@ class Casebook:
         ]
 
     def executed(self, key: Key, run: Run) -> bool:
-        """Tell whether a key of a ledger was executed before a run ended."""
-        executions = self.billed.get(key.item, ())
-        return any(one.key == key.key and one.at <= run.ended for one in executions)
+        """Tell whether a key was executed for its own ledger before a run ended."""
+        return any(
+            one.key == key.key and one.at <= run.ended and self.sender(one)[0] == run.ledger
+            for one in self.billed.get(key.item, ())
+        )
+
+    def unseen(self, first: Execution, second: Execution) -> bool:
+        """Tell whether the one who billed again could not see that another ledger had.
+
+        Its last question before it sent was asked before the invoice could be read; what is
+        appended to a draft, no question shows.
+        """
+        ledger, sent = self.sender(second)
+        if self.sender(first)[0] == ledger or first.key == second.key:
+            return False
+        asked = max((at for at in self._asked[ledger, first.account] if at <= sent), default=0.0)
+        return first.appended or first.at + self.all.lag > asked
 
     def asked(self, run: Run, line: Line) -> float:
         """Tell when the run began that brought the outcome of a line: it asked the tenant."""
@@ -107,6 +135,12 @@ class Casebook:
     def lines(self) -> Iterator[tuple[Run, Item, Line]]:
         """Give each line of each report."""
         return ((run, item_of(line), line) for run in self.all.runs for line in run.lines)
+
+
+def tail_of(name: str) -> str:
+    """Give the part by which a run's ID and the track IDs of its requests agree."""
+    parts = name.split("-")
+    return parts[-1] if len(parts) == 2 else parts[-2] if len(parts) > 2 else ""
 
 
 def item_of(line: Line) -> Item:

@@ -25,9 +25,10 @@ def check(evidence: Evidence) -> list[str]:
 
 
 def _billed_twice(book: Casebook) -> Iterator[str]:
-    for item, times in book.billed.items():
-        if len(times) > book.all.allowed.get(item, 1):
-            yield f"{name_of(item)} was billed {len(times)} times"
+    for item, found in book.billed.items():
+        seen = [b for n, b in enumerate(found) if not any(book.unseen(a, b) for a in found[:n])]
+        if len(seen) > book.all.allowed.get(item, 1):
+            yield f"{name_of(item)} was billed {len(found)} times"
 
 
 def _invoices(book: Casebook) -> Iterator[str]:
@@ -56,9 +57,8 @@ def _absences(book: Casebook) -> Iterator[str]:
         asked = book.asked(run, line) - book.all.lag
         for one in book.billed[item]:
             ledger, since = book.sender(one)
-            other = ledger != run.ledger
-            known = one.at <= asked if other else since <= run.ended
-            if known and not (other and line["outcome"] == "not_attempted"):
+            seen = one.at <= asked and not one.appended and line["outcome"] != "not_attempted"
+            if since <= run.ended if ledger == run.ledger else seen:
                 yield f"{name_of(item)} is told {line['outcome']}, with {one.invoice} behind it"
 
 
@@ -96,15 +96,17 @@ def _live_keys(book: Casebook) -> Iterator[str]:
 
 
 def _order(book: Casebook) -> Iterator[str]:
-    """An account is billed date after date, and by one call at a time."""
-    latest: dict[str, str] = {}
+    """No ledger bills an account but date after date, and by one call at a time."""
+    latest: dict[tuple[str, str], str] = {}
     for one in book.ours:
-        if one.target < latest.get(one.account, "") and book.item(one)[2] == 1:
-            yield f"{one.account} was billed for {one.target} after {latest[one.account]}"
-        latest[one.account] = max(one.target, latest.get(one.account, ""))
+        mine = (book.sender(one)[0], one.account)
+        if one.target < latest.get(mine, "") and book.item(one)[2] == 1:
+            yield f"{one.account} was billed for {one.target} after {latest[mine]}"
+        latest[mine] = max(one.target, latest.get(mine, ""))
     busy: dict[tuple[str, str], Arrival] = {}
     for call, ledger, keys in book.sent():
-        for account in {key.item[0] for key in keys}:
+        # what is answered at once is not executed
+        for account in {key.item[0] for key in keys if (call.done or call.at) > call.at}:
             before = busy.get((ledger.name, account), call)
             if before.key != call.key and (before.done or 0.0) > call.at:
                 yield f"{account} had {before.track} and {call.track} under way at once"
@@ -113,8 +115,8 @@ def _order(book: Casebook) -> Iterator[str]:
 
 def _pressure(book: Casebook) -> Iterator[str]:
     """No run has more in flight, or sends more in a time, or sooner, than it may."""
-    limits = book.all.pressure
     for number, trips in book.trips.items():
+        limits = book.all.runs[number].pressure
         left, back = [t.left for t in trips], sorted(t.back for t in trips)
         for nth, trip in enumerate(trips, 1):
             flying = nth - bisect_right(back, trip.left)
@@ -180,8 +182,7 @@ def _kept(book: Casebook) -> Iterator[str]:
 
 def _secrets(book: Casebook) -> Iterator[str]:
     for name, content in book.all.outputs.items():
-        if any(secret in content for secret in book.all.secrets):
-            yield f"{name} holds a secret"
+        yield from (f"{name} holds a secret" for one in book.all.secrets if one in content)
 
 
 RULES: tuple[Callable[[Casebook], Iterator[str]], ...] = (

@@ -90,6 +90,15 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
+class Pressure:
+    """The limits in force for a run: requests in flight, and requests in so many seconds."""
+
+    concurrency: int = 1_000_000
+    calls: int = 1_000_000
+    seconds: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One process: its plan, its report, its run record.
 
@@ -103,6 +112,7 @@ class Run:
     lines: Sequence[Line]
     record: Mapping[str, Any] = field(default_factory=dict)
     code: int | None = None
+    pressure: Pressure = Pressure()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +130,6 @@ class Trip:
 
 
 @dataclass(frozen=True, slots=True)
-class Pressure:
-    """The limits in force for each run: requests in flight, and requests in so many seconds."""
-
-    concurrency: int = 1_000_000
-    calls: int = 1_000_000
-    seconds: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
 class Evidence:
     """All of a history.
 
@@ -143,7 +144,6 @@ class Evidence:
     ledgers: Sequence[Ledger] = ()
     runs: Sequence[Run] = ()
     trips: Sequence[Trip] = ()
-    pressure: Pressure = Pressure()
     lag: float = 0.0
     allowed: Mapping[Item, int] = field(default_factory=dict)
     outputs: Mapping[str, bytes] = field(default_factory=dict)

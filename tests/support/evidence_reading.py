@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from support.casebook import tail_of
 from support.evidence import (
     Arrival,
     Attempt,
@@ -138,8 +139,10 @@ def state_evidence(tenant: Path, states: Iterable[Path], folder: str) -> Evidenc
 
 def _without_others(evidence: Evidence) -> Evidence:
     """Leave out what was sent by runs that none of the ledgers knows."""
-    tails = {one.record["run_id"].rpartition("-")[2] for one in evidence.runs}
-    mine = tuple(one for one in evidence.arrivals if one.track is None or _tail(one.track) in tails)
+    tails = {tail_of(one.record["run_id"]) for one in evidence.runs}
+    mine = tuple(
+        one for one in evidence.arrivals if one.track is None or tail_of(one.track) in tails
+    )
     numbers = {one.number for one in mine}
     keys = {key.key for ledger in evidence.ledgers for key in ledger.keys}
     executions = tuple(
@@ -147,7 +150,3 @@ def _without_others(evidence: Evidence) -> Evidence:
         for one in evidence.executions
     )
     return replace(evidence, arrivals=mine, executions=executions)
-
-
-def _tail(track: str) -> str:
-    return track.split("-")[-2] if track.count("-") > 2 else ""
