@@ -262,6 +262,9 @@ CLEAN: dict[str, Change] = {
     ),
     "a failure of another host that asked too early": lambda e: second_host(e, "failed", 112.0),
     "another host that did not try": lambda e: second_host(e, "not_attempted", 190.0),
+    "an invoice of nobody, where the tenant tells of nobody": lambda e: replace(
+        with_execution(e, 1, key=None), anonymous=True
+    ),
     "a stray in doubt": lambda e: stray(e, 3),
     "a stray that was not executed": lambda e: replace(
         stray(e, 0), executions=[one for one in e.executions if one.account == ACCOUNT]

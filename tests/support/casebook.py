@@ -30,6 +30,7 @@ class Casebook:
         self.all = evidence
         self.calls = [one for one in evidence.arrivals if one.path == GENERATE]
         self.ours = [one for one in evidence.executions if one.key is not None]
+        self.by_hand = {one.invoice for one in evidence.executions if one.key is None}
         self.invoices = {one.id: one for one in evidence.invoices}
         self.intents = {a.track: (a, one) for one in evidence.ledgers for a in one.attempts}
         self.runs: dict[str, list[Run]] = defaultdict(list)
@@ -133,7 +134,7 @@ class Casebook:
         appended to a draft, no question shows.
         """
         ledger, sent = self.sender(second)
-        if self.sender(first)[0] == ledger or first.key == second.key:
+        if self.sender(first)[0] == ledger:
             return False
         asked = max((at for at in self._asked[ledger, first.account] if at <= sent), default=0.0)
         return first.appended or first.at + self.all.lag > asked

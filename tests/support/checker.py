@@ -1,7 +1,4 @@
-"""Judge a history: pure, over what tenant, ledgers and reports hold, and independent of zbatch.
-
-It knows nothing of how a run decides, only what must hold whatever it has decided.
-"""
+"""Judge a history: purely, by what must hold whatever a run has decided; zbatch is not asked."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from support.casebook import Casebook, item_of, name_of
 from support.evidence import GENERATE, Arrival, Evidence, Item, Run
 
 GOOD = ("invoiced", "already_invoiced")
-SETTLED = (*GOOD, "nothing_to_bill", "failed")
+SETTLED = (*GOOD, "failed", "nothing_to_bill")
 ABSENT = ("nothing_to_bill", "failed", "not_attempted")
 INSTANT = 0.01  # seconds: a turn taken before a reply came in, and a commit in between
 
@@ -45,7 +42,8 @@ def _invoices(book: Casebook) -> Iterator[str]:
                 yield f"{name_of(item)} is told {outcome} by {invoice_id}: the account has no such"
             elif there.target != item[1] and not raised and code != "ACCEPTED":
                 yield f"{name_of(item)} is told {outcome} by {invoice_id}, of {there.target}"
-        mine = any(book.sender(one)[1] <= run.ended for one in book.billed[item])
+        claimed = book.all.anonymous and line["invoice_id"] in book.by_hand
+        mine = claimed or any(book.sender(one)[1] <= run.ended for one in book.billed[item])
         if outcome == "invoiced" and code is None and not mine:
             yield f"{name_of(item)} is told invoiced, by none of our calls"
 

@@ -134,7 +134,8 @@ class Trip:
 class Evidence:
     """All of a history.
 
-    `lag` is for how long an invoice may not be readable after it arose. `allowed` names items
+    `lag` is for how long an invoice may not be readable after it arose, `anonymous` that the tenant
+    does not tell who made one, so that what a person billed may be claimed. `allowed` names items
     that our calls may bill more than once: what no client can rule out. `outputs` are all bytes
     that anybody may read, by name, and `secrets` what none of them may hold.
     """
@@ -146,6 +147,7 @@ class Evidence:
     runs: Sequence[Run] = ()
     trips: Sequence[Trip] = ()
     lag: float = 0.0
+    anonymous: bool = False
     allowed: Mapping[Item, int] = field(default_factory=dict)
     outputs: Mapping[str, bytes] = field(default_factory=dict)
     secrets: Sequence[bytes] = ()

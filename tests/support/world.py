@@ -9,6 +9,7 @@ reached it.
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
@@ -34,7 +35,7 @@ from zbatch.app.outside import Outside
 from zbatch.app.outstanding import Wish
 from zbatch.app.signals import Interruptions
 from zbatch.app.task import Task, to_converge, to_settle
-from zbatch.emulator import EmulatorConfig, Faults, Modes, SecondGenerate
+from zbatch.emulator import EmulatorConfig, Faults, Modes, SecondGenerate, SourceField
 from zbatch.emulator.book import Book, BookAccount
 from zbatch.emulator.invoices import Execution as Billed
 from zbatch.emulator.invoices import Invoice, Order, read_executions, read_invoices
@@ -156,17 +157,16 @@ class _Process:
         """How it ended, as long as it has said nothing."""
         return RunOutcome(dict(self.recorder.told), tuple(self.life.edges), None)
 
-    @property
-    def evidence(self) -> Run:
-        """What it leaves behind."""
+    def evidence(self, contents: Mapping[str, bytes]) -> Run:
+        """What it leaves behind; `contents` are its files."""
         limits = self.plan.spec.limits
         return Run(
             self.ledger,
             self.started,
             self.ended,
             tuple(named(item.identity) for item in self.plan.items),
-            lines_of(b"".join(self.files.lines)),
-            self.files.told,
+            lines_of(contents["report"]),
+            json.loads(contents["record"]),
             None if self.code is None else int(self.code),
             Pressure(limits.concurrency, limits.rate.calls, limits.rate.seconds),
         )
@@ -414,14 +414,21 @@ class World:
 
     def evidence(self) -> Evidence:
         """Gather all that tenant, hosts and runs hold."""
+        files = [process.files.contents for process in self._processes]
+        outputs = {f"{name} {n}": one[name] for n, one in enumerate(files) for name in one}
+        outputs |= {f"ledger of {host.name}": host.backup() for host in self.hosts.values()}
         return replace(
             tenant_evidence(self._db),
             ledgers=tuple(one for host in self.hosts.values() for one in host.ledgers),
-            runs=tuple(process.evidence for process in self._processes),
+            runs=tuple(
+                process.evidence(contents)
+                for process, contents in zip(self._processes, files, strict=True)
+            ),
             trips=tuple(self._trips),
             lag=self.config.modes.read_lag,
+            anonymous=self.config.modes.source_field is SourceField.ABSENT,
             allowed=dict(self.allowed),
-            outputs=self._outputs(),
+            outputs=outputs,
             secrets=(self.config.client_secret.encode(), *map(str.encode, self.remote.tokens)),
         )
 
@@ -434,15 +441,6 @@ class World:
         evidence = self.evidence()
         found = check(evidence)
         assert not found, "\n".join([*found, "after:", *self.story.tell(evidence)])
-
-    def _outputs(self) -> dict[str, bytes]:
-        outputs = {
-            f"{name} of run {number}": content
-            for number, process in enumerate(self._processes)
-            for name, content in process.files.contents.items()
-        }
-        ledgers = {f"ledger of {host.name}": host.backup() for host in self.hosts.values()}
-        return outputs | ledgers
 
     def _trouble(self, what: str) -> Trouble:
         self._sent[what] += 1

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from support.evidence import Item, Ledger
 from support.evidence_reading import Times, ledger_evidence
@@ -211,12 +209,6 @@ class HostFiles(Files):
     def contents(self) -> dict[str, bytes]:
         """The files as they are."""
         return {"record": encode(self.records[-1]), "report": b"".join(self.lines)}
-
-    @property
-    def told(self) -> dict[str, Any]:
-        """The run record as its reader sees it."""
-        told: dict[str, Any] = json.loads(self.contents["record"])
-        return told
 
     def keep(self, record: RunRecord) -> None:
         self.records.append(record)

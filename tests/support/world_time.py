@@ -65,18 +65,31 @@ class Life:
             if not self.dead:
                 raise
             return None
+        finally:
+            self.dead = True  # what comes for it later finds nobody
 
 
 _LIFE: ContextVar[Life | None] = ContextVar("life", default=None)
 
 
-def _owned_task(
-    loop: asyncio.AbstractEventLoop, coroutine: Any, **settings: Any
-) -> asyncio.Task[Any]:
-    task = asyncio.Task(coroutine, loop=loop, **settings)
-    if (life := _LIFE.get()) is not None:
-        life.own(task)
-    return task
+class _Crowd:
+    """All tasks of a loop, each with the process that it belongs to."""
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    def __call__(
+        self, loop: asyncio.AbstractEventLoop, coroutine: Any, **settings: Any
+    ) -> asyncio.Task[Any]:
+        task = asyncio.Task(coroutine, loop=loop, **settings)
+        self._tasks.append(task)
+        if (life := _LIFE.get()) is not None:
+            life.own(task)
+        return task
+
+    def left(self) -> list[asyncio.Task[Any]]:
+        """Give those that have not come to their end."""
+        return [task for task in self._tasks if not task.done()]
 
 
 class Timeline:
@@ -106,7 +119,8 @@ class Timeline:
     def drive(self, main: Coroutine[Any, Any, T]) -> T:
         """Run processes to their ends on virtual time."""
         loop = VirtualLoop()
-        loop.set_task_factory(_owned_task)
+        crowd = _Crowd()
+        loop.set_task_factory(crowd)
         loop.set_exception_handler(lambda *_: None)  # a death is nobody's to retrieve
         self._loop = loop
         for when, _, _ in self._events:
@@ -115,7 +129,7 @@ class Timeline:
             return loop.run_until_complete(main)
         finally:
             self._base, self._loop = self.now, None
-            _bury(loop)
+            _bury(loop, crowd)
 
     def _set_alarm(self, when: float) -> None:
         if self._loop is not None:
@@ -128,9 +142,9 @@ class Timeline:
                 event(when)
 
 
-def _bury(loop: VirtualLoop) -> None:
+def _bury(loop: VirtualLoop, crowd: _Crowd) -> None:
     """Unwind what is left of a loop; its ports are dead, so it leaves no trace."""
-    while tasks := asyncio.all_tasks(loop):
+    while tasks := crowd.left():
         loop.call_soon(loop.stop)  # a task must have begun to be unwound
         loop.run_forever()
         for task in tasks:

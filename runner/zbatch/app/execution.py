@@ -184,10 +184,9 @@ class Execution:
         """Find what the ledger holds in doubt beyond this plan: nobody else would name it."""
         planned = {item.identity for item in self.plan.items}
         try:
-            found = tuple(doubts(self.store.unsettled()))
+            return tuple(doubts(self.store.unsettled(without=planned)))
         except LedgerFailure:
             return ()
-        return tuple(record for record in found if record.item.identity not in planned)
 
     def _recorded(self, records: Iterator[ItemRecord]) -> Iterator[ItemRecord]:
         for record in records:

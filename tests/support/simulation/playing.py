@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
@@ -13,16 +12,7 @@ from support.checker import check
 from support.engine import item
 from support.evidence import Evidence
 from support.simulation.drawing import ITEMS, draw, family_of
-from support.simulation.scenario import (
-    SETTLE,
-    Lose,
-    Round,
-    Scenario,
-    Shift,
-    Start,
-    Step,
-    Wait,
-)
+from support.simulation.scenario import SETTLE, Lose, Round, Scenario, Shift, Start, Step, Wait
 from support.world import DAY, Job, RunOutcome, World
 from zbatch.app.outstanding import Wish
 from zbatch.engine.settings import Accepted
@@ -55,23 +45,23 @@ def play(seed: int, family: str | None = None, size: int = ITEMS) -> list[str]:
 
 def play_scenario(scenario: Scenario) -> Played:
     """Play a history; whatever the product raises is a violation too."""
-    with _world(scenario) as world:
+    with closing(_world(scenario)) as world:
+        player = _Player(world, scenario)
         violations: list[str] = []
         try:
             for step in scenario.steps:
-                _take(world, scenario, step)
-            _heal(world, scenario)
+                player.take(step)
+            player.heal()
         except Exception as error:
             violations.append(f"raised {type(error).__name__}: {error}")
         world.pass_time(DAY)  # what is under way at the tenant comes to its end
         evidence = world.evidence()
-        violations += check(evidence)
+        violations += player.violations + check(evidence)
         story = world.story.tell(evidence, _accused(violations, evidence)) if violations else []
         return Played(scenario, violations, evidence, story)
 
 
-@contextmanager
-def _world(scenario: Scenario) -> Iterator[World]:
+def _world(scenario: Scenario) -> World:
     book = {item(number).identity.account_id: account for number, account in scenario.accounts}
     world = World(modes=scenario.modes, book=book)
     world.random = Random(scenario.seed)
@@ -80,74 +70,96 @@ def _world(scenario: Scenario) -> Iterator[World]:
     world.troubles = dict(scenario.calls)
     world.query_troubles = dict(scenario.questions)
     world.faults.switch(scenario.mishaps)
-    try:
-        yield world
-    finally:
-        world.close()
+    return world
 
 
-def _take(world: World, scenario: Scenario, step: Step) -> None:
-    if isinstance(step, Round):
-        world.play(*(_job(world, scenario, start) for start in step.starts))
-    elif isinstance(step, Wait):
-        world.pass_time(step.seconds)
-    elif isinstance(step, Shift):
-        world.host(step.host).shift = timedelta(hours=step.hours)
-    elif isinstance(step, Lose):
-        world.host(step.host).lose_ledger()
-    elif step.position < len(scenario.items):
-        _bill(world, scenario.planned()[step.position])
+class _Player:
+    """Takes the steps of a scenario in its world."""
 
+    def __init__(self, world: World, scenario: Scenario) -> None:
+        self._world = world
+        self._items = scenario.planned()
+        self._plan = world.plan(self._items)
+        self._nothing = world.plan(())
+        self._hosts = scenario.hosts or ["one"]
+        self.violations: list[str] = []
 
-def _job(world: World, scenario: Scenario, start: Start) -> Job:
-    return Job(
-        world.plan(() if start.reconcile else scenario.planned()),
-        start.host,
-        Wish(start.retry_failed, start.retry_nothing),
-        read_only=start.reconcile,
-        die_at=start.die_at,
-        after=start.after,
-        signals=start.signals,
-    )
+    def take(self, step: Step) -> None:
+        """Take one step."""
+        world = self._world
+        if isinstance(step, Round):
+            world.play(*map(self._job, step.starts))
+        elif isinstance(step, Wait):
+            world.pass_time(step.seconds)
+        elif isinstance(step, Shift):
+            world.host(step.host).shift = timedelta(hours=step.hours)
+        elif isinstance(step, Lose):
+            world.host(step.host).lose_ledger()
+        elif step.position < len(self._items):
+            self._bill(self._items[step.position])
 
+    def heal(self) -> None:
+        """Let nothing go wrong any more, and run on each machine until everything is settled."""
+        self._world.troubles, self._world.query_troubles = {}, {}
+        self._world.faults.switch()
+        for host in self._hosts:
+            self._settle(host)
+        for host in self._hosts:
+            self._repeat(host)
 
-def _bill(world: World, one: Item) -> None:
-    """Bill as a person who has looked first, and found nothing."""
-    wanted = (one.identity.account_id, one.identity.target_date)
-    if not any((i.account_id, i.target_date) == wanted for i in world.invoices):
-        world.bill_by_hand(one)
+    def _job(self, start: Start) -> Job:
+        return Job(
+            self._nothing if start.reconcile else self._plan,
+            start.host,
+            Wish(start.retry_failed, start.retry_nothing),
+            read_only=start.reconcile,
+            die_at=start.die_at,
+            after=start.after,
+            signals=start.signals,
+        )
 
+    def _bill(self, one: Item) -> None:
+        """Bill as a person who has looked first, and found nothing."""
+        wanted = (one.identity.account_id, one.identity.target_date)
+        if not any((i.account_id, i.target_date) == wanted for i in self._world.invoices):
+            self._world.bill_by_hand(one)
 
-def _heal(world: World, scenario: Scenario) -> None:
-    """Let nothing go wrong any more, and run on each machine until everything is settled."""
-    world.troubles, world.query_troubles = {}, {}
-    world.faults.switch()
-    for host in scenario.hosts or ["one"]:
+    def _settle(self, host: str) -> None:
         for attempt in range(MOST_HEALING_RUNS):
-            (run,) = world.play(Job(world.plan(scenario.planned()), host))
+            (run,) = self._world.play(Job(self._plan, host))
             if run.exit_code in OVER:
-                break
-            _decide(world, run, host)
-            world.pass_time(60.0 if attempt == 0 else SETTLE)
-        else:
-            raise AssertionError(f"not settled on {host} after {MOST_HEALING_RUNS} runs")
+                return
+            self._decide(run, host)
+            self._world.pass_time(60.0 if attempt == 0 else SETTLE)
+        self.violations.append(f"not settled on {host} after {MOST_HEALING_RUNS} runs")
 
+    def _repeat(self, host: str) -> None:
+        """Run once more where everything is settled: nothing may be sent."""
+        sent = self._world.sent
+        (run,) = self._world.play(Job(self._plan, host))
+        if run.exit_code not in OVER or self._world.sent != sent:
+            more = self._world.sent - sent
+            self.violations.append(
+                f"a settled run on {host} ended with {run.exit_code}, sent {more}"
+            )
 
-def _decide(world: World, run: RunOutcome, host: str) -> None:
-    """Decide as a person who looks into the tenant, where the run asks for that.
+    def _decide(self, run: RunOutcome, host: str) -> None:
+        """Decide as a person who looks into the tenant, where the run asks for that.
 
-    For what was not billed at all a person makes an invoice and accepts that one.
-    """
-    decisions: dict[Identity, Accepted] = {}
-    for identity, record in run.records.items():
-        if record.error and record.error.code in FOR_A_PERSON:
+        For what was not billed at all a person makes an invoice and accepts that one.
+        """
+        asked = [r for r in run.records.values() if r.error and r.error.code in FOR_A_PERSON]
+        decisions: dict[Identity, Accepted] = {}
+        for record in asked:
+            identity = record.item.identity
             wanted = (identity.account_id, identity.target_date)
-            made = [e for e in world.executions if (e.account_id, e.target_date) == wanted]
-            chosen = made[0].invoice_id if made else world.bill_by_hand(record.item)
+            executions = self._world.executions
+            made = [e for e in executions if (e.account_id, e.target_date) == wanted]
+            chosen = made[0].invoice_id if made else self._world.bill_by_hand(record.item)
             decisions[identity] = Accepted(chosen, "looked at in the tenant")
-    if decisions:
-        world.pass_time(SETTLE)
-        world.play(Job(world.plan(()), host, read_only=True, accepted=decisions))
+        if decisions:
+            self._world.pass_time(SETTLE)
+            self._world.play(Job(self._nothing, host, read_only=True, accepted=decisions))
 
 
 def _accused(violations: list[str], evidence: Evidence) -> set[str]:
