@@ -27,16 +27,13 @@ def _dead(scene: Scene, make_world: MakeWorld, at: int) -> World:
     world = scene.world(make_world)
     died = world.run(scene.items, die_at=at)
     assert died.died
-    world.story.note(f"died at {at}: {died.edges[-1]}")
     return world
 
 
 def _dies_again(scene: Scene, world: World, downtime: float, at: int) -> bool:
     """Let the recovery die too; tell whether it lived as long as that."""
     world.pass_time(downtime)
-    died = world.run(scene.items, die_at=at)
-    world.story.note(f"then at {at}: {died.edges[-1] if died.died else 'it lived'}")
-    return died.died
+    return world.run(scene.items, die_at=at).died
 
 
 @scenes

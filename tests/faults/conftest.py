@@ -65,12 +65,12 @@ def behind(project: Project, tmp_path: Path, secrets: set[str]) -> Iterator[Call
 
 
 @pytest.fixture
-def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
+def make_world() -> Iterator[Callable[..., World]]:
     """Give worlds on virtual time, each with hosts of its own."""
     worlds: list[World] = []
 
     def make(**settings: Any) -> World:
-        worlds.append(World(tmp_path / f"world{len(worlds)}", **settings))
+        worlds.append(World(**settings))
         return worlds[-1]
 
     yield make

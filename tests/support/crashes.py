@@ -53,18 +53,17 @@ class Scene:
             run = world.run(self.items)
             if run.exit_code in (ExitCode.OK, ExitCode.FAILURES):
                 return run
-        raise AssertionError("\n".join(["not settled:", *world.story.lines[-30:]]))
+        raise AssertionError("\n".join(["not settled:", *world.told()[-30:]]))
 
     def check(self, world: World, run: RunOutcome) -> None:
         """Hold that each item came to its end, was billed once if at all, and is told by its ID."""
-        told = world.story.lines[-60:]
         outcomes = {identity: record.outcome for identity, record in run.records.items()}
-        assert outcomes == dict(self.ends), told
+        assert outcomes == dict(self.ends), world.told()[-60:]
         billed = [world.billed(one) for one in self.items]
         wanted = [int(self.ends[one.identity] is INVOICED) for one in self.items]
-        assert billed == wanted, told
+        assert billed == wanted, world.told()[-60:]
         named = {record.invoice_id for record in run.records.values() if record.outcome.success}
-        assert named == {invoice.id for invoice in world.invoices}, told
+        assert named == {invoice.id for invoice in world.invoices}, world.told()[-60:]
 
 
 def _ends(items: tuple[Item, ...], **others: Outcome) -> dict[Identity, Outcome]:
