@@ -146,6 +146,7 @@ class Front:
                 break
             if isinstance(step, Send):
                 transport.write(step.data)
+                await asyncio.sleep(0)  # what never ends must let others in
                 await self._drained(transport)
             elif isinstance(step, Pause):
                 await self._pass(step.seconds)
