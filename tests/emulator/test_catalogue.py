@@ -115,8 +115,8 @@ CUTS = [
 ]
 CASES = [
     *(lost("reset", "reset", when=when) for when in WHENS),
-    *(lost("fin", "fin", when=when) for when in WHENS[1:]),
-    *(lost("silence", "open", when=when) for when in WHENS[1:]),
+    *(lost("fin", "fin", when=when) for when in WHENS),
+    *(lost("silence", "open", when=when) for when in WHENS),
     Case("half_open", {"offset": 40}, more=lambda h: len(h.data) == 40),
     whole("slow_bytes", settings={"size": 200, "pause": "30ms"}, more=lambda h: h.seconds > 0.06),
     *CUTS,

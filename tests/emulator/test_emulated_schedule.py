@@ -126,6 +126,7 @@ def test_what_is_no_schedule(when: dict[str, Any], words: str) -> None:
         ({"executed": False, "body": b"x"}, "has no answer"),
         ({"stored": True}, "can be stored"),
         ({"shape": "round"}, "no shape 'round'"),
+        ({"executed": False, "unread": True, "delivery": "reset"}, "is not read"),
         ({"delivery": "garbled"}, "only a way says"),
     ],
 )
