@@ -129,8 +129,5 @@ class Sender:
             if not parcel.ours(kept.get(TRACK_ID.lower())):
                 hang_up(response)
                 raise _Crossed
-            body = token.value.struck_from(await read_body(response))
-        kept = {
-            name: token.value.struck_from(value.encode()).decode() for name, value in kept.items()
-        }
+            body = await read_body(response)
         return Reply(response.status, kept, body, token.serial, flight.started_at)
