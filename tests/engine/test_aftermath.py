@@ -45,7 +45,7 @@ from zbatch.model import (
     Trail,
 )
 from zbatch.zuora.request import make_call
-from zbatch.zuora.wire import Reply, Request
+from zbatch.zuora.wire import Ask, Reply, Request
 
 HOUR = timedelta(hours=1)
 UNKNOWN_ERROR = failure("UNKNOWN_ERROR", "Operation failed due to an unknown error.")
@@ -499,3 +499,42 @@ def test_a_person_decides_at_once() -> None:
         Outcome.INVOICED,
         "2" * 32,
     )
+
+
+def test_a_key_that_only_the_servers_clock_dates_rests_once_it_has_told() -> None:
+    """R6: sent by a clock that was ahead: asked at once, concluded upon when the rest is over."""
+    one = item(1)
+    ahead = Attempt(
+        1,
+        START + 10 * HOUR,
+        "track-1",
+        answer=Kind.LOST.value,
+        server_date=START - timedelta(minutes=10),
+    )
+    work = replace(in_doubt(one, 0.0, burnt=True), attempts=(ahead,))
+
+    def by_the_clock(ask: Ask, before: int) -> Reply:
+        told = START + (HOUR if before else timedelta())
+        date = f"{told:%a, %d %b %Y %H:%M:%S} GMT"
+        answer = found(shown(one, created=START)) if before else found()
+        return replace(answer, headers={"date": date})
+
+    run = waiting(answer_question=by_the_clock).run([work], lambda r, b: success())
+    (first, _), (second, _) = run.server.questions
+    assert first < 1.0
+    assert 3000 <= second < 3010
+    assert run.server.requests == []
+    assert record(run, one).outcome is Outcome.ALREADY_INVOICED
+
+
+def test_an_item_that_waits_for_another_host_is_asked_about_when_it_is_time() -> None:
+    """R12: what was put aside has no key; a run that does not wait says that it was not tried."""
+    until = START + timedelta(minutes=10)
+    patient = waiting().run([Work(0, (item(1),), 0, rests_until=until)], lambda r, b: success())
+    assert record(patient, item(1)).outcome is Outcome.INVOICED
+    assert patient.server.questions[0][0] >= 600
+
+    hasty = Bench().run([Work(0, (item(1),), 0, rests_until=until)], lambda r, b: success())
+    assert record(hasty, item(1)).outcome is Outcome.NOT_ATTEMPTED
+    assert problem(hasty, item(1)).code == "OTHER_HOST"
+    assert (hasty.server.requests, hasty.server.questions) == ([], [])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from support.engine import LOST, REFUSED_CONNECTION, TENANT, failure, item, status, success
+from zbatch.engine.carrier import send_of
 from zbatch.engine.judge import (
     Judgement,
     answered,
@@ -46,6 +47,15 @@ def judged(
     number = len(work.attempts) + 1
     attempt = answered(Attempt(number, BEGUN, f"track-{number}"), exchange, answer, DONE)
     return judge(work, attempt, answer, context or Context(), most)
+
+
+def test_nothing_is_recorded_of_a_call_that_was_never_minted() -> None:
+    """Without its key there is no call to speak of, neither to send nor to answer."""
+    unminted = Work(0, (item(1),), 0)
+    with pytest.raises(ValueError, match="minted"):
+        send_of(unminted, past(None))
+    with pytest.raises(ValueError, match="minted"):
+        still_live(unminted, past(None))
 
 
 def test_an_answered_attempt_keeps_what_the_reply_said() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from support.engine import (
     START,
     TENANT,
     Bench,
+    MemoryLedger,
     Run,
     VirtualClock,
     accounts_of,
@@ -265,9 +266,23 @@ def test_giving_up_while_everybody_waits_leaves_nothing_in_doubt() -> None:
 
 def test_giving_up_while_an_intent_is_dated_anew_leaves_it_clean() -> None:
     """Between gate and send the intent is written again; given up there, it never left."""
-    bench = Bench(limits=SLOW, during=after(60.1015, interrupt_twice))
+    dated_anew = asyncio.Event()
+
+    class SlowToDateAnew(MemoryLedger):
+        async def begin(self, sends: Sequence[Send]) -> None:
+            if self.tracked & {send.attempt.track_id for send in sends}:
+                dated_anew.set()
+                await asyncio.sleep(1.0)
+            await super().begin(sends)
+
+    async def give_up(engine: Engine, clock: VirtualClock) -> None:
+        await dated_anew.wait()
+        interrupt_twice(engine)
+
+    bench = Bench(limits=SLOW, during=give_up, make_ledger=SlowToDateAnew)
     works = works_of([item(n) for n in range(4)])
     run = bench.run(works, lambda r, b: status(429, retry_after="60"))
+    assert dated_anew.is_set()
     assert all(time < 60 for time in run.server.times)
     assert run.ending.abandoned == ()
     assert unanswered(run) == set()

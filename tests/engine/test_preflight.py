@@ -479,6 +479,20 @@ def test_an_invoice_that_the_tenant_does_not_show_is_not_accepted() -> None:
     assert record.error.code == "NOT_SHOWN"
 
 
+@pytest.mark.parametrize(("was_draft", "outcome"), [(False, "unknown"), (True, "invoiced")])
+def test_another_items_invoice_is_accepted_only_where_it_was_a_draft_to_append_to(
+    was_draft: bool, outcome: str
+) -> None:
+    """Two items share an invoice only if a draft was there that both can have gone into."""
+    drafts = (Draft(A, "9.00", START),)
+    baseline = Baseline(START - HOUR, (), drafts if was_draft else ())
+    trail = Trail(baseline, credited=frozenset({A}), if_absent=IfAbsent.RENEW)
+    work = replace(burnt(), trails=(trail,))
+    record = record_of(decided(work, seen(an_invoice(), drafts=drafts)))
+    assert record.outcome == outcome
+    assert (record.error is not None and record.error.code == "CREDITED") != was_draft
+
+
 # What a run says of what it leaves
 
 

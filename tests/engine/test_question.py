@@ -106,6 +106,20 @@ def test_a_temporary_invoice_is_not_there(status: str) -> None:
     assert look(seen(an_invoice(status="Posted", number=None)), Trail()) == There((A,))
 
 
+@pytest.mark.parametrize(
+    ("created", "there"),
+    [(SENT, False), (SENT + BEFORE_FIRST_SEND, False), (SENT + 2 * BEFORE_FIRST_SEND, True)],
+)
+def test_what_the_lower_revision_made_is_not_there_for_the_higher(
+    created: datetime, there: bool
+) -> None:
+    """A generate names only the first of several invoices: the others are told by their time."""
+    trail = Trail(a_baseline(), lower_settled_at=SENT)
+    found = look(seen(an_invoice(created_at=created)), trail)
+    assert found == (There((A,)) if there else Nothing())
+    assert look(seen(an_invoice(created_at=None)), trail) == There((A,))
+
+
 @pytest.mark.parametrize("status", ["Nonsense", "posted", "DRAFT", "Reversed", "generating"])
 def test_an_unknown_status_is_said_and_nothing_concluded(status: str) -> None:
     """R8: a status that we do not know may mean anything."""
@@ -335,3 +349,13 @@ def test_an_intent_without_an_answer_may_have_left_later() -> None:
     assert rested((an_attempt(answer=None),), SETTLE) == SENT + UNANSWERED + SETTLE
     late = an_invoice(created_at=SENT + UNANSWERED + SETTLE)
     assert conclude(seen(late), a_doubt(an_attempt(answer=None))) == Claimed(A)
+
+
+@pytest.mark.parametrize("source", ["BillRun", "API"])
+def test_while_the_server_is_at_work_only_our_own_invoice_settles(source: str) -> None:
+    """F42, F76: beside what somebody else made meanwhile, ours may come yet."""
+    found = conclude(seen(an_invoice(source=source)), a_doubt(conflict=True))
+    if source == "API":
+        assert found == Claimed(A)
+    else:
+        assert code_of(found) == "STILL_EXECUTING"

@@ -477,3 +477,14 @@ def test_an_answered_attempt_is_never_begun_again(store: Store, items: list[Item
     call = in_doubt(store, items[0], KeyState.LIVE)
     with pytest.raises(LedgerFailure):
         store.begin(RUN, [a_send(call, started_at=LATER)], LATER)
+
+
+def test_a_rest_is_kept_until_the_next_one(store: Store, items: list[Item]) -> None:
+    """From when an item may be asked about again is known to later runs; a finding adds to it."""
+    assert standing(store, items[0]).trail.rests_until is None
+    for until in (LATER, LATER + timedelta(hours=1)):
+        store.finish(RUN, [], NOON, [Finding(items[0], rests_until=until)])
+        assert standing(store, items[0]).trail.rests_until == until
+    store.finish(RUN, [], NOON, [Finding(items[0], baseline=BASELINE)])
+    assert standing(store, items[0]).trail.rests_until == LATER + timedelta(hours=1)
+    assert standing(store, items[1]).trail.rests_until is None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -164,3 +165,45 @@ def test_a_lock_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
         ):
             pass
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_second_lock_within_one_process_is_refused_too(tmp_path: Path) -> None:
+    """The lock belongs to an open file, so that no part of a process takes it from another."""
+    with (
+        locked(tmp_path, "run A"),
+        pytest.raises(CannotStart, match=r"\(run A\)"),
+        locked(tmp_path, "run B"),
+    ):
+        pass
+
+
+def no_locks(*_: object) -> None:
+    raise OSError(errno.ENOLCK, "No locks available")
+
+
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("module", "call", "fails", "told"),
+    [
+        (fcntl, "flock", no_locks, r"does not lock files \(ENOLCK\): name a local folder"),
+        (os, "pwrite", full, "cannot write the lock file .*No space left on device"),
+    ],
+)
+def test_a_file_system_that_cannot_lock_is_told_before_anything_is_sent(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    module: object,
+    call: str,
+    fails: Callable[..., None],
+    told: str,
+) -> None:
+    """F98: it is the system's own refusal, which no test can ask for in another way."""
+    monkeypatch.setattr(module, call, fails)
+    with pytest.raises(CannotStart, match=told), locked(tmp_path, "run A"):
+        pass
+    monkeypatch.undo()
+    with locked(tmp_path, "run B"):
+        assert (tmp_path / LOCK_FILE).read_text() == "run B"

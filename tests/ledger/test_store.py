@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import date, timedelta
@@ -40,6 +41,7 @@ from zbatch.model import (
     KeyState,
     Outcome,
     Result,
+    Send,
     Standing,
 )
 
@@ -246,6 +248,24 @@ def test_a_second_live_key_of_an_item_is_refused(store: Store, items: list[Item]
     store.begin(RUN, [a_send(a_call(items[0]))], NOON)
     with pytest.raises(LedgerFailure):
         store.begin(RUN, [a_send(a_call(items[0], generation=1))], NOON)
+
+
+def test_a_transaction_that_is_broken_off_leaves_nothing(
+    tmp_path: Path, store: Store, items: list[Item]
+) -> None:
+    """Whatever comes in between, a signal or a bug: half a group is no group, now or later."""
+
+    def sends() -> Iterator[Send]:
+        yield a_send(a_call(items[0]))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.begin(RUN, sends(), NOON)  # type: ignore[arg-type] # read once, as a sequence is
+    with pytest.raises(LedgerFailure, match="has failed before"):
+        store.begin(RUN, [], NOON)
+    store.close()
+    with closing(open_store(tmp_path)) as reopened:
+        assert standing(reopened, items[0]).call is None
 
 
 def test_a_key_beside_a_burnt_one_is_refused(store: Store, items: list[Item]) -> None:

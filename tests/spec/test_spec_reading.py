@@ -46,6 +46,13 @@ def test_path_with_nul() -> None:
     assert _codes(Path("a\0b")) == ["ZB101"]
 
 
+def test_path_that_is_no_text() -> None:
+    """A path that cannot be written into ledger and report is a finding, and is not sent from."""
+    path = Path(os.fsdecode(b"a\xff.yaml"))
+    assert _codes(path) == ["ZB101"]
+    assert str(check_spec(path)[1][0]).isprintable()
+
+
 def test_folder(tmp_path: Path) -> None:
     """A folder is not a spec."""
     assert _codes(tmp_path) == ["ZB102"]

@@ -328,12 +328,13 @@ class Bench:
     read_only: bool = False
     accepted: Mapping[Identity, Accepted] = field(default_factory=dict)
     during: Callable[[Engine, VirtualClock], Coroutine[Any, Any, None]] | None = None
+    make_ledger: Callable[[], MemoryLedger] = MemoryLedger
 
     def run(self, works: Sequence[Work], answer: Answerer) -> Run:
         return run_virtually(self._run(works, answer))
 
     async def _run(self, works: Sequence[Work], answer: Answerer) -> Run:
-        ledger = MemoryLedger()
+        ledger = self.make_ledger()
         ledger.fail_at = self.fail_at
         server = ScriptedServer(
             answer,

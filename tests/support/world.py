@@ -382,6 +382,16 @@ class World:
         with self._store.transaction():
             return self._store.invoices.create(order, 1, self.timeline.now)
 
+    def billed_before(self, one: Item, key: str, invoice_id: str, at: float) -> None:
+        """Let the tenant have billed an item by one of our calls before this world began."""
+        identity = one.identity
+        order = Order(identity.account_id, one.invoice_date, identity.target_date, key)
+        with self._store.transaction():
+            drawn = self._store.invoices.create(order, 1, at)
+            renamed = (invoice_id, drawn)
+            self._db.execute("update invoices set id = ? where id = ?", renamed)
+            self._db.execute("update billing set invoice_id = ? where invoice_id = ?", renamed)
+
     def set_status(self, invoice_id: str, status: str) -> None:
         """Post, cancel, … an invoice, as a person does."""
         with self._store.transaction():

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from zbatch.model import Problem
 from zbatch.zuora.codes import RowClass
 from zbatch.zuora.reply import (
     REFUSED_STATUSES,
@@ -22,6 +23,7 @@ from zbatch.zuora.reply import (
     Unreadable,
     read_reply,
 )
+from zbatch.zuora.rows import Row
 from zbatch.zuora.wire import Reply
 
 INVOICE = "2c93808457d787030157e0306cd13a86"
@@ -78,6 +80,31 @@ def test_success_of_the_page() -> None:
 def test_rows_count_whatever_the_status(status: int, body: str, row_class: RowClass) -> None:
     """A body with rows, or a single Errors object for one item, is rows under any status."""
     assert row_classes(read(status, body)) == [row_class]
+
+
+@pytest.mark.parametrize(
+    ("row_class", "invoice_id", "problem"),
+    [
+        (RowClass.SUCCESS, None, None),
+        (RowClass.SUCCESS, "", None),
+        (RowClass.SUCCESS, INVOICE, Problem("X", "y")),
+        (RowClass.DEFINITE, INVOICE, Problem("X", "y")),
+        (RowClass.DEFINITE, None, None),
+    ],
+)
+def test_a_row_that_contradicts_itself_cannot_be_built(
+    row_class: RowClass, invoice_id: str | None, problem: Problem | None
+) -> None:
+    """A success has an ID and no problem, a failure a problem and no ID, whoever makes it."""
+    with pytest.raises(ValueError, match="has"):
+        Row(row_class, invoice_id, problem)
+
+
+@pytest.mark.parametrize("number", ["1e310", "-1e310", "NaN", "Infinity", "-Infinity"])
+def test_a_number_beyond_all_bounds_makes_a_reply_unreadable(number: str) -> None:
+    """What JSON has no value for has no meaning here, wherever it stands."""
+    body = f'[{{"Success":true,"Id":"{INVOICE}","Amount":{number}}}]'
+    assert isinstance(read(200, body), Unreadable)
 
 
 def test_rows_keep_code_and_message() -> None:

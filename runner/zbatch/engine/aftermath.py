@@ -214,7 +214,7 @@ class Aftermath:
             self._go_on(replace(work, held=None, trails=(reopened,)), look)
         elif isinstance(step, Renewed) and self._settings.read_only:
             self._leave(left_renewed(work, item, step))
-        elif isinstance(step, Renewed):
+        elif isinstance(step, Renewed):  # pragma: no branch - what is burnt is so as a whole, above
             renewed = replace(trail, if_absent=None, renewals=trail.renewals + 1)
             work.asked_at = look.asked_at
             self._renew(work, item, renewed, 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -45,14 +46,14 @@ class Brake:
 
     async def turn(self) -> bool:
         """Wait for a slot in the rate; False when the run stops before it comes."""
-        slot = self._pace.reserve(self._clock.monotonic())
+        slot = -math.inf  # none yet
         while not self.stopping.is_set():
-            if slot > self._clock.monotonic():
-                await self.until(self.stopping, slot)
-            elif self._pace.holds(slot):
+            now = self._clock.monotonic()
+            # a gate may have closed over the slot meanwhile
+            slot = slot if self._pace.holds(slot) else self._pace.reserve(now)
+            if slot <= now:
                 return True
-            else:  # a gate has closed over the slot
-                slot = self._pace.reserve(self._clock.monotonic())
+            await self.until(self.stopping, slot)
         return False
 
     @contextmanager

@@ -65,9 +65,8 @@ class Carrier:
 
     def _not_after(self, work: Work) -> datetime | None:
         """Tell when the question that lets the call go is too old, whatever takes the time."""
-        if work.asked_at is None:
-            return None
-        return work.asked_at[1] + timedelta(seconds=self._settings.ask_life) + LEEWAY
+        life = timedelta(seconds=self._settings.ask_life)
+        return work.asked_at[1] + life + LEEWAY if work.asked_at else None
 
     def _read(self, work: Work, exchange: Reply | Fault) -> Answer | Fault:
         if isinstance(exchange, Fault):

@@ -135,8 +135,6 @@ class Order:
 
     def _at_head(self, chain: list[tuple[Item, Work]]) -> None:
         work = chain[0][1]
-        if work not in self._missing:
-            return
         self._missing[work] -= 1
         if self._missing[work] == 0:
             del self._missing[work]

@@ -10,7 +10,7 @@ APPLICATION_ID = 0x7A626C67  # "zblg": tells a ledger from any other SQLite file
 
 # Of run, run_item and attempt.run_id zbatch itself reads hardly anything: they are kept for
 # auditors, to tell which run planned what, and which one sent it.
-_VERSION_1 = """
+_FORMAT_1 = """
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -22,7 +22,6 @@ CREATE TABLE run (
     spec_file   TEXT NOT NULL,
     spec_digest TEXT NOT NULL,
     plan_digest TEXT NOT NULL,
-    settle      REAL NOT NULL,
     started_at  TEXT NOT NULL,
     finished_at TEXT,
     exit_code   INTEGER
@@ -58,8 +57,6 @@ CREATE TABLE item (
     started_at      TEXT,
     finished_at     TEXT,
     settled_by      TEXT REFERENCES run (id),
-    baseline        TEXT,
-    rests_until     TEXT,
     UNIQUE (account_id, target_date, revision),
     CHECK (outcome IS NULL OR outcome NOT IN ('invoiced', 'already_invoiced')
            OR coalesce(length(invoice_id), 0) > 0)
@@ -76,6 +73,7 @@ CREATE TABLE call (
     id         INTEGER PRIMARY KEY,
     key        TEXT NOT NULL UNIQUE,
     generation INTEGER NOT NULL CHECK (generation >= 0),
+    body       BLOB NOT NULL,
     wire       BLOB NOT NULL
 ) STRICT;
 
@@ -85,11 +83,8 @@ CREATE TABLE call_item (
     item_id  INTEGER NOT NULL REFERENCES item (id),
     state    TEXT NOT NULL CHECK (state IN ('live', 'settled', 'burnt')),
     evidence TEXT,
-    if_absent TEXT CHECK (if_absent IN
-                  ('renew', 'renew_twice', 'failed', 'nothing_to_bill')),
     PRIMARY KEY (call_id, position),
-    CHECK (state = 'live' OR evidence IS NOT NULL),
-    CHECK (state <> 'burnt' OR if_absent IS NOT NULL)
+    CHECK (state = 'live' OR evidence IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
 
 -- The promise itself: an item never has two keys whose effect is not known.
@@ -115,7 +110,40 @@ CREATE TABLE attempt (
 ) STRICT, WITHOUT ROWID;
 """
 
-STEPS = (_VERSION_1,)
+# What questions are held against. Format 1 asked none: its keys have no baseline, and what follows
+# once a burnt one turns out to have created nothing is read from why it was burnt.
+_TO_FORMAT_2 = """
+ALTER TABLE run ADD COLUMN settle REAL NOT NULL DEFAULT 3600.0;
+ALTER TABLE item ADD COLUMN baseline TEXT;
+ALTER TABLE item ADD COLUMN rests_until TEXT;
+ALTER TABLE call DROP COLUMN body;
+
+CREATE TABLE new_call_item (
+    call_id  INTEGER NOT NULL REFERENCES call (id),
+    position INTEGER NOT NULL,
+    item_id  INTEGER NOT NULL REFERENCES item (id),
+    state    TEXT NOT NULL CHECK (state IN ('live', 'settled', 'burnt')),
+    evidence TEXT,
+    if_absent TEXT CHECK (if_absent IN
+                  ('renew', 'renew_twice', 'failed', 'nothing_to_bill')),
+    PRIMARY KEY (call_id, position),
+    CHECK (state = 'live' OR evidence IS NOT NULL),
+    CHECK (state <> 'burnt' OR if_absent IS NOT NULL)
+) STRICT, WITHOUT ROWID;
+INSERT INTO new_call_item
+    SELECT call_id, position, item_id, state, evidence,
+           CASE WHEN state <> 'burnt' THEN NULL
+                WHEN evidence LIKE 'row: TRANSACTION_TERMINATED,%' THEN 'failed'
+                WHEN evidence LIKE 'row: %' THEN 'renew_twice'
+                ELSE 'renew' END
+    FROM call_item;
+DROP TABLE call_item;
+ALTER TABLE new_call_item RENAME TO call_item;
+CREATE UNIQUE INDEX one_live_key ON call_item (item_id) WHERE state <> 'settled';
+CREATE INDEX calls_of_item ON call_item (item_id, call_id);
+"""
+
+STEPS = (_FORMAT_1, _TO_FORMAT_2)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -136,9 +164,15 @@ def migrate(connection: sqlite3.Connection) -> None:
         )
     if version == len(STEPS):
         return
-    script = "".join(STEPS[version:])
+    script = "".join(STEPS[_steps_done(connection, version) :])
     connection.executescript(
         f"BEGIN IMMEDIATE;\n{script}\n"
         f"PRAGMA application_id = {APPLICATION_ID};\n"
         f"PRAGMA user_version = {len(STEPS)};\nCOMMIT;"
     )
+
+
+def _steps_done(connection: sqlite3.Connection, version: int) -> int:
+    """Tell the format of the tables: what is now format 2 was first written as another 1."""
+    columns = {row[1] for row in connection.execute("PRAGMA table_info (call)")}
+    return 2 if version == 1 and "body" not in columns else version

@@ -2,23 +2,80 @@
 
 from __future__ import annotations
 
+import base64
+import re
+from html import escape
 from typing import NoReturn
+
+HIDDEN = b"<a secret>"  # with a blank, so that it passes for no ID
+
+_LEAST = 8  # characters, of the secret or of its base64, that are told from chance
+_SHARED = (0, 2, 3)  # characters of base64 that share bits with 0, 1 or 2 bytes before
 
 
 class Secret:
     """Wrap a secret text: whoever prints, formats or pickles it by accident gets none of it."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("_pattern", "_value")
 
     def __init__(self, value: str) -> None:
         self._value = value
+        self._pattern: re.Pattern[bytes] | None = None
 
     def reveal(self) -> str:
         """Give the secret in clear, for the one request that needs it."""
         return self._value
+
+    def hide_in(self, data: bytes) -> bytes:
+        """Take the secret out of what a server says, should it say it back.
+
+        In any spelling that is read as the secret again: as it is or escaped for JSON, a URL or
+        HTML, character by character, and in base64 at any place of a longer text. A secret of less
+        than 8 characters is not looked for: it would be found in what is none.
+        """
+        if len(self._value) < _LEAST:
+            return data
+        if self._pattern is None:
+            self._pattern = re.compile(b"|".join(_spellings(self._value)))
+        return self._pattern.sub(HIDDEN, data)
+
+    def hide_in_text(self, text: str) -> str:
+        """Take the secret out of a text."""
+        data = text.encode("utf-8", "surrogateescape")
+        return self.hide_in(data).decode("utf-8", "surrogateescape")
 
     def __repr__(self) -> str:
         return "<secret>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a secret is never pickled or copied")
+
+
+def _spellings(value: str) -> list[bytes]:
+    encoded = value.encode("utf-8")
+    found = [b"".join(map(_character, value))]
+    for shift, start in enumerate(_SHARED):
+        whole = base64.b64encode(bytes(shift) + encoded).rstrip(b"=")
+        end = len(whole) - (1 if (shift + len(encoded)) % 3 else 0)
+        core = whole[start:end]
+        if len(core) >= _LEAST:
+            found.append(re.escape(core).replace(rb"\+", rb"[+-]").replace(rb"/", rb"[/_]"))
+    return found
+
+
+def _character(character: str) -> bytes:
+    """Give the pattern of all ways to write a character."""
+    number = ord(character)
+    octets = character.encode("utf-8")
+    spelled = [
+        re.escape(octets),
+        rb"\\u(?i:%04x)" % number,
+        b"".join(b"%%(?i:%02x)" % octet for octet in octets),
+        rb"&#0*%d;" % number,
+        rb"&#(?i:x0*%x);" % number,
+    ]
+    if character in "/\"'\\":
+        spelled.append(re.escape(b"\\" + octets))
+    if (named := escape(character)) != character:
+        spelled.append(re.escape(named.encode()))
+    return b"(?:" + b"|".join(spelled) + b")"

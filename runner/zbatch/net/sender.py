@@ -125,9 +125,9 @@ class Sender:
         headers = parcel.headers(token.value.reveal())
         flight.started_at = self._endpoint.now()
         async with post(self._session, url, headers, parcel.wire, flight) as response:
-            kept = kept_headers(response)
+            kept = kept_headers(response, token.value.hide_in_text)
             if not parcel.ours(kept.get(TRACK_ID.lower())):
                 hang_up(response)
                 raise _Crossed
-            body = await read_body(response)
+            body = token.value.hide_in(await read_body(response))
         return Reply(response.status, kept, body, token.serial, flight.started_at)

@@ -17,7 +17,6 @@ from zbatch.net.secret import Secret
 from zbatch.net.transport import Endpoint, Flight, kept_headers, open_session, post, read_body
 from zbatch.zuora.headers import TOKEN_PATH
 from zbatch.zuora.limits import retry_after
-from zbatch.zuora.text import one_line
 from zbatch.zuora.token_reply import TokenDenied, TokenGranted, read_token_reply
 from zbatch.zuora.wire import FaultKind
 
@@ -155,7 +154,7 @@ class TokenSource:
     async def _ask(self) -> Token:
         wall, monotonic = self._clocks()
         status, headers, body = await self._exchange()
-        answer = read_token_reply(status, body)
+        answer = read_token_reply(status, body, self._hide)
         if isinstance(answer, TokenGranted):
             self._check_entity(answer)
             self._serial += 1
@@ -164,7 +163,7 @@ class TokenSource:
             use = max(answer.life - self._endpoint.timeout - MARGIN_SECONDS, answer.life / 2)
             self._held = _Held(token, wall + use, monotonic + use)
             return token
-        detail = f"token request: HTTP {status}, {self._redacted(answer.problem.message)}"
+        detail = f"token request: HTTP {status}, {answer.problem.message}"
         if isinstance(answer, TokenDenied):
             raise TokenRefused(FaultKind.TOKEN_REFUSED, detail)
         wait = retry_after(headers, self._endpoint.now())
@@ -209,8 +208,8 @@ class TokenSource:
         }
         return urlencode(form).encode("ascii")
 
-    def _redacted(self, message: str) -> str:
+    def _hide(self, body: bytes) -> bytes:
         """Take our credentials out of what the server says, should it say them back."""
         for secret in self._credentials:
-            message = message.replace(secret.reveal(), "<secret>")
-        return one_line(message)
+            body = secret.hide_in(body)
+        return body

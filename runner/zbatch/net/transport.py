@@ -121,13 +121,18 @@ async def post(
     response.release()
 
 
-def kept_headers(response: aiohttp.ClientResponse) -> dict[str, str]:
-    """Keep the headers worth keeping, in lower case, repeated ones joined by a comma."""
+def kept_headers(
+    response: aiohttp.ClientResponse, hide: Callable[[str], str] = str
+) -> dict[str, str]:
+    """Keep the headers worth keeping, in lower case, repeated ones joined by a comma.
+
+    `hide` takes a secret out of a value, before it is cut.
+    """
     kept: dict[str, str] = {}
     for name, value in response.headers.items():
         lower = name.lower()
         if lower in KEPT:
-            safe = one_line(value, _KEPT_VALUE_LIMIT)
+            safe = one_line(hide(value), _KEPT_VALUE_LIMIT)
             kept[lower] = f"{kept[lower]}, {safe}" if lower in kept else safe
     return kept
 

@@ -29,6 +29,7 @@ def load_spec(path: Path) -> Spec:
 def check_spec(path: Path) -> tuple[Spec | None, tuple[Diagnostic, ...]]:
     """Return the spec, if it is one, and everything there is to say about it, warnings too."""
     try:
+        _require_text(path)
         document, value, problems = load_document(path, "spec")
     except SpecError as error:
         return None, tidy(error.diagnostics)
@@ -75,6 +76,15 @@ def _spec(
         ),
         tenant_source=_tenant_source(document),
     )
+
+
+def _require_text(path: Path) -> None:
+    """Refuse a path that is not text: each item's source stands in ledger and report."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError as error:
+        message = "the path is not UTF-8; give the file and its folders other names"
+        raise SpecError([Diagnostic(str(path), 1, 1, "ZB101", message)]) from error
 
 
 def load_document(path: Path, kind: str) -> tuple[Document, Any, list[Diagnostic]]:

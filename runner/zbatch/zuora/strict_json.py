@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import NoReturn
 
 _MAX_DIGITS = 20
@@ -21,8 +22,9 @@ class DecimalText(str):
 def parse_json(body: bytes, *, exact: bool = False) -> object:
     """Read a JSON document in UTF-8; raise NotJson for anything that has two readings or none.
 
-    Refused beyond the grammar: other encodings, a byte order mark, NaN and infinities, a key
-    twice, integers of more than 20 digits, lone surrogates, and nesting that exhausts the stack.
+    Refused beyond the grammar: other encodings, a byte order mark, NaN and infinities, also where
+    a number is too large for anything else, a key twice, integers of more than 20 digits, lone
+    surrogates, and nesting that exhausts the stack.
     With `exact` a number that is no integer comes as DecimalText, not as a float.
     """
     try:
@@ -42,6 +44,13 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
+def _float(number: str) -> float:
+    value = float(number)
+    if math.isinf(value):
+        raise NotJson("a number out of bounds")
+    return value
+
+
 def _constant(name: str) -> NoReturn:
     raise NotJson(f"{name} is not JSON")
 
@@ -54,7 +63,7 @@ def _mapping(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_mapping, parse_int=_integer, parse_constant=_constant
+    object_pairs_hook=_mapping, parse_int=_integer, parse_float=_float, parse_constant=_constant
 )
 _EXACT = json.JSONDecoder(
     object_pairs_hook=_mapping,

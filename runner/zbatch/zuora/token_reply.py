@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from zbatch.model import Problem
@@ -50,16 +51,18 @@ class TokenLater:
     problem: Problem
 
 
-def read_token_reply(status: int, body: bytes) -> TokenGranted | TokenDenied | TokenLater:
-    """Read a reply of the token endpoint; total, and no secret of the body in a problem."""
-    try:
-        document = parse_json(body)
-    except NotJson:
-        document = None
+def read_token_reply(
+    status: int, body: bytes, hide: Callable[[bytes], bytes] = bytes
+) -> TokenGranted | TokenDenied | TokenLater:
+    """Read a reply of the token endpoint; total, and no secret of the body in a problem.
+
+    `hide` takes our credentials out of a body that tells a problem.
+    """
     if status >= 500 or status in _PASSING:
-        return TokenLater(problem_in(document) or problem_of_status(status))
+        return TokenLater(_told(status, hide(body)))
     if not 200 <= status < 300:
-        return TokenDenied(problem_in(document) or problem_of_status(status))
+        return TokenDenied(_told(status, hide(body)))
+    document = _document(body)
     if isinstance(document, dict):
         token = document.get("access_token")
         if isinstance(token, str) and _ACCESS_TOKEN.fullmatch(token):
@@ -78,6 +81,17 @@ def _entities(scope: object) -> frozenset[str]:
 
 def _plain(uuid: str) -> str:
     return uuid.replace("-", "").lower()
+
+
+def _told(status: int, body: bytes) -> Problem:
+    return problem_in(_document(body)) or problem_of_status(status)
+
+
+def _document(body: bytes) -> object:
+    try:
+        return parse_json(body)
+    except NotJson:
+        return None
 
 
 def life_of(expires_in: object) -> float:
