@@ -67,17 +67,3 @@ def test_a_secret_shows_itself_to_nobody() -> None:
     for leak in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(TypeError):
             leak(secret)
-
-
-@pytest.mark.parametrize("value", ["canary-3b9f/xyz", "c" * 12])
-def test_f143_a_secret_is_hidden_in_what_others_say(value: str) -> None:
-    """F143: a server that repeats it, plainly or as JSON may, is heard without it."""
-    escaped = value.replace("/", "\\/")
-    said = f'{{"Message": "you sent {value} and {escaped}"}}'.encode()
-    heard = Secret(value).hide_in(said)
-    assert heard == b'{"Message": "you sent <a secret> and <a secret>"}'
-
-
-def test_what_is_too_short_to_be_a_secret_is_left_alone() -> None:
-    """No reply is spoilt where somebody calls a digit a token."""
-    assert Secret("0").hide_in(b'[{"Id": "100"}]') == b'[{"Id": "100"}]'

@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -19,22 +19,25 @@ _DESCRIPTORS = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
 
 
 def descriptors() -> dict[int, str]:
-    """Tell which descriptors are open, and to what where the system tells."""
+    """Tell which descriptors are open, and to what where the system tells.
+
+    Files without a name are left out: pytest captures output in them, in its own time.
+    """
     found = {}
     for name in os.listdir(_DESCRIPTORS):
-        try:
-            os.fstat(int(name))
-        except OSError:  # the one with which the folder was read
-            continue
-        try:
-            found[int(name)] = os.readlink(f"{_DESCRIPTORS}/{name}")
-        except OSError:
-            found[int(name)] = ""
-    return found
+        to = ""
+        with suppress(OSError):
+            os.fstat(int(name))  # not that with which the folder was read
+            with suppress(OSError):
+                to = os.readlink(f"{_DESCRIPTORS}/{name}")
+            found[int(name)] = to
+    return {number: to for number, to in found.items() if not to.endswith(" (deleted)")}
 
 
 def _new(before: dict[int, str], threads: set[threading.Thread]) -> list[str]:
-    left = [f"descriptor {n}: {to}" for n, to in descriptors().items() if before.get(n) != to]
+    left = [
+        f"descriptor {n}: {to}" for n, to in descriptors().items() if n > 2 and before.get(n) != to
+    ]
     return left + [f"thread {one.name}" for one in threading.enumerate() if one not in threads]
 
 
