@@ -415,11 +415,13 @@ def test_faults_are_switched_while_it_runs(tmp_path: Path) -> None:
 
 def test_the_command_serves_from_its_own_process(tmp_path: Path) -> None:
     """`zbatch emulator` tells its URL first, and plays the modes and faults of its file."""
-    setup = tmp_path / "setup.json"
-    fault = {"at": 1, "delivery": "reset"}
-    setup.write_text(json.dumps({"second_generate": "bills_again", "faults": [fault]}))
+    played = tmp_path / "played.faults.yaml"
+    played.write_text(
+        "{version: 1, name: x, modes: {second_generate: bills_again},"
+        " faults: [{fault: reset, at: 1}]}"
+    )
     data = tmp_path / "data"
-    options = ["--port", "0", "--data", str(data), "--modes", str(setup)]
+    options = ["--port", "0", "--data", str(data), "--faults", str(played), "--seed", "3"]
     command = [sys.executable, "-c", "from zbatch.cli import main; main()", "emulator", *options]
 
     async def scene(url: str) -> None:

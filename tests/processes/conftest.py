@@ -21,11 +21,11 @@ def warm() -> Iterator[Parent]:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Tenant]]:
-    """Start emulated tenants: `serve(modes, book)`, both as `support.processes.tenant` says."""
+    """Start emulated tenants: `serve(modes, book, faults)`, as `support.processes.tenant` says."""
     with ExitStack() as stack:
         names = iter(range(10))
-        yield lambda modes=None, book="": stack.enter_context(
-            tenant(tmp_path / f"tenant-{next(names)}", modes, book)
+        yield lambda modes=None, book="", faults=(): stack.enter_context(
+            tenant(tmp_path / f"tenant-{next(names)}", modes, book, faults)
         )
 
 

@@ -73,7 +73,8 @@ def test_findings_are_sorted_and_explained() -> None:
         used |= {finding.code for finding in findings}
     # these need a file that cannot be kept in a repository
     generated = {"ZB101", "ZB102", "ZB104", "ZB115", "ZB212", "ZB303"}
-    assert used == set(CODES) - generated
+    of_faults = {"ZB309"}  # told of faults files, which the emulator understands
+    assert used == set(CODES) - generated - of_faults
 
 
 def test_no_secret_is_repeated() -> None:

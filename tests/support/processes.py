@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -40,12 +40,12 @@ EMULATOR = """
 import os, sys
 from pathlib import Path
 from zbatch.app.serve import serve
-from zbatch.emulator import EmulatorConfig, load_setup
-data, modes, book = sys.argv[1:]
+from zbatch.emulator import EmulatorConfig
+data, faults, book = sys.argv[1:]
 config = EmulatorConfig(
     Path(data), Path(book) if book else None, client_secret=os.environ["EMULATED_SECRET"]
 )
-serve(load_setup(config, Path(modes)), lambda running: print(running.base_url, flush=True))
+serve(config, lambda running: print(running.base_url, flush=True), Path(faults))
 """
 
 
@@ -69,6 +69,20 @@ class Tenant:
 
     url: str
     data: Path
+    file: Path
+    modes: Mapping[str, object]
+
+    def play(self, *faults: Mapping[str, object]) -> None:
+        """Let these faults happen, in place of what did."""
+        text = {
+            "version": 1,
+            "name": "played",
+            "modes": {**UNGUARDED, **self.modes},
+            "faults": list(faults),
+        }
+        fresh = self.file.with_suffix(".new")
+        fresh.write_text(json.dumps(text))  # JSON is YAML
+        fresh.rename(self.file)
 
     @property
     def executions(self) -> list[Execution]:
@@ -109,15 +123,21 @@ class Tenant:
 
 @contextmanager
 def tenant(
-    folder: Path, modes: Mapping[str, object] | None = None, book: str = ""
+    folder: Path,
+    modes: Mapping[str, object] | None = None,
+    book: str = "",
+    faults: Sequence[Mapping[str, object]] = (),
 ) -> Iterator[Tenant]:
-    """Serve an emulated tenant while the body runs; it is never killed."""
+    """Serve an emulated tenant while the body runs; it is never killed.
+
+    `faults` are those of a faults file, which can be written anew while the tenant serves.
+    """
     folder.mkdir()
-    (folder / "modes.json").write_text(json.dumps({**UNGUARDED, **(modes or {})}))
+    served = Tenant("", folder / "data", folder / "played.faults.yaml", modes or {})
+    served.play(*faults)
     if book:
         (folder / "book.csv").write_text(book)
-    data = folder / "data"
-    argv = [EMULATOR, str(data), str(folder / "modes.json")]
+    argv = [EMULATOR, str(served.data), str(served.file)]
     argv.append(str(folder / "book.csv") if book else "")
     with subprocess.Popen(
         [sys.executable, "-c", *argv],
@@ -129,7 +149,7 @@ def tenant(
             assert process.stdout is not None
             url = process.stdout.readline().strip()
             assert url.startswith("http://127.0.0.1:")
-            yield Tenant(url, data)
+            yield replace(served, url=url)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(LIMIT)

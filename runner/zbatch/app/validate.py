@@ -22,7 +22,8 @@ from zbatch.spec import (
 )
 
 SUFFIXES = frozenset({".yaml", ".yml"})
-KINDS = ("spec", "tenants", "report")
+FAULTS_SUFFIXES = (".faults.yaml", ".faults.yml")
+KINDS = ("spec", "tenants", "faults", "report")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,11 @@ def _check(path: Path) -> tuple[Diagnostic, ...]:
         raise Refused(f"{path}: no such file or folder")
     if path.name == TENANTS_FILE:
         return check_tenants(path)[1]
+    if path.name.endswith(FAULTS_SUFFIXES):
+        # Loaded here, because specs need no emulator, which brings a web server along.
+        from zbatch.app.faults import check_faults
+
+        return check_faults(path)
     spec, diagnostics = check_spec(path)
     if spec is None:
         return diagnostics

@@ -37,18 +37,29 @@ if TYPE_CHECKING:
     help="Read the accounts from this CSV file; without it every account exists.",
 )
 @ordinary(
-    "--modes",
+    "--faults",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Read from this JSON file which reading of Zuora's pages to play, and what goes wrong.",
+    help="Play what goes wrong from FILE, and take it over when it changes; "
+    '"random" lets the seed say everything.',
 )
-def emulator(port: int, data: Path, accounts: Path | None, modes: Path | None) -> None:
+@ordinary(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Draw from this seed whatever is left to chance.",
+)
+def emulator(port: int, data: Path, accounts: Path | None, faults: Path | None, seed: int) -> None:
     """Serve a local Zuora to rehearse and test against.
 
     \b
     Examples:
       zbatch emulator
       zbatch emulator --port 8081 --accounts emulator/accounts.csv
+      zbatch emulator --faults specs/rehearsals/gateway-storm.faults.yaml
+      zbatch emulator --faults random --seed 7
 
     It serves until Ctrl-C and says its base URL on standard output. It listens on this machine
     only, so its client ID and secret, both "emulator", are no secret. The tenant "emulator" of a
@@ -56,10 +67,10 @@ def emulator(port: int, data: Path, accounts: Path | None, modes: Path | None) -
     """
     # Loaded here, because the help needs no web server.
     from zbatch.app.serve import serve
-    from zbatch.emulator import EmulatorConfig, load_setup
+    from zbatch.emulator import EmulatorConfig
 
-    config = EmulatorConfig(data_dir=data, book=accounts, port=port)
-    serve(config if modes is None else load_setup(config, modes), _announce)
+    config = EmulatorConfig(data_dir=data, book=accounts, port=port, seed=seed)
+    serve(config, _announce, faults, lambda text: click.echo(text, err=True))
 
 
 def _announce(running: RunningEmulator) -> None:

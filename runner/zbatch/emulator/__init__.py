@@ -14,22 +14,25 @@ from zbatch.emulator.config import (
     Stored,
 )
 from zbatch.emulator.exchange import Delivery
-from zbatch.emulator.faults import Faults, Mishap, Scheduled
-from zbatch.emulator.files import arrivals, executions, history, invoices, load_setup, replies
+from zbatch.emulator.faults import Deed, HttpDate, Mishap, Twice
+from zbatch.emulator.files import arrivals, executions, history, invoices, replies
 from zbatch.emulator.history import Arrival, Exchange, Reply, bodies_of_keys
 from zbatch.emulator.invoices import Execution, Invoice, Order
+from zbatch.emulator.schedule import Faults, Scheduled
 from zbatch.emulator.server import RunningEmulator, running, serve_forever
 
 __all__ = [
     "Arrival",
     "BookRefused",
     "Conflict",
+    "Deed",
     "Delivery",
     "Drafts",
     "EmulatorConfig",
     "Exchange",
     "Execution",
     "Faults",
+    "HttpDate",
     "Invoice",
     "Mishap",
     "Modes",
@@ -42,6 +45,7 @@ __all__ = [
     "ServerLimits",
     "SourceField",
     "Stored",
+    "Twice",
     "arrivals",
     "bill_by_hand",
     "bodies_of_keys",
@@ -49,7 +53,6 @@ __all__ = [
     "executions",
     "history",
     "invoices",
-    "load_setup",
     "replies",
     "running",
     "serve_forever",

@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
+from zbatch.emulator.durations import read_duration
 from zbatch.errors import Refused
 from zbatch.model import ACCOUNT_ID
 
 COLUMNS = ("account_id", "status", "charges", "invoices", "latency", "note")
 MOST_INVOICES = 1000
-
-_DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m|h)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 T = TypeVar("T")
 
@@ -150,7 +148,7 @@ def _invoices(text: str) -> int:
 def _seconds(text: str, default: float) -> float:
     if not text:
         return default
-    found = _DURATION.fullmatch(text)
-    if not found:
+    found = read_duration(text)
+    if found is None:
         raise _Field(f"latency {text!r} is not a duration like 800ms or 2s")
-    return float(found[1]) * _SECONDS[found[2]]
+    return found

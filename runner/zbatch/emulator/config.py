@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from zbatch.emulator.faults import Scheduled
+from zbatch.emulator.schedule import Scheduled
 from zbatch.model import Rate
 
 

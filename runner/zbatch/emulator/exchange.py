@@ -8,7 +8,10 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zbatch.emulator.wire import Way
 
 COMPRESS_OVER = 1000  # bytes, from the page "Request and response compression"
 MOST_CONTENT = 8 * 1024 * 1024
@@ -34,20 +37,33 @@ class Delivery(StrEnum):
     """What becomes of an answer on its way."""
 
     WHOLE = "whole"
+    SLOW = "slow"  # all of it comes, in pieces that take their time
     RESET = "reset"  # the connection breaks instead
-    SILENT = "silent"  # nothing comes, and the connection stays open
-    CUT_SHORT = "cut_short"  # only the head and the first bytes of the body get through
+    CLOSED = "closed"  # the connection ends in good order, without a byte
+    SILENT = "silent"  # nothing that ends a reply comes, and the connection stays open
+    CUT_SHORT = "cut_short"  # only the first bytes get through
+    GARBLED = "garbled"  # what comes is no HTTP, or never ends
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A reply before compression; `length` is how many bytes of a body cut short get through."""
+    """A reply before compression.
+
+    `length` is how many bytes of a body cut short get through. `more` are headers that stand
+    beside others of the same name. It leaves `late` seconds late, by a `way` that is not the
+    plain one if there is one; `delivery` sums that up. `replaced` says that a fault has put it in
+    place of the true answer.
+    """
 
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     delivery: Delivery = Delivery.WHOLE
     length: int = 0
+    more: tuple[tuple[str, str], ...] = ()
+    late: float = 0.0
+    way: Way | None = None
+    replaced: bool = False
 
     def with_headers(self, headers: Mapping[str, str]) -> Answer:
         """Return the answer with further headers; its own keep their values."""
@@ -55,6 +71,8 @@ class Answer:
 
     def encoded(self, accept_encoding: str) -> Answer:
         """Return the answer as it goes out: gzip if the caller takes it and it is worth it."""
+        if "Content-Encoding" in self.headers:  # a fault has packed it, in its own way
+            return self
         if len(self.body) <= COMPRESS_OVER or not _takes_gzip(accept_encoding):
             return self
         body = gzip.compress(self.body, mtime=0)

@@ -1,15 +1,44 @@
-"""What goes wrong with a call, and the schedule that says which call it happens to."""
+"""What goes wrong with a call: what is executed, what is answered, and what gets through."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from email.utils import formatdate
+from enum import StrEnum
 from http import HTTPStatus
 
-from zbatch.emulator.exchange import Answer, Delivery, Row
+from zbatch.emulator.exchange import JSON_TYPE, Answer, Delivery, Row
+from zbatch.emulator.shapes import SHAPES
+from zbatch.emulator.wire import Last, Nothing, Way
 
 GENERATE = "generate"
 QUERY = "query"  # queryMore as well
+
+
+class Deed(StrEnum):
+    """What happens in the tenant when the call arrives, or just after it is executed."""
+
+    BILL_BEFORE = "bill_before"  # a bill run of somebody else bills the call's accounts
+    BILL_AFTER = "bill_after"
+    DELETE_INVOICES = "delete_invoices"  # those that were made under the call's key
+    FORGET_KEY = "forget_key"  # before its time
+    REVOKE_TOKENS = "revoke_tokens"  # all that were issued; new ones can be had
+
+
+@dataclass(frozen=True, slots=True)
+class Twice:
+    """A call that is delivered again after so many seconds; its caller sees one of the replies."""
+
+    after: float = 0.0
+    second: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HttpDate:
+    """A header value: the date so many seconds from the answer on."""
+
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +47,16 @@ class Mishap:
 
     `executed` tells whether the call does its work all the same. `status` is answered in place
     of the true answer, with `retry_after` seconds if any, and takes its place under the key too
-    where it is `stored`. `code` is the error of each row in place of its own, or of those at the
-    positions `rows`. `delivery` is what becomes of the answer, of which `length` bytes of the
-    body get through where it is cut short. Raises ValueError for what cannot happen.
+    where it is `stored`. `body` and `headers` replace those of what is answered, and `shape`
+    names how its body is bent. `code`, with its `message`, is the error of each row in place of
+    its own, or of those at the positions `rows`.
+
+    `delivery` is what becomes of the answer, of which `length` bytes of the body get through
+    where it is cut short; a `way` says it to the byte. The answer is `late` by so many seconds
+    and up to `jitter` more. Of an `unread` call not even the content arrives.
+
+    `deed` happens in the tenant. A query sees what was there `lag` seconds ago, and reads as
+    Generating what is younger than `generating`. Raises ValueError for what cannot happen.
     """
 
     executed: bool = True
@@ -31,17 +67,34 @@ class Mishap:
     rows: tuple[int, ...] = ()
     delivery: Delivery = Delivery.WHOLE
     length: int = 0
+    message: str = ""
+    body: bytes | None = None
+    headers: tuple[tuple[str, str | HttpDate], ...] = ()
+    shape: str = ""
+    way: Way | None = None
+    late: float = 0.0
+    jitter: float = 0.0
+    unread: bool = False
+    twice: Twice | None = None
+    deed: Deed | None = None
+    lag: float = 0.0
+    generating: float = 0.0
+    name: str = ""
 
     def __post_init__(self) -> None:
-        answers = self.status is not None or self.code is not None
         if self.status is not None and self.code is not None:
             raise ValueError("a mishap replaces the status or the rows, not both")
-        if not self.executed and not answers and self.delivery in _ANSWERING:
+        if self.delivery in _NEED_A_WAY and self.way is None:
+            raise ValueError(f"only a way says how an answer is {self.delivery.value}")
+        answers = self.status is not None or self.code is not None
+        if not self.executed and not answers and self.what_becomes in _ANSWERING:
             raise ValueError("what is not executed has no answer: name a status or a code")
         if self.status is not None and self.status not in set(HTTPStatus):
             raise ValueError(f"{self.status} is not a status")
-        if self.stored and self.status is None:
-            raise ValueError("only a status can be stored instead of the answer")
+        if self.stored and self.status is None and not self.shape:
+            raise ValueError("only a status or a shape can be stored instead of the answer")
+        if self.shape and self.shape not in SHAPES:
+            raise ValueError(f"there is no shape {self.shape!r}")
 
     @property
     def before(self) -> bool:
@@ -49,26 +102,40 @@ class Mishap:
         return not self.executed and self.code is None
 
     @property
+    def what_becomes(self) -> Delivery:
+        """Tell what becomes of the answer on its way."""
+        return self.delivery if self.way is None else self.way.delivery
+
+    @property
     def note(self) -> str:
         """Say what happens, for the history."""
         parts = [] if self.executed else ["not executed"]
         parts += [f"status {self.status} instead"] if self.status is not None else []
         parts += [f"rows {self.code} instead"] if self.code is not None else []
-        parts += [self.delivery.value] if self.delivery is not Delivery.WHOLE else []
-        return ", ".join(parts)
+        parts += [self.what_becomes.value] if self.what_becomes is not Delivery.WHOLE else []
+        return ": ".join(filter(None, (self.name, ", ".join(parts))))
 
-    def instead_of(self, answer: Answer) -> Answer:
-        """Return what is answered in place of the true answer, or this itself."""
-        if self.status is None:
+    def instead_of(self, answer: Answer, now: float) -> Answer:
+        """Return what is answered in place of the true answer, or this itself; once only."""
+        if answer.replaced or not self._replaces:
             return answer
-        headers = {"Content-Type": "text/plain;charset=utf-8"}
-        if self.retry_after is not None:
-            headers["Retry-After"] = str(self.retry_after)
-        return Answer(self.status, f"{HTTPStatus(self.status).phrase}\n".encode(), headers)
+        if self.status is not None:
+            answer = self._status_alone(self.status)
+        elif self.body is not None:
+            answer = replace(answer, body=self.body)
+        if self.shape:
+            answer = SHAPES[self.shape](answer)
+        return replace(_with(answer, self.headers, now), replaced=True)
 
-    def befall(self, answer: Answer) -> Answer:
+    def befall(self, answer: Answer, now: float) -> Answer:
         """Let happen to an answer what becomes of it."""
-        return replace(self.instead_of(answer), delivery=self.delivery, length=self.length)
+        return replace(
+            self.instead_of(answer, now),
+            delivery=self.what_becomes,
+            length=self.length,
+            late=self.late,
+            way=self.way,
+        )
 
     def spoils(self, position: int) -> bool:
         """Tell whether the row at this position has the error `code`."""
@@ -76,14 +143,41 @@ class Mishap:
 
     def spoilt(self) -> Row:
         """Build the row with the error `code`."""
-        return Row(code=self.code or "", message=f"Operation failed: {self.code}.")
+        return Row(code=self.code or "", message=self.message or f"Operation failed: {self.code}.")
+
+    @property
+    def _replaces(self) -> bool:
+        return self.status is not None or self.body is not None or bool(self.shape or self.headers)
+
+    def _status_alone(self, status: int) -> Answer:
+        kind = "text/plain;charset=utf-8" if self.body is None else JSON_TYPE
+        headers = {"Content-Type": kind}
+        if self.retry_after is not None:
+            headers["Retry-After"] = str(self.retry_after)
+        phrase = f"{HTTPStatus(status).phrase}\n".encode()
+        return Answer(status, phrase if self.body is None else self.body, headers)
+
+
+def _with(answer: Answer, headers: Sequence[tuple[str, str | HttpDate]], now: float) -> Answer:
+    """Put headers in place of those of the same name; what is named again stands beside."""
+    first: dict[str, str] = {}
+    more: list[tuple[str, str]] = []
+    for name, value in headers:
+        text = value if isinstance(value, str) else formatdate(now + value.seconds, usegmt=True)
+        if name in first:
+            more.append((name, text))
+        else:
+            first[name] = text
+    return replace(answer, headers={**answer.headers, **first}, more=tuple(more))
 
 
 NO_ANSWER = Answer(0, b"")
-_ANSWERING = (Delivery.WHOLE, Delivery.CUT_SHORT)
+_ANSWERING = (Delivery.WHOLE, Delivery.SLOW, Delivery.CUT_SHORT, Delivery.GARBLED)
+_NEED_A_WAY = (Delivery.SLOW, Delivery.GARBLED)
 
 DROP_BEFORE = Mishap(executed=False, delivery=Delivery.RESET)
 DROP_AFTER = Mishap(delivery=Delivery.RESET)
+DROP_UNREAD = Mishap(executed=False, unread=True, way=Nothing(Last.RESET))
 SILENT = Mishap(delivery=Delivery.SILENT)
 LOCK = Mishap(executed=False, code="LOCK_COMPETITION")
 UNKNOWN_EXECUTED = Mishap(code="UNKNOWN_ERROR")
@@ -93,52 +187,3 @@ UNKNOWN_UNEXECUTED = Mishap(executed=False, code="UNKNOWN_ERROR")
 def truncated(length: int) -> Mishap:
     """Let only so many bytes of the answer's body through."""
     return Mishap(delivery=Delivery.CUT_SHORT, length=length)
-
-
-@dataclass(frozen=True, slots=True)
-class Scheduled:
-    """A mishap with its calls: the `at`-th, counted from 1, or `every` so many.
-
-    Calls are counted as they arrive, by `action`. Raises ValueError for what is no schedule.
-    """
-
-    mishap: Mishap
-    at: int | None = None
-    every: int | None = None
-    action: str = GENERATE
-
-    def __post_init__(self) -> None:
-        if self.action not in (GENERATE, QUERY):
-            raise ValueError(f"there are no mishaps of {self.action!r}")
-        if (self.at is None) == (self.every is None) or (self.at or self.every or 0) < 1:
-            raise ValueError("a mishap is scheduled at a call or every so many, from 1")
-
-    def hits(self, number: int) -> bool:
-        """Tell whether the mishap happens to the call with this number."""
-        return number == self.at if self.every is None else number % self.every == 0
-
-
-class Faults:
-    """Counts the calls as they arrive; the first of the schedule that hits one happens to it."""
-
-    def __init__(self, schedule: Iterable[Scheduled] = ()) -> None:
-        self._schedule: Sequence[Scheduled] = tuple(schedule)
-        self._arrived = {GENERATE: 0, QUERY: 0}
-
-    def arrived(self, action: str = GENERATE) -> int:
-        """Tell how many calls have arrived."""
-        return self._arrived[action]
-
-    def switch(self, schedule: Iterable[Scheduled] = ()) -> None:
-        """Take another schedule from here on; without one nothing goes wrong any more.
-
-        The counting goes on.
-        """
-        self._schedule = tuple(schedule)
-
-    def next(self, action: str) -> Mishap | None:
-        """Count a call, and return what goes wrong with it."""
-        self._arrived[action] += 1
-        number = self._arrived[action]
-        hits = (s.mishap for s in self._schedule if s.action == action and s.hits(number))
-        return next(hits, None)

@@ -7,7 +7,6 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from zbatch.emulator.book import Book, BookAccount, parse_book
@@ -22,7 +21,6 @@ from zbatch.emulator.history import (
 )
 from zbatch.emulator.invoices import Execution, Invoice, read_executions, read_invoices
 from zbatch.emulator.schema import prepare
-from zbatch.emulator.setup_file import parse_setup
 from zbatch.emulator.store import Store
 from zbatch.errors import CannotStart, Refused
 
@@ -72,12 +70,6 @@ def invoices(data_dir: Path) -> list[Invoice]:
     """Read the invoices that exist, in the order they arose, while an emulator runs or not."""
     with closing(_reader(data_dir)) as connection:
         return read_invoices(connection)
-
-
-def load_setup(config: EmulatorConfig, file: Path) -> EmulatorConfig:
-    """Take modes and faults from a setup file; raises `Refused`."""
-    modes, faults = parse_setup(_text(file, "setup file"), str(file))
-    return replace(config, modes=modes, faults=faults)
 
 
 def executions(data_dir: Path) -> list[Execution]:

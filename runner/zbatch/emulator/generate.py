@@ -12,6 +12,7 @@ from typing import Any
 from zbatch.emulator.book import AccountStatus, BookAccount
 from zbatch.emulator.config import SecondGenerate
 from zbatch.emulator.exchange import Answer, Row, client_error, fault, json_answer
+from zbatch.emulator.invoices import Order
 
 MOST_OBJECTS = 50
 DEFAULT_WSDL = 79
@@ -93,6 +94,16 @@ def read_row(row: Mapping[str, Any]) -> Wanted | Row:
         )
     except _Field as problem:
         return problem.row
+
+
+def orders_of(content: bytes | None) -> list[Order]:
+    """Return what a bill run of somebody else bills, who is about to bill the same."""
+    rows = read_call(content, reject_unknown=False)
+    return [
+        Order(row.account_id, row.invoice_date, row.target_date, source="BillRun")
+        for row in (() if isinstance(rows, Answer) else rows)
+        if isinstance(row, Wanted)
+    ]
 
 
 def decide(

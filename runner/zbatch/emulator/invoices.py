@@ -133,6 +133,10 @@ class InvoiceTable:
         gone = self._db.execute("delete from invoices where id = ?", (invoice_id,))
         return gone.rowcount == 1
 
+    def delete_of_key(self, key: str) -> None:
+        """Delete for good what was made under a key."""
+        self._db.execute("delete from invoices where key = ?", (key,))
+
     def readable(self, horizon: float, accounts: Collection[str] | None) -> list[Invoice]:
         """Read the invoices as they stood at `horizon`, of some accounts or of all."""
         if accounts is None:

@@ -37,10 +37,10 @@ class QueryDesk:
             query = parse_query(text, self._hidden)
         except QueryFault as refused:
             return fault(refused.code, str(refused))
-        readable = self._invoices.readable(visit.now - self._modes.read_lag, query.accounts)
-        found = [i for i in readable if query.finds(self._record(i, visit.now))]
+        readable = self._invoices.readable(self._horizon(visit), query.accounts)
+        found = [i for i in readable if query.finds(self._record(i, visit))]
         cursor = Cursor(query.fields, tuple(invoice.id for invoice in found))
-        return self._answer(cursor, 0, visit.now, None)
+        return self._answer(cursor, 0, visit, None)
 
     def more(self, visit: Visit) -> Answer:
         """Answer a further page; what has arisen since the query is in none."""
@@ -51,25 +51,32 @@ class QueryDesk:
         cursor = self._invoices.find_cursor(name, visit.now - LOCATOR_LIFE)
         if cursor is None or not (offset.isascii() and offset.isdigit() and len(offset) < 10):
             return fault("INVALID_VALUE", "invalid queryLocator")
-        return self._answer(cursor, int(offset), visit.now, name)
+        return self._answer(cursor, int(offset), visit, name)
 
-    def _answer(self, cursor: Cursor, offset: int, now: float, name: str | None) -> Answer:
+    def _horizon(self, visit: Visit) -> float:
+        """Return the time up to which the question sees what has arisen."""
+        stale = 0.0 if visit.mishap is None else visit.mishap.lag
+        return visit.now - max(self._modes.read_lag, stale)
+
+    def _answer(self, cursor: Cursor, offset: int, visit: Visit, name: str | None) -> Answer:
         end = offset + self._page
-        page = self._invoices.by_id(cursor.found[offset:end], now - self._modes.read_lag)
+        page = self._invoices.by_id(cursor.found[offset:end], self._horizon(visit))
         parts = [f'"size":{len(cursor.found)}']
         if page:
-            records = (_json(self._record(i, now), cursor.fields) for i in page)
+            records = (_json(self._record(i, visit), cursor.fields) for i in page)
             parts.append(f'"records":[{",".join(records)}]')
         if end < len(cursor.found):
-            name = name or self._invoices.keep_cursor(cursor, now)
+            name = name or self._invoices.keep_cursor(cursor, visit.now)
             parts.append(f'"queryLocator":"{name}-{end}"')
         parts.append(f'"done":{json.dumps(end >= len(cursor.found))}')
         body = f"{{{','.join(parts)}}}".encode()
         return Answer(200, body, {"Content-Type": JSON_TYPE})
 
-    def _record(self, invoice: Invoice, now: float) -> Record:
+    def _record(self, invoice: Invoice, visit: Visit) -> Record:
         created_at = invoice.created_at.timestamp()
-        unfinished = invoice.status == "Draft" and now < created_at + self._modes.generating
+        young = 0.0 if visit.mishap is None else visit.mishap.generating
+        finished_at = created_at + max(self._modes.generating, young)
+        unfinished = invoice.status == "Draft" and visit.now < finished_at
         return {
             "Id": invoice.id,
             "AccountId": invoice.account_id,

@@ -6,9 +6,9 @@ import asyncio
 import logging
 import struct
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from socket import SO_LINGER, SOL_SOCKET
 
@@ -16,14 +16,19 @@ from aiohttp import http_exceptions, web
 
 from zbatch.emulator.config import EmulatorConfig
 from zbatch.emulator.exchange import Answer, Delivery, Request
-from zbatch.emulator.faults import Faults
+from zbatch.emulator.faults import Mishap, Twice
 from zbatch.emulator.files import load_book, open_store
+from zbatch.emulator.schedule import CONNECTION, Faults
 from zbatch.emulator.tenant import Tenant
 from zbatch.emulator.visit import Pending
+from zbatch.emulator.wire import Last, Pause, Send, Step, way_of
 from zbatch.errors import CannotStart
 
 HOST = "127.0.0.1"
 GRACE = 5.0  # seconds that executions get to finish when the emulator stops
+LOOK = 0.02  # seconds between two looks at a connection
+MOST_UNSENT = 1 << 20  # bytes that wait for a slow caller
+DELIVERED_AGAIN = "delivered again"
 
 Clock = Callable[[], float]
 
@@ -59,17 +64,23 @@ async def running(
     """
     book = load_book(config)
     with open_store(config.data_dir, config.seed) as store:
-        faults = Faults(config.faults)
+        faults = Faults(config.faults, config.seed)
+        faults.start(clock())
         front = Front(Tenant(config, book, store, faults), clock)
         server = web.Server(front.handle, access_log=None, logger=_LOG, auto_decompress=False)
         runner = web.ServerRunner(server, shutdown_timeout=GRACE)
         await runner.setup()
+        door, listener = _Door(server, faults, clock), None
         try:
-            port = await _listen(runner, config.port)
+            listener = await _listen(door, config.port)
+            port: int = listener.sockets[0].getsockname()[1]
             client = (config.client_id, config.client_secret)
             yield RunningEmulator(f"http://{HOST}:{port}", *client, config.data_dir, faults)
         finally:
             front.stop()
+            if listener is not None:
+                listener.close()
+            door.close()
             deadline = asyncio.get_running_loop().time() + GRACE
             await runner.cleanup()
             await front.drain(deadline)
@@ -95,15 +106,24 @@ class Front:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one web request."""
+        path = request.rel_url.raw_path
+        if self._tenant.meet_unread(request.method, path, self._clock()) is not None:
+            return await self._play(request, iter([Last.RESET]))
         try:
             whole = await _read(request)
         except web.HTTPRequestEntityTooLarge:
             return _response(Answer(413, b"Payload Too Large\n"))
         except (ConnectionError, web.RequestPayloadError):
             return _response(Answer(400, b"Bad Request\n"))  # it never arrived as a whole
-        arrived = self._tenant.arrive(whole, self._clock())
-        answer = arrived if isinstance(arrived, Answer) else await self._execution(arrived)
-        return await self._deliver(request, answer)
+        now = self._clock()
+        mishap = self._tenant.meet(whole, now)
+        if mishap is not None and mishap.twice is not None:
+            answer = await self._twice(whole, mishap, mishap.twice)
+        else:
+            answer = await self._come_to_answer(self._tenant.receive(whole, now, mishap))
+        await self._pass(answer.late)
+        way = way_of(answer)
+        return _response(answer) if way is None else await self._play(request, way.steps(answer))
 
     def stop(self) -> None:
         """Let go of those who were to wait for an answer in vain."""
@@ -118,15 +138,60 @@ class Front:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
 
-    async def _deliver(self, request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
-        if answer.delivery is Delivery.WHOLE:
-            return _response(answer)
-        if answer.delivery is Delivery.CUT_SHORT:
-            return await _cut_short(request, answer)
-        if answer.delivery is Delivery.SILENT:
-            await self._stopping.wait()
-        _reset(request)
-        return web.Response()  # to a connection that is no more
+    async def _play(self, request: web.BaseRequest, steps: Iterator[Step]) -> web.StreamResponse:
+        """Write the steps in place of what the web server would, which then writes nothing."""
+        transport = request.transport
+        for step in steps:
+            if transport is None or transport.is_closing():
+                break
+            if isinstance(step, Send):
+                transport.write(step.data)
+                await self._drained(transport)
+            elif isinstance(step, Pause):
+                await self._pass(step.seconds)
+            else:
+                await self._end(transport, step)
+                return _Played(step is Last.KEEP)
+            if self._stopping.is_set():
+                break
+        return _Played(False)
+
+    async def _end(self, transport: asyncio.Transport, last: Last) -> None:
+        if last is Last.HOLD:
+            while not (self._stopping.is_set() or transport.is_closing()):
+                await self._pass(LOOK)
+            last = Last.RESET
+        if last is Last.RESET:
+            _reset(transport)
+        elif last is Last.CLOSE:
+            transport.close()
+
+    async def _drained(self, transport: asyncio.Transport) -> None:
+        """Wait while a caller takes nothing in: what never ends must not fill the memory."""
+        while transport.get_write_buffer_size() > MOST_UNSENT and not transport.is_closing():
+            if self._stopping.is_set():
+                return
+            await self._pass(LOOK)
+
+    async def _pass(self, seconds: float) -> None:
+        """Let time pass, unless the emulator stops."""
+        if seconds > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), seconds)
+
+    async def _twice(self, whole: Request, mishap: Mishap, twice: Twice) -> Answer:
+        """Deliver a request again while its first delivery is under way, or after."""
+
+        async def deliver(after: float, note: str) -> Answer:
+            await self._pass(after)
+            arrived = self._tenant.receive(whole, self._clock(), replace(mishap, twice=None), note)
+            return await self._come_to_answer(arrived)
+
+        both = await asyncio.gather(deliver(0.0, ""), deliver(twice.after, DELIVERED_AGAIN))
+        return both[twice.second]
+
+    async def _come_to_answer(self, arrived: Answer | Pending) -> Answer:
+        return arrived if isinstance(arrived, Answer) else await self._execution(arrived)
 
     async def _execution(self, pending: Pending) -> Answer:
         now = self._clock()
@@ -144,30 +209,80 @@ class Front:
         return self._tenant.complete(pending, self._clock())
 
 
+class _Played(web.StreamResponse):
+    """A response that has been written by other hands."""
+
+    def __init__(self, keep: bool) -> None:
+        super().__init__()
+        self._keep = keep
+
+    @property
+    def keep_alive(self) -> bool:
+        """Tell whether the connection serves another request."""
+        return self._keep
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Write no head."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Write no end."""
+
+
+class _Refusing(asyncio.Protocol):
+    """A connection that meets its mishap before anything is read: it ends, or stays mute."""
+
+    def __init__(self, delivery: Delivery) -> None:
+        self._delivery = delivery
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """End the connection, or take in without an answer whatever comes."""
+        if not isinstance(transport, asyncio.Transport):
+            return
+        self.transport = transport
+        if self._delivery is Delivery.CLOSED:
+            transport.close()
+        elif self._delivery is not Delivery.SILENT:
+            _reset(transport)
+
+
+class _Door:
+    """Lets connections in, or lets happen to them what is to happen."""
+
+    def __init__(self, server: web.Server, faults: Faults, clock: Clock) -> None:
+        self._server = server
+        self._faults = faults
+        self._clock = clock
+        self._refused: list[_Refusing] = []
+
+    def __call__(self) -> asyncio.Protocol:
+        mishap = self._faults.next(CONNECTION, self._clock())
+        if mishap is None:
+            return self._server()
+        self._refused.append(_Refusing(mishap.what_becomes))
+        return self._refused[-1]
+
+    def close(self) -> None:
+        """End the connections that nobody has answered."""
+        for refused in self._refused:
+            if refused.transport is not None:
+                refused.transport.abort()
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """Break the connection off with RST, unless its caller has left."""
+    if transport.is_closing():
+        return
+    sock = transport.get_extra_info("socket")
+    sock.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
 def _response(answer: Answer) -> web.Response:
-    return web.Response(status=answer.status, body=answer.body, headers=_headers(answer))
-
-
-def _headers(answer: Answer) -> dict[str, str]:
-    return {"Server": "zbatch-emulator", **answer.headers}
-
-
-def _reset(request: web.BaseRequest) -> None:
-    """Break the connection off with RST."""
-    if request.transport is not None:
-        sock = request.transport.get_extra_info("socket")
-        sock.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
-        request.transport.abort()
-
-
-async def _cut_short(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
-    """Promise the whole body, send its first bytes, and close."""
-    response = web.StreamResponse(status=answer.status, headers=_headers(answer))
-    response.content_length = len(answer.body)
-    await response.prepare(request)
-    await response.write(answer.body[: answer.length])
-    if request.transport is not None:
-        request.transport.close()
+    headers = {"Server": "zbatch-emulator", **answer.headers}
+    response = web.Response(status=answer.status, body=answer.body, headers=headers)
+    for name, value in answer.more:
+        response.headers.add(name, value)
     return response
 
 
@@ -182,12 +297,9 @@ async def _read(request: web.BaseRequest) -> Request:
     )
 
 
-async def _listen(runner: web.ServerRunner, port: int) -> int:
-    site = web.TCPSite(runner, HOST, port)
+async def _listen(door: Callable[[], asyncio.Protocol], port: int) -> asyncio.Server:
     try:
-        await site.start()
+        return await asyncio.get_running_loop().create_server(door, HOST, port)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise CannotStart(f"the emulator cannot listen on {HOST}:{port}: {reason}") from error
-    address: tuple[str, int] = runner.addresses[0]
-    return address[1]

@@ -81,6 +81,10 @@ class Store:
         ).fetchone()
         return row is not None and now < row[0]
 
+    def revoke_tokens(self, now: float) -> None:
+        """Let every token that was issued so far end now."""
+        self._db.execute("update tokens set expires_at = min(expires_at, ?)", (now,))
+
     def recall(self, key: str, oldest: float) -> Remembered | None:
         """Return what is kept under the key, if it was set after `oldest`."""
         row = self._db.execute("select * from keys where key = ?", (key,)).fetchone()

@@ -14,25 +14,39 @@ from zbatch.emulator.exchange import (
     Request,
     Row,
     client_error,
+    content_of,
     fault,
     reasons,
     rows_answer,
 )
-from zbatch.emulator.faults import GENERATE, NO_ANSWER, QUERY, Faults, Mishap
-from zbatch.emulator.generate import Wanted, decide, locked_row, read_call, read_wsdl
+from zbatch.emulator.faults import GENERATE, NO_ANSWER, QUERY, Deed, Mishap
+from zbatch.emulator.generate import (
+    Wanted,
+    decide,
+    locked_row,
+    orders_of,
+    read_call,
+    read_wsdl,
+)
 from zbatch.emulator.history import Reply
 from zbatch.emulator.invoices import Order
 from zbatch.emulator.keys import KeyDesk
 from zbatch.emulator.limits import Quota, concurrency_headers, too_many_at_once
 from zbatch.emulator.oauth import TOKEN_PATH, TokenDesk
 from zbatch.emulator.query import QUERY_MORE_PATH, QUERY_PATH, QueryDesk
+from zbatch.emulator.schedule import TOKEN, Faults
 from zbatch.emulator.store import Store
 from zbatch.emulator.visit import API, Pending, Visit
 
 ACTIONS = "/v1/action/"
 GENERATE_PATH = ACTIONS + "generate"
 
-_COUNTED = {GENERATE_PATH: GENERATE, QUERY_PATH: QUERY, QUERY_MORE_PATH: QUERY}
+_COUNTED = {
+    GENERATE_PATH: GENERATE,
+    QUERY_PATH: QUERY,
+    QUERY_MORE_PATH: QUERY,
+    TOKEN_PATH: TOKEN,
+}
 
 CUT_OFF = "cut off, the execution goes on"
 AFTER_CUT_OFF = "executed after the cut-off"
@@ -60,7 +74,7 @@ class Tenant:
         self._keys = KeyDesk(store, config.modes, config.limits.key_life)
         self._open: set[Pending] = set()
         self._busy_accounts: set[str] = set()
-        self._faults = Faults(config.faults) if faults is None else faults
+        self._faults = Faults(config.faults, config.seed) if faults is None else faults
         self._queries = QueryDesk(config, store.invoices)
         self._actions: Mapping[str, Action] = {
             GENERATE_PATH: self._generate,
@@ -68,22 +82,41 @@ class Tenant:
             QUERY_MORE_PATH: lambda visit: self._ask(visit, self._queries.more(visit)),
         }
 
+    def meet(self, request: Request, now: float) -> Mishap | None:
+        """Tell what goes wrong with a request, which counts as arrived whatever it comes to."""
+        action = _COUNTED.get(request.path) if request.method == "POST" else None
+        if action is None:
+            return None
+        return self._faults.next(action, now, content_of(request) or b"")
+
+    def meet_unread(self, method: str, path: str, now: float) -> Mishap | None:
+        """Tell what goes wrong with a request that nobody is going to read, if one does."""
+        action = _COUNTED.get(path) if method == "POST" else None
+        return None if action is None else self._faults.unread(action, now)
+
     def arrive(self, request: Request, now: float) -> Answer | Pending:
         """Take a request in: it is answered at once, or its execution has begun."""
-        visit = Visit.of(request, now, self._store.next_request_id(), self._mishap(request))
+        return self.receive(request, now, self.meet(request, now))
+
+    def receive(
+        self, request: Request, now: float, mishap: Mishap | None, note: str = ""
+    ) -> Answer | Pending:
+        """Take a request in whose mishap is known; `note` says how it came, for the history."""
+        visit = Visit.of(request, now, self._store.next_request_id(), mishap, note)
         with self._store.transaction():
             visit = visit.numbered(self._store.history.arrived(visit.arrival))
             if not request.path.startswith(API):
                 return self._leave(visit, self._outside(visit), now)
+            self._do(visit, now, before=True)
             if (refusal := self._gate(visit)) is not None:
                 return self._leave(visit, self._keys.keep_of_gateway(visit, refusal), now)
             if (misuse := gateway.refuse_key(request)) is not None:
                 return self._leave(visit, misuse, now)
-            if visit.mishap is not None and visit.mishap.before:
-                return self._leave(visit, self._lose(visit, visit.mishap), now)
+            if mishap is not None and mishap.before:
+                return self._leave(visit, self._lose(visit, mishap), now)
             if (earlier := self._keys.look_up(visit)) is not None:
-                answer, note = earlier
-                return self._leave(visit, answer, now, note)
+                answer, said = earlier
+                return self._leave(visit, answer, now, said)
             begun = self._action(request)(visit)
             if isinstance(begun, Pending):
                 return begun
@@ -94,7 +127,9 @@ class Tenant:
         visit = pending.visit
         note = "" if pending in self._open else AFTER_CUT_OFF
         with self._released(pending), self._store.transaction():
-            return self._leave(visit, self._keep(visit, pending.execute(now)), now, note)
+            answer = self._keep(visit, pending.execute(now))
+            self._do(visit, now, before=False)
+            return self._leave(visit, answer, now, note)
 
     def cut_off(self, pending: Pending, now: float) -> Answer:
         """Give the caller up, as Zuora does after 120 seconds; the execution goes on."""
@@ -104,27 +139,38 @@ class Tenant:
             answer = self._keys.keep_of_gateway(visit, gateway.timed_out())
             return self._leave(visit, answer, now, CUT_OFF)
 
-    def _mishap(self, request: Request) -> Mishap | None:
-        """Tell what goes wrong with a request, which counts as arrived whatever it comes to."""
-        action = _COUNTED.get(request.path) if request.method == "POST" else None
-        return None if action is None else self._faults.next(action)
+    def _do(self, visit: Visit, now: float, before: bool) -> None:
+        """Let happen in the tenant what happens beside the call."""
+        deed = None if visit.mishap is None else visit.mishap.deed
+        if deed is Deed.REVOKE_TOKENS and before:
+            self._store.revoke_tokens(now)
+        elif deed is Deed.FORGET_KEY and before and visit.key is not None:
+            self._store.forget(visit.key)
+        elif deed is Deed.DELETE_INVOICES and before and visit.key is not None:
+            self._store.invoices.delete_of_key(visit.key)
+        elif deed is (Deed.BILL_BEFORE if before else Deed.BILL_AFTER):
+            for order in orders_of(visit.content):
+                self._store.invoices.create(order, 1, now)
 
     def _lose(self, visit: Visit, mishap: Mishap) -> Answer:
         """Answer for a call that never gets to its execution."""
-        answer = mishap.instead_of(NO_ANSWER)
+        answer = mishap.instead_of(NO_ANSWER, visit.now)
         return self._keys.keep_if_first(visit, answer) if mishap.stored else answer
 
     def _keep(self, visit: Visit, answer: Answer) -> Answer:
         """Keep what the call came to, or what took its place."""
         mishap = visit.mishap
-        stored = mishap is not None and mishap.stored
-        return self._keys.keep(visit, mishap.instead_of(answer) if mishap and stored else answer)
+        if mishap is not None and mishap.stored:
+            answer = mishap.instead_of(answer, visit.now)
+        return self._keys.keep(visit, answer)
 
     def _outside(self, visit: Visit) -> Answer:
         request = visit.request
-        if (request.method, request.path) == ("POST", TOKEN_PATH):
-            return self._tokens.answer(request, visit.now)
-        return self._not_found(visit)
+        if (request.method, request.path) != ("POST", TOKEN_PATH):
+            return self._not_found(visit)
+        if visit.mishap is not None and visit.mishap.before:
+            return self._lose(visit, visit.mishap)
+        return self._tokens.answer(request, visit.now)
 
     def _not_found(self, visit: Visit) -> Answer:
         request = visit.request
@@ -231,13 +277,14 @@ class Tenant:
     def _leave(self, visit: Visit, answer: Answer, now: float, note: str = "") -> Answer:
         """Write the exchange into the history and add what the gateway says on every answer."""
         if visit.mishap is not None:
-            answer = visit.mishap.befall(answer)
+            answer = visit.mishap.befall(answer, now)
             note = "; ".join(filter(None, (note, visit.mishap.note)))
+        note = "; ".join(filter(None, (visit.note, note)))
         self._store.history.answered(_reply(visit, answer, now, note))
         headers = {"Date": formatdate(now, usegmt=True)}
         if "Zuora-Request-Id" not in answer.headers:  # a kept answer has the IDs it was kept with
             headers |= gateway.ids(visit.request, visit.request_id)
-        if visit.request.path.startswith(API) and answer.status != 401:
+        if visit.request.path.startswith(API) and answer.status != 401 and not _bare(visit):
             headers |= self._quota.headers(now)
             headers |= concurrency_headers(self._limits.concurrency, len(self._open))
         accepts = visit.request.headers.get("accept-encoding", "")
@@ -247,6 +294,12 @@ class Tenant:
 def _invalid_action(visit: Visit) -> Answer:
     name = visit.request.path.removeprefix(ACTIONS)
     return client_error(f"Invalid action '{name[:200]}'")
+
+
+def _bare(visit: Visit) -> bool:
+    """Tell whether a gateway answers that names its own limits, or none."""
+    mishap = visit.mishap
+    return mishap is not None and mishap.status is not None and bool(mishap.headers)
 
 
 def _reply(visit: Visit, answer: Answer, now: float, note: str) -> Reply:

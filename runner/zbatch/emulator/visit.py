@@ -21,7 +21,7 @@ class Visit:
 
     `mishap` is what goes wrong with it.
     `body_hash` is of the content, so that the same call compressed by other means is the same.
-    `number` is that of its arrival in the history, 0 until it is there.
+    `number` is that of its arrival in the history, 0 until it is there; `note` is for its replies.
     """
 
     request: Request
@@ -30,16 +30,22 @@ class Visit:
     content: bytes | None
     body_hash: bytes
     mishap: Mishap | None
+    note: str = ""
     number: int = 0
 
     @classmethod
     def of(
-        cls, request: Request, now: float, request_id: str, mishap: Mishap | None = None
+        cls,
+        request: Request,
+        now: float,
+        request_id: str,
+        mishap: Mishap | None = None,
+        note: str = "",
     ) -> Visit:
         """Take a request in."""
         content = content_of(request)
         digest = hashlib.sha256(request.body if content is None else content).digest()
-        return cls(request, now, request_id, content, digest, mishap)
+        return cls(request, now, request_id, content, digest, mishap, note)
 
     def numbered(self, number: int) -> Visit:
         """Return the visit with the number that the history has given its arrival."""

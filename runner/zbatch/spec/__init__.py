@@ -1,7 +1,8 @@
 """From text to a `Spec` to a `Plan`: the one door for what people write."""
 
-from zbatch.spec.diagnostics import CODES, Diagnostic, SpecError
-from zbatch.spec.loader import blank_spec, check_spec, load_spec
+from zbatch.spec.diagnostics import CODES, Diagnostic, SpecError, tidy
+from zbatch.spec.loader import blank_spec, check_spec, load_document, load_spec
+from zbatch.spec.nodes import node_at
 from zbatch.spec.plan import make_plan
 from zbatch.spec.project import TENANTS_FILE, Project, find_project, resolve_tenant
 from zbatch.spec.tenants import TenantsFile, builtin_emulator, check_tenants, load_tenants
@@ -18,8 +19,11 @@ __all__ = [
     "check_spec",
     "check_tenants",
     "find_project",
+    "load_document",
     "load_spec",
     "load_tenants",
     "make_plan",
+    "node_at",
     "resolve_tenant",
+    "tidy",
 ]

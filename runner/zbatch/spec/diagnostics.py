@@ -44,6 +44,7 @@ CODES: dict[str, str] = {
     "ZB306": "A file that is named does not exist or is not a regular file.",
     "ZB307": "A name or host is reserved for the built-in emulator.",
     "ZB308": "One entity is spelled in two ways, which would give it two ledgers.",
+    "ZB309": "A fault of the emulator cannot be played as it is written.",
     "ZB901": "A text without quotes looks like a number, a truth value or nothing to other tools.",
 }
 LISTED = 50  # findings of one code that are told one by one

@@ -25,8 +25,8 @@ ProjectAt = Callable[..., Project]
 pytestmark = pytest.mark.usefixtures("faketime")
 
 # The first call gets no answer; whether it was executed is the difference.
-LOST_ANSWER = {"faults": [{"at": 1, "executed": True, "delivery": "silent"}]}
-LOST_REQUEST = {"faults": [{"at": 1, "executed": False, "delivery": "silent"}]}
+LOST_ANSWER = [{"fault": "silence", "when": "after_execution", "at": 1}]
+LOST_REQUEST = [{"fault": "silence", "when": "before_execution", "at": 1}]
 
 
 def _doubt(project: Project, tenant: Tenant) -> str:
@@ -55,7 +55,7 @@ def test_f111_doubt_of_friday_on_monday_was_executed(
     hours: int, serve: Serve, project_at: ProjectAt
 ) -> None:
     """F111, F113, D5: the invoice is found and credited; nothing is sent."""
-    served = serve(modes=LOST_ANSWER)
+    served = serve(faults=LOST_ANSWER)
     project = project_at(served)
     key = _doubt(project, served)
     let_pass(project.ledger.parent, served.data, hours)
@@ -71,7 +71,7 @@ def test_f111_doubt_of_friday_on_monday_was_lost(
     hours: int, serve: Serve, project_at: ProjectAt
 ) -> None:
     """F111, F113, D5: after the question it is sent under the next key, and never the old one."""
-    served = serve(modes=LOST_REQUEST)
+    served = serve(faults=LOST_REQUEST)
     project = project_at(served)
     key = _doubt(project, served)
     let_pass(project.ledger.parent, served.data, hours)
@@ -81,12 +81,12 @@ def test_f111_doubt_of_friday_on_monday_was_lost(
 
 
 @pytest.mark.parametrize("shift", ["+25h", "+70h"])
-@pytest.mark.parametrize("modes", [LOST_ANSWER, LOST_REQUEST])
+@pytest.mark.parametrize("faults", [LOST_ANSWER, LOST_REQUEST])
 def test_f111_a_clock_that_jumped_ahead_ends_no_rest(
-    shift: str, modes: dict[str, object], serve: Serve, project_at: ProjectAt
+    shift: str, faults: list[dict[str, object]], serve: Serve, project_at: ProjectAt
 ) -> None:
     """F111, F114: the key is too old by our clock, and has not rested by the tenant's."""
-    served = serve(modes=modes)
+    served = serve(faults=faults)
     project = project_at(served)
     key = _doubt(project, served)
     assert project.run_at(shift).code == 3
@@ -99,12 +99,12 @@ def test_f111_a_clock_that_jumped_ahead_ends_no_rest(
 
 
 @pytest.mark.parametrize("shift", ["-2h", "-30h", "@1970-01-02 00:00:00"])
-@pytest.mark.parametrize("modes", [LOST_ANSWER, LOST_REQUEST])
+@pytest.mark.parametrize("faults", [LOST_ANSWER, LOST_REQUEST])
 def test_f112_a_clock_that_went_back_expires_doubt(
-    shift: str, modes: dict[str, object], serve: Serve, project_at: ProjectAt
+    shift: str, faults: list[dict[str, object]], serve: Serve, project_at: ProjectAt
 ) -> None:
     """F112, F116, D6: no age can be trusted: nothing is sent, and the item stays unknown."""
-    served = serve(modes=modes)
+    served = serve(faults=faults)
     project = project_at(served)
     key = _doubt(project, served)
     assert project.run_at(shift).code == 3
@@ -119,7 +119,7 @@ def test_f112_a_clock_that_went_back_expires_doubt(
 
 def test_f116_a_clock_far_ahead_asks_first(serve: Serve, project_at: ProjectAt) -> None:
     """F116: in 2040 every old key has expired; a clock set right again harms nothing either."""
-    served = serve(modes=LOST_ANSWER)
+    served = serve(faults=LOST_ANSWER)
     project = project_at(served)
     key = _doubt(project, served)
     assert project.run_at("@2037-06-01 00:00:00").code in (0, 3)
