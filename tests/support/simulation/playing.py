@@ -67,7 +67,7 @@ def play_scenario(scenario: Scenario) -> Played:
 def _world(scenario: Scenario) -> World:
     book = {item(number).identity.account_id: account for number, account in scenario.accounts}
     config = EmulatorConfig(Path("unused"), client_secret=CANARY, modes=scenario.modes)
-    world = World(config=config, book=book)
+    world = World(config=config, book=book, seed=scenario.seed)
     world.random = Random(scenario.seed)
     world.settling = scenario.settling
     world.limits = scenario.limits
