@@ -5,17 +5,113 @@ More: `python -m support.simulation --seeds 0:5000`, from the folder `tests`.
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from support.simulation.command import play_portion
-from support.simulation.drawing import FAMILIES
+import support.simulation.playing as playing
+from support.evidence import Evidence
+from support.simulation.command import kept_seeds, main, play_portion
+from support.simulation.drawing import FAMILIES, draw
+from support.simulation.playing import play, play_scenario
+from support.simulation.shrinking import shrink
+from support.world import World
 
-SEEDS_A_TEST = 10
+PORTIONS = 6
+RUNS = 100  # a portion of each family: 3,000 in all
+SAMPLE = 7
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("first", range(0, 80, SEEDS_A_TEST))
-def test_any_history_holds_what_must_hold(family: str, first: int) -> None:
+@pytest.mark.parametrize("portion", range(PORTIONS))
+def test_any_history_holds_what_must_hold(family: str, portion: int) -> None:
     """Whatever goes wrong, nothing is billed twice, no report lies, and healing settles all."""
-    count = play_portion(range(first, first + SEEDS_A_TEST), family, 20)
+    seeds = range(portion * RUNS, (portion + 1) * RUNS)
+    count = play_portion(seeds, family, runs=RUNS, shrinking=True)
     assert not count.failed, "\n\n".join(count.failed)
+    assert count.runs >= RUNS
+
+
+@pytest.mark.parametrize(("family", "seed"), kept_seeds())
+def test_what_once_failed_holds(family: str, seed: int) -> None:
+    """Seeds that have shown a fault are kept, and do not show it again."""
+    assert play(seed, family) == []
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_same_seed_gives_the_same_history(family: str) -> None:
+    """Twice the same, byte for byte; and another seed is another history."""
+    first, again, other = (play_scenario(draw(seed, family)) for seed in (SAMPLE, SAMPLE, 8))
+    assert first.digest == again.digest != other.digest
+
+
+DIGESTS = """
+from support.simulation.drawing import FAMILIES, draw
+from support.simulation.playing import play_scenario
+for family in FAMILIES:
+    print(family, *(play_scenario(draw(seed, family)).digest for seed in range(3)))
+"""
+
+
+def test_the_same_seed_gives_the_same_history_in_any_process() -> None:
+    """Neither the order of sets nor what was played before takes part in it."""
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", DIGESTS],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for hash_seed in ("1", "2")
+    ]
+    assert told[0] == told[1]
+    assert told[0].count("\n") == len(FAMILIES)
+
+
+def _bills_account_three(evidence: Evidence) -> list[str]:
+    """Judge a history as wrong that bills one account, and would not without a second run."""
+    third = f"{3:032x}"
+    billed = any(execution.account == third for execution in evidence.executions)
+    return [f"{third} is billed"] if billed else []
+
+
+def test_what_fails_shrinks_to_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One item, no trouble and no step is left of a history that fails for one account's sake."""
+    monkeypatch.setattr(playing, "check", _bills_account_three)
+    played = play_scenario(draw(SAMPLE, "pair"))
+    assert len(played.violations) == 1
+    smallest = shrink(played)
+    assert smallest.violations == played.violations
+    scenario = smallest.scenario
+    assert [number for number, _ in scenario.items] == [3]
+    assert (scenario.calls, scenario.questions, scenario.mishaps) == ((), (), ())
+    assert scenario.steps == ()
+    assert any("billed: 0003" in line for line in smallest.story)
+
+
+def test_a_failing_seed_is_told_and_ends_with_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The seed, what is wrong and the shrunk history are printed; the last line counts."""
+    assert main(["--seeds", "7", "--family", "pair"]) == 0
+    monkeypatch.setattr(playing, "check", _bills_account_three)
+    assert main(["--seeds", "7", "--family", "pair", "--shrink"]) == 1
+    told = capsys.readouterr().out.splitlines()
+    assert "seed 7 of pair: 1 violations" in told
+    assert "shrunk to" in told
+    assert told[-1].startswith("1 seeds, ")
+
+
+def test_whatever_a_run_raises_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A history tells what is wrong; it raises nothing."""
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(World, "play", broken)
+    assert play(SAMPLE, "crashes") == ["raised RuntimeError: a bug"]

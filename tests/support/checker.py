@@ -123,9 +123,10 @@ def _pressure(book: Casebook) -> Iterator[str]:
     for number, trips in book.trips.items():
         limits = book.all.runs[number].pressure
         left, back = [t.left for t in trips], sorted(t.back for t in trips)
-        for nth, trip in enumerate(trips, 1):
-            flying = nth - bisect_right(back, trip.left)
-            recent = nth - bisect_right(left, trip.left - limits.seconds + INSTANT)
+        for trip in trips:
+            gone = bisect_right(left, trip.left)
+            flying = gone - bisect_right(back, trip.left)
+            recent = gone - bisect_right(left, trip.left - limits.seconds + INSTANT)
             if flying > limits.concurrency or recent > limits.calls:
                 yield f"run {number}: {flying} in flight, {recent} in {limits.seconds:g} s"
             if trip.wait is None:

@@ -182,9 +182,10 @@ class World:
         latency: float = 1.0,
         book: Mapping[str, BookAccount] | None = None,
         config: EmulatorConfig | None = None,
+        seed: int = 0,
     ) -> None:
         self.timeline = Timeline(FRIDAY)
-        self.faults = Faults()
+        self.faults = Faults(seed=seed)
         self.troubles: dict[int, Trouble] = {}
         self.query_troubles: dict[int, Trouble] = {}
         self.chance: Callable[[str], Trouble] | None = None

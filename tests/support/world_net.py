@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -131,7 +132,7 @@ class Remote:
     def _arrive(self, arrival: Arrival, mail: Mail, now: float) -> None:
         came = self._tenant.arrive(arrival, now)
         if isinstance(came, Answer):
-            mail.deliver(came)
+            self._deliver(mail, came, now)
             return
         if came.cut_at < came.due:
             self._timeline.at(came.cut_at, lambda at: self._cut_off(came, mail, at))
@@ -139,10 +140,16 @@ class Remote:
         mail.life.edge(f"{mail.what} arrived")
 
     def _cut_off(self, pending: Pending, mail: Mail, now: float) -> None:
-        mail.deliver(self._tenant.cut_off(pending, now))
+        self._deliver(mail, self._tenant.cut_off(pending, now), now)
 
     def _complete(self, pending: Pending, mail: Mail, now: float) -> None:
-        mail.deliver(self._tenant.complete(pending, now))
+        self._deliver(mail, self._tenant.complete(pending, now), now)
+
+    def _deliver(self, mail: Mail, answer: Answer, now: float) -> None:
+        if answer.late:
+            self._timeline.at(now + answer.late, lambda _: mail.deliver(answer))
+        else:
+            mail.deliver(answer)
 
     def _log_in(self, now: float) -> None:
         form = urlencode(
@@ -183,8 +190,10 @@ class Wire:
         headers = request_headers(self.endpoint, request.key, request.track_id, token)
         arrival = _arrival(GENERATE_PATH, headers, request.wire, {"rejectUnknownFields": "true"})
         came = await self._exchange(GENERATE, arrival, serial, request.not_after)
-        if isinstance(came, Reply):
-            assert echo_matches(request.key, came.headers.get("zuora-track-id"))
+        if isinstance(came, Reply) and not echo_matches(
+            request.key, came.headers.get("zuora-track-id")
+        ):
+            return Fault(FaultKind.CROSSED, True, "the reply of another call", came.sent_at)
         return came
 
     async def ask(self, ask: Ask) -> Reply | Fault:
@@ -255,17 +264,23 @@ def _reply(mail: Mail, trouble: Trouble, sent_at: datetime, serial: int) -> Repl
         return Reply(given.status, given.headers, given.body, serial, sent_at)
     assert mail.answer is not None
     kept = {name.lower(): value for name, value in mail.answer.headers.items()}
-    packed = kept.get("content-encoding") == "gzip"
-    body = gzip.decompress(mail.answer.body) if packed else mail.answer.body
+    try:
+        packed = kept.get("content-encoding") == "gzip"
+        body = gzip.decompress(mail.answer.body) if packed else mail.answer.body
+    except (OSError, EOFError, zlib.error):
+        return Fault(FaultKind.GARBLED, True, "the reply cannot be unpacked", sent_at)
     headers = {name: value for name, value in kept.items() if name in KEPT}
     return Reply(mail.answer.status, headers, body, serial, sent_at)
 
 
 _DELIVERED = {
     Delivery.WHOLE: Fate.WHOLE,
+    Delivery.SLOW: Fate.WHOLE,
     Delivery.RESET: Fate.LOST,
+    Delivery.CLOSED: Fate.LOST,
     Delivery.SILENT: Fate.SILENT,
     Delivery.CUT_SHORT: Fate.CUT,
+    Delivery.GARBLED: Fate.CUT,
 }
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from support.simulation.drawing import FAMILIES, ITEMS, draw, family_of
 from support.simulation.playing import Played, play_scenario
+from support.simulation.shrinking import describe, shrink
 
 A_PORTION = 50  # seeds that one process plays at a time
 MOST_LINES = 60
+MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,35 +25,47 @@ class Count:
 
     seeds: int = 0
     runs: int = 0
-    items: int = 0
     failed: tuple[str, ...] = ()
 
     def __add__(self, other: Count) -> Count:
-        return Count(
-            self.seeds + other.seeds,
-            self.runs + other.runs,
-            self.items + other.items,
-            self.failed + other.failed,
-        )
+        return Count(self.seeds + other.seeds, self.runs + other.runs, self.failed + other.failed)
 
 
-def play_portion(seeds: Sequence[int], family: str | None, size: int) -> Count:
-    """Play some seeds and count."""
+def play_portion(
+    seeds: Iterable[int],
+    family: str | None = None,
+    size: int = ITEMS,
+    *,
+    shrinking: bool = False,
+    runs: int | None = None,
+) -> Count:
+    """Play some seeds and count; with `runs` only until there have been so many."""
     total = Count()
     for seed in seeds:
         played = play_scenario(draw(seed, family or family_of(seed), size))
-        failed = (report(played),) if played.violations else ()
-        total += Count(1, len(played.evidence.runs), len(played.scenario.items), failed)
+        failed = (report(played, shrinking),) if played.violations else ()
+        total += Count(1, len(played.evidence.runs), failed)
+        if runs is not None and total.runs >= runs:
+            break
     return total
 
 
-def report(played: Played) -> str:
+def report(played: Played, shrinking: bool = False) -> str:
     """Tell of a history in which something is wrong, as short as it goes."""
     scenario = played.scenario
     lines = [f"seed {scenario.seed} of {scenario.family}: {len(played.violations)} violations"]
-    lines += [f"  {text}" for text in played.violations[:10]]
-    lines += [*played.story[:MOST_LINES]]
-    return "\n".join(lines)
+    if shrinking:
+        played = shrink(played)
+        lines += ["shrunk to", *describe(played.scenario)]
+    lines += [f"  {text}" for text in played.violations[:MOST_NAMED]]
+    return "\n".join([*lines, *played.story[:MOST_LINES]])
+
+
+def kept_seeds() -> list[tuple[str, int]]:
+    """Read the seeds that have shown a fault, each with its family."""
+    lines = Path(__file__).with_name("seeds.txt").read_text("utf-8").splitlines()
+    words = [line.split() for line in lines if not line.startswith("#")]
+    return [(family, int(seed)) for family, seed, *_ in words]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -73,15 +89,14 @@ def main(argv: Sequence[str]) -> int:
 
 def _counts(seeds: range, options: argparse.Namespace) -> Iterator[Count]:
     portions = [seeds[n : n + A_PORTION] for n in range(0, len(seeds), A_PORTION)]
+    play = partial(
+        play_portion, family=options.family, size=options.items, shrinking=options.shrink
+    )
     if options.jobs == 1:
-        yield from (play_portion(one, options.family, options.items) for one in portions)
+        yield from map(play, portions)
         return
     with ProcessPoolExecutor(options.jobs) as pool:
-        waiting = [
-            pool.submit(play_portion, one, options.family, options.items) for one in portions
-        ]
-        for future in waiting:
-            yield future.result()
+        yield from pool.map(play, portions)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 
 from support.simulation.scenario import (
@@ -42,6 +42,9 @@ from zbatch.emulator import (
     Stored,
 )
 from zbatch.emulator.book import BookAccount
+from zbatch.emulator.catalogue import CATALOGUE
+from zbatch.emulator.faults import GENERATE, QUERY
+from zbatch.emulator.known import Known
 from zbatch.model import Limits, Rate, Settling
 
 ITEMS = 20
@@ -78,6 +81,14 @@ MISHAPS: Sequence[Mishap] = (
     Mishap(executed=False, status=400, stored=True),
     Mishap(executed=True, status=504),
 )
+# Those of the emulator's own faults that need no socket. The large ones only cost time; the last
+# one bills and then says that the call was turned away, which no client can see through.
+LEFT_OUT = ("deep", "long_integer", "gzip_bomb", "object_message")
+CATALOGUED: Sequence[Known] = tuple(
+    known
+    for known in CATALOGUE.values()
+    if known.random and {GENERATE, QUERY} & {*known.actions} and known.name not in LEFT_OUT
+)
 DOWNTIMES = (2.0, 60.0, 15 * 60.0, HOUR, 10 * HOUR, 22.5 * HOUR, 30 * HOUR, 80 * HOUR)
 CLOCK_ERRORS = (-30.0, -2.0, -0.5, 0.0, 2.0, 25.0)  # hours
 MOST_CALLS, MOST_QUESTIONS = 200, 60  # that may meet a trouble
@@ -109,10 +120,7 @@ def draw(seed: int, family: str, size: int = ITEMS) -> Scenario:
         settling=Settling(SETTLE, random.choice([0.0, 0.0, 3 * HOUR])),
         calls=_met(random, chosen, often, MOST_CALLS),
         questions=_met(random, chosen, often / 4, MOST_QUESTIONS),
-        mishaps=tuple(
-            Scheduled(mishap, every=random.randint(2, 12))
-            for mishap in random.sample(MISHAPS, random.randint(0, 3))
-        ),
+        mishaps=(*_mishaps(random), *_catalogued(random)),
         steps=tuple(FAMILIES[family](random, len(items))),
     )
 
@@ -156,6 +164,23 @@ def _met(
     return tuple(
         (number, random.choice(chosen)) for number in range(1, most) if random.random() < often
     )
+
+
+def _mishaps(random: Random) -> Iterator[Scheduled]:
+    """Draw a few mishaps of the tenant that happen all the time."""
+    for mishap in random.sample(MISHAPS, random.randint(0, 3)):
+        yield Scheduled(mishap, every=random.randint(2, 12))
+
+
+def _catalogued(random: Random) -> Iterator[Scheduled]:
+    """Draw a few of the faults that a user can rehearse, each for some time."""
+    for known in random.sample(CATALOGUED, random.choice([0, 0, 2, 5])):
+        yield Scheduled(
+            known.make(random.choice(known.random)),
+            chance=random.choice([0.05, 0.2, 0.5]),
+            action=random.choice([one for one in (GENERATE, QUERY) if one in known.actions]),
+            times=random.randint(1, 20),
+        )
 
 
 def _start(random: Random, host: str = "one", after: float = 0.0) -> Start:

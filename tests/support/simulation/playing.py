@@ -6,6 +6,7 @@ import hashlib
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from random import Random
 
 from support.checker import check
@@ -15,10 +16,12 @@ from support.simulation.drawing import ITEMS, draw, family_of
 from support.simulation.scenario import SETTLE, Lose, Round, Scenario, Shift, Start, Step, Wait
 from support.world import DAY, Job, RunOutcome, World
 from zbatch.app.outstanding import Wish
+from zbatch.emulator import EmulatorConfig
 from zbatch.engine.settings import Accepted
 from zbatch.model import ExitCode, Identity, Item
 
 MOST_HEALING_RUNS = 60
+CANARY = "canary-7f3a9Xq2Zk8r"
 OVER = (ExitCode.OK, ExitCode.FAILURES)
 FOR_A_PERSON = ("SEVERAL_INVOICES", "DRAFT_CHANGED")
 
@@ -63,7 +66,8 @@ def play_scenario(scenario: Scenario) -> Played:
 
 def _world(scenario: Scenario) -> World:
     book = {item(number).identity.account_id: account for number, account in scenario.accounts}
-    world = World(modes=scenario.modes, book=book)
+    config = EmulatorConfig(Path("unused"), client_secret=CANARY, modes=scenario.modes)
+    world = World(config=config, book=book, seed=scenario.seed)
     world.random = Random(scenario.seed)
     world.settling = scenario.settling
     world.limits = scenario.limits
