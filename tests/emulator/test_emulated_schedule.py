@@ -83,6 +83,8 @@ def test_connections_are_no_calls() -> None:
     faults = Faults([Scheduled(SILENT, every=1, action=CONNECTION)])
     assert faults.next("generate") is None
     assert faults.next(CONNECTION) == SILENT
+    faults.switch([Scheduled(DROP_UNREAD, every=1, action=CONNECTION)])
+    assert faults.next(CONNECTION) == DROP_UNREAD
     assert Faults([Scheduled(SILENT, every=1, action="any")]).next(CONNECTION) is None
 
 
@@ -105,6 +107,7 @@ def test_jitter_is_drawn_for_each_call() -> None:
         ({"at": 0}, "scheduled at a call"),
         ({"chance": 1.5}, "from 0 to 1"),
         ({"at": 1, "action": "x"}, "no mishaps of 'x'"),
+        ({"at": 1, "account": OF_A, "action": "token"}, "nothing names an account"),
         ({"at": 1, "after": 2.0, "until": 2.0}, "over before it begins"),
     ],
 )
@@ -123,6 +126,7 @@ def test_what_is_no_schedule(when: dict[str, Any], words: str) -> None:
         ({"executed": False, "body": b"x"}, "has no answer"),
         ({"stored": True}, "can be stored"),
         ({"shape": "round"}, "no shape 'round'"),
+        ({"executed": False, "unread": True, "delivery": "reset"}, "is not read"),
         ({"delivery": "garbled"}, "only a way says"),
     ],
 )

@@ -414,12 +414,10 @@ def test_faults_are_switched_while_it_runs(tmp_path: Path) -> None:
 
 
 def test_the_command_serves_from_its_own_process(tmp_path: Path) -> None:
-    """`zbatch emulator` tells its URL first, and plays the modes and faults of its file."""
+    """`zbatch emulator` tells its URL first, plays its file, and follows it as it changes."""
     played = tmp_path / "played.faults.yaml"
-    played.write_text(
-        "{version: 1, name: x, modes: {second_generate: bills_again},"
-        " faults: [{fault: reset, at: 1}]}"
-    )
+    head = "{version: 1, name: x, modes: {second_generate: bills_again}, faults: ["
+    played.write_text(head + "{fault: reset, at: 1}]}")
     data = tmp_path / "data"
     options = ["--port", "0", "--data", str(data), "--faults", str(played), "--seed", "3"]
     command = [sys.executable, "-c", "from zbatch.cli import main; main()", "emulator", *options]
@@ -432,12 +430,22 @@ def test_the_command_serves_from_its_own_process(tmp_path: Path) -> None:
             assert (await caller.generate("a"))[0] == 200
             assert (await caller.generate("b"))[0] == 200
 
+    async def afterwards(url: str) -> None:
+        told = RunningEmulator(url, "emulator", "emulator", data)
+        async with asyncio.timeout(10), calling(told) as caller:
+            assert b"LOCK_COMPETITION" in (await caller.generate("c"))[1]
+
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             assert process.stdout is not None
-            asyncio.run(scene(process.stdout.readline().strip()))
+            assert process.stderr is not None
+            url = process.stdout.readline().strip()
+            asyncio.run(scene(url))
+            played.write_text(head + "{fault: locked, every: 1}]}")
+            assert any("1 fault from now on" in line for line in process.stderr)
+            asyncio.run(afterwards(url))
         finally:
             process.terminate()
     assert [execution.key for execution in executions(data)] == ["a", "b"]

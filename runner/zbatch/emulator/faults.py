@@ -93,6 +93,8 @@ class Mishap:
             raise ValueError(f"{self.status} is not a status")
         if self.stored and self.status is None and not self.shape:
             raise ValueError("only a status or a shape can be stored instead of the answer")
+        if self.unread and self.way is None:
+            raise ValueError("only a way says how a call ends that is not read")
         if self.shape and self.shape not in SHAPES:
             raise ValueError(f"there is no shape {self.shape!r}")
 

@@ -43,6 +43,8 @@ class Scheduled:
             raise ValueError("a mishap is scheduled at a call, every so many, or by chance")
         if self.chance is not None and not 0 <= self.chance <= 1:
             raise ValueError("a chance is from 0 to 1")
+        if self.account and (self.mishap.unread or self.action in (TOKEN, CONNECTION)):
+            raise ValueError("nothing names an account there")
         if self.until is not None and self.until <= self.after:
             raise ValueError("a mishap that is over before it begins never happens")
 
@@ -99,7 +101,8 @@ class Faults:
         self._arrived[action] += 1
         found = None
         for index, one in enumerate(self._schedule):
-            if one.mishap.unread or not one.concerns(action, content):
+            unread = one.mishap.unread and action != CONNECTION
+            if unread or not one.concerns(action, content):
                 continue
             self._seen[index] += 1
             if found is None and self._falls(index, action, now, bool(one.account)):

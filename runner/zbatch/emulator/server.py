@@ -16,7 +16,7 @@ from aiohttp import http_exceptions, web
 
 from zbatch.emulator.config import EmulatorConfig
 from zbatch.emulator.exchange import Answer, Delivery, Request
-from zbatch.emulator.faults import Mishap, Twice
+from zbatch.emulator.faults import NO_ANSWER, Mishap, Twice
 from zbatch.emulator.files import load_book, open_store
 from zbatch.emulator.schedule import CONNECTION, Faults
 from zbatch.emulator.tenant import Tenant
@@ -107,8 +107,9 @@ class Front:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one web request."""
         path = request.rel_url.raw_path
-        if self._tenant.meet_unread(request.method, path, self._clock()) is not None:
-            return await self._play(request, iter([Last.RESET]))
+        unread = self._tenant.meet_unread(request.method, path, self._clock())
+        if unread is not None and unread.way is not None:
+            return await self._play(request, unread.way.steps(NO_ANSWER))
         try:
             whole = await _read(request)
         except web.HTTPRequestEntityTooLarge:
@@ -146,6 +147,7 @@ class Front:
                 break
             if isinstance(step, Send):
                 transport.write(step.data)
+                await asyncio.sleep(0)  # what never ends must let others in
                 await self._drained(transport)
             elif isinstance(step, Pause):
                 await self._pass(step.seconds)

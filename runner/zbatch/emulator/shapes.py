@@ -184,7 +184,11 @@ def _expires(value: object) -> Shape:
 
 
 def _token(change: Callable[[str], object]) -> Shape:
-    return _object(lambda token: {**token, "access_token": change(str(token["access_token"]))})
+    def issued(reply: dict[str, Any]) -> dict[str, Any]:
+        token = reply.get("access_token")
+        return reply if token is None else {**reply, "access_token": change(token)}
+
+    return _object(issued)
 
 
 _OF_OBJECTS: Mapping[str, Shape] = {

@@ -72,10 +72,7 @@ def render(answer: Answer, framing: Framing = Framing.LENGTH, protocol: str = "H
 
 def head(answer: Answer, framing: Framing, protocol: str = "HTTP/1.1", more: bytes = b"") -> bytes:
     """Write a reply's first line and headers, with `more` lines among them."""
-    try:
-        phrase = HTTPStatus(answer.status).phrase
-    except ValueError:
-        phrase = ""
+    phrase = HTTPStatus(answer.status).phrase
     framed = {
         Framing.LENGTH: f"Content-Length: {len(answer.body)}",
         Framing.CHUNKED: "Transfer-Encoding: chunked",
