@@ -134,17 +134,6 @@ def test_f74_pages_without_end(world: World) -> None:
     )
 
 
-@pytest.mark.parametrize("source", ["API", "BillRun"])
-def test_f75_an_invoice_before_the_run(behind: Start, source: str) -> None:
-    """Already invoiced, with its ID, and no POST for it; the others are billed."""
-    bench = behind()
-    there = bench.billing.by_hand(1, source=source)
-    told = bench.run(bench.spec(1, 2))
-    assert (told.code, told.outcomes) == (0, {"already_invoiced": 1, "invoiced": 1})
-    assert told.line(1)["invoice_id"] == there
-    assert bench.proxy.counts[GENERATE] == 1
-
-
 @pytest.mark.parametrize("executed", [True, False])
 def test_f76_another_users_bill_run_between_send_and_question(world: World, executed: bool) -> None:
     """Theirs alone: already invoiced, author not proved. Theirs and ours: a person decides."""
