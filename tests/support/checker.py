@@ -24,7 +24,8 @@ def check(evidence: Evidence) -> list[str]:
 def _billed_twice(book: Casebook) -> Iterator[str]:
     """Nobody is billed by us who was billed before, by us or by hand, as far as we could see."""
     for item, found in book.made.items():
-        seen = [b for n, b in enumerate(found) if not any(book.unseen(a, b) for a in found[:n])]
+        ours = [(n, b) for n, b in enumerate(found) if b.key or n == 0]
+        seen = [b for n, b in ours if not any(book.unseen(a, b) for a in found[:n])]
         if len(seen) > book.all.allowed.get(item, 1):
             yield f"{name_of(item)} was billed {len(found)} times"
 

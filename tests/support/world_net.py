@@ -105,6 +105,7 @@ class Remote:
         self._bearer_at = 0.0
         self._serial = 0
         self.tokens: list[str] = []
+        self.throttled: set[str] = set()
 
     def token(self, stale: int | None) -> tuple[str, int]:
         """Give a bearer token and its serial, newer than `stale`."""
@@ -222,10 +223,20 @@ class Wire:
         try:
             came = await self._await(mail, trouble, sent_at, serial)
         finally:
-            self.trip(left, _wait(came))
+            self.trip(left, self._wait(came))
         self.life.check()
         self.life.edge(f"{what} answered, unjudged")
         return came
+
+    def _wait(self, came: Reply | Fault | None) -> float | None:
+        """Read for how long the tenant wants to be left alone; a replay tells of an earlier time."""
+        if not isinstance(came, Reply) or came.status not in (429, 503):
+            return None
+        request_id = came.headers.get("zuora-request-id", "")
+        replayed = request_id in self.remote.throttled
+        self.remote.throttled |= {request_id} if request_id else set()
+        wait = came.headers.get("retry-after", "")
+        return float(wait) if wait.isdigit() and not replayed else None
 
     async def _await(
         self, mail: Mail, trouble: Trouble, sent_at: datetime, serial: int
@@ -243,14 +254,6 @@ class Wire:
         if not trouble.sent:
             return Fault(FaultKind.CONNECT, False, "connection refused")
         return _reply(mail, trouble, sent_at, serial)
-
-
-def _wait(came: Reply | Fault | None) -> float | None:
-    """Read for how long the tenant wants to be left alone."""
-    if not isinstance(came, Reply) or came.status not in (429, 503):
-        return None
-    wait = came.headers.get("retry-after", "")
-    return float(wait) if wait.isdigit() else None
 
 
 def _reply(mail: Mail, trouble: Trouble, sent_at: datetime, serial: int) -> Reply | Fault:
