@@ -363,11 +363,41 @@ def test_a_401_blames_the_key_only_where_its_token_is_good_for_others(
     assert decided(Kind.UNAUTHORIZED, before, context, token=token) == doubtful_key
 
 
+@pytest.mark.parametrize(
+    ("request_id", "clean", "doubtful_key"),
+    [("r-1", "settled: renewed", "burnt"), ("r-2", "halt: credentials", "halt: credentials")],
+)
+def test_the_same_401_again_is_kept_under_the_key(
+    request_id: str, clean: str, doubtful_key: str
+) -> None:
+    """An answer with the ID of an earlier one is its replay: a fresh token cannot mend it."""
+    before = [an_attempt(Kind.UNAUTHORIZED, request_id="r-1")]
+    fields = {"token": 2, "request_id": request_id}
+    assert decided(Kind.UNAUTHORIZED, before, refused(1), **fields) == clean
+    before.append(an_attempt(Kind.LOST, 2))
+    assert decided(Kind.UNAUTHORIZED, before, refused(1), **fields) == doubtful_key
+
+
+def test_a_replayed_401_is_answered_with_a_newer_token_first() -> None:
+    """Once in each run: what was kept may have been kept for an hour, and costs one send."""
+    before = [an_attempt(Kind.UNAUTHORIZED, request_id="r-1")]
+    told = decided(Kind.UNAUTHORIZED, before, refused(), token=1, request_id="r-1")
+    assert told == "again: token"
+
+
 @pytest.mark.parametrize("kind", LEAVES_DOUBT)
 def test_a_send_leaves_doubt_as_the_rules_say(kind: Kind | None) -> None:
     """A send may have been executed unseen unless its answer rules that out."""
     assert doubtful([an_attempt(kind)]) is LEAVES_DOUBT[kind]
     assert doubtful([an_attempt(Kind.THROTTLED), an_attempt(kind)]) is LEAVES_DOUBT[kind]
+
+
+@pytest.mark.parametrize(
+    ("status", "leaves"), [(200, True), (299, True), (429, False), (503, False)]
+)
+def test_a_limit_named_under_a_status_of_success_is_no_proof(status: int, leaves: bool) -> None:
+    """Only the status of a refusal says that a call was turned away before its execution."""
+    assert doubtful([an_attempt(Kind.THROTTLED, http_status=status)]) is leaves
 
 
 @pytest.mark.parametrize("kind", LEAVES_DOUBT)

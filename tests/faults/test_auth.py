@@ -20,8 +20,8 @@ from support.badly import (
 from support.engine import item
 from support.holding import Behind
 from support.proxy import GENERATE, TOKEN, Happening, Passage, in_turn, to
-from support.world import DAY, HOUR, LIMITS, World
-from support.world_net import LOST_ON_THE_WAY
+from support.world import HOUR, LIMITS, World
+from support.world_net import LOST_ON_THE_WAY, NONE, gateway
 from zbatch.emulator import Mishap, Scheduled
 from zbatch.model import ExitCode, Rate
 
@@ -79,27 +79,30 @@ def test_f56_a_401_stored_under_a_key_is_renewed_once(world: World) -> None:
     assert sorted(len(world.keys(one)) for one in items) == [*[1] * 119, 2]
 
 
-def test_f56_a_stored_401_of_an_item_alone_stops_the_run(world: World) -> None:
-    """With nobody beside it a stored 401 looks like a lost permission: exit 4, and no new key.
-
-    The key is clean; once the server has forgotten it the item is billed.
-    """
+def test_f56_a_stored_401_of_an_item_alone_is_told_by_its_request_id(world: World) -> None:
+    """Nobody is beside it, but the very same answer comes to a fresh token: the next key bills."""
     world.faults.switch([Scheduled(STORED, at=1)])
-    for _ in range(2):
-        run = world.run([ONE])
-        assert (run.outcomes, run.exit_code) == (["not_attempted"], ExitCode.STOPPED)
-        world.pass_time(HOUR)
-    world.pass_time(DAY)
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    assert len(world.keys(ONE)) == 2
+    assert world.billed(ONE) == 1
+
+
+def test_f56_a_401_that_is_new_each_time_stops_the_run(world: World) -> None:
+    """With nobody beside it that looks like a lost permission: exit 4, and no new key."""
+    world.chance = lambda what: gateway(401) if what == "generate" else NONE
+    run = world.run([ONE])
+    assert (run.outcomes, run.exit_code) == (["not_attempted"], ExitCode.STOPPED)
+    world.chance = None
     assert world.run([ONE]).outcomes == ["invoiced"]
     assert len(world.keys(ONE)) == 1
 
 
 def test_f56_a_stored_401_after_doubt_renews_nothing(world: World) -> None:
-    """It says nothing about the send that was lost: exit 3, and the tenant is asked a day later."""
+    """It says nothing about the send that was lost: exit 3, and after the rest the tenant tells."""
     world.faults.switch([Scheduled(STORED, at=1)])
     world.troubles = {1: LOST_ON_THE_WAY}
     assert world.run([ONE]).exit_code is ExitCode.UNKNOWN
-    world.pass_time(DAY)
+    world.pass_time(2 * HOUR)
     assert world.run([ONE]).outcomes == ["invoiced"]
     assert world.billed(ONE) == 1
 

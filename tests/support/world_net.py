@@ -229,7 +229,7 @@ class Wire:
         return came
 
     def _wait(self, came: Reply | Fault | None) -> float | None:
-        """Read for how long the tenant wants to be left alone; a replay tells of an earlier time."""
+        """Read how long the tenant is to be left alone; a replay asks for nothing new."""
         if not isinstance(came, Reply) or came.status not in (429, 503):
             return None
         request_id = came.headers.get("zuora-request-id", "")

@@ -166,7 +166,17 @@ def kind_of(answer: Answer | Fault) -> Kind:
 
 def doubtful(attempts: Sequence[Attempt]) -> bool:
     """Tell whether some send of a key may have been executed without our having seen its rows."""
-    return any(attempt.sent and attempt.answer in _DOUBT for attempt in attempts)
+    return any(attempt.sent and _leaves_doubt(attempt) for attempt in attempts)
+
+
+def _leaves_doubt(attempt: Attempt) -> bool:
+    """Tell whether an answer is no proof that nothing was executed.
+
+    A limit that is named under a status of success, without rows, is none: a gateway that turns
+    a call away says so by the status.
+    """
+    passed = attempt.http_status is not None and 200 <= attempt.http_status < 300
+    return attempt.answer in _DOUBT or (passed and attempt.answer == Kind.THROTTLED)
 
 
 def problem_of(answer: Answer | Fault) -> Problem:
@@ -317,9 +327,14 @@ def _throttled_doubtful(look: _Look) -> Decision:
 
 
 def _unauthorized_clean(look: _Look) -> Decision:
-    """Refresh once; a fresh token refused twice is the key's own answer if others are let in."""
+    """Refresh once; a fresh token refused twice is the key's own answer if others are let in.
+
+    So is the very same answer again, whoever is let in: the server has kept it under the key.
+    """
     if not look.context.refused_tokens:
         return Again(Pause.TOKEN, look.problem)
+    if look.replayed:
+        return _renew(look)
     if look.attempt.token in look.context.good_tokens:
         again = look.attempt.token in look.context.refused_tokens
         return _renew(look) if again else Again(Pause.TOKEN, look.problem)
@@ -327,10 +342,10 @@ def _unauthorized_clean(look: _Look) -> Decision:
 
 
 def _unauthorized_doubtful(look: _Look) -> Decision:
-    """Refresh once; a fresh token that others are let in by leaves it to the question."""
+    """Refresh once; a replay, or a token that others are let in by, leaves it to the question."""
     if not look.context.refused_tokens:
         return Again(Pause.TOKEN, look.problem)
-    if look.attempt.token in look.context.good_tokens:
+    if look.replayed or look.attempt.token in look.context.good_tokens:
         return _burn(look)
     return _unauthorized_unproved(look)
 
