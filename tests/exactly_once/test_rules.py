@@ -60,15 +60,16 @@ def test_r02_the_intent_is_durable_before_the_first_byte(world: World) -> None:
     assert [(key.state, key.sends) for key in world.keys(ONE)] == [("live", 1)]
 
 
-def test_r02_a_resend_carries_the_same_bytes_under_the_same_key(world: World) -> None:
+def test_r02_a_resend_carries_the_same_bytes_under_the_same_key(make_world: MakeWorld) -> None:
     """Sends of one run and of the next are byte for byte the same; the checker compares them."""
-    world.troubles = {1: SILENCE}
+    world = make_world(latency=600.0)
     world.limits = replace(world.limits, timeout=0.5)
     world.max_attempts = 1
     assert world.run([ONE]).outcomes == ["unknown"]
     world.limits = replace(world.limits, timeout=150.0)
-    world.pass_time(REST)
-    world.run([ONE])
+    world.pass_time(60)
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    assert len(world.generates) > 2
     assert len(world.keys(ONE)) == 1
 
 

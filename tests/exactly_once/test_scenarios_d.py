@@ -79,15 +79,19 @@ def test_d01_no_new_key_for_an_attempt_after_a_timeout(world: World) -> None:
 
 def test_d02_a_retry_never_mints_a_key(world: World) -> None:
     """Whatever made it repeat, a call that may have been executed keeps its key."""
-    world.troubles = {1: LOST_ON_THE_WAY, 2: gateway(502), 3: gateway(429, retry_after="1")}
+    gone_through = gateway(502, arrives=True)
+    world.troubles = {1: LOST_ON_THE_WAY, 2: gone_through, 3: gateway(429, retry_after="1")}
     assert world.run([ONE]).outcomes == ["invoiced"]
     assert [key.sends for key in world.keys(ONE)] == [4]
+    assert len(world.generates) == 2
+    assert one_key(world)
 
 
 def test_d03_a_crash_after_the_send_finds_the_key_in_the_ledger(world: World) -> None:
     """The process dies with its call at the server; the next run knows key and bytes."""
     died = world.run([ONE], die_at=11)
     assert died.edges[-1] == "generate arrived"
+    assert [(key.state, key.sends) for key in world.keys(ONE)] == [("live", 1)]
     world.pass_time(0.1)
     assert world.run([ONE]).outcomes == ["invoiced"]
     assert one_key(world)
@@ -332,6 +336,7 @@ def test_d20_a_later_date_never_goes_before_or_with_an_earlier_one(world: World)
     """Dates of an account go one after the other, whatever the order of the spec."""
     items = [item(1, 20), item(1, 10), item(2, 30), item(1, 30)]
     assert world.run(items).outcomes == ["invoiced"] * 4
+    assert world.sent == 4  # none was turned away by the lock of another on the account
     mine = [e for e in world.executions if e.account_id == ACCOUNT]
     assert [execution.target_date.day for execution in mine] == [10, 20, 30]
     gaps = [b.at - a.at for a, b in itertools.pairwise(mine)]
