@@ -230,6 +230,23 @@ def unbilled(evidence: Evidence) -> Evidence:
     return replace(evidence, executions=other)
 
 
+def by_hand(evidence: Evidence, at: float, *, stands: bool = True) -> Evidence:
+    """Let a person have billed an item, which is asked about at 109 and sent at 110."""
+    question = f"AccountId = '{OTHER[0]}'".encode()
+    asked = with_arrival(evidence, 3, track="zq-1-1", content=question)
+    return replace(
+        asked,
+        executions=[Execution(at, None, *OTHER[:2], "inv-9"), *evidence.executions],
+        invoices=[*evidence.invoices, Invoice("inv-9", *OTHER[:2], stands)],
+    )
+
+
+def drawn_elsewhere(evidence: Evidence, **fields: Any) -> Evidence:
+    """Let a second ledger hold a key of its own for an item."""
+    key = replace(evidence.ledgers[0].keys[1], **{"key": "key-7", **fields})
+    return replace(evidence, ledgers=[*evidence.ledgers, Ledger(SECOND, [key])])
+
+
 Change = Callable[[Evidence], Evidence]
 
 CLEAN: dict[str, Change] = {
@@ -256,6 +273,10 @@ CLEAN: dict[str, Change] = {
     "in doubt, with an invoice": lambda e: told(
         e, *lines_with(e, 1, outcome="unknown", success=False), code=3
     ),
+    "billed by hand after we had asked": lambda e: by_hand(e, 109.5),
+    "billed by hand, and cancelled": lambda e: by_hand(e, 50.0, stands=False),
+    "the same key elsewhere": lambda e: drawn_elsewhere(e, key="key-2"),
+    "another key elsewhere for other bytes": lambda e: drawn_elsewhere(e, content=b"other"),
     "stopped": lambda e: with_record(with_run(e, code=4), exit_code=4, stop="too much"),
     "not started": lambda e: with_record(
         with_run(e, code=6), exit_code=6, stop="no answer", calls_sent=0
@@ -268,6 +289,8 @@ CLEAN: dict[str, Change] = {
 
 WRONG: dict[str, tuple[str, Change]] = {
     "billed twice": ("was billed 2 times", lambda e: twice(e, OTHER)),
+    "billed by hand before we asked": ("was billed 2 times", lambda e: by_hand(e, 50.0)),
+    "another key elsewhere for the same bytes": ("has 2 keys for the same bytes", drawn_elsewhere),
     "no such invoice": (
         "the account has no such",
         lambda e: replace(e, invoices=e.invoices[1:]),

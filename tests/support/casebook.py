@@ -52,8 +52,14 @@ class Casebook:
             if arrival.path != GENERATE:
                 self._ask(arrival)
         self.billed: dict[Item, list[Execution]] = defaultdict(list)
-        for execution in self.ours:
-            self.billed[self.item(execution)].append(execution)
+        self.made: dict[Item, list[Execution]] = defaultdict(list)  # by us, or by hand and standing
+        for execution in evidence.executions:
+            item = self.item(execution)
+            if execution.key is not None:
+                self.billed[item].append(execution)
+            by_hand = self.invoices.get(execution.invoice)
+            if execution.key is not None or (by_hand and by_hand.stands):
+                self.made[item].append(execution)
 
     def _ask(self, question: Arrival) -> None:
         """Put the time of a question by the ledger of its run and by the accounts it names."""
@@ -74,6 +80,13 @@ class Casebook:
         named = (execution.account, execution.target)
         keys = self.held.get(execution.key or "", ())
         return next((key.item for key in keys if key.item[:2] == named), (*named, 1))
+
+    def alike(self) -> Iterator[tuple[Item, set[str]]]:
+        """Give the keys, over all ledgers, of an item for one generation and the same bytes."""
+        found: dict[tuple[Item, int, bytes], set[str]] = defaultdict(set)
+        for key in (key for keys in self.held.values() for key in keys):
+            found[key.item, key.generation, key.content].add(key.key)
+        return ((item, keys) for (item, _, _), keys in found.items())
 
     def sender(self, execution: Execution) -> tuple[str, float]:
         """Tell which ledger holds the intent behind an execution, and since when."""

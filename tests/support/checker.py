@@ -22,7 +22,8 @@ def check(evidence: Evidence) -> list[str]:
 
 
 def _billed_twice(book: Casebook) -> Iterator[str]:
-    for item, found in book.billed.items():
+    """Nobody is billed by us who was billed before, by us or by hand, as far as we could see."""
+    for item, found in book.made.items():
         seen = [b for n, b in enumerate(found) if not any(book.unseen(a, b) for a in found[:n])]
         if len(seen) > book.all.allowed.get(item, 1):
             yield f"{name_of(item)} was billed {len(found)} times"
@@ -61,7 +62,13 @@ def _absences(book: Casebook) -> Iterator[str]:
 
 
 def _keys(book: Casebook) -> Iterator[str]:
-    """A key is on every generate and on nothing else, with one body and that of the ledger."""
+    """A key is on every generate and on nothing else, with one body and that of the ledger.
+
+    It follows from what is billed: whoever mints it for the same bytes, it is the same.
+    """
+    for item, keys in book.alike():
+        if len(keys) > 1:
+            yield f"{name_of(item)} has {len(keys)} keys for the same bytes"
     content: dict[str, bytes] = {}
     for one in book.all.arrivals:
         if (one.path == GENERATE) != (one.key is not None):
@@ -185,15 +192,6 @@ def _secrets(book: Casebook) -> Iterator[str]:
 
 
 RULES: tuple[Callable[[Casebook], Iterator[str]], ...] = (
-    _billed_twice,
-    _invoices,
-    _absences,
-    _keys,
-    _intents,
-    _live_keys,
-    _order,
-    _pressure,
-    _totals,
-    _kept,
-    _secrets,
+    *(_billed_twice, _invoices, _absences, _keys, _intents, _live_keys),
+    *(_order, _pressure, _totals, _kept, _secrets),
 )

@@ -47,11 +47,12 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """An invoice that exists or has existed."""
+    """An invoice that exists or has existed; one that was deleted or cancelled does not stand."""
 
     id: str
     account: str
     target: str
+    stands: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ select a.n, arrived_at, path, key, track_id, content,
     (select max(at) from replies where arrival = a.n) from arrivals a order by a.n"""
 _EXECUTIONS = """
 select at, key, account_id, target_date, invoice_id, appended, arrival from billing order by n"""
+_INVOICES = "select id, account_id, target_date, status from invoices"
 _KEYS = """
 SELECT call.key, account_id, target_date, revision, generation, state, evidence, wire
 FROM call_item JOIN call ON call.id = call_id JOIN item ON item.id = item_id
@@ -42,6 +43,7 @@ WHERE outcome IS NOT NULL"""
 _PLANNED = """
 SELECT account_id, target_date, revision FROM run_item JOIN item ON item.id = item_id
 WHERE run_id = ? ORDER BY ordinal"""
+VOID = ("Canceled", "Error")
 _RUNS = "SELECT id FROM run ORDER BY started_at, id"
 
 
@@ -57,11 +59,12 @@ def tenant_evidence(tenant: sqlite3.Connection) -> Evidence:
     """Read what the tenant tells: arrivals, executions, invoices."""
     executions = tuple(Execution(*row) for row in tenant.execute(_EXECUTIONS))
     there = {
-        Invoice(*row) for row in tenant.execute("select id, account_id, target_date from invoices")
+        Invoice(invoice_id, account, target, status not in VOID)
+        for invoice_id, account, target, status in tenant.execute(_INVOICES)
     }
     known = {one.id for one in there}
     gone = {
-        Invoice(one.invoice, one.account, one.target)
+        Invoice(one.invoice, one.account, one.target, stands=False)
         for one in executions
         if one.invoice not in known and not one.appended
     }
