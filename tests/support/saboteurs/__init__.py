@@ -1,0 +1,35 @@
+"""One saboteur for each rule R1 to R14 and each scenario D and L, and who catches it.
+
+A saboteur breaks the product from outside, in test code alone. docs/saboteurs.md lists them.
+"""
+
+from __future__ import annotations
+
+from support.saboteurs import (
+    ages,
+    asking,
+    ledger,
+    net,
+    order,
+    replies,
+    results,
+    sending,
+    spec,
+    verdicts,
+)
+from support.saboteurs.saboteur import Saboteur
+
+ROOMS = (verdicts, ages, asking, sending, order, results, ledger, replies, net, spec)
+
+
+def _rank(one: Saboteur) -> tuple[str, int, str, str]:
+    number = one.breaks[1:].rstrip("ab")
+    return one.breaks[0], int(number), one.breaks, one.name
+
+
+SABOTEURS: tuple[Saboteur, ...] = tuple(
+    sorted(
+        (one for room in ROOMS for one in vars(room).values() if isinstance(one, Saboteur)),
+        key=_rank,
+    )
+)
