@@ -11,6 +11,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from zbatch.engine.loop import Engine
+
+MISFITS = (TypeError, AttributeError, NameError)
 HERE = str(Path(__file__).parent)
 _ROOTS = ("zbatch", "support", "tests", "test_")
 _OURS = "support.saboteurs"
@@ -65,6 +68,17 @@ class Bench:
         table[key] = tuple(self._watched(rule) for rule in rules)
         self._undo.callback(table.__setitem__, key, old)
 
+    def watch(self) -> None:
+        """See the errors that the engine itself would only report as a bug of its own."""
+        broken = Engine._broken
+
+        def substitute(engine: Engine, error: Exception) -> None:
+            if own_fault(error):
+                self.blunders.append(error)
+            broken(engine, error)
+
+        self._set(Engine, "_broken", substitute)
+
     def undo(self) -> None:
         """Take everything back."""
         self._undo.close()
@@ -109,7 +123,12 @@ class Bench:
 
 
 def own_fault(error: BaseException) -> bool:
-    """Tell whether an error was made by a substitute's own code, and not on purpose."""
+    """Tell whether an error was made by a substitute's own code, and not on purpose.
+
+    A name or a type that does not fit is the patch's fault, wherever it shows.
+    """
+    if isinstance(error, MISFITS):
+        return True
     innermost, trace = "", error.__traceback__
     while trace is not None:
         innermost, trace = trace.tb_frame.f_code.co_filename, trace.tb_next

@@ -11,7 +11,7 @@ from zbatch.engine import order
 from zbatch.engine.order import Order, Work
 
 
-@saboteur("D20", test=f"{TWICE}d20_a_later_date_never_goes_before_or_with_an_earlier_one", seed=0)
+@saboteur("D20", test=f"{TWICE}d20_a_later_date_never_goes_before_or_with_an_earlier_one")
 def dates_side_by_side(bench: Bench) -> None:
     """All dates of an account are sent at once."""
 
@@ -24,7 +24,7 @@ def dates_side_by_side(bench: Bench) -> None:
     bench.method(Order, "block", lambda self, item: [])
 
 
-@saboteur("R10", test=f"{TWICE}d20_a_later_date_never_goes_before_or_with_an_earlier_one", seed=0)
+@saboteur("R10", test=f"{TWICE}d20_a_later_date_never_goes_before_or_with_an_earlier_one")
 def later_dates_first(bench: Bench) -> None:
     """An account's dates are sent one after the other, the latest first."""
 
@@ -36,9 +36,7 @@ def later_dates_first(bench: Bench) -> None:
     bench.function(order._rank, rank)
 
 
-@saboteur(
-    "R10", test=f"{RULES}r10_a_failed_earlier_date_holds_back_the_later_one_of_another_spec", seed=0
-)
+@saboteur("R10", test=f"{RULES}r10_a_failed_earlier_date_holds_back_the_later_one_of_another_spec")
 def a_failed_date_holds_back_nothing(bench: Bench) -> None:
     """Later dates of an account are sent though an earlier one failed or is in doubt."""
 

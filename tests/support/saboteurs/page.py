@@ -19,13 +19,13 @@ With the saboteur at work
 
 - a *named test* must fail, which passes without it; and
 - where the simulation can reach it, the *checker* must see something wrong within the first 2,000
-  simulated histories. The first history in which it does has the number in the last column. Where
-  the simulation cannot reach it, the column says why.
+  simulated histories. The last column has the number of one in which it does, and which the tests
+  play each time; where the simulation cannot reach it, the column says why.
 
 A third of them runs with the tests, another one each day; `SABOTEURS=0/3`, `1/3`, `2/3` or `all`
 before `pytest tests/saboteurs` chooses. From the folder `tests`,
-`python -m support.saboteurs.simulation` looks for the first histories anew, and
-`python -m support.saboteurs.page` writes this page.
+`python -m support.saboteurs.search` looks through the histories from the first on and keeps what it
+finds, and `python -m support.saboteurs.page` writes this page.
 
 | breaks | the saboteur | named test | history |
 |---|---|---|---|

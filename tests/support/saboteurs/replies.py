@@ -15,10 +15,9 @@ from zbatch.zuora.reply import Answer, ServerError
 from zbatch.zuora.rows import Row
 
 ONE_TENANT = "the simulated tenant has no entities"
-TRUE_ROWS = "the simulated tenant never answers so"
 
 
-@saboteur("D12", test=f"{RULES}r12_partial_success_in_one_200", seed=0)
+@saboteur("D12", test=f"{RULES}r12_partial_success_in_one_200")
 def rows_one_place_off(bench: Bench) -> None:
     """Each row of a call is taken for the item beside its own."""
     read_rows = rows.read_rows
@@ -33,7 +32,6 @@ def rows_one_place_off(bench: Bench) -> None:
 @saboteur(
     "D12",
     test=f"{TWICE}d12_rows_that_do_not_match_in_number_are_nobodys",
-    beyond=TRUE_ROWS,
 )
 def rows_of_another_number(bench: Bench) -> None:
     """Rows are taken by position though they are more or fewer than the items."""
@@ -47,7 +45,7 @@ def rows_of_another_number(bench: Bench) -> None:
     bench.function(read_rows, substitute)
 
 
-@saboteur("L1", test=f"{LOST}l01_success_false_in_a_200_is_no_success", seed=0)
+@saboteur("L1", test=f"{LOST}l01_success_false_in_a_200_is_no_success")
 def status_200_is_success(bench: Bench) -> None:
     """A row is a success whatever it says, as long as the reply could be read."""
     read = rows._row
@@ -63,7 +61,7 @@ def status_200_is_success(bench: Bench) -> None:
 @saboteur(
     "L2",
     test=f"{LOST}l02_success_is_the_json_true_and_nothing_like_it",
-    beyond=TRUE_ROWS,
+    beyond="the simulated tenant says such a thing only of what it has billed",
 )
 def any_text_is_true(bench: Bench) -> None:
     """Whatever a language calls true is a success, the text "false" too."""

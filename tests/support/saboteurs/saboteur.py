@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from support.saboteurs.bench import Bench
 
@@ -13,12 +15,15 @@ TWICE = "tests/exactly_once/test_scenarios_d.py::test_"
 LOST = "tests/exactly_once/test_scenarios_l.py::test_"
 
 
+KEPT = Path(__file__).with_name("seeds.json")
+SEEDS: dict[str, int] = json.loads(KEPT.read_text("utf-8"))
+
+
 @dataclass(frozen=True, slots=True)
 class Saboteur:
     """One way to break the product; `test` is the pytest node that must fail under it.
 
-    `seed` is the first simulated history in which the checker sees it; where the simulation
-    cannot reach it, `beyond` says why.
+    `beyond` says why the simulation cannot show it; without that, it can.
     """
 
     breaks: str
@@ -26,18 +31,19 @@ class Saboteur:
     says: str
     sabotage: Callable[[Bench], None]
     test: str
-    seed: int | None = None
     beyond: str = ""
 
-    def __post_init__(self) -> None:
-        if (self.seed is None) != bool(self.beyond):
-            raise ValueError(f"{self.name}: either a seed or why there is none")
+    @property
+    def seed(self) -> int | None:
+        """The first history in which the checker has seen it, as the last search found."""
+        return SEEDS.get(self.name)
 
     @contextmanager
     def apply(self) -> Iterator[Bench]:
         """Break the product while the body runs."""
         bench = Bench()
         try:
+            bench.watch()
             self.sabotage(bench)
             yield bench
         finally:
@@ -45,7 +51,7 @@ class Saboteur:
 
 
 def saboteur(
-    breaks: str, *, test: str, seed: int | None = None, beyond: str = ""
+    breaks: str, *, test: str, beyond: str = ""
 ) -> Callable[[Callable[[Bench], None]], Saboteur]:
     """Make a saboteur of a function that puts substitutes in place; its docstring is the sentence.
 
@@ -55,6 +61,6 @@ def saboteur(
     def make(sabotage: Callable[[Bench], None]) -> Saboteur:
         name = f"{breaks}-{sabotage.__name__.replace('_', '-')}"
         says = (sabotage.__doc__ or "").strip()
-        return Saboteur(breaks, name, says, sabotage, test, seed, beyond)
+        return Saboteur(breaks, name, says, sabotage, test, beyond)
 
     return make

@@ -1,68 +1,67 @@
 """Let saboteurs loose on simulated histories, and find the first one in which they are seen.
 
-`python -m support.saboteurs.simulation [NAME…]`, from the folder `tests`, looks through the seeds
-from 0 on for each saboteur within reach, or for those named, and prints the first.
+`python -m support.saboteurs.search [NAME…]`, from the folder `tests`, looks through the seeds
+from 0 on for each saboteur within reach, or for those named, prints the first and keeps it. With
+`--mend` it does so only for those whose kept history does not show them any more.
 """
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 
 from support.saboteurs import SABOTEURS
-from support.saboteurs.saboteur import Saboteur
-from support.swarm import play
+from support.saboteurs.bench import MISFITS
+from support.saboteurs.saboteur import KEPT, Saboteur
+from support.simulation.playing import play
 
-SEEDS = 2000
+MOST = 2000  # histories, within which a saboteur must be seen
 PATIENCE = 20.0  # seconds for one history: a sabotaged run may never end
 
 
-def violation(seed: int, saboteur: Saboteur | None) -> str | None:
-    """Play a history under a saboteur, or without any; tell what the checker sees, if anything.
+class Endless(KeyboardInterrupt):
+    """A history does not end; a KeyboardInterrupt, since only that leaves any event loop."""
+
+
+def violations(seed: int, saboteur: Saboteur | None) -> list[str]:
+    """Play a history under a saboteur, or without any; tell what is wrong with it.
 
     Raises what the saboteur itself has done wrong.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        if saboteur is None:
-            return _played(seed, Path(folder))
-        with saboteur.apply() as bench:
-            found = _played(seed, Path(folder))
-        for blunder in bench.blunders:
-            raise blunder
-        return found if bench.reached else None
+    if saboteur is None:
+        return play(seed)
+    with saboteur.apply() as bench:
+        found = play(seed)
+    for blunder in bench.blunders:
+        raise blunder
+    for one in found:
+        if one.startswith(tuple(f"raised {misfit.__name__}" for misfit in MISFITS)):
+            raise LookupError(one)
+    return found if bench.reached else []
 
 
-def _played(seed: int, folder: Path) -> str | None:
-    try:
-        play(seed, folder)
-    except AssertionError as error:
-        return str(error).splitlines()[0]
-    return None
-
-
-def first_seed(saboteur: Saboteur, seeds: range = range(SEEDS)) -> tuple[int, str] | None:
-    """Find the first history in which the checker sees a saboteur; one that hangs shows nothing."""
+def first_seed(saboteur: Saboteur, seeds: range = range(MOST)) -> tuple[int, str] | None:
+    """Find the first history in which a saboteur is seen; one without an end shows nothing."""
     for seed in seeds:
-        with _alarm():
-            found = None
-            try:
-                found = violation(seed, saboteur)
-            except TimeoutError:
-                print(f"{saboteur.name}: seed {seed} does not end", file=sys.stderr)
-        if found:
-            return seed, found
+        found: list[str] = []
+        try:
+            with _alarm():
+                found = violations(seed, saboteur)
+        except Endless:
+            print(f"{saboteur.name}: history {seed} does not end", file=sys.stderr)
+        if found and not violations(seed, None):
+            return seed, found[0]
     return None
 
 
 @contextmanager
 def _alarm() -> Iterator[None]:
     def ring(_signal: int, _frame: FrameType | None) -> None:
-        raise TimeoutError
+        raise Endless
 
     old = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, PATIENCE)
@@ -73,15 +72,31 @@ def _alarm() -> Iterator[None]:
         signal.signal(signal.SIGALRM, old)
 
 
-def main(names: Sequence[str]) -> int:
-    """Search for the named saboteurs, or for all within reach; 1 where one is not seen."""
+def main(arguments: Sequence[str]) -> int:
+    """Search for saboteurs and keep what is found; 1 where one is not seen."""
+    names = [one for one in arguments if one != "--mend"]
+    wanted = [one for one in SABOTEURS if (one.name in names if names else not one.beyond)]
+    if "--mend" in arguments:
+        wanted = [one for one in wanted if one.seed is None or not _shows(one.seed, one)]
     missed = 0
-    for one in SABOTEURS:
-        if one.name in names or (not names and one.seed is not None):
-            found = first_seed(one)
-            missed += found is None
-            print(one.name, *(found or ("not seen",)), flush=True)
+    for one in wanted:
+        found = first_seed(one)
+        print(one.name, *(found or ("is not seen",)), flush=True)
+        missed += found is None
+        _keep(one, found[0] if found else None)
     return min(missed, 1)
+
+
+def _shows(seed: int, saboteur: Saboteur) -> bool:
+    return bool(violations(seed, saboteur)) and not violations(seed, None)
+
+
+def _keep(saboteur: Saboteur, seed: int | None) -> None:
+    """Put a seed down, or take an old one out, in the order of the registry."""
+    kept: dict[str, int | None] = {**json.loads(KEPT.read_text("utf-8")), saboteur.name: seed}
+    order = {one.name: kept.get(one.name) for one in SABOTEURS}
+    held = {name: number for name, number in order.items() if number is not None}
+    KEPT.write_text(f"{json.dumps(held, indent=2)}\n", "utf-8")
 
 
 if __name__ == "__main__":
