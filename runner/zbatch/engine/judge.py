@@ -135,7 +135,7 @@ def unknown_records(work: Work) -> tuple[ItemRecord, ...]:
     """Report items whose key is in doubt or burnt; no outcome of theirs is stored."""
     last = work.attempts[-1]
     problem = last.problem or Problem("NO_ANSWER", "it was sent, and no answer is recorded")
-    verdict = Verdict(KeyState.BURNT, "", Outcome.UNKNOWN, problem=problem)
+    verdict = Verdict(KeyState.BURNT, "", problem=problem)
     sends = work.prior_attempts + sends_of(work.attempts)
     return tuple(_record(work, item, last, verdict, sends) for item in work.items)
 
