@@ -52,6 +52,7 @@ def test_reset_counts_in_every_spelling(name: str) -> None:
     """The reset of the rate window is honoured however the page at hand spells it."""
     assert retry_after({name: "600"}, NOW) == 600.0
     assert retry_after({name: "7;w=60"}, NOW) == 7.0
+    assert retry_after({name: "Mon, 30 Nov 2026 12:02:00 GMT"}, NOW) == 120.0
 
 
 def test_the_longest_wait_counts() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from zbatch.model import Problem
 from zbatch.zuora.codes import RowClass
+from zbatch.zuora.problems import NO_REASON
 from zbatch.zuora.reply import (
     REFUSED_STATUSES,
     Answer,
@@ -177,6 +180,50 @@ def test_failure_without_a_known_reason_is_uncertain(errors: str) -> None:
     assert answer.rows[0].problem is not None
 
 
+def an_error(code: str | None, message: str | None) -> str:
+    fields = {"Code": code, "Message": message}
+    return json.dumps({name: text for name, text in fields.items() if text is not None})
+
+
+@pytest.mark.parametrize(
+    ("error", "row_class", "code", "message"),
+    [
+        (an_error("INVALID_ID", "no"), RowClass.DEFINITE, "INVALID_ID", "no"),
+        (an_error("INVALID_ID", None), RowClass.DEFINITE, "INVALID_ID", "INVALID_ID"),
+        (an_error("LOCK_COMPETITION", ""), RowClass.RETRY, "LOCK_COMPETITION", "LOCK_COMPETITION"),
+        (an_error(None, "lock competition"), RowClass.RETRY, "NO_CODE", "lock competition"),
+        (an_error(None, "odd"), RowClass.UNCERTAIN, "NO_CODE", "odd"),
+        (an_error(None, None), RowClass.UNCERTAIN, "NO_REASON", NO_REASON.message),
+        ("7", RowClass.UNCERTAIN, "NO_REASON", NO_REASON.message),
+    ],
+)
+def test_an_error_is_taken_with_what_it_says(
+    error: str, row_class: RowClass, code: str, message: str
+) -> None:
+    """A code alone or a message alone decides as far as it goes, and is what people are told."""
+    answer = read(200, f'[{{"Success":false,"Errors":[{error}]}}]')
+    assert row_classes(answer) == [row_class]
+    assert isinstance(answer, Rows)
+    assert answer.rows[0].problem == Problem(code, message)
+
+
+ERRORS = {
+    RowClass.NOTHING_TO_BILL: an_error("INVALID_VALUE", "no charges due"),
+    RowClass.DEFINITE: an_error("INVALID_ID", "no"),
+    RowClass.RETRY: an_error("LOCK_COMPETITION", "busy"),
+    RowClass.TERMINATED: an_error("TRANSACTION_TERMINATED", "do not retry"),
+    RowClass.UNCERTAIN: an_error("UNKNOWN_ERROR", "?"),
+}
+
+
+@pytest.mark.parametrize(("less", "more"), list(pairwise(ERRORS)))
+def test_of_several_errors_the_most_cautious_decides(less: RowClass, more: RowClass) -> None:
+    """From nothing to bill over definite and retry to what is not known, in whatever order."""
+    for errors in ((less, more), (more, less)):
+        told = ",".join(ERRORS[one] for one in errors)
+        assert row_classes(read(200, f'[{{"Success":false,"Errors":[{told}]}}]')) == [more]
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -246,6 +293,7 @@ HTML = "<html><body>503 Service Unavailable</body></html>"
         (200, f"[{SESSION_ROW}]", Unauthorized, "INVALID_SESSION"),
         (200, SIGN_IN, Unauthorized, "90000011"),
         (400, '{"message":"No bearer token"}', Unauthorized, "NO_CODE"),
+        (400, '{"message":"No bearer token."}', Unauthorized, "NO_CODE"),
         (403, '{"message":"Authentication error"}', Unauthorized, "NO_CODE"),
         (429, RATE, Throttled, "70"),
         (429, CONCURRENT, Throttled, "50000070"),
@@ -267,6 +315,7 @@ HTML = "<html><body>503 Service Unavailable</body></html>"
         (409, "[]", Conflict, "UNREADABLE_REPLY"),
         (409, '{"Success":true}', Conflict, "UNREADABLE_REPLY"),
         (422, "", Misdirected, "HTTP_422"),
+        (300, "", Misdirected, "HTTP_300"),
         (301, "", Misdirected, "HTTP_301"),
         (304, "", Misdirected, "HTTP_304"),
         (308, HTML, Misdirected, "HTTP_308"),
