@@ -231,3 +231,55 @@ def test_a_statement_outside_a_transaction_is_its_own(store: Store) -> None:
     assert not connection.in_transaction
     with pytest.raises(sqlite3.OperationalError, match="no transaction"):
         connection.execute("COMMIT")
+
+
+# Payload and place
+
+
+def test_an_item_that_was_never_sent_follows_the_spec_in_everything(
+    store: Store, items: list[Item]
+) -> None:
+    """D19: charges, place, number and reason are those of the last plan, whatever others are at."""
+    in_doubt(store, items[1])
+    old = replace(FULL, charges=Charges(False, False, True))
+    new = replace(
+        FULL,
+        invoice_date=date(2026, 12, 31),
+        charges=Charges(True, True, False),
+        source=Source("accounts/apac.csv", 3, 9),
+        reason="as agreed",
+        account_number="A7",
+    )
+    for planned in (old, new):
+        store.start_run(a_run_id(), a_plan([planned]), NOON)
+    in_doubt(store, revision(FULL, 2))
+    (held,) = standing(store, replace(FULL, identity=item(7, 30).identity)).earlier
+    assert held.item == new
+
+
+def test_an_item_with_an_outcome_keeps_what_it_was_asked_about_with(
+    store: Store, items: list[Item]
+) -> None:
+    """R13: what was found already invoiced is no payload that a spec may change unnoticed."""
+    record = a_record(items[0], Outcome.ALREADY_INVOICED, attempts=0)
+    store.finish(RUN, [], NOON, [Finding(items[0], effect=Effect(KeyState.SETTLED, "q", record))])
+    changed = replace(items[0], charges=Charges(usage=False))
+    store.start_run(a_run_id(), a_plan([changed]), NOON)
+    assert standing(store, changed).payload_changed
+
+
+def test_the_items_of_a_run_are_kept_for_auditors(tmp_path: Path, store: Store) -> None:
+    """Each run's plan can be read from the ledger: which item, in which order."""
+    planned = [item(2, 10), item(1, 20), revision(item(1, 20), 2), item(1, 10)]
+    run = a_run_id()
+    store.start_run(run, a_plan(planned), NOON)
+    with closing(sqlite3.connect(tmp_path / LEDGER_FILE)) as connection:
+        found = connection.execute(
+            "SELECT account_id, target_date, revision FROM run_item"
+            " JOIN item ON item.id = item_id WHERE run_id = ? ORDER BY ordinal",
+            (run,),
+        ).fetchall()
+    assert found == [
+        (one.identity.account_id, one.identity.target_date.isoformat(), one.identity.revision)
+        for one in planned
+    ]

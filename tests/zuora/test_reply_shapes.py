@@ -275,6 +275,7 @@ FAULT = '{"FaultCode":"INVALID_FIELD","FaultMessage":"invalid field for query"}'
 FAULTS = '{"faults":[{"faultCode":"API_DISABLED","faultMessage":"off"}]}'
 SESSION_FAULT = '{"faultcode":"fns:INVALID_SESSION","faultstring":"Invalid Session"}'
 SESSION_ROW = '{"Errors":[{"Code":"INVALID_SESSION","Message":"x"}],"Success":false}'
+LOGIN_ROW = '{"Errors":[{"Code":"INVALID_LOGIN","Message":"x"}],"Success":false}'
 LIMIT_ROW = '{"Errors":[{"Code":"REQUEST_EXCEEDED_LIMIT","Message":"x"}],"Success":false}'
 RATE_ROW = '{"Errors":[{"Code":"REQUEST_EXCEEDED_RATE","Message":"x"}],"Success":false}'
 ACTION = '{"code":"ClientError","message":"Invalid action \'query1\'"}'
@@ -292,6 +293,7 @@ HTML = "<html><body>503 Service Unavailable</body></html>"
         (200, SESSION_ROW, Unauthorized, "INVALID_SESSION"),
         (200, f"[{SESSION_ROW}]", Unauthorized, "INVALID_SESSION"),
         (200, SIGN_IN, Unauthorized, "90000011"),
+        (200, LOGIN_ROW, Unauthorized, "INVALID_LOGIN"),
         (400, '{"message":"No bearer token"}', Unauthorized, "NO_CODE"),
         (400, '{"message":"No bearer token."}', Unauthorized, "NO_CODE"),
         (403, '{"message":"Authentication error"}', Unauthorized, "NO_CODE"),
@@ -300,6 +302,8 @@ HTML = "<html><body>503 Service Unavailable</body></html>"
         (429, LIMIT_ROW, Throttled, "REQUEST_EXCEEDED_LIMIT"),
         (429, f"[{RATE_ROW}]", Throttled, "REQUEST_EXCEEDED_RATE"),
         (429, HTML, Throttled, "HTTP_429"),
+        (200, RATE, Throttled, "70"),
+        (400, CONCURRENT, Throttled, "50000070"),
         (200, '{"message":"request exceeded limit"}', Throttled, "NO_CODE"),
         (400, FIELDS, Refused, "NO_CODE"),
         (400, FAULT, Refused, "INVALID_FIELD"),
