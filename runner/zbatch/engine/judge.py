@@ -118,7 +118,7 @@ def not_sent(work: Work, attempt: Attempt, now: datetime) -> Judgement:
     """Take back an attempt whose question has become too old before its turn came."""
     problem = Problem("ASKED_TOO_LONG_AGO", "the tenant is asked again before the call is sent")
     decision = Again(Pause.QUESTION, problem)
-    return Judgement(_result(work, unsent(attempt, now), decision), decision, problem)
+    return Judgement(still_live(work, unsent(attempt, now)), decision, problem)
 
 
 def still_live(work: Work, attempt: Attempt) -> Result:
