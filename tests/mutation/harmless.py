@@ -1,0 +1,68 @@
+"""Why the mutants that survive are harmless: a survivor without a reason fails the run."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mutation.trial import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why some survivors are harmless; `change` and `module` are patterns that tell which."""
+
+    why: str
+    module: str
+    change: str
+    alike: bool = False  # told by their lines alone
+
+    def covers(self, trial: Trial) -> bool:
+        """Tell whether this is the reason of a survivor."""
+        return bool(re.search(self.module, trial.module) and re.search(self.change, trial.told))
+
+
+STORE = r"^ledger/(rows|store|schema)\.py"
+
+REASONS: tuple[Reason, ...] = (
+    Reason(
+        "The same: a row of SQLite gives a column by its name in upper case too.",
+        STORE,
+        r'^`"([a-z_]+)"` → `"[A-Z_]+"`$',
+        alike=True,
+    ),
+    Reason(
+        "The same: SQL takes its words in any case.",
+        STORE,
+        r'(?i)^`("?(?:pragma|select|begin|commit|rollback|journal|synchronous|foreign).*)` → `\1`$',
+        alike=True,
+    ),
+    Reason(
+        "A sentence for people, in other letters or missing: nothing depends on how it reads, and"
+        " the code beside it is held.",
+        "",
+        r'(?i)^`(.+)` → `\1`$|^`f?"[^`]* [^`]*` → `(None|f?"XX)',
+        alike=True,
+    ),
+    Reason(
+        "The name of a thread, for whoever looks at a process.",
+        r"^ledger/writer\.py",
+        r"ledger",
+    ),
+    Reason(
+        "Never looked at: of this verdict only the problem goes into the record.",
+        r"^engine/judge\.py",
+        r'^`KeyState\.BURNT` → `None`|^`""` → ',
+    ),
+    Reason(
+        "The same for every count: the waits add up to 543 and then 603 seconds, so the first one"
+        " more or less, or a sum of exactly 600, changes no answer.",
+        r"^engine/backoff\.py",
+        r"range|^`1, ?` → |^`1` → |^`>` → `>=`",
+    ),
+)
+
+
+def reason_of(trial: Trial) -> Reason | None:
+    """Give the first reason that covers a survivor."""
+    return next((reason for reason in REASONS if reason.covers(trial)), None)
