@@ -171,6 +171,13 @@ def test_a_key_of_which_nothing_left_rests_from_its_intent_on() -> None:
     assert rest_until(work, facts(server=START)) == START + HOUR / 2
 
 
+def test_an_attempt_that_never_left_lengthens_no_rest() -> None:
+    """R6: only what may have been executed has to be waited for, by whichever clock."""
+    lost = an_attempt(2, Kind.LOST, server_date=START - 2 * HOUR)
+    unsent = an_attempt(0, Kind.UNSENT, 2, sent=False, server_date=START)
+    assert rest_until(burnt(lost, unsent), facts(server=START)) == START - HOUR
+
+
 def test_a_send_of_this_very_moment_is_not_from_the_future() -> None:
     """R7: our clock counts beside the server's unless it reads less than the send's own stamp."""
     work = burnt(an_attempt(0, server_date=START - HOUR))

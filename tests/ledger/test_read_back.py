@@ -270,7 +270,7 @@ def test_an_item_with_an_outcome_keeps_what_it_was_asked_about_with(
 
 def test_the_items_of_a_run_are_kept_for_auditors(tmp_path: Path, store: Store) -> None:
     """Each run's plan can be read from the ledger: which item, in which order."""
-    planned = [item(2, 10), item(1, 20), revision(item(1, 20), 2), item(1, 10)]
+    planned = [item(1, 10), item(2, 10), item(1, 20), revision(item(1, 20), 2)]
     run = a_run_id()
     store.start_run(run, a_plan(planned), NOON)
     with closing(sqlite3.connect(tmp_path / LEDGER_FILE)) as connection:
