@@ -46,6 +46,7 @@ def test_an_execution_is_on_record(driver: Driver) -> None:
         invoice_id=driver.invoices[0].id,
         source="API",
         appended=False,
+        arrival=driver.arrivals[-1].number,
     )
     assert len(driver.invoices) == 3
 

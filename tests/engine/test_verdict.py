@@ -310,6 +310,31 @@ def test_a_doubtful_throttled_key_is_never_renewed() -> None:
     assert seen == ["again: gate"] * 3 + ["burnt"]
 
 
+@pytest.mark.parametrize(
+    ("before", "context"),
+    [
+        ([an_attempt(Kind.THROTTLED, n, request_id=f"r-{n}") for n in (1, 2)], Context(True)),
+        (
+            [
+                an_attempt(Kind.LOST),
+                *(an_attempt(Kind.THROTTLED, n, request_id=f"r-{n}") for n in (2, 3, 4)),
+            ],
+            Context(),
+        ),
+    ],
+    ids=["clean", "doubtful"],
+)
+def test_a_429_that_ends_a_key_still_holds_the_run_back(
+    before: list[Attempt], context: Context
+) -> None:
+    """Nothing proves that it was said earlier, unless it is a replay: then the wait is over."""
+    for request_id, gates in (("r-9", True), ("r-2", False)):
+        attempt = an_attempt(Kind.THROTTLED, len(before) + 1, request_id=request_id)
+        decision = decide(Throttled(TROUBLE), attempt, before, context, 1)
+        assert isinstance(decision, Settle)
+        assert decision.gates is gates
+
+
 def refused(*tokens: int, good: tuple[int, ...] = (), pending: bool = False) -> Context:
     return Context(
         others_pending=pending, good_tokens=frozenset(good), refused_tokens=frozenset(tokens)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +11,12 @@ from support.world import World
 
 
 @pytest.fixture
-def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
+def make_world() -> Iterator[Callable[..., World]]:
     """Give worlds, each with hosts of its own."""
     worlds: list[World] = []
 
     def make(**settings: Any) -> World:
-        worlds.append(World(tmp_path / f"world{len(worlds)}", **settings))
+        worlds.append(World(**settings))
         return worlds[-1]
 
     yield make

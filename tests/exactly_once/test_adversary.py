@@ -135,9 +135,8 @@ def test_a_revision_is_billed_though_the_lower_one_made_several_invoices(
     make_world: MakeWorld, invoices: int
 ) -> None:
     """A reply names one invoice only; all that revision 1 made are its own, none holds 2 back."""
-    account, target = ONE.identity.account_id, ONE.identity.target_date
+    account = ONE.identity.account_id
     world = make_world(book={account: BookAccount(invoices=invoices, latency=1.0)})
-    world.story.allowed[account, target] = 2
     assert world.run([ONE]).outcomes == ["invoiced"]
     world.pass_time(600)
     second = replace(ONE, identity=replace(ONE.identity, revision=2))
@@ -152,7 +151,6 @@ def test_the_rest_after_another_member_is_invoiced_is_kept_by_the_ledger(
     """Another host is sending the same group: a second run, seconds later, still holds back."""
     world = make_world(latency=200.0)
     world.limits = replace(LIMITS, objects_per_call=2)
-    world.story.several_ledgers = True
     assert world.run(PAIR, host="one", die_at="generate arrived").died
     world.bill_by_hand(PAIR[0])
     for _ in range(2):

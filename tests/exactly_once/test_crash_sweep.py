@@ -38,12 +38,12 @@ def converge(world: World, items: tuple[Item, ...], downtime: float, most: int =
         if run.exit_code is ExitCode.OK:
             return run
         downtime = max(downtime, world.settling.settle + 60.0)
-    raise AssertionError("\n".join(["not settled:", *world.story.lines[-20:]]))
+    raise AssertionError("\n".join(["not settled:", *world.told()[-20:]]))
 
 
 def exactly_once(world: World, run: RunOutcome) -> None:
     """Hold that every item has one invoice, and that the report names just these."""
-    assert [world.billed(one) for one in ITEMS] == [1] * len(ITEMS), world.story.lines
+    assert [world.billed(one) for one in ITEMS] == [1] * len(ITEMS), world.told()
     assert len(world.invoices) == len(ITEMS)
     named = {record.invoice_id for record in run.records.values()}
     assert named == {invoice.id for invoice in world.invoices}
@@ -58,7 +58,6 @@ def test_death_at_every_edge_then_a_run_bills_each_item_once(
         world = in_calls_of(make_world(), objects)
         died = world.run(ITEMS, die_at=die_at)
         assert died.died
-        world.story.note(f"died: {died.edges[-1]} ({die_at})")
         exactly_once(world, converge(world, ITEMS, SHORT))
 
 
@@ -69,8 +68,7 @@ def test_death_then_a_weekend_then_questions_bill_each_item_once(
     """Past the life of the keys the tenant's own invoices decide, and nothing is billed again."""
     for die_at in range(1, edges_of(make_world, objects) + 1, 3):
         world = in_calls_of(make_world(), objects)
-        died = world.run(ITEMS, die_at=die_at)
-        world.story.note(f"died: {died.edges[-1]} ({die_at})")
+        world.run(ITEMS, die_at=die_at)
         exactly_once(world, converge(world, ITEMS, WEEKEND))
 
 
@@ -97,7 +95,6 @@ def test_death_in_the_recovery_too(make_world: MakeWorld) -> None:
             world.run(ITEMS, die_at=first)
             world.pass_time(SHORT)
             again = world.run(ITEMS, die_at=second)
-            world.story.note(f"died at {first}, then at {second}")
             if again.died or again.exit_code is not ExitCode.OK:
                 again = converge(world, ITEMS, SHORT)
             exactly_once(world, again)
@@ -113,5 +110,4 @@ def test_death_in_the_recovery_after_a_weekend(make_world: MakeWorld) -> None:
             world.run(ITEMS, die_at=first)
             world.pass_time(WEEKEND)
             world.run(ITEMS, die_at=second)
-            world.story.note(f"died at {first}, then at {second}")
             exactly_once(world, converge(world, ITEMS, 1800.0))

@@ -6,7 +6,6 @@ as soon as an invoice can be read. What no client can see is counted here, and s
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,7 +27,7 @@ CLOSED = Mishap(executed=False, code="ACCOUNTING_PERIOD_CLOSED")
 
 def each_once(world: World) -> None:
     """Hold that every item was billed once."""
-    assert [world.billed(one) for one in ITEMS] == [1] * len(ITEMS), world.story.lines
+    assert [world.billed(one) for one in ITEMS] == [1] * len(ITEMS), world.told()
 
 
 @pytest.mark.parametrize("downtime", [2.0, DAY_AND_A_BIT])
@@ -38,7 +37,6 @@ def test_a_ledger_lost_in_the_middle(make_world: MakeWorld, objects: int, downti
     for die_at in range(5, 45, 3):
         world = make_world()
         world.limits = replace(LIMITS, objects_per_call=objects)
-        world.story.several_ledgers = True
         world.run(ITEMS, die_at=die_at)
         world.host().lose_ledger()
         for _ in range(3):
@@ -54,12 +52,10 @@ def test_a_ledger_lost_in_the_middle(make_world: MakeWorld, objects: int, downti
 def test_a_ledger_restored_from_a_backup(world: World) -> None:
     """A backup has forgotten what came after it: keys, then questions, keep items at one."""
     world.run(ITEMS[:2])
-    backup = world.host().folder.with_name("backup")
-    shutil.copytree(world.host().folder, backup)
+    backup = world.host().backup()
     world.run(ITEMS)
     for downtime in (2.0, DAY_AND_A_BIT):
-        shutil.rmtree(world.host().folder)
-        shutil.copytree(backup, world.host().folder)
+        world.host().restore(backup)
         world.pass_time(downtime)
         assert world.run(ITEMS).exit_code is ExitCode.OK
     each_once(world)
@@ -67,7 +63,6 @@ def test_a_ledger_restored_from_a_backup(world: World) -> None:
 
 def test_two_hosts_at_once_send_equal_keys(world: World) -> None:
     """F106: a copied spec on a second machine; the server deduplicates, both report the same."""
-    world.story.several_ledgers = True
     plan = world.plan(ITEMS)
     first, second = world.together(Job(plan, "one"), Job(plan, "two"))
     assert len(set(world.generates)) == len(ITEMS)
@@ -81,7 +76,6 @@ def test_two_hosts_at_once_send_equal_keys(world: World) -> None:
 def test_a_second_host_a_little_later(make_world: MakeWorld, after: float) -> None:
     """At whatever moment the second host starts: before, during and after the first's calls."""
     world = make_world()
-    world.story.several_ledgers = True
     plan = world.plan(ITEMS)
     world.together(Job(plan, "one"), Job(plan, "two", after=after))
     each_once(world)
@@ -89,7 +83,6 @@ def test_a_second_host_a_little_later(make_world: MakeWorld, after: float) -> No
 
 def test_two_hosts_walk_the_same_generations(world: World) -> None:
     """A stored lock row sends both to generation 1, under the same key again."""
-    world.story.several_ledgers = True
     world.faults.switch([Scheduled(LOCK, at=1)])
     assert world.run(ITEMS[:1], host="one").exit_code is ExitCode.OK
     world.pass_time(60)
@@ -104,7 +97,6 @@ def test_f147_the_first_host_returns_after_another_did_its_work(
 ) -> None:
     """Nothing is sent for what the other billed: the first host asks before it sends."""
     world = make_world()
-    world.story.several_ledgers = True
     world.faults.switch([Scheduled(CLOSED, every=1)])
     assert world.run(ITEMS, host="one").outcomes == ["failed"] * 5
     world.faults.switch()
@@ -120,7 +112,6 @@ def test_f147_the_first_host_returns_after_another_did_its_work(
 
 def test_f147_the_first_host_returns_with_keys_in_doubt(world: World) -> None:
     """Its doubtful keys have expired; what the other host billed is not claimed as its own."""
-    world.story.several_ledgers = True
     world.run(ITEMS, host="one", die_at=13)
     world.pass_time(DAY_AND_A_BIT)
     assert world.run(ITEMS, host="two").exit_code is ExitCode.OK
@@ -162,8 +153,7 @@ def test_an_item_billed_by_hand_between_two_runs_in_doubt(world: World) -> None:
 def expecting_duplicates(world: World) -> Iterator[None]:
     """Count instead of refusing what is billed twice."""
     for one in ITEMS:
-        world.story.allowed[one.identity.account_id, one.identity.target_date] = 2
-    world.story.several_ledgers = True
+        world.allow(one, 2)
     yield
 
 
@@ -208,7 +198,6 @@ def test_what_no_client_can_see_is_as_long_as_the_read_lag(
 def test_within_the_keys_life_read_lag_does_no_harm(make_world: MakeWorld) -> None:
     """A lost ledger within 24 hours lands on equal keys, whatever can be read."""
     world = make_world(modes=replace(UNGUARDED, read_lag=600.0))
-    world.story.several_ledgers = True
     world.run(ITEMS)
     world.host().lose_ledger()
     world.pass_time(2.0)
@@ -227,8 +216,7 @@ def test_what_is_appended_to_a_draft_too_young_for_the_baseline(
     """
     world = make_world(modes=replace(UNGUARDED, drafts=Drafts.APPENDED, read_lag=lag))
     early, late = item(1, 10), item(1, 20)
-    world.story.allowed[late.identity.account_id, late.identity.target_date] = 2
-    world.story.several_ledgers = True
+    world.allow(late, 2)
     clean = make_world().run([early, late])
     second = [n for n, name in enumerate(clean.edges, 1) if name == "generate executed, unread"][1]
     assert world.run([early, late], die_at=second).died

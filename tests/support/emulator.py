@@ -14,8 +14,9 @@ from typing import Any
 from zbatch.emulator import EmulatorConfig, Exchange, Invoice
 from zbatch.emulator.book import parse_book
 from zbatch.emulator.exchange import Answer, Request
+from zbatch.emulator.history import Arrival, Reply, read_arrivals, read_history, read_replies
 from zbatch.emulator.invoices import Execution, read_executions, read_invoices
-from zbatch.emulator.store import Store, read_history
+from zbatch.emulator.store import Store
 from zbatch.emulator.tenant import Tenant
 from zbatch.emulator.visit import Pending
 
@@ -137,6 +138,10 @@ class Driver:
         fresh = Driver(self.config, self._db)
         self.store, self.tenant = fresh.store, fresh.tenant
 
+    def copy(self, other: sqlite3.Connection) -> None:
+        """Copy all that is on record into another file."""
+        self._db.backup(other)
+
     @property
     def invoices(self) -> list[Invoice]:
         """The invoices that exist."""
@@ -151,6 +156,16 @@ class Driver:
     def history(self) -> list[Exchange]:
         """What the tenant has answered."""
         return read_history(self._db)
+
+    @property
+    def arrivals(self) -> list[Arrival]:
+        """What has arrived at the tenant."""
+        return read_arrivals(self._db)
+
+    @property
+    def replies(self) -> list[Reply]:
+        """What each arrival was answered."""
+        return read_replies(self._db)
 
     def _generate(
         self, rows: tuple[dict[str, Any], ...], key: str | None, headers: Mapping[str, str]

@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from support.checker import check
+from support.evidence_reading import state_evidence
 from zbatch.emulator import Execution, Invoice, executions, history, invoices
 from zbatch.emulator.invoices import derive
 
@@ -385,6 +387,9 @@ def check_truth(project: Project, tenant: Tenant, numbers: Iterable[int]) -> Non
         assert line["success"]
         assert there[line["invoice_id"]].account_id == line["account_id"]
         assert there[line["invoice_id"]].target_date.isoformat() == line["target_date"]
+    store, ledger = tenant.data / "emulator.sqlite3", project.ledger.parent
+    found = check(state_evidence(store, [ledger.parent], ledger.name))
+    assert not found, "\n".join(found)
 
 
 def spellings(secret: str) -> Iterator[bytes]:

@@ -22,6 +22,8 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 
+from support.checker import check
+from support.evidence_reading import state_evidence
 from zbatch.app.api import (
     Acceptance,
     ReconcileOptions,
@@ -250,6 +252,7 @@ class Project:
         state = result.report.parents[2]
         for line, standing in zip(_by_item(told), self.standings(result, state), strict=True):
             _check_against_ledger(line, standing)
+        _check_history(result, state)
         return told
 
 
@@ -328,7 +331,19 @@ def _check_against_ledger(line: dict[str, Any], standing: Standing) -> None:
         assert line["outcome"] in (Outcome.UNKNOWN, Outcome.NOT_ATTEMPTED)
 
 
+def _check_history(result: RunResult, state: Path) -> None:
+    """Hold all that this state folder's runs have done against what their tenant holds."""
+    tenant = result.plan.tenant
+    data = state / tenant.folder if tenant.embedded else _SERVED.get(tenant.base_url)
+    store = data / "emulator.sqlite3" if data else None
+    if store and store.exists():
+        found = check(state_evidence(store, [state], tenant.folder))
+        assert not found, "\n".join(found)
+
+
 # A tenant that is somewhere else
+
+_SERVED: dict[str, Path] = {}  # the folders of tenants by their URLs
 
 
 @dataclass
@@ -360,6 +375,7 @@ def away(folder: Path, **settings: Any) -> Iterator[Away]:
     emulator = ready.get(timeout=20)
     if isinstance(emulator, BaseException):
         raise emulator
+    _SERVED[emulator.base_url] = folder
     try:
         yield Away(emulator, Billing(folder))
     finally:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
+from urllib.parse import urlencode
 
-from support.world_time import Life, Timeline
+from support.world_time import Died, Life, Timeline
+from zbatch.emulator.config import EmulatorConfig
 from zbatch.emulator.exchange import Answer, Delivery
 from zbatch.emulator.exchange import Request as Arrival
 from zbatch.emulator.tenant import Tenant
@@ -86,20 +89,21 @@ class Mail:
         if self.answer is None:
             self.answer = answer
             self.done.set()
-            self.life.edge(f"{self.what} executed, unread")
+            with suppress(Died):
+                self.life.edge(f"{self.what} executed, unread")
 
 
 class Remote:
     """The emulated tenant, which goes on whatever becomes of its callers."""
 
-    def __init__(self, timeline: Timeline, tenant: Tenant, config_secret: str) -> None:
+    def __init__(self, timeline: Timeline, tenant: Tenant, config: EmulatorConfig) -> None:
         self._timeline = timeline
         self._tenant = tenant
-        self._secret = config_secret
+        self._config = config
         self._bearer = ""
         self._bearer_at = 0.0
         self._serial = 0
-        self.on_arrival: Callable[[Arrival], None] = lambda _: None
+        self.tokens: list[str] = []
 
     def token(self, stale: int | None) -> tuple[str, int]:
         """Give a bearer token and its serial, newer than `stale`."""
@@ -108,6 +112,11 @@ class Remote:
         if not self._bearer or too_old or (stale is not None and stale >= self._serial):
             self._log_in(now)
         return self._bearer, self._serial
+
+    @property
+    def now(self) -> float:
+        """The true time."""
+        return self._timeline.now
 
     def suspend(self, seconds: float) -> None:
         """Let all machines sleep, so that only their wall clocks go on, and the tenant."""
@@ -120,8 +129,6 @@ class Remote:
         self._timeline.at(when, lambda now: self._arrive(arrival, mail, now))
 
     def _arrive(self, arrival: Arrival, mail: Mail, now: float) -> None:
-        if arrival.path == GENERATE_PATH:
-            self.on_arrival(arrival)
         came = self._tenant.arrive(arrival, now)
         if isinstance(came, Answer):
             mail.deliver(came)
@@ -138,8 +145,12 @@ class Remote:
         mail.deliver(self._tenant.complete(pending, now))
 
     def _log_in(self, now: float) -> None:
-        form = (
-            f"client_id={self._secret}&client_secret={self._secret}&grant_type=client_credentials"
+        form = urlencode(
+            {
+                "client_id": self._config.client_id,
+                "client_secret": self._config.client_secret,
+                "grant_type": "client_credentials",
+            }
         )
         headers = {"content-type": "application/x-www-form-urlencoded"}
         answer = self._tenant.arrive(
@@ -150,6 +161,7 @@ class Remote:
         self._bearer = answer.body.split(b'"access_token":"')[1].split(b'"')[0].decode()
         self._bearer_at = now
         self._serial += 1
+        self.tokens.append(self._bearer)
 
 
 @dataclass(slots=True)
@@ -162,6 +174,9 @@ class Wire:
     timeout: float
     trouble: Callable[[str], Trouble]
     now: Callable[[], datetime]
+    trip: Callable[[float, float | None], None]
+    tail: str
+    asked: int = 0
 
     async def send(self, request: Request) -> Reply | Fault:
         token, serial = self.remote.token(request.stale_token)
@@ -174,7 +189,8 @@ class Wire:
 
     async def ask(self, ask: Ask) -> Reply | Fault:
         token, serial = self.remote.token(ask.stale_token)
-        headers = query_headers(self.endpoint, "zq-world", token)
+        self.asked += 1
+        headers = query_headers(self.endpoint, f"zq-{self.tail}-{self.asked}", token)
         return await self._exchange(QUERY, _arrival(ask.path, headers, ask.wire, {}), serial)
 
     async def _exchange(
@@ -184,7 +200,7 @@ class Wire:
         self.life.edge(f"{what} not yet sent")
         trouble = self.trouble(what)
         self.remote.suspend(trouble.asleep)
-        sent_at = self.now()
+        left, sent_at = self.remote.now, self.now()
         if not_after is not None and sent_at > not_after:
             return Fault(FaultKind.LATE, False, "too late to leave", sent_at)
         mail = Mail(self.life, what)
@@ -193,7 +209,11 @@ class Wire:
             for nth in range(1, trouble.copies):
                 twin = Mail(Life(), what)
                 self.remote.post(arrival, NETWORK + trouble.delay + 0.3 * nth, twin)
-        came = await self._await(mail, trouble, sent_at, serial)
+        came: Reply | Fault | None = None
+        try:
+            came = await self._await(mail, trouble, sent_at, serial)
+        finally:
+            self.trip(left, _wait(came))
         self.life.check()
         self.life.edge(f"{what} answered, unjudged")
         return came
@@ -214,6 +234,14 @@ class Wire:
         if not trouble.sent:
             return Fault(FaultKind.CONNECT, False, "connection refused")
         return _reply(mail, trouble, sent_at, serial)
+
+
+def _wait(came: Reply | Fault | None) -> float | None:
+    """Read for how long the tenant wants to be left alone."""
+    if not isinstance(came, Reply) or came.status not in (429, 503):
+        return None
+    wait = came.headers.get("retry-after", "")
+    return float(wait) if wait.isdigit() else None
 
 
 def _reply(mail: Mail, trouble: Trouble, sent_at: datetime, serial: int) -> Reply | Fault:

@@ -6,6 +6,7 @@ import asyncio
 import heapq
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from contextvars import ContextVar
 from itertools import count
 from typing import Any, TypeVar
 
@@ -15,8 +16,8 @@ T = TypeVar("T")
 Event = Callable[[float], None]
 
 
-class Died(SystemExit):
-    """The process is gone: a SystemExit, since only that leaves an event loop at once."""
+class Died(BaseException):
+    """The process is gone: nothing that it would have done happens any more."""
 
 
 class Life:
@@ -24,6 +25,7 @@ class Life:
 
     def __init__(self, die_at: int | str | None = None) -> None:
         self._die_at = die_at
+        self._tasks: list[asyncio.Task[Any]] = []
         self.edges: list[str] = []
         self.dead = False
 
@@ -34,12 +36,60 @@ class Life:
         self.edges.append(name)
         if self._die_at in (len(self.edges), name):
             self.dead = True
+            # soon, not at once: a task must have begun to be unwound
+            asyncio.get_running_loop().call_soon(self._end)
             raise Died(name)
+
+    def _end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
 
     def check(self) -> None:
         """Let nothing out of a dead process; raises `CancelledError`."""
         if self.dead:
             raise asyncio.CancelledError
+
+    def own(self, task: asyncio.Task[Any]) -> None:
+        """Let a task end with the process."""
+        self._tasks.append(task)
+
+    async def live(self, process: Coroutine[Any, Any, T]) -> T | None:
+        """Live as a process, with all tasks that it starts; None if it dies."""
+        task = asyncio.current_task()
+        assert task is not None
+        _LIFE.set(self)
+        self.own(task)
+        try:
+            return await process
+        except (Died, asyncio.CancelledError):
+            if not self.dead:
+                raise
+            return None
+        finally:
+            self.dead = True  # what comes for it later finds nobody
+
+
+_LIFE: ContextVar[Life | None] = ContextVar("life", default=None)
+
+
+class _Crowd:
+    """All tasks of a loop, each with the process that it belongs to."""
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    def __call__(
+        self, loop: asyncio.AbstractEventLoop, coroutine: Any, **settings: Any
+    ) -> asyncio.Task[Any]:
+        task = asyncio.Task(coroutine, loop=loop, **settings)
+        self._tasks.append(task)
+        if (life := _LIFE.get()) is not None:
+            life.own(task)
+        return task
+
+    def left(self) -> list[asyncio.Task[Any]]:
+        """Give those that have not come to their end."""
+        return [task for task in self._tasks if not task.done()]
 
 
 class Timeline:
@@ -66,21 +116,20 @@ class Timeline:
         self._base += seconds
         self._catch_up(self.now)
 
-    def drive(self, main: Coroutine[Any, Any, T], lives: list[Life]) -> T | None:
-        """Run processes to their end on virtual time; None if one of them, and so all, died."""
+    def drive(self, main: Coroutine[Any, Any, T]) -> T:
+        """Run processes to their ends on virtual time."""
         loop = VirtualLoop()
+        crowd = _Crowd()
+        loop.set_task_factory(crowd)
+        loop.set_exception_handler(lambda *_: None)  # a death is nobody's to retrieve
         self._loop = loop
         for when, _, _ in self._events:
             self._set_alarm(when)
         try:
             return loop.run_until_complete(main)
-        except Died:
-            return None
         finally:
-            for life in lives:
-                life.dead = True
             self._base, self._loop = self.now, None
-            _bury(loop)
+            _bury(loop, crowd)
 
     def _set_alarm(self, when: float) -> None:
         if self._loop is not None:
@@ -89,20 +138,17 @@ class Timeline:
     def _catch_up(self, until: float) -> None:
         while self._events and self._events[0][0] <= until:
             when, _, event = heapq.heappop(self._events)
-            event(when)
+            with suppress(Died):  # a process may die of the news; the tenant goes on
+                event(when)
 
 
-def _bury(loop: VirtualLoop) -> None:
+def _bury(loop: VirtualLoop, crowd: _Crowd) -> None:
     """Unwind what is left of a loop; its ports are dead, so it leaves no trace."""
-    loop.set_exception_handler(lambda *_: None)
-    loop.call_soon(loop.stop)  # a task must have begun to be unwound
-    unwinding = True
-    while unwinding:
-        with suppress(Died):  # a death is told once to each task that waits for another
-            loop.run_forever()
-        tasks = asyncio.all_tasks(loop)
+    while tasks := crowd.left():
+        loop.call_soon(loop.stop)  # a task must have begun to be unwound
+        loop.run_forever()
         for task in tasks:
             task.cancel()
         loop.call_soon(loop.stop)
-        unwinding = bool(tasks)
+        loop.run_forever()
     loop.close()

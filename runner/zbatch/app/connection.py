@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from zbatch.app.clock import SystemClock
+from zbatch.engine.ports import Clock
 from zbatch.model import Plan
 from zbatch.net.credentials import read_credentials
 from zbatch.net.secret import Secret
@@ -34,7 +34,7 @@ def access_to(plan: Plan, folder: Path, book: Path | None, environ: Mapping[str,
 
 
 @asynccontextmanager
-async def connected(access: Access, clock: SystemClock) -> AsyncIterator[Sender]:
+async def connected(access: Access, clock: Clock) -> AsyncIterator[Sender]:
     """Open the way to the tenant and close it again."""
     tenant, credentials = access.plan.tenant, access.credentials
     limits = access.plan.spec.limits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import secrets
@@ -13,17 +14,18 @@ from importlib.metadata import version
 from pathlib import Path
 
 from zbatch.app.api import RunResult, Watcher
-from zbatch.app.clock import SystemClock
-from zbatch.app.connection import access_to
+from zbatch.app.connection import access_to, connected
 from zbatch.app.execution import Execution, Files
+from zbatch.app.outside import Outside
 from zbatch.app.recorder import Recorder
+from zbatch.app.signals import undisturbed
 from zbatch.app.state import State, run_id
 from zbatch.app.task import Task
 from zbatch.errors import CannotStart, LedgerFailure, ReportFailure
 from zbatch.ledger.lock import locked
 from zbatch.ledger.store import Store, open_store
 from zbatch.model import Tenant
-from zbatch.report.record import RunRecord, write_record
+from zbatch.report.record import RunRecord
 from zbatch.report.writer import ReportWriter
 from zbatch.spec import Project, load_tenants
 
@@ -37,29 +39,31 @@ class Desk:
     folder: Path
     run_id: str
     started_at: datetime
-    clock: SystemClock
+    outside: Outside
 
     def execute(self, task: Task, book: Path | None, watch: Watcher) -> RunResult:
         """Carry out a task; raises `CannotStart` and `Refused` before anything is sent."""
         plan = task.plan
         access = access_to(plan, self.folder, book, os.environ) if task.todo.works else None
+        way = connected(access, self.outside.clock) if access else None
         record = RunRecord(self.run_id, plan, self.started_at, versions=_versions())
         files = Files(self.state.run_folder(self.run_id))
         with _recorder(record, files, task.report_copy) as recorder:
-            execution = Execution(record, self.store, recorder, files, watch, self.clock)
-            return execution.converge(task, access)
+            execution = Execution(record, self.store, recorder, files, watch, self.outside)
+            with undisturbed():
+                return asyncio.run(execution.converge(task, way))
 
 
 @contextmanager
 def opened(tenant: Tenant, state: State) -> Iterator[Desk]:
     """Take the lock and open the ledger of a tenant; raises `CannotStart`."""
-    clock = SystemClock()
-    started_at = clock.now()
+    outside = Outside()
+    started_at = outside.clock.now()
     name = _new_run_id(state, started_at)
     folder = state.tenant_folder(tenant)
     with locked(folder, f"run {name}, process {os.getpid()}"), closing(open_store(folder)) as store:
         try:
-            yield Desk(store, state, folder, name, started_at, clock)
+            yield Desk(store, state, folder, name, started_at, outside)
         except LedgerFailure as failure:  # an execution tells of its own failures by its result
             raise CannotStart(f"{failure}; nothing was sent") from failure
 
@@ -91,7 +95,7 @@ def _recorder(record: RunRecord, files: Files, copy: Path | None) -> Iterator[Re
 
 def _write_header(files: Files, record: RunRecord) -> None:
     try:
-        write_record(files.record, record)
+        files.keep(record)
     except ReportFailure as failure:
         raise CannotStart(f"{failure}; nothing was sent") from failure
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from zbatch.app.api import RunHeader, RunResult, Watcher
-from zbatch.app.clock import SystemClock
-from zbatch.app.connection import Access, connected
 from zbatch.app.doubt import doubts
 from zbatch.app.ending import (
     Closing,
@@ -20,9 +16,9 @@ from zbatch.app.ending import (
     final_records,
     unreadable_records,
 )
+from zbatch.app.outside import Outside, Way
 from zbatch.app.outstanding import Outstanding
 from zbatch.app.recorder import Recorder
-from zbatch.app.signals import interruptible, undisturbed
 from zbatch.app.task import Task
 from zbatch.engine.events import Event, Settled
 from zbatch.engine.loop import Engine
@@ -30,7 +26,6 @@ from zbatch.engine.settings import Accepted, Ports, Settings
 from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart, LedgerFailure, Refused, ReportFailure
 from zbatch.ledger.store import Store
-from zbatch.ledger.writer import LedgerWriter
 from zbatch.model import ExitCode, ItemRecord, Outcome, Plan
 from zbatch.report.record import RunRecord, write_record
 from zbatch.report.summary import Summary, summarise
@@ -53,6 +48,10 @@ class Files:
         """The run record."""
         return self.folder / "run.json"
 
+    def keep(self, record: RunRecord) -> None:
+        """Replace the run record by a whole new one; raises `ReportFailure`."""
+        write_record(self.record, record)
+
 
 @dataclass(frozen=True, slots=True)
 class Execution:
@@ -63,15 +62,15 @@ class Execution:
     recorder: Recorder
     files: Files
     watch: Watcher
-    clock: SystemClock
+    outside: Outside
 
     @property
     def plan(self) -> Plan:
         """The plan that is carried out."""
         return self.record.plan
 
-    def converge(self, task: Task, access: Access | None) -> RunResult:
-        """Send what is outstanding, if anything is, and close the books.
+    async def converge(self, task: Task, way: Way | None) -> RunResult:
+        """Send what is outstanding, if there is a way because anything is, and close the books.
 
         Raises `CannotStart` or `Refused` where it comes to nothing before the first call.
         """
@@ -80,16 +79,15 @@ class Execution:
         self._start()
         self.watch.started(self._header(todo))
         self.recorder.add_all(r for r in todo.records if r.outcome is not Outcome.NOT_ATTEMPTED)
-        if access is None:
+        if way is None:
             return self._close(todo, Closing())
-        with undisturbed():
-            try:
-                closing = asyncio.run(self._send(task, access, newest))
-            except (CannotStart, Refused) as error:
-                refused = isinstance(error, Refused)
-                self._finish(ExitCode.REFUSED if refused else ExitCode.CANNOT_START)
-                raise
-            return self._close(todo, closing)
+        try:
+            closing = await self._send(task, way, newest)
+        except (CannotStart, Refused) as error:
+            refused = isinstance(error, Refused)
+            self._finish(ExitCode.REFUSED if refused else ExitCode.CANNOT_START)
+            raise
+        return self._close(todo, closing)
 
     def _start(self) -> None:
         try:
@@ -105,9 +103,9 @@ class Execution:
         settled += len(todo.works) - len(sending)
         return RunHeader(self.record.run_id, self.plan, len(sent), settled, self.files.report)
 
-    async def _send(self, task: Task, access: Access, newest: datetime | None) -> Closing:
-        limits = self.plan.spec.limits
-        ledger = LedgerWriter(self.store, self.record.run_id, self.clock.now)
+    async def _send(self, task: Task, way: Way, newest: datetime | None) -> Closing:
+        outside, limits = self.outside, self.plan.spec.limits
+        ledger = outside.keeper(self.store, self.record.run_id, outside.clock.now)
         settings = Settings(
             run_tail=self.record.run_id.rpartition("-")[2],
             limits=limits,
@@ -123,11 +121,11 @@ class Execution:
             },
         )
         try:
-            async with connected(access, self.clock) as sender:
+            async with way as sender:
                 observer = _Observer(self.recorder, self.watch, self.record.run_id)
-                ports = Ports(self.clock, random.SystemRandom(), sender, ledger, observer)
+                ports = Ports(outside.clock, outside.random, sender, ledger, observer)
                 engine = observer.engine = Engine(ports, settings, task.todo.works)
-                with interruptible(engine, limits.timeout) as interruptions:
+                with outside.interruptible(engine, limits.timeout) as interruptions:
                     ending = await engine.run()
                 return Closing(ending, interruptions.first, read_only=task.read_only)
         finally:
@@ -139,7 +137,7 @@ class Execution:
         self.recorder.close()
         code = exit_code(summary.totals, closing, report_failed=self.recorder.failure is not None)
         code = self._finish(code, closing.ending.sent)
-        finished_at = self.clock.now()
+        finished_at = self.outside.clock.now()
         stop = closing.ending.stop
         record = replace(
             self.record,
@@ -186,10 +184,9 @@ class Execution:
         """Find what the ledger holds in doubt beyond this plan: nobody else would name it."""
         planned = {item.identity for item in self.plan.items}
         try:
-            found = tuple(doubts(self.store.unsettled()))
+            return tuple(doubts(self.store.unsettled(without=planned)))
         except LedgerFailure:
             return ()
-        return tuple(record for record in found if record.item.identity not in planned)
 
     def _recorded(self, records: Iterator[ItemRecord]) -> Iterator[ItemRecord]:
         for record in records:
@@ -202,14 +199,14 @@ class Execution:
     def _finish(self, code: ExitCode, sent: int = 0) -> ExitCode:
         """Record the end of the run; every outcome is durable before, so little is lost by it."""
         try:
-            self.store.finish_run(self.record.run_id, code, self.clock.now())
+            self.store.finish_run(self.record.run_id, code, self.outside.clock.now())
         except LedgerFailure:
             return after_disk_failure(code, sent)
         return code
 
     def _write(self, record: RunRecord, code: ExitCode) -> ExitCode:
         try:
-            write_record(self.files.record, record)
+            self.files.keep(record)
         except ReportFailure:
             return after_disk_failure(code, record.calls_sent or 0)
         return code

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from zbatch.app.api import Acceptance, ReconcileOptions, RunResult, Watcher
-from zbatch.app.desk import Desk, emulator_book, opened
-from zbatch.app.doubt import doubts
-from zbatch.app.outstanding import Outstanding, open_works
+from zbatch.app.api import ReconcileOptions, RunResult, Watcher
+from zbatch.app.desk import emulator_book, opened
 from zbatch.app.state import State
-from zbatch.app.task import Task
+from zbatch.app.task import to_settle
 from zbatch.app.validate import Overrides, load_plan
-from zbatch.errors import NothingSelected, Refused
+from zbatch.errors import Refused
 from zbatch.ledger.store import LEDGER_FILE
-from zbatch.model import Identity, Item, Plan, Tenant
+from zbatch.model import Plan, Tenant
 from zbatch.spec import Project, blank_spec, builtin_emulator, find_project, load_tenants
 
 
@@ -29,44 +27,16 @@ def reconcile(options: ReconcileOptions, watch: Watcher) -> RunResult:
     plan = load_plan(options.spec, Overrides(options.tenant)) if options.spec else None
     tenant = plan.tenant if plan else _tenant(options, project, state)
     with opened(tenant, state) as desk:
-        task = _task(options, desk, plan or _plan(tenant, ()))
+        task = to_settle(
+            plan or _blank_plan(tenant), desk.store, options.accept, every=plan is None
+        )
+        task = replace(task, report_copy=options.report, patience=options.patience)
         return desk.execute(task, emulator_book(project), watch)
 
 
-def _task(options: ReconcileOptions, desk: Desk, plan: Plan) -> Task:
-    """Take those items in doubt that the spec lists, or all."""
-    listed = {item.identity: item for item in plan.items}
-    found = list(desk.store.unsettled())
-    wanted = [s for s in found if not options.spec or s.item.identity in listed]
-    in_doubt = {record.item.identity for record in doubts(wanted)}
-    standings = [standing for standing in wanted if standing.item.identity in in_doubt]
-    items = tuple(listed.get(s.item.identity, s.item) for s in standings)
-    narrowed = Plan(plan.spec, plan.tenant, items, (), plan.digest)
-    return Task(
-        narrowed,
-        Outstanding(tuple(open_works(standings)), ()),
-        report_copy=options.report,
-        read_only=True,
-        accepted=_accepted(options.accept, in_doubt),
-        patience=options.patience,
-    )
-
-
-def _accepted(
-    acceptances: Sequence[Acceptance], in_doubt: set[Identity]
-) -> dict[Identity, Acceptance]:
-    for acceptance in acceptances:
-        if acceptance.identity not in in_doubt:
-            raise NothingSelected(
-                f"--accept {acceptance.identity}: this item is not in doubt in this ledger,"
-                " and only an item in doubt takes a decision"
-            )
-    return {acceptance.identity: acceptance for acceptance in acceptances}
-
-
-def _plan(tenant: Tenant, items: tuple[Item, ...]) -> Plan:
+def _blank_plan(tenant: Tenant) -> Plan:
     spec = blank_spec("reconcile", tenant.name)
-    return Plan(spec, tenant, items, (), spec.digest)
+    return Plan(spec, tenant, (), (), spec.digest)
 
 
 def _tenant(options: ReconcileOptions, project: Project, state: State) -> Tenant:

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol
 
 from zbatch.errors import ReportFailure
 from zbatch.model import Identity, ItemRecord, Plan
 from zbatch.report.lines import to_line
-from zbatch.report.writer import ReportWriter
+
+
+class Lines(Protocol):
+    """Where report lines go: `zbatch.report.writer.ReportWriter`, or what stands in for it.
+
+    Both methods raise `ReportFailure`.
+    """
+
+    def write(self, line: bytes) -> None:
+        """Append a line."""
+        ...
+
+    def close(self) -> None:
+        """Make all lines durable."""
+        ...
 
 
 class Recorder:
@@ -17,7 +32,7 @@ class Recorder:
     truth, and no further line is written.
     """
 
-    def __init__(self, writer: ReportWriter, plan: Plan, run_id: str) -> None:
+    def __init__(self, writer: Lines, plan: Plan, run_id: str) -> None:
         self._writer = writer
         self._run_id = run_id
         self._missing: set[Identity] = {item.identity for item in plan.items}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from zbatch.app.api import RunOptions, RunResult, Watcher
 from zbatch.app.desk import emulator_book, opened
-from zbatch.app.outstanding import Wish, outstanding
+from zbatch.app.outstanding import Wish
 from zbatch.app.state import State
-from zbatch.app.task import Task
+from zbatch.app.task import to_converge
 from zbatch.app.validate import Overrides, load_plan
 from zbatch.spec import find_project
 
@@ -21,6 +23,6 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
     project = find_project(options.spec)
     wish = Wish(options.retry_failed, options.retry_nothing)
     with opened(plan.tenant, State.of(project.root, options.state_dir)) as desk:
-        todo = outstanding(plan, tuple(desk.store.standing(plan.items)), wish)
-        task = Task(plan, todo, report_copy=options.report, patience=options.patience)
+        task = to_converge(plan, desk.store, wish)
+        task = replace(task, report_copy=options.report, patience=options.patience)
         return desk.execute(task, emulator_book(project), watch)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from zbatch.app.api import Acceptance
-from zbatch.app.outstanding import Outstanding
+from zbatch.app.doubt import doubts
+from zbatch.app.outstanding import Outstanding, Wish, open_works, outstanding
 from zbatch.engine.settings import PATIENCE
+from zbatch.errors import NothingSelected
+from zbatch.ledger.store import Store
 from zbatch.model import Identity, Plan
 
 
@@ -25,3 +28,40 @@ class Task:
     read_only: bool = False
     accepted: Mapping[Identity, Acceptance] = field(default_factory=dict)
     patience: float = PATIENCE
+
+
+def to_converge(plan: Plan, store: Store, wish: Wish) -> Task:
+    """Make the task of a run: what the ledger does not hold as settled; raises `Refused`."""
+    return Task(plan, outstanding(plan, tuple(store.standing(plan.items)), wish))
+
+
+def to_settle(
+    plan: Plan, store: Store, accept: Sequence[Acceptance] = (), *, every: bool = False
+) -> Task:
+    """Make the task of a reconciliation: the items in doubt that the plan lists, or `every` one.
+
+    Raises `NothingSelected` for an acceptance of an item that is not among them.
+    """
+    listed = {item.identity: item for item in plan.items}
+    found = [s for s in store.unsettled() if every or s.item.identity in listed]
+    in_doubt = {record.item.identity for record in doubts(found)}
+    standings = [standing for standing in found if standing.item.identity in in_doubt]
+    items = tuple(listed.get(s.item.identity, s.item) for s in standings)
+    return Task(
+        replace(plan, items=items, groups=()),
+        Outstanding(tuple(open_works(standings)), ()),
+        read_only=True,
+        accepted=_accepted(accept, in_doubt),
+    )
+
+
+def _accepted(
+    acceptances: Sequence[Acceptance], in_doubt: set[Identity]
+) -> dict[Identity, Acceptance]:
+    for acceptance in acceptances:
+        if acceptance.identity not in in_doubt:
+            raise NothingSelected(
+                f"--accept {acceptance.identity}: this item is not in doubt in this ledger,"
+                " and only an item in doubt takes a decision"
+            )
+    return {acceptance.identity: acceptance for acceptance in acceptances}

@@ -15,12 +15,13 @@ from zbatch.emulator.config import (
 )
 from zbatch.emulator.exchange import Delivery
 from zbatch.emulator.faults import Faults, Mishap, Scheduled
-from zbatch.emulator.files import executions, history, invoices, load_setup
+from zbatch.emulator.files import arrivals, executions, history, invoices, load_setup, replies
+from zbatch.emulator.history import Arrival, Exchange, Reply, bodies_of_keys
 from zbatch.emulator.invoices import Execution, Invoice, Order
 from zbatch.emulator.server import RunningEmulator, running, serve_forever
-from zbatch.emulator.store import Exchange
 
 __all__ = [
+    "Arrival",
     "BookRefused",
     "Conflict",
     "Delivery",
@@ -34,18 +35,22 @@ __all__ = [
     "Modes",
     "Order",
     "OtherBody",
+    "Reply",
     "RunningEmulator",
     "Scheduled",
     "SecondGenerate",
     "ServerLimits",
     "SourceField",
     "Stored",
+    "arrivals",
     "bill_by_hand",
+    "bodies_of_keys",
     "delete_invoice",
     "executions",
     "history",
     "invoices",
     "load_setup",
+    "replies",
     "running",
     "serve_forever",
     "set_status",

@@ -15,6 +15,8 @@ MOST_CONTENT = 8 * 1024 * 1024
 
 JSON_TYPE = "application/json;charset=utf-8"
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -76,7 +78,7 @@ class Row:
 
 def json_answer(status: int, value: object, headers: Mapping[str, str] | None = None) -> Answer:
     """Build an answer with a JSON body."""
-    body = json.dumps(value, separators=(",", ":")).encode()
+    body = _ENCODER.encode(value).encode()
     return Answer(status, body, {"Content-Type": JSON_TYPE, **(headers or {})})
 
 

@@ -12,10 +12,18 @@ from pathlib import Path
 
 from zbatch.emulator.book import Book, BookAccount, parse_book
 from zbatch.emulator.config import EmulatorConfig
+from zbatch.emulator.history import (
+    Arrival,
+    Exchange,
+    Reply,
+    read_arrivals,
+    read_history,
+    read_replies,
+)
 from zbatch.emulator.invoices import Execution, Invoice, read_executions, read_invoices
 from zbatch.emulator.schema import prepare
 from zbatch.emulator.setup_file import parse_setup
-from zbatch.emulator.store import Exchange, Store, read_history
+from zbatch.emulator.store import Store
 from zbatch.errors import CannotStart, Refused
 
 STORE_NAME = "emulator.sqlite3"
@@ -76,6 +84,18 @@ def executions(data_dir: Path) -> list[Execution]:
     """Read every time that an account was billed, by a call or by hand, in order."""
     with closing(_reader(data_dir)) as connection:
         return read_executions(connection)
+
+
+def arrivals(data_dir: Path) -> list[Arrival]:
+    """Read every request that has arrived, answered or not, in order."""
+    with closing(_reader(data_dir)) as connection:
+        return read_arrivals(connection)
+
+
+def replies(data_dir: Path) -> list[Reply]:
+    """Read every answer, in order; each names its arrival by number."""
+    with closing(_reader(data_dir)) as connection:
+        return read_replies(connection)
 
 
 def history(data_dir: Path) -> list[Exchange]:

@@ -50,7 +50,8 @@ class Execution:
     """One time that an account was billed; `appended` if an older draft was raised for it.
 
     `key` is None for what was billed without one, by hand for instance; `invoice_id` is the
-    first of those that arose, and may have been deleted since.
+    first of those that arose, and may have been deleted since. `arrival` is the number of the
+    arrival that caused it, None for what nobody called for.
     """
 
     at: datetime
@@ -60,17 +61,19 @@ class Execution:
     invoice_id: str
     source: str | None
     appended: bool
+    arrival: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One account to bill for its dates: by whom, and under which key."""
+    """One account to bill for its dates: by whom, under which key, and for which arrival."""
 
     account_id: str
     invoice_date: date
     target_date: date
     key: str | None = None
     source: str | None = "API"
+    arrival: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +178,10 @@ class InvoiceTable:
     def _execute(self, order: Order, invoice_id: str, raised_by: int, now: float) -> None:
         self._db.execute(
             "insert into billing (at, key, account_id, target_date, invoice_id, source, cents,"
-            " appended) values (?, ?, ?, ?, ?, ?, ?, ?)",
+            " appended, arrival) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(now, order.key, order.account_id, order.target_date.isoformat()),
-                *(invoice_id, order.source, raised_by, raised_by > 0),
+                *(invoice_id, order.source, raised_by, raised_by > 0, order.arrival),
             ),
         )
 
@@ -197,8 +200,8 @@ def read_invoices(connection: sqlite3.Connection) -> list[Invoice]:
 def read_executions(connection: sqlite3.Connection) -> list[Execution]:
     """Read every time that an account was billed, in order."""
     rows: list[tuple[Any, ...]] = connection.execute(
-        "select at, key, account_id, target_date, invoice_id, source, appended from billing"
-        " order by n"
+        "select at, key, account_id, target_date, invoice_id, source, appended, arrival"
+        " from billing order by n"
     ).fetchall()
     return [
         Execution(
@@ -209,8 +212,9 @@ def read_executions(connection: sqlite3.Connection) -> list[Execution]:
             invoice_id=invoice_id,
             source=source,
             appended=bool(appended),
+            arrival=arrival,
         )
-        for at, key, account_id, target_date, invoice_id, source, appended in rows
+        for at, key, account_id, target_date, invoice_id, source, appended, arrival in rows
     ]
 
 

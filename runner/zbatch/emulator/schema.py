@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-VERSION = 2
+VERSION = 3
 
 SCHEMA = """
 create table meta (boots integer not null, look_ups integer not null);
@@ -50,7 +50,8 @@ create table billing (
     invoice_id text not null,
     source text,
     cents integer not null,
-    appended integer not null
+    appended integer not null,
+    arrival integer
 );
 create index billing_by_account on billing (account_id);
 create index billing_by_invoice on billing (invoice_id);
@@ -60,28 +61,80 @@ create table cursors (
     fields text not null,
     found text not null
 ) without rowid;
-create table history (
+"""
+
+_HISTORY = """
+create table arrivals (
     n integer primary key autoincrement,
     arrived_at real not null,
-    finished_at real not null,
     peer text not null,
     method text not null,
     path text not null,
     key text,
-    body_hash blob not null,
+    entity text,
     track_id text,
     request_id text not null,
+    content blob,
+    readable integer not null,
+    body_hash blob not null
+);
+create table replies (
+    n integer primary key autoincrement,
+    arrival integer not null references arrivals (n),
+    at real not null,
     status integer not null,
+    body blob,
+    delivery text not null,
     note text not null
 );
+create index replies_by_arrival on replies (arrival);
+"""
+
+# A request that was cut off has two lines in a history of format 2, under one request ID.
+_FROM_2 = """
+alter table billing add column arrival integer;
+insert into arrivals (n, arrived_at, peer, method, path, key, track_id, request_id, readable,
+    body_hash)
+select min(n), arrived_at, peer, method, path, key, track_id, request_id, 1,
+    case when path like '/v1/%' then body_hash else x'' end
+from history group by request_id order by min(n);
+insert into replies (n, arrival, at, status, delivery, note)
+select h.n, a.n, h.finished_at, h.status, '', h.note
+from history h join arrivals a on a.request_id = h.request_id;
+drop table history;
 """
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Make the tables where there are none; raises `DatabaseError` for those of another format."""
+    """Make the tables where there are none, and bring those of format 2 up to date.
+
+    Raises `DatabaseError` for those of another format.
+    """
+    if _version(connection) == VERSION:
+        return
+    connection.execute("begin immediate")  # two may open an older file at once
+    try:
+        version = _version(connection)
+        if version == 0:
+            _run(connection, SCHEMA + _HISTORY)
+        elif version == 2:
+            _run(connection, _HISTORY + _FROM_2)
+        elif version != VERSION:
+            message = f"format {version}, and this release reads {VERSION}"
+            raise sqlite3.DatabaseError(message)
+        connection.execute(f"pragma user_version = {VERSION}")
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
+
+
+def _version(connection: sqlite3.Connection) -> int:
     (version,) = connection.execute("pragma user_version").fetchone()
-    if version == 0:
-        # executescript cannot be part of a transaction that it did not begin itself
-        connection.executescript(f"begin; {SCHEMA} pragma user_version={VERSION}; commit;")
-    elif version != VERSION:
-        raise sqlite3.DatabaseError(f"format {version}, and this release reads {VERSION}")
+    return int(version)
+
+
+def _run(connection: sqlite3.Connection, script: str) -> None:
+    """Run statements within the transaction, which `executescript` would commit first."""
+    for statement in script.split(";"):
+        connection.execute(statement)

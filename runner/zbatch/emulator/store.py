@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from zbatch.emulator.exchange import Answer
+from zbatch.emulator.history import HistoryTable
 from zbatch.emulator.invoices import InvoiceTable, derive
 from zbatch.emulator.schema import prepare
 
@@ -34,23 +35,6 @@ class Remembered:
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One line of the history: what came in, and what was answered."""
-
-    arrived_at: float
-    finished_at: float
-    peer: str
-    method: str
-    path: str
-    key: str | None
-    body_hash: bytes
-    track_id: str | None
-    request_id: str
-    status: int
-    note: str = ""
-
-
 class Store:
     """Tables over one connection, which must be in autocommit mode (`isolation_level=None`)."""
 
@@ -58,6 +42,7 @@ class Store:
         self._db = connection
         self._seed = seed
         self.invoices = InvoiceTable(connection, seed)
+        self.history = HistoryTable(connection)
         prepare(connection)
         self._db.execute("update meta set boots = boots + 1")
         (self._boot,) = self._db.execute("select boots from meta").fetchone()
@@ -129,30 +114,9 @@ class Store:
             ),
         )
 
-    def record(self, exchange: Exchange) -> None:
-        """Write one line of the history."""
-        self._db.execute(
-            "insert into history (arrived_at, finished_at, peer, method, path, key, body_hash,"
-            " track_id, request_id, status, note) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *(exchange.arrived_at, exchange.finished_at, exchange.peer, exchange.method),
-                *(exchange.path, exchange.key, exchange.body_hash, exchange.track_id),
-                *(exchange.request_id, exchange.status, exchange.note),
-            ),
-        )
-
     def close(self) -> None:
         """Close the connection."""
         self._db.close()
-
-
-def read_history(connection: sqlite3.Connection) -> list[Exchange]:
-    """Read the history in the order it was written."""
-    rows = connection.execute(
-        "select arrived_at, finished_at, peer, method, path, key, body_hash, track_id, request_id,"
-        " status, note from history order by n"
-    )
-    return [Exchange(*row) for row in rows]
 
 
 def _hash(token: str) -> bytes:

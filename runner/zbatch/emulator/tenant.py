@@ -20,13 +20,14 @@ from zbatch.emulator.exchange import (
 )
 from zbatch.emulator.faults import GENERATE, NO_ANSWER, QUERY, Faults, Mishap
 from zbatch.emulator.generate import Wanted, decide, locked_row, read_call, read_wsdl
+from zbatch.emulator.history import Reply
 from zbatch.emulator.invoices import Order
 from zbatch.emulator.keys import KeyDesk
 from zbatch.emulator.limits import Quota, concurrency_headers, too_many_at_once
 from zbatch.emulator.oauth import TOKEN_PATH, TokenDesk
 from zbatch.emulator.query import QUERY_MORE_PATH, QUERY_PATH, QueryDesk
-from zbatch.emulator.store import Exchange, Store
-from zbatch.emulator.visit import Pending, Visit
+from zbatch.emulator.store import Store
+from zbatch.emulator.visit import API, Pending, Visit
 
 ACTIONS = "/v1/action/"
 GENERATE_PATH = ACTIONS + "generate"
@@ -71,7 +72,8 @@ class Tenant:
         """Take a request in: it is answered at once, or its execution has begun."""
         visit = Visit.of(request, now, self._store.next_request_id(), self._mishap(request))
         with self._store.transaction():
-            if not request.path.startswith("/v1/"):
+            visit = visit.numbered(self._store.history.arrived(visit.arrival))
+            if not request.path.startswith(API):
                 return self._leave(visit, self._outside(visit), now)
             if (refusal := self._gate(visit)) is not None:
                 return self._leave(visit, self._keys.keep_of_gateway(visit, refusal), now)
@@ -196,12 +198,12 @@ class Tenant:
         """Bring one row to its end; what the others come to does not touch it."""
         mishap = visit.mishap
         if mishap is None or not mishap.spoils(position):
-            return self._execute(row, visit.key, now)
+            return self._execute(row, visit, now)
         if mishap.executed:
-            self._execute(row, visit.key, now)
+            self._execute(row, visit, now)
         return mishap.spoilt()
 
-    def _execute(self, row: Wanted | Row, key: str | None, now: float) -> Row:
+    def _execute(self, row: Wanted | Row, visit: Visit, now: float) -> Row:
         if isinstance(row, Row):
             return row
         account = self._book.find(row.account_id)
@@ -210,7 +212,8 @@ class Tenant:
         decided = decide(row, account, billed, self._modes.second_generate)
         if isinstance(decided, Row):
             return decided
-        order = Order(row.account_id, row.invoice_date, row.target_date, key)
+        dates = (row.invoice_date, row.target_date)
+        order = Order(row.account_id, *dates, key=visit.key, arrival=visit.number)
         draft = invoices.append(order, now) if self._modes.drafts is Drafts.APPENDED else None
         # "only the id of the first invoice generated is returned" (Action POSTgenerate)
         return Row(invoice_id=draft or invoices.create(order, decided, now))
@@ -230,11 +233,11 @@ class Tenant:
         if visit.mishap is not None:
             answer = visit.mishap.befall(answer)
             note = "; ".join(filter(None, (note, visit.mishap.note)))
-        self._store.record(_exchange(visit, answer, now, note))
+        self._store.history.answered(_reply(visit, answer, now, note))
         headers = {"Date": formatdate(now, usegmt=True)}
         if "Zuora-Request-Id" not in answer.headers:  # a kept answer has the IDs it was kept with
             headers |= gateway.ids(visit.request, visit.request_id)
-        if visit.request.path.startswith("/v1/") and answer.status != 401:
+        if visit.request.path.startswith(API) and answer.status != 401:
             headers |= self._quota.headers(now)
             headers |= concurrency_headers(self._limits.concurrency, len(self._open))
         accepts = visit.request.headers.get("accept-encoding", "")
@@ -246,18 +249,7 @@ def _invalid_action(visit: Visit) -> Answer:
     return client_error(f"Invalid action '{name[:200]}'")
 
 
-def _exchange(visit: Visit, answer: Answer, now: float, note: str) -> Exchange:
-    request = visit.request
-    return Exchange(
-        arrived_at=visit.now,
-        finished_at=now,
-        peer=request.peer,
-        method=request.method,
-        path=request.path,
-        key=gateway.visible(visit.key),
-        body_hash=visit.body_hash,
-        track_id=gateway.visible(request.headers.get("zuora-track-id")),
-        request_id=visit.request_id,
-        status=answer.status,
-        note=note,
-    )
+def _reply(visit: Visit, answer: Answer, now: float, note: str) -> Reply:
+    # outside the API an answer may hold a token
+    body = answer.body if visit.request.path.startswith(API) else None
+    return Reply(visit.number, now, answer.status, body, answer.delivery.value, note)

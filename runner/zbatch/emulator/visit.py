@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from zbatch.emulator import gateway
 from zbatch.emulator.exchange import Answer, Request, content_of
 from zbatch.emulator.faults import Mishap
+from zbatch.emulator.history import Arrival
 from zbatch.emulator.store import Scope
+
+API = "/v1/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,7 @@ class Visit:
 
     `mishap` is what goes wrong with it.
     `body_hash` is of the content, so that the same call compressed by other means is the same.
+    `number` is that of its arrival in the history, 0 until it is there.
     """
 
     request: Request
@@ -25,6 +30,7 @@ class Visit:
     content: bytes | None
     body_hash: bytes
     mishap: Mishap | None
+    number: int = 0
 
     @classmethod
     def of(
@@ -34,6 +40,31 @@ class Visit:
         content = content_of(request)
         digest = hashlib.sha256(request.body if content is None else content).digest()
         return cls(request, now, request_id, content, digest, mishap)
+
+    def numbered(self, number: int) -> Visit:
+        """Return the visit with the number that the history has given its arrival."""
+        return replace(self, number=number)
+
+    @property
+    def arrival(self) -> Arrival:
+        """What the history keeps of it."""
+        request = self.request
+        inside = request.path.startswith(API)
+        readable = self.content is not None
+        return Arrival(
+            number=self.number,
+            arrived_at=self.now,
+            peer=request.peer,
+            method=request.method,
+            path=request.path,
+            key=gateway.visible(self.key),
+            entity=gateway.visible(request.headers.get("zuora-entity-ids")),
+            track_id=gateway.visible(request.headers.get("zuora-track-id")),
+            request_id=self.request_id,
+            content=(self.content if readable else request.body) if inside else None,
+            readable=readable,
+            body_hash=self.body_hash if inside else b"",
+        )
 
     @property
     def key(self) -> str | None:

@@ -17,8 +17,8 @@ TENANT_ZONE = timezone(timedelta(hours=-8))
 SYNTAX = "You have an error in your ZOQL syntax"
 
 _TOKEN = re.compile(
-    r"\s+|(?P<string>'(?:[^'\\]|\\['\\])*')|(?P<number>-?[0-9]+(?:\.[0-9]+)?)"
-    r"|(?P<word>[A-Za-z_]+)|(?P<sign>!=|>=|<=|[=<>,])"
+    r"\s*(?:(?P<string>'(?:[^'\\]|\\['\\])*')|(?P<number>-?[0-9]+(?:\.[0-9]+)?)"
+    r"|(?P<word>[A-Za-z_]+)|(?P<sign>!=|>=|<=|[=<>,])|\Z)"
 )
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(
@@ -193,13 +193,14 @@ class _Parser:
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
     at = 0
-    while at < len(text):
-        found = _TOKEN.match(text, at)
-        if found is None:
+    for found in _TOKEN.finditer(text):
+        if found.start() != at:  # it has passed over what is no token
             raise _malformed()
-        if found.lastgroup is not None:
-            yield found.lastgroup, found[0]
+        if (kind := found.lastgroup) is not None:
+            yield kind, found[kind]
         at = found.end()
+    if at != len(text):
+        raise _malformed()
 
 
 def _value(name: str, kind: Kind, text: str) -> Value:

@@ -63,7 +63,7 @@ class Judgement:
     def gates(self) -> bool:
         """Whether the tenant asks the whole run to slow down."""
         if isinstance(self.decision, Settle):
-            return self.decision.exceeded
+            return self.decision.exceeded or self.decision.gates
         return isinstance(self.decision, Again) and self.decision.pause is Pause.GATE
 
 

@@ -8,7 +8,7 @@ only a clean one. See docs/exactly-once.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 
 from zbatch.model import Attempt, IfAbsent, KeyState, Outcome, Problem
@@ -107,6 +107,7 @@ class Settle:
 
     verdicts: tuple[Verdict, ...]
     exceeded: bool = False  # a row said that the tenant's rate or limit is exceeded
+    gates: bool = False  # the tenant asked us to wait, and no proof tells that it was earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,14 +281,14 @@ def _fail(look: _Look) -> Decision:
     return look.all_items(Verdict(KeyState.SETTLED, evidence, Outcome.FAILED, problem=look.problem))
 
 
-def _burn(look: _Look) -> Decision:
+def _burn(look: _Look) -> Settle:
     evidence = f"{look.attempt.answer}, effect not known"
     return look.all_items(
         Verdict(KeyState.BURNT, evidence, problem=look.problem, if_absent=IfAbsent.RENEW)
     )
 
 
-def _renew(look: _Look) -> Decision:
+def _renew(look: _Look) -> Settle:
     evidence = f"{look.attempt.answer}, stored by the server under a clean key"
     return look.all_items(Verdict(KeyState.SETTLED, evidence, problem=look.problem))
 
@@ -303,12 +304,17 @@ def _unreadable(look: _Look) -> Decision:
 
 
 def _throttled_clean(look: _Look) -> Decision:
-    stored = look.replayed or (look.alike >= THROTTLED_ALIKE and look.context.others_accepted)
-    return _renew(look) if stored else Again(Pause.GATE, look.problem)
+    if look.replayed:
+        return _renew(look)
+    if look.alike >= THROTTLED_ALIKE and look.context.others_accepted:
+        return replace(_renew(look), gates=True)
+    return Again(Pause.GATE, look.problem)
 
 
 def _throttled_doubtful(look: _Look) -> Decision:
-    return _burn(look) if look.alike >= THROTTLED_DOUBTFUL else Again(Pause.GATE, look.problem)
+    if look.alike >= THROTTLED_DOUBTFUL:
+        return replace(_burn(look), gates=not look.replayed)
+    return Again(Pause.GATE, look.problem)
 
 
 def _unauthorized_clean(look: _Look) -> Decision:

@@ -32,12 +32,15 @@ def moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
+def identity_columns(identity: Identity) -> tuple[str, str, int]:
+    """Give the values by which an item is found."""
+    return identity.account_id, identity.target_date.isoformat(), identity.revision
+
+
 def item_columns(item: Item) -> tuple[object, ...]:
     """Give the values of an item's identity, payload and source, in the order of `ITEM_COLUMNS`."""
     return (
-        item.identity.account_id,
-        item.identity.target_date.isoformat(),
-        item.identity.revision,
+        *identity_columns(item.identity),
         item.invoice_date.isoformat(),
         int(item.charges.one_time),
         int(item.charges.recurring),
@@ -53,6 +56,12 @@ def item_columns(item: Item) -> tuple[object, ...]:
 def payload_columns(item: Item) -> tuple[object, ...]:
     """Give the values of an item's payload, in the order of `PAYLOAD_COLUMNS`."""
     return item_columns(item)[3:7]
+
+
+def payload_changed(row: sqlite3.Row, item: Item) -> bool:
+    """Tell whether an item asks for another payload than its row holds."""
+    held = (row["invoice_date"], row["one_time"], row["recurring"], row["usage"])
+    return held != payload_columns(item)
 
 
 PAYLOAD_COLUMNS = "invoice_date, one_time, recurring, usage"

@@ -71,57 +71,35 @@ SETTLE_BY_QUESTION = (
 UPDATE_BASELINE = (
     "UPDATE item SET baseline = ? WHERE account_id = ? AND target_date = ? AND revision = ?"
 )
-# What a higher revision was credited with is there for a lower one, which must not bill it again.
-CREDITED_TO_OTHERS = (
-    "SELECT invoice_ids FROM item WHERE account_id = ? AND (target_date <> ? OR revision < ?)"
-    " AND invoice_id IS NOT NULL"
-)
-RENEWALS_OF_ITEM = (
-    "SELECT count(*) FROM call_item"
-    " WHERE item_id = ? AND state = 'settled' AND if_absent IN ('renew', 'renew_twice')"
-)
-# A failure is over once a later date or revision is invoiced: its charges are in that one.
-EARLIER_OPEN = (
-    "SELECT * FROM item WHERE account_id = ? AND target_date < ? AND"
-    " (outcome = 'failed' AND NOT EXISTS (SELECT 1 FROM item AS later"
-    " WHERE later.account_id = item.account_id AND later.invoice_id IS NOT NULL"
-    " AND (later.target_date, later.revision) > (item.target_date, item.revision))"
-    " OR EXISTS (SELECT 1 FROM call_item WHERE item_id = item.id AND state <> 'settled'))"
-    " ORDER BY target_date, revision"
-)
-ITEM = "SELECT * FROM item WHERE account_id = ? AND target_date = ? AND revision = ?"
-OUTCOME_OF_ITEM = (
-    "SELECT outcome FROM item WHERE account_id = ? AND target_date = ? AND revision = ?"
-)
-FIRST_LATER_INVOICED = (
-    "SELECT min(target_date) FROM item WHERE account_id = ?"
-    " AND (target_date, revision) > (?, ?) AND invoice_id IS NOT NULL"
-)
 ITEMS_WITH_OPEN_KEYS = (
     "SELECT item.* FROM item WHERE EXISTS"
     " (SELECT 1 FROM call_item WHERE item_id = item.id AND state <> 'settled')"
     " ORDER BY account_id, target_date, revision"
 )
-KEYS_OF_ITEM = (
-    "SELECT call.id, call.generation, call_item.state,"
+# Lists of values go in as one JSON array.
+_LISTED = "(SELECT value FROM json_each(?))"
+ITEMS_OF_ACCOUNTS = (
+    f"SELECT * FROM item WHERE account_id IN {_LISTED} ORDER BY account_id, target_date, revision"
+)
+KEYS_OF_ACCOUNTS = (
+    "SELECT call_item.item_id, call.id, call.generation, call_item.state, call_item.if_absent,"
     " (SELECT count(*) FROM attempt WHERE call_id = call.id AND sent) AS attempts"
-    " FROM call_item JOIN call ON call.id = call_item.call_id WHERE call_item.item_id = ?"
+    " FROM item JOIN call_item ON call_item.item_id = item.id"
+    f" JOIN call ON call.id = call_item.call_id WHERE item.account_id IN {_LISTED}"
+    " ORDER BY call.id"
 )
-CALL = "SELECT * FROM call WHERE id = ?"
-ATTEMPTS_OF_CALL = "SELECT * FROM attempt WHERE call_id = ? ORDER BY number"
-ITEMS_OF_CALL = (
-    "SELECT item.*, call_item.state AS key_state, call_item.if_absent AS key_if_absent"
+CALLS = (
+    "SELECT call.*, (SELECT coalesce(max(run.settle), 0) FROM attempt"
+    " JOIN run ON run.id = attempt.run_id WHERE attempt.call_id = call.id) AS settle"
+    f" FROM call WHERE id IN {_LISTED}"
+)
+ITEMS_OF_CALLS = (
+    "SELECT item.*, call_item.call_id, call_item.state AS key_state,"
+    " call_item.if_absent AS key_if_absent"
     " FROM call_item JOIN item ON item.id = call_item.item_id"
-    " WHERE call_item.call_id = ? ORDER BY call_item.position"
+    f" WHERE call_item.call_id IN {_LISTED} ORDER BY call_item.call_id, call_item.position"
 )
+ATTEMPTS_OF_CALLS = f"SELECT * FROM attempt WHERE call_id IN {_LISTED} ORDER BY call_id, number"
 REST_ITEM = (
     "UPDATE item SET rests_until = ? WHERE account_id = ? AND target_date = ? AND revision = ?"
-)
-SETTLED_AT = (
-    "SELECT finished_at FROM item WHERE account_id = ? AND target_date = ? AND revision = ?"
-    " AND outcome IS NOT NULL"
-)
-SETTLE_OF_CALL = (
-    "SELECT coalesce(max(run.settle), 0) AS settle FROM attempt"
-    " JOIN run ON run.id = attempt.run_id WHERE attempt.call_id = ?"
 )

@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from zbatch.errors import CannotStart, LedgerFailure
 from zbatch.ledger import rows
 from zbatch.ledger import statements as sql
 from zbatch.ledger.schema import migrate
+from zbatch.ledger.standings import read_standings
 from zbatch.model import (
     Call,
-    Earlier,
     Effect,
     ExitCode,
     Finding,
     Identity,
-    IfAbsent,
     Item,
     ItemRecord,
-    KeyState,
-    OpenCall,
-    Outcome,
     Plan,
     Result,
     Send,
     Standing,
-    Trail,
 )
 
 LEDGER_FILE = "ledger.sqlite3"
@@ -112,21 +104,29 @@ class Store:
                     rows.stamp(now),
                 ),
             )
-            for ordinal, item in enumerate(plan.items):
-                execute(sql.INSERT_ITEM, rows.item_columns(item))
-                execute(sql.INSERT_RUN_ITEM, (run_id, ordinal, *_identity(item.identity)))
+            self._connection.executemany(sql.INSERT_ITEM, map(rows.item_columns, plan.items))
+            self._connection.executemany(
+                sql.INSERT_RUN_ITEM,
+                (
+                    (run_id, ordinal, *rows.identity_columns(item.identity))
+                    for ordinal, item in enumerate(plan.items)
+                ),
+            )
 
     def standing(self, items: Iterable[Item]) -> Iterator[Standing]:
-        """Tell what is held of each item, in their order, as they are asked for."""
+        """Tell what is held of each item, in their order, some hundreds at a time."""
         with self._reading():
-            for item in items:
-                yield self._standing(item)
+            yield from read_standings(self._connection, items)
 
-    def unsettled(self) -> Iterator[Standing]:
-        """Tell of every item of this ledger that has an unsettled key, of whichever spec."""
+    def unsettled(self, without: Collection[Identity] = ()) -> Iterator[Standing]:
+        """Tell of every item of this ledger that has an unsettled key, of whichever spec.
+
+        Of those in `without` the caller knows already.
+        """
         with self._reading():
-            items = self._connection.execute(sql.ITEMS_WITH_OPEN_KEYS).fetchall()
-        return self.standing(rows.item_of(row) for row in items)
+            found = self._connection.execute(sql.ITEMS_WITH_OPEN_KEYS).fetchall()
+        items = map(rows.item_of, found)
+        return self.standing(item for item in items if item.identity not in without)
 
     def begin(self, run_id: str, sends: Sequence[Send], now: datetime) -> None:
         """Record attempts before they leave, and with the first one of a key its call."""
@@ -218,7 +218,7 @@ class Store:
 
     def _note(self, run_id: str, finding: Finding) -> None:
         execute = self._connection.execute
-        identity = _identity(finding.item.identity)
+        identity = rows.identity_columns(finding.item.identity)
         if finding.baseline:
             text = rows.baseline_text(finding.baseline)
             _one(execute(sql.UPDATE_BASELINE, (text, *identity)))
@@ -247,7 +247,7 @@ class Store:
         self._each(
             sql.OPEN_ITEM,
             [
-                (*rows.payload_columns(item), *_identity(item.identity))
+                (*rows.payload_columns(item), *rows.identity_columns(item.identity))
                 for call in calls
                 if call.generation
                 for item in call.items
@@ -255,7 +255,10 @@ class Store:
         )
         self._each(
             sql.INSERT_CALL_ITEM,
-            [(call_id, position, *_identity(item.identity)) for call_id, position, item in members],
+            [
+                (call_id, position, *rows.identity_columns(item.identity))
+                for call_id, position, item in members
+            ],
         )
         self._call_ids.update(ids)
 
@@ -277,95 +280,6 @@ class Store:
             self._call_ids[key] = row["id"]
         return row["id"] if row else None
 
-    def _standing(self, item: Item) -> Standing:
-        row = self._connection.execute(
-            sql.ITEM,
-            _identity(item.identity),
-        ).fetchone()
-        around = self._around(item.identity)
-        if row is None:
-            account, target, revision = _identity(item.identity)
-            trail = Trail(
-                credited=self._credited(account, target, revision),
-                lower_settled_at=self._settled_at(account, target, revision - 1),
-            )
-            new = Standing(item, None, None, 0, 0, payload_changed=False, trail=trail)
-            return replace(new, **around)
-        keys = self._connection.execute(sql.KEYS_OF_ITEM, (row["id"],)).fetchall()
-        held = rows.item_of(row)
-        return Standing(
-            item=item,
-            record=rows.record_of(row, item),
-            call=self._open_call_of(keys),
-            generation=max((key["generation"] + 1 for key in keys), default=0),
-            attempts=sum(key["attempts"] for key in keys),
-            payload_changed=(held.invoice_date, held.charges) != (item.invoice_date, item.charges),
-            trail=self._trail(row),
-            **around,
-        )
-
-    def _around(self, identity: Identity) -> dict[str, Any]:
-        """Read what the account's other dates and revisions say of an item."""
-        execute = self._connection.execute
-        account, target, revision = _identity(identity)
-        lower = execute(sql.OUTCOME_OF_ITEM, (account, target, revision - 1)).fetchone()
-        later = execute(sql.FIRST_LATER_INVOICED, (account, target, revision)).fetchone()[0]
-        return {
-            "earlier": tuple(self._earlier(identity)),
-            "lower": Outcome(lower["outcome"]) if lower and lower["outcome"] else None,
-            "later_invoiced": date.fromisoformat(later) if later else None,
-        }
-
-    def _trail(self, row: sqlite3.Row, if_absent: str | None = None) -> Trail:
-        """Read an item's trail from its row of the `item` table."""
-        renewals = self._connection.execute(sql.RENEWALS_OF_ITEM, (row["id"],)).fetchone()[0]
-        return Trail(
-            baseline=rows.baseline_of(row["baseline"]),
-            credited=self._credited(row["account_id"], row["target_date"], row["revision"]),
-            renewals=renewals,
-            if_absent=IfAbsent(if_absent) if if_absent else None,
-            lower_settled_at=self._settled_at(
-                row["account_id"], row["target_date"], row["revision"] - 1
-            ),
-            rests_until=rows.moment(row["rests_until"]),
-        )
-
-    def _settled_at(self, *identity: object) -> datetime | None:
-        row = self._connection.execute(sql.SETTLED_AT, identity).fetchone()
-        return rows.moment(row["finished_at"]) if row else None
-
-    def _credited(self, *identity: object) -> frozenset[str]:
-        """Read which of the account's invoices are credited to other dates or lower revisions."""
-        found = self._connection.execute(sql.CREDITED_TO_OTHERS, identity).fetchall()
-        return frozenset(one for other in found for one in json.loads(other["invoice_ids"]))
-
-    def _earlier(self, identity: Identity) -> Iterator[Earlier]:
-        values = (identity.account_id, identity.target_date.isoformat())
-        for row in self._connection.execute(sql.EARLIER_OPEN, values).fetchall():
-            item = rows.item_of(row)
-            record = rows.record_of(row, item)
-            keys = self._connection.execute(sql.KEYS_OF_ITEM, (row["id"],)).fetchall()
-            yield Earlier(item, record.outcome if record else None, self._open_call_of(keys))
-
-    def _open_call_of(self, keys: Sequence[sqlite3.Row]) -> OpenCall | None:
-        """Give the one call of an item whose key is not settled; the schema allows no second."""
-        unsettled = (key["id"] for key in keys if key["state"] != KeyState.SETTLED.value)
-        call_id = next(unsettled, None)
-        if call_id is None:
-            return None
-        execute = self._connection.execute
-        call = execute(sql.CALL, (call_id,)).fetchone()
-        members = execute(sql.ITEMS_OF_CALL, (call_id,)).fetchall()
-        attempts = execute(sql.ATTEMPTS_OF_CALL, (call_id,)).fetchall()
-        items = tuple(rows.item_of(member) for member in members)
-        return OpenCall(
-            call=rows.call_of(call, items),
-            attempts=tuple(rows.attempt_of(row) for row in attempts),
-            states=tuple(KeyState(member["key_state"]) for member in members),
-            trails=tuple(self._trail(member, member["key_if_absent"]) for member in members),
-            settle=execute(sql.SETTLE_OF_CALL, (call_id,)).fetchone()["settle"],
-        )
-
 
 def _effect(effect: Effect) -> tuple[str, str, str | None]:
     absent = effect.if_absent.value if effect.if_absent else None
@@ -379,8 +293,4 @@ def _one(cursor: sqlite3.Cursor) -> None:
 
 
 def _record_values(record: ItemRecord, run_id: str) -> tuple[object, ...]:
-    return (*rows.record_columns(record), run_id, *_identity(record.item.identity))
-
-
-def _identity(identity: Identity) -> tuple[str, str, int]:
-    return identity.account_id, identity.target_date.isoformat(), identity.revision
+    return (*rows.record_columns(record), run_id, *rows.identity_columns(record.item.identity))

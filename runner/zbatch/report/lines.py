@@ -11,6 +11,8 @@ from zbatch.model import ItemRecord, Outcome, Problem
 
 VERSION = 1
 
+_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+
 # The schema asks each of these outcomes for a reason; one that came without says so itself.
 UNEXPLAINED = {
     Outcome.FAILED: Problem("NO_REASON", "The reason was not recorded."),
@@ -92,7 +94,7 @@ def to_line(record: ItemRecord, run_id: str) -> bytes:
 
 def encode(line: Line) -> bytes:
     """Write a line with its fields in the order of the schema."""
-    return json.dumps(as_json(line), allow_nan=False, separators=(",", ":")).encode() + b"\n"
+    return _ENCODER.encode(as_json(line)).encode() + b"\n"
 
 
 def as_json(line: Line) -> dict[str, Any]:

@@ -68,14 +68,18 @@ def as_json(record: RunRecord) -> dict[str, Any]:
     }
 
 
+def encode(record: RunRecord) -> bytes:
+    """Write a run record as the text of `run.json`."""
+    return (json.dumps(as_json(record), indent=2, allow_nan=False) + "\n").encode()
+
+
 def write_record(path: Path, record: RunRecord) -> None:
     """Replace `run.json` by a whole new one; raise `ReportFailure` and leave the old otherwise."""
-    text = json.dumps(as_json(record), indent=2, allow_nan=False) + "\n"
     fresh = path.with_name(f".{path.name}.new")
     try:
         with suppress(FileNotFoundError):  # of a run that was killed between write and rename
             fresh.unlink()
-        _write_synced(fresh, text.encode())
+        _write_synced(fresh, encode(record))
         fresh.replace(path)
         sync_folder(path.parent)
     except OSError as error:

@@ -1,0 +1,38 @@
+"""What an execution takes from the machine that it runs on; a simulation brings its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import SystemRandom
+from typing import Protocol
+
+from zbatch.app.clock import SystemClock
+from zbatch.app.signals import Interruptions, interruptible
+from zbatch.engine.loop import Engine
+from zbatch.engine.ports import Clock, Ledger, Randomness, Sender
+from zbatch.ledger.store import Store
+from zbatch.ledger.writer import LedgerWriter
+
+Way = AbstractAsyncContextManager[Sender]
+"""The way to a tenant: open while the body runs."""
+
+
+class Keeper(Ledger, Protocol):
+    """The ledger of one run, as the engine writes it."""
+
+    def close(self) -> None:
+        """Wait for what is being written; the store stays open."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Time, chance, the engine's hand on the ledger, and what may interrupt it."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    random: Randomness = field(default_factory=SystemRandom)
+    keeper: Callable[[Store, str, Callable[[], datetime]], Keeper] = LedgerWriter
+    interruptible: Callable[[Engine, float], AbstractContextManager[Interruptions]] = interruptible

@@ -1,0 +1,195 @@
+"""What the ledger holds of many items: a handful of queries for hundreds of them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
+from itertools import islice
+
+from zbatch.ledger import rows
+from zbatch.ledger import statements as sql
+from zbatch.model import Earlier, IfAbsent, Item, KeyState, OpenCall, Outcome, Standing, Trail
+
+AT_ONCE = 500  # items whose standings are read together
+
+_SETTLED = KeyState.SETTLED.value
+_RENEWING = frozenset({IfAbsent.RENEW.value, IfAbsent.RENEW_TWICE.value})
+
+
+def read_standings(connection: sqlite3.Connection, items: Iterable[Item]) -> Iterator[Standing]:
+    """Tell what is held of each item, in their order, reading some of them ahead."""
+    left = iter(items)
+    while chunk := list(islice(left, AT_ONCE)):
+        shelf = _Shelf(connection, chunk)
+        yield from map(shelf.standing, chunk)
+
+
+class _Shelf:
+    """All that is held of some accounts, and of the open calls that any item of them is in."""
+
+    def __init__(self, connection: sqlite3.Connection, items: Sequence[Item]) -> None:
+        self._connection = connection
+        self._rows: dict[str, list[sqlite3.Row]] = defaultdict(list)
+        self._keys: dict[int, list[sqlite3.Row]] = defaultdict(list)
+        self._members: dict[int, list[sqlite3.Row]] = defaultdict(list)
+        self._attempts: dict[int, list[sqlite3.Row]] = defaultdict(list)
+        self._calls: dict[int, OpenCall] = {}
+        accounts = {item.identity.account_id for item in items}
+        self._take_accounts(accounts)
+        calls = self._take_calls()
+        others = {member["account_id"] for members in self._members.values() for member in members}
+        self._take_accounts(others - accounts)
+        for call in calls:
+            self._calls[call["id"]] = self._open_call(call)
+
+    def _take_accounts(self, accounts: set[str]) -> None:
+        """Read the items of accounts, earliest date first, and the keys of each."""
+        if not accounts:
+            return
+        named = (json.dumps(sorted(accounts)),)
+        for row in self._connection.execute(sql.ITEMS_OF_ACCOUNTS, named):
+            self._rows[row["account_id"]].append(row)
+        for key in self._connection.execute(sql.KEYS_OF_ACCOUNTS, named):
+            self._keys[key["item_id"]].append(key)
+
+    def _take_calls(self) -> list[sqlite3.Row]:
+        """Read the calls that are not settled for one of the items."""
+        unsettled = {
+            key["id"] for keys in self._keys.values() for key in keys if key["state"] != _SETTLED
+        }
+        if not unsettled:
+            return []
+        named = (json.dumps(sorted(unsettled)),)
+        for member in self._connection.execute(sql.ITEMS_OF_CALLS, named):
+            self._members[member["call_id"]].append(member)
+        for attempt in self._connection.execute(sql.ATTEMPTS_OF_CALLS, named):
+            self._attempts[attempt["call_id"]].append(attempt)
+        return self._connection.execute(sql.CALLS, named).fetchall()
+
+    def standing(self, item: Item) -> Standing:
+        """Tell what is held of one item."""
+        account, target, revision = rows.identity_columns(item.identity)
+        around = self._rows.get(account, ())
+        row = _row_of(around, target, revision)
+        lower = _row_of(around, target, revision - 1)
+        later = _invoiced_after(around, target, revision)
+        keys = self._keys.get(row["id"], ()) if row else ()
+        return Standing(
+            item=item,
+            record=rows.record_of(row, item) if row else None,
+            call=self._call_among(keys),
+            generation=max((key["generation"] + 1 for key in keys), default=0),
+            attempts=sum(key["attempts"] for key in keys),
+            payload_changed=row is not None and rows.payload_changed(row, item),
+            trail=self._trail(row, account, target, revision),
+            earlier=tuple(self._earlier(around, target)),
+            lower=Outcome(lower["outcome"]) if lower and lower["outcome"] else None,
+            later_invoiced=date.fromisoformat(later) if later else None,
+        )
+
+    def _call_among(self, keys: Sequence[sqlite3.Row]) -> OpenCall | None:
+        """Give the one call of an item whose key is not settled; the schema allows no second."""
+        unsettled = (key["id"] for key in keys if key["state"] != _SETTLED)
+        call_id = next(unsettled, None)
+        return None if call_id is None else self._calls[call_id]
+
+    def _earlier(self, around: Sequence[sqlite3.Row], target: str) -> Iterator[Earlier]:
+        """Give the account's earlier dates that have failed or have an open key.
+
+        A failure is over once a later date or revision is invoiced: its charges are in that one.
+        """
+        for row in around:
+            if row["target_date"] >= target:
+                return
+            call = self._call_among(self._keys.get(row["id"], ()))
+            failed = row["outcome"] == Outcome.FAILED.value
+            if call is None and not (failed and not _invoiced_after_row(around, row)):
+                continue
+            outcome = Outcome(row["outcome"]) if row["outcome"] else None
+            yield Earlier(rows.item_of(row), outcome, call)
+
+    def _trail(
+        self,
+        row: sqlite3.Row | None,
+        account: str,
+        target: str,
+        revision: int,
+        if_absent: str | None = None,
+    ) -> Trail:
+        around = self._rows.get(account, ())
+        keys = self._keys.get(row["id"], ()) if row else ()
+        renewals = [key for key in keys if key["state"] == _SETTLED]
+        return Trail(
+            baseline=rows.baseline_of(row["baseline"]) if row else None,
+            credited=_credited(around, target, revision),
+            renewals=sum(key["if_absent"] in _RENEWING for key in renewals),
+            if_absent=IfAbsent(if_absent) if if_absent else None,
+            lower_settled_at=_settled_at(around, target, revision - 1),
+            rests_until=rows.moment(row["rests_until"]) if row else None,
+        )
+
+    def _open_call(self, call: sqlite3.Row) -> OpenCall:
+        members = self._members[call["id"]]
+        items = tuple(map(rows.item_of, members))
+        trails = (
+            self._trail(
+                *(member, member["account_id"], member["target_date"], member["revision"]),
+                if_absent=member["key_if_absent"],
+            )
+            for member in members
+        )
+        return OpenCall(
+            call=rows.call_of(call, items),
+            attempts=tuple(map(rows.attempt_of, self._attempts[call["id"]])),
+            states=tuple(KeyState(member["key_state"]) for member in members),
+            trails=tuple(trails),
+            settle=call["settle"],
+        )
+
+
+def _row_of(around: Sequence[sqlite3.Row], target: str, revision: int) -> sqlite3.Row | None:
+    return next(
+        (row for row in around if (row["target_date"], row["revision"]) == (target, revision)), None
+    )
+
+
+def _invoiced_after_row(around: Sequence[sqlite3.Row], row: sqlite3.Row) -> str | None:
+    return _invoiced_after(around, row["target_date"], row["revision"])
+
+
+def _invoiced_after(around: Sequence[sqlite3.Row], target: str, revision: int) -> str | None:
+    """Give the account's first later date, or this very one in a later revision, with an invoice.
+
+    The rows stand in the order of date and revision.
+    """
+    this = (target, revision)
+    return next(
+        (
+            row["target_date"]
+            for row in around
+            if row["invoice_id"] is not None and (row["target_date"], row["revision"]) > this
+        ),
+        None,
+    )
+
+
+def _settled_at(around: Sequence[sqlite3.Row], target: str, revision: int) -> datetime | None:
+    row = _row_of(around, target, revision)
+    return rows.moment(row["finished_at"]) if row and row["outcome"] is not None else None
+
+
+def _credited(around: Sequence[sqlite3.Row], target: str, revision: int) -> frozenset[str]:
+    """Tell which of the account's invoices are credited to other dates or lower revisions.
+
+    What a higher revision was credited with is there for a lower one, which must not bill again.
+    """
+    credited = (
+        row["invoice_ids"]
+        for row in around
+        if row["invoice_id"] is not None
+        and (row["target_date"] != target or row["revision"] < revision)
+    )
+    return frozenset(one for ids in credited for one in json.loads(ids))

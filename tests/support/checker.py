@@ -1,0 +1,198 @@
+"""Judge a history: purely, by what must hold whatever a run has decided; zbatch is not asked."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from support.casebook import Casebook, item_of, name_of
+from support.evidence import GENERATE, Arrival, Evidence, Item, Run
+
+GOOD = ("invoiced", "already_invoiced")
+SETTLED = (*GOOD, "failed", "nothing_to_bill")
+ABSENT = ("nothing_to_bill", "failed", "not_attempted")
+INSTANT = 0.01  # seconds: a turn taken before a reply came in, and a commit in between
+
+
+def check(evidence: Evidence) -> list[str]:
+    """Return what does not hold, a sentence each; nothing where everything does."""
+    book = Casebook(evidence)
+    return [wrong for rule in RULES for wrong in rule(book)]
+
+
+def _billed_twice(book: Casebook) -> Iterator[str]:
+    for item, found in book.billed.items():
+        seen = [b for n, b in enumerate(found) if not any(book.unseen(a, b) for a in found[:n])]
+        if len(seen) > book.all.allowed.get(item, 1):
+            yield f"{name_of(item)} was billed {len(found)} times"
+
+
+def _invoices(book: Casebook) -> Iterator[str]:
+    """What is reported as invoiced is there, of this account and date, and made by our call."""
+    for run, item, line in book.lines():
+        outcome, code = line["outcome"], (line["error"] or {}).get("code")
+        if line["success"] != (outcome in GOOD) or (outcome in GOOD and not line["invoice_id"]):
+            yield f"{name_of(item)} is told {outcome} with {line['success']}, {line['invoice_id']}"
+        for invoice_id in line["invoice_ids"] if outcome in GOOD else ():
+            there = book.invoices.get(invoice_id)
+            raised = any(e.appended and e.invoice == invoice_id for e in book.billed[item])
+            if there is None or there.account != item[0]:
+                yield f"{name_of(item)} is told {outcome} by {invoice_id}: the account has no such"
+            elif there.target != item[1] and not raised and code != "ACCEPTED":
+                yield f"{name_of(item)} is told {outcome} by {invoice_id}, of {there.target}"
+        claimed = book.all.anonymous and line["invoice_id"] in book.by_hand
+        mine = claimed or any(book.sender(one)[1] <= run.ended for one in book.billed[item])
+        if outcome == "invoiced" and code is None and not mine:
+            yield f"{name_of(item)} is told invoiced, by none of our calls"
+
+
+def _absences(book: Casebook) -> Iterator[str]:
+    """What is reported as not billed was not billed by us, as far as that ledger could tell."""
+    for run, item, line in book.lines():
+        if line["outcome"] not in ABSENT:
+            continue
+        asked = book.asked(run, line) - book.all.lag
+        for one in book.billed[item]:
+            ledger, since = book.sender(one)
+            seen = one.at <= asked and not one.appended and line["outcome"] != "not_attempted"
+            if since <= run.ended if ledger == run.ledger else seen:
+                yield f"{name_of(item)} is told {line['outcome']}, with {one.invoice} behind it"
+
+
+def _keys(book: Casebook) -> Iterator[str]:
+    """A key is on every generate and on nothing else, with one body and that of the ledger."""
+    content: dict[str, bytes] = {}
+    for one in book.all.arrivals:
+        if (one.path == GENERATE) != (one.key is not None):
+            yield f"a request to {one.path} came with the key {one.key}"
+        elif one.key and content.setdefault(one.key, one.content) != one.content:
+            yield f"the key {one.key} came with two bodies"
+        elif one.key and any(key.content != one.content for key in book.held[one.key]):
+            yield f"the key {one.key} came with other bytes than the ledger holds"
+
+
+def _intents(book: Casebook) -> Iterator[str]:
+    for one in book.calls:
+        attempt, _ = book.intents.get(one.track or "", (None, None))
+        if attempt is None or one.key not in (None, attempt.key):
+            yield f"{one.track} under {one.key} arrived, and no ledger holds the intent"
+        elif attempt.durable is not None and attempt.durable > one.at:
+            yield f"{one.track} arrived {attempt.durable - one.at:.3f} s before it was durable"
+
+
+def _live_keys(book: Casebook) -> Iterator[str]:
+    """No key arrives before its ledger holds all lower ones of its items as settled."""
+    for call, ledger, keys in book.sent():
+        for item, generation in {key.item: key.generation for key in keys}.items():
+            for key in book.keys[ledger.name][item]:
+                unsettled = key.state != "settled" or (key.settled or call.at) > call.at
+                if key.generation < generation and unsettled:
+                    yield f"{name_of(item)}: key {generation} came beside {key.generation}"
+                elif key.key != call.key and key.generation == generation:
+                    yield f"{name_of(item)} has two keys of generation {generation}"
+
+
+def _order(book: Casebook) -> Iterator[str]:
+    """No ledger bills an account but date after date, and by one call at a time."""
+    latest: dict[tuple[str, str], str] = {}
+    for one in book.ours:
+        mine = (book.sender(one)[0], one.account)
+        if one.target < latest.get(mine, "") and book.item(one)[2] == 1:
+            yield f"{one.account} was billed for {one.target} after {latest[mine]}"
+        latest[mine] = max(one.target, latest.get(mine, ""))
+    busy: dict[tuple[str, str], Arrival] = {}
+    for call, ledger, keys in book.sent():
+        # what is answered at once is not executed
+        for account in {key.item[0] for key in keys if (call.done or call.at) > call.at}:
+            before = busy.get((ledger.name, account), call)
+            if before.key != call.key and (before.done or 0.0) > call.at:
+                yield f"{account} had {before.track} and {call.track} under way at once"
+            busy[ledger.name, account] = max(before, call, key=lambda arrival: arrival.done or 0.0)
+
+
+def _pressure(book: Casebook) -> Iterator[str]:
+    """No run has more in flight, or sends more in a time, or sooner, than it may."""
+    for number, trips in book.trips.items():
+        limits = book.all.runs[number].pressure
+        left, back = [t.left for t in trips], sorted(t.back for t in trips)
+        for nth, trip in enumerate(trips, 1):
+            flying = nth - bisect_right(back, trip.left)
+            recent = nth - bisect_right(left, trip.left - limits.seconds + INSTANT)
+            if flying > limits.concurrency or recent > limits.calls:
+                yield f"run {number}: {flying} in flight, {recent} in {limits.seconds:g} s"
+            if trip.wait is None:
+                continue
+            hasty = bisect_left(left, trip.back + trip.wait - INSTANT)
+            if hasty > bisect_left(left, trip.back + INSTANT):
+                yield f"run {number}: sent while asked to wait {trip.wait:g} s"
+
+
+def _totals(book: Casebook) -> Iterator[str]:
+    """Each planned item has one line, the totals count the lines, the gravest is the exit code."""
+    for run in book.all.runs:
+        told = Counter(item_of(line) for line in run.lines)
+        if run.code is None:
+            if any(told[item] > 1 for item in told) or told.keys() - set(run.planned):
+                yield f"the run of {run.started:.0f} told more than was planned, and died"
+            continue
+        outcomes, record = Counter(line["outcome"] for line in run.lines), run.record
+        if told != Counter(run.planned) or record["planned"] != len(run.lines):
+            yield f"the run of {run.started:.0f} planned {len(run.planned)}, told {len(run.lines)}"
+        if Counter(record["outcomes"]) != outcomes:
+            yield f"the run of {run.started:.0f} counted {record['outcomes']}"
+        if (
+            run.code not in (codes := _codes(book, run, outcomes))
+            or record["exit_code"] != run.code
+        ):
+            yield f"the run of {run.started:.0f} ended with {run.code}, not {sorted(codes)}"
+
+
+def _codes(book: Casebook, run: Run, outcomes: Counter[str]) -> set[int]:
+    """Tell which exit codes are honest about what was told and what was not."""
+    certain, possible = book.strays(run, surely=True), book.strays(run, surely=False)
+    if outcomes["unknown"] or any(book.executed(key, run) for key in certain):
+        return {3}
+    grave = {3} if possible else set()
+    if run.record["stop"]:
+        return grave | {4, 129, 130, 143} | (set() if run.record["calls_sent"] else {6})
+    waiting = {one["error"]["code"] for one in run.lines if one["outcome"] == "not_attempted"}
+    if waiting and not (outcomes["failed"] and waiting == {"EARLIER_DATE_OPEN"}):
+        return grave | {4}
+    return grave | {1 if outcomes["failed"] else 0}
+
+
+def _kept(book: Casebook) -> Iterator[str]:
+    """What was told as invoiced stays so, and what was told last is what the ledger holds."""
+    for ledger in book.all.ledgers:
+        told: dict[Item, tuple[str, str | None]] = {}
+        runs = book.runs[ledger.name]
+        for run in runs:
+            for line in run.lines:
+                item, now = item_of(line), (line["outcome"], line["invoice_id"])
+                if told.get(item, now)[0] == "invoiced" and told.get(item, now) != now:
+                    yield f"{name_of(item)} was told {told[item]}, then {now}"
+                told[item] = now
+        for item in map(item_of, runs[-1].lines) if runs else ():
+            if told[item][0] in SETTLED and ledger.outcomes.get(item) != told[item]:
+                yield f"{name_of(item)} is told {told[item]}, held {ledger.outcomes.get(item)}"
+
+
+def _secrets(book: Casebook) -> Iterator[str]:
+    for name, content in book.all.outputs.items():
+        yield from (f"{name} holds a secret" for one in book.all.secrets if one in content)
+
+
+RULES: tuple[Callable[[Casebook], Iterator[str]], ...] = (
+    _billed_twice,
+    _invoices,
+    _absences,
+    _keys,
+    _intents,
+    _live_keys,
+    _order,
+    _pressure,
+    _totals,
+    _kept,
+    _secrets,
+)

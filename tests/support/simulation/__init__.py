@@ -1,0 +1,1 @@
+"""Histories by seed: a scenario is drawn as data, played in a world, judged by the checker."""

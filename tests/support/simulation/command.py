@@ -1,0 +1,94 @@
+"""The command line: seeds in, violations and a count out."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+from support.simulation.drawing import FAMILIES, ITEMS, draw, family_of
+from support.simulation.playing import Played, play_scenario
+
+A_PORTION = 50  # seeds that one process plays at a time
+MOST_LINES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What a portion of seeds came to; `failed` are whole messages."""
+
+    seeds: int = 0
+    runs: int = 0
+    items: int = 0
+    failed: tuple[str, ...] = ()
+
+    def __add__(self, other: Count) -> Count:
+        return Count(
+            self.seeds + other.seeds,
+            self.runs + other.runs,
+            self.items + other.items,
+            self.failed + other.failed,
+        )
+
+
+def play_portion(seeds: Sequence[int], family: str | None, size: int) -> Count:
+    """Play some seeds and count."""
+    total = Count()
+    for seed in seeds:
+        played = play_scenario(draw(seed, family or family_of(seed), size))
+        failed = (report(played),) if played.violations else ()
+        total += Count(1, len(played.evidence.runs), len(played.scenario.items), failed)
+    return total
+
+
+def report(played: Played) -> str:
+    """Tell of a history in which something is wrong, as short as it goes."""
+    scenario = played.scenario
+    lines = [f"seed {scenario.seed} of {scenario.family}: {len(played.violations)} violations"]
+    lines += [f"  {text}" for text in played.violations[:10]]
+    lines += [*played.story[:MOST_LINES]]
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Play seeds; 1 if anything is wrong with one of them."""
+    options = _parser().parse_args(argv)
+    first, _, last = options.seeds.partition(":")
+    seeds = range(int(first), int(last) if last else int(first) + 1)
+    began = time.monotonic()
+    total = Count()
+    for count in _counts(seeds, options):
+        for failed in count.failed:
+            print(failed, end="\n\n", flush=True)
+        total += count
+    seconds = time.monotonic() - began
+    print(
+        f"{total.seeds} seeds, {total.runs} runs of {options.items} items,"
+        f" {len(total.failed)} failed, {seconds:.1f} s, {total.runs / seconds:.0f} runs/s"
+    )
+    return 1 if total.failed else 0
+
+
+def _counts(seeds: range, options: argparse.Namespace) -> Iterator[Count]:
+    portions = [seeds[n : n + A_PORTION] for n in range(0, len(seeds), A_PORTION)]
+    if options.jobs == 1:
+        yield from (play_portion(one, options.family, options.items) for one in portions)
+        return
+    with ProcessPoolExecutor(options.jobs) as pool:
+        waiting = [
+            pool.submit(play_portion, one, options.family, options.items) for one in portions
+        ]
+        for future in waiting:
+            yield future.result()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m support.simulation", description=__doc__)
+    parser.add_argument("--seeds", default="0:300", help="FIRST:LAST, without the last, or one")
+    parser.add_argument("--family", choices=list(FAMILIES), help="all, in turn, unless named")
+    parser.add_argument("--items", type=int, default=ITEMS, help="items of each history")
+    parser.add_argument("--jobs", type=int, default=1, help="processes to play in")
+    parser.add_argument("--shrink", action="store_true", help="shrink what fails")
+    return parser

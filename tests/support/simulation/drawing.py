@@ -1,0 +1,239 @@
+"""Draw a scenario from a seed: a tenant, its accounts, and a subset of what may go wrong."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+
+from support.simulation.scenario import (
+    HOUR,
+    SETTLE,
+    Bill,
+    Lose,
+    Round,
+    Scenario,
+    Shift,
+    Start,
+    Step,
+    Wait,
+)
+from support.world_net import (
+    LOST_ON_THE_WAY,
+    NEVER_ANSWERED,
+    REPLY_CUT,
+    REPLY_LOST,
+    SILENCE,
+    TWICE,
+    UNSENT,
+    Trouble,
+    gateway,
+    late,
+)
+from zbatch.emulator import (
+    Conflict,
+    Drafts,
+    Mishap,
+    Modes,
+    OtherBody,
+    Scheduled,
+    SecondGenerate,
+    SourceField,
+    Stored,
+)
+from zbatch.emulator.book import BookAccount
+from zbatch.model import Limits, Rate, Settling
+
+ITEMS = 20
+TROUBLES: Sequence[Trouble] = (
+    UNSENT,
+    LOST_ON_THE_WAY,
+    NEVER_ANSWERED,
+    REPLY_LOST,
+    REPLY_CUT,
+    SILENCE,
+    TWICE,
+    late(20.0),
+    late(400.0),
+    gateway(429, retry_after="120"),
+    gateway(503, retry_after="5"),
+    gateway(502),
+    gateway(502, arrives=True),
+    gateway(500),
+    gateway(403),
+    gateway(401),
+)
+MISHAPS: Sequence[Mishap] = (
+    Mishap(executed=False, code="LOCK_COMPETITION"),
+    Mishap(executed=False, code="LOCK_COMPETITION", rows=(0,)),
+    Mishap(executed=True, code="UNKNOWN_ERROR"),
+    Mishap(executed=False, code="UNKNOWN_ERROR"),
+    Mishap(executed=True, code="TRANSACTION_TERMINATED"),
+    Mishap(executed=False, code="REQUEST_EXCEEDED_RATE"),
+    Mishap(executed=False, code="ACCOUNTING_PERIOD_CLOSED"),
+    Mishap(executed=False, status=429, stored=True),
+    Mishap(executed=True, status=500, stored=True),
+    Mishap(executed=False, status=500, stored=True),
+    Mishap(executed=False, status=401, stored=True),
+    Mishap(executed=False, status=400, stored=True),
+    Mishap(executed=True, status=504),
+)
+DOWNTIMES = (2.0, 60.0, 15 * 60.0, HOUR, 10 * HOUR, 22.5 * HOUR, 30 * HOUR, 80 * HOUR)
+CLOCK_ERRORS = (-30.0, -2.0, -0.5, 0.0, 2.0, 25.0)  # hours
+MOST_CALLS, MOST_QUESTIONS = 200, 60  # that may meet a trouble
+
+
+def draw(seed: int, family: str, size: int = ITEMS) -> Scenario:
+    """Draw the scenario of a seed."""
+    random = Random(f"{family} {seed}")  # a text is hashed the same everywhere
+    drafts = random.choice([Drafts.SEPARATE] * 4 + [Drafts.APPENDED])
+    items, accounts = _accounts(random, size)
+    chosen = random.sample(TROUBLES, random.randint(0, 4))
+    often = random.choice([0.02, 0.1, 0.3])
+    return Scenario(
+        family=family,
+        seed=seed,
+        items=tuple(items),
+        accounts=tuple(accounts.items()),
+        modes=Modes(
+            stored=random.choice(list(Stored)),
+            conflict=random.choice(list(Conflict)),
+            second_generate=random.choice([SecondGenerate.BILLS_AGAIN] * 3 + list(SecondGenerate)),
+            other_body=random.choice(list(OtherBody)),
+            drafts=drafts,
+            source_field=random.choice(list(SourceField)),
+            read_lag=_unless(drafts, random.choice([0.0, 0.0, 5.0, 60.0, 600.0])),
+            generating=_unless(drafts, random.choice([0.0, 0.0, 20.0, 600.0])),
+        ),
+        limits=_limits(random),
+        settling=Settling(SETTLE, random.choice([0.0, 0.0, 3 * HOUR])),
+        calls=_met(random, chosen, often, MOST_CALLS),
+        questions=_met(random, chosen, often / 4, MOST_QUESTIONS),
+        mishaps=tuple(
+            Scheduled(mishap, every=random.randint(2, 12))
+            for mishap in random.sample(MISHAPS, random.randint(0, 3))
+        ),
+        steps=tuple(FAMILIES[family](random, len(items))),
+    )
+
+
+def _unless(drafts: Drafts, seconds: float) -> float:
+    """Draw no lag where items are appended: to a draft that is too young for the baseline.
+
+    What becomes of these is held by test_other_hosts.
+    """
+    return 0.0 if drafts is Drafts.APPENDED else seconds
+
+
+def _accounts(random: Random, size: int) -> tuple[list[tuple[int, int]], dict[int, BookAccount]]:
+    """Draw accounts until there are enough items; some have two dates."""
+    items: list[tuple[int, int]] = []
+    accounts: dict[int, BookAccount] = {}
+    slow = random.choice([[1.0], [0.02, 1.0, 30.0], [1.0, 30.0, 140.0, 900.0]])
+    while len(items) < size:
+        number = len(accounts) + 1
+        latency = random.choice(slow)
+        due = latency > 100.0 or random.random() > 0.1  # "nothing due" must get through some time
+        accounts[number] = BookAccount(
+            charges_due=due, invoices=random.choice([1, 1, 1, 2]), latency=latency
+        )
+        items += [(number, day) for day in random.choice([(30,), (30,), (10, 20)])]
+    return items[:size], accounts
+
+
+def _limits(random: Random) -> Limits:
+    concurrency = random.choice([10, 10, 2, 40])
+    rate = random.choice([Rate(6000, 60.0), Rate(6000, 60.0), Rate(2, 1.0)])
+    return Limits(concurrency, rate, random.choice([1, 1, 3, 10]), 150.0)
+
+
+def _met(
+    random: Random, chosen: Sequence[Trouble], often: float, most: int
+) -> tuple[tuple[int, Trouble], ...]:
+    """Draw which requests meet which of the chosen troubles."""
+    if not chosen:
+        return ()
+    return tuple(
+        (number, random.choice(chosen)) for number in range(1, most) if random.random() < often
+    )
+
+
+def _start(random: Random, host: str = "one", after: float = 0.0) -> Start:
+    """Draw a process: it may die early or late, or be interrupted."""
+    die_at = round(1.5 * 100 ** random.random()) if random.random() < 0.6 else None
+    signals: tuple[tuple[float, int], ...] = ()
+    if random.random() < 0.1:
+        first = random.choice([0.01, 1.0, 5.0, 100.0])
+        signals = ((first, signal.SIGINT), (first + random.choice([0.5, 20.0]), signal.SIGTERM))
+        signals = signals[: random.randint(1, 2)]
+    if random.random() < 0.15:
+        return Start(host, reconcile=True, die_at=die_at, after=after, signals=signals)
+    again = {"retry_failed": random.random() < 0.2, "retry_nothing": random.random() < 0.1}
+    return Start(host, die_at=die_at, after=after, signals=signals, **again)
+
+
+def _alone(random: Random, host: str = "one") -> list[Step]:
+    return [Round((_start(random, host),)), Wait(random.choice(DOWNTIMES))]
+
+
+def _crashes(random: Random, _items: int) -> list[Step]:
+    """One machine, whose processes die and whose clock may be wrong."""
+    steps: list[Step] = []
+    for _ in range(random.randint(1, 5)):
+        steps += _alone(random)
+        if random.random() < 0.1:
+            steps.append(Shift("one", random.choice(CLOCK_ERRORS)))
+    return steps
+
+
+def _lost(random: Random, _items: int) -> list[Step]:
+    """One machine that loses its ledger, once or twice."""
+    steps: list[Step] = []
+    for _ in range(random.randint(1, 2)):
+        for _ in range(random.randint(1, 2)):
+            steps += _alone(random)
+        steps.append(Lose("one"))
+    return steps + _alone(random)
+
+
+def _returns(random: Random, _items: int) -> list[Step]:
+    """A second machine does the first one's work, which then returns."""
+    steps: list[Step] = []
+    for host in ("one", "two", "one"):
+        for _ in range(random.randint(1, 2)):
+            steps += _alone(random, host)
+    return steps
+
+
+def _pair(random: Random, _items: int) -> list[Step]:
+    """Two machines run the spec at once."""
+    steps: list[Step] = []
+    for _ in range(random.randint(1, 3)):
+        after = random.choice([0.0, 0.05, 0.5, 1.1, 3.0, 40.0, 400.0])
+        starts = (_start(random), _start(random, "two", after))
+        steps += [Round(starts), Wait(random.choice(DOWNTIMES))]
+    return steps
+
+
+def _by_hand(random: Random, items: int) -> list[Step]:
+    """People bill in the tenant what a run has left, while it is away."""
+    steps: list[Step] = []
+    for _ in range(random.randint(1, 4)):
+        steps += _alone(random)
+        for position in random.sample(range(items), random.randint(0, 3)):
+            steps += [Bill(position), Wait(random.choice([0.0, 60.0, HOUR]))]
+    return steps
+
+
+FAMILIES: Mapping[str, Callable[[Random, int], list[Step]]] = {
+    "crashes": _crashes,
+    "lost": _lost,
+    "returns": _returns,
+    "pair": _pair,
+    "by_hand": _by_hand,
+}
+
+
+def family_of(seed: int) -> str:
+    """Choose the family of a seed where none is asked for."""
+    return list(FAMILIES)[seed % len(FAMILIES)]

@@ -1,0 +1,169 @@
+"""Play a scenario: its steps, then healing until everything is settled, then judgement."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+
+from support.checker import check
+from support.engine import item
+from support.evidence import Evidence
+from support.simulation.drawing import ITEMS, draw, family_of
+from support.simulation.scenario import SETTLE, Lose, Round, Scenario, Shift, Start, Step, Wait
+from support.world import DAY, Job, RunOutcome, World
+from zbatch.app.outstanding import Wish
+from zbatch.engine.settings import Accepted
+from zbatch.model import ExitCode, Identity, Item
+
+MOST_HEALING_RUNS = 60
+OVER = (ExitCode.OK, ExitCode.FAILURES)
+FOR_A_PERSON = ("SEVERAL_INVOICES", "DRAFT_CHANGED")
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A history that was played: what is wrong with it, and what it was."""
+
+    scenario: Scenario
+    violations: list[str]
+    evidence: Evidence
+    story: list[str]
+
+    @property
+    def digest(self) -> str:
+        """Name the history: the same for the same one, byte for byte."""
+        return hashlib.sha256(repr((self.violations, self.evidence)).encode()).hexdigest()
+
+
+def play(seed: int, family: str | None = None, size: int = ITEMS) -> list[str]:
+    """Draw and play a seed's history, and return what is wrong with it; raises nothing."""
+    return play_scenario(draw(seed, family or family_of(seed), size)).violations
+
+
+def play_scenario(scenario: Scenario) -> Played:
+    """Play a history; whatever the product raises is a violation too."""
+    with closing(_world(scenario)) as world:
+        player = _Player(world, scenario)
+        violations: list[str] = []
+        try:
+            for step in scenario.steps:
+                player.take(step)
+            player.heal()
+        except Exception as error:
+            violations.append(f"raised {type(error).__name__}: {error}")
+        world.pass_time(DAY)  # what is under way at the tenant comes to its end
+        evidence = world.evidence()
+        violations += player.violations + check(evidence)
+        story = world.story.tell(evidence, _accused(violations, evidence)) if violations else []
+        return Played(scenario, violations, evidence, story)
+
+
+def _world(scenario: Scenario) -> World:
+    book = {item(number).identity.account_id: account for number, account in scenario.accounts}
+    world = World(modes=scenario.modes, book=book)
+    world.random = Random(scenario.seed)
+    world.settling = scenario.settling
+    world.limits = scenario.limits
+    world.troubles = dict(scenario.calls)
+    world.query_troubles = dict(scenario.questions)
+    world.faults.switch(scenario.mishaps)
+    return world
+
+
+class _Player:
+    """Takes the steps of a scenario in its world."""
+
+    def __init__(self, world: World, scenario: Scenario) -> None:
+        self._world = world
+        self._items = scenario.planned()
+        self._plan = world.plan(self._items)
+        self._nothing = world.plan(())
+        self._hosts = scenario.hosts or ["one"]
+        self.violations: list[str] = []
+
+    def take(self, step: Step) -> None:
+        """Take one step."""
+        world = self._world
+        if isinstance(step, Round):
+            world.play(*map(self._job, step.starts))
+        elif isinstance(step, Wait):
+            world.pass_time(step.seconds)
+        elif isinstance(step, Shift):
+            world.host(step.host).shift = timedelta(hours=step.hours)
+        elif isinstance(step, Lose):
+            world.host(step.host).lose_ledger()
+        elif step.position < len(self._items):
+            self._bill(self._items[step.position])
+
+    def heal(self) -> None:
+        """Let nothing go wrong any more, and run on each machine until everything is settled."""
+        self._world.troubles, self._world.query_troubles = {}, {}
+        self._world.faults.switch()
+        for host in self._hosts:
+            self._settle(host)
+        for host in self._hosts:
+            self._repeat(host)
+
+    def _job(self, start: Start) -> Job:
+        return Job(
+            self._nothing if start.reconcile else self._plan,
+            start.host,
+            Wish(start.retry_failed, start.retry_nothing),
+            read_only=start.reconcile,
+            die_at=start.die_at,
+            after=start.after,
+            signals=start.signals,
+        )
+
+    def _bill(self, one: Item) -> None:
+        """Bill as a person who has looked first, and found nothing."""
+        wanted = (one.identity.account_id, one.identity.target_date)
+        if not any((i.account_id, i.target_date) == wanted for i in self._world.invoices):
+            self._world.bill_by_hand(one)
+
+    def _settle(self, host: str) -> None:
+        for attempt in range(MOST_HEALING_RUNS):
+            (run,) = self._world.play(Job(self._plan, host))
+            if run.exit_code in OVER:
+                return
+            self._decide(run, host)
+            self._world.pass_time(60.0 if attempt == 0 else SETTLE)
+        self.violations.append(f"not settled on {host} after {MOST_HEALING_RUNS} runs")
+
+    def _repeat(self, host: str) -> None:
+        """Run once more where everything is settled: nothing may be sent."""
+        sent = self._world.sent
+        (run,) = self._world.play(Job(self._plan, host))
+        if run.exit_code not in OVER or self._world.sent != sent:
+            more = self._world.sent - sent
+            self.violations.append(
+                f"a settled run on {host} ended with {run.exit_code}, sent {more}"
+            )
+
+    def _decide(self, run: RunOutcome, host: str) -> None:
+        """Decide as a person who looks into the tenant, where the run asks for that.
+
+        For what was not billed at all a person makes an invoice and accepts that one.
+        """
+        asked = [r for r in run.records.values() if r.error and r.error.code in FOR_A_PERSON]
+        decisions: dict[Identity, Accepted] = {}
+        for record in asked:
+            identity = record.item.identity
+            wanted = (identity.account_id, identity.target_date)
+            executions = self._world.executions
+            made = [e for e in executions if (e.account_id, e.target_date) == wanted]
+            chosen = made[0].invoice_id if made else self._world.bill_by_hand(record.item)
+            decisions[identity] = Accepted(chosen, "looked at in the tenant")
+        if decisions:
+            self._world.pass_time(SETTLE)
+            self._world.play(Job(self._nothing, host, read_only=True, accepted=decisions))
+
+
+def _accused(violations: list[str], evidence: Evidence) -> set[str]:
+    """Tell which accounts the violations are about; none named means all."""
+    known = {one.account for one in evidence.invoices}
+    known |= {line["account_id"] for run in evidence.runs for line in run.lines}
+    return {account for account in known if any(account in text for text in violations)}

@@ -1,0 +1,103 @@
+"""What a history is made of: plain data, drawn before anything is played."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from support.engine import item
+from support.world_net import Trouble
+from zbatch.emulator import Modes, Scheduled
+from zbatch.emulator.book import BookAccount
+from zbatch.model import Item, Limits, Settling
+
+HOUR = 3600.0
+SETTLE = 2 * HOUR  # longer than the longest execution, delay and read lag that is drawn
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One process on a machine, `after` seconds; it dies at its n-th edge, if it gets there."""
+
+    host: str = "one"
+    reconcile: bool = False
+    die_at: int | None = None
+    retry_failed: bool = False
+    retry_nothing: bool = False
+    after: float = 0.0
+    signals: tuple[tuple[float, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Processes that run at once, each on a machine of its own."""
+
+    starts: tuple[Start, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Time passes."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A machine's clock is wrong by so many hours from here on."""
+
+    host: str
+    hours: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lose:
+    """A machine's ledger is thrown away."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """A person bills the item at a position in the tenant, where no invoice of it is there."""
+
+    position: int
+
+
+Step = Round | Wait | Shift | Lose | Bill
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One history; the same scenario is always played in the same way.
+
+    `calls` and `questions` name the requests, counted over all machines from 1, that meet a
+    trouble on the way; `mishaps` are the tenant's own. Once the steps are played, nothing goes
+    wrong any more.
+    """
+
+    family: str
+    seed: int
+    items: tuple[tuple[int, int], ...]  # account number and day
+    accounts: tuple[tuple[int, BookAccount], ...]
+    modes: Modes
+    limits: Limits
+    settling: Settling
+    calls: tuple[tuple[int, Trouble], ...] = ()
+    questions: tuple[tuple[int, Trouble], ...] = ()
+    mishaps: tuple[Scheduled, ...] = ()
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def hosts(self) -> list[str]:
+        """The machines that take part, in the order of their first start."""
+        return list(dict.fromkeys(start.host for start in starts_of(self.steps)))
+
+    def planned(self) -> tuple[Item, ...]:
+        """Give the items of the one spec."""
+        return tuple(item(number, day) for number, day in self.items)
+
+
+def starts_of(steps: Iterable[Step]) -> list[Start]:
+    """Give all processes of some steps."""
+    return [start for step in steps if isinstance(step, Round) for start in step.starts]
