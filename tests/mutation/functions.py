@@ -25,6 +25,8 @@ def run(children: int, log: Path, again: bool = False) -> None:
     `again` tries what has changed since the last run, and what survived it.
     """
     lay_out(again)
+    # which tests reach which function is learnt anew: a changed function may have new ones
+    (SCRATCH / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
     _run(children, log)
     survivors = [name for _, name, code in _found() if code == 0]
     if again and survivors:

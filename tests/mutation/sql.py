@@ -54,7 +54,7 @@ def statement_mutants() -> Iterator[tuple[str, str, str]]:
     connection = sqlite3.connect(":memory:")
     schema.migrate(connection)
     for name, text in vars(statements).items():
-        if not name.isupper() or name == "ITEM_ID":
+        if not name.isupper() or name in ("ITEM_ID", "_LISTED"):
             continue
         for told, mutant in _changed(text):
             if _is_sql(connection, mutant):
