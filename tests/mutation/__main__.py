@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -21,6 +21,7 @@ from mutation.trial import Trial, tried
 LEAST = 90.0
 PAGE = ROOT / "docs" / "mutation.md"
 KEPT = ROOT / "build" / "mutants"
+PARTS = ("functions", "tables")
 
 
 def main() -> int:
@@ -29,42 +30,56 @@ def main() -> int:
     options.add_argument("part", nargs="*", help="functions, tables; without: both")
     options.add_argument("--children", type=int, default=1, help="processes at a time of mutmut")
     options.add_argument("--again", action="store_true", help="try what changed or survived")
+    options.add_argument("--read", action="store_true", help="try nothing, write what was found")
     chosen = options.parse_args()
     os.chdir(ROOT)
     os.environ["CI"] = "true"  # hypothesis then draws the same examples each time, without haste
     KEPT.mkdir(parents=True, exist_ok=True)
-    began = time.monotonic()
-    if not chosen.part or "functions" in chosen.part:
-        functions.run(chosen.children, KEPT / "mutmut.log", chosen.again)
-        _keep("functions", list(functions.results()))
-    if not chosen.part or "tables" in chosen.part:
-        _keep("tables", list(tried(all_mutants())))
-    return _ended(time.monotonic() - began, whole=not chosen.part)
+    parts = () if chosen.read else chosen.part or PARTS
+    if "functions" in parts:
+        log = KEPT / "mutmut.log"
+        _keep("functions", functions.tried(chosen.children, log, chosen.again), chosen.again)
+    if "tables" in parts:
+        _keep("tables", tried(all_mutants()), again=False)
+    return _ended()
 
 
-def _keep(part: str, trials: Sequence[Trial]) -> None:
-    (KEPT / f"{part}.json").write_text(json.dumps([asdict(one) for one in trials]), "utf-8")
+def _keep(part: str, trials: Iterable[Trial], again: bool) -> None:
+    """Keep what was found and the processor time that it took, all runs of it together."""
+    before = _processor() - (_kept(part)[1] if again else 0.0)
+    found = [asdict(one) for one in trials]
+    kept = {"seconds": _processor() - before, "trials": found}
+    (KEPT / f"{part}.json").write_text(json.dumps(kept), "utf-8")
 
 
-def _kept(part: str) -> list[Trial]:
+def _processor() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _kept(part: str) -> tuple[list[Trial], float]:
     path = KEPT / f"{part}.json"
-    return [Trial(**one) for one in json.loads(path.read_text("utf-8"))] if path.exists() else []
+    if not path.exists():
+        return [], 0.0
+    kept = json.loads(path.read_text("utf-8"))
+    return [Trial(**one) for one in kept["trials"]], kept["seconds"]
 
 
-def _ended(seconds: float, whole: bool) -> int:
+def _ended() -> int:
+    (of_functions, first), (of_tables, second) = map(_kept, PARTS)
     report = Report(
-        _kept("functions"),
-        _kept("tables"),
+        of_functions,
+        of_tables,
         f"{datetime.now(UTC):%Y-%m-%d}",
         f"mutmut {version('mutmut')}, Python {sys.version.split()[0]}",
-        f"{seconds / 60:.0f} minutes",
+        f"{(first + second) / 60:.0f} minutes of one core",
     )
     text = page(report)
-    (KEPT / "mutation.md").write_text(text, "utf-8")
-    if whole:
-        PAGE.write_text(text, "utf-8")
     print(text)
-    low = [part for part in (report.functions, report.tables) if killed(part) < LEAST]
+    if not (of_functions and of_tables):
+        return 0
+    PAGE.write_text(text, "utf-8")
+    low = [part for part in (of_functions, of_tables) if killed(part) < LEAST]
     return 1 if low or report.unexplained else 0
 
 

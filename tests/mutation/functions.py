@@ -16,11 +16,18 @@ from mutation.trial import Trial
 MUTMUT = str(Path(sys.executable).parent / "mutmut")
 # Run while the module is loaded, before mutmut switches a mutant on: tried once more, as source.
 WHILE_LOADING = ("x__again", "x__halt", "x__burn_row")
-_VERDICTS = {0: "survived", 1: "killed", 3: "killed", 33: "survived"}
+AS_SOURCE = ("tests/engine/test_verdict.py",)
+TIMEOUTS = (-24, -9, 24, 36, 152, 255)  # as mutmut counts them: by signal and by its own clock
+_VERDICTS = {0: "survived", 2: "survived", 5: "survived", 33: "survived"}  # 5, 33: no test
+_SHOW = """
+import json, sys
+from mutmut.mutation.diff_apply import get_diff_for_mutant
+print(json.dumps({name: get_diff_for_mutant(name) for name in sys.argv[1:]}))
+"""
 
 
-def run(children: int, log: Path, again: bool = False) -> None:
-    """Make the mutants of all modules and try them, so many at a time.
+def tried(children: int, log: Path, again: bool = False) -> Iterator[Trial]:
+    """Make the mutants of all modules, try them, so many at a time, and tell what became of each.
 
     `again` tries what has changed since the last run, and what survived it.
     """
@@ -31,6 +38,7 @@ def run(children: int, log: Path, again: bool = False) -> None:
     survivors = [name for _, name, code in _found() if code == 0]
     if again and survivors:
         _run(children, log, *survivors)
+    yield from results()
 
 
 def _run(children: int, log: Path, *names: str) -> None:
@@ -40,9 +48,11 @@ def _run(children: int, log: Path, *names: str) -> None:
 
 
 def results() -> Iterator[Trial]:
-    """Read what became of each mutant; survivors are told with the line and the change."""
-    for module, name, code in _found():
-        yield _trial(module, name, code)
+    """Read what became of each mutant; those not killed are told with the line and the change."""
+    found = [(module, name, _verdict(module, name, code)) for module, name, code in _found()]
+    diffs = _diffs([name for _, name, verdict in found if verdict != "killed"])
+    for module, name, verdict in found:
+        yield _trial(module, name, verdict, diffs.get(name, []))
 
 
 def _found() -> Iterator[tuple[str, str, int | None]]:
@@ -53,25 +63,32 @@ def _found() -> Iterator[tuple[str, str, int | None]]:
             yield module, name, code
 
 
-def _trial(module: str, name: str, code: int | None) -> Trial:
-    function = name.rpartition(".")[2].rpartition("__mutmut_")[0]
-    verdict = "timeout" if code is None or code < 0 else _VERDICTS.get(code, "timeout")
-    if verdict == "survived" and function in WHILE_LOADING:
-        verdict = _as_source(module, name)
-    if verdict == "killed":
-        return Trial(module, function, "", verdict)
-    diff = _mutmut("show", name)
+def _verdict(module: str, name: str, code: int | None) -> str:
+    if code is None:
+        raise ValueError(f"{name} has not been tried")
+    if code == 0 and _function(name) in WHILE_LOADING:
+        return _as_source(module, name)
+    return "timeout" if code in TIMEOUTS else _VERDICTS.get(code, "killed")
+
+
+def _trial(module: str, name: str, verdict: str, diff: list[str]) -> Trial:
     before = [line[1:].strip() for line in diff if line[0] == "-" and line[:3] != "---"]
     after = [line[1:].strip() for line in diff if line[0] == "+" and line[:3] != "+++"]
-    line = _line(ROOT / "runner" / "zbatch" / module, function, before)
+    line = _line(ROOT / "runner" / "zbatch" / module, _function(name), before)
     return Trial(module, str(line), change(" ".join(before), " ".join(after)), verdict)
 
 
-def _mutmut(*arguments: str) -> list[str]:
+def _function(name: str) -> str:
+    return name.rpartition(".")[2].rpartition("__mutmut_")[0]
+
+
+def _diffs(names: list[str]) -> dict[str, list[str]]:
+    """Ask mutmut what it has changed in each mutant, in one process for all."""
     done = subprocess.run(
-        [MUTMUT, *arguments], cwd=SCRATCH, capture_output=True, text=True, check=True
+        [sys.executable, "-c", _SHOW, *names], cwd=SCRATCH, capture_output=True, check=True
     )
-    return [line for line in done.stdout.splitlines() if line]
+    diffs: dict[str, str] = json.loads(done.stdout)
+    return {name: [line for line in diff.splitlines() if line] for name, diff in diffs.items()}
 
 
 def _as_source(module: str, name: str) -> str:
@@ -79,9 +96,9 @@ def _as_source(module: str, name: str) -> str:
     path = SCRATCH / "zbatch" / module
     held = path.read_text("utf-8")
     try:
-        _mutmut("apply", name)
+        subprocess.run([MUTMUT, "apply", name], cwd=SCRATCH, capture_output=True, check=True)
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", "tests/engine"],
+            [sys.executable, "-m", "pytest", "-x", "-q", *AS_SOURCE],
             cwd=SCRATCH,
             env={**os.environ, "PYTHONPATH": "."},
             capture_output=True,
