@@ -283,3 +283,28 @@ def test_the_items_of_a_run_are_kept_for_auditors(tmp_path: Path, store: Store) 
         (one.identity.account_id, one.identity.target_date.isoformat(), one.identity.revision)
         for one in planned
     ]
+
+
+@pytest.mark.parametrize("charge", ["one_time", "recurring", "usage"])
+def test_a_new_key_takes_date_and_charges_that_are_sent(store: Store, charge: str) -> None:
+    """R13: each of them is the one of the new payload, whatever the failed one was."""
+    one = item(1)
+    call = a_call(one)
+    store.begin(RUN, [a_send(call)], NOON)
+    store.finish(RUN, [settled(call, Outcome.FAILED)], NOON)
+    charges = Charges(**{kind: kind == charge for kind in ("one_time", "recurring", "usage")})
+    changed = replace(one, charges=charges, invoice_date=date(2026, 12, 1))
+    store.begin(RUN, [a_send(a_call(changed, generation=1))], NOON)
+    held = standing(store, one)
+    assert held.payload_changed
+    assert held.call is not None
+    assert held.call.call.items == (changed,)
+    assert not standing(store, changed).payload_changed
+
+
+def test_an_item_found_invoiced_gets_no_first_key_either(store: Store, items: list[Item]) -> None:
+    """An item that was never sent and is there already is not billed, whoever asks."""
+    effect = Effect(KeyState.SETTLED, "question", a_record(items[0], Outcome.ALREADY_INVOICED))
+    store.finish(RUN, [], NOON, [Finding(items[0], effect=effect)])
+    with pytest.raises(LedgerFailure):
+        store.begin(RUN, [a_send(a_call(items[0]))], NOON)
