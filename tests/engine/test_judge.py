@@ -306,3 +306,15 @@ def test_charges_appended_to_a_draft_are_said_to_be(known: str | None, appended:
     (effect,) = judged(work, success(9)).result.effects
     said = ", appended to a draft that was there" if appended else ""
     assert effect.evidence == f"row: success{said}"
+
+
+def test_an_attempt_keeps_the_problem_of_the_row_that_leaves_most_in_doubt() -> None:
+    """Of a call of many, what stays unknown is told with its own trouble, not with the first."""
+    body = (
+        b'[{"Success":false,"Errors":[{"Code":"INVALID_ID","Message":"no"}]},'
+        b'{"Success":false,"Errors":[{"Code":"UNKNOWN_ERROR","Message":"?"}]},'
+        b'{"Success":false,"Errors":[{"Code":"LOCK_COMPETITION","Message":"busy"}]}]'
+    )
+    done = judged(a_work(count=3), Reply(200, {}, body, token=1))
+    assert done.result.attempt.problem is not None
+    assert done.result.attempt.problem.code == "UNKNOWN_ERROR"

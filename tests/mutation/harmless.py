@@ -10,16 +10,25 @@ from mutation.trial import Trial
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why some survivors are harmless; `change` and `module` are patterns that tell which."""
+    """Why some survivors are harmless; `module`, `change` and `place` are patterns that tell which.
+
+    A place is the name of a table or a statement; for functions it is a line, and not looked at.
+    """
 
     why: str
     module: str
     change: str
+    place: str = ""
     alike: bool = False  # told by their lines alone
 
     def covers(self, trial: Trial) -> bool:
         """Tell whether this is the reason of a survivor."""
-        return bool(re.search(self.module, trial.module) and re.search(self.change, trial.told))
+        patterns = (
+            (self.module, trial.module),
+            (self.change, trial.told),
+            (self.place, trial.place),
+        )
+        return all(re.search(pattern, text) for pattern, text in patterns)
 
 
 STORE = r"^ledger/(rows|store|schema)\.py"
@@ -79,11 +88,13 @@ REASONS: tuple[Reason, ...] = (
         "The same: these columns are empty when an attempt begins; its answer names them anew.",
         r"^ledger/statements\.py",
         r"^(finished_at|server_date|http_status|request_id|token|error_code) and \w+ exchanged$",
+        place="INSERT_ATTEMPT",
     ),
     Reason(
         "The same: the statement that links item and key has the condition too, and refuses.",
         r"^ledger/statements\.py",
         r"^without invoice_id IS NULL$",
+        place="OPEN_ITEM",
     ),
     Reason(
         "The name of a thread, for whoever looks at a process.",
@@ -94,6 +105,11 @@ REASONS: tuple[Reason, ...] = (
         "Never looked at: of this verdict only the problem goes into the record.",
         r"^engine/judge\.py",
         r'^`KeyState\.BURNT` → `None`|^`""` → ',
+    ),
+    Reason(
+        "The same: what has an answer has a call, and None is as false as False.",
+        r"^engine/judge\.py|^ledger/store\.py",
+        r"\(work\.call\) or True|^`False` → `None`$",
     ),
     Reason(
         "The same for every count: the waits add up to 543 and then 603 seconds, so the first one"
