@@ -85,6 +85,12 @@ REASONS: tuple[Reason, ...] = (
         r"^without name = 'newest'$",
     ),
     Reason(
+        "The same: a burnt key is never sent, so no answer comes to a key that has this already.",
+        r"^ledger/statements\.py",
+        r"coalesce\(\?, if_absent\)",
+        place="UPDATE_CALL_ITEM",
+    ),
+    Reason(
         "The same: these columns are empty when an attempt begins; its answer names them anew.",
         r"^ledger/statements\.py",
         r"^(finished_at|server_date|http_status|request_id|token|error_code) and \w+ exchanged$",
