@@ -457,6 +457,16 @@ def said(decision: Decision) -> set[Problem | None]:
     return {decision.problem}
 
 
+def test_limits_told_in_rows_are_said_as_they_came() -> None:
+    """Also while a key in doubt waits for more than that."""
+    assert said(by_rows((LIMITED,), [an_attempt(Kind.LOST)])) == {LIMITED.problem}
+
+
+def test_a_fault_is_named_by_its_kind() -> None:
+    """The code is a word of ours in capitals, as all codes are."""
+    assert problem_of(ANSWERS[Kind.LOST]) == Problem("TIMEOUT", "no answer")
+
+
 def repeated(kind: Kind, times: int, **fields: Any) -> Decision:
     """Decide on an answer that has come so many times before under a key in doubt."""
     before = [an_attempt(Kind.LOST), *(an_attempt(kind, n + 2) for n in range(times))]

@@ -225,27 +225,27 @@ def test_only_keys_renewed_by_question_count_as_renewals(crowd: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "statement",
+    ("statement", "refusal"),
     [
-        "UPDATE item SET account_id = 'short'",
-        "UPDATE item SET revision = 0",
-        "UPDATE item SET settled_by = 'no-such-run'",
-        "UPDATE call SET generation = -1",
-        "INSERT INTO call (key, generation, wire) SELECT key, 7, wire FROM call",
-        "UPDATE call_item SET state = 'sent', evidence = 'odd'",
-        "UPDATE call_item SET if_absent = 'odd'",
-        "UPDATE call_item SET item_id = 999",
-        "UPDATE call_item SET call_id = 999",
-        "UPDATE attempt SET call_id = 999",
-        "UPDATE attempt SET run_id = 'no-such-run'",
-        "UPDATE run_item SET run_id = 'no-such-run'",
-        "UPDATE run_item SET item_id = 999",
+        ("UPDATE item SET account_id = 'short' WHERE id = 1", "CHECK"),
+        ("UPDATE item SET revision = 0 WHERE id = 1", "CHECK"),
+        ("UPDATE item SET settled_by = 'no-such-run'", "FOREIGN KEY"),
+        ("UPDATE call SET generation = -1", "CHECK"),
+        ("INSERT INTO call (key, generation, wire) SELECT key, 7, wire FROM call", "UNIQUE"),
+        ("UPDATE call_item SET state = 'sent', evidence = 'odd'", "CHECK"),
+        ("UPDATE call_item SET if_absent = 'odd'", "CHECK"),
+        ("UPDATE call_item SET item_id = 999", "FOREIGN KEY"),
+        ("UPDATE call_item SET call_id = 999", "FOREIGN KEY"),
+        ("UPDATE attempt SET call_id = 999", "FOREIGN KEY"),
+        ("UPDATE attempt SET run_id = 'no-such-run'", "FOREIGN KEY"),
+        ("UPDATE run_item SET run_id = 'no-such-run' WHERE item_id = 1", "FOREIGN KEY"),
+        ("UPDATE run_item SET item_id = 999 WHERE item_id = 1", "FOREIGN KEY"),
     ],
 )
 def test_no_program_can_write_what_makes_no_sense(
-    crowd: Store, raw: sqlite3.Connection, statement: str
+    crowd: Store, raw: sqlite3.Connection, statement: str, refusal: str
 ) -> None:
     """Every row belongs to what it names, and words are those that zbatch knows."""
     send(crowd, ONE)
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(sqlite3.IntegrityError, match=f"{refusal} constraint failed"):
         raw.execute(statement)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import time
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import date, timedelta, timezone
@@ -158,8 +160,18 @@ def test_a_revision_in_doubt_takes_the_lower_ones_time_along(
     assert held.call.trails[0].lower_settled_at == NOON
 
 
-def test_stamps_of_every_zone_sort_by_time() -> None:
-    """The newest stamp is found by comparing texts, so all of them are UTC."""
+@pytest.fixture(params=["UTC0", "XST-9"])
+def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Stand in a zone for one test."""
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield request.param
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_stamps_of_every_zone_sort_by_time(zone: str) -> None:
+    """The newest stamp is found by comparing texts, so all are UTC, wherever the machine stands."""
     east = NOON.astimezone(timezone(timedelta(hours=9)))
     assert rows.stamp(east) == rows.stamp(NOON) == "2026-11-30T12:00:00.000000+00:00"
     assert rows.moment(rows.stamp(east)) == NOON

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from zbatch.model import Problem
-from zbatch.zuora.codes import RowClass
+from zbatch.zuora.codes import LIMIT_CODES, LOGIN_CODES, RowClass
 from zbatch.zuora.problems import NO_REASON
 from zbatch.zuora.reply import (
     REFUSED_STATUSES,
@@ -364,6 +364,17 @@ def test_an_errors_object_is_no_row_of_a_batch(status: int) -> None:
 def test_one_executed_row_makes_the_rest_rows_too(status: int, body: str) -> None:
     """A call that was turned away at the door has no success in it, so this one was not."""
     assert len(row_classes(read(status, body, 2))) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "codes", "kind"), [(200, LOGIN_CODES, Unauthorized), (429, LIMIT_CODES, Throttled)]
+)
+def test_rows_of_every_such_code_were_turned_away_at_the_door(
+    status: int, codes: frozenset[str], kind: type[Unauthorized]
+) -> None:
+    """However many of the codes come together, they are no result of the call."""
+    rows = [f'{{"Errors":[{an_error(code, "x")}],"Success":false}}' for code in sorted(codes)]
+    assert isinstance(read(status, f"[{','.join(rows)}]", len(rows)), kind)
 
 
 def test_503_waits_only_where_it_says_so() -> None:
