@@ -116,6 +116,11 @@ REASONS: tuple[Reason, ...] = (
         place="OPEN_ITEM",
     ),
     Reason(
+        "The same while there is one step.",
+        r"^ledger/schema\.py",
+        r"\.join",
+    ),
+    Reason(
         "The name of a thread, for whoever looks at a process.",
         r"^ledger/writer\.py",
         r"ledger",
