@@ -1,80 +1,205 @@
-"""The brake of a run: turns that come in the rate, and never behind a closed gate."""
+"""What holds the whole run back: stops, gates and an unreachable host, on an imagined clock."""
 
 from __future__ import annotations
 
-import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import pytest
 
-from support.engine import HighRandom, VirtualClock, run_virtually, status
+from support.engine import LOST, START, TENANT, HighRandom, status
+from zbatch.engine.backoff import LONGEST_GATE
 from zbatch.engine.brake import Brake
-from zbatch.engine.events import Event
-from zbatch.engine.settings import Settings
+from zbatch.engine.events import Event, Gated, InFlight, Stopping
+from zbatch.engine.settings import Settings, Stop
 from zbatch.engine.verdict import StopReason
-from zbatch.model import Call, Limits, Rate
+from zbatch.model import Limits, Rate
+from zbatch.zuora.request import make_call
+from zbatch.zuora.wire import Reply
 
 
-def never(*_: object) -> Call:
-    raise AssertionError("nothing is sent here")
+@dataclass
+class HandClock:
+    """A clock that a test moves by hand."""
+
+    at: float = 0.0
+
+    def monotonic(self) -> float:
+        return self.at
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.at)
 
 
-def a_brake(told: list[Event]) -> Brake:
-    settings = Settings("tail", Limits(10, Rate(1, 10.0), 1, 150.0), 6, never)
-    return Brake(VirtualClock(), HighRandom(), told.append, settings)
+class LowRandom:
+    """Jitter without chance: always the shortest wait."""
+
+    def uniform(self, low: float, high: float) -> float:
+        return low
 
 
-def test_a_gate_that_closes_over_a_turn_moves_it() -> None:
-    """Who waits for a turn when the server asks for more time waits until that is over."""
-
-    async def turns() -> list[float]:
-        brake = a_brake([])
-        loop = asyncio.get_running_loop()
-        assert await brake.turn()
-        waiting = asyncio.create_task(brake.turn())
-        await asyncio.sleep(1.0)
-        brake.throttled(status(429, retry_after="30"), "too many", 1)
-        assert await waiting
-        return [loop.time()]
-
-    assert run_virtually(turns()) == [31.0]
+@pytest.fixture
+def clock() -> HandClock:
+    """Give a clock that stands at the start."""
+    return HandClock()
 
 
-def test_a_stop_ends_the_wait_for_a_turn() -> None:
-    """Nothing leaves any more, and nobody waits for the rest of the rate."""
-
-    async def turns() -> float:
-        told: list[Event] = []
-        brake = a_brake(told)
-        assert await brake.turn()
-        waiting = asyncio.create_task(brake.turn())
-        await asyncio.sleep(1.0)
-        brake.stop(StopReason.INTERRUPTED, "interrupted")
-        brake.stop(StopReason.LIMIT, "too late to be the reason")
-        assert not await waiting
-        assert brake.stopped is not None
-        assert brake.stopped.reason is StopReason.INTERRUPTED
-        return asyncio.get_running_loop().time()
-
-    assert run_virtually(turns()) == 1.0
+@pytest.fixture
+def events() -> list[Event]:
+    """Give the list into which a brake tells."""
+    return []
 
 
-@pytest.mark.parametrize("accepted", [True, False])
-def test_an_hour_without_anything_taken_in_stops_the_run(accepted: bool) -> None:
-    """F67: 429 after 429; what is taken in between begins the hour anew."""
+def a_brake(
+    clock: HandClock, events: list[Event], random: HighRandom | LowRandom | None = None
+) -> Brake:
+    settings = Settings(
+        "tail",
+        Limits(10, Rate(600, 60.0), 1, 150.0),
+        6,
+        lambda items, generation: make_call(TENANT, items, generation),
+        patience=120.0,
+    )
+    return Brake(clock, random or HighRandom(), events.append, settings)
 
-    async def an_hour() -> Brake:
-        brake = a_brake([])
-        brake.throttled(status(429), "too many", 1)
-        await asyncio.sleep(3000.0)
-        if accepted:
-            brake.accepted()
-        brake.throttled(status(429), "too many", 2)
-        await asyncio.sleep(700.0)
-        brake.throttled(status(429), "too many", 3)
-        return brake
 
-    stopped = run_virtually(an_hour()).stopped
-    assert (stopped is None) == accepted
-    if stopped:
-        assert stopped.reason is StopReason.LIMIT
-        assert "takes nothing in for an hour" in stopped.message
+@pytest.fixture
+def brake(clock: HandClock, events: list[Event]) -> Brake:
+    """Give the brake of a run of ten a second, whose jitter is always the longest."""
+    return a_brake(clock, events)
+
+
+def limited(seconds: float) -> Reply:
+    return status(429, retry_after=f"{seconds:.0f}")
+
+
+def test_a_stop_is_told_with_all_that_a_person_needs(brake: Brake, events: list[Event]) -> None:
+    """The reason, how many calls are still awaited, and what can be done meanwhile."""
+    with brake.flying():
+        brake.stop(StopReason.INTERRUPTED, "interrupted", "press again to give up")
+    assert events[1] == Stopping("interrupted", 1, "press again to give up")
+    assert brake.stopped == Stop(StopReason.INTERRUPTED, "interrupted")
+    assert brake.stopping.is_set()
+
+
+def test_only_the_first_stop_is_told(brake: Brake, events: list[Event]) -> None:
+    """A later reason neither replaces the first nor is announced."""
+    brake.stop(StopReason.DISK, "the disk is full")
+    brake.stop(StopReason.INTERNAL, "a bug")
+    assert events == [Stopping("the disk is full", 0, "")]
+    assert brake.stopped == Stop(StopReason.DISK, "the disk is full")
+
+
+def test_requests_in_flight_are_counted_up_and_down(brake: Brake, events: list[Event]) -> None:
+    """Also where one of them raises."""
+    with brake.flying(), pytest.raises(ValueError, match="broken"), brake.flying():
+        raise ValueError("broken")
+    assert events == [InFlight(1), InFlight(2), InFlight(1), InFlight(0)]
+
+
+def test_a_gate_is_told_with_its_reason_and_wait(brake: Brake, events: list[Event]) -> None:
+    """Whoever watches sees why nothing leaves, and for how long."""
+    brake.throttled(limited(90), "too many requests", 1)
+    assert events == [Gated("too many requests", 90.0)]
+    brake.throttled(limited(30), "too many requests", 1)
+    assert len(events) == 1, "a shorter wait changes nothing and is not told"
+
+
+@pytest.mark.parametrize(
+    ("asked", "failures", "wait"), [(None, 1, 1.0), (None, 4, 8.0), (5, 4, 8.0), (9, 4, 9.0)]
+)
+def test_a_gate_lasts_for_what_is_asked_and_at_least_for_the_backoff(
+    brake: Brake, events: list[Event], asked: int | None, failures: int, wait: float
+) -> None:
+    """The server's word is taken, unless it is less than the wait that its failures call for."""
+    brake.throttled(limited(asked) if asked else status(429), "no", failures)
+    assert events == [Gated("no", wait)]
+
+
+def test_full_jitter_begins_at_nothing(clock: HandClock, events: list[Event]) -> None:
+    """Waits are drawn from zero on, so that hosts that failed together do not meet again."""
+    brake = a_brake(clock, events, LowRandom())
+    assert brake.jitter(5) == 0.0
+    brake.throttled(status(429), "no", 1)
+    brake.throttled(LOST, "no", 1)
+    assert events == []
+
+
+def test_a_fault_that_throttles_asks_for_no_time(brake: Brake, events: list[Event]) -> None:
+    """Without a reply there is no header: the backoff alone counts."""
+    brake.throttled(LOST, "no", 2)
+    assert events == [Gated("no", 2.0)]
+
+
+@pytest.mark.parametrize(("wait", "stops"), [(LONGEST_GATE, False), (LONGEST_GATE + 1, True)])
+def test_a_wait_of_more_than_an_hour_stops_the_run(
+    brake: Brake, events: list[Event], wait: float, stops: bool
+) -> None:
+    """A day's quota that is used up is told with the wait, and not slept away."""
+    brake.throttled(limited(wait), "the quota is used up", 1)
+    if not stops:
+        assert events == [Gated("the quota is used up", wait)]
+        return
+    message = "the server asks to wait 3601 s: the quota is used up"
+    assert events == [Stopping(message, 0, "")]
+    assert brake.stopped == Stop(StopReason.LIMIT, message)
+
+
+def test_a_tenant_that_takes_nothing_in_for_an_hour_stops_the_run(
+    clock: HandClock, brake: Brake
+) -> None:
+    """Counted from the first refusal since something was taken in; exactly an hour is borne."""
+    brake.throttled(limited(60), "busy", 1)
+    clock.at = 10.0
+    brake.accepted()
+    brake.throttled(limited(60), "busy", 1)
+    clock.at = 10.0 + LONGEST_GATE
+    brake.throttled(limited(60), "busy", 1)
+    assert brake.stopped is None
+    clock.at += 0.1
+    brake.throttled(limited(60), "busy", 1)
+    message = "the tenant takes nothing in for an hour: busy"
+    assert brake.stopped == Stop(StopReason.LIMIT, message)
+
+
+def test_an_unreachable_host_pauses_the_run_and_then_stops_it(
+    clock: HandClock, brake: Brake, events: list[Event]
+) -> None:
+    """Each pause is told with its reason; patience ends after two minutes."""
+    brake.unreachable("connection refused")
+    assert events == [Gated("connection refused", 1.0)]
+    clock.at = 121.0
+    brake.unreachable("connection refused")
+    assert brake.stopped == Stop(StopReason.UNREACHABLE, "connection refused")
+
+
+def test_any_answer_restores_the_patience_with_a_host(clock: HandClock, brake: Brake) -> None:
+    """Whatever the reply says, the host is there."""
+    brake.unreachable("connection refused")
+    clock.at = 119.0
+    brake.answered(status(500))
+    clock.at = 130.0
+    brake.unreachable("connection refused")
+    assert brake.stopped is None
+
+
+def test_the_servers_clock_is_told_by_its_last_reply(clock: HandClock, brake: Brake) -> None:
+    """It goes on by the steady clock, and a reply without a date takes nothing away."""
+    assert brake.server_date() is None
+    clock.at = 5.0
+    brake.answered(status(200, date="Mon, 30 Nov 2026 22:30:00 GMT"))
+    clock.at = 7.5
+    brake.answered(status(200))
+    expected = START + timedelta(minutes=30, seconds=2.5)
+    assert brake.server_date() == expected
+    assert brake.clocks().server == expected
+
+
+def test_the_latest_time_of_ours_is_kept(clock: HandClock, brake: Brake) -> None:
+    """R7: a clock that goes back is held against the latest time it has ever shown."""
+    assert brake.clocks().newest is None
+    clock.at = 60.0
+    assert brake.clocks().newest == START
+    clock.at = 30.0
+    assert brake.clocks().newest == START + timedelta(seconds=60)
+    assert brake.clocks().newest == START + timedelta(seconds=60)

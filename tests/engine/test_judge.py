@@ -21,7 +21,7 @@ from zbatch.engine.judge import (
 )
 from zbatch.engine.order import Work
 from zbatch.engine.verdict import Again, Context, Kind, Pause, Settle
-from zbatch.model import Attempt, KeyState, Outcome
+from zbatch.model import Attempt, Baseline, Draft, KeyState, Outcome, Trail
 from zbatch.zuora.reply import read_reply
 from zbatch.zuora.request import make_call
 from zbatch.zuora.wire import Fault, FaultKind, Reply
@@ -267,3 +267,64 @@ def test_an_item_burnt_by_its_row_is_reported_with_that_row() -> None:
     (record,) = unknown_records(work)
     assert record.error is not None
     assert record.error.code == "TRANSACTION_TIMEOUT"
+
+
+def test_an_intent_that_never_left_is_closed_as_unsent() -> None:
+    """The ledger holds that it was proved, and when: an open attempt would be doubt for ever."""
+    closed = unsent(Attempt(1, BEGUN, "t"), DONE)
+    assert (closed.answer, closed.sent, closed.finished_at) == (Kind.UNSENT.value, False, DONE)
+    taken_back = not_sent(a_work(), Attempt(1, BEGUN, "t"), DONE)
+    assert taken_back.result.attempt == closed
+
+
+def test_a_call_that_is_taken_back_says_why_it_is_asked_about_again() -> None:
+    """Whoever watches the run sees the reason of the wait, in the decision and beside it."""
+    done = not_sent(a_work(past(Kind.LOST)), Attempt(2, BEGUN, "track-2"), DONE)
+    assert done.problem.code == "ASKED_TOO_LONG_AGO"
+    assert done.decision == Again(Pause.QUESTION, done.problem)
+
+
+def test_a_record_keeps_what_the_answer_was_and_how_to_find_it() -> None:
+    """Status and request ID of the reply that settled it, for Zuora's support."""
+    for exchange, status_code in ((success(), 200), (status(400), 400)):
+        reply = replace(exchange, headers={"zuora-request-id": "r-9"})
+        (effect,) = judged(a_work(), reply).result.effects
+        assert effect.record is not None
+        assert (effect.record.http_status, effect.record.request_id) == (status_code, "r-9")
+
+
+def test_a_record_without_an_invoice_names_none() -> None:
+    """Nothing is in the list of IDs that is not an ID."""
+    (effect,) = judged(a_work(), status(400)).result.effects
+    assert effect.record is not None
+    assert (effect.record.invoice_id, effect.record.invoice_ids) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("known", "appended"), [("draft", True), ("invoice", True), ("another", False), (None, False)]
+)
+def test_charges_appended_to_a_draft_are_said_to_be(known: str | None, appended: bool) -> None:
+    """The evidence tells an auditor that the invoice was there before the send."""
+    one, other = f"{9:032x}", "d" * 32
+    baselines = {
+        "draft": Baseline(BEGUN, (), (Draft(other, None, None), Draft(one, "5.00", BEGUN))),
+        "invoice": Baseline(BEGUN, (other, one), ()),
+        "another": Baseline(BEGUN, (other,), (Draft(other, None, None),)),
+        None: None,
+    }
+    work = a_work(trails=(Trail(baselines[known]),))
+    (effect,) = judged(work, success(9)).result.effects
+    said = ", appended to a draft that was there" if appended else ""
+    assert effect.evidence == f"row: success{said}"
+
+
+def test_an_attempt_keeps_the_problem_of_the_row_that_leaves_most_in_doubt() -> None:
+    """Of a call of many, what stays unknown is told with its own trouble, not with the first."""
+    body = (
+        b'[{"Success":false,"Errors":[{"Code":"INVALID_ID","Message":"no"}]},'
+        b'{"Success":false,"Errors":[{"Code":"UNKNOWN_ERROR","Message":"?"}]},'
+        b'{"Success":false,"Errors":[{"Code":"LOCK_COMPETITION","Message":"busy"}]}]'
+    )
+    done = judged(a_work(count=3), Reply(200, {}, body, token=1))
+    assert done.result.attempt.problem is not None
+    assert done.result.attempt.problem.code == "UNKNOWN_ERROR"

@@ -456,3 +456,95 @@ def test_pauses_and_reasons_are_all_in_use() -> None:
     """No pause exists that no answer leads to, but the one before a call whose question is old."""
     said = {word for pair in FIRST.values() for word in pair}
     assert {f"again: {pause.value}" for pause in set(Pause) - {Pause.QUESTION}} <= said
+
+
+# What is said with a decision
+
+
+@pytest.mark.parametrize("doubt", [CLEAN, DOUBTFUL])
+@pytest.mark.parametrize("kind", FIRST)
+def test_every_decision_carries_what_was_wrong(kind: Kind, doubt: bool) -> None:
+    """People are told the answer's own words, whatever follows from it."""
+    before = [an_attempt(Kind.LOST)] if doubt else []
+    answer = ANSWERS[kind]
+    decision = decide(answer, an_attempt(kind, 2), before, Context(), 2)
+    assert said(decision) == {problem_of(answer)}
+
+
+@pytest.mark.parametrize("doubt", [CLEAN, DOUBTFUL])
+@pytest.mark.parametrize("row_class", [one for one in ROWS if one is not RowClass.SUCCESS])
+def test_every_failed_row_keeps_what_it_said(row_class: RowClass, doubt: bool) -> None:
+    """An item's problem is its own row's, renewed, failed or burnt."""
+    before = [an_attempt(None)] if doubt else []
+    answer = Rows((a_row(row_class),))
+    decision = decide(answer, an_attempt(Kind.ROWS, 2), before, Context(), 1)
+    assert said(decision) == {TROUBLE}
+
+
+def said(decision: Decision) -> set[Problem | None]:
+    if isinstance(decision, Settle):
+        return {verdict.problem for verdict in decision.verdicts}
+    return {decision.problem}
+
+
+def test_limits_told_in_rows_are_said_as_they_came() -> None:
+    """Also while a key in doubt waits for more than that."""
+    assert said(by_rows((LIMITED,), [an_attempt(Kind.LOST)])) == {LIMITED.problem}
+
+
+def test_a_fault_is_named_by_its_kind() -> None:
+    """The code is a word of ours in capitals, as all codes are."""
+    assert problem_of(ANSWERS[Kind.LOST]) == Problem("TIMEOUT", "no answer")
+
+
+def repeated(kind: Kind, times: int, **fields: Any) -> Decision:
+    """Decide on an answer that has come so many times before under a key in doubt."""
+    before = [an_attempt(Kind.LOST), *(an_attempt(kind, n + 2) for n in range(times))]
+    return decide(ANSWERS[kind], an_attempt(kind, times + 2, **fields), before, Context(), 1)
+
+
+def test_what_is_said_does_not_wear_off() -> None:
+    """Also the later decisions on a kind carry its problem."""
+    for kind in (Kind.SERVER_ERROR, Kind.UNREADABLE, Kind.THROTTLED):
+        for times in range(5):
+            assert said(repeated(kind, times)) == {TROUBLE}
+    contexts = (refused(1, pending=True), refused(1, good=(2,)), refused(1, 2, good=(2,)))
+    for context in (*contexts, refused(1)):
+        for before in ([], [an_attempt(Kind.LOST)]):
+            attempt = an_attempt(Kind.UNAUTHORIZED, 2, token=2)
+            assert said(decide(Unauthorized(TROUBLE), attempt, before, context, 1)) == {TROUBLE}
+    stored = [an_attempt(Kind.THROTTLED, request_id="r-1")]
+    again = an_attempt(Kind.THROTTLED, 2, request_id="r-1")
+    assert said(decide(Throttled(TROUBLE), again, stored, Context(), 1)) == {TROUBLE}
+
+
+@pytest.mark.parametrize(
+    ("answer", "before", "evidence"),
+    [
+        (Rows((a_row(RowClass.SUCCESS),)), [], "row: success"),
+        (Rows((a_row(RowClass.NOTHING_TO_BILL),)), [], "row: nothing to bill"),
+        (Rows((a_row(RowClass.DEFINITE),)), [], "row: SOME_CODE"),
+        (Rows((a_row(RowClass.RETRY),)), [], "row: SOME_CODE, rolled back"),
+        (Rows((a_row(RowClass.UNCERTAIN),)), [], "row: SOME_CODE, effect not known"),
+        (Refused(TROUBLE), [], "answer 400 to a clean key"),
+        (Refused(TROUBLE), [an_attempt(None)], "refused, effect not known"),
+        (
+            Throttled(TROUBLE),
+            [an_attempt(Kind.THROTTLED, request_id="r-1")],
+            "throttled, stored by the server under a clean key",
+        ),
+    ],
+)
+def test_the_ledger_is_told_what_settled_or_burnt_a_key(
+    answer: Answer, before: list[Attempt], evidence: str
+) -> None:
+    """R1: an auditor reads in the ledger why the next key was allowed, or none was."""
+    attempt = an_attempt(kind_of(answer), 2, request_id="r-1", http_status=400)
+    decision = decide(answer, attempt, before, Context(), 1)
+    assert isinstance(decision, Settle)
+    assert [verdict.evidence for verdict in decision.verdicts] == [evidence]
+
+
+def test_no_request_id_proves_no_replay() -> None:
+    """Two answers that name no ID are not the same answer."""
+    assert decided(Kind.THROTTLED, [an_attempt(Kind.THROTTLED)]) == "again: gate"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from support.plans import NOON, a_call, a_plan, a_send, settled
 from zbatch.errors import LedgerFailure
 from zbatch.ledger.store import Store, open_store
 from zbatch.ledger.writer import LedgerWriter
-from zbatch.model import Item, Outcome, Send
+from zbatch.model import Finding, Item, Outcome, Result, Send
 
 RUN = "20261130T120000Z-0000"
 
@@ -108,3 +108,61 @@ def test_closing_waits_for_the_last_write(tmp_path: Path) -> None:
         asyncio.run(work(HeldStore(plain)))
         (held,) = plain.standing([item(1)])
         assert held.call is not None
+
+
+class ThreadNotingStore(HeldStore):
+    """A held store that notes in which thread each write is made, and which are made at once."""
+
+    def __init__(self, inner: Store) -> None:
+        super().__init__(inner)
+        self.threads: list[int] = []
+        self.busy = threading.Lock()
+
+    def begin(self, run_id: str, sends: Sequence[Send], now: datetime) -> None:
+        with self._alone():
+            super().begin(run_id, sends, now)
+
+    def finish(
+        self,
+        run_id: str,
+        results: Sequence[Result],
+        now: datetime,
+        findings: Sequence[Finding] = (),
+    ) -> None:
+        with self._alone():
+            self.inner.finish(run_id, results, now, findings)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        assert self.busy.acquire(blocking=False), "two writes at once"
+        self.threads.append(threading.get_ident())
+        try:
+            yield
+        finally:
+            self.busy.release()
+
+
+def test_writes_are_made_one_after_the_other_in_a_thread_of_their_own(tmp_path: Path) -> None:
+    """An answer is never written before the intent that it belongs to, however slow the disk."""
+
+    async def work(store: ThreadNotingStore) -> None:
+        writer = LedgerWriter(store, RUN, lambda: NOON)
+        call = a_call(item(1))
+        begun = asyncio.create_task(writer.begin([a_send(call)]))
+        await asyncio.to_thread(store.reached.wait, 30)
+        finished = asyncio.create_task(writer.finish([settled(call, Outcome.INVOICED)], ()))
+        await asyncio.sleep(0)  # handed over, while the disk still holds the first
+        store.let_go.set()
+        await asyncio.gather(begun, finished)
+        writer.close()
+
+    with closing(open_store(tmp_path)) as plain:
+        plain.start_run(RUN, a_plan([item(1)]), NOON)
+        store = ThreadNotingStore(plain)
+        asyncio.run(work(store))
+        (held,) = plain.standing([item(1)])
+        assert held.record is not None
+        assert held.record.run_id == RUN
+    assert len(set(store.threads)) == 1
+    assert len(store.threads) == 2
+    assert threading.get_ident() not in store.threads

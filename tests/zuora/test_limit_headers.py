@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from email.utils import format_datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from zbatch.zuora.headers import KEPT
-from zbatch.zuora.limits import CAP_SECONDS, retry_after
+from zbatch.zuora.limits import CAP_SECONDS, date_of, retry_after
 
 NOW = datetime(2026, 11, 30, 12, 0, 0, tzinfo=UTC)
 
@@ -52,6 +53,7 @@ def test_f65_reset_counts_in_every_spelling(name: str) -> None:
     """The reset of the rate window is honoured however the page at hand spells it."""
     assert retry_after({name: "600"}, NOW) == 600.0
     assert retry_after({name: "7;w=60"}, NOW) == 7.0
+    assert retry_after({name: "Mon, 30 Nov 2026 12:02:00 GMT"}, NOW) == 120.0
 
 
 def test_the_longest_wait_counts() -> None:
@@ -64,6 +66,20 @@ def test_the_longest_wait_counts() -> None:
 def test_a_day_and_more_stays_visible() -> None:
     """A wait of 25 hours is told as such, so that the run can stop instead of sleeping."""
     assert retry_after({"retry-after": str(25 * 3600)}, NOW) == 25 * 3600.0
+
+
+def test_no_wait_reads_as_more_than_a_month() -> None:
+    """Thirty days stand for every longer wait, also for one that no float holds."""
+    for value in ("2592001", "9" * 5000, "Fri, 30 Nov 2029 12:00:00 GMT"):
+        assert retry_after({"retry-after": value}, NOW) == 2_592_000.0
+    assert retry_after({"retry-after": "2591999.5"}, NOW) == 2_591_999.5
+
+
+@pytest.mark.parametrize("month", range(1, 13))
+def test_a_date_of_each_month_is_read(month: int) -> None:
+    """The server's clock is read in every month, as the calendar of our own library writes it."""
+    then = datetime(2026, month, 9, 8, 7, 6, tzinfo=UTC)
+    assert date_of({"date": format_datetime(then, usegmt=True)}) == then
 
 
 @given(st.text(max_size=60) | st.from_regex(r"[A-Z][a-z]{2}, \d\d Nov \d{4} \d\d:\d\d:\d\d GMT"))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from zbatch.model import Problem
-from zbatch.zuora.codes import RowClass
+from zbatch.zuora.codes import LIMIT_CODES, LOGIN_CODES, RowClass
+from zbatch.zuora.problems import NO_REASON
 from zbatch.zuora.reply import (
     REFUSED_STATUSES,
     Answer,
@@ -204,6 +206,50 @@ def test_failure_without_a_known_reason_is_uncertain(errors: str) -> None:
     assert answer.rows[0].problem is not None
 
 
+def an_error(code: str | None, message: str | None) -> str:
+    fields = {"Code": code, "Message": message}
+    return json.dumps({name: text for name, text in fields.items() if text is not None})
+
+
+@pytest.mark.parametrize(
+    ("error", "row_class", "code", "message"),
+    [
+        (an_error("INVALID_ID", "no"), RowClass.DEFINITE, "INVALID_ID", "no"),
+        (an_error("INVALID_ID", None), RowClass.DEFINITE, "INVALID_ID", "INVALID_ID"),
+        (an_error("LOCK_COMPETITION", ""), RowClass.RETRY, "LOCK_COMPETITION", "LOCK_COMPETITION"),
+        (an_error(None, "lock competition"), RowClass.RETRY, "NO_CODE", "lock competition"),
+        (an_error(None, "odd"), RowClass.UNCERTAIN, "NO_CODE", "odd"),
+        (an_error(None, None), RowClass.UNCERTAIN, "NO_REASON", NO_REASON.message),
+        ("7", RowClass.UNCERTAIN, "NO_REASON", NO_REASON.message),
+    ],
+)
+def test_an_error_is_taken_with_what_it_says(
+    error: str, row_class: RowClass, code: str, message: str
+) -> None:
+    """A code alone or a message alone decides as far as it goes, and is what people are told."""
+    answer = read(200, f'[{{"Success":false,"Errors":[{error}]}}]')
+    assert row_classes(answer) == [row_class]
+    assert isinstance(answer, Rows)
+    assert answer.rows[0].problem == Problem(code, message)
+
+
+ERRORS = {
+    RowClass.NOTHING_TO_BILL: an_error("INVALID_VALUE", "no charges due"),
+    RowClass.DEFINITE: an_error("INVALID_ID", "no"),
+    RowClass.RETRY: an_error("LOCK_COMPETITION", "busy"),
+    RowClass.TERMINATED: an_error("TRANSACTION_TERMINATED", "do not retry"),
+    RowClass.UNCERTAIN: an_error("UNKNOWN_ERROR", "?"),
+}
+
+
+@pytest.mark.parametrize(("less", "more"), list(pairwise(ERRORS)))
+def test_of_several_errors_the_most_cautious_decides(less: RowClass, more: RowClass) -> None:
+    """From nothing to bill over definite and retry to what is not known, in whatever order."""
+    for errors in ((less, more), (more, less)):
+        told = ",".join(ERRORS[one] for one in errors)
+        assert row_classes(read(200, f'[{{"Success":false,"Errors":[{told}]}}]')) == [more]
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -255,6 +301,7 @@ FAULT = '{"FaultCode":"INVALID_FIELD","FaultMessage":"invalid field for query"}'
 FAULTS = '{"faults":[{"faultCode":"API_DISABLED","faultMessage":"off"}]}'
 SESSION_FAULT = '{"faultcode":"fns:INVALID_SESSION","faultstring":"Invalid Session"}'
 SESSION_ROW = '{"Errors":[{"Code":"INVALID_SESSION","Message":"x"}],"Success":false}'
+LOGIN_ROW = '{"Errors":[{"Code":"INVALID_LOGIN","Message":"x"}],"Success":false}'
 LIMIT_ROW = '{"Errors":[{"Code":"REQUEST_EXCEEDED_LIMIT","Message":"x"}],"Success":false}'
 RATE_ROW = '{"Errors":[{"Code":"REQUEST_EXCEEDED_RATE","Message":"x"}],"Success":false}'
 ACTION = '{"code":"ClientError","message":"Invalid action \'query1\'"}'
@@ -272,13 +319,17 @@ HTML = "<html><body>503 Service Unavailable</body></html>"
         (200, SESSION_ROW, Unauthorized, "INVALID_SESSION"),
         (200, f"[{SESSION_ROW}]", Unauthorized, "INVALID_SESSION"),
         (200, SIGN_IN, Unauthorized, "90000011"),
+        (200, LOGIN_ROW, Unauthorized, "INVALID_LOGIN"),
         (400, '{"message":"No bearer token"}', Unauthorized, "NO_CODE"),
+        (400, '{"message":"No bearer token."}', Unauthorized, "NO_CODE"),
         (403, '{"message":"Authentication error"}', Unauthorized, "NO_CODE"),
         (429, RATE, Throttled, "70"),
         (429, CONCURRENT, Throttled, "50000070"),
         (429, LIMIT_ROW, Throttled, "REQUEST_EXCEEDED_LIMIT"),
         (429, f"[{RATE_ROW}]", Throttled, "REQUEST_EXCEEDED_RATE"),
         (429, HTML, Throttled, "HTTP_429"),
+        (200, RATE, Throttled, "70"),
+        (400, CONCURRENT, Throttled, "50000070"),
         (200, '{"message":"request exceeded limit"}', Throttled, "NO_CODE"),
         (400, FIELDS, Refused, "NO_CODE"),
         (400, FAULT, Refused, "INVALID_FIELD"),
@@ -294,6 +345,7 @@ HTML = "<html><body>503 Service Unavailable</body></html>"
         (409, "[]", Conflict, "UNREADABLE_REPLY"),
         (409, '{"Success":true}', Conflict, "UNREADABLE_REPLY"),
         (422, "", Misdirected, "HTTP_422"),
+        (300, "", Misdirected, "HTTP_300"),
         (301, "", Misdirected, "HTTP_301"),
         (304, "", Misdirected, "HTTP_304"),
         (308, HTML, Misdirected, "HTTP_308"),
@@ -338,6 +390,17 @@ def test_an_errors_object_is_no_row_of_a_batch(status: int) -> None:
 def test_one_executed_row_makes_the_rest_rows_too(status: int, body: str) -> None:
     """A call that was turned away at the door has no success in it, so this one was not."""
     assert len(row_classes(read(status, body, 2))) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "codes", "kind"), [(200, LOGIN_CODES, Unauthorized), (429, LIMIT_CODES, Throttled)]
+)
+def test_rows_of_every_such_code_were_turned_away_at_the_door(
+    status: int, codes: frozenset[str], kind: type[Unauthorized]
+) -> None:
+    """However many of the codes come together, they are no result of the call."""
+    rows = [f'{{"Errors":[{an_error(code, "x")}],"Success":false}}' for code in sorted(codes)]
+    assert isinstance(read(status, f"[{','.join(rows)}]", len(rows)), kind)
 
 
 def test_503_waits_only_where_it_says_so() -> None:

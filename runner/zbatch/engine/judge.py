@@ -118,7 +118,7 @@ def not_sent(work: Work, attempt: Attempt, now: datetime) -> Judgement:
     """Take back an attempt whose question has become too old before its turn came."""
     problem = Problem("ASKED_TOO_LONG_AGO", "the tenant is asked again before the call is sent")
     decision = Again(Pause.QUESTION, problem)
-    return Judgement(_result(work, unsent(attempt, now), decision), decision, problem)
+    return Judgement(still_live(work, unsent(attempt, now)), decision, problem)
 
 
 def still_live(work: Work, attempt: Attempt) -> Result:
@@ -135,7 +135,7 @@ def unknown_records(work: Work) -> tuple[ItemRecord, ...]:
     """Report items whose key is in doubt or burnt; no outcome of theirs is stored."""
     last = work.attempts[-1]
     problem = last.problem or Problem("NO_ANSWER", "it was sent, and no answer is recorded")
-    verdict = Verdict(KeyState.BURNT, "", Outcome.UNKNOWN, problem=problem)
+    verdict = Verdict(KeyState.BURNT, "", problem=problem)
     sends = work.prior_attempts + sends_of(work.attempts)
     return tuple(_record(work, item, last, verdict, sends) for item in work.items)
 

@@ -13,6 +13,7 @@ from enum import Enum, StrEnum
 
 from zbatch.model import Attempt, IfAbsent, KeyState, Outcome, Problem
 from zbatch.zuora.codes import LIMIT_CODES, RowClass
+from zbatch.zuora.problems import NO_REASON
 from zbatch.zuora.reply import (
     Answer,
     Conflict,
@@ -274,7 +275,7 @@ def _burn_row(if_absent: IfAbsent) -> Callable[[Row], Verdict]:
 
 
 def _row_problem(row: Row) -> Problem:
-    return row.problem or Problem("UNKNOWN_ERROR", "the row failed without saying why")
+    return row.problem or NO_REASON
 
 
 def _again(pause: Pause) -> Callable[[_Look], Decision]:

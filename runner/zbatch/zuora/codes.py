@@ -89,7 +89,7 @@ def classify(code: str, message: str) -> RowClass:
     Before WSDL version 60 locks come as INVALID_VALUE or UNKNOWN_ERROR, and nothing due is never
     more than an INVALID_VALUE: both are told by their message alone.
     """
-    known = _CODES.get(code, (RowClass.UNCERTAIN, ""))[0]
+    known = _CODES[code][0] if code in _CODES else RowClass.UNCERTAIN
     text = message.casefold()
     if known is RowClass.TERMINATED:
         return known

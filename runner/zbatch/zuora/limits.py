@@ -35,19 +35,13 @@ def _waits(value: str, now: datetime) -> list[float]:
     """Read every wait in a value that may be several headers joined by a comma."""
     dates = [_until(match, now) for match in _HTTP_DATE.finditer(value)]
     others = _HTTP_DATE.sub("", value).split(",")
-    seconds = [_seconds(match[1]) for part in others if (match := _SECONDS.fullmatch(part.strip()))]
-    return [wait for wait in (*dates, *seconds) if wait is not None]
-
-
-def _seconds(number: str) -> float:
-    return CAP_SECONDS if len(number.lstrip("0")) > 16 else min(float(number), CAP_SECONDS)
+    seconds = [float(match[1]) for part in others if (match := _SECONDS.fullmatch(part.strip()))]
+    return [min(wait, CAP_SECONDS) for wait in (*dates, *seconds) if wait is not None]
 
 
 def _until(match: re.Match[str], now: datetime) -> float | None:
     then = _moment(match)
-    if then is None:
-        return None
-    return min(max((then - now).total_seconds(), 0.0), CAP_SECONDS)
+    return max((then - now).total_seconds(), 0.0) if then else None
 
 
 def _moment(match: re.Match[str]) -> datetime | None:

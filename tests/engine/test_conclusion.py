@@ -1,0 +1,247 @@
+"""What the record and the ledger say of a key in doubt once the tenant has been asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from support.engine import START, TENANT, item
+from zbatch.engine.age import Clocks
+from zbatch.engine.conclusion import after_rest, ask_from, rest_until
+from zbatch.engine.order import Work
+from zbatch.engine.question import Seen
+from zbatch.engine.settings import Accepted
+from zbatch.engine.steps import Facts, Left, Renewed, Rest, Settled, Step
+from zbatch.engine.verdict import Kind
+from zbatch.model import (
+    Attempt,
+    Baseline,
+    Draft,
+    IfAbsent,
+    Invoice,
+    ItemRecord,
+    Outcome,
+    Problem,
+    Trail,
+)
+from zbatch.zuora.request import make_call
+
+HOUR = timedelta(hours=1)
+A, B = "a" * 32, "b" * 32
+BASELINE = Baseline(START - 48 * HOUR, (), ())
+TROUBLE = Problem("TIMEOUT", "no answer")
+
+
+def facts(server: datetime | None = None, **fields: Any) -> Facts:
+    return Facts(Clocks(START, None, server), HOUR, **fields)
+
+
+def burnt(*attempts: Attempt, trail: Trail | None = None, hours: float = 2.0) -> Work:
+    """Make a work whose key is burnt, sent that many hours ago unless `attempts` says otherwise."""
+    one = item(1)
+    sent = attempts or (an_attempt(hours, problem=TROUBLE),)
+    held = trail or Trail(BASELINE, if_absent=IfAbsent.RENEW)
+    call = make_call(TENANT, [one], 0)
+    return Work(0, (one,), 0, call=call, attempts=sent, trails=(held,), burnt=True)
+
+
+def an_attempt(hours: float, kind: Kind | None = Kind.ROWS, number: int = 1, **f: Any) -> Attempt:
+    began = START - timedelta(hours=hours)
+    answer = kind.value if kind else None
+    return Attempt(number, began, f"track-{number}", answer=answer, **f)
+
+
+def an_invoice(invoice_id: str = A, **fields: Any) -> Invoice:
+    values = {"status": "Posted", "source": "API", "created_at": START - 2 * HOUR, **fields}
+    return Invoice(invoice_id, "1" * 32, target_date=item(1).identity.target_date, **values)
+
+
+def seen(*invoices: Invoice, drafts: tuple[Draft, ...] = ()) -> Seen:
+    return Seen(START, invoices, drafts)
+
+
+def concluded(work: Work, shown: Seen | None = None, known: Facts | None = None) -> Step:
+    (step,) = after_rest(work, (shown or seen(),), known or facts())
+    return step
+
+
+def record_of(step: Step) -> ItemRecord:
+    assert isinstance(step, Settled | Left)
+    return step.record
+
+
+# What nothing leaves behind
+
+
+def test_a_key_found_void_says_when_the_tenant_was_asked() -> None:
+    """R1: the evidence under which the next key is minted names the question."""
+    step = concluded(burnt())
+    assert step == Renewed("question of 2026-11-30T22:00:00Z: nothing was created", IfAbsent.RENEW)
+
+
+@pytest.mark.parametrize(
+    ("if_absent", "outcome"),
+    [(IfAbsent.FAIL, Outcome.FAILED), (IfAbsent.NOTHING, Outcome.NOTHING_TO_BILL)],
+)
+@pytest.mark.parametrize("problem", [TROUBLE, None])
+def test_what_nothing_settles_keeps_the_servers_last_word(
+    if_absent: IfAbsent, outcome: Outcome, problem: Problem | None
+) -> None:
+    """The report says why: with the last problem, or that no answer was recorded."""
+    work = burnt(an_attempt(2, problem=problem), trail=Trail(BASELINE, if_absent=if_absent))
+    step = concluded(work)
+    assert isinstance(step, Settled)
+    assert step.evidence == "question of 2026-11-30T22:00:00Z: nothing was created"
+    assert step.record.outcome is outcome
+    assert step.record.error is not None
+    assert step.record.error.code == (problem.code if problem else "NO_ANSWER")
+
+
+def test_a_key_that_still_rests_says_what_is_known_of_it() -> None:
+    """R6: its last problem where the server gave one, else that it is in doubt."""
+    for problem, code in ((TROUBLE, "TIMEOUT"), (None, "IN_DOUBT")):
+        step = concluded(burnt(an_attempt(0.5, problem=problem)))
+        assert isinstance(step, Rest)
+        assert step.until == START + HOUR / 2
+        assert step.problem.code == code
+
+
+def test_a_young_key_with_nothing_there_says_that_a_run_settles_it() -> None:
+    """R5: zbatch reconcile leaves it, and names the command that sends it again."""
+    work = replace_burnt(burnt(an_attempt(2, Kind.LOST)))
+    error = record_of(concluded(work, known=facts(read_only=True))).error
+    assert error is not None
+    assert error.code == "IN_DOUBT"
+    assert error.message.startswith("question of 2026-11-30T22:00:00Z: nothing is there")
+    assert "zbatch run" in error.message
+
+
+def replace_burnt(work: Work) -> Work:
+    work.burnt = False
+    return work
+
+
+def test_a_key_and_its_answers_go_together_or_nothing_is_concluded() -> None:
+    """R12: one answer for each item of the call, never fewer and never more."""
+    for answers in ((), (seen(), seen())):
+        with pytest.raises(ValueError, match="zip"):
+            after_rest(burnt(), answers, facts())
+
+
+# Who was still at work
+
+
+@pytest.mark.parametrize(
+    ("kinds", "waits"),
+    [
+        ((Kind.LOST, Kind.CONFLICT), True),
+        ((Kind.CONFLICT, Kind.THROTTLED), True),
+        ((Kind.CONFLICT, Kind.UNAUTHORIZED), True),
+        ((Kind.CONFLICT, Kind.SERVER_ERROR), False),
+        ((Kind.THROTTLED,), False),
+    ],
+)
+def test_a_409_is_the_last_word_on_a_key_whatever_a_gateway_says(
+    kinds: tuple[Kind, ...], waits: bool
+) -> None:
+    """R9b: while the server itself is at work, nothing there proves nothing."""
+    attempts = [an_attempt(2, kind, number) for number, kind in enumerate(kinds, 1)]
+    step = concluded(burnt(*attempts))
+    assert isinstance(step, Left) is waits
+
+
+def test_an_attempt_that_never_left_is_no_word_on_a_key() -> None:
+    """A 409 before it still counts, and an answer kept with it by mistake does not."""
+    unsent = an_attempt(2, Kind.SERVER_ERROR, 2, sent=False)
+    assert isinstance(concluded(burnt(an_attempt(2, Kind.CONFLICT), unsent)), Left)
+    odd = an_attempt(2, Kind.CONFLICT, 2, sent=False)
+    assert isinstance(concluded(burnt(an_attempt(2, Kind.LOST), odd)), Renewed)
+
+
+# How long a key rests
+
+
+def test_a_key_of_which_nothing_left_rests_from_its_intent_on() -> None:
+    """R6: where no attempt was sent, the recorded ones are all there is to count from."""
+    work = burnt(an_attempt(0.5, Kind.UNSENT, sent=False, server_date=START - HOUR / 2))
+    assert rest_until(work, facts()) == START + HOUR / 2
+    assert rest_until(work, facts(server=START)) == START + HOUR / 2
+
+
+def test_an_attempt_that_never_left_lengthens_no_rest() -> None:
+    """R6: only what may have been executed has to be waited for, by whichever clock."""
+    lost = an_attempt(2, Kind.LOST, server_date=START - 2 * HOUR)
+    unsent = an_attempt(0, Kind.UNSENT, 2, sent=False, server_date=START)
+    assert rest_until(burnt(lost, unsent), facts(server=START)) == START - HOUR
+
+
+def test_a_send_of_this_very_moment_is_not_from_the_future() -> None:
+    """R7: our clock counts beside the server's unless it reads less than the send's own stamp."""
+    work = burnt(an_attempt(0, server_date=START - HOUR))
+    assert rest_until(work, facts(server=START)) == START + HOUR
+    ahead = burnt(an_attempt(-0.001, server_date=START - HOUR))
+    assert rest_until(ahead, facts(server=START)) == START
+    assert ask_from(work, facts()) == START + HOUR
+    assert ask_from(ahead, facts()) == START
+
+
+# What people decide
+
+
+def decided(work: Work, shown: Seen) -> Step:
+    accepted = {item(1).identity: Accepted(A, "FIN-7")}
+    return concluded(work, shown, facts(accepted=accepted))
+
+
+def test_an_accepted_invoice_is_recorded_with_the_persons_reason() -> None:
+    """R9b: ledger and report say that a person decided, and why."""
+    step = decided(burnt(), seen(an_invoice(), an_invoice(B)))
+    assert isinstance(step, Settled)
+    assert step.evidence == "accepted by a person: FIN-7"
+    assert (step.record.outcome, step.record.invoice_id) == (Outcome.INVOICED, A)
+    assert step.record.error == Problem("ACCEPTED", "decided by a person: FIN-7")
+
+
+def test_an_accepted_invoice_that_is_not_shown_is_named() -> None:
+    """The item stays unknown, and the report says which invoice was looked for."""
+    record = record_of(decided(burnt(), seen(an_invoice(B))))
+    assert (record.outcome, record.item) == (Outcome.UNKNOWN, item(1))
+    assert record.error is not None
+    assert record.error.code == "NOT_SHOWN"
+    assert A in record.error.message
+
+
+def test_an_invoice_that_pays_for_another_item_is_not_accepted() -> None:
+    """R9b: one invoice bills one item, whoever says otherwise; the item stays unknown."""
+    credited = Trail(BASELINE, credited=frozenset({A}), if_absent=IfAbsent.RENEW)
+    step = decided(burnt(trail=credited), seen(an_invoice()))
+    assert isinstance(step, Left)
+    assert (step.record.outcome, step.record.item) == (Outcome.UNKNOWN, item(1))
+    assert step.record.idempotency_key == make_call(TENANT, [item(1)], 0).key
+    assert step.record.error is not None
+    assert step.record.error.code == "CREDITED"
+    assert A in step.record.error.message
+    bare = replace(credited, baseline=None)
+    assert isinstance(decided(burnt(trail=bare), seen(an_invoice())), Left)
+
+
+def test_a_draft_that_pays_for_another_item_too_may_be_accepted() -> None:
+    """What was there as a draft before the send can hold the charges of both."""
+    draft = Draft(A, "9.00", START - 50 * HOUR)
+    held = Baseline(BASELINE.asked_at, (), (draft,))
+    trail = Trail(held, credited=frozenset({A}), if_absent=IfAbsent.RENEW)
+    record = record_of(decided(burnt(trail=trail), seen(an_invoice())))
+    assert (record.outcome, record.invoice_id) == (Outcome.INVOICED, A)
+
+
+def test_an_invoice_whose_author_is_not_proved_says_so() -> None:
+    """The report tells an auditor why it is not called ours."""
+    step = concluded(burnt(), seen(an_invoice(source="BillRun")))
+    assert isinstance(step, Settled)
+    assert step.record.outcome is Outcome.ALREADY_INVOICED
+    assert step.record.error is not None
+    assert step.record.error.code == "AUTHOR_NOT_PROVED"
+    assert "not proved" in step.record.error.message

@@ -1,0 +1,87 @@
+"""Run all mutants and write docs/mutation.md: `PYTHONPATH=tests python -m mutation`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from mutation import functions
+from mutation.page import Report, killed, page
+from mutation.scratch import ROOT
+from mutation.tables import all_mutants
+from mutation.trial import Trial, tried
+
+LEAST = 90.0
+PAGE = ROOT / "docs" / "mutation.md"
+KEPT = ROOT / "build" / "mutants"
+PARTS = ("functions", "tables")
+
+
+def main() -> int:
+    """Run, write the page, and fail for a survivor without a reason."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("part", nargs="*", help="functions, tables; without: both")
+    options.add_argument("--children", type=int, default=1, help="processes at a time of mutmut")
+    options.add_argument("--again", action="store_true", help="try what changed or survived")
+    options.add_argument("--read", action="store_true", help="try nothing, write what was found")
+    chosen = options.parse_args()
+    os.chdir(ROOT)
+    os.environ["CI"] = "true"  # hypothesis then draws the same examples each time, without haste
+    KEPT.mkdir(parents=True, exist_ok=True)
+    parts = () if chosen.read else chosen.part or PARTS
+    if "functions" in parts:
+        log = KEPT / "mutmut.log"
+        _keep("functions", functions.tried(chosen.children, log, chosen.again), chosen.again)
+    if "tables" in parts:
+        _keep("tables", tried(all_mutants()), again=False)
+    return _ended()
+
+
+def _keep(part: str, trials: Iterable[Trial], again: bool) -> None:
+    """Keep what was found and the processor time that it took, all runs of it together."""
+    before = _processor() - (_kept(part)[1] if again else 0.0)
+    found = [asdict(one) for one in trials]
+    kept = {"seconds": _processor() - before, "trials": found}
+    (KEPT / f"{part}.json").write_text(json.dumps(kept), "utf-8")
+
+
+def _processor() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _kept(part: str) -> tuple[list[Trial], float]:
+    path = KEPT / f"{part}.json"
+    if not path.exists():
+        return [], 0.0
+    kept = json.loads(path.read_text("utf-8"))
+    return [Trial(**one) for one in kept["trials"]], kept["seconds"]
+
+
+def _ended() -> int:
+    (of_functions, first), (of_tables, second) = map(_kept, PARTS)
+    report = Report(
+        of_functions,
+        of_tables,
+        f"{datetime.now(UTC):%Y-%m-%d}",
+        f"mutmut {version('mutmut')}, Python {sys.version.split()[0]}",
+        f"{(first + second) / 60:.0f} minutes of one core",
+    )
+    text = page(report)
+    print(text)
+    if not (of_functions and of_tables):
+        return 0
+    PAGE.write_text(text, "utf-8")
+    low = [part for part in (of_functions, of_tables) if killed(part) < LEAST]
+    return 1 if low or report.unexplained else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

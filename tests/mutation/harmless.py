@@ -1,0 +1,160 @@
+"""Why the mutants that survive are harmless: a survivor without a reason fails the run."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mutation.trial import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why some survivors are harmless; `module`, `change` and `place` are patterns that tell which.
+
+    A place is the name of a table or a statement; for functions it is a line, and not looked at.
+    """
+
+    why: str
+    module: str
+    change: str
+    place: str = ""
+    alike: bool = False  # told by their lines alone
+
+    def covers(self, trial: Trial) -> bool:
+        """Tell whether this is the reason of a survivor."""
+        patterns = (
+            (self.module, trial.module),
+            (self.change, trial.told),
+            (self.place, trial.place),
+        )
+        return all(re.search(pattern, text) for pattern, text in patterns)
+
+
+STORE = r"^ledger/(rows|store|schema)\.py"
+
+REASONS: tuple[Reason, ...] = (
+    Reason(
+        "The same: a row of SQLite gives a column by its name in upper case too.",
+        STORE,
+        r'^`"([a-z_]+)"` → `"[A-Z_]+"`$',
+        alike=True,
+    ),
+    Reason(
+        "The same: SQL takes its words in any case.",
+        STORE,
+        r'(?i)^`("?(?:pragma|select|begin|commit|rollback|journal|synchronous|foreign).*)` → `\1`$',
+        alike=True,
+    ),
+    Reason(
+        "A sentence for people, in other letters or missing: nothing depends on how it reads, and"
+        " the code beside it is held.",
+        "",
+        r'(?i)^`(.+)` → `\1`$|^`f?"[^`]* [^`]*` → `(None|f?"XX)',
+        alike=True,
+    ),
+    Reason(
+        "The same for each of the four messages that are compared, none of which ends in an X.",
+        r"^zuora/reply\.py",
+        r'"XX\.XX"',
+    ),
+    Reason(
+        "The same: a header that is not there, or a text beside a date, is no wait either way.",
+        r"^zuora/limits\.py",
+        r'^`""` → `"XXXX"`$',
+    ),
+    Reason(
+        "The same: 300 is a redirect, and has been answered for above.",
+        r"^zuora/reply\.py",
+        r"300|^`<` → `<=`$",
+    ),
+    Reason(
+        "The same on every SQLite that is built as its makers do: FULL is what it does unasked. A"
+        " test holds what the connection is set to.",
+        r"^ledger/store\.py",
+        r'"XXsynchronous',
+    ),
+    Reason(
+        "The same: one more doubling is beyond the cap as well.",
+        r"^engine/backoff\.py",
+        r"^`10\)?` → `11",
+    ),
+    Reason(
+        "The same: the table `meta` has this row alone.",
+        r"^ledger/statements\.py",
+        r"^without name = 'newest'$",
+    ),
+    Reason(
+        "The same: a burnt key is never sent, so no answer comes to a key that has this already.",
+        r"^ledger/statements\.py",
+        r"coalesce\(\?, if_absent\)",
+        place="UPDATE_CALL_ITEM",
+    ),
+    Reason(
+        "The same: where a question settles a key without renewing it, renewals are at their end or"
+        " do not count.",
+        r"^ledger/statements\.py",
+        r"coalesce\(\?, if_absent\)",
+        place="SETTLE_BY_QUESTION",
+    ),
+    Reason(
+        "The same today: SQLite finds these rows by an index that has this order. It is asked for"
+        " so that no other way of finding them may change it.",
+        r"^ledger/statements\.py",
+        r"ORDER BY [\w., ]+ → nothing$",
+    ),
+    Reason(
+        "The same: these columns are empty when an attempt begins; its answer names them anew.",
+        r"^ledger/statements\.py",
+        r"^(finished_at|server_date|http_status|request_id|token|error_code) and \w+ exchanged$",
+        place="INSERT_ATTEMPT",
+    ),
+    Reason(
+        "The same: the statement that links item and key has the condition too, and refuses.",
+        r"^ledger/statements\.py",
+        r"^without invoice_id IS NULL$",
+        place="OPEN_ITEM",
+    ),
+    Reason(
+        "The same while there is one step.",
+        r"^ledger/schema\.py",
+        r"\.join",
+    ),
+    Reason(
+        "The name of a thread, for whoever looks at a process.",
+        r"^ledger/writer\.py",
+        r"ledger",
+    ),
+    Reason(
+        "Never looked at: of this verdict only the problem goes into the record.",
+        r"^engine/judge\.py",
+        r'^`KeyState\.BURNT` → `None`|^`""` → ',
+    ),
+    Reason(
+        "The same: what has an answer has a call, and None is as false as False.",
+        r"^engine/judge\.py|^ledger/store\.py",
+        r"\(work\.call\) or True|^`False` → `None`$",
+    ),
+    Reason(
+        "The same: what is read as rows is one row for each item, or it is no rows.",
+        r"^engine/judge\.py",
+        r"^`strict=True` → ",
+    ),
+    Reason(
+        "Told to nobody: rows without a failure have nothing to say, and one rule looks at no more"
+        " than the attempts.",
+        r"^engine/verdict\.py",
+        r'"ROWS"|^`""` → |^`context` → `None`',
+    ),
+    Reason(
+        "The same for every count: the waits add up to 543 and then 603 seconds, so the first one"
+        " more or less, or a sum of exactly 600, changes no answer.",
+        r"^engine/backoff\.py",
+        r"range|^`1, |^`1` → |^`>` → `>=`",
+    ),
+)
+
+
+def reason_of(trial: Trial) -> Reason | None:
+    """Give the first reason that covers a survivor."""
+    return next((reason for reason in REASONS if reason.covers(trial)), None)

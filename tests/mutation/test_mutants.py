@@ -1,0 +1,75 @@
+"""The mutation run itself: what it lays out means the same, and what it makes are mutants."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from mutation.functions import change
+from mutation.harmless import REASONS
+from mutation.scratch import ROOT, modules, undecorated
+from mutation.sql import schema_mutants
+from mutation.tables import all_mutants
+
+DECORATED = '''
+class Count:
+    @property
+    def one(self) -> int:
+        """Give one."""
+        return 1
+
+    @staticmethod
+    def two() -> int:
+        return 2
+'''
+
+
+def test_a_decorator_written_as_an_assignment_means_the_same() -> None:
+    """mutmut leaves decorated functions alone, so the copy has none."""
+    text = undecorated(DECORATED)
+    assert "@" not in text
+    names: dict[str, type] = {}
+    exec(text, names)  # noqa: S102 - the text above
+    count = names["Count"]()
+    assert (count.one, count.two()) == (1, 2)
+
+
+@pytest.mark.parametrize("module", modules())
+def test_every_module_that_is_to_be_mutated_is_there(module: str) -> None:
+    """A module that was renamed is not silently left out, and each can be laid out."""
+    text = (ROOT / "runner" / "zbatch" / module).read_text("utf-8")
+    compile(undecorated(text), module, "exec")
+
+
+def test_each_mutant_is_another_value_than_the_real_one() -> None:
+    """A mutant that changes nothing would survive for no reason."""
+    for mutant in all_mutants():
+        assert vars(mutant.module)[mutant.name] != mutant.value, mutant.told
+
+
+def test_the_promise_itself_is_mutated() -> None:
+    """The index that refuses a second unsettled key, the rule cells and every error code are in."""
+    assert sum("UNIQUE INDEX" in told for told, _ in schema_mutants()) == 1
+    counts = Counter(mutant.name for mutant in all_mutants())
+    assert min(counts[name] for name in ("TABLE", "ROW_TABLE", "_CODES", "UPDATE_ITEM")) > 9
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("if now >= then:", "if now > then:", "`>=` → `>`"),
+        ('f(row["id"], x)', 'f(row["ID"], x)', '`"id"` → `"ID"`'),
+        ("f(a, b)", "f(a, )", "`b` → `…`"),
+    ],
+)
+def test_a_change_is_told_in_whole_words(before: str, after: str, told: str) -> None:
+    """Whoever reads the page sees what was changed, and no more."""
+    assert change(before, after) == told
+
+
+def test_each_reason_says_why() -> None:
+    """A survivor is excused by a sentence, once."""
+    sentences = [reason.why for reason in REASONS]
+    assert len(set(sentences)) == len(sentences)
+    assert all(sentence.endswith(".") for sentence in sentences)
