@@ -17,6 +17,7 @@ from typing import IO
 import pytest
 
 ROOT = Path(__file__).parents[2]
+REHEARSALS = shutil.ignore_patterns("rehearsals")  # they bring an emulator along
 ZBATCH = str(Path(sys.executable).with_name("zbatch"))
 SPEC = "specs/fast.yaml"
 HEAD = "version: 1\nname: fast\ntenant: emulator\ndates: [{target_date: 2026-11-30}]\n"
@@ -28,7 +29,7 @@ LIMIT = 60  # seconds that any of these processes may take
 def project(tmp_path: Path) -> Path:
     """Give a copy of the sample project with a spec that takes no time."""
     for name in ("specs", "emulator"):
-        shutil.copytree(ROOT / name, tmp_path / name)
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=REHEARSALS)
     shutil.copy(ROOT / "tenants.yaml", tmp_path)
     (tmp_path / SPEC).write_text(f"{HEAD}limits: {{rate: 50000/min}}\naccounts:\n{ACCOUNTS}")
     return tmp_path

@@ -20,6 +20,7 @@ from zbatch.cli.group import VERBS, zbatch
 from zbatch.model import Outcome
 
 ROOT = Path(__file__).parents[2]
+REHEARSALS = shutil.ignore_patterns("rehearsals")  # they bring an emulator along
 CANARY = "c4n4ry-s3cr3t"
 ID = "2c93808457d787030157e0306be53a"
 
@@ -28,7 +29,7 @@ ID = "2c93808457d787030157e0306be53a"
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give a copy of the sample project and work in it."""
     for name in ("specs", "emulator"):
-        shutil.copytree(ROOT / name, tmp_path / name)
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=REHEARSALS)
     shutil.copy(ROOT / "tenants.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
