@@ -18,7 +18,7 @@ from support.badly import (
     silent_unexecuted,
 )
 from support.engine import item
-from support.holding import Behind
+from support.holding import SHORT, Behind
 from support.proxy import GENERATE, TOKEN, Happening, Passage, in_turn, to
 from support.world import HOUR, LIMITS, World
 from support.world_net import LOST_ON_THE_WAY, NONE, gateway
@@ -119,7 +119,7 @@ def test_f56_a_stored_401_after_doubt_renews_nothing(world: World) -> None:
 def test_f57_no_token_no_request(behind: Start, trouble: Happening) -> None:
     """The token endpoint has no time: nothing else leaves meanwhile, and then all is billed."""
     bench = behind(to(TOKEN, trouble, 1))
-    told = bench.run(bench.spec(1, 2, 3))
+    told = bench.run(bench.spec(1, 2, 3, limits=SHORT))
     assert told.outcomes == {"invoiced": 3}
     assert bench.proxy.counts[TOKEN] == 2
     assert [request.split(b" ")[1] for request in bench.proxy.requests[:2]] == [TOKEN.encode()] * 2

@@ -11,7 +11,7 @@ from itertools import product
 
 import pytest
 
-from support.holding import Behind
+from support.holding import SHORT, Behind
 from support.runs import account
 from zbatch.emulator import Conflict, Modes, Scheduled, SecondGenerate, ServerLimits, Stored
 from zbatch.emulator.catalogue import CATALOGUE
@@ -55,7 +55,7 @@ def test_all_faults_of_a_call_in_one_run(behind: Start, stored: Stored, conflict
     )
     modes = Modes(stored=stored, conflict=conflict, second_generate=SecondGenerate.BILLS_AGAIN)
     bench = behind(direct=True, modes=modes, faults=faults, limits=NO_WINDOW)
-    spec = bench.spec(*range(1, len(mishaps) + 1), limits={"concurrency": 40})
+    spec = bench.spec(*range(1, len(mishaps) + 1), limits={"concurrency": 40, **SHORT})
     told = bench.run(spec)
     assert {"invoiced", "unknown", "not_attempted"} >= set(told.outcomes)
     bench.heal(spec, hours=5)
@@ -70,7 +70,7 @@ def test_faults_of_questions_and_tokens(behind: Start, name: str) -> None:
         limits=NO_WINDOW,
         faults=(Scheduled(mishap, at=1, action=name.partition(" ")[0]),),
     )
-    spec = bench.spec(1, 2, 3)
+    spec = bench.spec(1, 2, 3, limits=SHORT)
     told = bench.run(spec, patience=10.0)
     assert {"invoiced", "not_attempted"} >= set(told.outcomes)
     bench.heal(spec)

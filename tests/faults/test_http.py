@@ -29,6 +29,7 @@ from zbatch.emulator import Mishap, Scheduled
 
 Start = Callable[..., Behind]
 ONE = item(1)
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 GZIPPED = "Content-Encoding: gzip"
 
 
@@ -124,7 +125,6 @@ def test_f27_what_the_parser_refuses_is_doubt(behind: Start) -> None:
         "status line": edited(lambda reply: b"HTTP/1.1 OK 200\r\n" + reply.partition(b"\n")[2]),
         "no HTTP": edited(lambda reply: b"220 smtp.example.com ESMTP\r\n\r\n"),
         "TLS": edited(lambda reply: b"\x15\x03\x01\x00\x02\x02\x46"),
-        "endless 1xx": endlessly(b"", b"HTTP/1.1 102 Processing\r\n\r\n", 0.02),
         "two lengths": edited(lambda reply: headed(reply, "Content-Length: 3")),
         "NUL in a header": edited(lambda reply: headed(reply, "X-Nul: a\x00b")),
     }
@@ -133,8 +133,14 @@ def test_f27_what_the_parser_refuses_is_doubt(behind: Start) -> None:
 
 def test_f27_interim_replies_are_no_answers(behind: Start) -> None:
     """Three 1xx, and then the reply: normal."""
-    interim = b"HTTP/1.1 102 Processing\r\n\r\n" * 3
-    settle_each(behind, {"three": edited(lambda reply: interim + reply)}, attempts=1)
+    interim = b"HTTP/1.1 102 Processing\r\n\r\n"
+    settle_each(behind, {"three": edited(lambda reply: interim * 3 + reply)}, attempts=1)
+
+
+def test_f27_interim_replies_without_end_meet_the_deadline(behind: Start) -> None:
+    """Announcing a reply for ever is no reply: doubt."""
+    endless = endlessly(b"", b"HTTP/1.1 102 Processing\r\n\r\n", 0.02)
+    settle_each(behind, {"endless": endless}, timeout="1s")
 
 
 def test_f28_a_reply_that_inflates_is_doubt(behind: Start) -> None:
@@ -144,15 +150,19 @@ def test_f28_a_reply_that_inflates_is_doubt(behind: Start) -> None:
 
 
 def test_f29_a_body_without_end_is_doubt(behind: Start) -> None:
-    """Fast, it ends at the cap; slow, at the deadline."""
-    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    """It ends at the cap, whatever it says of its length."""
     block = b"40000\r\n" + b" " * 0x40000 + b"\r\n"
     happenings = {
-        "fast": endlessly(head, block),
-        "slow": endlessly(head, b"1\r\n \r\n", 0.02),
+        "chunks": endlessly(CHUNKED, block),
         "no chunks": endlessly(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n", b" " * 9999),
     }
     settle_each(behind, happenings)
+
+
+def test_f29_a_slow_body_without_end_meets_the_deadline(behind: Start) -> None:
+    """A byte now and then, for ever: it ends with the exchange."""
+    slow = endlessly(CHUNKED, b"1\r\n \r\n", 0.02)
+    settle_each(behind, {"slow": slow}, timeout="1s")
 
 
 def test_f30_gzip_that_is_none_is_doubt(behind: Start) -> None:

@@ -26,7 +26,7 @@ from support.badly import (
 )
 from support.beside import beside
 from support.engine import item
-from support.holding import Behind, settle_each
+from support.holding import SHORT, Behind, settle_each
 from support.hostile import (
     FixedTokens,
     RawServer,
@@ -50,15 +50,14 @@ Start = Callable[..., Behind]
 ONE = item(1)
 
 
-def doubted_once(behind: Start, happening: Happening, **settings: object) -> Behind:
+def doubted_once(behind: Start, happening: Happening, **limits: str) -> None:
     """Let something happen to the first call; it is settled by the same key within the run."""
-    bench = behind(first(happening), **settings)
-    told = bench.run(bench.spec(1))
+    bench = behind(first(happening))
+    told = bench.run(bench.spec(1, limits=limits))
     assert (told.code, told.outcomes) == (0, {"invoiced": 1})
     assert told.line(1)["attempts"] >= 2
     assert {one.key for one in bench.billing.exchanges()} == {told.line(1)["idempotency_key"]}
     assert len(bench.billing.executions) == 1
-    return bench
 
 
 def test_f1_nobody_listens_for_half_a_minute(world: World) -> None:
@@ -185,7 +184,7 @@ def test_f10_an_execution_longer_than_the_timeout(behind: Start, conflict: Confl
     """Silent past the deadline: the same key meets 409, then the rows."""
     modes = Modes(second_generate=UNGUARDED.second_generate, conflict=conflict)
     bench = behind(latency=2.1, modes=modes)
-    told = bench.run(bench.spec(1))
+    told = bench.run(bench.spec(1, limits=SHORT))
     assert told.outcomes == {"invoiced": 1}
     said = [one.status for one in bench.billing.exchanges()]
     assert 409 in said
@@ -194,12 +193,12 @@ def test_f10_an_execution_longer_than_the_timeout(behind: Start, conflict: Confl
 
 def test_f10_silence_after_the_execution(behind: Start) -> None:
     """The tenant has billed and its answer never comes: the same key brings it."""
-    doubted_once(behind, silent_executed)
+    doubted_once(behind, silent_executed, **SHORT)
 
 
 def test_f11_a_reply_of_one_byte_at_a_time(behind: Start) -> None:
     """No single read is late, and the deadline of the whole exchange ends it all the same."""
-    doubted_once(behind, in_steps(1, 0.03))
+    doubted_once(behind, in_steps(1, 0.03), **SHORT)
 
 
 def test_f12_f13_f14_a_reply_cut_short_in_each_framing(behind: Start) -> None:
@@ -275,7 +274,7 @@ def test_f16_ten_minutes_without_a_network(world: World) -> None:
 def test_f17_a_peer_that_is_gone_without_a_word(behind: Start) -> None:
     """Its connection is given up at the deadline, and the only slot goes on to the next item."""
     bench = behind(by_account({1: silent_unexecuted}))
-    told = bench.run(bench.spec(1, 2, 3, limits={"concurrency": 1}))
+    told = bench.run(bench.spec(1, 2, 3, limits={"concurrency": 1, **SHORT}))
     assert told.outcomes == {"invoiced": 3}
     assert [told.line(number)["attempts"] for number in (1, 2, 3)] == [2, 1, 1]
 

@@ -22,10 +22,10 @@ def beside(opening: Opening[T]) -> Iterator[T]:
     over = asyncio.Event()
     thread = threading.Thread(target=_keep, args=(loop, opening, ready, over), daemon=True)
     thread.start()
-    opened = ready.get(timeout=SECONDS)
-    if isinstance(opened, BaseException):
-        raise opened
     try:
+        opened = ready.get(timeout=SECONDS)
+        if isinstance(opened, BaseException):
+            raise opened
         yield opened
     finally:
         loop.call_soon_threadsafe(over.set)
@@ -39,13 +39,18 @@ def _keep(
     ready: SimpleQueue[T | BaseException],
     over: asyncio.Event,
 ) -> None:
+    is_open = False
+
     async def keep() -> None:
+        nonlocal is_open
         async with opening() as opened:
+            is_open = True
             ready.put(opened)
             await over.wait()
 
     try:
         loop.run_until_complete(keep())
     except BaseException as error:
+        if is_open:
+            raise  # nobody waits for it any more: let the test fail by it
         ready.put(error)
-        raise
