@@ -63,7 +63,7 @@ CONTEXTS = st.builds(
 def judged(draw: st.DrawFn) -> tuple[Work, Reply | Fault, Judgement]:
     """Draw a call with a history, an answer to it, and what is made of that."""
     count = draw(COUNTS)
-    exchange = draw(replies(count) | FAULTS)
+    exchange = draw(st.one_of(replies(count), replies(count), replies(count), FAULTS))
     answer = exchange if isinstance(exchange, Fault) else read_reply(exchange, count)
     items = tuple(item(number) for number in range(count))
     work = Work(0, items, 0, call=make_call(TENANT, items, 0))

@@ -307,4 +307,3 @@ class LedgerMachine(RuleBasedStateMachine):
 
 TestLedger = LedgerMachine.TestCase
 TestLedger.settings = examples(50, steps=40)
-pytestmark = pytest.mark.timeout(600)  # a failure is made short before it is shown

@@ -200,7 +200,7 @@ def test_a_secret_in_an_address_is_not_repeated(tmp_path: Path, text: str) -> No
 def test_a_secret_offered_in_a_file_is_refused_and_not_repeated(
     tmp_path: Path, key: str, kind: str
 ) -> None:
-    """F141, F143: files hold the names of variables; a value in their place is not told on."""
+    """F143: files hold the names of variables; a value in their place is not told on."""
     path = tmp_path / "any.yaml"
     nested = f"{{{key}: '{CANARY}'}}"
     tenants = f"version: 1\ntenants: {{t: {{base_url: 'https://a.b', credentials: {nested}}}}}\n"

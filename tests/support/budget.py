@@ -10,7 +10,7 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-SOAK_FACTOR = 100
+SOAK_FACTOR = 20
 
 settings.register_profile("ci", derandomize=True, database=None, deadline=None)
 settings.register_profile(
@@ -26,7 +26,7 @@ settings.load_profile(PROFILE)
 
 
 def examples(count: int, steps: int = 50) -> settings:
-    """Ask for so many examples in an ordinary run, and a hundred times as many in a soak.
+    """Ask for so many examples in an ordinary run, and twenty times as many in a soak.
 
     `steps` is how long an example of a state machine may be.
     """
