@@ -372,7 +372,7 @@ def test_the_same_401_again_is_kept_under_the_key(
 ) -> None:
     """An answer with the ID of an earlier one is its replay: a fresh token cannot mend it."""
     before = [an_attempt(Kind.UNAUTHORIZED, request_id="r-1")]
-    fields = {"token": 2, "request_id": request_id}
+    fields: dict[str, Any] = {"token": 2, "request_id": request_id}
     assert decided(Kind.UNAUTHORIZED, before, refused(1), **fields) == clean
     before.append(an_attempt(Kind.LOST, 2))
     assert decided(Kind.UNAUTHORIZED, before, refused(1), **fields) == doubtful_key
