@@ -8,13 +8,14 @@ UV := build/uv/bin/uv
 # Most tests wait for sockets, files and processes: three workers keep two cores busy.
 PYTEST = $(BIN)/pytest -n $(or $(JOBS),3)
 
-.PHONY: help run test test-system soak check lint format types layers cover wheel-test bench screens lock upgrade clean
+.PHONY: help run test test-system soak mutation check lint format types layers cover wheel-test bench screens lock upgrade clean
 
 help:
 	@echo "make run         set up, then run specs/month-end.yaml on the built-in emulator"
 	@echo "make test        set up, then lint, types, import layers and tests"
 	@echo "make test-system kills, full disks, wrong clocks, many items (root installs and mounts)"
 	@echo "make soak        the long proof: about an hour, on two cores; writes docs/reliability.md"
+	@echo "make mutation    change the code that decides, line by line: the tests must notice"
 	@echo "make check       all that the build server checks, with branch coverage"
 	@echo "make wheel-test  build sdist and wheel into dist/ and test them in a fresh environment"
 	@echo "make bench       measure what the ledger costs, and write docs/performance.md"
@@ -25,19 +26,29 @@ help:
 run: $(VENV)/.run
 	$(BIN)/zbatch run specs/month-end.yaml
 
+# The engine, the ledger and what reads answers are held to every branch, by their own tests alone.
+CORE_TESTS = tests/engine tests/ledger tests/zuora
+CORE = */zbatch/engine/*,*/zbatch/ledger/*,*/zbatch/zuora/reply.py,*/zbatch/zuora/rows.py
+CORE_TOO = */zbatch/zuora/codes.py,*/zbatch/zuora/strict_json.py,*/zbatch/zuora/limits.py
+
 test: lint types layers
-	$(PYTEST)
+	$(PYTEST) --cov --cov-branch --cov-report= $(CORE_TESTS)
+	$(BIN)/coverage report --skip-covered --fail-under=100 --include='$(CORE),$(CORE_TOO)'
+	$(PYTEST) $(CORE_TESTS:%=--ignore=%)
 
 # Kills, full disks, wrong clocks, 10,000 items; who may not install or mount skips what needs it.
 test-system: $(VENV)/.dev
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	  ! { command -v strace && command -v faketime && command -v ps; } >/dev/null; then \
 	  apt-get update -qq && apt-get install -y -qq strace faketime procps mount >/dev/null; fi
-	$(BIN)/pytest tests/processes/system
+	$(BIN)/pytest -n $(or $(JOBS),2) tests/processes/system
 
 # About an hour on two cores; the result goes into docs/reliability.md. ARGS="--only saboteur" etc.
-soak: $(VENV)/.dev
+soak: $(VENV)/.mutation
 	$(BIN)/python tests/soak.py $(ARGS)
+
+mutation: $(VENV)/.mutation
+	PYTHONPATH=tests $(BIN)/python -m mutation $(ARGS)
 
 check: lint types layers cover wheel-test
 
@@ -106,6 +117,11 @@ $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
 
+$(VENV)/.mutation: $(VENV)/.dev requirements/mutation.txt
+	@echo "Installing what requirements/mutation.txt locks"
+	@$(PIP) install --require-hashes -r requirements/mutation.txt
+	@touch $@
+
 # --- locks -----------------------------------------------------------------------------------
 # lock keeps every version that still fits pyproject.toml; upgrade takes the newest that does.
 
@@ -116,6 +132,8 @@ lock: $(UV)
 	$(COMPILE) pyproject.toml requirements/build.in -o requirements/run.txt
 	$(COMPILE) pyproject.toml requirements/build.in --extra dev -c requirements/run.txt \
 	  -o requirements/dev.txt
+	$(COMPILE) pyproject.toml requirements/build.in --extra dev --extra mutation \
+	  -c requirements/dev.txt -o requirements/mutation.txt
 
 upgrade:
 	$(MAKE) lock UPGRADE=--upgrade

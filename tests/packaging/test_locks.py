@@ -39,7 +39,7 @@ def locks(root: Path) -> tuple[Lock, Lock]:
     return read_lock(root / "requirements/run.txt"), read_lock(root / "requirements/dev.txt")
 
 
-@pytest.mark.parametrize("name", ["run.txt", "dev.txt"])
+@pytest.mark.parametrize("name", ["run.txt", "dev.txt", "mutation.txt"])
 def test_every_entry_is_pinned_and_hashed(root: Path, name: str) -> None:
     """Each line is a name, one exact version and at least one SHA-256, and nothing else."""
     found = entries(root / "requirements" / name)
@@ -50,7 +50,7 @@ def test_every_entry_is_pinned_and_hashed(root: Path, name: str) -> None:
         assert [text for text in hashes if not HASH.fullmatch(text)] == []
 
 
-@pytest.mark.parametrize("name", ["run.txt", "dev.txt"])
+@pytest.mark.parametrize("name", ["run.txt", "dev.txt", "mutation.txt"])
 def test_no_lock_names_a_place(root: Path, name: str) -> None:
     """A lock holds no address, no path and no option but hashes: any index may serve it."""
     text = (root / "requirements" / name).read_text("utf-8")

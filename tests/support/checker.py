@@ -150,20 +150,21 @@ def _totals(book: Casebook) -> Iterator[str]:
             yield f"the run of {run.started:.0f} planned {len(run.planned)}, told {len(run.lines)}"
         if Counter(record["outcomes"]) != outcomes:
             yield f"the run of {run.started:.0f} counted {record['outcomes']}"
-        if (
-            run.code not in (codes := _codes(book, run, outcomes))
-            or record["exit_code"] != run.code
-        ):
+        codes = _codes(book, run, outcomes)
+        if run.code not in codes or record["exit_code"] != run.code:
             yield f"the run of {run.started:.0f} ended with {run.code}, not {sorted(codes)}"
 
 
 def _codes(book: Casebook, run: Run, outcomes: Counter[str]) -> set[int]:
     """Tell which exit codes are honest about what was told and what was not."""
+    stop = run.record["stop"] or ""
+    if stop.startswith("internal error"):
+        return {70}
     certain, possible = book.strays(run, surely=True), book.strays(run, surely=False)
     if outcomes["unknown"] or any(book.executed(key, run) for key in certain):
         return {3}
     grave = {3} if possible else set()
-    if run.record["stop"]:
+    if stop:
         return grave | {4, 129, 130, 143} | (set() if run.record["calls_sent"] else {6})
     waiting = {one["error"]["code"] for one in run.lines if one["outcome"] == "not_attempted"}
     if waiting and not (outcomes["failed"] and waiting == {"EARLIER_DATE_OPEN"}):

@@ -26,7 +26,7 @@ def keys_live_for_ever(bench: Bench) -> None:
 
 @saboteur(
     "D6",
-    test=f"{TWICE}d06_a_suspended_machine_does_not_hide_the_age",
+    test=f"{TWICE}d06_f113_a_suspended_machine_does_not_hide_the_age",
     beyond="no simulated machine is suspended within a run",
 )
 def the_steady_clock_tells_the_age(bench: Bench) -> None:

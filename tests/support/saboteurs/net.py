@@ -20,7 +20,7 @@ WIRE = "tests/net/test_sender_wire.py::test_"
 FAULTS = "tests/net/test_sender_faults.py::test_"
 
 
-@saboteur("D16", test=f"{WIRE}a_redirect_is_not_followed", beyond=NO_HTTP)
+@saboteur("D16", test=f"{WIRE}f22_a_redirect_is_not_followed", beyond=NO_HTTP)
 def redirects_are_followed(bench: Bench) -> None:
     """The HTTP library follows a redirect, and posts again where it is told to."""
     post = transport.post
@@ -44,7 +44,7 @@ def redirects_are_followed(bench: Bench) -> None:
     bench.function(post, substitute)
 
 
-@saboteur("D16", test=f"{FAULTS}a_dropped_idle_connection_means_one_post", beyond=NO_HTTP)
+@saboteur("D16", test=f"{FAULTS}f9_a_dropped_idle_connection_means_one_post", beyond=NO_HTTP)
 def the_client_repeats_by_itself(bench: Bench) -> None:
     """Below the engine a call is sent again when its connection breaks."""
     send = Sender.send
@@ -92,7 +92,7 @@ def a_body_ends_where_the_connection_does(bench: Bench) -> None:
 
 @saboteur(
     "R3",
-    test="tests/net/test_sent_proof.py::test_what_is_called_unsent_was_never_seen_by_the_server",
+    test="tests/net/test_sent_proof.py::test_f21_what_is_called_unsent_was_never_seen_by_the_server",
     beyond=NO_HTTP,
 )
 def nothing_is_ever_sent(bench: Bench) -> None:
