@@ -209,7 +209,10 @@ def test_f2_an_unknown_host_is_unsent() -> None:
 
 
 def test_f20_waiting_for_a_connection_is_unsent() -> None:
-    """Calls that found no free connection in time have not been sent; those that did, have."""
+    """Calls that found no free connection in time have not been sent; those that did, have.
+
+    A connection is free again once its call has given up, for whoever still has time left then.
+    """
 
     async def run() -> tuple[list[Reply | Fault], int]:
         async with (
@@ -222,10 +225,11 @@ def test_f20_waiting_for_a_connection_is_unsent() -> None:
     faults, seen = asyncio.run(run())
     sent = [fault for fault in faults if isinstance(fault, Fault) and fault.sent]
     unsent = [fault for fault in faults if isinstance(fault, Fault) and not fault.sent]
-    assert len(sent) == seen == 2
+    assert len(sent) == seen >= 2
+    assert unsent
     assert {fault.kind for fault in sent} == {FaultKind.TIMEOUT}
     assert {fault.kind for fault in unsent} == {FaultKind.CONNECT}
-    assert len(unsent) == 4
+    assert len(sent) + len(unsent) == 6
 
 
 def test_f9_a_dropped_idle_connection_means_one_post() -> None:
