@@ -113,7 +113,7 @@ def reasons(status: int, code: int, message: str, process: str = "") -> Answer:
     return json_answer(status, {**value, "reasons": [{"code": code, "message": message}]})
 
 
-def fault(code: str, message: str) -> Answer:
+def zuora_fault(code: str, message: str) -> Answer:
     """Build a fault: the whole call failed and nothing was processed (page "Faults")."""
     return json_answer(400, {"FaultCode": code, "FaultMessage": message})
 

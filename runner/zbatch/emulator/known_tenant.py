@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from zbatch.emulator import gateway
-from zbatch.emulator.exchange import fault, reasons
+from zbatch.emulator.exchange import reasons, zuora_fault
 from zbatch.emulator.faults import GENERATE, QUERY, Deed, HttpDate, Mishap
 from zbatch.emulator.known import CALLS, Known, Seconds
 from zbatch.emulator.limits import too_many_at_once
@@ -133,7 +133,7 @@ def generating(age: Seconds = _TEN_MINUTES) -> Mishap:
 
 def query_fault(code: str = "UNKNOWN_ERROR", message: str = "Operation failed.") -> Mishap:
     """A query is refused as a whole, with a fault."""
-    return Mishap(executed=False, status=400, body=fault(code, message).body)
+    return Mishap(executed=False, status=400, body=zuora_fault(code, message).body)
 
 
 def billed_by_others(turn: Turn = Turn.BEFORE) -> Mishap:
