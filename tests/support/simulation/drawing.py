@@ -43,8 +43,8 @@ from zbatch.emulator import (
 )
 from zbatch.emulator.book import BookAccount
 from zbatch.emulator.catalogue import CATALOGUE
+from zbatch.emulator.catalogue.known import Known
 from zbatch.emulator.faults import GENERATE, QUERY
-from zbatch.emulator.known import Known
 from zbatch.model import Limits, Rate, Settling
 
 ITEMS = 20
