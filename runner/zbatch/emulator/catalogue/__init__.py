@@ -12,7 +12,7 @@ from zbatch.emulator.catalogue.state import STATE
 from zbatch.emulator.catalogue.tokens import TOKENS
 from zbatch.emulator.faults import Mishap
 
-# Seeds draw by position: another order makes other histories of them.
+# Seeds draw by position: in another order a seed tells another history.
 CATALOGUE: Mapping[str, Known] = {
     known.name: known for known in (*NETWORK, *REPLIES, *TOKENS, *LIMITS, *STATE)
 }
