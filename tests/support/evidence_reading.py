@@ -44,7 +44,7 @@ _PLANNED = """
 SELECT account_id, target_date, revision FROM run_item JOIN item ON item.id = item_id
 WHERE run_id = ? ORDER BY ordinal"""
 VOID = ("Canceled", "Error")
-_RUNS = "SELECT id FROM run ORDER BY started_at, id"
+_RUNS = "SELECT id FROM run ORDER BY rowid"  # as they were begun: clocks may be wrong
 
 
 @dataclass(frozen=True, slots=True)
