@@ -100,7 +100,7 @@ def ledger_evidence(ledger: sqlite3.Connection, name: str, times: Times | None =
 
 def lines_of(content: bytes) -> tuple[Line, ...]:
     """Read the lines of a report; what is torn at its end is no line."""
-    return tuple(json.loads(line) for line in content.split(b"\n")[:-1])
+    return tuple(json.loads(line) for line in content.decode().split("\n")[:-1])
 
 
 def run_evidence(ledger: str, planned: Sequence[Item], report: bytes, record: bytes) -> Run:
