@@ -136,8 +136,16 @@ class Casebook:
         ledger, sent = self.sender(second)
         if self.sender(first)[0] == ledger:
             return False
-        asked = max((at for at in self._asked[ledger, first.account] if at <= sent), default=0.0)
+        before = [at for at in self._asked[ledger, first.account] if at <= sent]
+        if not before:
+            return False  # who has not asked is not excused
+        asked = max(before)
         return first.appended or first.at + self.all.lag > asked
+
+    def unplanned(self) -> list[Item]:
+        """Give the items that were billed by us though no run has planned them."""
+        planned = {item for run in self.all.runs for item in run.planned}
+        return [item for item, times in self.billed.items() if times and item not in planned]
 
     def asked(self, run: Run, line: Line) -> float:
         """Tell when the run began that brought the outcome of a line: it asked the tenant."""
