@@ -15,7 +15,7 @@ from support.beside import beside
 from support.holding import Behind
 from support.leaks import nothing_left
 from support.proxy import Plan, proxying
-from support.runs import Project, away
+from support.runs import Project, away, judge_by
 from support.world import World
 
 CLIENT_ID = "canary-client-2f9b41"
@@ -48,16 +48,25 @@ def secrets() -> set[str]:
 
 @pytest.fixture
 def behind(project: Project, tmp_path: Path, secrets: set[str]) -> Iterator[Callable[..., Behind]]:
-    """Give a function that starts a tenant behind a proxy; a direct run passes it by."""
+    """Give a function that starts a tenant behind a proxy; a direct run passes it by.
+
+    Each run is judged by what the tenant holds, unless `unjudged` says why it cannot be.
+    """
     with ExitStack() as stack:
 
         def start(
-            plan: Plan = lambda passage: None, *, direct: bool = False, **settings: Any
+            plan: Plan = lambda passage: None,
+            *,
+            direct: bool = False,
+            unjudged: str = "",
+            **settings: Any,
         ) -> Behind:
             values = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, **settings}
             tenant = stack.enter_context(away(tmp_path / "tenant", **values))
             proxy = stack.enter_context(beside(lambda: proxying(tenant.url, plan)))
             proxy.secrets = secrets
+            for url in (tenant.url, proxy.url):
+                judge_by(url, None if unjudged else tenant.billing.folder)
             project.tenants(real=tenant.url if direct else proxy.url)
             return Behind(project, tenant, proxy)
 

@@ -160,7 +160,10 @@ def test_f77_a_key_forgotten_early_bills_twice_and_the_tenant_shows_it(behind: S
     The reply to the first send is lost and its key forgotten at once. The report names the second
     invoice; a question for account and date would find both.
     """
-    bench = behind(faults=(Scheduled(DROP_AFTER, at=1), Scheduled(fault("key_evicted"), at=2)))
+    bench = behind(
+        faults=(Scheduled(DROP_AFTER, at=1), Scheduled(fault("key_evicted"), at=2)),
+        unjudged="the account is billed twice: no client can see that the key was forgotten",
+    )
     spec = bench.spec(1)
     told = bench.project.run(spec)
     assert (told.code, told.outcomes) == (0, {"invoiced": 1})

@@ -341,7 +341,12 @@ def _check_history(result: RunResult, state: Path) -> None:
 
 # A tenant that is somewhere else
 
-_SERVED: dict[str, Path] = {}  # the folders of tenants by their URLs
+_SERVED: dict[str, Path | None] = {}  # the folders of tenants by the URLs that lead to them
+
+
+def judge_by(url: str, folder: Path | None) -> None:
+    """Hold runs against this URL against the tenant in a folder, or against none."""
+    _SERVED[url] = folder
 
 
 @dataclass
@@ -366,7 +371,7 @@ def away(folder: Path, **settings: Any) -> Iterator[Away]:
     values = {"latency": 0.0, "modes": UNGUARDED, **settings}
     config = EmulatorConfig(folder, **values)
     with beside(lambda: running(config)) as emulator:
-        _SERVED[emulator.base_url] = folder
+        judge_by(emulator.base_url, folder)
         yield Away(emulator, Billing(folder))
 
 
