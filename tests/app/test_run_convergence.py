@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 import pytest
 
-from support.runs import Away, Billing, Project, account, away
+from support.accounts import account
+from support.runs import Away, Billing, Project, away
 from zbatch.emulator import (
     Delivery,
     Mishap,

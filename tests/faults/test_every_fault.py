@@ -11,8 +11,8 @@ from itertools import product
 
 import pytest
 
+from support.accounts import account
 from support.holding import SHORT, Behind
-from support.runs import account
 from zbatch.emulator import Conflict, Modes, Scheduled, SecondGenerate, ServerLimits, Stored
 from zbatch.emulator.catalogue import CATALOGUE
 from zbatch.emulator.faults import GENERATE, QUERY, Mishap

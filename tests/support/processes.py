@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from support.accounts import account
 from support.checker import check
 from support.evidence_reading import state_evidence
 from zbatch.emulator import Execution, Invoice, executions, history, invoices
@@ -47,11 +48,6 @@ config = EmulatorConfig(
 )
 serve(config, lambda running: print(running.base_url, flush=True), Path(faults))
 """
-
-
-def account(number: int) -> str:
-    """Return the ID of an account."""
-    return f"2c93808457d787030157e030{number:08x}"
 
 
 def until(holds: Callable[[], object], what: str, limit: float = LIMIT) -> None:

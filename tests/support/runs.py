@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 
+from support.accounts import account
 from support.beside import beside
 from support.checker import check
 from support.evidence_reading import state_evidence
@@ -59,11 +60,6 @@ GENERATE = "/v1/action/generate"
 QUERY = "/v1/action/query"
 UNGUARDED = Modes(second_generate=SecondGenerate.BILLS_AGAIN)
 IMPATIENT = -1.0  # seconds: give an unreachable host up at its first failure
-
-
-def account(number: int) -> str:
-    """Return the ID of an account."""
-    return f"2c93808457d787030157e030{number:08x}"
 
 
 @dataclass
