@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-
-from support.engine import item
 from support.holding import Behind
+
+from support.asked import unasked
+from support.engine import item
 from support.proxy import GENERATE
 from support.runs import QUERY
 from support.world import HOUR, UNGUARDED, World
@@ -95,6 +96,7 @@ def test_f74_a_question_that_goes_wrong_is_asked_again(world: World, trouble: Tr
     world.query_troubles = {1: trouble}
     items = [item(number) for number in range(1, 6)]
     assert set(world.run(items).outcomes) == {"invoiced"}
+    assert unasked(world.exchanges, unseen=["zq-one1-1"]) == set()
 
 
 @pytest.mark.parametrize("trouble", [gateway(500), HTML, LOST_ON_THE_WAY, gateway(400)])
