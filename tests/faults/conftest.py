@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from support.holding import Behind
+from support.behind import Behind
 from support.beside import beside
 from support.disclosure import files_in, found_in
 from support.fixtures import make_world, nothing_is_left_open, world

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from itertools import product
 
 import pytest
-from support.holding import SHORT, Behind
 
 from support.accounts import account
 from support.asked import unasked
+from support.behind import SHORT, Behind
 from zbatch.emulator import (
     Conflict,
     Modes,

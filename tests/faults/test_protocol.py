@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from support.badly import edited, http, instead, parts, reset_executed, saying
+from support.behind import Behind, bodies, settle_each
 from support.engine import item
-from support.holding import Behind, bodies, settle_each
 from support.proxy import Happening, by_account, in_turn
 from support.runs import Project
 from support.world import HOUR, LIMITS, UNGUARDED, World

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from support.holding import Behind
 
 from support.asked import unasked
+from support.behind import Behind
 from support.engine import item
 from support.proxy import GENERATE
 from support.runs import QUERY
