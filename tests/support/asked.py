@@ -37,6 +37,6 @@ def _is_answer(one: Exchange) -> bool:
         return False
     try:
         told = json.loads((one.body or b"").decode())
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or nested too deeply
         return False
     return isinstance(told, dict) and isinstance(told.get("size"), int) and told.get("done") is True
