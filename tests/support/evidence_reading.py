@@ -44,7 +44,7 @@ _PLANNED = """
 SELECT account_id, target_date, revision FROM run_item JOIN item ON item.id = item_id
 WHERE run_id = ? ORDER BY ordinal"""
 VOID = ("Canceled", "Error")
-_RUNS = "SELECT id FROM run ORDER BY started_at, id"
+_RUNS = "SELECT id FROM run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def ledger_evidence(ledger: sqlite3.Connection, name: str, times: Times | None =
 
 def lines_of(content: bytes) -> tuple[Line, ...]:
     """Read the lines of a report; what is torn at its end is no line."""
-    return tuple(json.loads(line) for line in content.split(b"\n")[:-1])
+    return tuple(json.loads(line) for line in content.decode().split("\n")[:-1])
 
 
 def run_evidence(ledger: str, planned: Sequence[Item], report: bytes, record: bytes) -> Run:
@@ -129,7 +129,7 @@ def state_evidence(tenant: Path, states: Iterable[Path], folder: str) -> Evidenc
         path = (state / folder / "ledger.sqlite3").absolute()
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as open_:
             ledgers.append(ledger_evidence(open_, str(state)))
-            for (run_id,) in open_.execute(_RUNS).fetchall():
+            for run_id in _in_order(state / "runs", open_.execute(_RUNS).fetchall()):
                 files = state / "runs" / run_id
                 planned = [tuple(row) for row in open_.execute(_PLANNED, (run_id,))]
                 report, record = (files / name for name in ("report.jsonl", "run.json"))
@@ -138,6 +138,12 @@ def state_evidence(tenant: Path, states: Iterable[Path], folder: str) -> Evidenc
                         run_evidence(str(state), planned, report.read_bytes(), record.read_bytes())
                     )
     return _without_others(replace(evidence, ledgers=tuple(ledgers), runs=tuple(runs)))
+
+
+def _in_order(folder: Path, found: Sequence[tuple[str]]) -> list[str]:
+    """Put runs in the order in which they ended, by the kernel's clock: theirs may be wrong."""
+    there = [run_id for (run_id,) in found if (folder / run_id).exists()]
+    return sorted(there, key=lambda run_id: (folder / run_id).stat().st_ctime_ns)
 
 
 def _without_others(evidence: Evidence) -> Evidence:

@@ -14,6 +14,7 @@ from zbatch.app.ending import (
     after_disk_failure,
     exit_code,
     final_records,
+    in_their_places,
     unreadable_records,
 )
 from zbatch.app.outside import Outside, Way
@@ -170,15 +171,19 @@ class Execution:
         return result
 
     def _summary(self, todo: Outstanding, closing: Closing) -> Summary:
-        """Fold the final records of all items, adding the report lines that are still missing."""
-        planned = len(self.plan.items)
+        """Fold the final records of all items, adding the report lines that are still missing.
+
+        Only what may have changed since the start is read again.
+        """
+        items, final = self.plan.items, todo.final
         try:
-            standings = self.store.standing(self.plan.items)
-            records = final_records(standings, todo.records, closing)
-            return summarise(self._recorded(records), planned, self.record.run_id)
+            changing = (item for item in items if item.identity not in final)
+            others = final_records(self.store.standing(changing), todo.records, closing)
+            records = in_their_places(items, final, others)
+            return summarise(self._recorded(records), len(items), self.record.run_id)
         except LedgerFailure:
-            records = unreadable_records(self.plan.items)
-            return summarise(self._recorded(records), planned, self.record.run_id)
+            records = unreadable_records(items)
+            return summarise(self._recorded(records), len(items), self.record.run_id)
 
     def _strays(self) -> tuple[ItemRecord, ...]:
         """Find what the ledger holds in doubt beyond this plan: nobody else would name it."""

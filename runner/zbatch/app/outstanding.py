@@ -39,6 +39,16 @@ class Outstanding:
     works: tuple[Work, ...]
     records: tuple[ItemRecord, ...]
 
+    @property
+    def final(self) -> dict[Identity, ItemRecord]:
+        """What was invoiced before and is not worked on: nothing in the ledger changes that."""
+        working = {item.identity for work in self.works for item in work.items}
+        return {
+            record.item.identity: record
+            for record in self.records
+            if record.outcome is Outcome.INVOICED and record.item.identity not in working
+        }
+
 
 def outstanding(plan: Plan, standings: Sequence[Standing], wish: Wish) -> Outstanding:
     """Sort the planned items into works to do and outcomes that stand.

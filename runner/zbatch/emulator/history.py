@@ -102,7 +102,7 @@ class HistoryTable:
 
     def arrived(self, arrival: Arrival) -> int:
         """Write an arrival down, and return the number it is given in place of its own."""
-        self._db.execute(
+        written = self._db.execute(
             _ARRIVED,
             (
                 *(arrival.arrived_at, arrival.peer, arrival.method, arrival.path, arrival.key),
@@ -110,8 +110,7 @@ class HistoryTable:
                 *(arrival.content, arrival.readable, arrival.body_hash),
             ),
         )
-        (number,) = self._db.execute("select last_insert_rowid()").fetchone()
-        return int(number)
+        return int(written.lastrowid or 0)
 
     def answered(self, reply: Reply) -> None:
         """Write down what an arrival was answered."""

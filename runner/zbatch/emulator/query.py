@@ -40,7 +40,7 @@ class QueryDesk:
         readable = self._invoices.readable(self._horizon(visit), query.accounts)
         found = [i for i in readable if query.finds(self._record(i, visit))]
         cursor = Cursor(query.fields, tuple(invoice.id for invoice in found))
-        return self._answer(cursor, 0, visit, None)
+        return self._answer(cursor, found[: self._page], 0, visit, None)
 
     def more(self, visit: Visit) -> Answer:
         """Answer a further page; what has arisen since the query is in none."""
@@ -51,16 +51,19 @@ class QueryDesk:
         cursor = self._invoices.find_cursor(name, visit.now - LOCATOR_LIFE)
         if cursor is None or not (offset.isascii() and offset.isdigit() and len(offset) < 10):
             return fault("INVALID_VALUE", "invalid queryLocator")
-        return self._answer(cursor, int(offset), visit, name)
+        start = int(offset)
+        page = self._invoices.by_id(cursor.found[start : start + self._page], self._horizon(visit))
+        return self._answer(cursor, page, start, visit, name)
 
     def _horizon(self, visit: Visit) -> float:
         """Return the time up to which the question sees what has arisen."""
         stale = 0.0 if visit.mishap is None else visit.mishap.lag
         return visit.now - max(self._modes.read_lag, stale)
 
-    def _answer(self, cursor: Cursor, offset: int, visit: Visit, name: str | None) -> Answer:
+    def _answer(
+        self, cursor: Cursor, page: list[Invoice], offset: int, visit: Visit, name: str | None
+    ) -> Answer:
         end = offset + self._page
-        page = self._invoices.by_id(cursor.found[offset:end], self._horizon(visit))
         parts = [f'"size":{len(cursor.found)}']
         if page:
             records = (_json(self._record(i, visit), cursor.fields) for i in page)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Any
 
 MOST_CONDITIONS = 200
@@ -110,6 +111,7 @@ class Query:
         return frozenset().union(*named) if named and all(named) else None
 
 
+@lru_cache(maxsize=256)  # a client asks the same again and again
 def parse_query(text: str, hidden: frozenset[str] = frozenset()) -> Query:
     """Read a query; `hidden` fields do not exist in this tenant. Raises `QueryFault`."""
     if len(text) > MOST_CHARACTERS:

@@ -120,6 +120,8 @@ class Brake:
 
     async def until(self, event: asyncio.Event, when: float | None) -> None:
         """Wait for an event, at most until a time of the steady clock."""
+        if event.is_set():
+            return
         wait = None if when is None else max(0.0, when - self._clock.monotonic())
         with suppress(TimeoutError):
             async with asyncio.timeout(wait):

@@ -54,6 +54,8 @@ class Engine:
         ports = replace(ports, observer=self._telling(ports.observer))
         self._ports = ports
         self._settings = settings
+        self._intents_ahead = settings.intents_ahead
+        self._asked_ahead = settings.asked_ahead
         self._brake = Brake(ports.clock, ports.random, ports.observer, settings)
         self._asker = Asker(ports.sender, self._brake, ports.clock)
         self._order = Order(works)
@@ -131,12 +133,12 @@ class Engine:
 
     def _room(self) -> int:
         """How many more intents may be made durable ahead of their turn."""
-        return self._settings.intents_ahead - self._armed.qsize()
+        return self._intents_ahead - self._armed.qsize()
 
     def _wanted(self) -> int:
         """How many works to take: whole waves, since a question costs as much as a call."""
         under_way = self._armed.qsize() + len(self._aftermath.cleared) + self._aftermath.asking
-        return WAVE if under_way < self._settings.asked_ahead else 0
+        return WAVE if under_way < self._asked_ahead else 0
 
     def _route(self, works: Sequence[Work]) -> None:
         """Let works rest, be asked about, or go on where the last question is still good."""
@@ -200,7 +202,7 @@ class Engine:
 
     async def _work(self) -> None:
         while (armed := await self._armed.get()) is not None:
-            if self._armed.qsize() <= self._settings.intents_ahead // 2:
+            if self._armed.qsize() <= self._intents_ahead // 2:
                 self._aftermath.more.set()
             if isinstance(armed, _Asking):
                 await self._ask(armed.works)

@@ -6,6 +6,7 @@ import gzip
 import json
 import sqlite3
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 from zbatch.model import (
     Attempt,
@@ -41,10 +42,7 @@ def item_columns(item: Item) -> tuple[object, ...]:
     """Give the values of an item's identity, payload and source, in the order of `ITEM_COLUMNS`."""
     return (
         *identity_columns(item.identity),
-        item.invoice_date.isoformat(),
-        int(item.charges.one_time),
-        int(item.charges.recurring),
-        int(item.charges.usage),
+        *payload_columns(item),
         item.reason,
         item.account_number,
         item.source.file,
@@ -55,7 +53,13 @@ def item_columns(item: Item) -> tuple[object, ...]:
 
 def payload_columns(item: Item) -> tuple[object, ...]:
     """Give the values of an item's payload, in the order of `PAYLOAD_COLUMNS`."""
-    return item_columns(item)[3:7]
+    charges = item.charges
+    return (
+        item.invoice_date.isoformat(),
+        int(charges.one_time),
+        int(charges.recurring),
+        int(charges.usage),
+    )
 
 
 def payload_changed(row: sqlite3.Row, item: Item) -> bool:
@@ -117,7 +121,7 @@ def record_of(row: sqlite3.Row, item: Item) -> ItemRecord | None:
         item=item,
         outcome=Outcome(row["outcome"]),
         invoice_id=row["invoice_id"],
-        invoice_ids=tuple(json.loads(row["invoice_ids"])),
+        invoice_ids=invoice_ids_of(row["invoice_ids"]),
         error=problem_of(row),
         http_status=row["http_status"],
         attempts=row["attempts"],
@@ -128,6 +132,12 @@ def record_of(row: sqlite3.Row, item: Item) -> ItemRecord | None:
         finished_at=moment(row["finished_at"]),
         run_id=row["settled_by"],
     )
+
+
+@lru_cache(maxsize=1024)  # each date of an account reads what the others hold
+def invoice_ids_of(text: str) -> tuple[str, ...]:
+    """Read the IDs of an outcome's invoices."""
+    return tuple(json.loads(text))
 
 
 def baseline_text(baseline: Baseline) -> str:
@@ -142,6 +152,7 @@ def baseline_text(baseline: Baseline) -> str:
     )
 
 
+@lru_cache(maxsize=1024)  # an item's own standing and its call's read the same one
 def baseline_of(text: str | None) -> Baseline | None:
     """Read what `baseline_text` wrote."""
     if text is None:

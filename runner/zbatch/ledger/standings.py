@@ -206,4 +206,4 @@ def _credited(around: Sequence[sqlite3.Row], target: str, revision: int) -> froz
         if row["invoice_id"] is not None
         and (row["target_date"] != target or row["revision"] < revision)
     )
-    return frozenset(one for ids in credited for one in json.loads(ids))
+    return frozenset(one for ids in credited for one in rows.invoice_ids_of(ids))

@@ -2,7 +2,8 @@
 
 `python -m support.saboteurs.search [NAME…]`, from the folder `tests`, looks through the seeds
 from 0 on for each saboteur within reach, or for those named, prints the first and keeps it. With
-`--mend` it does so only for those whose kept history does not show them any more.
+`--mend` it does so only for those whose kept history does not show them any more; with `--tell` it
+keeps nothing.
 """
 
 from __future__ import annotations
@@ -74,17 +75,19 @@ def _alarm() -> Iterator[None]:
 
 def main(arguments: Sequence[str]) -> int:
     """Search for saboteurs and keep what is found; 1 where one is not seen."""
-    names = [one for one in arguments if one != "--mend"]
+    names = [one for one in arguments if not one.startswith("--")]
     wanted = [one for one in SABOTEURS if (one.name in names if names else not one.beyond)]
     if "--mend" in arguments:
         wanted = [one for one in wanted if one.seed is None or not _shows(one.seed, one)]
-    missed = 0
+    seen: list[int] = []
     for one in wanted:
         found = first_seed(one)
         print(one.name, *(found or ("is not seen",)), flush=True)
-        missed += found is None
-        _keep(one, found[0] if found else None)
-    return min(missed, 1)
+        seen += [found[0]] if found else []
+        if "--tell" not in arguments:
+            _keep(one, found[0] if found else None)
+    print(f"{len(seen)} of {len(wanted)} seen, the last of them in history {max(seen, default=0)}")
+    return int(len(seen) < len(wanted))
 
 
 def _shows(seed: int, saboteur: Saboteur) -> bool:
