@@ -27,7 +27,7 @@ from zbatch.emulator import (
     Stored,
 )
 from zbatch.emulator.catalogue import CATALOGUE, fault
-from zbatch.emulator.known import Seconds
+from zbatch.emulator.catalogue.known import Seconds
 from zbatch.model import Rate
 from zbatch.spec import SpecError
 

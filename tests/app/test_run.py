@@ -15,7 +15,7 @@ import pytest
 from support.accounts import account
 from support.runs import QUERY, TARGET, Away, Billing, Project
 from zbatch.emulator import Delivery, Mishap, Scheduled, ServerLimits
-from zbatch.emulator.faults import LOCK
+from zbatch.emulator.catalogue import fault
 from zbatch.engine.events import InFlight, Settled
 from zbatch.model import ExitCode
 
@@ -179,7 +179,7 @@ def test_a_lock_is_renewed_because_the_server_would_replay_it(
     project: Project, tenant: Start
 ) -> None:
     """L4: the second send has another key, and the report tells both attempts."""
-    away = tenant(faults=(Scheduled(LOCK, at=1),))
+    away = tenant(faults=(Scheduled(fault("locked"), at=1),))
     told = project.run(project.spec(1, tenant="real"))
     keys = [one.key for one in away.billing.exchanges()]
     assert (told.code, len(set(keys)), told.line(1)["attempts"]) == (0, 2, 2)

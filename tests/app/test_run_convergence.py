@@ -12,6 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from support.accounts import account
+from support.mishaps import DROP_AFTER, DROP_BEFORE, UNKNOWN_EXECUTED, UNKNOWN_UNEXECUTED
 from support.runs import Away, Billing, Project, away
 from zbatch.emulator import (
     Delivery,
@@ -21,7 +22,6 @@ from zbatch.emulator import (
     SecondGenerate,
     delete_invoice,
 )
-from zbatch.emulator.faults import DROP_AFTER, DROP_BEFORE, UNKNOWN_EXECUTED, UNKNOWN_UNEXECUTED
 from zbatch.errors import Refused
 
 Start = Callable[..., Away]

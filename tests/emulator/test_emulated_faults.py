@@ -5,18 +5,11 @@ from __future__ import annotations
 import pytest
 
 from support.emulator import Driver, driving, errors_of, row, rows_of
+from support.mishaps import DROP_AFTER, DROP_BEFORE, UNKNOWN_EXECUTED, UNKNOWN_UNEXECUTED
 from zbatch.emulator import Delivery, Faults, Mishap, Modes, Scheduled, SecondGenerate
+from zbatch.emulator.catalogue import fault
 from zbatch.emulator.exchange import Answer
-from zbatch.emulator.faults import (
-    DROP_AFTER,
-    DROP_BEFORE,
-    LOCK,
-    QUERY,
-    SILENT,
-    UNKNOWN_EXECUTED,
-    UNKNOWN_UNEXECUTED,
-    truncated,
-)
+from zbatch.emulator.faults import QUERY
 from zbatch.emulator.visit import Pending
 
 UNGUARDED = Modes(second_generate=SecondGenerate.BILLS_AGAIN)
@@ -39,18 +32,18 @@ def test_a_call_dropped_before_its_execution() -> None:
     with driving(**first(DROP_BEFORE)) as driver:
         assert send(driver).delivery is Delivery.RESET
         assert (driver.invoices, driver.history[-1].status) == ([], 0)
-        assert driver.history[-1].note == "not executed, reset"
+        assert driver.history[-1].note == "reset: not executed, reset"
         assert errors_of(send(driver)) == [""]
         assert len(driver.executions) == 1
 
 
-@pytest.mark.parametrize("mishap", [DROP_AFTER, SILENT, truncated(5)])
+@pytest.mark.parametrize("mishap", [DROP_AFTER, fault("silence"), fault("truncated")])
 def test_an_answer_that_does_not_get_through(mishap: Mishap) -> None:
     """The call is executed, and its key gives the whole answer when asked again."""
     with driving(**first(mishap)) as driver:
         lost = send(driver)
-        assert (lost.delivery, lost.length) == (mishap.delivery, mishap.length)
-        assert driver.history[-1].note == mishap.delivery.value
+        assert lost.delivery is mishap.what_becomes
+        assert driver.history[-1].note == f"{mishap.name}: {mishap.what_becomes.value}"
         again = send(driver)
         assert (again.delivery, again.body) == (Delivery.WHOLE, lost.body)
         assert len(driver.executions) == 1
@@ -64,7 +57,7 @@ STATUSES = [500, 502, 503, 504]
 @pytest.mark.parametrize("stored", [True, False])
 def test_a_status_instead_of_rows(status: int, executed: bool, stored: bool) -> None:
     """Before or after the execution, and kept under the key or not: each of the 16 cases."""
-    mishap = Mishap(executed=executed, status=status, stored=stored, retry_after=7)
+    mishap = fault("status", status=status, executed=executed, stored=stored, retry_after="7")
     with driving(**first(mishap)) as driver:
         broken = send(driver)
         assert (broken.status, broken.headers["Retry-After"]) == (status, "7")
@@ -80,7 +73,7 @@ def test_a_status_instead_of_rows(status: int, executed: bool, stored: bool) -> 
 @pytest.mark.parametrize(
     ("mishap", "code", "billed"),
     [
-        (LOCK, "LOCK_COMPETITION", 0),
+        (fault("locked"), "LOCK_COMPETITION", 0),
         (UNKNOWN_UNEXECUTED, "UNKNOWN_ERROR", 0),
         (UNKNOWN_EXECUTED, "UNKNOWN_ERROR", 1),
     ],
@@ -125,7 +118,7 @@ def test_a_replay_can_get_lost_too() -> None:
     with driving(modes=UNGUARDED, faults=(Scheduled(DROP_AFTER, at=2),)) as driver:
         send(driver)
         assert send(driver).delivery is Delivery.RESET
-        assert driver.history[-1].note == "replayed; reset"
+        assert driver.history[-1].note == "replayed; reset: reset"
         assert send(driver).delivery is Delivery.WHOLE
 
 
@@ -144,10 +137,12 @@ def test_queries_have_their_own_count() -> None:
 
 def test_the_first_that_hits_happens() -> None:
     """Every k-th call or one alone, in the order of the schedule, until it is switched."""
-    faults = Faults([Scheduled(SILENT, at=4), Scheduled(LOCK, every=2)])
-    assert [faults.next("generate") for _ in range(6)] == [None, LOCK, None, SILENT, None, LOCK]
-    faults.switch([Scheduled(SILENT, at=8)])
-    assert [faults.next("generate") for _ in range(2)] == [None, SILENT]
+    one, all_even = fault("silence"), fault("locked")
+    faults = Faults([Scheduled(one, at=4), Scheduled(all_even, every=2)])
+    found = [faults.next("generate") for _ in range(6)]
+    assert found == [None, all_even, None, one, None, all_even]
+    faults.switch([Scheduled(one, at=8)])
+    assert [faults.next("generate") for _ in range(2)] == [None, one]
     faults.switch()
     assert [faults.next("generate") for _ in range(8)] == [None] * 8
     assert faults.arrived() == 16

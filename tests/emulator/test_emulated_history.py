@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from support.emulator import NOON, Driver, account, driving, row
+from support.mishaps import DROP_AFTER, DROP_BEFORE
 from zbatch.emulator import (
     Mishap,
     Modes,
@@ -25,8 +26,8 @@ from zbatch.emulator import (
     history,
     replies,
 )
+from zbatch.emulator.catalogue import fault
 from zbatch.emulator.exchange import Answer
-from zbatch.emulator.faults import DROP_AFTER, DROP_BEFORE, SILENT
 from zbatch.emulator.files import open_store
 from zbatch.emulator.invoices import Order
 from zbatch.emulator.schema import VERSION
@@ -66,7 +67,7 @@ def test_a_reply_and_an_execution_name_the_arrival(driver: Driver) -> None:
 
 @pytest.mark.parametrize(
     ("mishap", "delivery", "status"),
-    [(DROP_AFTER, "reset", 200), (DROP_BEFORE, "reset", 0), (SILENT, "silent", 200)],
+    [(DROP_AFTER, "reset", 200), (DROP_BEFORE, "reset", 0), (fault("silence"), "silent", 200)],
 )
 def test_a_reply_tells_what_became_of_it(mishap: Mishap, delivery: str, status: int) -> None:
     """A lost reply is on record as it was decided, with what happened on its way."""

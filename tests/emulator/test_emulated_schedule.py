@@ -7,13 +7,17 @@ from typing import Any
 import pytest
 
 from zbatch.emulator import Delivery, Faults, Scheduled
+from zbatch.emulator.catalogue import fault
 from zbatch.emulator.chance import Draws, draw
-from zbatch.emulator.faults import DROP_UNREAD, LOCK, SILENT, Mishap
+from zbatch.emulator.faults import Mishap
 from zbatch.emulator.schedule import CONNECTION
 
 A = b'{"AccountId": "2C93808457D787030157E0306BE53A01"}'
 B = b'{"AccountId": "2c93808457d787030157e0306be53a02"}'
 OF_A = "2c93808457d787030157e0306be53a01"
+LOCK = fault("locked")
+SILENCE = fault("silence")
+UNREAD = fault("reset", when="before_read")
 
 
 def hits(faults: Faults, calls: int, action: str = "generate") -> list[int]:
@@ -69,23 +73,23 @@ def test_an_account_has_its_own_count() -> None:
 
 def test_a_call_before_it_is_read() -> None:
     """It is counted once, whether the fault hits before or after its content is known."""
-    faults = Faults([Scheduled(DROP_UNREAD, every=2), Scheduled(LOCK, every=3)])
+    faults = Faults([Scheduled(UNREAD, every=2), Scheduled(LOCK, every=3)])
     found = []
     for _ in range(6):
         unread = faults.unread("generate", 0.0)
         found.append(unread or faults.next("generate"))
-    assert found == [None, DROP_UNREAD, LOCK, DROP_UNREAD, None, DROP_UNREAD]
+    assert found == [None, UNREAD, LOCK, UNREAD, None, UNREAD]
     assert faults.arrived() == 6
 
 
 def test_connections_are_no_calls() -> None:
     """What happens to any call happens to no connection, and the other way round."""
-    faults = Faults([Scheduled(SILENT, every=1, action=CONNECTION)])
+    faults = Faults([Scheduled(SILENCE, every=1, action=CONNECTION)])
     assert faults.next("generate") is None
-    assert faults.next(CONNECTION) == SILENT
-    faults.switch([Scheduled(DROP_UNREAD, every=1, action=CONNECTION)])
-    assert faults.next(CONNECTION) == DROP_UNREAD
-    assert Faults([Scheduled(SILENT, every=1, action="any")]).next(CONNECTION) is None
+    assert faults.next(CONNECTION) == SILENCE
+    faults.switch([Scheduled(UNREAD, every=1, action=CONNECTION)])
+    assert faults.next(CONNECTION) == UNREAD
+    assert Faults([Scheduled(SILENCE, every=1, action="any")]).next(CONNECTION) is None
 
 
 def test_jitter_is_drawn_for_each_call() -> None:
@@ -128,6 +132,7 @@ def test_what_is_no_schedule(when: dict[str, Any], words: str) -> None:
         ({"shape": "round"}, "no shape 'round'"),
         ({"executed": False, "unread": True, "delivery": "reset"}, "is not read"),
         ({"delivery": "garbled"}, "only a way says"),
+        ({"delivery": "cut_short"}, "only a way says"),
     ],
 )
 def test_what_is_no_mishap(mishap: dict[str, Any], words: str) -> None:

@@ -21,6 +21,7 @@ import aiohttp
 import pytest
 
 from support.emulator import NOON
+from support.mishaps import DROP_AFTER, DROP_BEFORE
 from zbatch.emulator import (
     EmulatorConfig,
     Mishap,
@@ -33,7 +34,7 @@ from zbatch.emulator import (
     running,
     serve_forever,
 )
-from zbatch.emulator.faults import DROP_AFTER, DROP_BEFORE, SILENT, truncated
+from zbatch.emulator.catalogue import fault
 from zbatch.emulator.tenant import AFTER_CUT_OFF
 from zbatch.errors import CannotStart
 
@@ -346,8 +347,8 @@ def test_no_secret_in_what_is_shown(tmp_path: Path) -> None:
 LOST = [
     (DROP_BEFORE, aiohttp.ClientOSError, 0),
     (DROP_AFTER, aiohttp.ClientOSError, 1),
-    (truncated(0), aiohttp.ClientPayloadError, 1),
-    (truncated(5), aiohttp.ClientPayloadError, 1),
+    (fault("truncated", offset=-1), aiohttp.ClientPayloadError, 1),
+    (fault("truncated", offset=-40), aiohttp.ClientPayloadError, 1),
 ]
 
 
@@ -372,16 +373,6 @@ def test_a_mishap_on_the_wire(
     assert caplog.records == []
 
 
-def test_a_body_cut_short_after_its_last_byte_is_whole(tmp_path: Path) -> None:
-    """What gets through is as many bytes as were told, all of them included."""
-
-    async def scene(caller: Caller) -> None:
-        status, body = await caller.generate("k")
-        assert (status, json.loads(body)[0]["Success"]) == (200, True)
-
-    play(EmulatorConfig(tmp_path, latency=0, faults=(Scheduled(truncated(999), at=1),)), scene)
-
-
 def test_silence_on_the_wire(tmp_path: Path) -> None:
     """A silent call is executed and never answered; it holds up neither others nor the end."""
 
@@ -394,7 +385,7 @@ def test_silence_on_the_wire(tmp_path: Path) -> None:
         silent.cancel()
         await asyncio.gather(silent, return_exceptions=True)
 
-    play(EmulatorConfig(tmp_path, latency=0, faults=(Scheduled(SILENT, at=1),)), scene)
+    play(EmulatorConfig(tmp_path, latency=0, faults=(Scheduled(fault("silence"), at=1),)), scene)
     assert len(executions(tmp_path)) == 1
 
 

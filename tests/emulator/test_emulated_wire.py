@@ -114,14 +114,6 @@ def test_a_delivery_alone_is_a_way_too(answer: Answer, expected: Way | None) -> 
     assert way_of(answer) == expected
 
 
-def test_a_body_cut_short_has_its_whole_head() -> None:
-    """Of an answer cut short by its body's length the head comes whole."""
-    cut = Answer(200, b"12345", delivery=Delivery.CUT_SHORT, length=2)
-    way = way_of(cut)
-    assert way is not None
-    assert sent(list(way.steps(cut))).endswith(b"\r\n\r\n12")
-
-
 @pytest.mark.parametrize("name", sorted(SHAPES))
 def test_any_body_can_be_bent(name: str) -> None:
     """A shape that meets what it is not made for leaves it, and never fails."""

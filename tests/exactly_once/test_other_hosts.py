@@ -16,7 +16,7 @@ from support.engine import item
 from support.world import HOUR, LIMITS, UNGUARDED, Job, World
 from zbatch.app.outstanding import Wish
 from zbatch.emulator import Drafts, Mishap, Scheduled
-from zbatch.emulator.faults import LOCK
+from zbatch.emulator.catalogue import fault
 from zbatch.model import ExitCode
 
 MakeWorld = Callable[..., World]
@@ -83,7 +83,7 @@ def test_a_second_host_a_little_later(make_world: MakeWorld, after: float) -> No
 
 def test_two_hosts_walk_the_same_generations(world: World) -> None:
     """A stored lock row sends both to generation 1, under the same key again."""
-    world.faults.switch([Scheduled(LOCK, at=1)])
+    world.faults.switch([Scheduled(fault("locked"), at=1)])
     assert world.run(ITEMS[:1], host="one").exit_code is ExitCode.OK
     world.pass_time(60)
     second = world.run(ITEMS[:1], host="two")

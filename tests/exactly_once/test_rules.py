@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.engine import item
+from support.mishaps import UNKNOWN_EXECUTED, UNKNOWN_UNEXECUTED
 from support.world import HOUR, UNGUARDED, World
 from support.world_net import (
     LOST_ON_THE_WAY,
@@ -22,7 +23,7 @@ from support.world_net import (
 from zbatch.app.outstanding import Wish
 from zbatch.emulator import Drafts, EmulatorConfig, Mishap, Scheduled, SourceField
 from zbatch.emulator.book import BookAccount
-from zbatch.emulator.faults import LOCK, UNKNOWN_EXECUTED, UNKNOWN_UNEXECUTED
+from zbatch.emulator.catalogue import fault
 from zbatch.engine.settings import Accepted
 from zbatch.errors import Refused
 from zbatch.model import ExitCode, Settling
@@ -36,7 +37,7 @@ CLOSED = [Scheduled(DEFINITE, every=1)]
 
 def test_r01_a_new_key_only_after_the_last_one_is_settled(world: World) -> None:
     """A lock row settles the first key, with evidence in the ledger, before a second is minted."""
-    world.faults.switch([Scheduled(LOCK, at=1)])
+    world.faults.switch([Scheduled(fault("locked"), at=1)])
     assert world.run([ONE]).outcomes == ["invoiced"]
     first, second = world.keys(ONE)
     assert (first.state, second.state) == ("settled", "settled")

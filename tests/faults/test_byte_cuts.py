@@ -28,7 +28,7 @@ from support.hostile import (
 from support.proxy import GENERATE, Happening, Passage, by_account, to
 from support.runs import UNGUARDED
 from zbatch.emulator import Modes, Scheduled, SecondGenerate
-from zbatch.emulator.faults import LOCK
+from zbatch.emulator.catalogue import fault
 from zbatch.engine.verdict import Kind, kind_of
 from zbatch.net.sender import Sender
 from zbatch.zuora.reply import read_reply
@@ -106,11 +106,12 @@ class Mode:
 
 
 FORGETFUL = Modes(second_generate=SecondGenerate.NOTHING_TO_BILL, evict_after=1)
+LOCKED = tuple(Scheduled(fault("locked"), at=number) for number in OFFSETS)
 MODES = {
     "executed, kept": Mode({"modes": UNGUARDED}),
     # nothing but what is there tells the second send that the first has billed
     "executed, forgotten": Mode({"modes": FORGETFUL}),
-    "not executed, kept": Mode({"faults": tuple(Scheduled(LOCK, at=number) for number in OFFSETS)}),
+    "not executed, kept": Mode({"faults": LOCKED}),
     "not executed, not kept": Mode(reaches_it=False),
 }
 CHOSEN = list(product(MODES, FRAMINGS)) if ALL else list(zip(MODES, cycle(FRAMINGS), strict=False))

@@ -11,6 +11,7 @@ from support.engine import item
 from support.world import DAY, FRIDAY, HOUR, UNGUARDED, World
 from support.world_net import LOST_ON_THE_WAY, NONE, REPLY_LOST, Trouble, gateway
 from zbatch.emulator import EmulatorConfig, Mishap, Scheduled, ServerLimits
+from zbatch.emulator.catalogue import fault
 from zbatch.model import ExitCode, Limits, Rate
 
 MakeWorld = Callable[..., World]
@@ -32,7 +33,7 @@ def test_f63_one_gate_for_all(make_world: MakeWorld, status: int) -> None:
     """
     world = make_world(latency=5.0)
     world.limits = FAST
-    told = Mishap(executed=False, status=status, retry_after=120)
+    told = fault("throttled", status=status, retry_after="120")
     world.faults.switch([Scheduled(told, at=40)])
     items = [item(number) for number in range(1, 121)]
     run = world.run(items)
@@ -105,7 +106,7 @@ def test_f66_the_first_second_after_the_window(make_world: MakeWorld) -> None:
     """Those who waited leave at the run's rate: one second holds no more of them than any other."""
     world = make_world(latency=0.5)
     world.limits = FAST
-    told = Mishap(executed=False, status=429, retry_after=60)
+    told = fault("throttled", retry_after="60")
     world.faults.switch([Scheduled(told, at=number) for number in range(20, 60)])
     run = world.run([item(number) for number in range(1, 201)])
     assert set(run.outcomes) == {"invoiced"}

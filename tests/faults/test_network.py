@@ -36,12 +36,12 @@ from support.hostile import (
     reply_bytes,
     request_of,
 )
+from support.mishaps import DROP_AFTER
 from support.proxy import GENERATE, Happening, by_account, first, to
 from support.runs import IMPATIENT, UNGUARDED, Project
 from support.world import FRIDAY, HOUR, World
 from support.world_net import NONE, SILENCE, UNSENT, Trouble
 from zbatch.emulator import Conflict, Modes, Scheduled
-from zbatch.emulator.faults import DROP_AFTER
 from zbatch.model import ExitCode
 from zbatch.net.sender import Sender
 from zbatch.zuora.wire import Fault, FaultKind, Reply
@@ -113,9 +113,9 @@ def test_f3_a_connection_that_is_never_answered_is_no_doubt() -> None:
             return await sender.send(request_of(call_of()))
 
     with blackhole() as url:
-        fault = asyncio.run(run(url))
-    assert isinstance(fault, Fault)
-    assert (fault.kind, fault.sent) == (FaultKind.CONNECT, False)
+        met = asyncio.run(run(url))
+    assert isinstance(met, Fault)
+    assert (met.kind, met.sent) == (FaultKind.CONNECT, False)
 
 
 def test_f3_a_tenant_in_a_black_hole_stops_the_run(project: Project) -> None:

@@ -18,7 +18,7 @@ from support.world import HOUR, LIMITS, UNGUARDED, World
 from support.world_net import LOST_ON_THE_WAY, REPLY_LOST, Trouble
 from zbatch.emulator import Conflict, Mishap, Modes, OtherBody, Scheduled, SecondGenerate
 from zbatch.emulator.book import BookAccount
-from zbatch.emulator.faults import LOCK
+from zbatch.emulator.catalogue import fault
 from zbatch.model import ExitCode
 from zbatch.zuora.wire import Reply
 
@@ -177,7 +177,7 @@ def test_f42_409_for_nine_minutes_and_then_rows(make_world: MakeWorld, conflict:
     ("mishap", "outcome", "keys"),
     [
         (Mishap(), "invoiced", 1),
-        (LOCK, "invoiced", 2),
+        (fault("locked"), "invoiced", 2),
         (Mishap(executed=False, code="ACCOUNTING_PERIOD_CLOSED"), "failed", 1),
     ],
 )
@@ -234,7 +234,7 @@ def test_f45_a_422_after_doubt_leaves_the_item_unknown(behind: Start) -> None:
 def test_f46_a_stored_429_does_not_keep_an_item_for_a_day(world: World, doubtful: bool) -> None:
     """Seen to be a replay: renewed under a clean key, and left to the question under a doubtful."""
     world.troubles = {1: LOST_ON_THE_WAY} if doubtful else {}
-    stored = Mishap(executed=False, status=429, stored=True, retry_after=5)
+    stored = fault("throttled", stored=True, retry_after="5")
     world.faults.switch([Scheduled(stored, at=1)])
     run = world.run([ONE])
     assert run.outcomes == ["unknown" if doubtful else "invoiced"]
@@ -263,7 +263,7 @@ def test_f48_a_stored_row_failure_is_got_past_by_the_next_key(
 ) -> None:
     """The row of a lock is replayed for a day under its key: known at once, or from its replay."""
     world.troubles = {1: REPLY_LOST} if reply_lost else {}
-    world.faults.switch([Scheduled(LOCK, at=1)])
+    world.faults.switch([Scheduled(fault("locked"), at=1)])
     assert world.run([ONE]).outcomes == ["invoiced"]
     first, second = world.keys(ONE)
     assert (first.sends, second.sends) == (1 + reply_lost, 1)

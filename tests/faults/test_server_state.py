@@ -10,6 +10,7 @@ import pytest
 from support.asked import unasked
 from support.behind import Behind
 from support.engine import item
+from support.mishaps import DROP_AFTER, UNKNOWN_EXECUTED
 from support.proxy import GENERATE
 from support.runs import QUERY
 from support.world import HOUR, UNGUARDED, World
@@ -27,7 +28,6 @@ from zbatch.app.outstanding import Wish
 from zbatch.emulator import Scheduled, SecondGenerate
 from zbatch.emulator.book import AccountStatus, BookAccount
 from zbatch.emulator.catalogue import fault
-from zbatch.emulator.faults import DROP_AFTER, UNKNOWN_EXECUTED
 from zbatch.engine.loop import Engine
 from zbatch.model import ExitCode
 from zbatch.zuora.wire import Reply

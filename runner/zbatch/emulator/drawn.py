@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from zbatch.emulator.catalogue import CATALOGUE
+from zbatch.emulator.catalogue.known import Known
 from zbatch.emulator.chance import Draws
-from zbatch.emulator.known import Known
 from zbatch.emulator.schedule import ANY, CONNECTION, Scheduled
 
 LEAST, MOST = 3, 8

@@ -49,17 +49,15 @@ class Delivery(StrEnum):
 class Answer:
     """A reply before compression.
 
-    `length` is how many bytes of a body cut short get through. `more` are headers that stand
-    beside others of the same name. It leaves `late` seconds late, by a `way` that is not the
-    plain one if there is one; `delivery` sums that up. `replaced` says that a fault has put it in
-    place of the true answer.
+    `more` are headers that stand beside others of the same name. It leaves `late` seconds late, by
+    a `way` that is not the plain one if there is one; `delivery` sums that up. `replaced` says that
+    a fault has put it in place of the true answer.
     """
 
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     delivery: Delivery = Delivery.WHOLE
-    length: int = 0
     more: tuple[tuple[str, str], ...] = ()
     late: float = 0.0
     way: Way | None = None
@@ -113,7 +111,7 @@ def reasons(status: int, code: int, message: str, process: str = "") -> Answer:
     return json_answer(status, {**value, "reasons": [{"code": code, "message": message}]})
 
 
-def fault(code: str, message: str) -> Answer:
+def zuora_fault(code: str, message: str) -> Answer:
     """Build a fault: the whole call failed and nothing was processed (page "Faults")."""
     return json_answer(400, {"FaultCode": code, "FaultMessage": message})
 

@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 from zbatch.emulator.exchange import JSON_TYPE, Answer, Delivery, Row
 from zbatch.emulator.shapes import SHAPES
-from zbatch.emulator.wire import Last, Nothing, Way
+from zbatch.emulator.wire import Way
 
 GENERATE = "generate"
 QUERY = "query"  # queryMore as well
@@ -46,14 +46,13 @@ class Mishap:
     """One thing that goes wrong.
 
     `executed` tells whether the call does its work all the same. `status` is answered in place
-    of the true answer, with `retry_after` seconds if any, and takes its place under the key too
-    where it is `stored`. `body` and `headers` replace those of what is answered, and `shape`
-    names how its body is bent. `code`, with its `message`, is the error of each row in place of
-    its own, or of those at the positions `rows`.
+    of the true answer, and takes its place under the key too where it is `stored`. `body` and
+    `headers` replace those of what is answered, and `shape` names how its body is bent. `code`,
+    with its `message`, is the error of each row in place of its own, or of those at the positions
+    `rows`.
 
-    `delivery` is what becomes of the answer, of which `length` bytes of the body get through
-    where it is cut short; a `way` says it to the byte. The answer is `late` by so many seconds
-    and up to `jitter` more. Of an `unread` call not even the content arrives.
+    `delivery` is what becomes of the answer; a `way` says it to the byte. The answer is `late` by
+    so many seconds and up to `jitter` more. Of an `unread` call not even the content arrives.
 
     `deed` happens in the tenant. A query sees what was there `lag` seconds ago, and reads as
     Generating what is younger than `generating`. Raises ValueError for what cannot happen.
@@ -62,11 +61,9 @@ class Mishap:
     executed: bool = True
     status: int | None = None
     stored: bool = False
-    retry_after: int | None = None
     code: str | None = None
     rows: tuple[int, ...] = ()
     delivery: Delivery = Delivery.WHOLE
-    length: int = 0
     message: str = ""
     body: bytes | None = None
     headers: tuple[tuple[str, str | HttpDate], ...] = ()
@@ -134,7 +131,6 @@ class Mishap:
         return replace(
             self.instead_of(answer, now),
             delivery=self.what_becomes,
-            length=self.length,
             late=self.late,
             way=self.way,
         )
@@ -154,8 +150,6 @@ class Mishap:
     def _status_alone(self, status: int) -> Answer:
         kind = "text/plain;charset=utf-8" if self.body is None else JSON_TYPE
         headers = {"Content-Type": kind}
-        if self.retry_after is not None:
-            headers["Retry-After"] = str(self.retry_after)
         phrase = f"{HTTPStatus(status).phrase}\n".encode()
         return Answer(status, phrase if self.body is None else self.body, headers)
 
@@ -175,17 +169,4 @@ def _with(answer: Answer, headers: Sequence[tuple[str, str | HttpDate]], now: fl
 
 NO_ANSWER = Answer(0, b"")
 _ANSWERING = (Delivery.WHOLE, Delivery.SLOW, Delivery.CUT_SHORT, Delivery.GARBLED)
-_NEED_A_WAY = (Delivery.SLOW, Delivery.GARBLED)
-
-DROP_BEFORE = Mishap(executed=False, delivery=Delivery.RESET)
-DROP_AFTER = Mishap(delivery=Delivery.RESET)
-DROP_UNREAD = Mishap(executed=False, unread=True, way=Nothing(Last.RESET))
-SILENT = Mishap(delivery=Delivery.SILENT)
-LOCK = Mishap(executed=False, code="LOCK_COMPETITION")
-UNKNOWN_EXECUTED = Mishap(code="UNKNOWN_ERROR")
-UNKNOWN_UNEXECUTED = Mishap(executed=False, code="UNKNOWN_ERROR")
-
-
-def truncated(length: int) -> Mishap:
-    """Let only so many bytes of the answer's body through."""
-    return Mishap(delivery=Delivery.CUT_SHORT, length=length)
+_NEED_A_WAY = (Delivery.SLOW, Delivery.CUT_SHORT, Delivery.GARBLED)

@@ -11,7 +11,7 @@ from typing import Any
 
 from zbatch.emulator.book import AccountStatus, BookAccount
 from zbatch.emulator.config import SecondGenerate
-from zbatch.emulator.exchange import Answer, Row, client_error, fault, json_answer
+from zbatch.emulator.exchange import Answer, Row, client_error, json_answer, zuora_fault
 from zbatch.emulator.invoices import Order
 
 MOST_OBJECTS = 50
@@ -63,13 +63,13 @@ def read_call(content: bytes | None, reject_unknown: bool) -> tuple[Wanted | Row
         return json_answer(400, {"message": "Error - unrecognised fields"})
     objects = call.get("objects")
     if call.get("type") != "Invoice":
-        return fault("INVALID_TYPE", "generate supports objects of type Invoice only")
+        return zuora_fault("INVALID_TYPE", "generate supports objects of type Invoice only")
     if not isinstance(objects, list) or not all(isinstance(row, dict) for row in objects):
-        return fault("INVALID_VALUE", "objects must be an array of zObjects")
+        return zuora_fault("INVALID_VALUE", "objects must be an array of zObjects")
     if not objects:
-        return fault("MISSING_REQUIRED_VALUE", "Missing required value: objects")
+        return zuora_fault("MISSING_REQUIRED_VALUE", "Missing required value: objects")
     if len(objects) > MOST_OBJECTS:
-        return fault(
+        return zuora_fault(
             "MAX_RECORDS_EXCEEDED", f"{len(objects)} objects, at most {MOST_OBJECTS} are allowed"
         )
     return tuple(read_row(row) for row in objects)

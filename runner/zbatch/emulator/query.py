@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from zbatch.emulator.config import EmulatorConfig, SourceField
-from zbatch.emulator.exchange import JSON_TYPE, Answer, client_error, fault
+from zbatch.emulator.exchange import JSON_TYPE, Answer, client_error, zuora_fault
 from zbatch.emulator.invoices import Cursor, Invoice, InvoiceTable
 from zbatch.emulator.visit import Visit
 from zbatch.emulator.zoql import FIELDS, TENANT_ZONE, Kind, QueryFault, Record, Value, parse_query
@@ -36,7 +36,7 @@ class QueryDesk:
         try:
             query = parse_query(text, self._hidden)
         except QueryFault as refused:
-            return fault(refused.code, str(refused))
+            return zuora_fault(refused.code, str(refused))
         readable = self._invoices.readable(self._horizon(visit), query.accounts)
         found = [i for i in readable if query.finds(self._record(i, visit))]
         cursor = Cursor(query.fields, tuple(invoice.id for invoice in found))
@@ -50,7 +50,7 @@ class QueryDesk:
         name, _, offset = locator.rpartition("-")
         cursor = self._invoices.find_cursor(name, visit.now - LOCATOR_LIFE)
         if cursor is None or not (offset.isascii() and offset.isdigit() and len(offset) < 10):
-            return fault("INVALID_VALUE", "invalid queryLocator")
+            return zuora_fault("INVALID_VALUE", "invalid queryLocator")
         start = int(offset)
         page = self._invoices.by_id(cursor.found[start : start + self._page], self._horizon(visit))
         return self._answer(cursor, page, start, visit, name)
@@ -105,7 +105,7 @@ def _field(content: bytes | None, name: str) -> str | Answer:
         return client_error("The request body is not valid JSON.")
     value = call.get(name) if isinstance(call, dict) else None
     if not isinstance(value, str):
-        return fault("MISSING_REQUIRED_VALUE", f"Missing required value: {name}")
+        return zuora_fault("MISSING_REQUIRED_VALUE", f"Missing required value: {name}")
     return value
 
 

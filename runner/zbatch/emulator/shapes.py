@@ -114,7 +114,7 @@ _OF_TEXT: Mapping[str, Shape] = {
     "lone_surrogate": _in_first_row(b'"Note":"\\ud800"'),
     "bom": _text(lambda body: b"\xef\xbb\xbf" + body),
     "latin_1": _in_first_row(b'"Note":"caf\xe9"'),
-    "conflict": lambda answer: replace(answer, status=409),
+    "conflict_rows": lambda answer: replace(answer, status=409),
 }
 
 # Packing

@@ -15,9 +15,9 @@ from zbatch.emulator.exchange import (
     Row,
     client_error,
     content_of,
-    fault,
     reasons,
     rows_answer,
+    zuora_fault,
 )
 from zbatch.emulator.faults import GENERATE, NO_ANSWER, QUERY, Deed, Mishap
 from zbatch.emulator.generate import (
@@ -199,7 +199,7 @@ class Tenant:
         request = visit.request
         wsdl = read_wsdl(request.headers.get("x-zuora-wsdl-version"))
         if wsdl is None:
-            return fault("INVALID_VERSION", "there is no such WSDL version")
+            return zuora_fault("INVALID_VERSION", "there is no such WSDL version")
         reject_unknown = request.query.get("rejectUnknownFields", "").lower() == "true"
         rows = read_call(visit.content, reject_unknown)
         if isinstance(rows, Answer):

@@ -257,7 +257,5 @@ def way_of(answer: Answer) -> Way | None:
     """Return the way that an answer takes; None is the plain one."""
     if answer.way is not None:
         return answer.way
-    if answer.delivery is Delivery.CUT_SHORT:
-        return Cut(len(head(answer, Framing.LENGTH)) + answer.length)
     last = {Delivery.RESET: Last.RESET, Delivery.CLOSED: Last.CLOSE, Delivery.SILENT: Last.HOLD}
     return Nothing(last[answer.delivery]) if answer.delivery in last else None

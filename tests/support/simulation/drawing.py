@@ -42,9 +42,9 @@ from zbatch.emulator import (
     Stored,
 )
 from zbatch.emulator.book import BookAccount
-from zbatch.emulator.catalogue import CATALOGUE
+from zbatch.emulator.catalogue import CATALOGUE, fault
+from zbatch.emulator.catalogue.known import Known
 from zbatch.emulator.faults import GENERATE, QUERY
-from zbatch.emulator.known import Known
 from zbatch.model import Limits, Rate, Settling
 
 ITEMS = 20
@@ -67,19 +67,19 @@ TROUBLES: Sequence[Trouble] = (
     gateway(401),
 )
 MISHAPS: Sequence[Mishap] = (
-    Mishap(executed=False, code="LOCK_COMPETITION"),
-    Mishap(executed=False, code="LOCK_COMPETITION", rows=(0,)),
-    Mishap(executed=True, code="UNKNOWN_ERROR"),
-    Mishap(executed=False, code="UNKNOWN_ERROR"),
-    Mishap(executed=True, code="TRANSACTION_TERMINATED"),
-    Mishap(executed=False, code="REQUEST_EXCEEDED_RATE"),
-    Mishap(executed=False, code="ACCOUNTING_PERIOD_CLOSED"),
-    Mishap(executed=False, status=429, stored=True),
-    Mishap(executed=True, status=500, stored=True),
-    Mishap(executed=False, status=500, stored=True),
-    Mishap(executed=False, status=401, stored=True),
-    Mishap(executed=False, status=400, stored=True),
-    Mishap(executed=True, status=504),
+    fault("row_error", code="LOCK_COMPETITION"),
+    fault("row_error", code="LOCK_COMPETITION", rows=(0,)),
+    fault("row_error", code="UNKNOWN_ERROR", executed=True),
+    fault("row_error", code="UNKNOWN_ERROR"),
+    fault("row_error", code="TRANSACTION_TERMINATED", executed=True),
+    fault("row_error", code="REQUEST_EXCEEDED_RATE"),
+    fault("row_error", code="ACCOUNTING_PERIOD_CLOSED"),
+    fault("status", status=429, stored=True),
+    fault("status", status=500, executed=True, stored=True),
+    fault("status", status=500, stored=True),
+    fault("status", status=401, stored=True),
+    fault("status", status=400, stored=True),
+    fault("status", status=504, executed=True),
 )
 # Those of the emulator's own faults that need no socket; the large ones only cost time.
 LEFT_OUT = ("deep", "long_integer", "gzip_bomb")

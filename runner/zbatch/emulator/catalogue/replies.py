@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 from zbatch.emulator import gateway
+from zbatch.emulator.catalogue.known import CALLS, Known, shaped
 from zbatch.emulator.faults import GENERATE, Mishap
 from zbatch.emulator.generate import LOCKED, NOTHING_DUE
-from zbatch.emulator.known import CALLS, Known
 
 CANCELED = "Invoices cannot be generated: the account status is Canceled."
 UNRECOGNISED = json.dumps({"message": "Error - unrecognised fields"}).encode()
@@ -77,14 +76,7 @@ def nothing_to_bill(executed: bool = False, rows: tuple[int, ...] = ()) -> Misha
     return Mishap(executed=executed, code=due.code, message=due.message, rows=rows)
 
 
-def _shaped(shape: str) -> Callable[..., Mishap]:
-    def build(stored: bool = False) -> Mishap:
-        return Mishap(shape=shape, stored=stored)
-
-    return build
-
-
-# name, numbers, actions, whether a run gets over it, what happens
+# name, number, actions, whether a run gets over it, what happens
 _ROWS = (GENERATE,)
 _SHAPES: tuple[tuple[str, str, tuple[str, ...], bool, str], ...] = (
     ("login_page", "F24", CALLS, True, "The body is an HTML login page with status 200."),
@@ -124,11 +116,6 @@ _SHAPES: tuple[tuple[str, str, tuple[str, ...], bool, str], ...] = (
 )
 
 
-def _known(name: str, number: str, actions: tuple[str, ...], drawn: bool, says: str) -> Known:
-    shape = "conflict" if name == "conflict_rows" else name
-    return Known(name, _shaped(shape), (number,), actions, ({},) if drawn else (), says)
-
-
 _GATEWAY = (500, 502, 503, 504)
 
 REPLIES = (
@@ -163,5 +150,5 @@ REPLIES = (
     Known("locked", locked, ("F79",), random=({},)),
     Known("account_canceled", account_canceled, ("F78",)),
     Known("nothing_to_bill", nothing_to_bill, ("F81",)),
-    *(_known(*one) for one in _SHAPES),
+    *(shaped(*one) for one in _SHAPES),
 )

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from zbatch.emulator.catalogue.known import Known
+from zbatch.emulator.catalogue.limits import LIMITS
+from zbatch.emulator.catalogue.network import NETWORK
+from zbatch.emulator.catalogue.replies import REPLIES
+from zbatch.emulator.catalogue.state import STATE
+from zbatch.emulator.catalogue.tokens import TOKENS
 from zbatch.emulator.faults import Mishap
-from zbatch.emulator.known import Known
-from zbatch.emulator.known_network import NETWORK
-from zbatch.emulator.known_replies import REPLIES
-from zbatch.emulator.known_tenant import TENANT
 
-CATALOGUE: Mapping[str, Known] = {known.name: known for known in (*NETWORK, *REPLIES, *TENANT)}
+# Seeds draw by position: in another order a seed tells another history.
+CATALOGUE: Mapping[str, Known] = {
+    known.name: known for known in (*NETWORK, *REPLIES, *TOKENS, *LIMITS, *STATE)
+}
 
 # What no fault is needed for: how the tenant is set up, what is done to it, what is not its own.
 ELSEWHERE: Mapping[str, str] = {

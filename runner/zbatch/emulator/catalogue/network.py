@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from zbatch.emulator.catalogue.known import CALLS, WIRE, Known, Seconds
 from zbatch.emulator.exchange import Delivery
 from zbatch.emulator.faults import Mishap, Twice
-from zbatch.emulator.known import CALLS, WIRE, Known, Seconds
 from zbatch.emulator.wire import (
     Around,
     BadChunks,

@@ -18,6 +18,7 @@ Settings = Mapping[str, object]
 
 CALLS = (GENERATE, QUERY, TOKEN, ANY)
 WIRE = (*CALLS, CONNECTION)
+AUTHORIZED = (GENERATE, QUERY, ANY)  # those that carry a token
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,22 @@ class Known:
             raise ValueError(f"{self.name} needs `{missing[0]}`")
         values = {name: _value(name, self.kinds[name], value) for name, value in settings.items()}
         return replace(self.build(**values), name=self.name)
+
+
+def shaped(name: str, number: str, actions: tuple[str, ...], drawn: bool, says: str) -> Known:
+    """Describe the fault that bends a body into the shape of its name.
+
+    What answers a generate may be stored under its key, bent as it is.
+    """
+
+    def build(stored: bool = False) -> Mishap:
+        return Mishap(shape=name, stored=stored)
+
+    def unstored() -> Mishap:
+        return Mishap(shape=name)
+
+    made = build if GENERATE in actions else unstored
+    return Known(name, made, (number,), actions, ({},) if drawn else (), says)
 
 
 def _value(name: str, kind: Any, value: object) -> object:
