@@ -44,14 +44,11 @@ def _untrue(book: Casebook, run: Run, item: Item, line: Line) -> str | None:
         return f"with {line['success']}, {line['invoice_id']}"
     for invoice_id in line["invoice_ids"] if good else ():
         there = book.invoices.get(invoice_id)
-        raised = any(e.appended and e.invoice == invoice_id for e in book.billed[item])
         if there is None or there.account != item[0]:
             return f"by {invoice_id}: the account has no such"
-        if there.target != item[1] and not raised and code != "ACCEPTED":
+        if there.target != item[1] and code != "ACCEPTED" and invoice_id not in book.raised(item):
             return f"by {invoice_id}, of {there.target}"
-    made = {one.invoice for one in book.billed[item] if book.sender(one)[1] <= run.ended}
-    mine = made | book.by_hand if book.all.anonymous else made
-    ours = line["outcome"] != "invoiced" or code or line["invoice_id"] in mine
+    ours = line["outcome"] != "invoiced" or code or line["invoice_id"] in book.mine(run, item)
     return None if ours else f"by {line['invoice_id']}, by none of our calls"
 
 
@@ -69,13 +66,9 @@ def _absences(book: Casebook) -> Iterator[str]:
 
 
 def _keys(book: Casebook) -> Iterator[str]:
-    """A key is on every generate and on nothing else, with one body and that of the ledger.
-
-    It follows from what is billed: whoever mints it for the same bytes, it is the same.
-    """
-    for item, keys in book.alike():
-        if len(keys) > 1:
-            yield f"{name_of(item)} has {len(keys)} keys for the same bytes"
+    """A key follows from what is billed, and is on generates alone, with the ledger's one body."""
+    for item, keys in ((item, keys) for item, keys in book.alike() if len(keys) > 1):
+        yield f"{name_of(item)} has {len(keys)} keys for the same bytes"
     content: dict[str, bytes] = {}
     for one in book.all.arrivals:
         if (one.path == GENERATE) != (one.key is not None):
