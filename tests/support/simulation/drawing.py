@@ -125,7 +125,7 @@ def draw(seed: int, family: str, size: int = ITEMS) -> Scenario:
 
 
 def _fair(mishaps: Sequence[Scheduled], chosen: Sequence[Trouble]) -> tuple[Scheduled, ...]:
-    """Leave out refusals where calls are delivered twice unseen: one copy would be refused alone."""
+    """Leave out refusals where calls are delivered twice unseen: they would hit one copy alone."""
     return tuple(one for one in mishaps if not (TWICE in chosen and one.mishap.before))
 
 
