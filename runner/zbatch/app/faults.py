@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from zbatch.emulator import EmulatorConfig, Faults
+from zbatch.emulator import EmulatorConfig, Faults, Scheduled
 from zbatch.emulator.faults_file import FaultsRefused, Rehearsal, random_faults, read_faults
 from zbatch.errors import Refused
 from zbatch.spec import Diagnostic, SpecError, load_document, node_at, tidy
@@ -58,6 +58,14 @@ class Watched:
         """Return the config of a tenant that starts with what the file says."""
         return self._played.on(config)
 
+    def introduce(self) -> None:
+        """Tell what is played; for what a seed has drawn, fault by fault."""
+        name = self._played.name or self._path
+        self._tell(f"{name}: {_count(self._played)}, seed {self._seed}.")
+        if self._path == RANDOM:
+            for one in self._played.faults:
+                self._tell(f"  {one.mishap.name}, {one.action}, {_when(one)}")
+
     async def follow(self, faults: Faults) -> None:
         """Look at the file again and again; take over what can be used and tell of the rest."""
         while self._path != RANDOM:
@@ -89,6 +97,13 @@ def _signature(path: Path) -> Signature:
     except OSError:
         return None
     return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
+def _when(one: Scheduled) -> str:
+    if one.at is not None:
+        return f"number {one.at}"
+    often = f"{one.chance:.0%} of them" if one.every is None else f"every {one.every}"
+    return often if one.times is None else f"{often}, {one.times} times at most"
 
 
 def _count(found: Rehearsal) -> str:

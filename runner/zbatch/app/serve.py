@@ -42,5 +42,6 @@ async def _forever(config: EmulatorConfig, announce: Announce, watched: Watched 
     async with running(config if watched is None else watched.on(config)) as emulator:
         announce(emulator)
         if watched is not None:
+            watched.introduce()
             await watched.follow(emulator.faults)
         await asyncio.Event().wait()

@@ -117,6 +117,7 @@ def _take(lock: int, data_dir: Path) -> None:
     except BlockingIOError as error:
         raise CannotStart(
             f"another emulator is running on {data_dir}: stop it, or give this one its own folder"
+            " (--data DIR)"
         ) from error
 
 
