@@ -23,9 +23,9 @@ With the saboteur at work
   play each time; where the simulation cannot reach it, the column says why.
 
 A third of them runs with the tests, another one each day; `SABOTEURS=0/3`, `1/3`, `2/3` or `all`
-before `pytest tests/saboteurs` chooses. So what breaks a guard may stay unseen for two days. From
-the folder `tests`, `../.venv/bin/python -m support.saboteurs.search` looks through the histories from
-the first on and keeps what it finds, and `../.venv/bin/python -m support.saboteurs.page` writes this
+before `pytest tests/saboteurs` chooses. So what breaks a guard may stay unseen for two days. In the
+folder `tests`, `../.venv/bin/python -m support.saboteurs.search` looks through the histories from
+the first on and keeps what it finds; `../.venv/bin/python -m support.saboteurs.page` writes this
 page.
 
 | breaks | the saboteur | named test | history |
