@@ -1,7 +1,7 @@
 """The long proof, about an hour on two cores: what each run of the build server does, and far more.
 
-Run it as `make soak`. Each step is a command that people can run alone; three of them run at a time.
-What a step says goes into `build/soak/`, and the last result into docs/reliability.md.
+Run it as `make soak`. Each step is a command that people can run alone; three of them run at a
+time. What a step says goes into `build/soak/`, and the last result into docs/reliability.md.
 """
 
 from __future__ import annotations
@@ -167,6 +167,8 @@ def main() -> int:
     LOGS.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     chosen = [step for step in steps(first, arguments.seeds) if arguments.only in step.name]
+    if not chosen:
+        parser.error(f"no step has {arguments.only!r} in its name")
     with ThreadPoolExecutor(AT_ONCE) as pool:
         results = list(pool.map(play, chosen))
     if not arguments.only:

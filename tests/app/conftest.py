@@ -9,15 +9,10 @@ from typing import Any
 
 import pytest
 
-from support.leaks import nothing_left
+from support.fixtures import nothing_is_left_open
 from support.runs import Away, Project, away
 
-
-@pytest.fixture(autouse=True)
-def nothing_is_left_open() -> Iterator[None]:
-    """Hold that a test gives back its descriptors, threads and tasks."""
-    with nothing_left():
-        yield
+__all__ = ["nothing_is_left_open"]
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from support.runs import QUERY, TARGET, Away, Billing, Project, account
+from support.accounts import account
+from support.runs import QUERY, TARGET, Away, Billing, Project
 from zbatch.emulator import Delivery, Mishap, Scheduled, ServerLimits
 from zbatch.emulator.catalogue import fault
 from zbatch.engine.events import InFlight, Settled

@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 import pytest
 
+from support.accounts import account
 from support.mishaps import DROP_AFTER, DROP_BEFORE, UNKNOWN_EXECUTED, UNKNOWN_UNEXECUTED
-from support.runs import Away, Billing, Project, account, away
+from support.runs import Away, Billing, Project, away
 from zbatch.emulator import (
     Delivery,
     Mishap,

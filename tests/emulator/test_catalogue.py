@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
+from support.accounts import account
 from support.raw import Heard, RawClient, listen, rows_in
-from support.runs import Away, account, away
+from support.runs import Away, away
 from zbatch.emulator import Scheduled, arrivals, history
 from zbatch.emulator.catalogue import CATALOGUE, ELSEWHERE, fault
 from zbatch.emulator.schedule import CONNECTION

@@ -328,3 +328,10 @@ def test_an_attempt_keeps_the_problem_of_the_row_that_leaves_most_in_doubt() -> 
     done = judged(a_work(count=3), Reply(200, {}, body, token=1))
     assert done.result.attempt.problem is not None
     assert done.result.attempt.problem.code == "UNKNOWN_ERROR"
+
+
+def test_an_empty_request_id_is_none() -> None:
+    """Two answers without an ID are not for that reason the same answer."""
+    reply = status(401, zuora_request_id="")
+    done = answered(Attempt(1, BEGUN, "track"), reply, read_reply(reply, 1), DONE)
+    assert done.request_id is None

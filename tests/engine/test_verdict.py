@@ -27,6 +27,8 @@ from zbatch.zuora.codes import RowClass
 from zbatch.zuora.reply import (
     Answer,
     Conflict,
+    LimitInSuccess,
+    LoginInSuccess,
     Misdirected,
     Refused,
     Rows,
@@ -51,6 +53,8 @@ ANSWERS: dict[Kind, Answer | Fault] = {
     Kind.CONFLICT: Conflict(TROUBLE),
     Kind.THROTTLED: Throttled(TROUBLE),
     Kind.UNAUTHORIZED: Unauthorized(TROUBLE),
+    Kind.LIMIT_IN_SUCCESS: LimitInSuccess(TROUBLE),
+    Kind.LOGIN_IN_SUCCESS: LoginInSuccess(TROUBLE),
     Kind.REFUSED: Refused(TROUBLE),
     Kind.MISDIRECTED: Misdirected(TROUBLE),
     Kind.SERVER_ERROR: ServerError(TROUBLE),
@@ -67,6 +71,8 @@ FIRST: dict[Kind, tuple[str, str]] = {
     Kind.CONFLICT: ("again: conflict", "again: conflict"),
     Kind.THROTTLED: ("again: gate", "again: gate"),
     Kind.UNAUTHORIZED: ("again: token", "again: token"),
+    Kind.LIMIT_IN_SUCCESS: ("again: gate", "again: gate"),
+    Kind.LOGIN_IN_SUCCESS: ("again: token", "again: token"),
     Kind.REFUSED: ("settled: failed", "burnt"),
     Kind.MISDIRECTED: ("halt: misdirected", "halt: misdirected"),
     Kind.SERVER_ERROR: ("again: backoff", "again: backoff"),
@@ -92,6 +98,8 @@ LEAVES_DOUBT: dict[Kind | None, bool] = {
     Kind.ROWS: False,
     Kind.THROTTLED: False,
     Kind.UNAUTHORIZED: False,
+    Kind.LIMIT_IN_SUCCESS: True,
+    Kind.LOGIN_IN_SUCCESS: True,
     Kind.REFUSED: False,
     Kind.MISDIRECTED: False,
     Kind.UNSENT: False,
@@ -299,6 +307,14 @@ def test_a_clean_throttled_key_is_renewed_only_on_evidence() -> None:
     assert decided(Kind.THROTTLED, replayed, request_id="r-2") == "again: gate"
 
 
+def test_a_limit_under_a_status_of_success_is_never_taken_for_a_stored_one() -> None:
+    """Whatever came before: two 429 and then one of these do not make the key clean."""
+    before = [an_attempt(Kind.THROTTLED, n, request_id=f"r-{n}") for n in (1, 2)]
+    others = Context(others_accepted=True)
+    told = decided(Kind.LIMIT_IN_SUCCESS, before, others, request_id="r-3")
+    assert told == "again: gate"
+
+
 def test_a_doubtful_throttled_key_is_never_renewed() -> None:
     """After doubt even a replayed 429 proves nothing about the first send; four alike burn."""
     before = [an_attempt(Kind.LOST)]
@@ -390,14 +406,6 @@ def test_a_send_leaves_doubt_as_the_rules_say(kind: Kind | None) -> None:
     """A send may have been executed unseen unless its answer rules that out."""
     assert doubtful([an_attempt(kind)]) is LEAVES_DOUBT[kind]
     assert doubtful([an_attempt(Kind.THROTTLED), an_attempt(kind)]) is LEAVES_DOUBT[kind]
-
-
-@pytest.mark.parametrize(
-    ("status", "leaves"), [(200, True), (299, True), (429, False), (503, False)]
-)
-def test_a_limit_named_under_a_status_of_success_is_no_proof(status: int, leaves: bool) -> None:
-    """Only the status of a refusal says that a call was turned away before its execution."""
-    assert doubtful([an_attempt(Kind.THROTTLED, http_status=status)]) is leaves
 
 
 @pytest.mark.parametrize("kind", LEAVES_DOUBT)

@@ -2,37 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from support.fixtures import make_world, nothing_is_left_open, world
 
-import pytest
-
-from support.leaks import nothing_left
-from support.world import World
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left_open() -> Iterator[None]:
-    """Hold that a test gives back its descriptors, threads and tasks."""
-    with nothing_left():
-        yield
-
-
-@pytest.fixture
-def make_world() -> Iterator[Callable[..., World]]:
-    """Give worlds, each with hosts of its own."""
-    worlds: list[World] = []
-
-    def make(**settings: Any) -> World:
-        worlds.append(World(**settings))
-        return worlds[-1]
-
-    yield make
-    for world in worlds:
-        world.close()
-
-
-@pytest.fixture
-def world(make_world: Callable[..., World]) -> World:
-    """Give a world whose tenant bills again on every second generate."""
-    return make_world()
+__all__ = ["make_world", "nothing_is_left_open", "world"]

@@ -10,12 +10,13 @@ import pytest
 
 from support.engine import item
 from support.world import DAY, HOUR, LIMITS, UNGUARDED, World
-from support.world_net import LOST_ON_THE_WAY, gateway, late
+from support.world_net import LOST_ON_THE_WAY, Trouble, gateway, late
 from zbatch.app.outstanding import Wish
 from zbatch.emulator import Drafts, Mishap, Scheduled
 from zbatch.emulator.book import BookAccount
 from zbatch.emulator.config import Stored
 from zbatch.model import Settling
+from zbatch.zuora.wire import Reply
 
 MakeWorld = Callable[..., World]
 ONE = item(1)
@@ -178,3 +179,45 @@ def test_an_item_that_no_key_can_settle_fails_after_a_handful_of_keys(
     assert run.outcomes == ["failed"]
     assert len(world.keys(ONE)) <= 6
     assert world.invoices == []
+
+
+LIMIT = b'{"success":false,"reasons":[{"code":50000070,"message":"the limit is exceeded"}]}'
+LOGIN = b'{"success":false,"reasons":[{"code":90000011,"message":"please sign in first"}]}'
+
+
+def executed_then_told(body: bytes) -> Trouble:
+    """Let a call be executed, and be answered by 200 and a body that denies it."""
+    return Trouble(instead=Reply(200, {}, body, 1))
+
+
+@pytest.mark.parametrize("attempts", [1, 6])
+def test_two_429_and_a_limit_under_200_prove_nothing_together(world: World, attempts: int) -> None:
+    """The third call was executed: neither a next key nor a failure follows from its answer."""
+    world.max_attempts = attempts
+    world.troubles = {1: gateway(429), 2: gateway(429), 3: executed_then_told(LIMIT)}
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    assert len(world.keys(ONE)) == 1
+
+
+@pytest.mark.parametrize("then", [403, 401])
+def test_a_login_told_under_200_proves_nothing(world: World, then: int) -> None:
+    """What a gateway says next says nothing of the call that was executed before."""
+    world.troubles = {1: executed_then_told(LOGIN), **dict.fromkeys(range(2, 9), gateway(then))}
+    assert world.run([ONE]).outcomes == ["unknown"]
+    world.troubles = {}
+    world.pass_time(2 * HOUR)
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    assert world.billed(ONE) == 1
+
+
+def test_a_key_without_a_baseline_is_not_void_beside_a_draft(make_world: MakeWorld) -> None:
+    """A ledger of format 1 has none: charges may have gone into a draft that it never saw."""
+    world = make_world(modes=APPENDED)
+    world.bill_by_hand(EARLY)
+    _bill_unseen(world)
+    world.run([LATE])
+    world.host().disk.execute("UPDATE item SET baseline = NULL")
+    world.pass_time(30 * HOUR)
+    run = world.run([LATE])
+    assert (run.outcomes, run.codes) == (["unknown"], ["DRAFT_CHANGED"])
+    assert world.billed(LATE) == 1

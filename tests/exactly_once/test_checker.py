@@ -210,7 +210,9 @@ def stray(evidence: Evidence, code: int, **key: Any) -> Evidence:
     """Let the run not list an item whose key is still open."""
     lines = [one for one in evidence.runs[0].lines if one["account_id"] == ACCOUNT]
     run = a_run([dict(one) for one in lines], code)
-    return replace(with_key(evidence, 1, **{"state": "live", "settled": None, **key}), runs=[run])
+    opened = with_key(evidence, 1, **{"state": "live", "settled": None, **key})
+    died = replace(a_run([], None, started=50.0, ended=60.0), planned=[OTHER])
+    return replace(opened, runs=[died, run], trips=())
 
 
 def with_trips(evidence: Evidence, *trips: Trip) -> Evidence:
@@ -252,7 +254,9 @@ Change = Callable[[Evidence], Evidence]
 CLEAN: dict[str, Change] = {
     "as it is": lambda e: e,
     "an item the ledger settled before its next key": lambda e: renewed(e, 112.0),
-    "a higher revision": lambda e: twice(e, AGAIN),
+    "a higher revision": lambda e: with_run(
+        twice(e, AGAIN), code=None, planned=[*e.runs[0].planned, AGAIN]
+    ),
     "billed twice where no client can prevent it": lambda e: replace(
         twice(e, OTHER), allowed={OTHER: 2}
     ),
@@ -290,6 +294,20 @@ CLEAN: dict[str, Change] = {
 WRONG: dict[str, tuple[str, Change]] = {
     "billed twice": ("was billed 2 times", lambda e: twice(e, OTHER)),
     "billed by hand before we asked": ("was billed 2 times", lambda e: by_hand(e, 50.0)),
+    "billed by hand, and never asked about": (
+        "was billed 2 times",
+        lambda e: replace(by_hand(e, 50.0), arrivals=e.arrivals[:3]),
+    ),
+    "billed though no run planned it": (
+        "was billed unplanned",
+        lambda e: with_run(e, planned=e.runs[0].planned[:2], lines=e.runs[0].lines[:2], code=None),
+    ),
+    "invoiced by what a person made": (
+        "by inv-9, by none of our calls",
+        lambda e: told(
+            by_hand(e, 109.5), *lines_with(e, 1, invoice_id="inv-9", invoice_ids=["inv-9"])
+        ),
+    ),
     "another key elsewhere for the same bytes": ("has 2 keys for the same bytes", drawn_elsewhere),
     "no such invoice": (
         "the account has no such",
@@ -421,7 +439,7 @@ WRONG: dict[str, tuple[str, Change]] = {
     ),
     "exit 0 with something not attempted": (
         "ended with 0, not [4]",
-        lambda e: told(unbilled(e), a_line(EARLY, "not_attempted")),
+        lambda e: told(replace(unbilled(e), executions=()), a_line(EARLY, "not_attempted")),
     ),
     "exit 0 when stopped": ("ended with 0, not [4", lambda e: with_record(e, stop="too much")),
     "exit 0 with a stray in doubt": ("ended with 0, not [3]", lambda e: stray(e, 0)),

@@ -22,18 +22,22 @@ scenes = pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
 downtimes = pytest.mark.parametrize("downtime", [SHORT, WEEKEND], ids=["short", "weekend"])
 
 
-def _dead(scene: Scene, make_world: MakeWorld, at: int) -> World:
-    """Give a world in which the process has died at an edge."""
+def _dead(scene: Scene, make_world: MakeWorld, *edges: int, downtime: float = SHORT) -> World:
+    """Give a world in which one process after the other has died, each at an edge of its own."""
     world = scene.world(make_world)
-    died = world.run(scene.items, die_at=at)
-    assert died.died
+    for number, at in enumerate(edges):
+        world.pass_time(downtime if number else 0.0)
+        assert world.run(scene.items, die_at=at).died
     return world
 
 
-def _dies_again(scene: Scene, world: World, downtime: float, at: int) -> bool:
-    """Let the recovery die too; tell whether it lived as long as that."""
+def _recovery(scene: Scene, make_world: MakeWorld, *edges: int, downtime: float = SHORT) -> int:
+    """Count the edges of the run that follows such deaths, if nothing kills it."""
+    world = _dead(scene, make_world, *edges, downtime=downtime)
     world.pass_time(downtime)
-    return world.run(scene.items, die_at=at).died
+    run = world.run(scene.items)
+    world.close()
+    return len(run.edges)
 
 
 @scenes
@@ -90,20 +94,22 @@ def test_f84_death_in_the_recovery_too(
 ) -> None:
     """F84: dead at one edge and, while it recovers, at another; a sample of all pairs."""
     for first in range(3, scene.edges(make_world), 7):
-        for second in range(1, 40, 6):
-            world = _dead(scene, make_world, first)
-            _dies_again(scene, world, downtime, second)
+        there = _recovery(scene, make_world, first, downtime=downtime)
+        for second in {*range(1, there, 6), there}:
+            world = _dead(scene, make_world, first, second, downtime=downtime)
             scene.check(world, scene.converge(world, downtime))
             world.close()
 
 
 @scenes
-def test_f84_five_deaths_in_a_row(scene: Scene, make_world: MakeWorld) -> None:
-    """F84: each of five recoveries dies a little later than the one before, and the sixth ends."""
+def test_f84_five_recoveries_die_in_a_row(scene: Scene, make_world: MakeWorld) -> None:
+    """F84: each of five recoveries dies a little later in it than the one before; the next ends."""
     for first in range(2, scene.edges(make_world), 3):
-        world = _dead(scene, make_world, first)
-        for nth in range(1, 5):
-            _dies_again(scene, world, SHORT, first % 4 + 4 * nth)
+        edges = [first]
+        for nth in range(1, 6):
+            there = _recovery(scene, make_world, *edges)
+            edges.append(max(1, there * nth // 6))
+        world = _dead(scene, make_world, *edges)
         scene.check(world, scene.converge(world, SHORT))
         world.close()
 
@@ -113,18 +119,16 @@ def test_f84_five_deaths_in_a_row(scene: Scene, make_world: MakeWorld) -> None:
 @pytest.mark.parametrize("half", HALVES)
 @scenes
 @downtimes
-def test_f83_death_at_all_pairs_of_edges(
+def test_f84_death_at_all_pairs_of_edges(
     scene: Scene, downtime: float, half: str, make_world: MakeWorld
 ) -> None:
-    """F83: every edge, and after it every edge of the recovery."""
+    """F84: every edge, and after it every edge of the recovery."""
     pairs = 0
     for first in range(1 + HALVES[half], scene.edges(make_world) + 1, 2):
-        second, dies = 0, True
-        while dies:
-            second += 1
-            world = _dead(scene, make_world, first)
-            dies = _dies_again(scene, world, downtime, second)
+        there = _recovery(scene, make_world, first, downtime=downtime)
+        for second in range(1, there + 1):
+            world = _dead(scene, make_world, first, second, downtime=downtime)
             scene.check(world, scene.converge(world, downtime))
             world.close()
-        pairs += second
+        pairs += there
         print(f"{scene.name}: edge {first}, {pairs} pairs so far", flush=True)

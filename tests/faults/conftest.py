@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 
+from support.behind import Behind
 from support.beside import beside
-from support.holding import Behind
-from support.leaks import nothing_left
+from support.disclosure import files_in, found_in
+from support.fixtures import make_world, nothing_is_left_open, world
 from support.proxy import Plan, proxying
-from support.runs import Project, away
-from support.world import World
+from support.runs import Project, away, judge_by
+
+__all__ = ["make_world", "nothing_is_left_open", "world"]
 
 CLIENT_ID = "canary-client-2f9b41"
 CLIENT_SECRET = "canary-secret-+/=7d30c5"
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left_open() -> Iterator[None]:
-    """Hold that a test gives back its descriptors, threads and tasks."""
-    with nothing_left():
-        yield
 
 
 @pytest.fixture
@@ -48,40 +41,29 @@ def secrets() -> set[str]:
 
 @pytest.fixture
 def behind(project: Project, tmp_path: Path, secrets: set[str]) -> Iterator[Callable[..., Behind]]:
-    """Give a function that starts a tenant behind a proxy; a direct run passes it by."""
+    """Give a function that starts a tenant behind a proxy; a direct run passes it by.
+
+    Each run is judged by what the tenant holds, unless `unjudged` says why it cannot be.
+    """
     with ExitStack() as stack:
 
         def start(
-            plan: Plan = lambda passage: None, *, direct: bool = False, **settings: Any
+            plan: Plan = lambda passage: None,
+            *,
+            direct: bool = False,
+            unjudged: str = "",
+            **settings: Any,
         ) -> Behind:
             values = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, **settings}
             tenant = stack.enter_context(away(tmp_path / "tenant", **values))
             proxy = stack.enter_context(beside(lambda: proxying(tenant.url, plan)))
             proxy.secrets = secrets
+            for url in (tenant.url, proxy.url):
+                judge_by(url, None if unjudged else tenant.billing.folder)
             project.tenants(real=tenant.url if direct else proxy.url)
             return Behind(project, tenant, proxy)
 
         yield start
-
-
-@pytest.fixture
-def make_world() -> Iterator[Callable[..., World]]:
-    """Give worlds on virtual time, each with hosts of its own."""
-    worlds: list[World] = []
-
-    def make(**settings: Any) -> World:
-        worlds.append(World(**settings))
-        return worlds[-1]
-
-    yield make
-    for world in worlds:
-        world.close()
-
-
-@pytest.fixture
-def world(make_world: Callable[..., World]) -> World:
-    """Give a world whose tenant bills again on every second generate."""
-    return make_world()
 
 
 @pytest.fixture(autouse=True)
@@ -91,12 +73,10 @@ def no_secret_is_left(
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> Iterator[None]:
-    """Find no secret in any file, log or line on the terminal, plain or in the usual disguises."""
+    """Find no secret in any file, log or line on the terminal, in any spelling."""
     caplog.set_level("DEBUG")
     yield
-    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
-    written += [text.encode() for text in (caplog.text, *capfd.readouterr())]
-    for secret in secrets:
-        packed = base64.b64encode(secret.encode()).rstrip(b"=")
-        for form in {secret.encode(), quote(secret, safe="").encode(), packed}:
-            assert not any(form in content for content in written)
+    told = capfd.readouterr()
+    said = {"log": caplog.text, "stdout": told.out, "stderr": told.err}
+    outputs = files_in(tmp_path) | {name: text.encode() for name, text in said.items()}
+    assert found_in(outputs, secrets) == []

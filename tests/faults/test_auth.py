@@ -17,8 +17,8 @@ from support.badly import (
     saying,
     silent_unexecuted,
 )
+from support.behind import SHORT, Behind
 from support.engine import item
-from support.holding import SHORT, Behind
 from support.proxy import GENERATE, TOKEN, Happening, Passage, in_turn, to
 from support.world import HOUR, LIMITS, World
 from support.world_net import LOST_ON_THE_WAY, NONE, gateway

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from support.badly import chunked, closed, cut, http, in_steps, late
-from support.holding import Behind
+from support.behind import Behind
 from support.hostile import (
     ROWS,
     FixedTokens,

@@ -11,9 +11,18 @@ from itertools import product
 
 import pytest
 
-from support.holding import SHORT, Behind
-from support.runs import account
-from zbatch.emulator import Conflict, Modes, Scheduled, SecondGenerate, ServerLimits, Stored
+from support.accounts import account
+from support.asked import unasked
+from support.behind import SHORT, Behind
+from zbatch.emulator import (
+    Conflict,
+    Modes,
+    Scheduled,
+    SecondGenerate,
+    ServerLimits,
+    Stored,
+    history,
+)
 from zbatch.emulator.catalogue import CATALOGUE
 from zbatch.emulator.faults import GENERATE, QUERY, Mishap
 from zbatch.emulator.schedule import TOKEN
@@ -74,3 +83,4 @@ def test_faults_of_questions_and_tokens(behind: Start, name: str) -> None:
     told = bench.run(spec, patience=10.0)
     assert {"invoiced", "not_attempted"} >= set(told.outcomes)
     bench.heal(spec)
+    assert unasked(history(bench.billing.folder)) == set()

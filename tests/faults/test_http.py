@@ -19,9 +19,9 @@ from support.badly import (
     parts,
     saying,
 )
+from support.behind import Behind, bodies, settle_each
 from support.beside import beside
 from support.engine import item
-from support.holding import Behind, bodies, settle_each
 from support.hostile import RawServer, always, reply_bytes
 from support.proxy import GENERATE, Happening, Passage, by_account, to
 from support.world import HOUR, World

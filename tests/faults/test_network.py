@@ -24,9 +24,9 @@ from support.badly import (
     silent_unexecuted,
     twice,
 )
+from support.behind import SHORT, Behind, settle_each
 from support.beside import beside
 from support.engine import item
-from support.holding import SHORT, Behind, settle_each
 from support.hostile import (
     FixedTokens,
     RawServer,

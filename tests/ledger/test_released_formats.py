@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from support.accounts import account
 from support.world import HOUR, World
 from zbatch.app.validate import schema_text
 from zbatch.errors import CannotStart
@@ -66,8 +67,8 @@ class Left:
 
 
 def an_item(number: int) -> Item:
-    account = f"2c93808457d787030157e030{number:08x}"
-    return Item(Identity(account, TARGET), TARGET, Charges(), Source("resumed.yaml", number))
+    identity = Identity(account(number), TARGET)
+    return Item(identity, TARGET, Charges(), Source("resumed.yaml", number))
 
 
 @pytest.fixture(params=RELEASED, ids=lambda folder: folder.name)

@@ -11,6 +11,7 @@ from mutation.harmless import REASONS
 from mutation.scratch import ROOT, modules, undecorated
 from mutation.sql import schema_mutants
 from mutation.tables import all_mutants
+from mutation.trial import verdict_of
 
 DECORATED = '''
 class Count:
@@ -73,3 +74,11 @@ def test_each_reason_says_why() -> None:
     sentences = [reason.why for reason in REASONS]
     assert len(set(sentences)) == len(sentences)
     assert all(sentence.endswith(".") for sentence in sentences)
+
+
+def test_a_mutant_is_killed_by_tests_alone() -> None:
+    """A test run that could not begin, or found no test, has noticed nothing."""
+    assert [verdict_of(code) for code in (0, 1, 2)] == ["survived", "killed", "killed"]
+    for code in (3, 4, 5):
+        with pytest.raises(ValueError, match=f"ended with {code}"):
+            verdict_of(code)

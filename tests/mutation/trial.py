@@ -73,9 +73,19 @@ def _verdict(mutant: Mutant) -> str:
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         return "timeout" if os.WTERMSIG(status) == signal.SIGALRM else "killed"
-    return {pytest.ExitCode.OK: "survived", pytest.ExitCode.TESTS_FAILED: "killed"}.get(
-        pytest.ExitCode(os.waitstatus_to_exitcode(status)), "killed"
-    )
+    try:
+        return verdict_of(os.waitstatus_to_exitcode(status))
+    except ValueError as error:
+        raise RuntimeError(f"{mutant.name}, {mutant.told}: {error}") from error
+
+
+def verdict_of(code: int) -> str:
+    """Tell what an exit code of pytest says; a ValueError where no test has judged the mutant."""
+    if code == pytest.ExitCode.OK:
+        return "survived"
+    if code in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED):  # or not even collected
+        return "killed"
+    raise ValueError(f"pytest ended with {code}")
 
 
 def _in_child(mutant: Mutant) -> int:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 DIST = ROOT / "dist"
 PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet")
 SDIST = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
-# Long proofs of what zbatch decides, and tests of the tests: how it was installed changes none of them.
+# Long proofs of what zbatch decides, and tests of the tests: an installation changes none of them.
 PROOFS = ("exactly_once", "faults", "mutation", "properties", "saboteurs")
 WHERE = "import sys, zbatch; sys.exit(not zbatch.__file__.startswith(sys.prefix))"
 
@@ -91,9 +91,12 @@ def test_again(commands: Path, work: Path) -> None:
     source = next((work / "sdist").iterdir())
     lock = ROOT / "requirements/dev.txt"
     call(commands / "python", *PIP, "install", "--require-hashes", "-r", lock, cwd=work)
-    options = ("-p", "no:cacheprovider", "-n", "3", "-c", source / "pyproject.toml")
+    options: tuple[str | Path, ...] = (
+        *("-p", "no:cacheprovider", "-n", "3"),
+        *("-c", source / "pyproject.toml"),
+    )
     left = [f"--ignore={source / 'tests' / name}" for name in PROOFS]
-    where = ("--rootdir", source, *left, source / "tests")
+    where: tuple[str | Path, ...] = ("--rootdir", source, *left, source / "tests")
     call(commands / "pytest", *options, *where, cwd=work / "elsewhere")
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from support.processes import CANARY, Parent, Project, Tenant, leaks, tenant
+from support.disclosure import files_in, found_in
+from support.processes import CANARY, Parent, Project, Tenant, tenant
 
 
 @pytest.fixture(scope="session")
@@ -48,4 +49,4 @@ def project_at(tmp_path: Path, warm: Parent) -> Iterator[Callable[..., Project]]
         warm.end_clients()
     for project, served in made:
         secrets = [CANARY, *served.tokens]
-        assert leaks([project.folder, project.said], secrets) == []
+        assert found_in(files_in(project.folder, project.said), secrets) == []

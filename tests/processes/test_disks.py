@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from support.accounts import account
 from support.processes import (
     Project,
     Tenant,
-    account,
     book,
     check_billed_once,
     check_truth,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,10 +10,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 
-from support.processes import CANARY, Parent, Project, Tenant, leaks
+from support.disclosure import files_in, found_in
+from support.processes import CANARY, Parent, Project, Tenant
 
 Serve = Callable[..., Tenant]
 ProjectAt = Callable[..., Project]
@@ -70,6 +73,19 @@ def test_f141_a_secret_as_an_argument(serve: Serve, project_at: ProjectAt) -> No
         client = project.run("spec.yaml", *words)
         assert client.code == 2
         assert "No such option" in client.said
+
+
+@pytest.mark.parametrize("secret", [CANARY, TOKEN])
+def test_f142_a_secret_that_is_written_down_is_found(secret: str) -> None:
+    """F142: escaped or anywhere within a base64 text; no test of this room looks past it."""
+    spelled = [secret, quote(secret, safe=""), quote_plus(secret), json.dumps({"a": secret})]
+    spelled += [secret.encode().hex(), f"Authorization: Bearer {secret}"]
+    for before in range(4):
+        for pack in (base64.b64encode, base64.urlsafe_b64encode):
+            spelled.append(pack(b"id:!"[:before] + secret.encode() + b" and more").decode())
+    outputs = {one: f"before {one} after".encode() for one in spelled}
+    assert found_in(outputs, ["something else", secret]) == list(outputs)
+    assert found_in({"none": secret[:-1].encode()}, [secret]) == []
 
 
 @contextmanager
@@ -137,7 +153,7 @@ def test_f142_f143_a_server_that_says_our_token_back(
         project.write([0])
         client = project.run("spec.yaml", "-v", "--json")
     assert client.code in (1, 3), client.said
-    assert leaks([project.folder, project.said], [TOKEN, CANARY]) == []
+    assert found_in(files_in(project.folder, project.said), [TOKEN, CANARY]) == []
 
 
 @pytest.mark.parametrize("code", ["INVALID_VALUE", "UNKNOWN_ERROR", HOSTILE[:200]])

@@ -13,13 +13,13 @@ from collections.abc import Callable
 
 import pytest
 
+from support.accounts import account
 from support.processes import (
     LIMIT,
     ZBATCH,
     Client,
     Project,
     Tenant,
-    account,
     book,
     check_billed_once,
     check_truth,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from support.processes import Project, Tenant, account, book, check_billed_once, until
+from support.accounts import account
+from support.processes import Project, Tenant, book, check_billed_once, until
 
 Serve = Callable[..., Tenant]
 ProjectAt = Callable[..., Project]

@@ -86,11 +86,13 @@ def test_a_secret_is_hidden_in_any_spelling(
 
 
 @examples(200)
-@given(SECRETS, st.binary(max_size=200))
-def test_what_holds_no_secret_stays_as_it_is(value: str, data: bytes) -> None:
-    """Nothing is hidden by chance: hiding twice is hiding once, and other bytes are kept."""
+@given(SECRETS, st.sampled_from(sorted(SPELLINGS)), st.binary(max_size=100), st.booleans())
+def test_hiding_twice_is_hiding_once(value: str, spelling: str, around: bytes, there: bool) -> None:
+    """Nothing is hidden by chance: what holds no secret, or none any more, stays as it is."""
     secret = Secret(value)
+    data = around + (SPELLINGS[spelling](value).encode() if there else b"") + around
     once = secret.hide_in(data)
+    assert secret.hide_in(once) == once
     if HIDDEN not in once:
         assert once == data
     assert not INVOICE_ID.fullmatch(HIDDEN.decode())

@@ -136,8 +136,28 @@ class Casebook:
         ledger, sent = self.sender(second)
         if self.sender(first)[0] == ledger:
             return False
-        asked = max((at for at in self._asked[ledger, first.account] if at <= sent), default=0.0)
+        before = [at for at in self._asked[ledger, first.account] if at <= sent]
+        if not before:
+            return False  # who has not asked is not excused
+        asked = max(before)
         return first.appended or first.at + self.all.lag > asked
+
+    def mine(self, run: Run, item: Item) -> set[str]:
+        """Give the invoices that our calls had made for an item when a run ended.
+
+        Where the tenant does not tell who made one, those made by hand may be taken for ours.
+        """
+        made = {one.invoice for one in self.billed[item] if self.sender(one)[1] <= run.ended}
+        return made | self.by_hand if self.all.anonymous else made
+
+    def raised(self, item: Item) -> set[str]:
+        """Give the drafts that were raised for an item."""
+        return {one.invoice for one in self.billed[item] if one.appended}
+
+    def unplanned(self) -> list[Item]:
+        """Give the items that were billed by us though no run has planned them."""
+        planned = {item for run in self.all.runs for item in run.planned}
+        return [item for item, times in self.billed.items() if times and item not in planned]
 
     def asked(self, run: Run, line: Line) -> float:
         """Tell when the run began that brought the outcome of a line: it asked the tenant."""

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from support.casebook import Casebook, item_of, name_of
-from support.evidence import GENERATE, Arrival, Evidence, Item, Run
+from support.evidence import GENERATE, Arrival, Evidence, Item, Line, Run
 
 GOOD = ("invoiced", "already_invoiced")
 SETTLED = (*GOOD, "failed", "nothing_to_bill")
@@ -22,10 +22,11 @@ def check(evidence: Evidence) -> list[str]:
 
 
 def _billed_twice(book: Casebook) -> Iterator[str]:
-    """Nobody is billed by us who was billed before, by us or by hand, as far as we could see."""
+    """Nobody is billed by us who was in no plan, or whom we could see to be billed already."""
+    yield from (f"{name_of(item)} was billed unplanned" for item in book.unplanned())
     for item, found in book.made.items():
         ours = [(n, b) for n, b in enumerate(found) if b.key or n == 0]
-        seen = [b for n, b in ours if not any(book.unseen(a, b) for a in found[:n])]
+        seen = [b for n, b in ours if not n or not all(book.unseen(a, b) for a in found[:n])]
         if len(seen) > book.all.allowed.get(item, 1):
             yield f"{name_of(item)} was billed {len(found)} times"
 
@@ -33,20 +34,22 @@ def _billed_twice(book: Casebook) -> Iterator[str]:
 def _invoices(book: Casebook) -> Iterator[str]:
     """What is reported as invoiced is there, of this account and date, and made by our call."""
     for run, item, line in book.lines():
-        outcome, code = line["outcome"], (line["error"] or {}).get("code")
-        if line["success"] != (outcome in GOOD) or (outcome in GOOD and not line["invoice_id"]):
-            yield f"{name_of(item)} is told {outcome} with {line['success']}, {line['invoice_id']}"
-        for invoice_id in line["invoice_ids"] if outcome in GOOD else ():
-            there = book.invoices.get(invoice_id)
-            raised = any(e.appended and e.invoice == invoice_id for e in book.billed[item])
-            if there is None or there.account != item[0]:
-                yield f"{name_of(item)} is told {outcome} by {invoice_id}: the account has no such"
-            elif there.target != item[1] and not raised and code != "ACCEPTED":
-                yield f"{name_of(item)} is told {outcome} by {invoice_id}, of {there.target}"
-        claimed = book.all.anonymous and line["invoice_id"] in book.by_hand
-        mine = claimed or any(book.sender(one)[1] <= run.ended for one in book.billed[item])
-        if outcome == "invoiced" and code is None and not mine:
-            yield f"{name_of(item)} is told invoiced, by none of our calls"
+        if reason := _untrue(book, run, item, line):
+            yield f"{name_of(item)} is told {line['outcome']} {reason}"
+
+
+def _untrue(book: Casebook, run: Run, item: Item, line: Line) -> str | None:
+    good, code = line["outcome"] in GOOD, (line["error"] or {}).get("code")
+    if line["success"] != good or (good and not line["invoice_id"]):
+        return f"with {line['success']}, {line['invoice_id']}"
+    for invoice_id in line["invoice_ids"] if good else ():
+        there = book.invoices.get(invoice_id)
+        if there is None or there.account != item[0]:
+            return f"by {invoice_id}: the account has no such"
+        if there.target != item[1] and code != "ACCEPTED" and invoice_id not in book.raised(item):
+            return f"by {invoice_id}, of {there.target}"
+    ours = line["outcome"] != "invoiced" or code or line["invoice_id"] in book.mine(run, item)
+    return None if ours else f"by {line['invoice_id']}, by none of our calls"
 
 
 def _absences(book: Casebook) -> Iterator[str]:
@@ -63,13 +66,9 @@ def _absences(book: Casebook) -> Iterator[str]:
 
 
 def _keys(book: Casebook) -> Iterator[str]:
-    """A key is on every generate and on nothing else, with one body and that of the ledger.
-
-    It follows from what is billed: whoever mints it for the same bytes, it is the same.
-    """
-    for item, keys in book.alike():
-        if len(keys) > 1:
-            yield f"{name_of(item)} has {len(keys)} keys for the same bytes"
+    """A key follows from what is billed, and is on generates alone, with the ledger's one body."""
+    for item, keys in ((item, keys) for item, keys in book.alike() if len(keys) > 1):
+        yield f"{name_of(item)} has {len(keys)} keys for the same bytes"
     content: dict[str, bytes] = {}
     for one in book.all.arrivals:
         if (one.path == GENERATE) != (one.key is not None):

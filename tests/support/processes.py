@@ -6,7 +6,6 @@ nothing but the client's keys, ledger and questions protects a customer.
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import signal
@@ -20,8 +19,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, quote_plus
 
+from support.accounts import account
 from support.checker import check
 from support.evidence_reading import state_evidence
 from zbatch.emulator import Execution, Invoice, executions, history, invoices
@@ -47,11 +46,6 @@ config = EmulatorConfig(
 )
 serve(config, lambda running: print(running.base_url, flush=True), Path(faults))
 """
-
-
-def account(number: int) -> str:
-    """Return the ID of an account."""
-    return f"2c93808457d787030157e030{number:08x}"
 
 
 def until(holds: Callable[[], object], what: str, limit: float = LIMIT) -> None:
@@ -412,30 +406,6 @@ def check_truth(project: Project, tenant: Tenant, numbers: Iterable[int]) -> Non
     store, ledger = tenant.data / "emulator.sqlite3", project.ledger.parent
     found = check(state_evidence(store, [ledger.parent], ledger.name))
     assert not found, "\n".join(found)
-
-
-def spellings(secret: str) -> Iterator[bytes]:
-    """Give each way in which a secret may be written down, at any place within a base64 text."""
-    raw = secret.encode()
-    yield from {raw, quote(secret, safe="").encode(), quote_plus(secret).encode()}
-    yield json.dumps(secret)[1:-1].encode()
-    yield raw.hex().encode()
-    for before in range(3):
-        packed = base64.b64encode(b"\0" * before + raw)
-        # the characters at both ends also depend on what stands around the secret
-        yield packed[4 if before else 0 : (before + len(raw)) // 3 * 4]
-
-
-def leaks(folders: Iterable[Path], secrets: Iterable[str]) -> list[str]:
-    """Name the files below some folders that hold one of the secrets in any spelling."""
-    wanted = [spelling for secret in secrets for spelling in spellings(secret)]
-    found = []
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and not path.is_symlink():
-                content = path.read_bytes()
-                found += [str(path) for spelling in wanted if spelling in content]
-    return found
 
 
 @contextmanager

@@ -98,9 +98,7 @@ class Proxy:
 
     def keys(self) -> list[bytes]:
         """Give the key of each generate that was read, in their order."""
-        found = (
-            re.search(rb"idempotency-key: *(\S+)", one, re.IGNORECASE) for one in self.requests
-        )
+        found = map(_KEY.search, self.requests)
         return [match[1] for match in found if match]
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 
+from support.accounts import account
 from support.beside import beside
 from support.checker import check
 from support.evidence_reading import state_evidence
@@ -59,11 +60,6 @@ GENERATE = "/v1/action/generate"
 QUERY = "/v1/action/query"
 UNGUARDED = Modes(second_generate=SecondGenerate.BILLS_AGAIN)
 IMPATIENT = -1.0  # seconds: give an unreachable host up at its first failure
-
-
-def account(number: int) -> str:
-    """Return the ID of an account."""
-    return f"2c93808457d787030157e030{number:08x}"
 
 
 @dataclass
@@ -298,6 +294,7 @@ def _check_record(told: Told) -> None:
     record = json.loads(result.run_record.read_text("utf-8"))
     assert record["run_id"] == result.run_id
     assert record["exit_code"] == told.code
+    assert told.code == 3 or not result.strays
     assert record["planned"] == len(told.lines) == sum(record["outcomes"].values())
     assert {name: n for name, n in record["outcomes"].items() if n} == told.outcomes
     assert record["calls_sent"] == result.sent
@@ -341,7 +338,12 @@ def _check_history(result: RunResult, state: Path) -> None:
 
 # A tenant that is somewhere else
 
-_SERVED: dict[str, Path] = {}  # the folders of tenants by their URLs
+_SERVED: dict[str, Path | None] = {}  # the folders of tenants by the URLs that lead to them
+
+
+def judge_by(url: str, folder: Path | None) -> None:
+    """Hold runs against this URL against the tenant in a folder, or against none."""
+    _SERVED[url] = folder
 
 
 @dataclass
@@ -366,7 +368,7 @@ def away(folder: Path, **settings: Any) -> Iterator[Away]:
     values = {"latency": 0.0, "modes": UNGUARDED, **settings}
     config = EmulatorConfig(folder, **values)
     with beside(lambda: running(config)) as emulator:
-        _SERVED[emulator.base_url] = folder
+        judge_by(emulator.base_url, folder)
         yield Away(emulator, Billing(folder))
 
 

@@ -6,8 +6,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from support.accounts import account
+
 ACCOUNTS = st.lists(
-    st.integers(0, 16**6).map(lambda n: f"2c93808457d787030157e030{n:08x}"),
+    st.integers(0, 16**6).map(account),
     min_size=1,
     max_size=6,
     unique=True,
@@ -31,7 +33,7 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
         "name": draw(st.sampled_from(["nov", "month-end 2026", "a: b"])),
         "tenant": "emulator",
         "dates": draw(DATES),
-        "accounts": [draw(_accounts(account)) for account in draw(ACCOUNTS)],
+        "accounts": [draw(_accounts(one)) for one in draw(ACCOUNTS)],
     }
     if draw(st.booleans()):
         kinds = st.sampled_from(["one_time", "recurring", "usage"])
@@ -44,10 +46,10 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
     return spec
 
 
-def _accounts(account: str) -> st.SearchStrategy[Any]:
-    full = st.fixed_dictionaries({"id": st.just(account)}, optional={"dates": DATES})
-    revised = {"id": st.just(account), "revision": st.integers(2, 9), "reason": REASONS}
-    return st.one_of(st.just(account), full, st.fixed_dictionaries(revised))
+def _accounts(one: str) -> st.SearchStrategy[Any]:
+    full = st.fixed_dictionaries({"id": st.just(one)}, optional={"dates": DATES})
+    revised = {"id": st.just(one), "revision": st.integers(2, 9), "reason": REASONS}
+    return st.one_of(st.just(one), full, st.fixed_dictionaries(revised))
 
 
 @st.composite

@@ -9,9 +9,9 @@ from zbatch.engine.brake import Brake
 from zbatch.engine.judge import Judgement, answered, judge
 from zbatch.engine.order import Work
 from zbatch.engine.settings import Ports, Settings
-from zbatch.engine.verdict import Again, Context, Halt, Kind, Pause
+from zbatch.engine.verdict import Again, Context, Halt, Pause
 from zbatch.model import Attempt, Send
-from zbatch.zuora.reply import Answer, Rows, read_reply
+from zbatch.zuora.reply import Answer, Rows, Unauthorized, read_reply
 from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
 
 LEEWAY = timedelta(seconds=30)  # for what was judged young enough a moment ago
@@ -90,7 +90,7 @@ class Carrier:
         if isinstance(answer, Rows):
             self._accepted += 1
             self._good_tokens.add(attempt.token or 0)
-        elif attempt.answer == Kind.UNAUTHORIZED:
+        elif isinstance(answer, Unauthorized):
             work.refused_tokens.add(attempt.token or 0)
 
     def _react(self, work: Work, exchange: Reply | Fault, judgement: Judgement) -> None:

@@ -41,7 +41,9 @@ from zbatch.model import (
     Trail,
 )
 
-_AT_THE_DOOR = frozenset({Kind.THROTTLED, Kind.UNAUTHORIZED})
+_AT_THE_DOOR = frozenset(
+    {Kind.THROTTLED, Kind.UNAUTHORIZED, Kind.LIMIT_IN_SUCCESS, Kind.LOGIN_IN_SUCCESS}
+)
 
 
 def needs_conclusion(work: Work, facts: Facts) -> bool:

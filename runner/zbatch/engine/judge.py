@@ -83,7 +83,7 @@ def answered(
     return replace(
         completed,
         http_status=exchange.status,
-        request_id=exchange.headers.get("zuora-request-id"),
+        request_id=exchange.headers.get("zuora-request-id") or None,
         server_date=date_of(exchange.headers) or attempt.server_date,
         token=exchange.token,
     )

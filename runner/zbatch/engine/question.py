@@ -227,10 +227,13 @@ def _appended(drafts: Iterable[Draft], baseline: Baseline | None) -> bool:
     """Tell whether a draft that was there before may have been appended to.
 
     It has, if its amount or update time is another or it is gone; where the tenant shows neither
-    amount nor time, nobody can tell, and that counts as well.
+    amount nor time, nobody can tell, and that counts as well; so does a draft of whose state
+    before the send nothing is known.
     """
-    before = {draft.id: draft for draft in baseline.drafts} if baseline else {}
     now = {draft.id: draft for draft in drafts}
+    if baseline is None:
+        return bool(now)
+    before = {draft.id: draft for draft in baseline.drafts}
     return any(
         now.get(draft_id) != draft or (draft.amount is None and draft.updated_at is None)
         for draft_id, draft in before.items()

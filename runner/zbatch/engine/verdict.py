@@ -17,6 +17,8 @@ from zbatch.zuora.problems import NO_REASON
 from zbatch.zuora.reply import (
     Answer,
     Conflict,
+    LimitInSuccess,
+    LoginInSuccess,
     Misdirected,
     Refused,
     Rows,
@@ -36,6 +38,8 @@ class Kind(StrEnum):
     CONFLICT = "conflict"
     THROTTLED = "throttled"
     UNAUTHORIZED = "unauthorized"
+    LIMIT_IN_SUCCESS = "limit_in_success"  # under 2xx, so that it may have been executed
+    LOGIN_IN_SUCCESS = "login_in_success"
     REFUSED = "refused"
     MISDIRECTED = "misdirected"
     SERVER_ERROR = "server_error"
@@ -139,6 +143,8 @@ _KINDS: Mapping[type, Kind] = {
     Conflict: Kind.CONFLICT,
     Throttled: Kind.THROTTLED,
     Unauthorized: Kind.UNAUTHORIZED,
+    LimitInSuccess: Kind.LIMIT_IN_SUCCESS,
+    LoginInSuccess: Kind.LOGIN_IN_SUCCESS,
     Refused: Kind.REFUSED,
     Misdirected: Kind.MISDIRECTED,
     ServerError: Kind.SERVER_ERROR,
@@ -150,7 +156,8 @@ _UNSENT: Mapping[FaultKind, Kind] = {
     FaultKind.INTERNAL: Kind.UNSENT,
     FaultKind.LATE: Kind.UNSENT,
 }
-_DOUBT = frozenset({None, Kind.LOST, Kind.SERVER_ERROR, Kind.UNREADABLE, Kind.CONFLICT})
+_IN_SUCCESS = frozenset({Kind.LIMIT_IN_SUCCESS, Kind.LOGIN_IN_SUCCESS})
+_DOUBT = _IN_SUCCESS | {None, Kind.LOST, Kind.SERVER_ERROR, Kind.UNREADABLE, Kind.CONFLICT}
 
 SERVER_ERROR_SENDS = 4  # the first send and three more
 UNREADABLE_SENDS = 2
@@ -167,17 +174,7 @@ def kind_of(answer: Answer | Fault) -> Kind:
 
 def doubtful(attempts: Sequence[Attempt]) -> bool:
     """Tell whether some send of a key may have been executed without our having seen its rows."""
-    return any(attempt.sent and _leaves_doubt(attempt) for attempt in attempts)
-
-
-def _leaves_doubt(attempt: Attempt) -> bool:
-    """Tell whether an answer is no proof that nothing was executed.
-
-    A limit that is named under a status of success, without rows, is none: a gateway that turns
-    a call away says so by the status.
-    """
-    passed = attempt.http_status is not None and 200 <= attempt.http_status < 300
-    return attempt.answer in _DOUBT or (passed and attempt.answer == Kind.THROTTLED)
+    return any(attempt.sent and attempt.answer in _DOUBT for attempt in attempts)
 
 
 def problem_of(answer: Answer | Fault) -> Problem:
@@ -382,6 +379,9 @@ TABLE: Mapping[Kind, tuple[Rule, Rule]] = {
     Kind.CONFLICT: (_again(Pause.CONFLICT), _again(Pause.CONFLICT)),
     Kind.THROTTLED: (_throttled_clean, _throttled_doubtful),
     Kind.UNAUTHORIZED: (_unauthorized_clean, _unauthorized_doubtful),
+    # A gateway that turns a call away says so by the status: these have been through to the tenant.
+    Kind.LIMIT_IN_SUCCESS: (_throttled_doubtful, _throttled_doubtful),
+    Kind.LOGIN_IN_SUCCESS: (_unauthorized_doubtful, _unauthorized_doubtful),
     Kind.REFUSED: (_fail, _burn),
     Kind.MISDIRECTED: (_halt(StopReason.MISDIRECTED), _halt(StopReason.MISDIRECTED)),
     Kind.SERVER_ERROR: (_server_error, _server_error),

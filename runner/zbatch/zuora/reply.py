@@ -58,6 +58,16 @@ class Unauthorized:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitInSuccess(Throttled):
+    """The same, but under a status of success and without rows: no proof of anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoginInSuccess(Unauthorized):
+    """The same, but under a status of success and without rows: no proof of anything."""
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """The call was refused as a whole, for a reason that stays; nothing was executed."""
 
@@ -151,10 +161,11 @@ def _refusal(status: int, problem: Problem | None) -> NoRows:
 
     Token and limit troubles come under these statuses too; they are not the items' fault.
     """
+    refused = status in REFUSED_STATUSES
     if problem and (problem.code in LOGIN_CODES or _says(problem, LOGIN_MESSAGES)):
-        return Unauthorized(problem)
+        return Unauthorized(problem) if refused else LoginInSuccess(problem)
     if problem and (problem.code in LIMIT_CODES or _says(problem, LIMIT_MESSAGES)):
-        return Throttled(problem)
+        return Throttled(problem) if refused else LimitInSuccess(problem)
     if status in REFUSED_STATUSES:
         return Refused(problem or problem_of_status(status))
     return Unreadable(

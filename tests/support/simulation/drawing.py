@@ -119,9 +119,14 @@ def draw(seed: int, family: str, size: int = ITEMS) -> Scenario:
         settling=Settling(SETTLE, random.choice([0.0, 0.0, 3 * HOUR])),
         calls=_met(random, chosen, often, MOST_CALLS),
         questions=_met(random, chosen, often / 4, MOST_QUESTIONS),
-        mishaps=(*_mishaps(random), *_catalogued(random)),
+        mishaps=_fair((*_mishaps(random), *_catalogued(random)), chosen),
         steps=tuple(FAMILIES[family](random, len(items))),
     )
+
+
+def _fair(mishaps: Sequence[Scheduled], chosen: Sequence[Trouble]) -> tuple[Scheduled, ...]:
+    """Leave out refusals where calls are delivered twice unseen: they would hit one copy alone."""
+    return tuple(one for one in mishaps if not (TWICE in chosen and one.mishap.before))
 
 
 def _unless(drafts: Drafts, seconds: float) -> float:
