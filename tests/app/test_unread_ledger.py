@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from support.accounts import account
 from support.mishaps import DROP_AFTER
-from support.runs import TARGET, Away, Project, Told, Watch, account, lines_of
+from support.runs import TARGET, Away, Project, Told, Watch, lines_of
 from zbatch.app.api import RunOptions
 from zbatch.app.run import run
 from zbatch.emulator import Scheduled
