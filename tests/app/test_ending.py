@@ -42,7 +42,7 @@ def closing(
     return Closing(Ending(stop, sent, (), abandoned), signal)
 
 
-NO_STOP = closing(sent=8)
+NO_STOP, NOTHING = closing(sent=8), closing()
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,18 @@ def test_doubt_that_the_spec_does_not_list_is_doubt(
 ) -> None:
     """R14: while the ledger has anything in doubt no run ends well, whatever it was asked for."""
     stray = a_record(item(9), Outcome.UNKNOWN)
-    ended = replace(closing(reason), strays=(stray,))
-    assert exit_code(totals(counts), ended) is ExitCode.UNKNOWN
+    for beyond in (replace(NOTHING, strays=(stray,)), replace(NOTHING, unread="it is damaged")):
+        ended = replace(beyond, ending=closing(reason).ending)
+        assert exit_code(totals(counts), ended) is ExitCode.UNKNOWN
+
+
+def test_a_run_says_what_stopped_it_and_what_cannot_be_read() -> None:
+    """Neither hides the other."""
+    stopped, lost = closing(StopReason.LIMIT), "it is damaged; what else is in doubt is not known"
+    assert NOTHING.why is None
+    assert stopped.why == "the reason"
+    assert replace(NOTHING, unread="it is damaged").why == lost
+    assert replace(stopped, unread="it is damaged").why == f"the reason; {lost}"
 
 
 @pytest.mark.parametrize("read_only", [True, False])

@@ -67,3 +67,14 @@ def test_a_disk_that_refuses_at_the_end_is_told() -> None:
     recorder.add(a_record(item(1)))
     recorder.close()
     assert str(recorder.failure) == "the disk is still full"
+
+
+def test_what_was_told_first_is_counted_though_the_disk_refused() -> None:
+    """Each planned item once, as it was told: the totals of a run whose ledger fails at its end."""
+    recorder = Recorder(FullDisk(room=1), a_plan([item(n) for n in range(3)]), RUN)
+    failed = a_record(item(1), Outcome.FAILED)
+    recorder.add_all([a_record(item(0)), failed, failed, a_record(item(1)), a_record(item(9))])
+    assert recorder.failure is not None
+    summary = recorder.counted.summary(3)
+    assert summary.totals.counts == {Outcome.INVOICED: 1, Outcome.FAILED: 1}
+    assert not summary.totals.add_up

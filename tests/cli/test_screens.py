@@ -116,6 +116,15 @@ def test_strays_beside_other_doubt_have_a_command_of_their_own(story: Any) -> No
     assert text.count(command) == 1
 
 
+def test_last_block_of_a_run_whose_ledger_cannot_be_read_to_its_end(
+    story: Any, golden: Callable[[str, str], None]
+) -> None:
+    """R14: that more may be in doubt is said, and what to do, though every item looks settled."""
+    unread = "the ledger .zbatch/production/ledger.sqlite3 cannot be read: disk I/O error"
+    records = [story.record(Outcome.INVOICED, 1)]
+    golden("unread", text_of(story.result(records, ExitCode.UNKNOWN, unread=unread)))
+
+
 def test_last_block_of_a_reconciliation(story: Any, golden: Callable[[str, str], None]) -> None:
     """What was asked, what is still open and from when it can be settled, and who decides."""
     several = Problem(

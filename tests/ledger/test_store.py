@@ -570,6 +570,10 @@ def test_the_end_of_a_run_is_recorded(tmp_path: Path, store: Store) -> None:
         "UPDATE item SET target_date = '2026-11-3p'",
         "UPDATE item SET invoice_date = '2026-1q-30'",
         "UPDATE item SET baseline = '{\"asked'",
+        "UPDATE call SET wire = x'00'",
+        "UPDATE call SET wire = x''",
+        "UPDATE call SET wire = substr(wire, 1, length(wire) - 9)",
+        "UPDATE call SET wire = x'1f8b0800000000000003ff'",
         "UPDATE meta SET value = '2026-11-30Tx' WHERE name = 'newest'",
     ],
 )

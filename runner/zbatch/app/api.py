@@ -89,7 +89,8 @@ class RunResult:
 
     `failures`, `unknown`, `settled_by` and `nothing_since` are those of
     `zbatch.report.summary.Summary`. `asked` counts the questions, `strays` are items in doubt that
-    the spec does not list (any more).
+    the spec does not list (any more), and `unread` is why there may be more of them: the ledger
+    could not be read to its end.
     """
 
     run_id: str
@@ -107,6 +108,7 @@ class RunResult:
     settled_by: tuple[str, ...] = ()
     asked: int = 0
     strays: tuple[ItemRecord, ...] = ()
+    unread: str | None = None
     nothing_since: datetime | None = None
 
 

@@ -37,14 +37,23 @@ _COULD_NOT_START = frozenset(
 class Closing:
     """What is known when nothing more will be sent.
 
-    `signal` is the first one that came, `strays` are items in doubt beyond the plan, and
-    `read_only` tells that items left unsent are left for another command.
+    `signal` is the first one that came, `strays` are items in doubt beyond the plan, `unread` is
+    why the ledger could not be read to the end, so that there may be more of them, and `read_only`
+    tells that items left unsent are left for another command.
     """
 
     ending: Ending = _NOTHING_TO_SEND
     signal: int | None = None
     strays: tuple[ItemRecord, ...] = ()
+    unread: str | None = None
     read_only: bool = False
+
+    @property
+    def why(self) -> str | None:
+        """Say why the run is not what it was to be: what stopped it, and what cannot be told."""
+        stop = self.ending.stop
+        unread = f"{self.unread}; what else is in doubt is not known" if self.unread else None
+        return "; ".join(filter(None, (stop.message if stop else None, unread))) or None
 
 
 def final_records(
@@ -96,7 +105,7 @@ def exit_code(totals: Totals, closing: Closing, report_failed: bool = False) -> 
     stop, sent = closing.ending.stop, closing.ending.sent
     if not totals.add_up or (stop and stop.reason is StopReason.INTERNAL):
         return ExitCode.INTERNAL
-    if totals[Outcome.UNKNOWN] or closing.ending.abandoned or closing.strays:
+    if totals[Outcome.UNKNOWN] or closing.ending.abandoned or closing.strays or closing.unread:
         return ExitCode.UNKNOWN
     if sent and (report_failed or (stop and stop.reason is StopReason.DISK)):
         return ExitCode.UNKNOWN

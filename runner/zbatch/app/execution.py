@@ -133,8 +133,12 @@ class Execution:
             ledger.close()
 
     def _close(self, todo: Outstanding, closing: Closing) -> RunResult:
-        closing = replace(closing, strays=self._strays())
-        summary = self._summary(todo, closing)
+        closing = self._with_strays(closing)
+        try:
+            summary = self._summary(todo, closing)
+        except LedgerFailure as failure:
+            closing = replace(closing, unread=str(failure))
+            summary = self._told()
         self.recorder.close()
         code = exit_code(summary.totals, closing, report_failed=self.recorder.failure is not None)
         code = self._finish(code, closing.ending.sent)
@@ -144,7 +148,7 @@ class Execution:
             self.record,
             finished_at=finished_at,
             exit_code=code,
-            stop=stop.message if stop else None,
+            stop=closing.why,
             totals=summary.totals,
             calls_sent=closing.ending.sent,
         )
@@ -154,7 +158,7 @@ class Execution:
             plan=self.plan,
             totals=summary.totals,
             exit_code=code,
-            stop=record.stop or self._trouble(),
+            stop=stop.message if stop else self._trouble(),
             report=self.files.report,
             run_record=self.files.record,
             started_at=record.started_at,
@@ -165,6 +169,7 @@ class Execution:
             settled_by=summary.settled_by,
             asked=closing.ending.asked,
             strays=closing.strays,
+            unread=closing.unread,
             nothing_since=summary.nothing_since,
         )
         self.watch.finished(result)
@@ -176,22 +181,25 @@ class Execution:
         Only what may have changed since the start is read again.
         """
         items, final = self.plan.items, todo.final
-        try:
-            changing = (item for item in items if item.identity not in final)
-            others = final_records(self.store.standing(changing), todo.records, closing)
-            records = in_their_places(items, final, others)
-            return summarise(self._recorded(records), len(items), self.record.run_id)
-        except LedgerFailure:
-            records = unreadable_records(items)
-            return summarise(self._recorded(records), len(items), self.record.run_id)
+        changing = (item for item in items if item.identity not in final)
+        others = final_records(self.store.standing(changing), todo.records, closing)
+        records = self._recorded(in_their_places(items, final, others))
+        return summarise(records, len(items), self.record.run_id)
 
-    def _strays(self) -> tuple[ItemRecord, ...]:
+    def _told(self) -> Summary:
+        """Fold what the report says already; only the rest is lost with a ledger that fails now."""
+        self.recorder.add_all(unreadable_records(self.plan.items))
+        return self.recorder.counted.summary(len(self.plan.items))
+
+    def _with_strays(self, closing: Closing) -> Closing:
         """Find what the ledger holds in doubt beyond this plan: nobody else would name it."""
         planned = {item.identity for item in self.plan.items}
+        strays: list[ItemRecord] = []
         try:
-            return tuple(doubts(self.store.unsettled(without=planned)))
-        except LedgerFailure:
-            return ()
+            strays.extend(doubts(self.store.unsettled(without=planned)))
+        except LedgerFailure as failure:  # what was read before it is named all the same
+            return replace(closing, strays=tuple(strays), unread=str(failure))
+        return replace(closing, strays=tuple(strays))
 
     def _recorded(self, records: Iterator[ItemRecord]) -> Iterator[ItemRecord]:
         for record in records:

@@ -8,6 +8,7 @@ from typing import Protocol
 from zbatch.errors import ReportFailure
 from zbatch.model import Identity, ItemRecord, Plan
 from zbatch.report.lines import to_line
+from zbatch.report.summary import Fold
 
 
 class Lines(Protocol):
@@ -29,20 +30,24 @@ class Recorder:
     """The report of one run, open for appending.
 
     `failure` is what the disk said when it refused; from then on the ledger alone holds the
-    truth, and no further line is written.
+    truth, and no further line is written. `counted` folds what each item was first told as.
     """
 
     def __init__(self, writer: Lines, plan: Plan, run_id: str) -> None:
         self._writer = writer
         self._run_id = run_id
         self._missing: set[Identity] = {item.identity for item in plan.items}
+        self.counted = Fold(run_id)
         self.failure: ReportFailure | None = None
 
     def add(self, record: ItemRecord) -> None:
         """Append the line of an item of the plan that has none yet."""
-        if self.failure or record.item.identity not in self._missing:
+        if record.item.identity not in self._missing:
             return
         self._missing.remove(record.item.identity)
+        self.counted.add(record)
+        if self.failure:
+            return
         try:
             self._writer.write(to_line(record, self._run_id))
         except ReportFailure as failure:

@@ -28,6 +28,10 @@ _WAITING = (
     " invoice being generated), then {run}   sends the rest"
 )
 _STRAYS = "{all}   settles what this spec does not list"
+_UNREAD = (
+    "{again} again; if the ledger cannot be read then either, keep it and report this with"
+    " run.json, and bill nothing of this by hand"
+)
 _NOT_THERE = "{run}   sends what is proved not to be there"
 _SETTLED = "nothing is left in doubt"
 
@@ -52,6 +56,8 @@ def reconcile_all(result: RunResult, called: Called) -> str:
 
 def _template(result: RunResult, called: Called) -> str:
     code = result.exit_code
+    if code is ExitCode.UNKNOWN and result.unread:
+        return _UNREAD
     if code is ExitCode.UNKNOWN and result.strays and not (result.unknown or result.stop):
         return _STRAYS
     if code is ExitCode.STOPPED and not result.stop:

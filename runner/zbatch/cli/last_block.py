@@ -68,6 +68,9 @@ def last_block(result: RunResult, here: Path, called: Called = CALLED) -> Iterat
         yield Text(f"  {why}")
     if result.stop:
         yield Text(f"  stopped early: {one_line(result.stop)}", "yellow")
+    if result.unread:
+        text = one_line(result.unread)
+        yield Text(f"  UNKNOWN  {text}; what else is in doubt is not known", "bold red")
     yield from _failures(result.failures)
     yield from _nothing(result, called)
     yield from _unknown("UNKNOWN", result.unknown, "in the report")

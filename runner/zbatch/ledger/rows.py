@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import sqlite3
+import zlib
 from datetime import UTC, date, datetime
 from functools import lru_cache
 
@@ -173,8 +174,16 @@ def problem_of(row: sqlite3.Row) -> Problem | None:
 
 
 def call_of(row: sqlite3.Row, items: tuple[Item, ...]) -> Call:
-    """Read a call; only the bytes on the wire are kept, and the body is what they hold."""
-    body = gzip.decompress(row["wire"])
+    """Read a call; only the bytes on the wire are kept, and the body is what they hold.
+
+    Raises `ValueError` where they hold none.
+    """
+    try:
+        body = gzip.decompress(row["wire"])
+    except (OSError, EOFError, zlib.error) as error:  # what gzip says of bytes that it never wrote
+        raise ValueError("the bytes of a call are damaged") from error
+    if not body:
+        raise ValueError("a call without a body")
     return Call(items, row["generation"], row["key"], body, row["wire"])
 
 

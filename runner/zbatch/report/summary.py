@@ -51,30 +51,47 @@ class Summary:
     nothing_since: datetime | None = None
 
 
+class Fold:
+    """The summary of run `run_id`, record by record: it keeps no more than it gives."""
+
+    def __init__(self, run_id: str) -> None:
+        self._run_id = run_id
+        self._counts: Counter[Outcome] = Counter()
+        self._failures: dict[str, FailureGroup] = {}
+        self._unknown: list[ItemRecord] = []
+        self._earlier: dict[str, None] = {}
+        self._nothing_since: datetime | None = None
+
+    def add(self, record: ItemRecord) -> None:
+        """Count one more record."""
+        outcome = record.outcome
+        self._counts[outcome] += 1
+        if outcome is Outcome.FAILED:
+            _add_failure(self._failures, record)
+        elif outcome is Outcome.UNKNOWN:
+            self._unknown.append(record)
+        elif outcome is Outcome.NOTHING_TO_BILL and record.finished_at:
+            self._nothing_since = min(record.finished_at, self._nothing_since or record.finished_at)
+        if outcome.settled and record.run_id not in (None, self._run_id):
+            self._earlier[str(record.run_id)] = None
+
+    def summary(self, planned: int) -> Summary:
+        """Give what all records come to."""
+        return Summary(
+            totals=Totals(planned, dict(self._counts)),
+            failures=tuple(sorted(self._failures.values(), key=lambda group: -group.count)),
+            unknown=tuple(self._unknown),
+            settled_by=tuple(self._earlier),
+            nothing_since=self._nothing_since,
+        )
+
+
 def summarise(records: Iterable[ItemRecord], planned: int, run_id: str) -> Summary:
-    """Fold the records of run `run_id` in one pass that keeps no more than it returns."""
-    counts: Counter[Outcome] = Counter()
-    failures: dict[str, FailureGroup] = {}
-    unknown: list[ItemRecord] = []
-    earlier: dict[str, None] = {}
-    nothing_since: datetime | None = None
+    """Fold the records of run `run_id` in one pass."""
+    fold = Fold(run_id)
     for record in records:
-        counts[record.outcome] += 1
-        if record.outcome is Outcome.FAILED:
-            _add_failure(failures, record)
-        elif record.outcome is Outcome.UNKNOWN:
-            unknown.append(record)
-        elif record.outcome is Outcome.NOTHING_TO_BILL and record.finished_at:
-            nothing_since = min(record.finished_at, nothing_since or record.finished_at)
-        if record.outcome.settled and record.run_id not in (None, run_id):
-            earlier[str(record.run_id)] = None
-    return Summary(
-        totals=Totals(planned, dict(counts)),
-        failures=tuple(sorted(failures.values(), key=lambda group: -group.count)),
-        unknown=tuple(unknown),
-        settled_by=tuple(earlier),
-        nothing_since=nothing_since,
-    )
+        fold.add(record)
+    return fold.summary(planned)
 
 
 def _add_failure(groups: dict[str, FailureGroup], record: ItemRecord) -> None:
