@@ -21,7 +21,14 @@ from support.world_net import (
     gateway,
 )
 from zbatch.app.outstanding import Wish
-from zbatch.emulator import Drafts, EmulatorConfig, Mishap, Scheduled, SourceField
+from zbatch.emulator import (
+    Drafts,
+    EmulatorConfig,
+    Mishap,
+    Scheduled,
+    SecondGenerate,
+    SourceField,
+)
 from zbatch.emulator.book import BookAccount
 from zbatch.emulator.catalogue import fault
 from zbatch.engine.settings import Accepted
@@ -435,6 +442,37 @@ def test_r10_a_failed_date_is_not_retried_once_a_later_one_is_invoiced(world: Wo
     error = run.records[early.identity].error
     assert error
     assert "not retried" in error.message
+
+
+def _failed_beside_a_hand_made_invoice(world: World) -> str:
+    """Let the 10th fail while a colleague's invoice stands for the 20th; give its ID."""
+    by_hand = world.bill_by_hand(item(1, 20))
+    assert world.run([item(1, 20)]).outcomes == ["already_invoiced"]
+    world.faults.switch(CLOSED)
+    assert world.run([item(1, 10)]).outcomes == ["failed"]
+    world.faults.switch()
+    world.pass_time(24 * HOUR)
+    return by_hand
+
+
+def test_r10_a_later_invoice_by_hand_that_is_gone_keeps_no_failed_date_unbilled(
+    world: World,
+) -> None:
+    """What only somebody else invoiced proves nothing today: the failed date may be retried."""
+    world.delete(_failed_beside_a_hand_made_invoice(world))
+    assert world.run([item(1, 10)], wish=Wish(retry_failed=True)).outcomes == ["invoiced"]
+
+
+def test_r10_a_failed_date_is_open_until_its_retry_finds_it_billed_by_hand(
+    make_world: MakeWorld,
+) -> None:
+    """The dates after it wait for its retry, which Zuora answers with nothing to bill."""
+    guarded = replace(UNGUARDED, second_generate=SecondGenerate.NOTHING_TO_BILL)
+    world = make_world(modes=guarded)
+    _failed_beside_a_hand_made_invoice(world)
+    assert world.run([item(1, 28)]).codes == ["EARLIER_DATE_OPEN"]
+    assert world.run([item(1, 10)], wish=Wish(retry_failed=True)).outcomes == ["nothing_to_bill"]
+    assert world.run([item(1, 28)]).outcomes == ["invoiced"]
 
 
 @pytest.mark.parametrize("status", [301, 307, 308])
