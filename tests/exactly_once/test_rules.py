@@ -279,6 +279,24 @@ def test_r09a_nothing_to_bill_is_asked_about_again(make_world: MakeWorld) -> Non
     assert len(world.generates) == 1
 
 
+@pytest.mark.parametrize("wish", [Wish(), Wish(retry_nothing=True)])
+def test_r09a_nothing_to_bill_is_asked_about_behind_a_failed_date(
+    make_world: MakeWorld, wish: Wish
+) -> None:
+    """In the run in which the earlier date fails, and in those after it."""
+    early, late, last = item(1, 10), item(1, 20), item(1, 25)
+    world = make_world(book={ONE.identity.account_id: BookAccount(charges_due=False)})
+    assert world.run([late, last]).outcomes == ["nothing_to_bill"] * 2
+    world.faults.switch(CLOSED)
+    world.bill_by_hand(late)
+    failing = world.run([early, late, last])
+    assert failing.outcomes == ["failed", "already_invoiced", "nothing_to_bill"]
+    world.bill_by_hand(last)
+    after = world.run([early, late, last], wish=wish)
+    assert after.outcomes == ["failed", "already_invoiced", "already_invoiced"]
+    assert len(world.generates) == 3
+
+
 def test_r09a_doubt_and_an_invoice_send_nothing(world: World) -> None:
     """A doubtful key with an invoice beside it is handed to the question, not sent again."""
     world.run([ONE], die_at=10)
@@ -461,6 +479,25 @@ def test_r10_a_later_invoice_by_hand_that_is_gone_keeps_no_failed_date_unbilled(
     """What only somebody else invoiced proves nothing today: the failed date may be retried."""
     world.delete(_failed_beside_a_hand_made_invoice(world))
     assert world.run([item(1, 10)], wish=Wish(retry_failed=True)).outcomes == ["invoiced"]
+
+
+def test_r10_a_later_invoice_by_hand_that_is_gone_waits_behind_the_failed_date(
+    world: World,
+) -> None:
+    """It is found gone, its item is open again, and all go on by date once the first is retried."""
+    dates = [item(1, day) for day in (10, 20, 28)]
+    world.delete(_failed_beside_a_hand_made_invoice(world))
+    for _ in range(2):
+        waiting = world.run(dates)
+        assert waiting.outcomes == ["failed", "not_attempted", "not_attempted"]
+        assert waiting.codes[1:] == ["EARLIER_DATE_OPEN"] * 2
+        for one in dates[1:]:
+            error = waiting.records[one.identity].error
+            assert error
+            assert "2026-11-10" in error.message
+    assert len(world.generates) == 1
+    assert world.run(dates, wish=Wish(retry_failed=True)).outcomes == ["invoiced"] * 3
+    assert [world.billed(one) for one in dates] == [1, 1, 1]
 
 
 def test_r10_a_failed_date_is_open_until_its_retry_finds_it_billed_by_hand(
