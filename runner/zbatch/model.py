@@ -452,7 +452,7 @@ class Standing:
     plan now asks for another invoice date or other charges than what the ledger holds. `earlier`
     are dates of the account, of whichever spec, that may hold this one back. `lower` is the
     outcome of the next lower revision, `later_invoiced` the account's first later target date
-    that has an invoice, or this very date where a higher revision has one.
+    that is `invoiced`, or this very date where a higher revision is.
     """
 
     item: Item

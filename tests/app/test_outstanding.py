@@ -259,12 +259,18 @@ def test_doubt_of_this_spec_is_settled_before_the_later_dates(state: KeyState) -
 
 
 @pytest.mark.parametrize("outcome", ASKED_AGAIN)
-def test_what_is_settled_is_not_asked_behind_an_open_date(outcome: Outcome) -> None:
-    """The account's later outcome stands as it is while the earlier date is open elsewhere."""
-    failed = an_outcome(item(1, 10), Outcome.FAILED)
-    todo = left_of([an_outcome(item(1, 20), outcome)], wish=NO_WISH, elsewhere=(failed,))
-    assert todo.works == ()
-    assert told(todo) == {str(item(1, 20).identity): outcome}
+@pytest.mark.parametrize("wish", [NO_WISH, EVERY_WISH])
+@pytest.mark.parametrize("state", [None, KeyState.LIVE, KeyState.BURNT])
+def test_what_others_may_change_is_asked_behind_an_open_date_too(
+    outcome: Outcome, wish: Wish, state: KeyState | None
+) -> None:
+    """R9a with R10: it is asked about whatever is wished, and its work names what it waits for."""
+    early, late = item(1, 10), item(1, 20)
+    barrier = resent(early, a_call(early), state) if state else an_outcome(early, Outcome.FAILED)
+    settled = an_outcome(late, outcome)
+    todo = left_of([settled], wish=wish, elsewhere=(barrier,))
+    assert [(work.held, work.behind) for work in todo.works] == [(settled.record, early)]
+    assert todo.records == ()
 
 
 def test_what_is_tried_again_waits_for_an_earlier_date_too() -> None:

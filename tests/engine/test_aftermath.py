@@ -434,6 +434,25 @@ def test_an_invoice_gone_since_is_billed_anew(bench: Bench) -> None:
     assert [send.call.generation for send in run.ledger.begun] == [1]
 
 
+def test_an_invoice_gone_behind_an_open_date_is_not_billed_anew(bench: Bench) -> None:
+    """R10: reopened in the ledger, and told with what comes after it as waiting for that date."""
+    revised = replace(item(1).identity, revision=2)
+    open_date, last = item(1, 1), replace(item(1), identity=revised)
+    works = [replace(held(Outcome.ALREADY_INVOICED), behind=open_date), Work(1, (last,), 0)]
+    run = bench.run(works, lambda r, b: success())
+    assert (run.server.requests, run.records) == ([], {})
+    assert [finding.reopen for finding in run.ledger.noted] == [True]
+    assert run.ending.blocked == ((item(1), open_date), (last, open_date))
+
+
+def test_an_outcome_that_stands_behind_an_open_date_is_told_as_it_was(bench: Bench) -> None:
+    """R9a: only what its question reopens has to wait; what comes after it goes on."""
+    bench.answer_question = lambda ask, before: found(shown(item(1)))
+    work = replace(held(Outcome.ALREADY_INVOICED), behind=item(1, 1))
+    run = bench.run([work], lambda r, b: success())
+    assert (record(run, item(1)), run.ending.blocked) == (work.held, ())
+
+
 def test_nothing_to_bill_stays_so_without_a_send(bench: Bench) -> None:
     """Only a person's wish tries it again."""
     run = bench.run([held(Outcome.NOTHING_TO_BILL)], lambda r, b: success())

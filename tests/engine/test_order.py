@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support.engine import TENANT, item
 from support.plans import an_attempt
 from zbatch.engine.order import Order, Work
-from zbatch.model import Item
+from zbatch.model import Item, ItemRecord, Outcome
 from zbatch.zuora.request import make_call
 
 
@@ -71,6 +71,33 @@ def test_what_blocks_holds_back_all_later_dates_of_its_account_alone() -> None:
     assert order.block(dates[0]) == dates[1:]
     assert order.take(0.0, 10) == []
     assert len(order) == 0
+
+
+def test_what_is_only_asked_about_is_asked_behind_what_blocks() -> None:
+    """R9a: it stays in its chain and names the open date; what may be sent is held back."""
+    early, asked, late = (item(1, day) for day in (10, 20, 28))
+    held = Work(1, (asked,), 1, held=ItemRecord(asked, Outcome.NOTHING_TO_BILL))
+    order = Order([new(0, early), held, new(2, late)])
+    order.take(0.0, 10)
+    assert order.block(early) == [late]
+    assert order.take(0.0, 10) == [held]
+    assert held.behind == early
+    order.release(asked)
+    assert len(order) == 0
+
+
+def test_what_is_held_back_names_the_earliest_open_date() -> None:
+    """An item that itself waits passes on what it waits for."""
+    early, first, second, late = (item(1, day) for day in (10, 15, 20, 28))
+    works = [
+        Work(n, (one,), 1, held=ItemRecord(one, Outcome.NOTHING_TO_BILL))
+        for n, one in enumerate((first, second))
+    ]
+    order = Order([*works, new(2, late)])
+    order.take(0.0, 10)
+    assert order.block(first, early) == [late]
+    assert order.take(0.0, 10) == [works[1]]
+    assert works[1].behind == early
 
 
 def test_a_failed_second_date_holds_back_only_the_third() -> None:

@@ -21,7 +21,14 @@ from support.world_net import (
     gateway,
 )
 from zbatch.app.outstanding import Wish
-from zbatch.emulator import Drafts, EmulatorConfig, Mishap, Scheduled, SourceField
+from zbatch.emulator import (
+    Drafts,
+    EmulatorConfig,
+    Mishap,
+    Scheduled,
+    SecondGenerate,
+    SourceField,
+)
 from zbatch.emulator.book import BookAccount
 from zbatch.emulator.catalogue import fault
 from zbatch.engine.settings import Accepted
@@ -272,6 +279,24 @@ def test_r09a_nothing_to_bill_is_asked_about_again(make_world: MakeWorld) -> Non
     assert len(world.generates) == 1
 
 
+@pytest.mark.parametrize("wish", [Wish(), Wish(retry_nothing=True)])
+def test_r09a_nothing_to_bill_is_asked_about_behind_a_failed_date(
+    make_world: MakeWorld, wish: Wish
+) -> None:
+    """In the run in which the earlier date fails, and in those after it."""
+    early, late, last = item(1, 10), item(1, 20), item(1, 25)
+    world = make_world(book={ONE.identity.account_id: BookAccount(charges_due=False)})
+    assert world.run([late, last]).outcomes == ["nothing_to_bill"] * 2
+    world.faults.switch(CLOSED)
+    world.bill_by_hand(late)
+    failing = world.run([early, late, last])
+    assert failing.outcomes == ["failed", "already_invoiced", "nothing_to_bill"]
+    world.bill_by_hand(last)
+    after = world.run([early, late, last], wish=wish)
+    assert after.outcomes == ["failed", "already_invoiced", "already_invoiced"]
+    assert len(world.generates) == 3
+
+
 def test_r09a_doubt_and_an_invoice_send_nothing(world: World) -> None:
     """A doubtful key with an invoice beside it is handed to the question, not sent again."""
     world.run([ONE], die_at=10)
@@ -435,6 +460,56 @@ def test_r10_a_failed_date_is_not_retried_once_a_later_one_is_invoiced(world: Wo
     error = run.records[early.identity].error
     assert error
     assert "not retried" in error.message
+
+
+def _failed_beside_a_hand_made_invoice(world: World) -> str:
+    """Let the 10th fail while a colleague's invoice stands for the 20th; give its ID."""
+    by_hand = world.bill_by_hand(item(1, 20))
+    assert world.run([item(1, 20)]).outcomes == ["already_invoiced"]
+    world.faults.switch(CLOSED)
+    assert world.run([item(1, 10)]).outcomes == ["failed"]
+    world.faults.switch()
+    world.pass_time(24 * HOUR)
+    return by_hand
+
+
+def test_r10_a_later_invoice_by_hand_that_is_gone_keeps_no_failed_date_unbilled(
+    world: World,
+) -> None:
+    """What only somebody else invoiced proves nothing today: the failed date may be retried."""
+    world.delete(_failed_beside_a_hand_made_invoice(world))
+    assert world.run([item(1, 10)], wish=Wish(retry_failed=True)).outcomes == ["invoiced"]
+
+
+def test_r10_a_later_invoice_by_hand_that_is_gone_waits_behind_the_failed_date(
+    world: World,
+) -> None:
+    """It is found gone, its item is open again, and all go on by date once the first is retried."""
+    dates = [item(1, day) for day in (10, 20, 28)]
+    world.delete(_failed_beside_a_hand_made_invoice(world))
+    for _ in range(2):
+        waiting = world.run(dates)
+        assert waiting.outcomes == ["failed", "not_attempted", "not_attempted"]
+        assert waiting.codes[1:] == ["EARLIER_DATE_OPEN"] * 2
+        for one in dates[1:]:
+            error = waiting.records[one.identity].error
+            assert error
+            assert "2026-11-10" in error.message
+    assert len(world.generates) == 1
+    assert world.run(dates, wish=Wish(retry_failed=True)).outcomes == ["invoiced"] * 3
+    assert [world.billed(one) for one in dates] == [1, 1, 1]
+
+
+def test_r10_a_failed_date_is_open_until_its_retry_finds_it_billed_by_hand(
+    make_world: MakeWorld,
+) -> None:
+    """The dates after it wait for its retry, which Zuora answers with nothing to bill."""
+    guarded = replace(UNGUARDED, second_generate=SecondGenerate.NOTHING_TO_BILL)
+    world = make_world(modes=guarded)
+    _failed_beside_a_hand_made_invoice(world)
+    assert world.run([item(1, 28)]).codes == ["EARLIER_DATE_OPEN"]
+    assert world.run([item(1, 10)], wish=Wish(retry_failed=True)).outcomes == ["nothing_to_bill"]
+    assert world.run([item(1, 28)]).outcomes == ["invoiced"]
 
 
 @pytest.mark.parametrize("status", [301, 307, 308])

@@ -358,6 +358,18 @@ def test_a_failure_that_a_later_invoice_has_made_up_for_is_not_told(store: Store
     assert [earlier.item for earlier in standing(store, item(1, day)).earlier] == [doubtful]
 
 
+def test_what_somebody_else_invoiced_later_makes_up_for_no_failure(store: Store) -> None:
+    """R10: it may be gone by now, so the failed date is open, and may be tried again."""
+    early, late, last = (item(1, day) for day in (10, 20, 30))
+    plan(store, early, late, last)
+    failed(store, early)
+    found = a_record(late, Outcome.ALREADY_INVOICED, invoice_id=A, invoice_ids=(A,))
+    store.finish(RUN, (), NOON, findings=[by_question(late, None, found)])
+    assert standing(store, early).later_invoiced is None
+    assert [earlier.item for earlier in standing(store, late).earlier] == [early]
+    assert [earlier.item for earlier in standing(store, last).earlier] == [early]
+
+
 def test_a_higher_revision_with_an_invoice_makes_up_for_a_failure(
     store: Store, items: list[Item]
 ) -> None:

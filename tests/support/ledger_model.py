@@ -154,9 +154,12 @@ class Books:
         credited = {invoice for invoice in ids.values() if invoice}
         assert standing.trail.credited == credited
         target = one.identity.target_date
-        assert standing.later_invoiced == min(
-            (d for d in ids if ids[d] and d > target), default=None
-        )
+        invoiced = {
+            o.identity.target_date
+            for o in others
+            if self.items[o.identity].outcome is Outcome.INVOICED
+        }
+        assert standing.later_invoiced == min((d for d in invoiced if d > target), default=None)
         troubled = [
             o.identity for o in others if o.identity.target_date < target and self.troubled(o)
         ]
@@ -171,7 +174,7 @@ class Books:
             for o in self.known()
             if _of(o) == _of(one)
             and o.identity > one.identity
-            and self.items[o.identity].invoice_id
+            and self.items[o.identity].outcome is Outcome.INVOICED
         ]
         return self.items[one.identity].outcome is Outcome.FAILED and not later
 

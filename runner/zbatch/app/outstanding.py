@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from zbatch.app.doubt import is_open, state_of, work_of
@@ -68,8 +68,9 @@ def outstanding(plan: Plan, standings: Sequence[Standing], wish: Wish) -> Outsta
         if (barrier := _barrier(standing, working)) is not None
     }
     works = [work for work in works if not (work.may_wait and work.items[0].identity in barriers)]
-    works += _new_works(plan, {i: s for i, s in fresh.items() if i not in barriers})
-    works += _held_works(standings, working | barriers.keys())
+    sendable = {i: s for i, s in fresh.items() if i not in barriers}
+    works += _new_works(plan, sendable)
+    works += _held_works(standings, sendable, barriers)
     records = tuple(_standing_records(standings, fresh, barriers))
     return Outstanding(tuple(works), records)
 
@@ -189,20 +190,28 @@ def _new_works(plan: Plan, fresh: dict[Identity, Standing]) -> Iterator[Work]:
 
 
 def _held_works(
-    standings: Sequence[Standing], without: set[Identity] | frozenset[Identity]
+    standings: Sequence[Standing],
+    sendable: Mapping[Identity, Standing],
+    barriers: Mapping[Identity, Item],
 ) -> Iterator[Work]:
     """Make works that only ask again about outcomes which the tenant's users may change."""
     for ordinal, standing in enumerate(standings):
-        record = standing.record
-        if record and record.outcome in _ASKED_AGAIN and standing.item.identity not in without:
+        identity = standing.item.identity
+        if _is_asked_again(standing) and identity not in sendable:
             yield Work(
                 ordinal,
                 (standing.item,),
                 standing.generation,
                 trails=(standing.trail,),
-                held=record,
+                held=standing.record,
+                behind=barriers.get(identity),
                 prior_attempts=standing.attempts,
             )
+
+
+def _is_asked_again(standing: Standing) -> bool:
+    record = standing.record
+    return record is not None and record.outcome in _ASKED_AGAIN and standing.call is None
 
 
 def _standing_records(
@@ -212,15 +221,15 @@ def _standing_records(
 ) -> Iterator[ItemRecord]:
     for standing in standings:
         identity = standing.item.identity
+        if _is_asked_again(standing):
+            continue
         if identity in fresh:
             if identity in barriers:
                 yield blocked(standing.item, barriers[identity])
         elif standing.call and identity in barriers and not is_open(standing.item, standing.call):
             yield blocked(standing.item, barriers[identity])
-        elif standing.record and standing.record.outcome not in _ASKED_AGAIN:
+        elif standing.record:
             yield _why_not_retried(standing, standing.record)
-        elif standing.record and identity in barriers:
-            yield standing.record
 
 
 def _why_not_retried(standing: Standing, record: ItemRecord) -> ItemRecord:

@@ -209,6 +209,9 @@ class Aftermath:
             self._leave(step.record)
         elif isinstance(step, Rest):
             self._ask_again(work if len(work.items) == 1 else alone_of(work, item), step)
+        elif isinstance(step, Reopened) and work.behind:
+            self.blocked.append((item, work.behind))
+            self._hold_back(item, work.behind)
         elif isinstance(step, Reopened):
             reopened = replace(trail, baseline=step.baseline)
             self._go_on(replace(work, held=None, trails=(reopened,)), look)
@@ -281,8 +284,8 @@ class Aftermath:
         self._tell(Settled(record))
         self._hold_back(record.item)
 
-    def _hold_back(self, item: Item) -> None:
-        self.blocked.extend((later, item) for later in self._order.block(item))
+    def _hold_back(self, item: Item, by: Item | None = None) -> None:
+        self.blocked.extend((later, by or item) for later in self._order.block(item, by))
 
     def _postpone(self, work: Work, wait: float, reason: str) -> None:
         self._order.postpone(work, self._ports.clock.monotonic() + wait)

@@ -19,7 +19,8 @@ class Work:
     position of `items`. `prior_attempts` counts the sends of its items under earlier keys, `tries`
     those of this run that count against `max_attempts`. `asked_at` is when the last question let it
     go, by the steady clock and by the wall's. `held` is an outcome that is only asked about again
-    and stands while the answer is the same; `rests_until` keeps a work without doubt from being
+    and stands while the answer is the same; `behind` is an open earlier date of its account, for
+    which it is not sent though it is reopened. `rests_until` keeps a work without doubt from being
     asked too early. `settle` is how long, in seconds, the runs that sent it wanted it to rest.
     """
 
@@ -31,6 +32,7 @@ class Work:
     trails: tuple[Trail, ...] = ()
     burnt: bool = False
     held: ItemRecord | None = None
+    behind: Item | None = None
     asked_at: tuple[float, datetime] | None = None
     rechecks: int = 0
     rests_until: datetime | None = None
@@ -114,24 +116,28 @@ class Order:
         else:
             del self._chains[item.identity.account_id]
 
-    def block(self, item: Item) -> list[Item]:
+    def block(self, item: Item, by: Item | None = None) -> list[Item]:
         """Hold back the account's later dates, since a later date would bill what this one left.
 
-        Gives the items that will not be sent. A call that loses an item this way is taken apart:
-        its other items go alone.
+        Gives the items that will not be sent; `by` is the open date where it is not the item's
+        own. A call that loses an item this way is taken apart: its other items go alone. What is
+        only asked about again is asked still.
         """
         chain = self._chains[item.identity.account_id]
         chain.pop(0)
-        held = [link for link in chain if link[0].identity > item.identity and link[1].may_wait]
+        later = [link for link in chain if link[0].identity > item.identity and link[1].may_wait]
+        for _, work in later:
+            work.behind = work.behind or by or item
+        held = [link for link in later if link[1].held is None]
         kept = [link for link in chain if link not in held]
         self._chains[item.identity.account_id] = kept
-        for later, work in held:
-            self._without(work, later)
+        for other, work in held:
+            self._without(work, other)
         if kept:
             self._at_head(self._chains[item.identity.account_id])
         else:
             del self._chains[item.identity.account_id]
-        return [later for later, _ in held]
+        return [other for other, _ in held]
 
     def _at_head(self, chain: list[tuple[Item, Work]]) -> None:
         work = chain[0][1]

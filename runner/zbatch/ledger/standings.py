@@ -16,6 +16,7 @@ from zbatch.model import Earlier, IfAbsent, Item, KeyState, OpenCall, Outcome, S
 AT_ONCE = 500  # items whose standings are read together
 
 _SETTLED = KeyState.SETTLED.value
+_INVOICED = Outcome.INVOICED.value
 _RENEWING = frozenset({IfAbsent.RENEW.value, IfAbsent.RENEW_TWICE.value})
 
 
@@ -114,6 +115,7 @@ class _Shelf:
         """Give the account's earlier dates that have failed or have an open key.
 
         A failure is over once a later date or revision is invoiced: its charges are in that one.
+        What somebody else invoiced may be gone by now, so it ends no failure.
         """
         for row in around:
             if row["target_date"] >= target:
@@ -175,7 +177,7 @@ def _invoiced_after_row(around: Sequence[sqlite3.Row], row: sqlite3.Row) -> str 
 
 
 def _invoiced_after(around: Sequence[sqlite3.Row], target: str, revision: int) -> str | None:
-    """Give the account's first later date, or this very one in a later revision, with an invoice.
+    """Give the account's first later date, or this very one in a later revision, that is invoiced.
 
     The rows stand in the order of date and revision.
     """
@@ -184,7 +186,7 @@ def _invoiced_after(around: Sequence[sqlite3.Row], target: str, revision: int) -
         (
             row["target_date"]
             for row in around
-            if row["invoice_id"] is not None and (row["target_date"], row["revision"]) > this
+            if row["outcome"] == _INVOICED and (row["target_date"], row["revision"]) > this
         ),
         None,
     )
