@@ -119,14 +119,24 @@ def draw(seed: int, family: str, size: int = ITEMS) -> Scenario:
         settling=Settling(SETTLE, random.choice([0.0, 0.0, 3 * HOUR])),
         calls=_met(random, chosen, often, MOST_CALLS),
         questions=_met(random, chosen, often / 4, MOST_QUESTIONS),
-        mishaps=_fair((*_mishaps(random), *_catalogued(random)), chosen),
+        mishaps=tuple(_fair((*_mishaps(random), *_catalogued(random)), chosen, drafts)),
         steps=tuple(FAMILIES[family](random, len(items))),
     )
 
 
-def _fair(mishaps: Sequence[Scheduled], chosen: Sequence[Trouble]) -> tuple[Scheduled, ...]:
-    """Leave out refusals where calls are delivered twice unseen: they would hit one copy alone."""
-    return tuple(one for one in mishaps if not (TWICE in chosen and one.mishap.before))
+def _fair(
+    mishaps: Sequence[Scheduled], chosen: Sequence[Trouble], drafts: Drafts
+) -> Iterator[Scheduled]:
+    """Leave out what no client can see through.
+
+    That is a refusal where calls are delivered twice unseen, since it would hit one copy alone, and
+    a question that does not show a young draft yet where the next call is appended to it.
+    """
+    for one in mishaps:
+        halved = TWICE in chosen and one.mishap.before
+        hidden = drafts is Drafts.APPENDED and bool(one.mishap.lag or one.mishap.generating)
+        if not (halved or hidden):
+            yield one
 
 
 def _unless(drafts: Drafts, seconds: float) -> float:
