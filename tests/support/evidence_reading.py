@@ -13,6 +13,7 @@ from pathlib import Path
 
 from support.casebook import tail_of
 from support.evidence import (
+    GENERATE,
     Arrival,
     Attempt,
     Evidence,
@@ -147,13 +148,23 @@ def _in_order(folder: Path, found: Sequence[tuple[str]]) -> list[str]:
 
 
 def _without_others(evidence: Evidence) -> Evidence:
-    """Leave out what was sent by runs that none of the ledgers knows."""
+    """Leave out what was sent by runs that none of the ledgers knows.
+
+    Runs are known by the end of their ID, which two of some hundreds may share: a call by such a
+    run that is neither held here nor for an account that was planned here is another one's.
+    """
     tails = {tail_of(one.record["run_id"]) for one in evidence.runs}
-    mine = tuple(
-        one for one in evidence.arrivals if one.track is None or tail_of(one.track) in tails
-    )
-    numbers = {one.number for one in mine}
     keys = {key.key for ledger in evidence.ledgers for key in ledger.keys}
+    accounts = {item[0].encode() for run in evidence.runs for item in run.planned}
+
+    def ours(one: Arrival) -> bool:
+        if one.track is None or tail_of(one.track) not in tails:
+            return one.track is None
+        held = one.path != GENERATE or one.key in keys
+        return held or any(account in one.content for account in accounts)
+
+    mine = tuple(one for one in evidence.arrivals if ours(one))
+    numbers = {one.number for one in mine}
     executions = tuple(
         one if one.arrival in numbers or one.key in keys else replace(one, key=None)
         for one in evidence.executions
