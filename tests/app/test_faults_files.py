@@ -86,7 +86,7 @@ def test_everything_that_a_file_can_say(tmp_path: Path) -> None:
         evict_after=7,
     )
     rates = {"rates": (Rate(600, 60.0),), "token_rate": Rate(100, 3600.0)}
-    assert found.limits == ServerLimits(concurrency=20, token_life=1800.0, **rates)  # type: ignore[arg-type]
+    assert found.limits == ServerLimits(concurrency=20, token_life=1800.0, **rates)  # type: ignore[arg-type] # the rest is rates
     reset = fault("reset", when="before_execution")
     account = "2c93808457d787030157e0306be53a01"
     assert found.faults == (

@@ -108,7 +108,7 @@ CUTS = [
         "truncated",
         {"offset": at, "framing": framing},
         end="fin",
-        more=lambda heard, at=at: at < 0 or len(heard.data) == at,  # type: ignore[misc]
+        more=lambda heard, at=at: at < 0 or len(heard.data) == at,  # type: ignore[misc] # a default is no argument of its type
         status=200 if at > 12 or at < 0 else None,
     )
     for at in (0, 5, 60, -1)
