@@ -48,7 +48,7 @@ class Step:
 
     name: str
     command: tuple[str, ...]
-    says: str = r"=+ (.*(?:passed|failed|error).*?) =+"
+    says: str = r"^(?:=+ )?(\d+ (?:passed|failed|skipped|error).*? in [\d.]+s.*?)(?: =+)?$"
     variables: tuple[tuple[str, str], ...] = ()
     shuffles: int = 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -13,7 +14,7 @@ import pytest
 
 from support.engine import item
 from support.plans import NOON, a_call, a_plan, a_send, settled
-from zbatch.errors import LedgerFailure
+from zbatch.errors import CannotStart, LedgerFailure
 from zbatch.ledger.store import Store, open_store
 from zbatch.ledger.writer import LedgerWriter
 from zbatch.model import Finding, Item, Outcome, Result, Send
@@ -49,6 +50,22 @@ def test_a_failure_reaches_whoever_awaits_and_sticks(store: Store, items: list[I
         writer.close()
 
     asyncio.run(work())
+
+
+def test_f90_without_memory_for_its_thread_no_run_starts(
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """F90: a thread that found no memory might never answer, so none is asked for."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr("zbatch.ledger.writer.mmap.mmap", full)
+    before = threading.active_count()
+    with pytest.raises(CannotStart, match="no memory"):
+        LedgerWriter(store, RUN, lambda: NOON)
+    assert threading.active_count() == before
 
 
 class HeldStore(Store):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
 
@@ -51,6 +52,35 @@ def test_f90_no_memory_left(room: int, serve: Serve, project_at: ProjectAt) -> N
     project.write(numbers, concurrency=20)
     _run_within(project, served, {"AS": room * MIB})
     _resume(project, served, numbers)
+
+
+WITHOUT_MEMORY = """
+import asyncio
+import zbatch.app.desk
+
+async def wait():
+    await asyncio.get_running_loop().create_future()
+
+def no_memory():
+    raise MemoryError
+
+with zbatch.app.desk._loop() as loop:
+    loop.get_loop().call_soon(no_memory)
+    loop.run(wait())
+"""
+
+
+def test_f90_no_memory_for_a_callback() -> None:
+    """F90: what a callback could not do is awaited in vain, so the process ends."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_MEMORY],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 70
+    assert done.stderr == "zbatch: no memory is left; running the same command again is safe\n"
 
 
 @pytest.mark.parametrize("most", [4, 6, 8, 9])

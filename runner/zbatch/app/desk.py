@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from zbatch.app.api import RunResult, Watcher
 from zbatch.app.connection import access_to, connected
@@ -24,7 +25,7 @@ from zbatch.app.task import Task
 from zbatch.errors import CannotStart, LedgerFailure, ReportFailure
 from zbatch.ledger.lock import locked
 from zbatch.ledger.store import Store, open_store
-from zbatch.model import Tenant
+from zbatch.model import ExitCode, Tenant
 from zbatch.report.record import RunRecord
 from zbatch.report.writer import ReportWriter
 from zbatch.spec import Project, load_tenants
@@ -87,11 +88,23 @@ def _loop() -> Iterator[asyncio.Runner]:
     """Make an event loop; raises `CannotStart` where the system has no files left for one."""
     runner = asyncio.Runner()
     try:
-        runner.get_loop()
+        loop = runner.get_loop()
     except OSError as error:
         raise CannotStart(f"cannot start to send: {error.strerror}; nothing was sent") from error
+    loop.set_exception_handler(_end_without_memory)
     with runner:
         yield runner
+
+
+def _end_without_memory(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """End the process where a callback of the loop found no memory: somebody waits for it in vain.
+
+    To whoever runs it again that is a crash like any other, and a crash loses nothing.
+    """
+    if isinstance(context.get("exception"), MemoryError):
+        os.write(2, b"zbatch: no memory is left; running the same command again is safe\n")
+        os._exit(ExitCode.INTERNAL)
+    loop.default_exception_handler(context)
 
 
 @contextmanager

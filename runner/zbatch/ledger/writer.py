@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import mmap
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
+from zbatch.errors import CannotStart
 from zbatch.ledger.store import Store
 from zbatch.model import Finding, Result, Send
+
+# A thread that starts without memory may never answer whoever has started it: an interpreter up
+# to 3.14 then waits forever. Its stack and some room beyond it must be free before it is asked for.
+ROOM_FOR_A_THREAD = 12 * 1024 * 1024  # bytes
 
 
 class LedgerWriter:
     """The engine's ledger port over a `Store`, for one run.
 
     Each call is one transaction and returns when it is on disk; whoever calls makes groups, as
-    the hop to the thread costs more than a row. Raises `LedgerFailure` as `Store` does.
+    the hop to the thread costs more than a row. Raises `LedgerFailure` as `Store` does, and
+    `CannotStart` where there is no memory for the thread.
     """
 
     def __init__(self, store: Store, run_id: str, now: Callable[[], datetime]) -> None:
@@ -23,6 +30,11 @@ class LedgerWriter:
         self._run_id = run_id
         self._now = now
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        try:
+            mmap.mmap(-1, ROOM_FOR_A_THREAD).close()
+            self._thread.submit(int).result()
+        except (OSError, MemoryError, RuntimeError) as error:
+            raise CannotStart("no memory is left for the ledger; nothing was sent") from error
 
     async def begin(self, sends: Sequence[Send]) -> None:
         """Make attempts durable before their first byte leaves."""
