@@ -163,5 +163,5 @@ def test_a_damaged_row_is_named(tmp_path: Path, store: Store, items: list[Item])
     store.close()
     with closing(sqlite3.connect(tmp_path / LEDGER_FILE)) as connection, connection:
         connection.execute("UPDATE item SET invoice_ids = 'x'")
-    with pytest.raises(CannotStart, match="damaged: what it holds of 0{31}1"):
+    with pytest.raises(CannotStart, match=r"damaged: what it holds of 0{31}1"):
         outcomes(tmp_path, items)
