@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from zbatch.zuora.hosts import DATA_CENTERS
-from zbatch.zuora.quotas import QUOTAS, Quota, kinds_at, quota_of
+from zbatch.zuora.hosts import DATA_CENTERS, KINDS, kinds_at
+from zbatch.zuora.quotas import QUOTAS, Quota, quota_of
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def test_a_data_center_says_which_kinds_live_there(center: str, kinds: tuple[str
 
 def test_a_host_that_is_not_zuoras_may_be_of_any_kind() -> None:
     """What is not documented is not refused."""
-    assert kinds_at("https://rest.example.com") == tuple(QUOTAS)
+    assert kinds_at("https://rest.example.com") == KINDS == tuple(QUOTAS)

@@ -6,12 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from zbatch.zuora.hosts import DATA_CENTERS
-
-PRODUCTION = "production"
-CENTRAL_SANDBOX = "central-sandbox"
-DEVELOPER_SANDBOX = "developer-sandbox"
-API_SANDBOX = "api-sandbox"
+from zbatch.zuora.hosts import API_SANDBOX, CENTRAL_SANDBOX, DEVELOPER_SANDBOX, PRODUCTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +36,7 @@ QUOTAS: Mapping[str, Quota] = MappingProxyType(
     }
 )
 
-# Zuora's "Introduction" page has developer and central sandboxes at the same hosts.
-_AT_DATA_CENTER = {
-    "production": (PRODUCTION,),
-    "api-sandbox": (API_SANDBOX,),
-    "central-sandbox": (CENTRAL_SANDBOX, DEVELOPER_SANDBOX),
-}
-
 
 def quota_of(kind: str | None) -> Quota | None:
     """Give the quota of a tenant's kind; None where the tenant names none, as the emulator."""
     return None if kind is None else QUOTAS[kind]
-
-
-def kinds_at(base_url: str) -> tuple[str, ...]:
-    """Give the kinds that Zuora documents for a canonical base URL; all where it is not its own."""
-    for center, url in DATA_CENTERS.items():
-        if url == base_url:
-            return next(kinds for word, kinds in _AT_DATA_CENTER.items() if word in center)
-    return tuple(QUOTAS)
