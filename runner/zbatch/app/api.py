@@ -16,6 +16,7 @@ from zbatch.report.summary import FailureGroup
 
 __all__ = [
     "Acceptance",
+    "Approval",
     "FailureGroup",
     "ReconcileOptions",
     "RunHeader",
@@ -29,6 +30,7 @@ __all__ = [
 class RunOptions:
     """What a person asks for beside the spec; None leaves it to the spec and its tenant.
 
+    `spec` may be a frozen plan instead; it, or what has the `plan_digest`, is run and nothing else.
     `report` is where an extra copy of the report goes. `concurrency` and `rate` only tighten.
     `patience` is how long an unreachable host is tried, in seconds; `chance` draws the jitter of
     waits, and nothing else.
@@ -40,6 +42,7 @@ class RunOptions:
     state_dir: Path | None = None
     concurrency: int | None = None
     rate: Rate | None = None
+    plan_digest: str | None = None
     retry_failed: bool = False
     retry_nothing: bool = False
     patience: float = PATIENCE
@@ -73,6 +76,18 @@ class ReconcileOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Approval:
+    """What a run is held to: the digest of what was approved, and the frozen plan it stands in.
+
+    `earlier` are the runs that have carried out the same plan in this ledger, the latest last.
+    """
+
+    digest: str
+    document: Path | None = None
+    earlier: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RunHeader:
     """What is known before the first call: the plan, and how much of it was settled earlier."""
 
@@ -81,6 +96,7 @@ class RunHeader:
     outstanding: int
     settled: int
     report: Path
+    approval: Approval | None = None
 
 
 @dataclass(frozen=True, slots=True)

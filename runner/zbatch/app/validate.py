@@ -24,7 +24,7 @@ from zbatch.spec import (
 
 SUFFIXES = frozenset({".yaml", ".yml"})
 FAULTS_SUFFIXES = (".faults.yaml", ".faults.yml")
-KINDS = ("spec", "tenants", "faults", "report")
+KINDS = ("spec", "tenants", "plan", "faults", "report")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def load_plan(path: Path, overrides: Overrides) -> Plan:
     if name != spec.tenant and tenant.protected:
         raise Refused(_not_here(tenant, spec.tenant))
     spec = under_ceilings(spec, tenant)
-    limits = _tighten(spec.limits, overrides)
+    limits = tighten(spec.limits, overrides)
     return make_plan(replace(spec, tenant=name, limits=limits), tenant)
 
 
@@ -114,7 +114,8 @@ def _not_here(tenant: Tenant, named: str) -> str:
     )
 
 
-def _tighten(limits: Limits, overrides: Overrides) -> Limits:
+def tighten(limits: Limits, overrides: Overrides) -> Limits:
+    """Press less, as the command line asks; raise `Refused` where it asks for more."""
     concurrency = overrides.concurrency or limits.concurrency
     rate = overrides.rate or limits.rate
     if concurrency > limits.concurrency:

@@ -52,6 +52,13 @@ def spec_argument(command: Command) -> Command:
     return click.argument("spec", type=click.Path(path_type=Path))(command)
 
 
+def plan_argument(command: Command) -> Command:
+    """Add the spec, or the plan that was frozen from one."""
+    return click.argument("spec", type=click.Path(path_type=Path), metavar="SPEC|PLAN.JSON")(
+        command
+    )
+
+
 def tightening(command: Command) -> Command:
     """Add the options that point a spec at another tenant or press less hard."""
     options = [

@@ -9,6 +9,8 @@ from typing import Unpack
 
 import click
 
+from zbatch.app.approval import choose_approved
+from zbatch.app.frozen import is_frozen, thaw
 from zbatch.app.validate import Overrides
 from zbatch.cli.options import (
     EXIT_CODES,
@@ -16,13 +18,13 @@ from zbatch.cli.options import (
     acknowledgement,
     hushed,
     ordinary,
+    plan_argument,
     report_copy,
     run_record,
-    spec_argument,
     state_folder,
     tightening,
 )
-from zbatch.cli.plan import show
+from zbatch.cli.plan import Wanted, show
 from zbatch.cli.words import Called, Style, Verb
 from zbatch.model import ExitCode
 
@@ -31,6 +33,7 @@ class Flags(Tightening):
     """What the command line says beside the spec."""
 
     dry_run: bool
+    plan_digest: str | None
     report: Path | None
     retry_failed: bool
     retry_nothing: bool
@@ -42,9 +45,14 @@ class Flags(Tightening):
 
 
 @click.command(epilog=EXIT_CODES)
-@spec_argument
+@plan_argument
 @ordinary("-n", "--dry-run", is_flag=True, help="Show the plan and send nothing, like zbatch plan.")
 @tightening
+@acknowledgement(  # an empty variable would be none, and whatever is there would be run
+    "--plan-digest",
+    metavar="HEX",
+    help="Run only what was approved under this digest; zbatch plan --digest prints it.",
+)
 @report_copy
 @acknowledgement(
     "--retry-failed",
@@ -74,15 +82,18 @@ def run(spec: Path, **flags: Unpack[Flags]) -> int:
     Examples:
       zbatch run specs/month-end.yaml
       zbatch run specs/month-end.yaml --dry-run
+      zbatch run plan.json
 
     What an earlier run has invoiced is never sent again, and what it has left in doubt is settled
     first. What was already invoiced, or had nothing to bill, is asked about again: an invoice that
     was deleted or canceled since is billed anew. The report has a line for each planned item; where
-    it is, and what to do next, is said at the end.
+    it is, and what to do next, is said at the end. A plan that zbatch plan --out has frozen is run
+    only while spec, lists, tenant and schemas are what they were.
     """
     tighter = Overrides(flags["tenant"], flags["concurrency"], flags["rate"])
     if flags["dry_run"]:
-        show(spec, tighter, flags["as_json"])
+        chosen = choose_approved(spec, tighter, flags["plan_digest"])
+        show(chosen, flags["state_dir"], Wanted(as_json=flags["as_json"]))
         return ExitCode.OK
     return _converge(spec, flags)
 
@@ -100,10 +111,13 @@ def _converge(spec: Path, flags: Flags) -> int:
         state_dir=flags["state_dir"],
         concurrency=flags["concurrency"],
         rate=flags["rate"],
+        plan_digest=flags["plan_digest"],
         retry_failed=flags["retry_failed"],
         retry_nothing=flags["retry_nothing"],
     )
-    called = Called(Verb.RUN, flags["tenant"], flags["state_dir"])
+    frozen = thaw(spec) if is_frozen(spec) else None
+    tenant = frozen["approved"]["overrides"]["tenant"] if frozen else flags["tenant"]
+    called = Called(Verb.RUN, tenant, flags["state_dir"], spec if frozen else None)
     wishes = Wishes(Style(flags["progress"]), flags["quiet"], flags["verbose"], called)
     with screen_for(sys.stderr, wishes, os.environ) as screen:
         result = converge(options, screen)

@@ -113,6 +113,12 @@ class Store:
                 ),
             )
 
+    def runs_of(self, plan_digest: str) -> tuple[str, ...]:
+        """Name the runs of this very plan, the latest last."""
+        with self._reading():
+            found = self._connection.execute(sql.RUNS_OF_PLAN, (plan_digest,))
+            return tuple(row["id"] for row in found)
+
     def standing(self, items: Iterable[Item]) -> Iterator[Standing]:
         """Tell what is held of each item, in their order, some hundreds at a time."""
         with self._reading():

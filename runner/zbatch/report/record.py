@@ -22,9 +22,10 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What is to be known of a run as a whole; the last five are open while it goes on.
+    """What is to be known of a run as a whole; `finished_at` to `calls_sent` are open at first.
 
-    `versions` names what it ran on (python, aiohttp, …) beside zbatch's own version.
+    `versions` names what it ran on (python, aiohttp, …) beside zbatch's own version. `approved` is
+    the digest of what somebody approved, where the run was held to one.
     """
 
     run_id: str
@@ -36,6 +37,7 @@ class RunRecord:
     stop: str | None = None
     totals: Totals | None = None
     calls_sent: int | None = None
+    approved: str | None = None
 
 
 def as_json(record: RunRecord) -> dict[str, Any]:
@@ -50,6 +52,7 @@ def as_json(record: RunRecord) -> dict[str, Any]:
             "digest": plan.spec.digest,
         },
         "plan_digest": plan.digest,
+        "approved_digest": record.approved,
         "tenant": {
             "name": plan.tenant.name,
             "host": plan.tenant.host,
