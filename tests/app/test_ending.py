@@ -76,6 +76,7 @@ STOPS = {
     StopReason.LIMIT: (ExitCode.STOPPED, ExitCode.STOPPED),
     StopReason.INTERRUPTED: (ExitCode.INTERRUPTED, ExitCode.INTERRUPTED),
     StopReason.INTERNAL: (ExitCode.INTERNAL, ExitCode.INTERNAL),
+    StopReason.RULE: (ExitCode.STOPPED, ExitCode.STOPPED),
 }
 
 
