@@ -118,6 +118,12 @@ def test_an_interrupted_run_that_was_drained_names_its_signal(
     assert exit_code(totals(PART_SENT), ended) is code
 
 
+def test_a_signal_during_another_drain_outweighs_it() -> None:
+    """The gravest wins: 130 for a run that a rule was stopping when Ctrl-C came."""
+    ended = closing(StopReason.RULE, sent=5, signal=2)
+    assert exit_code(totals(PART_SENT), ended) is ExitCode.INTERRUPTED
+
+
 def test_abandoned_calls_are_unknown_whatever_the_totals_say() -> None:
     """After a second signal there is something to reconcile."""
     ended = closing(StopReason.INTERRUPTED, sent=5, signal=2, abandoned=(item(1),))

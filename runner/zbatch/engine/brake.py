@@ -20,6 +20,9 @@ from zbatch.model import MetRule
 from zbatch.zuora.limits import date_of, retry_after
 from zbatch.zuora.wire import Fault, Reply
 
+# What a run that is stopping already must still be known for: its exit code is graver.
+_GRAVE = frozenset({StopReason.DISK, StopReason.INTERNAL})
+
 
 class Brake:
     """One for a run: every request, call or question, takes its turn here."""
@@ -43,11 +46,13 @@ class Brake:
     def stop(
         self, reason: StopReason, message: str, hint: str = "", rule: MetRule | None = None
     ) -> None:
-        """Let nothing further leave; only the first reason counts."""
+        """Let nothing further leave; the first reason counts, unless a graver one follows it."""
         if self.stopped is None:
             self.stopped = Stop(reason, message, rule)
             self.stopping.set()
             self._tell(Stopping(message, self.in_flight, hint))
+        elif reason in _GRAVE and self.stopped.reason not in _GRAVE:
+            self.stopped = Stop(reason, f"{message}; before that: {self.stopped.message}")
 
     def mind(self, met: MetRule | None) -> None:
         """Stop the run where one of the spec's own rules is met."""
