@@ -335,6 +335,9 @@ def test_help_opens_with_a_sentence_and_two_examples(
     assert all(line.startswith(f"    zbatch {verb}") for line in lines[5:7])
 
 
+ACKNOWLEDGED = ("--accept", "--reason", "--retry-failed", "--retry-nothing", "--plan-digest")
+
+
 @pytest.mark.parametrize("verb", list(VERBS))
 def test_ordinary_options_have_a_variable(verb: str) -> None:
     """Every option says its ZBATCH_ variable; what a person acknowledges has none."""
@@ -344,6 +347,6 @@ def test_ordinary_options_have_a_variable(verb: str) -> None:
         if isinstance(parameter, click.Option):
             long = next(name for name in parameter.opts if name.startswith("--"))
             variable = "ZBATCH_" + long[2:].upper().replace("-", "_")
-            acknowledged = long in ("--accept", "--reason", "--retry-failed", "--retry-nothing")
+            acknowledged = long in ACKNOWLEDGED
             assert parameter.envvar == (None if acknowledged else variable)
             assert parameter.show_envvar is not acknowledged

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby
 from pathlib import Path
 
+from zbatch.app.figures import dates_of
 from zbatch.app.revision import Repository, at_revision
 from zbatch.errors import CannotStart, Refused
 from zbatch.ledger.glance import Glance, Listed, PastRun, glance
 from zbatch.model import Item, Plan
 from zbatch.spec import SpecError, load_spec, make_plan
 from zbatch.spec.difference import Dates, Difference, Listing, compare
+from zbatch.zuora.strict_json import NotJson, parse_json
 from zbatch.zuora.text import one_line
 
 RUN, GIT = "run:", "git:"
 LATEST = "latest"
+PERIOD = re.compile("[0-9]{4}-(0[1-9]|1[0-2])")
 _MOST_NAMED = 5
 
 
@@ -59,15 +64,27 @@ def against(name: str, plan: Plan, folder: Path) -> Difference:
 
 def _with_run(run: PastRun, plan: Plan, folder: Path) -> Difference:
     label = f"run {run.id} ({one_line(run.spec_name, 80)})"
+    period = _period_of(folder.parent / "runs" / run.id / "run.json")
 
     def read(ledger: Glance) -> Difference:
-        before = Listing(label, None, _of_run(ledger.listed(run.id)))
+        before = Listing(label, period, _of_run(ledger.listed(run.id)))
         return compare(before, _of_plan(plan, {}))
 
     found = glance(folder, read)
     if found is None:
         raise CannotStart("the ledger has gone while it was read")
     return found
+
+
+def _period_of(run_record: Path) -> str | None:
+    """Give the period of a run, if its record is still there and names one."""
+    try:
+        record = parse_json(run_record.read_bytes())
+    except (OSError, NotJson):
+        return None
+    spec = record.get("spec") if isinstance(record, dict) else None
+    period = spec.get("period") if isinstance(spec, dict) else None
+    return period if isinstance(period, str) and PERIOD.fullmatch(period) else None
 
 
 def _with_then(then: Then, plan: Plan, numbers: Mapping[str, str]) -> Difference:
@@ -130,19 +147,19 @@ def _of_spec(path: Path, label: str, plan: Plan, numbers: Mapping[str, str]) -> 
 
 
 def _of_plan(plan: Plan, numbers: Mapping[str, str]) -> Listing:
-    return Listing("this plan", _period(plan), _accounts(plan, numbers))
-
-
-def _period(plan: Plan) -> str | None:
-    del plan
-    return None
+    return Listing("this plan", plan.spec.period, _accounts(plan, numbers))
 
 
 def _accounts(plan: Plan, numbers: Mapping[str, str]) -> Iterator[tuple[str, Dates]]:
     """Give each account once with its dates: by ID where that is known, else by number."""
-    del numbers
     for account_id, items in groupby(plan.items, key=lambda item: item.identity.account_id):
         yield account_id, tuple(map(_item_dates, items))
+    unresolved: dict[str, list[tuple[date, date, int]]] = defaultdict(list)
+    for account in plan.unresolved:
+        key = numbers.get(account.named, account.named)
+        unresolved[key] += ((*pair, account.revision) for pair in dates_of(plan.spec, account))
+    for key, dates in unresolved.items():
+        yield key, tuple(sorted(dates))
 
 
 def _item_dates(item: Item) -> tuple[date, date, int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from math import ceil
 
-from zbatch.model import Plan
+from zbatch.model import Account, Plan, Spec
 from zbatch.zuora.query import BRANCHES
 
 TOKEN_REQUESTS = 1
@@ -33,18 +33,25 @@ class SourceCount:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """A plan in numbers; `again` are the items of a revision above the first."""
+    """A plan in numbers; `again` are the items of a revision above the first.
+
+    Of the accounts so many as `by_number` says are named by number. How many calls their items
+    take is known once they have IDs; before that it is reckoned. `excluded` are accounts that the
+    spec names and keeps out, by reason.
+    """
 
     accounts: int
+    by_number: int
     items: int
     calls: int
+    excluded: tuple[tuple[str, int], ...]
     dates: tuple[DateCount, ...]
     sources: tuple[SourceCount, ...]
     again: int
 
 
 def figures(plan: Plan) -> Figures:
-    """Count a plan."""
+    """Count a plan, those accounts too that are not looked up yet."""
     pairs: Counter[tuple[date, date]] = Counter()
     sources: Counter[str] = Counter({plan.spec.file: 0})
     accounts = again = 0
@@ -56,14 +63,30 @@ def figures(plan: Plan) -> Figures:
         again += item.identity.revision > 1
         pairs[item.identity.target_date, item.invoice_date] += 1
         sources[item.source.file] += 1
+    later = 0
+    for named in plan.unresolved:
+        dates = dates_of(plan.spec, named)
+        pairs.update(dates)
+        sources[named.source.file] += len(dates)
+        again += len(dates) * (named.revision > 1)
+        later += len(dates)
+    numbers = len({named.named for named in plan.unresolved})
     return Figures(
-        accounts=accounts,
-        items=len(plan.items),
-        calls=len(plan.groups),
+        accounts=accounts + numbers,
+        by_number=numbers,
+        items=len(plan.items) + later,
+        calls=len(plan.groups) + ceil(later / plan.spec.limits.objects_per_call),
+        excluded=tuple(Counter(one.reason for one in plan.excluded).most_common()),
         dates=tuple(DateCount(*pair, count) for pair, count in sorted(pairs.items())),
         sources=tuple(SourceCount(*pair) for pair in sources.items() if pair[1]),
         again=again,
     )
+
+
+def dates_of(spec: Spec, account: Account) -> tuple[tuple[date, date], ...]:
+    """Give target and invoice date of each item of an account."""
+    dates = spec.dates if account.dates is None else account.dates
+    return tuple((pair.target_date, pair.invoice_date) for pair in dates)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,8 +36,10 @@ class Approved(TypedDict):
     overrides: dict[str, Any]
     plan_digest: str
     accounts: int
+    by_number: int
     items: int
     calls: int
+    excluded: int
     again: int
     dates: list[dict[str, Any]]
 
@@ -57,8 +59,15 @@ def approved(plan: Plan, counts: Figures, overrides: Overrides) -> Approved:
     """Gather what somebody approves who approves a plan."""
     tenant = plan.tenant
     return {
-        "spec": {"name": plan.spec.name, "digest": plan.spec.digest},
-        "files": [],
+        "spec": {
+            "name": plan.spec.name,
+            "period": plan.spec.period,
+            "digest": plan.spec.digest,
+        },
+        "files": [
+            {"path": file.path, "digest": file.digest, "rows": file.rows}
+            for file in plan.spec.files
+        ],
         "schemas": {kind: _sha256(schema_text(kind)) for kind in ("spec", "tenants")},
         "tenant": {
             "name": tenant.name,
@@ -78,8 +87,10 @@ def approved(plan: Plan, counts: Figures, overrides: Overrides) -> Approved:
         },
         "plan_digest": plan.digest,
         "accounts": counts.accounts,
+        "by_number": counts.by_number,
         "items": counts.items,
         "calls": counts.calls,
+        "excluded": sum(count for _, count in counts.excluded),
         "again": counts.again,
         "dates": [
             {

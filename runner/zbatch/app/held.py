@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from zbatch.app.doubt import in_doubt
+from zbatch.app.outstanding import ASKED_AGAIN
 from zbatch.errors import CannotStart
 from zbatch.ledger.glance import Glance, glance
 from zbatch.model import Outcome, Plan, Standing
@@ -29,23 +30,36 @@ class Held:
     unread: str | None = None
 
     @property
+    def again(self) -> int:
+        """How many items are only asked about again, since others may have changed them."""
+        return sum(self.counts.get(one, 0) for one in ASKED_AGAIN)
+
+    @property
+    def unsure(self) -> int:
+        """How many items are in doubt."""
+        return self.counts.get(Outcome.UNKNOWN, 0)
+
+    @property
     def work(self) -> bool:
         """Whether a run has something to do: to send, or to settle."""
-        return self.to_send > 0 or self.counts.get(Outcome.UNKNOWN, 0) > 0
+        return self.to_send + self.unsure > 0
 
 
-def held(plan: Plan, folder: Path) -> Held:
-    """Read what the ledger in a folder holds of a plan; where there is none, it holds nothing."""
+def held(plan: Plan, items: int, folder: Path) -> Held:
+    """Read what the ledger in a folder holds of a plan; where there is none, it holds nothing.
+
+    Of `items` those whose accounts are not looked up yet count as to send.
+    """
     try:
-        found = glance(folder, lambda ledger: _read(plan, ledger))
+        found = glance(folder, lambda ledger: _read(plan, items, ledger))
     except CannotStart as error:
-        return Held(to_send=len(plan.items), unread=str(error))
-    return Held(to_send=len(plan.items)) if found is None else found
+        return Held(to_send=items, unread=str(error))
+    return Held(to_send=items) if found is None else found
 
 
-def _read(plan: Plan, ledger: Glance) -> Held:
+def _read(plan: Plan, items: int, ledger: Glance) -> Held:
     counts: Counter[Outcome] = Counter()
-    to_send = changed = 0
+    to_send, changed = items - len(plan.items), 0
     for standing in ledger.standings(plan.items):
         outcome = _outcome(standing)
         if outcome is None:

@@ -34,6 +34,11 @@ class Use:
     allowed: int
 
     @property
+    def each(self) -> str:
+        """For how long it is, in words."""
+        return f"an {self.stretch}" if self.stretch == "hour" else f"a {self.stretch}"
+
+    @property
     def fits(self) -> bool:
         """Whether the quota holds it, if nobody else uses the tenant."""
         return self.uses <= self.allowed
@@ -72,10 +77,9 @@ def too_much(load: Load, limits: Limits, tenant: Tenant) -> Iterator[str]:
     for use in uses(load, limits, tenant):
         if use.fits:
             continue
-        what = (
-            f"{use.uses:,} of the {load.limited:,} calls and questions fall into one {use.stretch}"
-        )
-        most = f"a tenant of kind {tenant.kind} has a quota of {use.allowed:,} a {use.stretch}"
+        part = f"{use.uses:,} of the" if use.uses < load.limited else "all"
+        what = f"{part} {load.limited:,} calls and questions fall into one {use.stretch}"
+        most = f"a tenant of kind {tenant.kind} has a quota of {use.allowed:,} {use.each}"
         yield f"{what}, and {most}: {_way_out(use)}"
 
 

@@ -11,7 +11,7 @@ from zbatch.app.against import against
 from zbatch.app.approval import Chosen
 from zbatch.app.figures import Figures, Load
 from zbatch.app.held import Held, held
-from zbatch.app.pace import Estimate, Use, estimate, too_much, uses
+from zbatch.app.pace import INVOICE_SECONDS, Estimate, Use, estimate, too_much, uses
 from zbatch.app.state import State
 from zbatch.model import Plan
 from zbatch.spec import find_project
@@ -49,7 +49,9 @@ def preview(chosen: Chosen, state_dir: Path | None = None, other: str | None = N
     plan = chosen.plan
     folder = State.of(find_project(chosen.spec).root, state_dir).root / plan.tenant.folder
     difference = against(other, plan, folder) if other else None
-    return look(plan, chosen.digest, chosen.figures, held(plan, folder), difference)
+    return look(
+        plan, chosen.digest, chosen.figures, held(plan, chosen.figures.items, folder), difference
+    )
 
 
 def look(
@@ -58,14 +60,15 @@ def look(
     """Put together what was read; pure."""
     limits = plan.spec.limits
     load = left(counts, done, limits.objects_per_call)
-    warnings = (*_far(difference), *_too_much(plan, load))
+    time = estimate(load, limits)
+    warnings = (*_far(difference), *_too_much(plan, load), *_too_long(plan, time))
     return Preview(
         plan=plan,
         digest=digest,
         figures=counts,
         held=done,
         load=load,
-        estimate=estimate(load, limits),
+        estimate=time,
         uses=uses(load, limits, plan.tenant),
         difference=difference,
         warnings=warnings,
@@ -73,10 +76,11 @@ def look(
 
 
 def left(counts: Figures, done: Held, objects_per_call: int) -> Load:
-    """Tell the load of what the ledger does not hold."""
+    """Tell the load of what the ledger does not hold as settled for good."""
     if done.to_send == counts.items:
         return Load.of(counts.calls, counts.items)
-    return Load.of(ceil(done.to_send / objects_per_call), done.to_send)
+    calls = ceil(done.to_send / objects_per_call) + done.unsure
+    return Load.of(calls, done.to_send + done.unsure + done.again)
 
 
 def _far(difference: Difference | None) -> Iterator[Warned]:
@@ -91,10 +95,21 @@ def _far(difference: Difference | None) -> Iterator[Warned]:
             yield Warned(
                 code,
                 f"far {how} items than in {before.label}: {before.items:,} then, {after.items:,}"
-                f" now (a warning from {FAR:.0%} and {FEW} items on)",
+                f" now, which is {FEW} or more and over {FAR * 100:.0f} %",
             )
 
 
 def _too_much(plan: Plan, load: Load) -> Iterator[Warned]:
     for said in too_much(load, plan.spec.limits, plan.tenant):
         yield Warned("ZB922", f"{said}; zbatch run refuses this")
+
+
+def _too_long(plan: Plan, time: Estimate) -> Iterator[Warned]:
+    deadline = plan.spec.stop.deadline
+    if deadline is not None and time.seconds > deadline:
+        yield Warned(
+            "ZB923",
+            f"it takes about {time.seconds / 60:,.0f} min, if an invoice takes"
+            f" {INVOICE_SECONDS:g} s, and stop.deadline ends the run after {deadline / 60:,.0f}"
+            " min; running again goes on",
+        )

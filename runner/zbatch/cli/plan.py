@@ -22,6 +22,7 @@ from zbatch.errors import Refused
 from zbatch.model import ExitCode
 
 STDOUT = Path("-")
+WORK = 10  # the exit code of --detailed-exitcode where a run has something to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def plan(spec: Path, **flags: Unpack[Flags]) -> int:
     view = show(found, flags["state_dir"], wanted, flags["against"])
     if flags["strict"] and view.warnings:
         return ExitCode.FAILURES
-    return ExitCode.WORK if flags["detailed_exitcode"] and view.held.work else ExitCode.OK
+    return WORK if flags["detailed_exitcode"] and view.held.work else ExitCode.OK
 
 
 def show(

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from zbatch.app.approval import Stale
+from zbatch.app.figures import dates_of
 from zbatch.app.preview import Preview
-from zbatch.model import Item, Outcome
+from zbatch.model import Account, Item, Outcome
 from zbatch.report.record import limits_json
 from zbatch.spec.difference import Dates, Difference, Named
 
@@ -20,6 +21,7 @@ def plan_json(view: Preview) -> Iterator[str]:
     head = json.dumps(_head(view), indent=2, allow_nan=False)
     yield head.removesuffix("\n}")
     yield from _lines("items", map(_item, view.plan.items))
+    yield from _lines("unresolved", (one for a in view.plan.unresolved for one in _later(view, a)))
     yield from _lines("calls", map(list, view.plan.groups))
     yield "\n}\n"
 
@@ -44,7 +46,16 @@ def _head(view: Preview) -> dict[str, Any]:
     return {
         "version": VERSION,
         "digest": view.digest,
-        "spec": {"name": plan.spec.name, "file": plan.spec.file, "digest": plan.spec.digest},
+        "spec": {
+            "name": plan.spec.name,
+            "file": plan.spec.file,
+            "period": plan.spec.period,
+            "digest": plan.spec.digest,
+        },
+        "files": [
+            {"path": file.path, "digest": file.digest, "rows": file.rows}
+            for file in plan.spec.files
+        ],
         "tenant": {
             "name": plan.tenant.name,
             "host": plan.tenant.host,
@@ -56,6 +67,8 @@ def _head(view: Preview) -> dict[str, Any]:
         "items_planned": figures.items,
         "accounts": figures.accounts,
         "calls_planned": figures.calls,
+        "accounts_by_number": figures.by_number,
+        "excluded": [{"reason": reason, "accounts": number} for reason, number in figures.excluded],
         "billed_again": figures.again,
         "ledger": _ledger(view),
         "calls_expected": view.load.calls,
@@ -122,6 +135,19 @@ def _dates(dates: Dates) -> list[dict[str, Any]]:
         {"target_date": str(target), "invoice_date": str(invoice), "revision": revision}
         for target, invoice, revision in dates
     ]
+
+
+def _later(view: Preview, account: Account) -> Iterator[dict[str, Any]]:
+    """Lay out the items of an account that is named by number and not looked up yet."""
+    for target, invoice in dates_of(view.plan.spec, account):
+        yield {
+            "account_number": account.number,
+            "target_date": target.isoformat(),
+            "invoice_date": invoice.isoformat(),
+            "revision": account.revision,
+            "reason": account.reason,
+            "source": {"file": account.source.file, "line": account.source.line},
+        }
 
 
 def _item(item: Item) -> dict[str, Any]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 
 from zbatch.app.preview import Preview
 from zbatch.cli import plan_words as words
 from zbatch.cli.words import counted
-from zbatch.model import Item
 from zbatch.spec.difference import Difference, Named
 from zbatch.zuora.text import one_line
 
@@ -84,6 +83,12 @@ def _facts(view: Preview) -> str:
         *(("quota", quota) for quota in words.quotas(view)),
         ("time", words.time_needed(view)),
     ]
+    if plan.spec.period:
+        rows.insert(2, ("period", code(plan.spec.period)))
+    if said := words.excluded(view, code):
+        rows.append(("excluded", said))
+    if said := words.numbered(view):
+        rows.append(("numbers", said))
     if view.figures.again:
         rows.append(("again", f"{counted(view.figures.again, 'item')} billed once before"))
     return _table(("", ""), rows, len(rows))
@@ -121,20 +126,26 @@ def _difference(difference: Difference) -> Iterator[str]:
 
 
 def _out_of_the_ordinary(view: Preview) -> str:
-    rows: list[tuple[str, ...]] = []
-    total = 0
-    for item in view.plan.items:
-        if item.reason or item.identity.revision > 1:
-            total += 1
-            if len(rows) < _ROWS:
-                rows.append(_row(item))
-    return _table(("account", "target date", "revision", "reason"), rows, total) if rows else ""
-
-
-def _row(item: Item) -> tuple[str, ...]:
-    identity = item.identity
-    account = code(item.account_number or identity.account_id)
-    return account, str(identity.target_date), str(identity.revision), code(item.reason or "")
+    """List what is billed again, or for a reason that the spec gives."""
+    plan = view.plan
+    found = chain(
+        (
+            (one.account_number or one.identity.account_id, one.identity.revision, one.reason)
+            for one in plan.items
+            if one.reason or one.identity.revision > 1
+        ),
+        (
+            (one.named, one.revision, one.reason)
+            for one in plan.unresolved
+            if one.reason or one.revision > 1
+        ),
+    )
+    rows = [
+        (code(key), str(revision), code(reason or ""))
+        for key, revision, reason in islice(found, _ROWS)
+    ]
+    total = len(rows) + sum(1 for _ in found)
+    return _table(("account", "revision", "reason"), rows, total) if rows else ""
 
 
 def _names(what: str, accounts: Named) -> str:

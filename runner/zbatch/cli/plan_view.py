@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from datetime import date
 from itertools import islice
 from pathlib import PurePath
 from textwrap import wrap
 
 from zbatch.app.approval import Stale
+from zbatch.app.figures import dates_of
 from zbatch.app.preview import Preview
 from zbatch.cli import plan_words as words
 from zbatch.cli.words import counted
-from zbatch.model import Item, Source
+from zbatch.model import Account, Plan, Source
 from zbatch.spec.difference import Difference, Named
 from zbatch.zuora.text import ELLIPSIS, one_line
 
@@ -20,6 +23,7 @@ LABEL = 10
 FIRST_ITEMS = 20
 FIRST_NAMES = 20
 FIRST_DATES = 20
+_UNIT = re.compile(r"(?<=[0-9]) (?=(?:s|min|h|%)(?![a-z]))")  # stays with its number
 _PLACE = 22  # columns that are left for where an item stands
 
 
@@ -57,9 +61,10 @@ def stale_text(stale: Stale) -> str:
 
 def labelled(label: str, text: str) -> Iterator[str]:
     """Set a text beside its label, on as many lines as it takes."""
-    lines = wrap(text, WIDTH - LABEL, break_long_words=False, break_on_hyphens=False) or [""]
+    held = _UNIT.sub("\N{NO-BREAK SPACE}", text)
+    lines = wrap(held, WIDTH - LABEL, break_long_words=False, break_on_hyphens=False) or [""]
     for number, line in enumerate(lines):
-        yield f"{'' if number else label:<{LABEL}}{line}"
+        yield f"{'' if number else label:<{LABEL}}{line}".replace("\N{NO-BREAK SPACE}", " ")
 
 
 def _heading(view: Preview) -> Iterator[str]:
@@ -72,11 +77,21 @@ def _heading(view: Preview) -> Iterator[str]:
     host = f"{one_line(plan.tenant.host)}{one_line(entity)}"
     yield from labelled("tenant", f"{one_line(plan.tenant.name)} ({host})")
     yield from labelled("charges", words.charges(plan.spec.charges))
+    if plan.spec.period:
+        yield from labelled("period", plan.spec.period)
+    if said := words.excluded(view, _quoted):
+        yield from labelled("excluded", said)
+    if said := words.numbered(view):
+        yield from labelled("numbers", said)
     if view.figures.again:
         yield from labelled("again", f"{counted(view.figures.again, 'item')} billed once before")
     yield from labelled("digest", view.digest)
     for warning in view.warnings:
         yield from labelled("WARNING", one_line(f"{warning.code} {warning.message}"))
+
+
+def _quoted(text: str) -> str:
+    return f'"{one_line(text, 60)}"'
 
 
 def _dates(view: Preview) -> Iterator[str]:
@@ -132,23 +147,31 @@ def _named(label: str, accounts: Named) -> Iterator[str]:
 
 
 def _items(view: Preview) -> Iterator[str]:
-    items = view.plan.items
     yield "account                           target      invoice     from"
-    for item in islice(items, FIRST_ITEMS):
-        yield (
-            f"{item.identity.account_id}  {item.identity.target_date}  {item.invoice_date}  "
-            f"{_place(item.source)}"
-        )
-        if said := _why(item):
-            yield f"  {said}"
-    if len(items) > FIRST_ITEMS:
-        yield f"… and {len(items) - FIRST_ITEMS:,} more (--json has them all)"
+    for item in islice(view.plan.items, FIRST_ITEMS):
+        name = one_line(item.account_number or item.identity.account_id, 32)
+        dates = f"{item.identity.target_date}  {item.invoice_date}"
+        yield f"{name:<32}  {dates}  {_place(item.source)}"
+        yield from _why(item.identity.revision, item.reason)
+    room = max(0, FIRST_ITEMS - len(view.plan.items))
+    shown = min(len(view.plan.items), FIRST_ITEMS)
+    for account, (target, invoice) in islice(_unresolved(view.plan), room):
+        shown += 1
+        yield f"{one_line(account.named, 32):<32}  {target}  {invoice}  {_place(account.source)}"
+        yield from _why(account.revision, account.reason)
+    if view.figures.items > shown:
+        yield f"… and {view.figures.items - shown:,} more (--json has them all)"
 
 
-def _why(item: Item) -> str:
+def _unresolved(plan: Plan) -> Iterator[tuple[Account, tuple[date, date]]]:
+    return ((one, pair) for one in plan.unresolved for pair in dates_of(plan.spec, one))
+
+
+def _why(revision: int, reason: str | None) -> Iterator[str]:
     """Say what a reviewer must not miss: that it is billed again, and the reason that is given."""
-    revision = f"revision {item.identity.revision}" if item.identity.revision > 1 else ""
-    return one_line(": ".join(text for text in (revision, item.reason) if text), WIDTH - 2)
+    again = f"revision {revision}" if revision > 1 else ""
+    if again or reason:
+        yield f"  {one_line(': '.join(text for text in (again, reason) if text), WIDTH - 2)}"
 
 
 def _place(source: Source) -> str:

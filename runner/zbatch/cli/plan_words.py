@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from zbatch.app.held import Held
 from zbatch.app.pace import INVOICE_SECONDS, Use
@@ -12,6 +12,7 @@ from zbatch.model import Charges
 from zbatch.spec.difference import Dates, Difference
 
 _MOST_DATES = 3  # of one account, in one line
+_MOST_REASONS = 10
 
 
 def counts(view: Preview) -> str:
@@ -70,6 +71,28 @@ def charges(kinds: Charges) -> str:
     return f"{' and '.join(taken) or 'none'} (not {' nor '.join(left)})"
 
 
+def numbered(view: Preview) -> str:
+    """Say how many accounts are still to be looked up; nothing where there are none."""
+    number = view.figures.by_number
+    if not number:
+        return ""
+    verb = "is" if number == 1 else "are"
+    return f"{number:,} of the accounts {verb} named by number, and looked up when it is run"
+
+
+def excluded(view: Preview, quote: Callable[[str], str]) -> str:
+    """Say how many accounts are kept out, and why; nothing where there are none."""
+    reasons = view.figures.excluded
+    if not reasons:
+        return ""
+    total = counted(sum(number for _, number in reasons), "account")
+    said = [f"{number:,} for {quote(reason)}" for reason, number in reasons[:_MOST_REASONS]]
+    if len(reasons) > _MOST_REASONS:
+        rest = sum(number for _, number in reasons[_MOST_REASONS:])
+        said.append(f"{rest:,} for {len(reasons) - _MOST_REASONS:,} other reasons")
+    return f"{total}: {', '.join(said)}"
+
+
 def ledger(held: Held) -> str:
     """Say what is billed already, and what is left."""
     if held.unread:
@@ -86,6 +109,8 @@ def ledger(held: Held) -> str:
 
 def requests(view: Preview) -> str:
     """Say what is sent, if all goes well."""
+    if not view.load.limited:
+        return "none: nothing is left to do"
     calls = counted(view.load.calls, "generate call")
     asked = counted(view.load.questions, "question")
     return f"{view.load.requests:,} if all goes well: {calls}, {asked} and a token"
@@ -95,7 +120,7 @@ def time_needed(view: Preview) -> str:
     """Say how long it takes, what decides that, and what is assumed."""
     limits = view.plan.spec.limits
     if not view.load.limited:
-        return "none: nothing is left to send"
+        return "none: nothing is left to do"
     by = (
         f"the rate of {limits.rate}"
         if view.estimate.by_rate
@@ -120,6 +145,6 @@ def quota(use: Use, kind: str) -> str:
     percent = "under 1 %" if share < 0.01 else f"{share:.0%}".replace("%", " %")
     fits = "" if use.fits else ", which is too much"
     return (
-        f"{use.uses:,} of the {use.allowed:,} calls a {use.stretch} of a tenant of kind {kind}"
+        f"{use.uses:,} of the {use.allowed:,} calls {use.each} of a tenant of kind {kind}"
         f" ({percent}){fits}"
     )

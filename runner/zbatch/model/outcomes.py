@@ -48,7 +48,6 @@ class ExitCode(IntEnum):
     STOPPED = 4
     NO_MATCH = 5
     CANNOT_START = 6
-    WORK = 10  # of `plan --detailed-exitcode` alone
     INTERNAL = 70
     HANGUP = 129
     INTERRUPTED = 130

@@ -22,7 +22,7 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What is to be known of a run as a whole; the last six are open while it goes on.
+    """What is to be known of a run as a whole; `finished_at` to `rule` are open at first.
 
     `versions` names what it ran on (python, aiohttp, …) beside zbatch's own version. `approved` is
     the digest of what somebody approved, where the run was held to one.
@@ -32,13 +32,13 @@ class RunRecord:
     plan: Plan
     started_at: datetime
     versions: Mapping[str, str] = field(default_factory=dict)
-    approved: str | None = None
     finished_at: datetime | None = None
     exit_code: ExitCode | None = None
     stop: str | None = None
     totals: Totals | None = None
     calls_sent: int | None = None
     rule: MetRule | None = None
+    approved: str | None = None
 
 
 def as_json(record: RunRecord) -> dict[str, Any]:
@@ -51,6 +51,7 @@ def as_json(record: RunRecord) -> dict[str, Any]:
             "name": plan.spec.name,
             "file": plan.spec.file,
             "digest": plan.spec.digest,
+            "period": plan.spec.period,
         },
         "plan_digest": plan.digest,
         "approved_digest": record.approved,
