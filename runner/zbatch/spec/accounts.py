@@ -72,6 +72,9 @@ class AccountReader:
 
     def _date(self, node: Node | None) -> date | None:
         if not isinstance(node, Scalar) or not DATE.fullmatch(node.value):
+            if isinstance(node, Scalar) and "_of_" in node.value:
+                message = "dates by expression are not supported by this version of zbatch"
+                self._problem(node, "ZB210", message)
             return None
         try:
             return parse_date(node.value)
