@@ -8,6 +8,7 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Protocol
 
+from zbatch.app.protection import UNCONFIRMED, Confirmation
 from zbatch.engine.events import Event
 from zbatch.engine.ports import Randomness
 from zbatch.engine.settings import PATIENCE
@@ -16,6 +17,7 @@ from zbatch.report.summary import FailureGroup
 
 __all__ = [
     "Acceptance",
+    "Confirmation",
     "FailureGroup",
     "ReconcileOptions",
     "RunHeader",
@@ -42,6 +44,7 @@ class RunOptions:
     rate: Rate | None = None
     retry_failed: bool = False
     retry_nothing: bool = False
+    confirmation: Confirmation = UNCONFIRMED
     patience: float = PATIENCE
     chance: Randomness = field(default_factory=SystemRandom)
 
@@ -69,6 +72,7 @@ class ReconcileOptions:
     report: Path | None = None
     state_dir: Path | None = None
     accept: tuple[Acceptance, ...] = ()
+    confirmation: Confirmation = UNCONFIRMED
     patience: float = PATIENCE
 
 
