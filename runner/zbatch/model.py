@@ -155,6 +155,37 @@ class Settling:
 
 
 @dataclass(frozen=True, slots=True)
+class StopRules:
+    """When a run stops itself, each rule at the number that it names; None is no rule.
+
+    `failure_ratio` is looked at once `min_sample` items are invoiced or failed, `deadline` is in
+    seconds. `places` names for each rule where the spec has it.
+    """
+
+    failures: int | None = None
+    failure_ratio: float | None = None
+    min_sample: int = 50
+    unknown: int | None = None
+    consecutive_failures: int | None = None
+    deadline: float | None = None
+    places: tuple[tuple[str, Source], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MetRule:
+    """A rule under `stop` that is met: what it has come to, its limit, where the spec has it.
+
+    `value` and `limit` of the deadline are seconds.
+    """
+
+    rule: str
+    value: float
+    limit: float
+    source: Source | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
     """Where the OAuth client is found, never what it is.
 
@@ -253,6 +284,7 @@ class Spec:
     tenant_source: Source | None = None
     limit_sources: Mapping[str, Source] = field(default_factory=dict)
     lowered: tuple[str, ...] = ()
+    stop: StopRules = field(default_factory=StopRules)
 
 
 @dataclass(frozen=True, slots=True)

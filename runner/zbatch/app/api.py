@@ -12,6 +12,7 @@ from zbatch.app.protection import UNCONFIRMED, Confirmation
 from zbatch.engine.events import Event
 from zbatch.engine.ports import Randomness
 from zbatch.engine.settings import PATIENCE
+from zbatch.engine.verdict import StopReason
 from zbatch.model import ExitCode, Identity, ItemRecord, Plan, Rate, Totals
 from zbatch.report.summary import FailureGroup
 
@@ -114,6 +115,7 @@ class RunResult:
     strays: tuple[ItemRecord, ...] = ()
     unread: str | None = None
     nothing_since: datetime | None = None
+    stop_reason: StopReason | None = None
 
 
 class Watcher(Protocol):
