@@ -54,6 +54,8 @@ def _cost(view: Preview) -> Iterator[str]:
         f"while a call takes up to {estimate.rate_decides_below:.3g} s,"
     )
     yield f"          beyond that the concurrency of {limits.concurrency} does"
+    if lowered := view.plan.spec.lowered:
+        yield f"lowered   to the ceilings of the tenant: {', '.join(lowered)}"
 
 
 def _items(view: Preview) -> Iterator[str]:
