@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -56,6 +57,24 @@ def test_in_a_terminal_the_name_is_typed(question: Question) -> None:
         "plan bbbbbbbbbbbb\n"
         "Type the tenant's name to bill, anything else to stop: "
     )
+
+
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [([], "0 items at"), ([1], "1 item for 2026-11-01 at"), ([30, 1, 15], "to 2026-11-30 at")],
+)
+def test_the_dates_are_part_of_the_question(question: Question, days: list[int], told: str) -> None:
+    """First and last target date are said, if there are any."""
+    item = question.plan.items[0]
+    items = tuple(
+        replace(item, identity=replace(item.identity, target_date=date(2026, 11, day)))
+        for day in days
+    )
+    out = Terminal()
+    asked = confirmation(None, None, (Terminal("x\n"), out), {})
+    assert asked.ask
+    asked.ask(replace(question, plan=replace(question.plan, items=items)))
+    assert told in out.getvalue()
 
 
 def test_a_new_ledger_is_part_of_the_question(question: Question) -> None:

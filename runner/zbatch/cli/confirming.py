@@ -56,11 +56,10 @@ class _Asking:
 
 def _what(plan: Plan) -> str:
     days = sorted({item.identity.target_date for item in plan.items})
-    dates = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    return (
-        f"{counted(len(plan.items), 'item')} for {dates} at {one_line(plan.tenant.host)}, "
-        f"plan {plan.digest[:12]}"
-    )
+    dates = f" for {days[0]}" if days else ""
+    dates += f" to {days[-1]}" if len(days) > 1 else ""
+    what = f"{counted(len(plan.items), 'item')}{dates} at {one_line(plan.tenant.host)}"
+    return f"{what}, plan {plan.digest[:12]}"
 
 
 def _tell(question: Question, out: TextIO) -> None:
