@@ -72,6 +72,9 @@ class AccountReader:
 
     def _date(self, node: Node | None) -> date | None:
         if not isinstance(node, Scalar) or not DATE.fullmatch(node.value):
+            if isinstance(node, Scalar) and "_of_" in node.value:
+                message = "dates by expression are not supported by this version of zbatch"
+                self._problem(node, "ZB210", message)
             return None
         try:
             return parse_date(node.value)
@@ -93,7 +96,7 @@ class AccountReader:
 
     def _claim(self, account: Account, dates: tuple[DatePair, ...]) -> None:
         for pair in dates:
-            first = self._seen.setdefault((account.account_id, pair.target_date), account)
+            first = self._seen.setdefault((account.named, pair.target_date), account)
             if first is not account:
                 message = _twice(account, first, pair.target_date)
                 self._twice(account.source, message, first.source)

@@ -10,6 +10,7 @@ from typing import Any
 from zbatch.model import Account, Charges, DatePair, Limits, Settling, Source, Spec
 from zbatch.spec.accounts import AccountReader
 from zbatch.spec.diagnostics import Diagnostic, SpecError, tidy
+from zbatch.spec.later import refused_keys
 from zbatch.spec.nodes import Document, Mapping, child
 from zbatch.spec.parsing import parse
 from zbatch.spec.reading import read_text
@@ -39,7 +40,7 @@ def check_spec(path: Path) -> tuple[Spec | None, tuple[Diagnostic, ...]]:
     reader.text(child(root, "tenant"))
     dates = reader.dates(child(root, "dates"))
     accounts = reader.accounts(child(root, "accounts"), dates)
-    findings = tidy([*problems, *reader.problems])
+    findings = tidy([*problems, *reader.problems, *refused_keys(document)])
     if has_errors(findings):
         return None, findings
     return _spec(document, value, dates, accounts), findings

@@ -43,6 +43,9 @@ def compile_rows(schema: Schema) -> Accepts:
 
 
 def _one_of(branches: list[Schema], _schema: Schema) -> Accepts:
+    if all(branch.keys() == {"required"} for branch in branches):
+        named = [branch["required"] for branch in branches]
+        return lambda value: sum(all(key in value for key in keys) for keys in named) == 1
     by_type = {_TYPES[branch["type"]]: compile_rows(branch) for branch in branches}
     if len(by_type) != len(branches):
         raise KeyError("oneOf with two branches for one kind of value")
