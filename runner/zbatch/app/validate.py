@@ -23,7 +23,7 @@ from zbatch.spec import (
 
 SUFFIXES = frozenset({".yaml", ".yml"})
 FAULTS_SUFFIXES = (".faults.yaml", ".faults.yml")
-KINDS = ("spec", "tenants", "faults", "report")
+KINDS = ("spec", "tenants", "faults", "report", "diagnostics")
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,11 @@ def tightening(command: Command) -> Command:
     return command
 
 
+def strictness(command: Command) -> Command:
+    """Add the wish to be refused where there would be a warning."""
+    return ordinary("--strict", is_flag=True, help="Take warnings for errors.")(command)
+
+
 def report_copy(command: Command) -> Command:
     """Add where a copy of the report goes."""
     return ordinary(

@@ -99,10 +99,14 @@ class Diagnostic:
 
 
 class SpecError(Refused):
-    """A file cannot be used; `diagnostics` holds every reason, in the order of the text."""
+    """A file cannot be used; `diagnostics` holds every reason, in the order of the text.
 
-    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+    `strict` if warnings are among the reasons.
+    """
+
+    def __init__(self, diagnostics: Iterable[Diagnostic], *, strict: bool = False) -> None:
         self.diagnostics = tuple(diagnostics)
+        self.strict = strict
         super().__init__("\n".join(map(str, tidy(self.diagnostics, SHOWN))))
 
 
