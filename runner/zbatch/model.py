@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import IntEnum, StrEnum
+from pathlib import Path
 
 EMULATOR = "emulator"  # the reserved name, and host, of the built-in tenant
 ACCOUNT_ID = re.compile(r"[0-9a-f]{32}")
@@ -153,11 +155,58 @@ class Settling:
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
-    """The names of the environment variables that hold the OAuth client; never their values."""
+class StopRules:
+    """When a run stops itself, each rule at the number that it names; None is no rule.
 
-    client_id_env: str
-    client_secret_env: str
+    `failure_ratio` is looked at once `min_sample` items are invoiced or failed, `deadline` is in
+    seconds. `places` names for each rule where the spec has it.
+    """
+
+    failures: int | None = None
+    failure_ratio: float | None = None
+    min_sample: int = 50
+    unknown: int | None = None
+    consecutive_failures: int | None = None
+    deadline: float | None = None
+    places: tuple[tuple[str, Source], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MetRule:
+    """A rule under `stop` that is met: what it has come to, its limit, where the spec has it.
+
+    `value` and `limit` of the deadline are seconds.
+    """
+
+    rule: str
+    value: float
+    limit: float
+    source: Source | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Where the OAuth client is found, never what it is.
+
+    Text is the name of an environment variable, a path that of a file; a path may start with `~`.
+    """
+
+    client_id: str | Path
+    client_secret: str | Path
+
+
+@dataclass(frozen=True, slots=True)
+class Ceilings:
+    """The most that a spec may ask of a tenant; what is None is left to the spec.
+
+    `sources` says by the same names where each is written.
+    """
+
+    concurrency: int | None = None
+    rate: Rate | None = None
+    objects_per_call: int | None = None
+    sources: Mapping[str, Source] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +214,9 @@ class Tenant:
     """A named Zuora endpoint; `base_url` has no path and no trailing slash.
 
     `host` is canonical: lower case, without the scheme's default port. Ledger, lock and keys go
-    by `host` and `entity_id`, so two names for one host are one tenant.
+    by `host` and `entity_id`, so two names for one host are one tenant. `kind` says which quotas
+    apply; a `protected` tenant is billed only once somebody has repeated its name.
+    `ca_file` takes the place of the system's certificate authorities.
     """
 
     name: str
@@ -174,6 +225,11 @@ class Tenant:
     credentials: Credentials
     entity_id: str | None = None
     wsdl_version: int = 79
+    kind: str | None = None
+    ceilings: Ceilings | None = None
+    protected: bool = False
+    proxy: str | None = None
+    ca_file: Path | None = None
 
     @property
     def embedded(self) -> bool:
@@ -211,7 +267,8 @@ class Spec:
     """A spec as reviewed, checked once at the door and trusted from there on.
 
     `file` is the path as the person gave it, `digest` the SHA-256 of its bytes in hexadecimal.
-    `tenant_source` is where it names the tenant.
+    `tenant_source` is where it names the tenant, `limit_sources` where it writes which of its
+    limits: the others are defaults. `lowered` are the limits that its tenant's ceilings lowered.
     """
 
     name: str
@@ -225,6 +282,9 @@ class Spec:
     digest: str
     settling: Settling = field(default_factory=Settling)
     tenant_source: Source | None = None
+    limit_sources: Mapping[str, Source] = field(default_factory=dict)
+    lowered: tuple[str, ...] = ()
+    stop: StopRules = field(default_factory=StopRules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,17 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Protocol
 
+from zbatch.app.protection import UNCONFIRMED, Confirmation
 from zbatch.engine.events import Event
 from zbatch.engine.ports import Randomness
 from zbatch.engine.settings import PATIENCE
+from zbatch.engine.verdict import StopReason
 from zbatch.model import ExitCode, Identity, ItemRecord, Plan, Rate, Totals
 from zbatch.report.summary import FailureGroup
 
 __all__ = [
     "Acceptance",
+    "Confirmation",
     "FailureGroup",
     "ReconcileOptions",
     "RunHeader",
@@ -42,6 +45,7 @@ class RunOptions:
     rate: Rate | None = None
     retry_failed: bool = False
     retry_nothing: bool = False
+    confirmation: Confirmation = UNCONFIRMED
     patience: float = PATIENCE
     chance: Randomness = field(default_factory=SystemRandom)
 
@@ -69,6 +73,7 @@ class ReconcileOptions:
     report: Path | None = None
     state_dir: Path | None = None
     accept: tuple[Acceptance, ...] = ()
+    confirmation: Confirmation = UNCONFIRMED
     patience: float = PATIENCE
 
 
@@ -110,6 +115,7 @@ class RunResult:
     strays: tuple[ItemRecord, ...] = ()
     unread: str | None = None
     nothing_since: datetime | None = None
+    stop_reason: StopReason | None = None
 
 
 class Watcher(Protocol):

@@ -8,6 +8,7 @@ from zbatch.app.api import RunOptions, RunResult, Watcher
 from zbatch.app.desk import emulator_book, opened
 from zbatch.app.outside import Outside
 from zbatch.app.outstanding import Wish
+from zbatch.app.protection import confirm_run
 from zbatch.app.state import State
 from zbatch.app.task import to_converge
 from zbatch.app.validate import Overrides, load_plan
@@ -22,9 +23,11 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
     """
     plan = load_plan(options.spec, Overrides(options.tenant, options.concurrency, options.rate))
     project = find_project(options.spec)
+    state = State.of(project.root, options.state_dir)
+    confirm_run(plan, state, options.confirmation)
     wish = Wish(options.retry_failed, options.retry_nothing)
     outside = Outside(random=options.chance)
-    with opened(plan.tenant, State.of(project.root, options.state_dir), outside) as desk:
+    with opened(plan.tenant, state, outside) as desk:
         task = to_converge(plan, desk.store, wish)
         task = replace(task, report_copy=options.report, patience=options.patience)
         return desk.execute(task, emulator_book(project), watch)

@@ -32,6 +32,12 @@ class Tightening(TypedDict):
     rate: Rate | None
 
 
+class Confirming(TypedDict):
+    """What `confirming` adds to a command."""
+
+    confirm: str | None
+
+
 class RateType(click.ParamType[Rate]):
     """A rate such as `20/s`, `600/min`, `5000/h`."""
 
@@ -77,6 +83,24 @@ def tightening(command: Command) -> Command:
 def strictness(command: Command) -> Command:
     """Add the wish to be refused where there would be a warning."""
     return ordinary("--strict", is_flag=True, help="Take warnings for errors.")(command)
+
+
+def confirming(command: Command) -> Command:
+    """Add the flag that names a protected tenant."""
+    return acknowledgement(
+        "--confirm",
+        metavar="NAME",
+        help="Name the protected tenant that is meant; in a terminal it can be typed instead.",
+    )(command)
+
+
+def starting_ledger(command: Command) -> Command:
+    """Add the flag for the first run of a protected tenant on a CI runner."""
+    return acknowledgement(
+        "--confirm-new-ledger",
+        metavar="NAME",
+        help="Let this tenant, protected, start a ledger on a CI runner: for its first run alone.",
+    )(command)
 
 
 def report_copy(command: Command) -> Command:

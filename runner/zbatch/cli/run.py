@@ -12,13 +12,16 @@ import click
 from zbatch.app.validate import Overrides
 from zbatch.cli.options import (
     EXIT_CODES,
+    Confirming,
     Tightening,
     acknowledgement,
+    confirming,
     hushed,
     ordinary,
     report_copy,
     run_record,
     spec_argument,
+    starting_ledger,
     state_folder,
     tightening,
 )
@@ -27,9 +30,10 @@ from zbatch.cli.words import Called, Style, Verb
 from zbatch.model import ExitCode
 
 
-class Flags(Tightening):
+class Flags(Tightening, Confirming):
     """What the command line says beside the spec."""
 
+    confirm_new_ledger: str | None
     dry_run: bool
     report: Path | None
     retry_failed: bool
@@ -45,6 +49,8 @@ class Flags(Tightening):
 @spec_argument
 @ordinary("-n", "--dry-run", is_flag=True, help="Show the plan and send nothing, like zbatch plan.")
 @tightening
+@confirming
+@starting_ledger
 @report_copy
 @acknowledgement(
     "--retry-failed",
@@ -91,6 +97,7 @@ def _converge(spec: Path, flags: Flags) -> int:
     # Loaded here, because a dry run needs no network and no ledger.
     from zbatch.app.api import RunOptions
     from zbatch.app.run import run as converge
+    from zbatch.cli.confirming import confirmation
     from zbatch.cli.screen import Wishes, screen_for
 
     options = RunOptions(
@@ -102,6 +109,9 @@ def _converge(spec: Path, flags: Flags) -> int:
         rate=flags["rate"],
         retry_failed=flags["retry_failed"],
         retry_nothing=flags["retry_nothing"],
+        confirmation=confirmation(
+            flags["confirm"], flags["confirm_new_ledger"], (sys.stdin, sys.stderr), os.environ
+        ),
     )
     called = Called(Verb.RUN, flags["tenant"], flags["state_dir"])
     wishes = Wishes(Style(flags["progress"]), flags["quiet"], flags["verbose"], called)
