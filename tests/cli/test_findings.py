@@ -271,3 +271,36 @@ def test_a_file_that_is_gone_or_never_ends_is_not_waited_for(tmp_path: Path) -> 
     for path in (pipe, tmp_path / "gone.yaml", tmp_path):
         found = Diagnostic(str(path), 1, 1, "ZB201", "x", "y")
         assert text_of(Verdict((found,), 1), Look()) == f"{path}:1:1: error: x; y [ZB201]\n"
+
+
+@pytest.mark.parametrize("verb", [["plan"], ["run", "--dry-run"], ["run"]])
+def test_plan_and_run_warn_and_are_as_strict_as_asked(
+    verb: list[str], checked: Checked, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A warning stands beside the product, and with --strict in its place: nothing is sent."""
+    checked(spec=f"{HEAD}accounts: [{'1' * 32}]\n")
+    assert main([*verb, "spec.yaml", "--strict"]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("spec.yaml:5:12: error: other YAML tools")
+    assert err.endswith("\n1 error, 0 warnings in 1 file\n")
+    assert not Path(".zbatch").exists()
+    assert main([*verb, "spec.yaml"]) == 0
+    assert capfd.readouterr().err.startswith("spec.yaml:5:12: warning: other YAML tools")
+
+
+def test_a_refusal_in_actions_is_an_annotation(
+    checked: Checked, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What keeps a plan from being made is shown in the pull request too."""
+    checked(spec="nam: x\n")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert main(["plan", "spec.yaml"]) == 2
+    assert capfd.readouterr().err.startswith("::error file=spec.yaml,line=1,col=1,title=ZB201::")
+
+
+def test_quiet_is_without_warnings(checked: Checked, capfd: pytest.CaptureFixture[str]) -> None:
+    """Who wants the last block alone gets no warnings."""
+    checked(spec=f"{HEAD}accounts: [{'1' * 32}]\n")
+    assert main(["run", "spec.yaml", "-q"]) == 0
+    assert "warning" not in capfd.readouterr().err

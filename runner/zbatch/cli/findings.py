@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -113,3 +114,10 @@ def refusal(error: SpecError, stream: TextIO, environment: Mapping[str, str]) ->
     verdict = Verdict(error.diagnostics, files, error.strict)
     yield from told(verdict, chosen(Format.AUTO, environment), stream, environment)
     yield verdict.summary
+
+
+def warn(warnings: tuple[Diagnostic, ...]) -> None:
+    """Tell people of warnings, beside the product that they are about."""
+    verdict = Verdict(warnings, len({warning.file for warning in warnings}))
+    for line in told(verdict, chosen(Format.AUTO, os.environ), sys.stderr, os.environ):
+        print(line, file=sys.stderr)
