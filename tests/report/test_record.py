@@ -55,6 +55,7 @@ def test_record_of_a_finished_run(tmp_path: Path, plan: Plan) -> None:
         "duration_ms": 2500,
         "exit_code": 1,
         "stop": None,
+        "stop_rule": None,
         "planned": 2,
         "outcomes": {
             "invoiced": 1,

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from support.budget import examples
 from zbatch.spec import csv_rows
-from zbatch.spec.csv_rows import AccountFile
+from zbatch.spec.csv_rows import AccountRows
 from zbatch.spec.csv_text import MAX_LINE, PIECE
 
 ID = "2c93808457d787030157e0306be53a75"
@@ -27,7 +27,7 @@ DAY = date(2026, 11, 30)
 def read(content: bytes | str, **columns: str) -> tuple[list[csv_rows.AccountRow], list[str]]:
     """Read a file to its end; return its rows, and its findings as people see them."""
     data = content.encode() if isinstance(content, str) else content
-    file = AccountFile(data, "a.csv", columns)
+    file = AccountRows(data, "a.csv", columns)
     rows = list(file)
     assert file.rows == len(rows)
     if rows and not file.problems:
@@ -103,7 +103,7 @@ def test_f134_bytes_cut_anywhere_give_the_same_rows() -> None:
             return super().read(1)
 
     data = f"\ufeffnote,account_id\r\n\u00e4\U0001f600,{ID}\r\r\n\r\n".encode()
-    file = AccountFile(Drops(data), "a.csv")
+    file = AccountRows(Drops(data), "a.csv")
     assert list(file) == [(2, 4, ID, None, None)]
     assert file.digest == hashlib.sha256(data).hexdigest()
     assert file.problems == []
@@ -264,7 +264,7 @@ def test_f136_a_line_without_end_is_not_held_in_memory() -> None:
             return b"account_id," + b"x" * (size - 11)
 
     stream = Endless()
-    file = AccountFile(stream, "a.csv")  # type: ignore[arg-type]  # all that it needs is `read`
+    file = AccountRows(stream, "a.csv")  # type: ignore[arg-type]  # all that it needs is `read`
     assert list(file) == []
     assert [finding.code for finding in file.problems] == ["ZB416"]
     assert stream.asked < 2 * MAX_LINE
@@ -297,7 +297,7 @@ class Stream(io.RawIOBase):
 )
 def test_f136_many_rows_at_flat_memory(row: str, bad: bool) -> None:
     """20,000 rows, good or bad, take no more memory than a few pieces of the file."""
-    file = AccountFile(
+    file = AccountRows(
         Stream(b"account_id,target_date\n", _generated(20_000, row)),  # type: ignore[arg-type]
         "a.csv",
     )
@@ -479,7 +479,7 @@ def test_noise_gives_rows_or_findings(noise: bytes | str) -> None:
     """No content makes the reader raise, and what it says is fit for a terminal."""
     data = noise.encode("utf-8", "surrogatepass") if isinstance(noise, str) else noise
     for content in (data, b"account_id,target_date\n" + data, b'account_number;"' + data):
-        file = AccountFile(content, "a.csv")
+        file = AccountRows(content, "a.csv")
         rows = list(file)
         assert rows or file.problems
         for finding in file.problems:

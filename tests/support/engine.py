@@ -31,6 +31,7 @@ from zbatch.model import (
     Send,
     Settling,
     Source,
+    StopRules,
     Tenant,
 )
 from zbatch.zuora.request import make_call
@@ -328,6 +329,7 @@ class Bench:
     settling: Settling = field(default_factory=Settling)
     read_only: bool = False
     accepted: Mapping[Identity, Accepted] = field(default_factory=dict)
+    rules: StopRules = field(default_factory=StopRules)
     during: Callable[[Engine, VirtualClock], Coroutine[Any, Any, None]] | None = None
     make_ledger: Callable[[], MemoryLedger] = MemoryLedger
 
@@ -361,6 +363,7 @@ class Bench:
             self.settling,
             self.read_only,
             self.accepted,
+            self.rules,
         )
         ports = Ports(clock, self.random, server, ledger, self.observer or events.append)
         engine = Engine(ports, settings, works)

@@ -11,6 +11,7 @@ from typing import Protocol
 from zbatch.engine.events import Event
 from zbatch.engine.ports import Randomness
 from zbatch.engine.settings import PATIENCE
+from zbatch.engine.verdict import StopReason
 from zbatch.model import ExitCode, Identity, ItemRecord, Plan, Rate, Totals
 from zbatch.report.summary import FailureGroup
 
@@ -110,6 +111,7 @@ class RunResult:
     strays: tuple[ItemRecord, ...] = ()
     unread: str | None = None
     nothing_since: datetime | None = None
+    stop_reason: StopReason | None = None
 
 
 class Watcher(Protocol):

@@ -27,7 +27,7 @@ from zbatch.engine.settings import Accepted, Ports, Settings
 from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart, LedgerFailure, Refused, ReportFailure
 from zbatch.ledger.store import Store
-from zbatch.model import ExitCode, ItemRecord, Outcome, Plan
+from zbatch.model import ExitCode, ItemRecord, Outcome, Plan, StopRules
 from zbatch.report.record import RunRecord, write_record
 from zbatch.report.summary import Summary, summarise
 from zbatch.zuora.request import make_call
@@ -120,6 +120,7 @@ class Execution:
                 identity: Accepted(acceptance.invoice_id, acceptance.reason)
                 for identity, acceptance in task.accepted.items()
             },
+            rules=StopRules() if task.read_only else self.plan.spec.stop,
         )
         try:
             async with way as sender:
@@ -149,6 +150,7 @@ class Execution:
             finished_at=finished_at,
             exit_code=code,
             stop=closing.why,
+            rule=stop.rule if stop else None,
             totals=summary.totals,
             calls_sent=closing.ending.sent,
         )
@@ -171,6 +173,7 @@ class Execution:
             strays=closing.strays,
             unread=closing.unread,
             nothing_since=summary.nothing_since,
+            stop_reason=stop.reason if stop else None,
         )
         self.watch.finished(result)
         return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from zbatch.app.api import RunResult
 from zbatch.cli.words import Called, Verb
+from zbatch.engine.verdict import StopReason
 from zbatch.model import ExitCode, Outcome
 
 _GO_ON = "{again}   goes on where this run stopped"
@@ -26,6 +27,10 @@ NEXT = {
 _WAITING = (
     "settle what the report says {count} for (an earlier date that failed or is in doubt, an"
     " invoice being generated), then {run}   sends the rest"
+)
+_RULE = (
+    "find out why, see above and the report; then {again}   goes on with what is left (what failed:"
+    " {run} --retry-failed)"
 )
 _STRAYS = "{all}   settles what this spec does not list"
 _UNREAD = (
@@ -62,6 +67,8 @@ def _template(result: RunResult, called: Called) -> str:
         return _STRAYS
     if code is ExitCode.STOPPED and not result.stop:
         return _NOT_THERE if called.verb is Verb.RECONCILE else _WAITING
+    if code is ExitCode.STOPPED and result.stop_reason is StopReason.RULE:
+        return _RULE
     if code is ExitCode.OK and called.verb is Verb.RECONCILE:
         return _SETTLED
     return NEXT.get(code, "see the report")

@@ -20,10 +20,11 @@ from zbatch.engine.carrier import Carrier, send_of
 from zbatch.engine.conclusion import after_rest, ask_from, needs_conclusion
 from zbatch.engine.events import Event
 from zbatch.engine.judge import not_sent, still_live, unsent
-from zbatch.engine.order import Order, Work
+from zbatch.engine.order import Order, Work, doubted
 from zbatch.engine.ports import Observer
 from zbatch.engine.preflight import OTHER_HOST, before_sending, recheck
 from zbatch.engine.question import Seen
+from zbatch.engine.rules import Tally
 from zbatch.engine.settings import Ending, Ports, Settings
 from zbatch.engine.steps import Cleared, Facts, Step
 from zbatch.engine.verdict import StopReason
@@ -58,8 +59,10 @@ class Engine:
         self._asked_ahead = settings.asked_ahead
         self._brake = Brake(ports.clock, ports.random, ports.observer, settings)
         self._asker = Asker(ports.sender, self._brake, ports.clock)
+        works = list(works)
         self._order = Order(works)
-        self._aftermath = Aftermath(ports, settings, self._order, self._brake)
+        tally = Tally(settings.rules, doubted(works))
+        self._aftermath = Aftermath(ports, settings, self._order, self._brake, tally)
         self._armed: asyncio.Queue[_Sending | _Asking | None] = asyncio.Queue()
         self._carrier = Carrier(ports, settings, self._brake)
         self._withdrawn: list[_Sending] = []
@@ -73,8 +76,9 @@ class Engine:
             asyncio.create_task(self._guarded(self._work())) for _ in range(self._settings.workers)
         ]
         committer = asyncio.create_task(self._guarded(self._commit()))
-        await self._guarded(self._arm())
-        await asyncio.wait(self._workers)
+        with self._brake.timed(self._aftermath.more):
+            await self._guarded(self._arm())
+            await asyncio.wait(self._workers)
         self._drained.set()
         self._aftermath.waiting.set()
         await committer
@@ -89,7 +93,7 @@ class Engine:
         )
 
     def stop(self, reason: StopReason, message: str, hint: str = "") -> None:
-        """Start no further call; those in flight are awaited. Only the first reason counts."""
+        """Start no further call; those in flight are awaited. The first reason counts."""
         self._brake.stop(reason, message, hint)
         self._aftermath.more.set()
 

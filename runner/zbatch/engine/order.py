@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -180,6 +180,13 @@ def _rank(link: tuple[Item, Work]) -> tuple[bool, int, Identity]:
     """
     item, work = link
     return work.may_wait, 0 if work.may_wait else work.ordinal, item.identity
+
+
+def doubted(works: Iterable[Work]) -> Iterator[Identity]:
+    """Name the items of which an earlier run has left open what came of them."""
+    for work in works:
+        if work.burnt or doubtful(work.attempts):
+            yield from (item.identity for item in work.items)
 
 
 def alone_of(group: Work, item: Item) -> Work:

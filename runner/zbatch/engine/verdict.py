@@ -63,6 +63,7 @@ class StopReason(StrEnum):
     DISK = "disk"
     QUESTION = "question"  # the tenant does not answer what is there
     INTERNAL = "internal"
+    RULE = "rule"  # the spec's own, under `stop`
 
 
 class Pause(Enum):

@@ -29,7 +29,7 @@ _SEPARATOR = "put a cell that holds a separator in quotes"
 _DAYS = 4096  # different dates that are remembered, so that most cells cost a look-up
 
 
-class AccountFile:
+class AccountRows:
     """An account file being read, once: its rows, and what there is to say when they are over.
 
     `columns` gives our names of columns the names in the file. `kind` is `account_id` or

@@ -45,6 +45,13 @@ CODES: dict[str, str] = {
     "ZB307": "A name or host is reserved for the built-in emulator.",
     "ZB308": "One entity is spelled in two ways, which would give it two ledgers.",
     "ZB309": "A fault of the emulator cannot be played as it is written.",
+    "ZB340": "A limit of the spec is above the ceiling that its tenant has.",
+    "ZB341": "A tenant is not protected, but another tenant at the same host is.",
+    "ZB342": "A tenant's `kind` is none of those that Zuora has at its host.",
+    "ZB343": "A proxy's URL is not acceptable.",
+    "ZB344": "A proxy is named for a tenant that is reached by plain http.",
+    "ZB345": "A `ca_file` is no file of certificates.",
+    "ZB346": "One credential is named twice, as an environment variable and as a file.",
     "ZB401": "An account file has no column that names the account.",
     "ZB402": "An account file names its accounts in two ways, by ID and by number.",
     "ZB403": "A column stands twice in the header of an account file.",
@@ -70,6 +77,8 @@ CODES: dict[str, str] = {
     "ZB427": "A cell holds a date in a spreadsheet's form, which may mean two days.",
     "ZB428": "An invoice date stands without a target date.",
     "ZB901": "A text without quotes looks like a number, a truth value or nothing to other tools.",
+    "ZB925": "A file of credentials lies in the project, where version control may take it along.",
+    "ZB926": "A production tenant does not say whether it is protected.",
 }
 LISTED = 1000  # findings of one code in one file that are kept one by one
 SHOWN = 10  # of them that people are shown one by one

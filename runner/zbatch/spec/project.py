@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from zbatch.model import Source, Spec, Tenant
+from zbatch.model import EMULATOR, Source, Spec, Tenant
 from zbatch.spec.diagnostics import Diagnostic, SpecError, quote
-from zbatch.spec.tenants import EMULATOR, builtin_emulator, load_tenants
+from zbatch.spec.tenants import builtin_emulator, load_tenants
 
 TENANTS_FILE = "tenants.yaml"
 
