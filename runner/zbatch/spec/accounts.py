@@ -93,7 +93,7 @@ class AccountReader:
 
     def _claim(self, account: Account, dates: tuple[DatePair, ...]) -> None:
         for pair in dates:
-            first = self._seen.setdefault((account.account_id, pair.target_date), account)
+            first = self._seen.setdefault((account.named, pair.target_date), account)
             if first is not account:
                 message = _twice(account, first, pair.target_date)
                 self._twice(account.source, message, first.source)
