@@ -99,14 +99,15 @@ def test_validate_clean(project: Path, capfd: pytest.CaptureFixture[str]) -> Non
 
 
 def test_validate_names_every_problem(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Problems of all files go to standard output, one a line, and the exit code is 1."""
+    """Problems of all files go to standard output, each with its line, and the exit code is 1."""
     write_spec(project, "tenant: nowhere\naccounts: [x]\nsurplus: 1\n")
     (project / "specs" / "other.yml").write_text("version: 1\n")
     assert main(["validate", "."]) == 1
     out, err = capfd.readouterr()
-    lines = out.splitlines()
+    lines = [line for line in out.splitlines() if not line.startswith("  ")]
     assert len(lines) > 3
     assert all(line.startswith(("specs/mine.yaml:", "specs/other.yml:")) for line in lines)
+    assert "\n  6 | surplus: ***\n    | ^^^^^^^\n" in out
     assert err.endswith(" in 5 files\n")
 
 

@@ -9,6 +9,7 @@ from random import SystemRandom
 from typing import Protocol
 
 from zbatch.app.protection import UNCONFIRMED, Confirmation
+from zbatch.app.validate import Warn, unheard
 from zbatch.engine.events import Event
 from zbatch.engine.ports import Randomness
 from zbatch.engine.settings import PATIENCE
@@ -33,6 +34,7 @@ class RunOptions:
     """What a person asks for beside the spec; None leaves it to the spec and its tenant.
 
     `report` is where an extra copy of the report goes. `concurrency` and `rate` only tighten.
+    `strict` refuses a spec for its warnings; without it `warn` is told of them.
     `patience` is how long an unreachable host is tried, in seconds; `chance` draws the jitter of
     waits, and nothing else.
     """
@@ -45,6 +47,8 @@ class RunOptions:
     rate: Rate | None = None
     retry_failed: bool = False
     retry_nothing: bool = False
+    strict: bool = False
+    warn: Warn = unheard
     confirmation: Confirmation = UNCONFIRMED
     patience: float = PATIENCE
     chance: Randomness = field(default_factory=SystemRandom)

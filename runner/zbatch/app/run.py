@@ -21,7 +21,8 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
     Raises `Refused` for the spec and the flags, `CannotStart` for lock, folder, credentials and
     network, all before anything is sent; what happens later is told by the result.
     """
-    plan = load_plan(options.spec, Overrides(options.tenant, options.concurrency, options.rate))
+    tighter = (options.tenant, options.concurrency, options.rate)
+    plan = load_plan(options.spec, Overrides(*tighter, options.strict, options.warn))
     project = find_project(options.spec)
     state = State.of(project.root, options.state_dir)
     confirm_run(plan, state, options.confirmation)

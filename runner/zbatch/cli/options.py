@@ -30,6 +30,7 @@ class Tightening(TypedDict):
     tenant: str | None
     concurrency: int | None
     rate: Rate | None
+    strict: bool
 
 
 class Confirming(TypedDict):
@@ -59,7 +60,7 @@ def spec_argument(command: Command) -> Command:
 
 
 def tightening(command: Command) -> Command:
-    """Add the options that point a spec at another tenant or press less hard."""
+    """Add the options that point a spec at another tenant, press less hard or allow less."""
     options = [
         ordinary("--tenant", metavar="NAME", help="Use this tenant instead of the spec's."),
         ordinary(
@@ -75,9 +76,14 @@ def tightening(command: Command) -> Command:
             help="At most so many calls a time (20/s, 600/min); no more than the spec allows.",
         ),
     ]
-    for option in reversed(options):
+    for option in reversed([*options, strictness]):
         command = option(command)
     return command
+
+
+def strictness(command: Command) -> Command:
+    """Add the wish to be refused where there would be a warning."""
+    return ordinary("--strict", is_flag=True, help="Take warnings for errors.")(command)
 
 
 def confirming(command: Command) -> Command:

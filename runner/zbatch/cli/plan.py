@@ -9,6 +9,7 @@ import click
 
 from zbatch.app.preview import preview
 from zbatch.app.validate import Overrides, load_plan
+from zbatch.cli.findings import warn
 from zbatch.cli.options import Tightening, ordinary, spec_argument, tightening
 from zbatch.cli.plan_view import plan_json, plan_text
 
@@ -28,7 +29,7 @@ def plan(spec: Path, as_json: bool, **tighter: Unpack[Tightening]) -> None:
     No network, and the same text for the same spec every time. What earlier runs have settled
     is not looked up: the plan is what the spec asks for.
     """
-    show(spec, Overrides(**tighter), as_json)
+    show(spec, Overrides(**tighter, warn=warn), as_json)
 
 
 def show(spec: Path, overrides: Overrides, as_json: bool) -> None:

@@ -9,7 +9,8 @@ from typing import Unpack
 
 import click
 
-from zbatch.app.validate import Overrides
+from zbatch.app.validate import Overrides, unheard
+from zbatch.cli.findings import warn
 from zbatch.cli.options import (
     EXIT_CODES,
     Confirming,
@@ -86,7 +87,7 @@ def run(spec: Path, **flags: Unpack[Flags]) -> int:
     was deleted or canceled since is billed anew. The report has a line for each planned item; where
     it is, and what to do next, is said at the end.
     """
-    tighter = Overrides(flags["tenant"], flags["concurrency"], flags["rate"])
+    tighter = Overrides(flags["tenant"], flags["concurrency"], flags["rate"], flags["strict"], warn)
     if flags["dry_run"]:
         show(spec, tighter, flags["as_json"])
         return ExitCode.OK
@@ -109,6 +110,8 @@ def _converge(spec: Path, flags: Flags) -> int:
         rate=flags["rate"],
         retry_failed=flags["retry_failed"],
         retry_nothing=flags["retry_nothing"],
+        strict=flags["strict"],
+        warn=unheard if flags["quiet"] else warn,
         confirmation=confirmation(
             flags["confirm"], flags["confirm_new_ledger"], (sys.stdin, sys.stderr), os.environ
         ),
