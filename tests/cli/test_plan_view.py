@@ -133,6 +133,15 @@ def test_what_is_settled_takes_no_time(story: Any) -> None:
     assert (view.load.calls, view.load.questions) == (0, 1)
 
 
+def test_what_ceilings_have_lowered_is_said(story: Any) -> None:
+    """A default that gave way to a tenant's ceiling is seen in the plan; else there is no word."""
+    plan = story.plan(2)
+    lowered = replace(plan, spec=replace(plan.spec, lowered=("concurrency", "rate")))
+    line = "lowered   to the ceilings of the tenant: concurrency, rate"
+    assert line in plan_text(seen(lowered)).splitlines()
+    assert "lowered" not in plan_text(seen(plan))
+
+
 def test_hostile_names_are_neutralised(story: Any) -> None:
     """What a spec or tenant is called cannot move the cursor."""
     story.names = {"spec": "\x1b[2J", "tenant": "\u202ex", "file": "a\x1b]0;b\x07"}

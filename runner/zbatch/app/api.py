@@ -8,6 +8,8 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Protocol
 
+from zbatch.app.protection import UNCONFIRMED, Confirmation
+from zbatch.app.validate import Warn, unheard
 from zbatch.engine.events import Event
 from zbatch.engine.ports import Randomness
 from zbatch.engine.settings import PATIENCE
@@ -18,6 +20,7 @@ from zbatch.report.summary import FailureGroup
 __all__ = [
     "Acceptance",
     "Approval",
+    "Confirmation",
     "FailureGroup",
     "ReconcileOptions",
     "RunHeader",
@@ -33,6 +36,7 @@ class RunOptions:
 
     `spec` may be a frozen plan instead; it, or what has the `plan_digest`, is run and nothing else.
     `report` is where an extra copy of the report goes. `concurrency` and `rate` only tighten.
+    `strict` refuses a spec for its warnings; without it `warn` is told of them.
     `patience` is how long an unreachable host is tried, in seconds; `chance` draws the jitter of
     waits, and nothing else.
     """
@@ -46,6 +50,9 @@ class RunOptions:
     plan_digest: str | None = None
     retry_failed: bool = False
     retry_nothing: bool = False
+    strict: bool = False
+    warn: Warn = unheard
+    confirmation: Confirmation = UNCONFIRMED
     patience: float = PATIENCE
     chance: Randomness = field(default_factory=SystemRandom)
 
@@ -73,6 +80,7 @@ class ReconcileOptions:
     report: Path | None = None
     state_dir: Path | None = None
     accept: tuple[Acceptance, ...] = ()
+    confirmation: Confirmation = UNCONFIRMED
     patience: float = PATIENCE
 
 

@@ -93,7 +93,7 @@ def look_at_frozen(path: Path, overrides: Overrides) -> Chosen | Stale:
 def _as_frozen(path: Path, frozen: Frozen, overrides: Overrides) -> Chosen:
     """Lay out the spec of a frozen plan; raise `SpecError` with all that is not as it was."""
     _insist(path, frozen, overrides)
-    chosen = choose(spec_of(path, frozen), frozen_overrides(frozen))
+    chosen = choose(spec_of(path, frozen), _as_then(frozen, overrides))
     changed = differences(frozen["approved"], chosen.approved, str(path), str(chosen.spec))
     if changed:
         raise SpecError(changed)
@@ -114,11 +114,12 @@ def _insist(path: Path, frozen: Frozen, overrides: Overrides) -> None:
         raise SpecError(contradicted)
 
 
-def frozen_overrides(frozen: Frozen) -> Overrides:
-    """Give what the command line changed when the plan was made."""
+def _as_then(frozen: Frozen, overrides: Overrides) -> Overrides:
+    """Change of the spec what the command line changed when the plan was made."""
     said = frozen["approved"]["overrides"]
     rate = said["rate"]
-    return Overrides(
+    return replace(
+        overrides,
         tenant=said["tenant"],
         concurrency=said["concurrency"],
         rate=None if rate is None else parse_rate(rate),

@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zbatch.app.doubt import in_doubt
 from zbatch.app.outstanding import ASKED_AGAIN
 from zbatch.errors import CannotStart
-from zbatch.ledger.glance import Glance, glance
 from zbatch.model import Outcome, Plan, Standing
+
+if TYPE_CHECKING:
+    from zbatch.ledger.glance import Glance
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,11 @@ def held(plan: Plan, items: int, folder: Path) -> Held:
 
     Of `items` those whose accounts are not looked up yet count as to send.
     """
+    if not folder.exists():
+        return Held(to_send=items)
+    # Loaded here, because a first plan has no ledger to read.
+    from zbatch.ledger.glance import glance
+
     try:
         found = glance(folder, lambda ledger: _read(plan, items, ledger))
     except CannotStart as error:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
-from zbatch.app.against import against
 from zbatch.app.approval import Chosen
 from zbatch.app.figures import Figures, Load
 from zbatch.app.held import Held, held
@@ -48,10 +47,17 @@ def preview(chosen: Chosen, state_dir: Path | None = None, other: str | None = N
     """
     plan = chosen.plan
     folder = State.of(find_project(chosen.spec).root, state_dir).root / plan.tenant.folder
-    difference = against(other, plan, folder) if other else None
+    difference = None if other is None else _against(other, plan, folder)
     return look(
         plan, chosen.digest, chosen.figures, held(plan, chosen.figures.items, folder), difference
     )
+
+
+def _against(other: str, plan: Plan, folder: Path) -> Difference:
+    # Loaded here, because most plans are held against nothing.
+    from zbatch.app.against import against
+
+    return against(other, plan, folder)
 
 
 def look(

@@ -14,6 +14,7 @@ from zbatch.app.frozen import freeze, is_frozen
 from zbatch.app.keeping import write_new
 from zbatch.app.preview import Preview, preview
 from zbatch.app.validate import Overrides
+from zbatch.cli.findings import warn
 from zbatch.cli.options import Tightening, ordinary, plan_argument, state_folder, tightening
 from zbatch.cli.plan_json import plan_json, stale_json
 from zbatch.cli.plan_markdown import plan_markdown
@@ -49,7 +50,6 @@ class Flags(Tightening):
     digest: bool
     markdown: Path | None
     out: Path | None
-    strict: bool
     detailed_exitcode: bool
 
 
@@ -77,7 +77,6 @@ class Flags(Tightening):
     metavar="FILE",
     help="Freeze the plan in FILE, which must not exist, for zbatch run FILE.",
 )
-@ordinary("--strict", is_flag=True, help="Exit with 1 if there is any warning.")
 @ordinary("--detailed-exitcode", is_flag=True, help="Exit with 10 if there is work to do.")
 def plan(spec: Path, **flags: Unpack[Flags]) -> int:
     """Show what a spec would send, and send nothing.
@@ -85,13 +84,13 @@ def plan(spec: Path, **flags: Unpack[Flags]) -> int:
     \b
     Examples:
       zbatch plan specs/month-end.yaml
-      zbatch plan specs/month-end.yaml --against main --markdown comment.md --out plan.json
-      zbatch plan plan.json
+      zbatch plan specs/month-end.yaml --markdown comment.md --out plan.json
 
     No network: the tenant is not asked. What earlier runs have settled is read from the ledger.
     Of a plan that was frozen with --out it is said whether it still is what its spec says.
     """
-    overrides = Overrides(flags["tenant"], flags["concurrency"], flags["rate"])
+    tighter = (flags["tenant"], flags["concurrency"], flags["rate"])
+    overrides = Overrides(*tighter, flags["strict"], warn)
     wanted = Wanted(flags["as_json"], flags["digest"], flags["markdown"], flags["out"])
     if wanted.products > 1:
         raise Refused("--json, --digest and --markdown - each want standard output: name one")
@@ -103,7 +102,7 @@ def plan(spec: Path, **flags: Unpack[Flags]) -> int:
         found = choose(spec, overrides)
     view = show(found, flags["state_dir"], wanted, flags["against"])
     if flags["strict"] and view.warnings:
-        return ExitCode.FAILURES
+        return ExitCode.REFUSED
     return WORK if flags["detailed_exitcode"] and view.held.work else ExitCode.OK
 
 
@@ -140,4 +139,4 @@ def _show_stale(stale: Stale, wanted: Wanted, *, strict: bool) -> int:
             + "\n".join(stale.why)
         )
     click.echo(stale_json(stale) if wanted.as_json else stale_text(stale), nl=False)
-    return ExitCode.FAILURES if strict else ExitCode.OK
+    return ExitCode.REFUSED if strict else ExitCode.OK

@@ -89,6 +89,8 @@ def _facts(view: Preview) -> str:
         rows.append(("excluded", said))
     if said := words.numbered(view):
         rows.append(("numbers", said))
+    if plan.spec.lowered:
+        rows.append(("lowered", f"to the ceilings of the tenant: {', '.join(plan.spec.lowered)}"))
     if view.figures.again:
         rows.append(("again", f"{counted(view.figures.again, 'item')} billed once before"))
     return _table(("", ""), rows, len(rows))

@@ -83,6 +83,8 @@ def _heading(view: Preview) -> Iterator[str]:
         yield from labelled("excluded", said)
     if said := words.numbered(view):
         yield from labelled("numbers", said)
+    if lowered := plan.spec.lowered:
+        yield from labelled("lowered", f"to the ceilings of the tenant: {', '.join(lowered)}")
     if view.figures.again:
         yield from labelled("again", f"{counted(view.figures.again, 'item')} billed once before")
     yield from labelled("digest", view.digest)

@@ -11,16 +11,20 @@ import click
 
 from zbatch.app.approval import choose_approved
 from zbatch.app.frozen import is_frozen, thaw
-from zbatch.app.validate import Overrides
+from zbatch.app.validate import Overrides, unheard
+from zbatch.cli.findings import warn
 from zbatch.cli.options import (
     EXIT_CODES,
+    Confirming,
     Tightening,
     acknowledgement,
+    confirming,
     hushed,
     ordinary,
     plan_argument,
     report_copy,
     run_record,
+    starting_ledger,
     state_folder,
     tightening,
 )
@@ -29,9 +33,10 @@ from zbatch.cli.words import Called, Style, Verb
 from zbatch.model import ExitCode
 
 
-class Flags(Tightening):
+class Flags(Tightening, Confirming):
     """What the command line says beside the spec."""
 
+    confirm_new_ledger: str | None
     dry_run: bool
     plan_digest: str | None
     report: Path | None
@@ -53,6 +58,8 @@ class Flags(Tightening):
     metavar="HEX",
     help="Run only what was approved under this digest; zbatch plan --digest prints it.",
 )
+@confirming
+@starting_ledger
 @report_copy
 @acknowledgement(
     "--retry-failed",
@@ -82,15 +89,14 @@ def run(spec: Path, **flags: Unpack[Flags]) -> int:
     Examples:
       zbatch run specs/month-end.yaml
       zbatch run specs/month-end.yaml --dry-run
-      zbatch run plan.json
 
     What an earlier run has invoiced is never sent again, and what it has left in doubt is settled
     first. What was already invoiced, or had nothing to bill, is asked about again: an invoice that
     was deleted or canceled since is billed anew. The report has a line for each planned item; where
-    it is, and what to do next, is said at the end. A plan that zbatch plan --out has frozen is run
-    only while spec, lists, tenant and schemas are what they were.
+    it is, and what to do next, is said at the end. In place of a spec it takes a
+    plan that zbatch plan --out has frozen, which is run only as it was approved.
     """
-    tighter = Overrides(flags["tenant"], flags["concurrency"], flags["rate"])
+    tighter = Overrides(flags["tenant"], flags["concurrency"], flags["rate"], flags["strict"], warn)
     if flags["dry_run"]:
         chosen = choose_approved(spec, tighter, flags["plan_digest"])
         show(chosen, flags["state_dir"], Wanted(as_json=flags["as_json"]))
@@ -102,6 +108,7 @@ def _converge(spec: Path, flags: Flags) -> int:
     # Loaded here, because a dry run needs no network and no ledger.
     from zbatch.app.api import RunOptions
     from zbatch.app.run import run as converge
+    from zbatch.cli.confirming import confirmation
     from zbatch.cli.screen import Wishes, screen_for
 
     options = RunOptions(
@@ -114,6 +121,11 @@ def _converge(spec: Path, flags: Flags) -> int:
         plan_digest=flags["plan_digest"],
         retry_failed=flags["retry_failed"],
         retry_nothing=flags["retry_nothing"],
+        strict=flags["strict"],
+        warn=unheard if flags["quiet"] else warn,
+        confirmation=confirmation(
+            flags["confirm"], flags["confirm_new_ledger"], (sys.stdin, sys.stderr), os.environ
+        ),
     )
     frozen = thaw(spec) if is_frozen(spec) else None
     tenant = frozen["approved"]["overrides"]["tenant"] if frozen else flags["tenant"]

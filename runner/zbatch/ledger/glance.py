@@ -16,7 +16,7 @@ from zbatch.errors import CannotStart
 from zbatch.ledger import rows
 from zbatch.ledger.schema import APPLICATION_ID, STEPS
 from zbatch.ledger.standings import Damaged, read_standings
-from zbatch.ledger.store import LEDGER_FILE
+from zbatch.ledger.place import LEDGER_FILE
 from zbatch.model import Item, Standing
 
 Found = TypeVar("Found")

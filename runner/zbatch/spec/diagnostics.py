@@ -52,6 +52,30 @@ CODES: dict[str, str] = {
     "ZB344": "A proxy is named for a tenant that is reached by plain http.",
     "ZB345": "A `ca_file` is no file of certificates.",
     "ZB346": "One credential is named twice, as an environment variable and as a file.",
+    "ZB401": "An account file has no column that names the account.",
+    "ZB402": "An account file names its accounts in two ways, by ID and by number.",
+    "ZB403": "A column stands twice in the header of an account file.",
+    "ZB404": "A column is nearly one of those that hold dates; to pass over it would bill others.",
+    "ZB405": "A column that `columns` names is not in the account file.",
+    "ZB406": "A column of an account file has no name.",
+    "ZB407": "What separates the columns of an account file is not clear from its header.",
+    "ZB408": "An account file has a header, but no rows.",
+    "ZB411": "A row has fewer cells than the header.",
+    "ZB412": "A row has more cells than the header.",
+    "ZB413": "An empty row stands between rows.",
+    "ZB414": "A quote stands where CSV has none.",
+    "ZB415": "A quote is opened and never closed.",
+    "ZB416": "A cell or line of an account file is too long.",
+    "ZB417": "An account file has more than 2,000,000 rows.",
+    "ZB418": "An account file has more wrong places than are told one by one.",
+    "ZB421": "A row does not name its account.",
+    "ZB422": "A cell does not hold an account ID.",
+    "ZB423": "A cell does not hold an account number.",
+    "ZB424": "A spreadsheet has made an account ID or number a number and lost its digits.",
+    "ZB425": "A cell holds a spreadsheet's formula or error.",
+    "ZB426": "A cell does not hold a date written YYYY-MM-DD.",
+    "ZB427": "A cell holds a date in a spreadsheet's form, which may mean two days.",
+    "ZB428": "An invoice date stands without a target date.",
     "ZB501": "The file is not a frozen plan that this zbatch reads.",
     "ZB502": "A frozen plan was changed after it was made.",
     "ZB503": "The spec has changed since its plan was approved.",
@@ -123,10 +147,14 @@ class Diagnostic:
 
 
 class SpecError(Refused):
-    """A file cannot be used; `diagnostics` holds every reason, in the order of the text."""
+    """A file cannot be used; `diagnostics` holds every reason, in the order of the text.
 
-    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+    `strict` if warnings are among the reasons.
+    """
+
+    def __init__(self, diagnostics: Iterable[Diagnostic], *, strict: bool = False) -> None:
         self.diagnostics = tuple(diagnostics)
+        self.strict = strict
         super().__init__("\n".join(map(str, tidy(self.diagnostics, SHOWN))))
 
 
