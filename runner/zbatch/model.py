@@ -242,7 +242,8 @@ class Spec:
     """A spec as reviewed, checked once at the door and trusted from there on.
 
     `file` is the path as the person gave it, `digest` the SHA-256 of its bytes in hexadecimal.
-    `tenant_source` is where it names the tenant.
+    `tenant_source` is where it names the tenant. `stages` are numbers of items after which a
+    person looks, the last of them None for the rest.
     """
 
     name: str
@@ -257,6 +258,7 @@ class Spec:
     settling: Settling = field(default_factory=Settling)
     tenant_source: Source | None = None
     stop: StopRules = field(default_factory=StopRules)
+    stages: tuple[int | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Protocol
 
+from zbatch.app.gate import Unattended
 from zbatch.engine.events import Event
-from zbatch.engine.ports import Randomness
+from zbatch.engine.ports import Gate, Randomness
 from zbatch.engine.settings import PATIENCE
 from zbatch.engine.verdict import StopReason
 from zbatch.model import ExitCode, Identity, ItemRecord, Plan, Rate, Totals
@@ -32,7 +33,7 @@ class RunOptions:
 
     `report` is where an extra copy of the report goes. `concurrency` and `rate` only tighten.
     `patience` is how long an unreachable host is tried, in seconds; `chance` draws the jitter of
-    waits, and nothing else.
+    waits, and nothing else; `gate` looks between the spec's stages.
     """
 
     spec: Path
@@ -45,6 +46,7 @@ class RunOptions:
     retry_nothing: bool = False
     patience: float = PATIENCE
     chance: Randomness = field(default_factory=SystemRandom)
+    gate: Gate = field(default_factory=Unattended)
 
 
 @dataclass(frozen=True, slots=True)

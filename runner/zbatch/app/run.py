@@ -23,7 +23,7 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
     plan = load_plan(options.spec, Overrides(options.tenant, options.concurrency, options.rate))
     project = find_project(options.spec)
     wish = Wish(options.retry_failed, options.retry_nothing)
-    outside = Outside(random=options.chance)
+    outside = Outside(random=options.chance, gate=options.gate)
     with opened(plan.tenant, State.of(project.root, options.state_dir), outside) as desk:
         task = to_converge(plan, desk.store, wish)
         task = replace(task, report_copy=options.report, patience=options.patience)
