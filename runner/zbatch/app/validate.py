@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from zbatch.errors import Refused
-from zbatch.model import Limits, Plan, Rate, Spec
+from zbatch.model import Limits, Plan, Rate, Tenant
 from zbatch.spec import (
     TENANTS_FILE,
     Diagnostic,
@@ -19,6 +19,7 @@ from zbatch.spec import (
     load_spec,
     make_plan,
     resolve_tenant,
+    under_ceilings,
 )
 
 SUFFIXES = frozenset({".yaml", ".yml"})
@@ -55,8 +56,14 @@ def validate(paths: Iterable[Path]) -> Findings:
 
 def load_plan(path: Path, overrides: Overrides) -> Plan:
     """Read a spec and lay out what it sends; raise `SpecError` or `Refused`."""
-    spec = _apply(load_spec(path), overrides)
-    return make_plan(spec, resolve_tenant(spec, find_project(path)))
+    spec = load_spec(path)
+    name = overrides.tenant or spec.tenant
+    tenant = resolve_tenant(replace(spec, tenant=name), find_project(path))
+    if name != spec.tenant and tenant.protected:
+        raise Refused(_not_here(tenant, spec.tenant))
+    spec = under_ceilings(spec, tenant)
+    limits = _tighten(spec.limits, overrides)
+    return make_plan(replace(spec, tenant=name, limits=limits), tenant)
 
 
 def schema_text(kind: str) -> str:
@@ -94,17 +101,16 @@ def _check(path: Path) -> tuple[Diagnostic, ...]:
     if spec is None:
         return diagnostics
     try:
-        resolve_tenant(spec, find_project(path))
+        under_ceilings(spec, resolve_tenant(spec, find_project(path)))
     except SpecError as error:
         return (*diagnostics, *error.diagnostics)
     return diagnostics
 
 
-def _apply(spec: Spec, overrides: Overrides) -> Spec:
-    return replace(
-        spec,
-        tenant=overrides.tenant or spec.tenant,
-        limits=_tighten(spec.limits, overrides),
+def _not_here(tenant: Tenant, named: str) -> str:
+    return (
+        f"--tenant {tenant.name}: this tenant is protected, and the spec names {named}. "
+        f"A protected tenant is billed only by a spec that names it itself"
     )
 
 
@@ -113,12 +119,12 @@ def _tighten(limits: Limits, overrides: Overrides) -> Limits:
     rate = overrides.rate or limits.rate
     if concurrency > limits.concurrency:
         raise Refused(
-            f"--concurrency {concurrency} is more than the spec allows ({limits.concurrency}): "
+            f"--concurrency {concurrency} is more than is allowed here ({limits.concurrency}): "
             "a flag may only tighten what was reviewed"
         )
     if rate.per_second > limits.rate.per_second:
         raise Refused(
-            f"--rate {rate} is more than the spec allows ({limits.rate}): "
+            f"--rate {rate} is more than is allowed here ({limits.rate}): "
             "a flag may only tighten what was reviewed"
         )
     return replace(limits, concurrency=concurrency, rate=rate)

@@ -1,5 +1,6 @@
 """From text to a `Spec` to a `Plan`: the one door for what people write."""
 
+from zbatch.spec.ceilings import under_ceilings
 from zbatch.spec.diagnostics import CODES, Diagnostic, SpecError, tidy
 from zbatch.spec.loader import blank_spec, check_spec, load_document, load_spec
 from zbatch.spec.nodes import node_at
@@ -26,4 +27,5 @@ __all__ = [
     "node_at",
     "resolve_tenant",
     "tidy",
+    "under_ceilings",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from zbatch.model import Account, DatePair, Source
-from zbatch.spec.diagnostics import Diagnostic, quote
+from zbatch.spec.diagnostics import Diagnostic, Related, quote
 from zbatch.spec.nodes import Mapping, Node, Scalar, Sequence, child
 from zbatch.spec.values import ACCOUNT_ID, DATE, REVISION, is_retyped, parse_date
 
@@ -21,18 +21,17 @@ class AccountReader:
     def dates(self, node: Node | None) -> tuple[DatePair, ...]:
         """Return the entries of a `dates` list."""
         pairs: dict[date, DatePair] = {}
-        lines: dict[date, int] = {}
+        places: dict[date, Source] = {}
         for entry in node.items if isinstance(node, Sequence) else ():
             pair = self._pair(entry)
             if pair is None:
                 continue
             if pair.target_date in pairs:
-                where = f"first in line {lines[pair.target_date]}"
-                message = f"the target date {pair.target_date} is listed twice here, {where}"
-                self._problem(entry, "ZB302", message)
+                message = f"the target date {pair.target_date} is listed twice here"
+                self._twice(entry, message, places[pair.target_date])
                 continue
             pairs[pair.target_date] = pair
-            lines[pair.target_date] = entry.line
+            places[pair.target_date] = Source(self._file, entry.line, entry.column)
         return tuple(pairs.values())
 
     def accounts(self, node: Node | None, dates: tuple[DatePair, ...]) -> tuple[Account, ...]:
@@ -56,6 +55,11 @@ class AccountReader:
 
     def _problem(self, node: Node, code: str, message: str) -> None:
         self.problems.append(Diagnostic(self._file, node.line, node.column, code, message))
+
+    def _twice(self, at: Node | Source, message: str, first: Source) -> None:
+        related = Related("first listed here", first.file, first.line, first.column)
+        found = Diagnostic(self._file, at.line, at.column, "ZB302", message, "", (related,))
+        self.problems.append(found)
 
     def _pair(self, entry: Node) -> DatePair | None:
         if not isinstance(entry, Mapping):
@@ -89,20 +93,19 @@ class AccountReader:
 
     def _claim(self, account: Account, dates: tuple[DatePair, ...]) -> None:
         for pair in dates:
-            first = self._seen.setdefault((account.account_id, pair.target_date), account)
+            first = self._seen.setdefault((account.named, pair.target_date), account)
             if first is not account:
-                at, message = account.source, _twice(account, first, pair.target_date)
-                self.problems.append(Diagnostic(self._file, at.line, at.column, "ZB302", message))
+                message = _twice(account, first, pair.target_date)
+                self._twice(account.source, message, first.source)
                 return
 
 
 def _twice(account: Account, first: Account, target: date) -> str:
     what = f"account {account.account_id} with target date {target} is listed"
-    where = f"first in line {first.source.line}, column {first.source.column}"
     if account.revision == first.revision:
-        return f"{what} twice, {where}"
+        return f"{what} twice"
     return (
-        f"{what} with revision {account.revision} beside revision {first.revision}, {where}; "
+        f"{what} with revision {account.revision} beside revision {first.revision}; "
         "a spec holds one of them: the lower is settled before the next is asked for"
     )
 

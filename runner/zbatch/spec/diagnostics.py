@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zbatch.errors import Refused
 
@@ -45,29 +45,66 @@ CODES: dict[str, str] = {
     "ZB307": "A name or host is reserved for the built-in emulator.",
     "ZB308": "One entity is spelled in two ways, which would give it two ledgers.",
     "ZB309": "A fault of the emulator cannot be played as it is written.",
+    "ZB340": "A limit of the spec is above the ceiling that its tenant has.",
+    "ZB341": "A tenant is not protected, but another tenant at the same host is.",
+    "ZB342": "A tenant's `kind` is none of those that Zuora has at its host.",
+    "ZB343": "A proxy's URL is not acceptable.",
+    "ZB344": "A proxy is named for a tenant that is reached by plain http.",
+    "ZB345": "A `ca_file` is no file of certificates.",
+    "ZB346": "One credential is named twice, as an environment variable and as a file.",
     "ZB901": "A text without quotes looks like a number, a truth value or nothing to other tools.",
+    "ZB925": "A file of credentials lies in the project, where version control may take it along.",
+    "ZB926": "A production tenant does not say whether it is protected.",
 }
-LISTED = 50  # findings of one code that are told one by one
+LISTED = 1000  # findings of one code in one file that are kept one by one
+SHOWN = 10  # of them that people are shown one by one
 ECHO = 80  # characters of a value that a message repeats
 
 
 @dataclass(frozen=True, slots=True, order=True)
+class Related:
+    """Another place that a finding is about, and what is there: "first listed here"."""
+
+    label: str
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.label}: {visible(self.file)}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class Diagnostic:
-    """One finding; `file` is the path as given, `line` and `column` count from 1."""
+    """One finding; `file` is the path as given, `line` and `column` count from 1.
+
+    `hint` says what to write instead where that is known. `count` is more than 1 where it stands
+    for all the findings of its kind from its place on.
+    """
 
     file: str
     line: int
     column: int
     code: str
     message: str
+    hint: str = ""
+    related: tuple[Related, ...] = ()
+    count: int = 1
 
     @property
     def warning(self) -> bool:
         """Whether the file is usable all the same."""
         return self.code.startswith("ZB9")
 
+    @property
+    def sentence(self) -> str:
+        """What is wrong, and what to write instead."""
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
     def __str__(self) -> str:
-        return f"{visible(self.file)}:{self.line}:{self.column} {self.code} {self.message}"
+        also = "".join(f" ({place})" for place in self.related)
+        where = f"{visible(self.file)}:{self.line}:{self.column}"
+        return f"{where} {self.code} {self.sentence}{also}"
 
 
 class SpecError(Refused):
@@ -75,7 +112,7 @@ class SpecError(Refused):
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
-        super().__init__("\n".join(map(str, self.diagnostics)))
+        super().__init__("\n".join(map(str, tidy(self.diagnostics, SHOWN))))
 
 
 def visible(text: str) -> str:
@@ -91,22 +128,26 @@ def quote(text: str) -> str:
     return f'"{visible(cut)}{"" if cut is text else "…"}"'
 
 
-def tidy(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Sort, drop repetitions, and tell the 51st finding of a code only with how many follow."""
-    findings = sorted(set(diagnostics))
-    total = Counter((finding.file, finding.code) for finding in findings)
+def tidy(diagnostics: Iterable[Diagnostic], most: int = LISTED) -> tuple[Diagnostic, ...]:
+    """Sort, drop repetitions, and let one finding stand for those of a code beyond `most`."""
     seen: Counter[tuple[str, str]] = Counter()
-    told = []
-    for finding in findings:
+    rest: Counter[tuple[str, str]] = Counter()
+    told: list[Diagnostic] = []
+    beyond: dict[tuple[str, str], Diagnostic] = {}
+    for finding in sorted(set(diagnostics)):
         key = (finding.file, finding.code)
         seen[key] += 1
-        if seen[key] <= LISTED:
+        if seen[key] <= most:
             told.append(finding)
-        elif seen[key] == LISTED + 1:
-            told.append(_and_more(finding, total[key] - LISTED))
-    return tuple(told)
+        else:
+            beyond.setdefault(key, finding)
+            rest[key] += finding.count
+    told += (_and_more(finding, rest[key]) for key, finding in beyond.items())
+    return tuple(sorted(told)) if beyond else tuple(told)
 
 
 def _and_more(finding: Diagnostic, count: int) -> Diagnostic:
+    if count == finding.count:  # alone, and worth no line that hides what it is
+        return finding
     message = f"and {count:,} more of this kind from here on: {CODES[finding.code]}"
-    return Diagnostic(finding.file, finding.line, finding.column, finding.code, message)
+    return replace(finding, message=message, hint="", related=(), count=count)

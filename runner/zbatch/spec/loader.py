@@ -75,6 +75,7 @@ def _spec(
             settle=parse_duration(reconcile["settle"]), wait=parse_duration(reconcile["wait"])
         ),
         tenant_source=_tenant_source(document),
+        limit_sources=_limit_sources(document),
     )
 
 
@@ -110,3 +111,9 @@ def has_errors(findings: Iterable[Diagnostic]) -> bool:
 def _tenant_source(document: Document) -> Source | None:
     node = child(document.root, "tenant")
     return Source(document.file, node.line, node.column) if node else None
+
+
+def _limit_sources(document: Document) -> dict[str, Source]:
+    limits = child(document.root, "limits")
+    entries = limits.entries.items() if isinstance(limits, Mapping) else ()
+    return {name: Source(document.file, at.line, at.column) for name, (_, at) in entries}

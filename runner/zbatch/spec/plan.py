@@ -27,7 +27,7 @@ def _items(spec: Spec) -> list[list[Item]]:
     found: dict[str, list[Item]] = {}
     for account in spec.accounts:
         dates = spec.dates if account.dates is None else account.dates
-        own = found.setdefault(account.account_id, [])
+        own = found.setdefault(account.named, [])
         own.extend(_item(spec, account, pair) for pair in dates)
     for own in found.values():
         own.sort(key=lambda item: item.identity)
@@ -36,7 +36,7 @@ def _items(spec: Spec) -> list[list[Item]]:
 
 def _item(spec: Spec, account: Account, pair: DatePair) -> Item:
     return Item(
-        identity=Identity(account.account_id, pair.target_date, account.revision),
+        identity=Identity(account.named, pair.target_date, account.revision),
         invoice_date=pair.invoice_date,
         charges=spec.charges,
         source=account.source,

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from zbatch.spec.diagnostics import LISTED, Diagnostic, SpecError
+from zbatch.spec.diagnostics import Diagnostic, SpecError
 
 MAX_BYTES = 32 * 1024 * 1024
+MAX_HIDDEN = 50  # control characters; a file with more of them is no text
 _PIECE = 1024 * 1024  # bytes read at once: a small file takes little memory
 # controls but tab and line end, lone CR, NEL, zero-width, line separators, bidi, BOM, tags,
 # noncharacters: what a reviewer cannot see
@@ -41,9 +42,9 @@ def read_text(path: Path) -> Text:
     if not data.strip():
         raise _refused(file, "ZB103", "the file is empty")
     text = _decode(file, data).removeprefix("\ufeff")
-    hidden = [match.start() for match in islice(FORBIDDEN.finditer(text), LISTED + 1)]
-    if len(hidden) > LISTED:
-        raise _refused(file, "ZB106", f"more than {LISTED} control characters: not a text file")
+    hidden = [match.start() for match in islice(FORBIDDEN.finditer(text), MAX_HIDDEN + 1)]
+    if len(hidden) > MAX_HIDDEN:
+        raise _refused(file, "ZB106", f"more than {MAX_HIDDEN} control characters: not a text file")
     if hidden:
         raise SpecError(_hidden(file, text, index) for index in hidden)
     return Text(file, text, hashlib.sha256(data).hexdigest())

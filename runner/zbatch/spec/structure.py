@@ -40,7 +40,8 @@ def _entries(document: Document, entries: list[Any], schema: Schema) -> Iterator
     if len(bad) > EXAMINED:
         node = node_at(document.root, ("accounts", bad[EXAMINED]))
         message = f"and {len(bad) - EXAMINED:,} more entries of `accounts` are wrong from here on"
-        yield Diagnostic(document.file, node.line, node.column, "ZB212", message)
+        place = (document.file, node.line, node.column)
+        yield Diagnostic(*place, "ZB212", message, count=len(bad) - EXAMINED)
 
 
 def _without_entries(schema: Schema) -> Schema:
@@ -51,8 +52,8 @@ def _without_entries(schema: Schema) -> Schema:
 
 def _told(error: ValidationError, document: Document, above: Place) -> Iterator[Diagnostic]:
     for leaf in _leaves(error):
-        for node, code, message in tell(_breach(leaf, document.root, above)):
-            yield Diagnostic(document.file, node.line, node.column, code, message)
+        for finding in tell(_breach(leaf, document.root, above)):
+            yield finding.at(document.file)
 
 
 def _leaves(error: ValidationError) -> Iterator[ValidationError]:
