@@ -8,10 +8,11 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Protocol
 
+from zbatch.app.gate import Unattended
 from zbatch.app.protection import UNCONFIRMED, Confirmation
 from zbatch.app.validate import Warn, unheard
 from zbatch.engine.events import Event
-from zbatch.engine.ports import Randomness
+from zbatch.engine.ports import Gate, Randomness
 from zbatch.engine.settings import PATIENCE
 from zbatch.engine.verdict import StopReason
 from zbatch.model import ExitCode, Identity, ItemRecord, Plan, Rate, Totals
@@ -38,7 +39,7 @@ class RunOptions:
     `report` is where an extra copy of the report goes. `concurrency` and `rate` only tighten.
     `strict` refuses a spec for its warnings; without it `warn` is told of them.
     `patience` is how long an unreachable host is tried, in seconds; `chance` draws the jitter of
-    waits, and nothing else.
+    waits, and nothing else; `gate` looks between the spec's stages.
     """
 
     spec: Path
@@ -55,6 +56,7 @@ class RunOptions:
     confirmation: Confirmation = UNCONFIRMED
     patience: float = PATIENCE
     chance: Randomness = field(default_factory=SystemRandom)
+    gate: Gate = field(default_factory=Unattended)
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,11 +123,12 @@ class Execution:
                 for identity, acceptance in task.accepted.items()
             },
             rules=StopRules() if task.read_only else self.plan.spec.stop,
+            stages=0 if task.read_only else len(self.plan.spec.stages),
         )
         try:
             async with way as sender:
                 observer = _Observer(self.recorder, self.watch, self.record.run_id)
-                ports = Ports(outside.clock, outside.random, sender, ledger, observer)
+                ports = Ports(outside.clock, outside.random, sender, ledger, observer, outside.gate)
                 engine = observer.engine = Engine(ports, settings, task.todo.works)
                 with outside.interruptible(engine, limits.timeout) as interruptions:
                     ending = await engine.run()

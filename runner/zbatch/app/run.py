@@ -31,7 +31,7 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
     state = State.of(project.root, options.state_dir)
     confirm_run(plan, state, options.confirmation)
     wish = Wish(options.retry_failed, options.retry_nothing)
-    outside = Outside(random=options.chance)
+    outside = Outside(random=options.chance, gate=options.gate)
     with opened(plan.tenant, state, outside) as desk:
         task = to_converge(plan, desk.store, wish)
         refuse_too_much(plan, task.load)

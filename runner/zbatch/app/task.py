@@ -10,6 +10,7 @@ from zbatch.app.api import Acceptance, Approval
 from zbatch.app.doubt import doubts
 from zbatch.app.figures import Load
 from zbatch.app.outstanding import Outstanding, Wish, open_works, outstanding
+from zbatch.app.stages import put_in_stages
 from zbatch.engine.settings import PATIENCE
 from zbatch.errors import NothingSelected
 from zbatch.ledger.store import Store
@@ -42,7 +43,9 @@ class Task:
 
 def to_converge(plan: Plan, store: Store, wish: Wish) -> Task:
     """Make the task of a run: what the ledger does not hold as settled; raises `Refused`."""
-    return Task(plan, outstanding(plan, tuple(store.standing(plan.items)), wish))
+    todo = outstanding(plan, tuple(store.standing(plan.items)), wish)
+    put_in_stages(plan, todo.works)
+    return Task(plan, todo)
 
 
 def to_settle(
