@@ -23,7 +23,7 @@ FORBIDDEN = re.compile(
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\uffff"
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]|\r(?!\n)"
 )
-_BOMS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
+BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def _read_up_to(handle: int, size: int) -> bytes:
 
 
 def _decode(file: str, data: bytes) -> str:
-    if data.startswith(_BOMS) or b"\x00" in data[:4]:
+    if data.startswith(BYTE_ORDER_MARKS) or b"\x00" in data[:4]:
         message = "the file is UTF-16, UTF-32 or no text at all; save it as UTF-8"
         raise _refused(file, "ZB105", message)
     try:
