@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from support.runs import Project
+from support.spec_text import specs
 from zbatch.app.approval import Chosen, Stale, choose, choose_approved, look_at_frozen
 from zbatch.app.frozen import freeze, is_frozen, thaw
 from zbatch.app.keeping import write_new
@@ -53,6 +54,21 @@ def test_a_frozen_plan_keeps_its_schema(project: Project) -> None:
     Draft202012Validator(json.loads(schema_text("plan"))).validate(json.loads(path.read_bytes()))
     assert frozen(project).read_bytes() == path.read_bytes()
     assert thaw(path)["approved"]["items"] == 3
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(specs())
+def test_any_plan_comes_back_as_it_was_frozen(project: Project, values: dict[str, Any]) -> None:
+    """Whatever a spec says, its frozen plan is read as what was approved, and approves it."""
+    spec = project.root / "any.yaml"
+    spec.write_text(json.dumps(values), "utf-8")
+    chosen = choose(spec, NOTHING)
+    path = project.root / "plan.json"
+    path.write_bytes(freeze(chosen.approved, spec, path.parent))
+    assert thaw(path)["approved"] == chosen.approved
+    assert choose_approved(path, NOTHING, chosen.digest).plan == chosen.plan
 
 
 def test_a_frozen_plan_is_run_once_and_then_gone_on_with(project: Project) -> None:
