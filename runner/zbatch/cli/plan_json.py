@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from zbatch.app.approval import Stale
@@ -21,9 +22,8 @@ def plan_json(view: Preview) -> Iterator[str]:
     head = json.dumps(_head(view), indent=2, allow_nan=False)
     yield head.removesuffix("\n}")
     yield from _lines("items", map(_item, view.plan.items))
-    yield from _lines(
-        "unresolved", (one for a in billed_by_number(view.plan) for one in _later(view, a))
-    )
+    later = (_later(view, account) for account in billed_by_number(view.plan))
+    yield from _lines("unresolved", chain.from_iterable(later))
     yield from _lines("calls", map(list, view.plan.groups))
     yield "\n}\n"
 
