@@ -159,6 +159,15 @@ def test_revision_is_seen_in_review(story: Any) -> None:
     assert "again     1 item billed once before" in text
 
 
+def test_who_is_kept_out_by_number_is_not_billed(story: Any) -> None:
+    """Numbers are looked up for exclusions too, and those are no accounts to bill."""
+    plan = numbered(story.plan(1))
+    out = Exclusion(None, "A00991201", "dispute", plan.unresolved[0].source)
+    view = seen(replace(plan, spec=replace(plan.spec, exclusions=(out,))))
+    assert (view.figures.by_number, view.figures.items) == (1, 2)
+    assert "A00991201" not in plan_text(view) + "".join(plan_json(view))
+
+
 def test_an_unread_ledger_is_no_empty_one(story: Any) -> None:
     """Where the ledger cannot be read, that is said in place of what it holds."""
     text = plan_text(seen(story.plan(1), Held(to_send=1, unread="cannot read the ledger x: busy")))

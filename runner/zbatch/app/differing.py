@@ -35,7 +35,9 @@ def _spec(was: Approved, now: Approved, spec: str) -> Iterator[Diagnostic]:
             else f"{now['items']:,} items then and now"
         )
         change = _change(was["spec"]["digest"], now["spec"]["digest"])
-        yield _changed(spec, "ZB503", f"the spec changed since it was approved: {change}, {counts}")
+        dates = ", with other dates" if was["dates"] != now["dates"] else ""
+        said = f"the spec changed since it was approved: {change}, {counts}{dates}"
+        yield _changed(spec, "ZB503", said)
 
 
 def _files(was: Approved, now: Approved, spec: str) -> Iterator[Diagnostic]:

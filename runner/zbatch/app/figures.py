@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from math import ceil
@@ -64,16 +65,17 @@ def figures(plan: Plan) -> Figures:
         pairs[item.identity.target_date, item.invoice_date] += 1
         sources[item.source.file] += 1
     later = 0
-    for named in plan.unresolved:
+    numbers: set[str] = set()
+    for named in billed_by_number(plan):
+        numbers.add(named.named)
         dates = dates_of(plan.spec, named)
         pairs.update(dates)
         sources[named.source.file] += len(dates)
         again += len(dates) * (named.revision > 1)
         later += len(dates)
-    numbers = len({named.named for named in plan.unresolved})
     return Figures(
-        accounts=accounts + numbers,
-        by_number=numbers,
+        accounts=accounts + len(numbers),
+        by_number=len(numbers),
         items=len(plan.items) + later,
         calls=len(plan.groups) + ceil(later / plan.spec.limits.objects_per_call),
         excluded=tuple(Counter(one.reason for one in plan.excluded).most_common()),
@@ -81,6 +83,12 @@ def figures(plan: Plan) -> Figures:
         sources=tuple(SourceCount(*pair) for pair in sources.items() if pair[1]),
         again=again,
     )
+
+
+def billed_by_number(plan: Plan) -> Iterator[Account]:
+    """Give the accounts that are billed once they are looked up; some are, to be kept out."""
+    kept_out = {one.number for one in plan.spec.exclusions}
+    return (one for one in plan.unresolved if one.number not in kept_out)
 
 
 def dates_of(spec: Spec, account: Account) -> tuple[tuple[date, date], ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from zbatch.app.approval import Stale
-from zbatch.app.figures import dates_of
+from zbatch.app.figures import billed_by_number, dates_of
 from zbatch.app.preview import Preview
 from zbatch.model import Account, Item, Outcome
 from zbatch.report.record import limits_json
@@ -21,7 +22,8 @@ def plan_json(view: Preview) -> Iterator[str]:
     head = json.dumps(_head(view), indent=2, allow_nan=False)
     yield head.removesuffix("\n}")
     yield from _lines("items", map(_item, view.plan.items))
-    yield from _lines("unresolved", (one for a in view.plan.unresolved for one in _later(view, a)))
+    later = (_later(view, account) for account in billed_by_number(view.plan))
+    yield from _lines("unresolved", chain.from_iterable(later))
     yield from _lines("calls", map(list, view.plan.groups))
     yield "\n}\n"
 
