@@ -1,7 +1,7 @@
 """From text to a `Spec` to a `Plan`: the one door for what people write."""
 
 from zbatch.spec.ceilings import under_ceilings
-from zbatch.spec.diagnostics import CODES, Diagnostic, SpecError, tidy
+from zbatch.spec.diagnostics import CODES, SHOWN, Diagnostic, Related, SpecError, tidy
 from zbatch.spec.documents import load_document
 from zbatch.spec.loader import blank_spec, check_spec, load_spec
 from zbatch.spec.nodes import node_at
@@ -11,9 +11,11 @@ from zbatch.spec.tenants import TenantsFile, builtin_emulator, check_tenants, lo
 
 __all__ = [
     "CODES",
+    "SHOWN",
     "TENANTS_FILE",
     "Diagnostic",
     "Project",
+    "Related",
     "SpecError",
     "TenantsFile",
     "blank_spec",

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from zbatch.spec.diagnostics import Diagnostic, SpecError, quote
+from zbatch.spec.diagnostics import Diagnostic, Related, SpecError, quote
 from zbatch.spec.nodes import Document, Mapping, Node, Scalar, Sequence
 from zbatch.spec.reading import FORBIDDEN, Text, character
 
@@ -38,7 +38,7 @@ def parse(
         for event in _events(text, loader):
             tree.take(event)
     except yaml.YAMLError as error:
-        tree.fail(*_syntax(error, text.text))
+        tree.fail(*_syntax(error, text.text), _began(error, text.file))
     if tree.root is None:
         tree.fail(1, 1, "ZB103", "the file holds nothing but comments")
     return Document(text.file, text.digest, tree.root), tree.problems
@@ -61,6 +61,15 @@ def _syntax(error: yaml.YAMLError, text: str) -> tuple[int, int, str, str]:
     if text[mark.index : mark.index + 1] == "\t":
         problem = "a tab cannot indent; use spaces"
     return mark.line + 1, mark.column + 1, "ZB107", f"the text is not valid YAML: {problem}"
+
+
+def _began(error: yaml.YAMLError, file: str) -> tuple[Related, ...]:
+    """Say where that began which could not be read, if that is in another line."""
+    mark, began = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    if mark is None or began is None or began.line >= mark.line:
+        return ()
+    label = str(getattr(error, "context", "")) or "from here on"
+    return (Related(label, file, began.line + 1, began.column + 1),)
 
 
 @dataclass(slots=True)
@@ -101,9 +110,11 @@ class _Tree:
             mark: Any = event.start_mark
             take(event, mark.line + 1, mark.column + 1)
 
-    def fail(self, line: int, column: int, code: str, message: str) -> NoReturn:
+    def fail(
+        self, line: int, column: int, code: str, message: str, related: tuple[Related, ...] = ()
+    ) -> NoReturn:
         """Give up, with all that was found so far."""
-        self._problem(line, column, code, message)
+        self.problems.append(Diagnostic(self.file, line, column, code, message, "", related))
         raise SpecError(self.problems)
 
     def _problem(self, line: int, column: int, code: str, message: str) -> None:
