@@ -77,6 +77,7 @@ STOPS = {
     StopReason.INTERRUPTED: (ExitCode.INTERRUPTED, ExitCode.INTERRUPTED),
     StopReason.INTERNAL: (ExitCode.INTERNAL, ExitCode.INTERNAL),
     StopReason.RULE: (ExitCode.STOPPED, ExitCode.STOPPED),
+    StopReason.STAGE: (ExitCode.STOPPED, ExitCode.STOPPED),
 }
 
 

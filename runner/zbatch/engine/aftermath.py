@@ -162,6 +162,7 @@ class Aftermath:
             prior_attempts=work.prior_attempts + sum(a.sent for a in work.attempts),
             first_sent=work.first_sent,
             tries=work.tries,
+            stage=work.stage,
         )
         self._postpone(renewed, wait, "renewed under the next key")
 
@@ -266,6 +267,10 @@ class Aftermath:
                 for item in work.items:
                     self._leave(left_in_doubt(work, item, Rest(until, problem)))
         return True
+
+    def begin_stage(self) -> None:
+        """Let the next stage wait for its own works to rest as long as the last one did."""
+        self._wait_ends = None
 
     def credited(self, work: Work) -> None:
         """Add to a work's trails what this run has credited to other items of its accounts."""

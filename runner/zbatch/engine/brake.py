@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from zbatch.engine import backoff
 from zbatch.engine.age import Clocks
@@ -19,6 +20,8 @@ from zbatch.engine.verdict import StopReason
 from zbatch.model import MetRule
 from zbatch.zuora.limits import date_of, retry_after
 from zbatch.zuora.wire import Fault, Reply
+
+T = TypeVar("T")
 
 # What a run that is stopping already must still be known for: its exit code is graver.
 _GRAVE = frozenset({StopReason.DISK, StopReason.INTERNAL})
@@ -71,6 +74,18 @@ class Brake:
             yield
         finally:
             timer.cancel()
+
+    async def unless_stopped(self, answer: Coroutine[Any, Any, T]) -> T | None:
+        """Wait for an answer, at most until the run stops: then None, and nobody is asked on."""
+        asked = asyncio.ensure_future(answer)
+        stopped = asyncio.ensure_future(self.stopping.wait())
+        await asyncio.wait((asked, stopped), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if asked.done():
+            return asked.result()
+        asked.cancel()
+        await asyncio.wait((asked,))
+        return None
 
     async def turn(self) -> bool:
         """Wait for a slot in the rate; False when the run stops before it comes."""

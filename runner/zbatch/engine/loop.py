@@ -26,6 +26,7 @@ from zbatch.engine.preflight import OTHER_HOST, before_sending, recheck
 from zbatch.engine.question import Seen
 from zbatch.engine.rules import Tally
 from zbatch.engine.settings import Ending, Ports, Settings
+from zbatch.engine.stages import Choice, Stages
 from zbatch.engine.steps import Cleared, Facts, Step
 from zbatch.engine.verdict import StopReason
 from zbatch.errors import LedgerFailure
@@ -60,7 +61,8 @@ class Engine:
         self._brake = Brake(ports.clock, ports.random, ports.observer, settings)
         self._asker = Asker(ports.sender, self._brake, ports.clock)
         works = list(works)
-        self._order = Order(works)
+        self._stages = Stages(settings.stages, works)
+        self._order = Order(works, self._stages.number)
         tally = Tally(settings.rules, doubted(works))
         self._aftermath = Aftermath(ports, settings, self._order, self._brake, tally)
         self._armed: asyncio.Queue[_Sending | _Asking | None] = asyncio.Queue()
@@ -129,11 +131,27 @@ class Engine:
                     self._route(works)
                 elif aftermath.in_hand or not self._order.idle:
                     await self._brake.until(aftermath.more, self._order.next_time())
-                elif not aftermath.wake_resting():
+                elif not aftermath.wake_resting() and not await self._next_stage():
                     return
         finally:
             for _ in self._workers:
                 self._armed.put_nowait(None)
+
+    async def _next_stage(self) -> bool:
+        """Let a person look at the stage that is over; tell whether another one begins."""
+        if (following := self._order.next_stage) is None:
+            return False
+        end = self._stages.end()
+        choice = await self._brake.unless_stopped(self._ports.gate.look(end))
+        if choice is Choice.STOP:
+            said = f"stage {end.number} of {end.of} is over, and stage {following} has not begun"
+            self.stop(StopReason.STAGE, said)
+        if choice is None or choice is Choice.STOP:
+            return False
+        self._stages.begin(following if choice is Choice.CONFIRM else end.of)
+        self._order.open(self._stages.number)
+        self._aftermath.begin_stage()
+        return True
 
     def _room(self) -> int:
         """How many more intents may be made durable ahead of their turn."""
@@ -288,6 +306,7 @@ class Engine:
         """Let no watcher cost an answer: what it raises stops the run in order."""
 
         def tell(event: Event) -> None:
+            self._stages.take(event)
             try:
                 observer(event)
             except Exception as error:  # as above: a bug of whoever watches

@@ -165,7 +165,8 @@ class Spec:
     `file` is the path as the person gave it, `digest` the SHA-256 of its bytes in hexadecimal.
     `tenant_source` is where it names the tenant, `limit_sources` where it writes which of its
     limits: the others are defaults. `lowered` are the limits that its tenant's ceilings lowered.
-    `period` is a month written YYYY-MM; `stages` are numbers of items, None for all that is left.
+    `period` is a month written YYYY-MM; `stages` are numbers of items
+    after each of which a person looks, None for all that is left.
     `files` holds every list that it names, in the order of the text.
     """
 

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from zbatch.model import Exclusion
 from zbatch.spec.diagnostics import Diagnostic
-from zbatch.spec.nodes import Document, Mapping, Node, Sequence, child
+from zbatch.spec.nodes import Document, Mapping
+from zbatch.spec.roster import Roster
 
-_KEYS = ("period", "timezone", "exclude", "expect", "stop", "stages")
-_IN_ACCOUNTS = ("number", "file")
+_KEYS = ("stages",)
 
 
 def refused_keys(document: Document) -> Iterator[Diagnostic]:
     """Tell each key of a spec that would be accepted and ignored."""
-    yield from _within(document, document.root, _KEYS)
-    accounts = child(document.root, "accounts")
-    for entry in accounts.items if isinstance(accounts, Sequence) else ():
-        yield from _within(document, entry, _IN_ACCOUNTS)
-
-
-def _within(document: Document, node: Node, keys: tuple[str, ...]) -> Iterator[Diagnostic]:
-    for name in keys:
-        if isinstance(node, Mapping) and name in node.entries:
-            at = node.entries[name][0]
+    root = document.root
+    for name in _KEYS:
+        if isinstance(root, Mapping) and name in root.entries:
+            at = root.entries[name][0]
             message = f"`{name}` is not supported by this version of zbatch"
             yield Diagnostic(document.file, at.line, at.column, "ZB203", message)
+
+
+def refused_numbers(roster: Roster, exclusions: Sequence[Exclusion]) -> Iterator[Diagnostic]:
+    """Tell the first account that is named by number, which nobody asks the tenant about yet."""
+    places = [roster.source(roster.numbered[0])] if roster.numbered else []
+    places += [one.source for one in exclusions if one.number is not None][:1]
+    for at in places:
+        message = "accounts by number are not supported by this version of zbatch"
+        yield Diagnostic(at.file, at.line, at.column, "ZB203", message)

@@ -7,9 +7,12 @@ import os
 import re
 import stat
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 from zbatch.spec.diagnostics import Diagnostic, SpecError
 
@@ -56,27 +59,33 @@ def character(char: str) -> str:
     return f"U+{ord(char):04X} ({name.lower()})"
 
 
-def _read_bytes(path: Path, file: str) -> bytes:
+@contextmanager
+def open_regular(path: Path, file: str) -> Iterator[BinaryIO]:
+    """Open a regular file; raise SpecError where it is none, or cannot be read to its end."""
     try:
         # non-blocking, for opening a FIFO would wait for its writer
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            regular = stat.S_ISREG(os.fstat(handle).st_mode)
-            data = _read_up_to(handle, MAX_BYTES + 1) if regular else b""
-        finally:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
             os.close(handle)
+            message = "is not a regular file but a folder, a pipe or a device"
+            raise _refused(file, "ZB102", message)
+        with os.fdopen(handle, "rb", buffering=0) as stream:
+            yield stream
     except (OSError, ValueError) as error:
         raise _refused(file, "ZB101", f"the file cannot be read: {_why(error)}") from error
-    if not regular:
-        raise _refused(file, "ZB102", "is not a regular file but a folder, a pipe or a device")
+
+
+def _read_bytes(path: Path, file: str) -> bytes:
+    with open_regular(path, file) as stream:
+        data = _read_up_to(stream, MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise _refused(file, "ZB104", "the file is larger than 32 MB")
     return data
 
 
-def _read_up_to(handle: int, size: int) -> bytes:
+def _read_up_to(stream: BinaryIO, size: int) -> bytes:
     parts = []
-    while size > 0 and (part := os.read(handle, min(size, _PIECE))):
+    while size > 0 and (part := stream.read(min(size, _PIECE))):
         parts.append(part)
         size -= len(part)
     return b"".join(parts)
