@@ -25,6 +25,7 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+from zbatch.app.gate import Unattended
 from zbatch.engine.events import Event
 from zbatch.engine.loop import Engine
 from zbatch.engine.order import Work
@@ -147,7 +148,8 @@ async def run_engine(plan: Plan, ledger: Ledger) -> Ending:
     endpoint = Endpoint(plan.tenant, LIMITS.timeout, LIMITS.concurrency, clock.now)
     works = [Work(number, (item,), 0) for number, item in enumerate(plan.items)]
     async with TokenSource(endpoint, SECRETS) as tokens, Sender(endpoint, tokens) as sender:
-        ports = Ports(clock, random.Random(0), sender, ledger, _ignore)  # noqa: S311 - jitter only
+        jitter = random.Random(0)  # noqa: S311 - jitter only
+        ports = Ports(clock, jitter, sender, ledger, _ignore, Unattended())
         ending = await Engine(ports, settings, works).run()
     if ending.stop or ending.sent != len(plan.items):
         raise RuntimeError(f"the benchmark did not run as it should: {ending.stop}")

@@ -76,6 +76,8 @@ STOPS = {
     StopReason.LIMIT: (ExitCode.STOPPED, ExitCode.STOPPED),
     StopReason.INTERRUPTED: (ExitCode.INTERRUPTED, ExitCode.INTERRUPTED),
     StopReason.INTERNAL: (ExitCode.INTERNAL, ExitCode.INTERNAL),
+    StopReason.RULE: (ExitCode.STOPPED, ExitCode.STOPPED),
+    StopReason.STAGE: (ExitCode.STOPPED, ExitCode.STOPPED),
 }
 
 
@@ -115,6 +117,12 @@ def test_an_interrupted_run_that_was_drained_names_its_signal(
     """128 and the number of the first signal, as shells expect it."""
     ended = closing(StopReason.INTERRUPTED, sent=5, signal=signal)
     assert exit_code(totals(PART_SENT), ended) is code
+
+
+def test_a_signal_during_another_drain_outweighs_it() -> None:
+    """The gravest wins: 130 for a run that a rule was stopping when Ctrl-C came."""
+    ended = closing(StopReason.RULE, sent=5, signal=2)
+    assert exit_code(totals(PART_SENT), ended) is ExitCode.INTERRUPTED
 
 
 def test_abandoned_calls_are_unknown_whatever_the_totals_say() -> None:

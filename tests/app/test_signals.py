@@ -11,6 +11,7 @@ import pytest
 
 from support.engine import TENANT, HighRandom, MemoryLedger, found, item, success, works_of
 from zbatch.app.clock import SystemClock
+from zbatch.app.gate import Unattended
 from zbatch.app.signals import SIGNALS, interruptible, undisturbed
 from zbatch.engine.events import Event, Stopping
 from zbatch.engine.loop import Engine
@@ -50,7 +51,7 @@ def an_engine(server: SignallingServer, observer: Observer = lambda event: None)
         6,
         lambda items, generation: make_call(TENANT, items, generation),
     )
-    ports = Ports(SystemClock(), HighRandom(), server, MemoryLedger(), observer)
+    ports = Ports(SystemClock(), HighRandom(), server, MemoryLedger(), observer, Unattended())
     return Engine(ports, settings, works_of([item(n) for n in range(5)]))
 
 

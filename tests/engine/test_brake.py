@@ -90,6 +90,17 @@ def test_only_the_first_stop_is_told(brake: Brake, events: list[Event]) -> None:
     assert brake.stopped == Stop(StopReason.DISK, "the disk is full")
 
 
+@pytest.mark.parametrize("grave", [StopReason.DISK, StopReason.INTERNAL])
+def test_what_goes_wrong_while_a_run_stops_is_known_all_the_same(
+    brake: Brake, events: list[Event], grave: StopReason
+) -> None:
+    """Its exit code is graver than that of a drained run; why it stopped is still said."""
+    brake.stop(StopReason.INTERRUPTED, "interrupted")
+    brake.stop(grave, "it broke")
+    assert events == [Stopping("interrupted", 0, "")]
+    assert brake.stopped == Stop(grave, "it broke; before that: interrupted")
+
+
 def test_requests_in_flight_are_counted_up_and_down(brake: Brake, events: list[Event]) -> None:
     """Also where one of them raises."""
     with brake.flying(), pytest.raises(ValueError, match="broken"), brake.flying():

@@ -301,11 +301,11 @@ def test_a_stop_at_any_moment_leaves_no_unsent_intent_in_doubt() -> None:
 
 
 def test_only_the_first_reason_counts() -> None:
-    """A run that is stopping does not change its mind about why."""
+    """A run that is stopping does not change its mind about why, unless for something graver."""
 
     def both(engine: Engine) -> None:
         interrupt(engine)
-        engine.stop(StopReason.DISK, "later")
+        engine.stop(StopReason.UNREACHABLE, "later")
 
     run = Bench(latency=2.0, during=after(0.5, both)).run(works_of([item(1)]), invoice)
     assert run.ending.stop is not None

@@ -136,8 +136,8 @@ def test_many_unknown_keys(write: Write, head: str) -> None:
     keys = "".join(f"k{number}: 1\n" for number in range(50_000))
     spec, findings = check_spec(write(head + keys + f'accounts: ["{"a" * 32}"]\n'))
     assert spec is None
-    assert len(findings) == 51
-    assert findings[-1].message.startswith("and 49,950 more of this kind")
+    assert len(findings) == 1001
+    assert findings[-1].message.startswith("and 49,000 more of this kind")
 
 
 def test_long_digits_do_not_become_a_number(write: Write, head: str) -> None:

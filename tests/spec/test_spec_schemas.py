@@ -22,6 +22,7 @@ from zbatch.spec import check_spec, check_tenants
 from zbatch.spec.rows import compile_rows
 from zbatch.spec.schema import compile_validator, load_schema, with_defaults
 from zbatch.zuora.hosts import DATA_CENTERS, canonical_url
+from zbatch.zuora.quotas import QUOTAS
 
 KINDS = ["spec", "tenants"]
 ENTRY = load_schema("spec")["properties"]["accounts"]["items"]
@@ -117,6 +118,7 @@ def test_defaults_are_those_of_the_design() -> None:
             "client_id_env": "ZUORA_CLIENT_ID",
             "client_secret_env": "ZUORA_CLIENT_SECRET",
         },
+        "protected": False,
         "wsdl_version": 79,
     }
 
@@ -128,6 +130,12 @@ def test_data_centers_are_those_that_have_a_host() -> None:
     assert len(set(DATA_CENTERS.values())) == 10
     for url in DATA_CENTERS.values():
         assert canonical_url(url) == (url, url.removeprefix("https://"))
+
+
+def test_kinds_are_those_that_have_a_quota() -> None:
+    """Schema and tables name the same kinds of tenants."""
+    (tenant,) = load_schema("tenants")["properties"]["tenants"]["patternProperties"].values()
+    assert tenant["properties"]["kind"]["enum"] == list(QUOTAS)
 
 
 def test_installed_schema_is_the_one_in_the_folder(repository: Path) -> None:
@@ -204,7 +212,9 @@ _entries = st.one_of(
             "dates": _dates | _texts,
             "reason": st.text(max_size=3) | _texts | st.just("x" * 501),
             "revision": st.integers(0, 101) | st.booleans() | st.just("2"),
+            "number": _texts | st.just("A00991201"),
             "file": _texts,
+            "columns": st.dictionaries(st.sampled_from(["account_id", "x"]), _texts, max_size=2),
         },
     ),
 )

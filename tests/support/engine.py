@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
+from zbatch.app.gate import Unattended
 from zbatch.engine.events import Event, Settled
 from zbatch.engine.loop import Engine
 from zbatch.engine.order import Work
-from zbatch.engine.ports import Observer, Randomness
+from zbatch.engine.ports import Gate, Observer, Randomness
 from zbatch.engine.settings import Accepted, Ending, Ports, Settings
 from zbatch.errors import LedgerFailure
 from zbatch.model import (
@@ -31,6 +32,7 @@ from zbatch.model import (
     Send,
     Settling,
     Source,
+    StopRules,
     Tenant,
 )
 from zbatch.zuora.request import make_call
@@ -328,6 +330,9 @@ class Bench:
     settling: Settling = field(default_factory=Settling)
     read_only: bool = False
     accepted: Mapping[Identity, Accepted] = field(default_factory=dict)
+    rules: StopRules = field(default_factory=StopRules)
+    stages: int = 0
+    gate: Gate = field(default_factory=Unattended)
     during: Callable[[Engine, VirtualClock], Coroutine[Any, Any, None]] | None = None
     make_ledger: Callable[[], MemoryLedger] = MemoryLedger
 
@@ -361,8 +366,10 @@ class Bench:
             self.settling,
             self.read_only,
             self.accepted,
+            self.rules,
+            self.stages,
         )
-        ports = Ports(clock, self.random, server, ledger, self.observer or events.append)
+        ports = Ports(clock, self.random, server, ledger, self.observer or events.append, self.gate)
         engine = Engine(ports, settings, works)
         loop = asyncio.get_running_loop()
         aside = loop.create_task(self.during(engine, clock)) if self.during else None

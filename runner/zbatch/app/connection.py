@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -13,24 +14,29 @@ from zbatch.net.credentials import read_credentials
 from zbatch.net.secret import Secret
 from zbatch.net.sender import Sender
 from zbatch.net.token import TokenSource
-from zbatch.net.transport import Endpoint
+from zbatch.net.transport import Endpoint, tls_context
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What is needed to reach a tenant; `credentials` is None for the emulator."""
+    """What is needed to reach a tenant; `credentials` is None for the emulator.
+
+    `tls` is the trust that the tenant's own `ca_file` gives, None the system's.
+    """
 
     plan: Plan
     credentials: tuple[Secret, Secret] | None
     emulator_data: Path
     emulator_book: Path | None
+    tls: ssl.SSLContext | None = None
 
 
 def access_to(plan: Plan, folder: Path, book: Path | None, environ: Mapping[str, str]) -> Access:
-    """Gather it, without any network; raises `CannotStart` where credentials are missing."""
-    embedded = plan.tenant.embedded
-    credentials = None if embedded else read_credentials(plan.tenant, environ)
-    return Access(plan, credentials, folder, book)
+    """Gather it, without any network; raises `CannotStart` where any of it is missing."""
+    tenant = plan.tenant
+    credentials = None if tenant.embedded else read_credentials(tenant, environ)
+    tls = tls_context(tenant.ca_file) if tenant.ca_file else None
+    return Access(plan, credentials, folder, book, tls)
 
 
 @asynccontextmanager
@@ -47,6 +53,6 @@ async def connected(access: Access, clock: Clock) -> AsyncIterator[Sender]:
             emulator = await stack.enter_async_context(running(config))
             tenant = replace(tenant, base_url=emulator.base_url)
             credentials = (Secret(emulator.client_id), Secret(emulator.client_secret))
-        endpoint = Endpoint(tenant, limits.timeout, limits.concurrency, clock.now)
+        endpoint = Endpoint(tenant, limits.timeout, limits.concurrency, clock.now, access.tls)
         tokens = await stack.enter_async_context(TokenSource(endpoint, credentials))
         yield await stack.enter_async_context(Sender(endpoint, tokens))

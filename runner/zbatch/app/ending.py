@@ -109,7 +109,7 @@ def exit_code(totals: Totals, closing: Closing, report_failed: bool = False) -> 
         return ExitCode.UNKNOWN
     if sent and (report_failed or (stop and stop.reason is StopReason.DISK)):
         return ExitCode.UNKNOWN
-    if stop and stop.reason is StopReason.INTERRUPTED:
+    if closing.signal is not None or (stop and stop.reason is StopReason.INTERRUPTED):
         return ExitCode(128 + (closing.signal or 2))
     if stop or report_failed:
         nothing_sent = report_failed or (stop and stop.reason in _COULD_NOT_START)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from zbatch.app.api import RunHeader, RunResult, Watcher
+from zbatch.app.api import Approval, RunHeader, RunResult, Watcher
 from zbatch.app.doubt import doubts
 from zbatch.app.ending import (
     Closing,
@@ -27,7 +27,7 @@ from zbatch.engine.settings import Accepted, Ports, Settings
 from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart, LedgerFailure, Refused, ReportFailure
 from zbatch.ledger.store import Store
-from zbatch.model import ExitCode, ItemRecord, Outcome, Plan
+from zbatch.model import ExitCode, ItemRecord, Outcome, Plan, StopRules
 from zbatch.report.record import RunRecord, write_record
 from zbatch.report.summary import Summary, summarise
 from zbatch.zuora.request import make_call
@@ -64,6 +64,7 @@ class Execution:
     files: Files
     watch: Watcher
     outside: Outside
+    approval: Approval | None = None
 
     @property
     def plan(self) -> Plan:
@@ -102,7 +103,8 @@ class Execution:
         sent = [item for work in sending for item in work.items if item.identity in planned]
         settled = sum(record.outcome.settled for record in todo.records)
         settled += len(todo.works) - len(sending)
-        return RunHeader(self.record.run_id, self.plan, len(sent), settled, self.files.report)
+        header = RunHeader(self.record.run_id, self.plan, len(sent), settled, self.files.report)
+        return replace(header, approval=self.approval)
 
     async def _send(self, task: Task, way: Way, newest: datetime | None) -> Closing:
         outside, limits = self.outside, self.plan.spec.limits
@@ -120,11 +122,13 @@ class Execution:
                 identity: Accepted(acceptance.invoice_id, acceptance.reason)
                 for identity, acceptance in task.accepted.items()
             },
+            rules=StopRules() if task.read_only else self.plan.spec.stop,
+            stages=0 if task.read_only else len(self.plan.spec.stages),
         )
         try:
             async with way as sender:
                 observer = _Observer(self.recorder, self.watch, self.record.run_id)
-                ports = Ports(outside.clock, outside.random, sender, ledger, observer)
+                ports = Ports(outside.clock, outside.random, sender, ledger, observer, outside.gate)
                 engine = observer.engine = Engine(ports, settings, task.todo.works)
                 with outside.interruptible(engine, limits.timeout) as interruptions:
                     ending = await engine.run()
@@ -149,6 +153,7 @@ class Execution:
             finished_at=finished_at,
             exit_code=code,
             stop=closing.why,
+            rule=stop.rule if stop else None,
             totals=summary.totals,
             calls_sent=closing.ending.sent,
         )
@@ -171,6 +176,7 @@ class Execution:
             strays=closing.strays,
             unread=closing.unread,
             nothing_since=summary.nothing_since,
+            stop_reason=stop.reason if stop else None,
         )
         self.watch.finished(result)
         return result

@@ -10,9 +10,10 @@ from random import SystemRandom
 from typing import Protocol
 
 from zbatch.app.clock import SystemClock
+from zbatch.app.gate import Unattended
 from zbatch.app.signals import Interruptions, interruptible
 from zbatch.engine.loop import Engine
-from zbatch.engine.ports import Clock, Ledger, Randomness, Sender
+from zbatch.engine.ports import Clock, Gate, Ledger, Randomness, Sender
 from zbatch.ledger.store import Store
 from zbatch.ledger.writer import LedgerWriter
 
@@ -30,9 +31,10 @@ class Keeper(Ledger, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """Time, chance, the engine's hand on the ledger, and what may interrupt it."""
+    """Time, chance, the engine's hand on the ledger, who may interrupt it, and who looks."""
 
     clock: Clock = field(default_factory=SystemClock)
     random: Randomness = field(default_factory=SystemRandom)
     keeper: Callable[[Store, str, Callable[[], datetime]], Keeper] = LedgerWriter
     interruptible: Callable[[Engine, float], AbstractContextManager[Interruptions]] = interruptible
+    gate: Gate = field(default_factory=Unattended)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
 from zbatch.errors import Refused
-from zbatch.model import Limits, Plan, Rate, Spec
+from zbatch.model import Limits, Plan, Rate, Spec, Tenant
 from zbatch.spec import (
     TENANTS_FILE,
     Diagnostic,
@@ -16,14 +16,14 @@ from zbatch.spec import (
     check_spec,
     check_tenants,
     find_project,
-    load_spec,
     make_plan,
     resolve_tenant,
+    under_ceilings,
 )
 
 SUFFIXES = frozenset({".yaml", ".yml"})
 FAULTS_SUFFIXES = (".faults.yaml", ".faults.yml")
-KINDS = ("spec", "tenants", "faults", "report")
+KINDS = ("spec", "tenants", "plan", "faults", "report", "diagnostics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,25 @@ class Findings:
     diagnostics: tuple[Diagnostic, ...]
 
 
+Warn = Callable[[tuple[Diagnostic, ...]], None]
+
+
+def unheard(warnings: tuple[Diagnostic, ...]) -> None:
+    """Tell nobody of warnings."""
+
+
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What the command line may change of a spec: another tenant, and tighter limits."""
+    """What the command line may change of a spec: another tenant, and tighter limits.
+
+    `strict` refuses a spec for its warnings too; otherwise `warn` is told of them.
+    """
 
     tenant: str | None = None
     concurrency: int | None = None
     rate: Rate | None = None
+    strict: bool = False
+    warn: Warn = unheard
 
 
 def validate(paths: Iterable[Path]) -> Findings:
@@ -55,8 +67,31 @@ def validate(paths: Iterable[Path]) -> Findings:
 
 def load_plan(path: Path, overrides: Overrides) -> Plan:
     """Read a spec and lay out what it sends; raise `SpecError` or `Refused`."""
-    spec = _apply(load_spec(path), overrides)
-    return make_plan(spec, resolve_tenant(spec, find_project(path)))
+    spec = _heeded(path, overrides)
+    name = overrides.tenant or spec.tenant
+    tenant = resolve_tenant(replace(spec, tenant=name), find_project(path))
+    if name != spec.tenant and tenant.protected:
+        raise Refused(_not_here(tenant, spec.tenant))
+    spec = under_ceilings(spec, tenant)
+    limits = tighten(spec.limits, overrides)
+    return make_plan(replace(spec, tenant=name, limits=limits), tenant)
+
+
+def _heeded(path: Path, overrides: Overrides) -> Spec:
+    spec, findings = check_spec(path)
+    if spec is None:
+        raise SpecError(
+            findings if overrides.strict else _errors(findings), strict=overrides.strict
+        )
+    if findings and overrides.strict:
+        raise SpecError(findings, strict=True)
+    if findings:
+        overrides.warn(findings)
+    return spec
+
+
+def _errors(findings: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    return (finding for finding in findings if not finding.warning)
 
 
 def schema_text(kind: str) -> str:
@@ -94,31 +129,31 @@ def _check(path: Path) -> tuple[Diagnostic, ...]:
     if spec is None:
         return diagnostics
     try:
-        resolve_tenant(spec, find_project(path))
+        under_ceilings(spec, resolve_tenant(spec, find_project(path)))
     except SpecError as error:
         return (*diagnostics, *error.diagnostics)
     return diagnostics
 
 
-def _apply(spec: Spec, overrides: Overrides) -> Spec:
-    return replace(
-        spec,
-        tenant=overrides.tenant or spec.tenant,
-        limits=_tighten(spec.limits, overrides),
+def _not_here(tenant: Tenant, named: str) -> str:
+    return (
+        f"--tenant {tenant.name}: this tenant is protected, and the spec names {named}. "
+        f"A protected tenant is billed only by a spec that names it itself"
     )
 
 
-def _tighten(limits: Limits, overrides: Overrides) -> Limits:
+def tighten(limits: Limits, overrides: Overrides) -> Limits:
+    """Press less, as the command line asks; raise `Refused` where it asks for more."""
     concurrency = overrides.concurrency or limits.concurrency
     rate = overrides.rate or limits.rate
     if concurrency > limits.concurrency:
         raise Refused(
-            f"--concurrency {concurrency} is more than the spec allows ({limits.concurrency}): "
+            f"--concurrency {concurrency} is more than is allowed here ({limits.concurrency}): "
             "a flag may only tighten what was reviewed"
         )
     if rate.per_second > limits.rate.per_second:
         raise Refused(
-            f"--rate {rate} is more than the spec allows ({limits.rate}): "
+            f"--rate {rate} is more than is allowed here ({limits.rate}): "
             "a flag may only tighten what was reviewed"
         )
     return replace(limits, concurrency=concurrency, rate=rate)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,6 +27,7 @@ from zbatch.app.clock import SystemClock
 from zbatch.cli.last_block import first_line, last_block
 from zbatch.cli.notices import Notices
 from zbatch.cli.progress import Progress
+from zbatch.cli.streams import is_coloured
 from zbatch.cli.words import Called, Style
 from zbatch.cli.wrapping import wrapped
 from zbatch.engine.events import Event
@@ -54,6 +56,10 @@ class Screen(Watcher, Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
+    def aside(self) -> AbstractContextManager[Console]:
+        """Give the terminal to somebody else while the body runs."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
@@ -78,16 +84,11 @@ def screen_for(stream: TextIO, wishes: Wishes, environment: Mapping[str, str]) -
 
 
 def console_for(stream: TextIO, environment: Mapping[str, str]) -> Console:
-    """Open a stream for styled text that is never read as markup nor broken into lines.
-
-    FORCE_COLOR wins over NO_COLOR, both over what the stream is; a dumb terminal has no colour.
-    """
-    plain = environment.get("NO_COLOR") or environment.get("TERM") == "dumb"
-    coloured = bool(environment.get("FORCE_COLOR")) or (stream.isatty() and not plain)
+    """Open a stream for styled text that is never read as markup nor broken into lines."""
     return Console(
         file=stream,
         force_terminal=stream.isatty(),
-        color_system="standard" if coloured else None,
+        color_system="standard" if is_coloured(stream, environment) else None,
         markup=False,
         emoji=False,
         highlight=False,
@@ -113,6 +114,11 @@ class Quiet:
         trace: TracebackType | None,
     ) -> None:
         pass
+
+    @contextmanager
+    def aside(self) -> Iterator[Console]:
+        """Give the console as it is: nothing is drawn on it."""
+        yield self._console
 
     def started(self, header: RunHeader) -> None:
         """Stay silent."""
@@ -223,6 +229,13 @@ class Bar(Quiet):
         """Take the bar away and show the last block."""
         self._live.stop()
         super().finished(result)
+
+    @contextmanager
+    def aside(self) -> Iterator[Console]:
+        """Take the bar away while the body runs."""
+        self._live.stop()
+        yield self._console
+        self._live.start()
 
     def _below(self) -> Text:
         return Text(self._progress.counted(), no_wrap=True, overflow="ellipsis")

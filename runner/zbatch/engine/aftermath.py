@@ -13,6 +13,7 @@ from zbatch.engine.brake import Brake
 from zbatch.engine.events import Event, Retrying, Settled
 from zbatch.engine.judge import Judgement, unknown_records
 from zbatch.engine.order import Order, Work, alone_of
+from zbatch.engine.rules import Tally
 from zbatch.engine.settings import Ports, Settings
 from zbatch.engine.steps import (
     Burnt,
@@ -61,11 +62,14 @@ class _Look:
 class Aftermath:
     """Gathers what came of calls and questions, commits it in groups, and acts on it."""
 
-    def __init__(self, ports: Ports, settings: Settings, order: Order, brake: Brake) -> None:
+    def __init__(
+        self, ports: Ports, settings: Settings, order: Order, brake: Brake, tally: Tally
+    ) -> None:
         self._ports = ports
         self._settings = settings
         self._order = order
         self._brake = brake
+        self._tally = tally
         self._answers: list[tuple[Work, Judgement]] = []
         self._looks: list[_Look] = []
         self._resting: list[tuple[datetime, Work, Problem]] = []
@@ -105,8 +109,10 @@ class Aftermath:
             await self._ports.ledger.finish(results, findings)
         for work, judgement in answers:
             self._apply(work, judgement)
+            self._brake.mind(self._tally.met())
         for look in looks:
             self._apply_look(look)
+            self._brake.mind(self._tally.met())
         self.more.set()
 
     # What came of a call
@@ -144,6 +150,7 @@ class Aftermath:
         """Let one item of a call wait for the question that settles its burnt key."""
         alone = replace(work, items=(item,), trails=(trail,), burnt=True, asked_at=None)
         self._order.postpone(alone, self._ports.clock.monotonic())
+        self._tally.doubt(item.identity)
 
     def _renew(self, work: Work, item: Item, trail: Trail, wait: float) -> None:
         renewed = Work(
@@ -155,6 +162,7 @@ class Aftermath:
             prior_attempts=work.prior_attempts + sum(a.sent for a in work.attempts),
             first_sent=work.first_sent,
             tries=work.tries,
+            stage=work.stage,
         )
         self._postpone(renewed, wait, "renewed under the next key")
 
@@ -185,6 +193,8 @@ class Aftermath:
             work.burnt = True
             work.trails = tuple(replace(trail, if_absent=IfAbsent.RENEW) for trail in work.trails)
             self._order.postpone(work, self._ports.clock.monotonic())
+            for item in work.items:
+                self._tally.doubt(item.identity)
         elif work.attempts and (rest := _common_rest(outcome)):
             self._resting.append((rest.until, work, rest.problem))
         else:
@@ -258,6 +268,10 @@ class Aftermath:
                     self._leave(left_in_doubt(work, item, Rest(until, problem)))
         return True
 
+    def begin_stage(self) -> None:
+        """Let the next stage wait for its own works to rest as long as the last one did."""
+        self._wait_ends = None
+
     def credited(self, work: Work) -> None:
         """Add to a work's trails what this run has credited to other items of its accounts."""
         work.trails = tuple(
@@ -270,6 +284,7 @@ class Aftermath:
     # Ends
 
     def _done(self, record: ItemRecord) -> None:
+        self._tally.take(record)
         self._tell(Settled(record))
         if record.invoice_ids:
             account = record.item.identity.account_id
@@ -281,6 +296,7 @@ class Aftermath:
 
     def _leave(self, record: ItemRecord) -> None:
         self.left.append(record)
+        self._tally.take(record)
         self._tell(Settled(record))
         self._hold_back(record.item)
 

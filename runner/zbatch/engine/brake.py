@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from zbatch.engine import backoff
 from zbatch.engine.age import Clocks
 from zbatch.engine.events import Gated, InFlight, Stopping
 from zbatch.engine.pacing import Pace, Reachability
 from zbatch.engine.ports import Clock, Observer, Randomness
+from zbatch.engine.rules import overdue
 from zbatch.engine.settings import Settings, Stop
 from zbatch.engine.verdict import StopReason
+from zbatch.model import MetRule
 from zbatch.zuora.limits import date_of, retry_after
 from zbatch.zuora.wire import Fault, Reply
+
+T = TypeVar("T")
+
+# What a run that is stopping already must still be known for: its exit code is graver.
+_GRAVE = frozenset({StopReason.DISK, StopReason.INTERNAL})
 
 
 class Brake:
@@ -33,16 +41,51 @@ class Brake:
         self._throttled_since: float | None = None
         self._server: tuple[datetime, float] | None = None
         self._newest = settings.newest
+        self._rules = settings.rules
         self.stopping = asyncio.Event()
         self.stopped: Stop | None = None
         self.in_flight = 0
 
-    def stop(self, reason: StopReason, message: str, hint: str = "") -> None:
-        """Let nothing further leave; only the first reason counts."""
+    def stop(
+        self, reason: StopReason, message: str, hint: str = "", rule: MetRule | None = None
+    ) -> None:
+        """Let nothing further leave; the first reason counts, unless a graver one follows it."""
         if self.stopped is None:
-            self.stopped = Stop(reason, message)
+            self.stopped = Stop(reason, message, rule)
             self.stopping.set()
             self._tell(Stopping(message, self.in_flight, hint))
+        elif reason in _GRAVE and self.stopped.reason not in _GRAVE:
+            self.stopped = Stop(reason, f"{message}; before that: {self.stopped.message}")
+
+    def mind(self, met: MetRule | None) -> None:
+        """Stop the run where one of the spec's own rules is met."""
+        if met is not None:
+            self.stop(StopReason.RULE, met.message, rule=met)
+
+    @contextmanager
+    def timed(self, wake: asyncio.Event) -> Iterator[None]:
+        """Stop the run at its deadline, whatever it waits for then, unless the body ends before."""
+        if self._rules.deadline is None:
+            yield
+            return
+        began, loop = self._clock.monotonic(), asyncio.get_running_loop()
+        timer = loop.call_later(self._rules.deadline, self._overdue, began, wake)
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    async def unless_stopped(self, answer: Coroutine[Any, Any, T]) -> T | None:
+        """Wait for an answer, at most until the run stops: then None, and nobody is asked on."""
+        asked = asyncio.ensure_future(answer)
+        stopped = asyncio.ensure_future(self.stopping.wait())
+        await asyncio.wait((asked, stopped), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if asked.done():
+            return asked.result()
+        asked.cancel()
+        await asyncio.wait((asked,))
+        return None
 
     async def turn(self) -> bool:
         """Wait for a slot in the rate; False when the run stops before it comes."""
@@ -126,6 +169,10 @@ class Brake:
         with suppress(TimeoutError):
             async with asyncio.timeout(wait):
                 await event.wait()
+
+    def _overdue(self, began: float, wake: asyncio.Event) -> None:
+        self.mind(overdue(self._rules, self._clock.monotonic() - began))
+        wake.set()
 
     def _gate(self, reason: str, wait: float) -> None:
         if wait > backoff.LONGEST_GATE:

@@ -20,11 +20,13 @@ from zbatch.engine.carrier import Carrier, send_of
 from zbatch.engine.conclusion import after_rest, ask_from, needs_conclusion
 from zbatch.engine.events import Event
 from zbatch.engine.judge import not_sent, still_live, unsent
-from zbatch.engine.order import Order, Work
+from zbatch.engine.order import Order, Work, doubted
 from zbatch.engine.ports import Observer
 from zbatch.engine.preflight import OTHER_HOST, before_sending, recheck
 from zbatch.engine.question import Seen
+from zbatch.engine.rules import Tally
 from zbatch.engine.settings import Ending, Ports, Settings
+from zbatch.engine.stages import Choice, Stages
 from zbatch.engine.steps import Cleared, Facts, Step
 from zbatch.engine.verdict import StopReason
 from zbatch.errors import LedgerFailure
@@ -58,8 +60,11 @@ class Engine:
         self._asked_ahead = settings.asked_ahead
         self._brake = Brake(ports.clock, ports.random, ports.observer, settings)
         self._asker = Asker(ports.sender, self._brake, ports.clock)
-        self._order = Order(works)
-        self._aftermath = Aftermath(ports, settings, self._order, self._brake)
+        works = list(works)
+        self._stages = Stages(settings.stages, works)
+        self._order = Order(works, self._stages.number)
+        tally = Tally(settings.rules, doubted(works))
+        self._aftermath = Aftermath(ports, settings, self._order, self._brake, tally)
         self._armed: asyncio.Queue[_Sending | _Asking | None] = asyncio.Queue()
         self._carrier = Carrier(ports, settings, self._brake)
         self._withdrawn: list[_Sending] = []
@@ -73,8 +78,9 @@ class Engine:
             asyncio.create_task(self._guarded(self._work())) for _ in range(self._settings.workers)
         ]
         committer = asyncio.create_task(self._guarded(self._commit()))
-        await self._guarded(self._arm())
-        await asyncio.wait(self._workers)
+        with self._brake.timed(self._aftermath.more):
+            await self._guarded(self._arm())
+            await asyncio.wait(self._workers)
         self._drained.set()
         self._aftermath.waiting.set()
         await committer
@@ -89,7 +95,7 @@ class Engine:
         )
 
     def stop(self, reason: StopReason, message: str, hint: str = "") -> None:
-        """Start no further call; those in flight are awaited. Only the first reason counts."""
+        """Start no further call; those in flight are awaited. The first reason counts."""
         self._brake.stop(reason, message, hint)
         self._aftermath.more.set()
 
@@ -125,11 +131,27 @@ class Engine:
                     self._route(works)
                 elif aftermath.in_hand or not self._order.idle:
                     await self._brake.until(aftermath.more, self._order.next_time())
-                elif not aftermath.wake_resting():
+                elif not aftermath.wake_resting() and not await self._next_stage():
                     return
         finally:
             for _ in self._workers:
                 self._armed.put_nowait(None)
+
+    async def _next_stage(self) -> bool:
+        """Let a person look at the stage that is over; tell whether another one begins."""
+        if (following := self._order.next_stage) is None:
+            return False
+        end = self._stages.end()
+        choice = await self._brake.unless_stopped(self._ports.gate.look(end))
+        if choice is Choice.STOP:
+            said = f"stage {end.number} of {end.of} is over, and stage {following} has not begun"
+            self.stop(StopReason.STAGE, said)
+        if choice is None or choice is Choice.STOP:
+            return False
+        self._stages.begin(following if choice is Choice.CONFIRM else end.of)
+        self._order.open(self._stages.number)
+        self._aftermath.begin_stage()
+        return True
 
     def _room(self) -> int:
         """How many more intents may be made durable ahead of their turn."""
@@ -284,6 +306,7 @@ class Engine:
         """Let no watcher cost an answer: what it raises stops the run in order."""
 
         def tell(event: Event) -> None:
+            self._stages.take(event)
             try:
                 observer(event)
             except Exception as error:  # as above: a bug of whoever watches

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -22,6 +22,7 @@ class Work:
     and stands while the answer is the same; `behind` is an open earlier date of its account, for
     which it is not sent though it is reopened. `rests_until` keeps a work without doubt from being
     asked too early. `settle` is how long, in seconds, the runs that sent it wanted it to rest.
+    `stage` is the part of the run that it is sent in.
     """
 
     ordinal: int
@@ -43,6 +44,7 @@ class Work:
     refused_tokens: set[int] = field(default_factory=set)
     accepted_before: int | None = None
     settle: float = 0.0
+    stage: int = 0
 
     def __post_init__(self) -> None:
         self.trails = self.trails or (Trail(),) * len(self.items)
@@ -66,10 +68,13 @@ class Order:
     """The calls of a run that are not yet done, as chains: one an account.
 
     A call may start when each of its items is the first of its account's chain. Calls in doubt
-    stand before the others, so that doubt is settled first.
+    stand before the others, so that doubt is settled first. New calls of stages after `stage` wait
+    until that is opened; what has a key already is settled whatever its stage.
     """
 
-    def __init__(self, works: Iterable[Work]) -> None:
+    def __init__(self, works: Iterable[Work], stage: int = 0) -> None:
+        self._stage = stage
+        self._shut: list[Work] = []
         self._chains: dict[str, list[tuple[Item, Work]]] = {}
         self._ready: list[tuple[int, int, Work]] = []
         self._later: list[tuple[float, int, Work]] = []
@@ -88,7 +93,7 @@ class Order:
 
     def __len__(self) -> int:
         """Count the calls that wait, whether or not they may start."""
-        return len(self._ready) + len(self._later) + len(self._missing)
+        return len(self._ready) + len(self._later) + len(self._missing) + len(self._shut)
 
     def take(self, now: float, most: int) -> list[Work]:
         """Take out up to `most` calls that may start, in the order of the plan."""
@@ -167,7 +172,22 @@ class Order:
         """Whether nothing can start, now or at any time, before something else is done."""
         return not self._ready and not self._later
 
+    @property
+    def next_stage(self) -> int | None:
+        """The first stage that is not open and of which something could start."""
+        return min((work.stage for work in self._shut), default=None)
+
+    def open(self, stage: int) -> None:
+        """Let the calls of a stage, and of those before it, start."""
+        self._stage = stage
+        shut, self._shut = self._shut, []
+        for work in shut:
+            self._push(work)
+
     def _push(self, work: Work) -> None:
+        if work.call is None and work.stage > self._stage:
+            self._shut.append(work)
+            return
         self._pushes += 1
         heapq.heappush(self._ready, (work.ordinal, self._pushes, work))
 
@@ -182,6 +202,13 @@ def _rank(link: tuple[Item, Work]) -> tuple[bool, int, Identity]:
     return work.may_wait, 0 if work.may_wait else work.ordinal, item.identity
 
 
+def doubted(works: Iterable[Work]) -> Iterator[Identity]:
+    """Name the items of which an earlier run has left open what came of them."""
+    for work in works:
+        if work.burnt or doubtful(work.attempts):
+            yield from (item.identity for item in work.items)
+
+
 def alone_of(group: Work, item: Item) -> Work:
     """Give the work that carries one item of a group alone, under a key of its own.
 
@@ -189,4 +216,5 @@ def alone_of(group: Work, item: Item) -> Work:
     """
     position = [other.identity for other in group.items].index(item.identity)
     generation = group.generation + (group.call is not None)
-    return Work(group.ordinal, (item,), generation, trails=(group.trails[position],))
+    trails = (group.trails[position],)
+    return Work(group.ordinal, (item,), generation, trails=trails, stage=group.stage)

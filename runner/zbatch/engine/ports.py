@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from zbatch.engine.events import Event
+from zbatch.engine.stages import Choice, StageEnd
 from zbatch.model import Finding, Result, Send
 from zbatch.zuora.wire import Ask, Fault, Reply, Request
 
@@ -52,6 +53,14 @@ class Ledger(Protocol):
 
     async def finish(self, results: Sequence[Result], findings: Sequence[Finding]) -> None:
         """Record answers and what they mean, and what questions have shown."""
+        ...
+
+
+class Gate(Protocol):
+    """A person who looks at what came of a stage; cancelled where the run stops meanwhile."""
+
+    async def look(self, end: StageEnd) -> Choice:
+        """Tell how the run is to go on."""
         ...
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from zbatch.engine.ports import Clock, Ledger, Observer, Randomness, Sender
+from zbatch.engine.ports import Clock, Gate, Ledger, Observer, Randomness, Sender
 from zbatch.engine.verdict import StopReason
-from zbatch.model import Call, Identity, Item, ItemRecord, Limits, Settling
+from zbatch.model import Call, Identity, Item, ItemRecord, Limits, MetRule, Settling, StopRules
 
 MOST_INTENTS_AHEAD = 64
 MOST_ASKED_AHEAD = 200
@@ -29,6 +29,7 @@ class Ports:
     sender: Sender
     ledger: Ledger
     observer: Observer
+    gate: Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class Settings:
     `newest` is the latest wall time in the ledger before the run. `make_call` mints the key of
     some items in a generation. `patience` is how long an unreachable host is tried, in seconds.
     With `read_only` no call is sent: keys in doubt are settled by question or stay. `accepted`
-    holds what a person has decided of items in doubt.
+    holds what a person has decided of items in doubt. `rules` are those by which it stops itself,
+    `stages` is how many parts it has, between which a person looks.
     """
 
     run_tail: str
@@ -58,6 +60,8 @@ class Settings:
     settling: Settling = field(default_factory=Settling)
     read_only: bool = False
     accepted: Mapping[Identity, Accepted] = field(default_factory=dict)
+    rules: StopRules = field(default_factory=StopRules)
+    stages: int = 0
 
     @property
     def workers(self) -> int:
@@ -99,10 +103,11 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Why a run ended early, in a word and in a sentence."""
+    """Why a run ended early, in a word and in a sentence; `rule` is the spec's own that is met."""
 
     reason: StopReason
     message: str
+    rule: MetRule | None = None
 
 
 @dataclass(frozen=True, slots=True)

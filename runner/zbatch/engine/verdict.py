@@ -63,6 +63,8 @@ class StopReason(StrEnum):
     DISK = "disk"
     QUESTION = "question"  # the tenant does not answer what is there
     INTERNAL = "internal"
+    RULE = "rule"  # the spec's own, under `stop`
+    STAGE = "stage"  # the next stage waits for a person
 
 
 class Pause(Enum):

@@ -29,6 +29,12 @@ def _certificate(error: BaseException) -> str:
     return one_line(f"the host could not prove who it is: {words or 'certificate refused'}")
 
 
+def _proxy(error: BaseException) -> str:
+    status = getattr(error, "status", 0)
+    why = "it asks for a password, which is not supported" if status == 407 else f"HTTP {status}"
+    return f"the proxy let nothing through: {why}"
+
+
 def _errno(error: BaseException) -> str:
     number = error.errno if isinstance(error, OSError) else None
     name = errno.errorcode.get(number) if number is not None else None
@@ -41,6 +47,8 @@ _TABLE: tuple[tuple[type[BaseException], FaultKind, Detail], ...] = (
     (aiohttp.ClientConnectorCertificateError, FaultKind.CERTIFICATE, _certificate),
     (aiohttp.ClientConnectorDNSError, FaultKind.CONNECT, _plain("the host name has no address")),
     (aiohttp.ClientConnectorSSLError, FaultKind.CONNECT, _plain("the TLS handshake failed")),
+    (aiohttp.ClientProxyConnectionError, FaultKind.CONNECT, _plain("no connection to the proxy")),
+    (aiohttp.ClientHttpProxyError, FaultKind.CONNECT, _proxy),
     (aiohttp.ClientConnectorError, FaultKind.CONNECT, _plain("no connection")),
     (aiohttp.ConnectionTimeoutError, FaultKind.CONNECT, _plain("no connection in time")),
     (TimeoutError, FaultKind.TIMEOUT, _plain("no whole reply in time")),

@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import aiohttp
 
 from zbatch import __version__
+from zbatch.errors import CannotStart
 from zbatch.model import Tenant
 from zbatch.net.connection import CleanConnector, HeldResponse
 from zbatch.zuora.headers import JSON, KEPT
@@ -53,19 +55,31 @@ class Flight:
     started_at: datetime | None = None
 
 
-def tls_context() -> ssl.SSLContext:
+def tls_context(ca_file: Path | None = None) -> ssl.SSLContext:
     """Build the trust in the system's certificate authorities, with host names checked.
 
-    Not by ssl.create_default_context, which writes session keys wherever SSLKEYLOGFILE says.
+    Or in those of a file alone; raise CannotStart where it cannot be read. Not by
+    ssl.create_default_context, which writes session keys wherever SSLKEYLOGFILE says.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    if ca_file is None:
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+        return context
+    try:
+        context.load_verify_locations(cafile=ca_file)
+    except OSError as error:  # an SSLError is one too
+        why = error.strerror if not isinstance(error, ssl.SSLError) else "no certificates in PEM"
+        raise CannotStart(f"The file {ca_file} of `ca_file` cannot be used: {why}.") from error
     return context
 
 
 def open_session(endpoint: Endpoint) -> aiohttp.ClientSession:
-    """Open a session that adds nothing of its own: no redirects, cookies, proxies or repeats."""
+    """Open a session that adds nothing of its own: no redirects, cookies or repeats.
+
+    Nor a proxy, unless the tenant names one. It serves a tenant at an https URL as a tunnel, which
+    sees host and port and no byte of what is said.
+    """
     secure = endpoint.tenant.base_url.startswith("https:")
     connector = CleanConnector(
         limit=endpoint.connections,
@@ -79,6 +93,7 @@ def open_session(endpoint: Endpoint) -> aiohttp.ClientSession:
         response_class=HeldResponse,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
+        proxy=endpoint.tenant.proxy,
         trust_env=False,
         raise_for_status=False,
         # The exchange as a whole has its deadline; only connecting is cut earlier.

@@ -13,7 +13,7 @@ from typing import Any
 
 from zbatch import __version__
 from zbatch.errors import ReportFailure
-from zbatch.model import ExitCode, Limits, Outcome, Plan, Totals
+from zbatch.model import ExitCode, Limits, MetRule, Outcome, Plan, Totals
 from zbatch.report.lines import timestamp
 from zbatch.report.writer import sync_folder, write_all
 
@@ -22,9 +22,10 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What is to be known of a run as a whole; the last five are open while it goes on.
+    """What is to be known of a run as a whole; `finished_at` to `rule` are open at first.
 
-    `versions` names what it ran on (python, aiohttp, …) beside zbatch's own version.
+    `versions` names what it ran on (python, aiohttp, …) beside zbatch's own version. `approved` is
+    the digest of what somebody approved, where the run was held to one.
     """
 
     run_id: str
@@ -36,6 +37,8 @@ class RunRecord:
     stop: str | None = None
     totals: Totals | None = None
     calls_sent: int | None = None
+    rule: MetRule | None = None
+    approved: str | None = None
 
 
 def as_json(record: RunRecord) -> dict[str, Any]:
@@ -48,8 +51,10 @@ def as_json(record: RunRecord) -> dict[str, Any]:
             "name": plan.spec.name,
             "file": plan.spec.file,
             "digest": plan.spec.digest,
+            "period": plan.spec.period,
         },
         "plan_digest": plan.digest,
+        "approved_digest": record.approved,
         "tenant": {
             "name": plan.tenant.name,
             "host": plan.tenant.host,
@@ -61,6 +66,7 @@ def as_json(record: RunRecord) -> dict[str, Any]:
         "duration_ms": _duration(record),
         "exit_code": None if record.exit_code is None else int(record.exit_code),
         "stop": record.stop,
+        "stop_rule": record.rule and _rule_json(record.rule),
         "planned": len(plan.items),
         "outcomes": totals and {outcome.value: totals[outcome] for outcome in Outcome},
         "calls_sent": record.calls_sent,
@@ -103,6 +109,16 @@ def limits_json(limits: Limits) -> dict[str, Any]:
         "rate": str(limits.rate),
         "objects_per_call": limits.objects_per_call,
         "timeout": f"{limits.timeout:g}s",
+    }
+
+
+def _rule_json(met: MetRule) -> dict[str, Any]:
+    return {
+        "rule": met.rule,
+        "value": met.value,
+        "limit": met.limit,
+        "file": met.source and met.source.file,
+        "line": met.source and met.source.line,
     }
 
 

@@ -6,22 +6,39 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
-from zbatch.spec.diagnostics import ECHO, LISTED, quote
+from zbatch.spec.diagnostics import ECHO, LISTED, Diagnostic, quote
 from zbatch.spec.nodes import Mapping, Node, Sequence
 from zbatch.spec.schema import Schema
 
-Finding = tuple[Node, str, str]  # where, code, message
+
+class Finding(NamedTuple):
+    """What is wrong at a node, and what to write instead where that is known."""
+
+    node: Node
+    code: str
+    message: str
+    hint: str = ""
+
+    def at(self, file: str) -> Diagnostic:
+        """Tell it of a file."""
+        place = (file, self.node.line, self.node.column)
+        return Diagnostic(*place, self.code, self.message, self.hint)
+
 
 _KINDS = {
     "string": "text",
     "integer": "a whole number",
+    "number": "a number",
     "boolean": "true or false",
     "array": "a list",
     "object": "a map",
 }
-_EXPRESSION = re.compile(r"(start|end)_of_|today|now|tomorrow|yesterday|[+-][0-9]+d", re.IGNORECASE)
+_WORDS = {
+    **dict.fromkeys(("true", "yes", "on", "y", "1"), "true"),
+    **dict.fromkeys(("false", "no", "off", "n", "0"), "false"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +86,19 @@ def tell(breach: Breach) -> Iterator[Finding]:
 
 
 def _required(breach: Breach) -> Iterator[Finding]:
-    known = breach.schema.get("properties", {})
-    if breach.path and any("not" in known.get(key, {}) for key in breach.value):
-        return  # an entry that names its account in a way that is refused needs one finding
     inside = f" in {breach.label}" if breach.path else ""
     for key in breach.limit:
         if key not in breach.value:
-            yield breach.node, "ZB201", f"the key `{key}` is missing{inside}"
+            yield Finding(breach.node, "ZB201", f"the key `{key}` is missing{inside}")
 
 
 def _beside(breach: Breach) -> Iterator[Finding]:
     for given, wanted in breach.limit.items():
         for key in wanted if given in breach.value else ():
             if key not in breach.value:
-                what = f"`{given}` in {breach.label} needs the key `{key}` beside it"
-                yield _key(breach.node, given), "ZB201", f"{what}, which says why"
+                why = ", which says why" if key == "reason" else ""
+                message = f"`{given}` in {breach.label} needs the key `{key}` beside it{why}"
+                yield Finding(_key(breach.node, given), "ZB201", message)
 
 
 def _unknown(breach: Breach) -> Iterator[Finding]:
@@ -97,11 +112,12 @@ def _unknown(breach: Breach) -> Iterator[Finding]:
     for count, key in enumerate(unknown):
         node = _key(breach.node, key)
         if patterns:
-            yield node, "ZB205", f"the name {quote(key)} must be letters, digits, `.`, `_` and `-`"
+            message = f"the name {quote(key)} must be letters, digits, `.`, `_` and `-`"
+            yield Finding(node, "ZB205", message)
         else:
             # a suggestion takes 100 us, and only so many findings are told
-            hint = f"; {_suggest(key, known)}" if count < LISTED else ""
-            yield node, "ZB202", f"the key {quote(key)} is unknown{hint}"
+            hint = _suggest(key, known) if count < LISTED else ""
+            yield Finding(node, "ZB202", f"the key {quote(key)} is unknown", hint)
 
 
 def _suggest(key: str, known: Schema) -> str:
@@ -120,30 +136,43 @@ def _key(mapping: Node, key: str | int) -> Node:
 def _not_here(breach: Breach) -> Iterator[Finding]:
     name = breach.path[-1]
     why = breach.schema.get("errorMessage", "is not supported by this version of zbatch")
-    yield _key(breach.parent, name), "ZB203", f"`{name}` {why}"
+    yield Finding(_key(breach.parent, name), "ZB203", f"`{name}` {why}")
 
 
 def _kind(breach: Breach) -> Iterator[Finding]:
-    yield breach.node, "ZB204", f"{breach.label} must be {_KINDS[breach.limit]}; {breach.given}"
+    message = f"{breach.label} must be {_KINDS[breach.limit]}; {breach.given}"
+    yield Finding(breach.node, "ZB204", message, _retype(breach))
+
+
+def _retype(breach: Breach) -> str:
+    """Say how a number or a truth value is written, to who has written it in another way."""
+    text = breach.value.lower() if isinstance(breach.value, str) else ""
+    if breach.schema.get("writeOnly"):
+        return ""
+    if breach.limit == "integer" and re.fullmatch("[1-9][0-9]{0,5}", text):
+        return f"write {text}, without quotes"
+    if breach.limit == "boolean" and text in _WORDS:
+        return f"write {_WORDS[text]}, without quotes"
+    return ""
 
 
 def _either(breach: Breach) -> Iterator[Finding]:
     if "errorMessage" in breach.schema:
         if isinstance(breach.value, dict):
-            yield breach.node, "ZB211", f"{breach.label} {breach.schema['errorMessage']}"
+            message = f"{breach.label} {breach.schema['errorMessage']}"
+            yield Finding(breach.node, "ZB211", message)
     else:
-        yield breach.node, "ZB204", f"{breach.label} must be text or a map; {breach.given}"
+        kinds = " or ".join(_KINDS[branch["type"]] for branch in breach.limit)
+        message = f"{breach.label} must be {kinds}; {breach.given}"
+        yield Finding(breach.node, "ZB204", message)
 
 
 def _form(breach: Breach) -> Iterator[Finding]:
-    if str(breach.path[-1]).endswith("_date") and _EXPRESSION.match(breach.value):
-        message = "dates by expression are not supported by this version of zbatch"
-        yield breach.node, "ZB210", f"{message}: write {quote(breach.value)} out as YYYY-MM-DD"
-        return
     given = breach.given
     if "minLength" in breach.schema and breach.value and not breach.schema.get("writeOnly"):
         given += f", of length {len(breach.value)}"
-    yield breach.node, "ZB205", f"{breach.label} {breach.schema['errorMessage']}; {given}"
+    message = f"{breach.label} {breach.schema['errorMessage']}; {given}"
+    yield Finding(breach.node, "ZB205", message)
 
 
 def _length(breach: Breach) -> Iterator[Finding]:
@@ -155,31 +184,34 @@ def _length(breach: Breach) -> Iterator[Finding]:
             yield from _form(breach)
         return
     if breach.keyword == "maxLength":
-        most = f"must have at most {breach.limit} characters"
-        yield breach.node, "ZB207", f"{breach.label} {most}; it has {len(breach.value):,}"
+        most = f"must have at most {breach.limit} characters; it has {len(breach.value):,}"
+        yield Finding(breach.node, "ZB207", f"{breach.label} {most}")
     else:
-        yield breach.node, "ZB207", f"{breach.label} must not be empty"
+        yield Finding(breach.node, "ZB207", f"{breach.label} must not be empty")
 
 
 def _bounds(breach: Breach) -> Iterator[Finding]:
     between = f"between {breach.schema['minimum']} and {breach.schema['maximum']}"
-    yield breach.node, "ZB206", f"{breach.label} must be {between}; this is {breach.value}"
+    message = f"{breach.label} must be {between}; this is {breach.value}"
+    yield Finding(breach.node, "ZB206", message)
 
 
 def _choice(breach: Breach) -> Iterator[Finding]:
     near = get_close_matches(str(breach.value)[:ECHO].lower(), breach.limit, n=1)
     hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(breach.limit)}"
-    yield breach.node, "ZB208", f"{breach.label} is not a known name, {breach.given}; {hint}"
+    message = f"{breach.label} must be one of the known names; {breach.given}"
+    yield Finding(breach.node, "ZB208", message, hint)
 
 
 def _version(breach: Breach) -> Iterator[Finding]:
     if isinstance(breach.value, int):
         message = f"this zbatch reads version {breach.limit} of the format, not {breach.value}"
-        yield breach.node, "ZB209", message
+        yield Finding(breach.node, "ZB209", message)
 
 
 def _anything(breach: Breach) -> Iterator[Finding]:
-    yield breach.node, "ZB205", f"{breach.label} breaks the schema's `{breach.keyword}`"
+    message = f"{breach.label} breaks the schema's `{breach.keyword}`"
+    yield Finding(breach.node, "ZB205", message)
 
 
 _TELL: dict[str, Callable[[Breach], Iterator[Finding]]] = {

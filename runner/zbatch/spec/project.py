@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from zbatch.model import Source, Spec, Tenant
+from zbatch.model import EMULATOR, Source, Spec, Tenant
 from zbatch.spec.diagnostics import Diagnostic, SpecError, quote
-from zbatch.spec.tenants import EMULATOR, builtin_emulator, load_tenants
+from zbatch.spec.tenants import builtin_emulator, load_tenants
 
 TENANTS_FILE = "tenants.yaml"
 
@@ -49,12 +49,12 @@ def resolve_tenant(spec: Spec, project: Project) -> Tenant:
     if spec.tenant in tenants:
         return tenants[spec.tenant]
     at = spec.tenant_source or Source(spec.file, 1)
-    message = _unknown(spec.tenant, sorted([EMULATOR, *tenants]), project.tenants_file)
-    raise SpecError([Diagnostic(at.file, at.line, at.column, "ZB303", message)])
+    where = f"in {project.tenants_file}" if project.tenants_file else "and there is no tenants.yaml"
+    message = f"the tenant {quote(spec.tenant)} is not known {where}"
+    hint = _nearest(spec.tenant, sorted([EMULATOR, *tenants]))
+    raise SpecError([Diagnostic(at.file, at.line, at.column, "ZB303", message, hint)])
 
 
-def _unknown(name: str, known: list[str], tenants_file: Path | None) -> str:
-    where = f"in {tenants_file}" if tenants_file else "and there is no tenants.yaml"
+def _nearest(name: str, known: list[str]) -> str:
     near = get_close_matches(name, known, n=1)
-    hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}"
-    return f"the tenant {quote(name)} is not known {where}; {hint}"
+    return f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}"

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zbatch.model import Credentials, Tenant
-from zbatch.spec.diagnostics import Diagnostic, SpecError, quote, tidy
-from zbatch.spec.loader import has_errors, load_document
-from zbatch.spec.nodes import Mapping, Node, Scalar, child
+from zbatch.model import EMULATOR, Ceilings, Credentials, Source, Tenant
+from zbatch.spec.diagnostics import Diagnostic, SpecError, tidy
+from zbatch.spec.documents import has_errors, load_document
+from zbatch.spec.nodes import Document, Mapping, child, node_at
 from zbatch.spec.schema import load_schema, with_defaults
-from zbatch.zuora.hosts import DATA_CENTERS, canonical_url
-
-EMULATOR = "emulator"
+from zbatch.spec.tenant_rules import TenantRules
+from zbatch.spec.values import parse_rate
+from zbatch.zuora.hosts import DATA_CENTERS, canonical_proxy, canonical_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,98 +40,71 @@ def check_tenants(path: Path) -> tuple[TenantsFile | None, tuple[Diagnostic, ...
         document, value, problems = load_document(path, "tenants")
     except SpecError as error:
         return None, tidy(error.diagnostics)
-    meaning = _Meaning(document.file, path.resolve().parent)
-    meaning.tenants(child(document.root, "tenants"))
-    accounts = meaning.account_book(child(child(document.root, "emulator"), "accounts"))
-    findings = tidy([*problems, *meaning.problems])
+    folder = path.resolve().parent
+    rules = TenantRules(document.file, folder)
+    rules.tenants(child(document.root, "tenants"))
+    accounts = rules.project_file(child(child(document.root, "emulator"), "accounts"))
+    findings = tidy([*problems, *rules.problems])
     if has_errors(findings):
         return None, findings
     full = with_defaults(value, load_schema("tenants"))
-    tenants = {name: _tenant(name, entry) for name, entry in full["tenants"].items()}
+    make = _Making(document, folder)
+    tenants = {name: make.tenant(name, entry) for name, entry in full["tenants"].items()}
     return TenantsFile(document.file, tenants, accounts), findings
 
 
 def builtin_emulator() -> Tenant:
     """Return the built-in tenant; its real address is known once the emulator has started."""
-    return Tenant(EMULATOR, "http://127.0.0.1", EMULATOR, _credentials({}))
+    schema = load_schema("tenants")["properties"]["tenants"]
+    (tenant,) = schema["patternProperties"].values()
+    names = with_defaults({}, tenant["properties"]["credentials"])
+    credentials = Credentials(names["client_id_env"], names["client_secret_env"])
+    return Tenant(EMULATOR, "http://127.0.0.1", EMULATOR, credentials)
 
 
-def _tenant(name: str, entry: Any) -> Tenant:
-    url, host = canonical_url(entry.get("base_url") or DATA_CENTERS[entry["data_center"]])
-    entity = entry.get("entity_id")
-    return Tenant(
-        name=name,
-        base_url=url,
-        host=host,
-        credentials=_credentials(entry["credentials"]),
-        entity_id=entity.lower() if entity else None,
-        wsdl_version=entry["wsdl_version"],
-    )
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """Makes tenants of entries that have passed every check; paths are from `folder`."""
 
+    document: Document
+    folder: Path
 
-def _credentials(names: dict[str, str]) -> Credentials:
-    tenants = load_schema("tenants")["properties"]["tenants"]
-    (tenant,) = tenants["patternProperties"].values()
-    return Credentials(**with_defaults(names, tenant["properties"]["credentials"]))
+    def tenant(self, name: str, entry: Any) -> Tenant:
+        url, host = canonical_url(entry.get("base_url") or DATA_CENTERS[entry["data_center"]])
+        entity, proxy, ca_file = (entry.get(key) for key in ("entity_id", "proxy", "ca_file"))
+        return Tenant(
+            name=name,
+            base_url=url,
+            host=host,
+            credentials=self._credentials(entry["credentials"]),
+            entity_id=entity.lower() if entity else None,
+            wsdl_version=entry["wsdl_version"],
+            kind=entry.get("kind"),
+            ceilings=self._ceilings(name, entry["ceilings"]) if "ceilings" in entry else None,
+            protected=entry["protected"],
+            proxy=canonical_proxy(proxy) if proxy else None,
+            ca_file=(self.folder / ca_file).resolve() if ca_file else None,
+        )
 
+    def _credentials(self, names: MappingType[str, str]) -> Credentials:
+        """Prefer files: the names of variables have defaults."""
+        return Credentials(*(self._place(names, of) for of in ("client_id", "client_secret")))
 
-class _Meaning:
-    """Checks what the schema cannot say, passes over what the schema refuses, keeps findings."""
+    def _place(self, names: MappingType[str, str], of: str) -> str | Path:
+        file = names.get(f"{of}_file")
+        if file is None:
+            return names[f"{of}_env"]
+        return Path(file) if file.startswith("~") else self.folder / file
 
-    def __init__(self, file: str, folder: Path) -> None:
-        self.problems: list[Diagnostic] = []
-        self._file = file
-        self._folder = folder
-        self._spellings: dict[tuple[str, str], str] = {}
-
-    def tenants(self, node: Node | None) -> None:
-        """Check each tenant's host and entity."""
-        for key, entry in node.entries.values() if isinstance(node, Mapping) else ():
-            if isinstance(entry, Mapping) and key.value != EMULATOR:
-                self._tenant(child(entry, "base_url"), entry)
-
-    def account_book(self, node: Node | None) -> Path | None:
-        """Return the emulator's account book, a regular file in the project's folder."""
-        if not isinstance(node, Scalar) or not node.value:
-            return None
-        try:
-            path = (self._folder / node.value).resolve()
-            found = path.is_file()
-        except (OSError, ValueError, RuntimeError):  # too long, a NUL, links in a circle
-            path, found = self._folder, False
-        if Path(node.value).is_absolute() or not path.is_relative_to(self._folder):
-            self._problem(node, "ZB305", f"the path {quote(node.value)} leaves the project folder")
-        elif not found:
-            self._problem(node, "ZB306", f"there is no file {quote(node.value)} in the project")
-        else:
-            return path
-        return None
-
-    def _problem(self, node: Node, code: str, message: str) -> None:
-        self.problems.append(Diagnostic(self._file, node.line, node.column, code, message))
-
-    def _tenant(self, base_url: Node | None, entry: Mapping) -> None:
-        center = child(entry, "data_center")
-        if isinstance(base_url, Scalar):
-            try:
-                host = canonical_url(base_url.value)[1]
-            except ValueError as error:
-                self._problem(base_url, "ZB304", f"`base_url` {error}")
-                return
-            if host == EMULATOR:
-                message = "the host `emulator` is reserved for the built-in tenant"
-                self._problem(base_url, "ZB307", message)
-        elif isinstance(center, Scalar) and center.value in DATA_CENTERS:
-            host = canonical_url(DATA_CENTERS[center.value])[1]
-        else:
-            return
-        self._entity(host, child(entry, "entity_id"))
-
-    def _entity(self, host: str, node: Node | None) -> None:
-        if not isinstance(node, Scalar):
-            return
-        spelling = node.value.lower()
-        first = self._spellings.setdefault((host, spelling.replace("-", "")), spelling)
-        if first != spelling:
-            message = f"this entity is spelled {quote(first)} above; spell it the same everywhere"
-            self._problem(node, "ZB308", message)
+    def _ceilings(self, name: str, entry: MappingType[str, Any]) -> Ceilings:
+        node = node_at(self.document.root, ("tenants", name, "ceilings"))
+        places = node.entries if isinstance(node, Mapping) else {}
+        return Ceilings(
+            concurrency=entry.get("concurrency"),
+            rate=parse_rate(entry["rate"]) if "rate" in entry else None,
+            objects_per_call=entry.get("objects_per_call"),
+            sources={
+                key: Source(self.document.file, at.line, at.column)
+                for key, (_, at) in places.items()
+            },
+        )

@@ -7,6 +7,7 @@ from calendar import monthrange
 from datetime import date
 from functools import lru_cache
 
+from zbatch.model import ACCOUNT_NUMBER as ACCOUNT_NUMBER
 from zbatch.model import Rate
 
 DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")

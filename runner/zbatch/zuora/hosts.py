@@ -20,6 +20,19 @@ DATA_CENTERS: dict[str, str] = {
 }
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
+PRODUCTION = "production"
+CENTRAL_SANDBOX = "central-sandbox"
+DEVELOPER_SANDBOX = "developer-sandbox"
+API_SANDBOX = "api-sandbox"
+KINDS = (PRODUCTION, CENTRAL_SANDBOX, DEVELOPER_SANDBOX, API_SANDBOX)
+
+# the same page has developer and central sandboxes at the same hosts
+_KINDS_AT = {
+    "-production": (PRODUCTION,),
+    "-api-sandbox": (API_SANDBOX,),
+    "-central-sandbox": (CENTRAL_SANDBOX, DEVELOPER_SANDBOX),
+}
+
 _URL = re.compile(r"(?P<scheme>[a-z]+)://(?P<authority>[^/?#\\]*)(?P<rest>.*)", re.DOTALL)
 _AUTHORITY = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -33,20 +46,27 @@ def canonical_url(text: str) -> tuple[str, str]:
     Punycode (`xn--…`) is taken as written, never decoded. The reason never repeats the text,
     which may hold a password.
     """
-    if not text.isascii():
-        raise ValueError("has a character outside ASCII; write the host in its xn-- form")
-    parts = _URL.fullmatch(text.lower())
-    if parts is None or parts["scheme"] not in DEFAULT_PORTS:
-        raise ValueError("must be a URL that starts with https://")
-    if "@" in parts["authority"]:
-        raise ValueError("holds a user or a password; only scheme, host and port belong there")
-    if parts["rest"] not in ("", "/"):
-        raise ValueError("has a path or a query; only scheme, host and port belong there")
-    host, port = _split(parts["authority"])
-    if parts["scheme"] == "http" and not is_loopback(host):
+    scheme, host, suffix = _parts(text, "https://")
+    if scheme == "http" and not is_loopback(host):
         raise ValueError("is plain http, which is accepted on this machine's loopback alone")
-    suffix = "" if port in (None, DEFAULT_PORTS[parts["scheme"]]) else f":{port}"
-    return f"{parts['scheme']}://{host}{suffix}", f"{host}{suffix}"
+    return f"{scheme}://{host}{suffix}", f"{host}{suffix}"
+
+
+def canonical_proxy(text: str) -> str:
+    """Return a proxy's URL in the same form, or raise ValueError; it may be plain http anywhere.
+
+    What goes through a proxy is encrypted all the way to the tenant.
+    """
+    scheme, host, suffix = _parts(text, "http:// or https://")
+    return f"{scheme}://{host}{suffix}"
+
+
+def kinds_at(base_url: str) -> tuple[str, ...]:
+    """Give the kinds of tenants at a canonical base URL; any where it is none of Zuora's."""
+    for center, url in DATA_CENTERS.items():
+        if url == base_url:
+            return next(kinds for word, kinds in _KINDS_AT.items() if word in center)
+    return KINDS
 
 
 def is_loopback(host: str) -> bool:
@@ -58,6 +78,22 @@ def is_loopback(host: str) -> bool:
     except ValueError:
         return False
     return (address.version == 4 and address.is_loopback) or address == ipaddress.ip_address("::1")
+
+
+def _parts(text: str, starts: str) -> tuple[str, str, str]:
+    """Take a URL apart: scheme, host, and `:port` unless it is the scheme's own."""
+    if not text.isascii():
+        raise ValueError("has a character outside ASCII; write the host in its xn-- form")
+    parts = _URL.fullmatch(text.lower())
+    if parts is None or parts["scheme"] not in DEFAULT_PORTS:
+        raise ValueError(f"must be a URL that starts with {starts}")
+    if "@" in parts["authority"]:
+        raise ValueError("holds a user or a password; only scheme, host and port belong there")
+    if parts["rest"] not in ("", "/"):
+        raise ValueError("has a path or a query; only scheme, host and port belong there")
+    host, port = _split(parts["authority"])
+    suffix = "" if port in (None, DEFAULT_PORTS[parts["scheme"]]) else f":{port}"
+    return parts["scheme"], host, suffix
 
 
 def _split(authority: str) -> tuple[str, int | None]:

@@ -1,0 +1,158 @@
+"""A look at a ledger without its lock: nothing is written, and nothing is left beside it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from zbatch.errors import CannotStart
+from zbatch.ledger import rows
+from zbatch.ledger.place import LEDGER_FILE
+from zbatch.ledger.schema import APPLICATION_ID, STEPS
+from zbatch.ledger.standings import Damaged, read_standings
+from zbatch.model import Item, Standing
+
+Found = TypeVar("Found")
+
+_RUNS = (
+    "SELECT id, spec_name, plan_digest, started_at,"
+    " (SELECT count(*) FROM run_item WHERE run_id = run.id) AS items FROM run"
+    " ORDER BY started_at, id"
+)
+_LISTED = (
+    "SELECT account_id, target_date, invoice_date, revision FROM run_item"
+    " JOIN item ON item.id = item_id WHERE run_id = ? ORDER BY account_id, target_date, revision"
+)
+_NUMBERS = (
+    "SELECT DISTINCT account_number, account_id FROM item WHERE account_number IS NOT NULL"
+    " ORDER BY account_number, account_id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """A run that this ledger knows, and how many items its plan had."""
+
+    id: str
+    spec_name: str
+    plan_digest: str
+    started_at: datetime
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One item of a past run, by what its account is billed for."""
+
+    account_id: str
+    target_date: date
+    invoice_date: date
+    revision: int
+
+
+class Glance:
+    """What can be read of a ledger while somebody else may be writing it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def standings(self, items: Iterable[Item]) -> Iterator[Standing]:
+        """Tell what is held of each item, in their order."""
+        return read_standings(self._connection, items)
+
+    def runs(self) -> tuple[PastRun, ...]:
+        """Name the runs, the latest last."""
+        return tuple(
+            PastRun(row["id"], row["spec_name"], row["plan_digest"], started, row["items"])
+            for row in self._connection.execute(_RUNS)
+            if (started := rows.moment(row["started_at"])) is not None
+        )
+
+    def listed(self, run_id: str) -> Iterator[Listed]:
+        """Tell what a run's plan listed, account by account."""
+        for row in self._connection.execute(_LISTED, (run_id,)):
+            target, invoice = map(date.fromisoformat, (row["target_date"], row["invoice_date"]))
+            yield Listed(row["account_id"], target, invoice, row["revision"])
+
+    def numbers(self) -> dict[str, str]:
+        """Give the account IDs by number; of a number that was two accounts' in turn, none."""
+        found: dict[str, str] = {}
+        twice: set[str] = set()
+        for row in self._connection.execute(_NUMBERS):
+            number, account_id = row["account_number"], row["account_id"]
+            if found.setdefault(number, account_id) != account_id:
+                twice.add(number)
+        return {number: one for number, one in found.items() if number not in twice}
+
+
+def glance(folder: Path, read: Callable[[Glance], Found]) -> Found | None:
+    """Return what `read` finds in the ledger of a folder, or None where there is no ledger.
+
+    `read` may be called twice. Raises `CannotStart` where the ledger cannot be read.
+    """
+    path = folder / LEDGER_FILE
+    if not path.is_file():
+        return None
+    still = _still(path)
+    if still is not None:
+        # Nobody has it open, so it can be read without the files that SQLite puts beside a ledger
+        # and a reader cannot clear away; unless somebody opens it meanwhile.
+        try:
+            found = _read(path, "immutable=1", read)
+        except CannotStart:
+            if _still(path) == still:
+                raise
+        else:
+            if _still(path) == still:
+                return found
+    return _read(path, "mode=ro", read)
+
+
+def _still(path: Path) -> tuple[int, int, int] | None:
+    """Tell one state of a ledger from another, or None while somebody has it open."""
+    if os.path.lexists(f"{path}-wal"):
+        return None
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _read(path: Path, how: str, read: Callable[[Glance], Found]) -> Found:
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            raise CannotStart(f"the ledger {path} is not a regular file")
+        address = f"{path.absolute().as_uri()}?{how}"
+        with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection:
+            connection.row_factory = sqlite3.Row
+            _check_format(connection, path)
+            connection.execute("BEGIN")  # one state of it, whatever is written meanwhile
+            return read(Glance(connection))
+    except OSError as error:
+        raise CannotStart(f"cannot read the ledger {path}: {error.strerror}") from error
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise CannotStart(f"cannot read the ledger {path}: {error}") from error
+    except Damaged as error:
+        raise CannotStart(
+            f"the ledger {path} is damaged: what it holds{error} is nothing that zbatch writes"
+        ) from error
+
+
+def _check_format(connection: sqlite3.Connection, path: Path) -> None:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    if application != APPLICATION_ID:
+        raise CannotStart(f"the file {path} is not a zbatch ledger")
+    if version != len(STEPS):
+        raise CannotStart(
+            f"the ledger {path} has format {version}, this zbatch reads format {len(STEPS)}"
+            + ("; the next run brings it up to date" if version < len(STEPS) else "")
+        )

@@ -1,0 +1,171 @@
+"""What is sent, what came back, and what that makes of an item."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from zbatch.model.outcomes import Outcome, Problem
+from zbatch.model.plan import Item
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One generate call: its items by position, under one key.
+
+    `body` is the request before compression and `wire` the very bytes to send; a resend sends
+    these bytes again and never builds them anew.
+    """
+
+    items: tuple[Item, ...]
+    generation: int
+    key: str
+    body: bytes
+    wire: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One send of a call, as the ledger keeps it.
+
+    `answer` is the kind of reply in the words of `zbatch.engine.verdict`, or None while none is
+    recorded: such an attempt makes its key doubtful. `sent` is False only on proof. Times are
+    wall-clock UTC; `server_date` is the reply's own `Date`.
+    """
+
+    number: int
+    started_at: datetime
+    track_id: str
+    answer: str | None = None
+    sent: bool = True
+    finished_at: datetime | None = None
+    server_date: datetime | None = None
+    http_status: int | None = None
+    request_id: str | None = None
+    token: int | None = None
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRecord:
+    """What the ledger holds of one item: one line of the report before it is written down."""
+
+    item: Item
+    outcome: Outcome
+    invoice_id: str | None = None
+    invoice_ids: tuple[str, ...] = ()
+    error: Problem | None = None
+    http_status: int | None = None
+    attempts: int = 0
+    idempotency_key: str | None = None
+    track_id: str | None = None
+    request_id: str | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    run_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.outcome.success and not self.invoice_id:
+            raise ValueError("a success carries the invoice ID that the server gave")
+
+
+class KeyState(StrEnum):
+    """What the ledger knows of an item's key."""
+
+    LIVE = "live"  # may be sent again
+    SETTLED = "settled"  # its effect is known
+    BURNT = "burnt"  # never sent again; only the tenant's own data can settle it
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """An invoice as the tenant shows it; fields that a query left out are None.
+
+    `amount` is text as the tenant wrote it, never a float.
+    """
+
+    id: str
+    account_id: str
+    status: str
+    target_date: date | None = None
+    number: str | None = None
+    source: str | None = None
+    amount: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A draft invoice of an account, as far as it tells whether something was appended to it."""
+
+    id: str
+    amount: str | None
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What the tenant showed for an item before the first send of its key."""
+
+    asked_at: datetime
+    invoice_ids: tuple[str, ...]
+    drafts: tuple[Draft, ...]
+
+
+class IfAbsent(StrEnum):
+    """What becomes of an item whose burnt key turns out to have created nothing."""
+
+    RENEW = "renew"
+    RENEW_TWICE = "renew_twice"  # the server did not say what it did: at most two such renewals
+    FAIL = "failed"
+    NOTHING = "nothing_to_bill"
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """An attempt about to leave; recorded before its first byte does."""
+
+    call: Call
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What an answered attempt means for one item of its call.
+
+    `record` is given where the item has its outcome; a settled key without one is renewed.
+    `evidence` says in a few words why the key is settled or burnt, `if_absent` what follows once
+    a question has shown that a burnt key created nothing.
+    """
+
+    state: KeyState
+    evidence: str
+    record: ItemRecord | None = None
+    if_absent: IfAbsent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An attempt with its answer; `effects` has one entry an item of the call, by position."""
+
+    call: Call
+    attempt: Attempt
+    effects: tuple[Effect, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a question to the tenant has shown of one item.
+
+    `key` names the item's key that `effect` settles or burns; without it the item never had an
+    unsettled one. A `baseline` takes the place of an older one.
+    """
+
+    item: Item
+    baseline: Baseline | None = None
+    key: str | None = None
+    effect: Effect | None = None
+    rests_until: datetime | None = None
+    reopen: bool = False  # what was already invoiced before is not there any more

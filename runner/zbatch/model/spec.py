@@ -1,0 +1,192 @@
+"""What people write and review: the spec, and all that it says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the reviewed text says it: `line` and `column` count from 1."""
+
+    file: str
+    line: int
+    column: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Charges:
+    """Which kinds of charges an invoice takes in."""
+
+    one_time: bool = True
+    recurring: bool = True
+    usage: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `calls` calls in each `seconds` seconds."""
+
+    calls: int
+    seconds: float
+
+    def __post_init__(self) -> None:
+        if self.calls < 1 or self.seconds <= 0:
+            raise ValueError("a rate is at least one call in a positive time")
+
+    @property
+    def per_second(self) -> float:
+        """Calls a second."""
+        return self.calls / self.seconds
+
+    def __str__(self) -> str:
+        units = {1.0: "s", 60.0: "min", 3600.0: "h"}
+        return f"{self.calls}/{units.get(self.seconds, f'{self.seconds:g}s')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How hard a run may press: calls in flight, calls a time, objects a call, seconds a call."""
+
+    concurrency: int
+    rate: Rate
+    objects_per_call: int
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """How a doubtful key is settled by question, in seconds.
+
+    It rests `settle` after its last send before the tenant is asked; a run waits for that at
+    most `wait` once everything else is done.
+    """
+
+    settle: float = 3600.0
+    wait: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StopRules:
+    """When a run stops itself, each rule at the number that it names; None is no rule.
+
+    `failure_ratio` is looked at once `min_sample` items are invoiced or failed, `deadline` is in
+    seconds. `places` names for each rule where the spec has it.
+    """
+
+    failures: int | None = None
+    failure_ratio: float | None = None
+    min_sample: int = 50
+    unknown: int | None = None
+    consecutive_failures: int | None = None
+    deadline: float | None = None
+    places: tuple[tuple[str, Source], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DatePair:
+    """One entry of a `dates` list; the spec may leave `invoice_date` to the target date."""
+
+    target_date: date
+    invoice_date: date
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account to bill, named by ID or by number; `dates` is None where the spec's hold."""
+
+    account_id: str | None
+    source: Source
+    dates: tuple[DatePair, ...] | None = None
+    reason: str | None = None
+    revision: int = 1
+    number: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.account_id is None) == (self.number is None):
+            raise ValueError("an account is named by its ID or by its number")
+
+    @property
+    def named(self) -> str:
+        """Its ID or its number, whichever the spec names it by."""
+        return self.account_id or self.number or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """An account that is not billed, named by ID or by number, and why."""
+
+    account_id: str | None
+    number: str | None
+    reason: str
+    source: Source
+
+    def __post_init__(self) -> None:
+        if (self.account_id is None) == (self.number is None):
+            raise ValueError("an account is named by its ID or by its number")
+
+    @property
+    def named(self) -> str:
+        """Its ID or its number, whichever the spec names it by."""
+        return self.account_id or self.number or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """What the plan must come to; `accounts_digest` is that of the set of billed account IDs.
+
+    `places` names for each total where the spec has it.
+    """
+
+    accounts: int | None = None
+    items: int | None = None
+    accounts_digest: str | None = None
+    places: tuple[tuple[str, Source], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFile:
+    """A list of accounts that a spec names: its path as written, and what was read of it.
+
+    `digest` is the SHA-256 of its bytes in hexadecimal, `rows` how many accounts it lists.
+    """
+
+    path: str
+    digest: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A spec as reviewed, checked once at the door and trusted from there on.
+
+    `file` is the path as the person gave it, `digest` the SHA-256 of its bytes in hexadecimal.
+    `tenant_source` is where it names the tenant, `limit_sources` where it writes which of its
+    limits: the others are defaults. `lowered` are the limits that its tenant's ceilings lowered.
+    `period` is a month written YYYY-MM; `stages` are numbers of items
+    after each of which a person looks, None for all that is left.
+    `files` holds every list that it names, in the order of the text.
+    """
+
+    name: str
+    tenant: str
+    accounts: Sequence[Account]
+    dates: tuple[DatePair, ...]
+    charges: Charges
+    limits: Limits
+    max_attempts: int
+    file: str
+    digest: str
+    settling: Settling = field(default_factory=Settling)
+    tenant_source: Source | None = None
+    limit_sources: Mapping[str, Source] = field(default_factory=dict)
+    lowered: tuple[str, ...] = ()
+    stop: StopRules = field(default_factory=StopRules)
+    period: str | None = None
+    timezone: str | None = None
+    exclusions: tuple[Exclusion, ...] = ()
+    expect: Expect | None = None
+    stages: tuple[int | None, ...] = ()
+    files: tuple[AccountFile, ...] = ()

@@ -1,0 +1,78 @@
+"""What the ledger holds of an item between its calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from zbatch.model.calls import Attempt, Baseline, Call, IfAbsent, ItemRecord, KeyState
+from zbatch.model.outcomes import Outcome
+from zbatch.model.plan import Item
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """What the ledger keeps of an item beside its keys: all that a question is held against.
+
+    `credited` are the invoice IDs credited to other dates of the account and to lower revisions;
+    `renewals` counts the item's keys that were renewed after the server had not said what it did;
+    `if_absent` is that of its unsettled key.
+    """
+
+    baseline: Baseline | None = None
+    credited: frozenset[str] = frozenset()
+    renewals: int = 0
+    if_absent: IfAbsent | None = None
+    lower_settled_at: datetime | None = None
+    rests_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCall:
+    """A call in the ledger whose key is not settled for at least one of its items.
+
+    `states` and `trails` stand by the position of `call.items`. `settle` is how long, in seconds,
+    the runs that sent it wanted it to rest.
+    """
+
+    call: Call
+    attempts: tuple[Attempt, ...]
+    states: tuple[KeyState, ...]
+    trails: tuple[Trail, ...]
+    settle: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the ledger holds of one planned item before a run.
+
+    `record` is there once the item has an outcome; `call` while a key of it is not settled.
+    `generation` is the one that its next new key would carry. `payload_changed` tells that the
+    plan now asks for another invoice date or other charges than what the ledger holds. `earlier`
+    are dates of the account, of whichever spec, that may hold this one back. `lower` is the
+    outcome of the next lower revision, `later_invoiced` the account's first later target date
+    that is `invoiced`, or this very date where a higher revision is.
+    """
+
+    item: Item
+    record: ItemRecord | None
+    call: OpenCall | None
+    generation: int
+    attempts: int
+    payload_changed: bool
+    trail: Trail = Trail()
+    earlier: tuple[Earlier, ...] = ()
+    lower: Outcome | None = None
+    later_invoiced: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """An earlier target date of the same account that is failed or has an unsettled key.
+
+    A failure counts only while no later date or revision is invoiced.
+    """
+
+    item: Item
+    outcome: Outcome | None
+    call: OpenCall | None

@@ -1,0 +1,268 @@
+"""A run in stages: nothing of the next one leaves before somebody has looked at the last."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import pytest
+
+from support.engine import (
+    START,
+    TENANT,
+    Bench,
+    Run,
+    VirtualClock,
+    accounts_of,
+    failure,
+    found,
+    item,
+    success,
+)
+from support.plans import a_record
+from zbatch.engine.events import Settled
+from zbatch.engine.loop import Engine
+from zbatch.engine.order import Order, Work
+from zbatch.engine.stages import SHOWN, Choice, StageEnd, Stages
+from zbatch.engine.verdict import Kind, StopReason
+from zbatch.model import Attempt, Baseline, Item, Outcome, Settling, StopRules, Trail
+from zbatch.zuora.request import make_call
+from zbatch.zuora.wire import Ask, Reply, Request
+
+INVOICED, FAILED = Outcome.INVOICED, Outcome.FAILED
+
+
+@dataclass
+class Looks:
+    """Answers each look as scripted, after so many seconds; stops once nothing is left to say."""
+
+    choices: Sequence[Choice] = ()
+    after: float = 100.0
+    ends: list[StageEnd] = field(default_factory=list)
+    answered: list[float] = field(default_factory=list)
+
+    async def look(self, end: StageEnd) -> Choice:
+        self.ends.append(end)
+        await asyncio.sleep(self.after)
+        self.answered.append(asyncio.get_running_loop().time())
+        return self.choices[len(self.ends) - 1] if len(self.ends) <= len(self.choices) else STOP
+
+    @property
+    def numbers(self) -> list[int]:
+        return [end.number for end in self.ends]
+
+
+CONFIRM, CONTINUE, STOP = Choice
+
+
+def staged(*sizes: int) -> list[Work]:
+    """Make works of one item each, so many a stage."""
+    stages = [stage for stage, size in enumerate(sizes, 1) for _ in range(size)]
+    return [Work(n, (item(n),), 0, stage=stage) for n, stage in enumerate(stages)]
+
+
+def bench(looks: Looks, **fields: object) -> Bench:
+    return Bench(stages=3, gate=looks, **fields)  # type: ignore[arg-type] # a bench's
+
+
+def invoice(request: Request, before: int) -> Reply:
+    return success()
+
+
+def sent_by(run: Run, seconds: float) -> set[int]:
+    """Tell the accounts that something was sent for until then."""
+    early = (request for time, request in run.server.requests if time <= seconds)
+    return {number for request in early for number in accounts_of(request)}
+
+
+def reason(run: Run) -> StopReason | None:
+    return run.ending.stop.reason if run.ending.stop else None
+
+
+def test_each_stage_waits_for_a_look_at_the_last() -> None:
+    """What a person sees is the whole stage; nothing of the next is sent, nor asked about."""
+    looks = Looks([CONFIRM, CONFIRM])
+    run = bench(looks).run(staged(2, 3, 4), invoice)
+    first, second = looks.answered
+    assert sent_by(run, first) == {0, 1}
+    assert sent_by(run, second) == {0, 1, 2, 3, 4}
+    assert len(run.records) == 9
+    assert [time for time, _ in run.server.questions if time < first] == [0.0]
+    assert [dict(end.counts) for end in looks.ends] == [{INVOICED: 2}, {INVOICED: 3}]
+    assert looks.numbers == [1, 2]
+    assert reason(run) is None
+
+
+def test_to_continue_is_to_be_asked_no_more() -> None:
+    """The rest of the run is one stage."""
+    looks = Looks([CONTINUE])
+    run = bench(looks).run(staged(2, 3, 4), invoice)
+    assert (looks.numbers, len(run.records), reason(run)) == ([1], 9, None)
+
+
+def test_to_stop_leaves_the_rest_to_another_run() -> None:
+    """What was settled stays so; the other items have not begun."""
+    looks = Looks([CONFIRM, STOP])
+    run = bench(looks).run(staged(2, 3, 4), invoice)
+    assert (looks.numbers, len(run.records), reason(run)) == ([1, 2], 5, StopReason.STAGE)
+    assert run.ending.stop is not None
+    assert run.ending.stop.message == "stage 2 of 3 is over, and stage 3 has not begun"
+
+
+def test_a_run_begins_with_the_first_stage_that_has_anything_to_do() -> None:
+    """A stage that earlier runs have settled is looked at no more; nor is the last one."""
+    looks = Looks([CONFIRM])
+    run = bench(looks).run(staged(0, 3, 4), invoice)
+    assert (looks.numbers, len(run.records)) == ([2], 7)
+    only_the_rest = Looks()
+    assert len(bench(only_the_rest).run(staged(0, 0, 4), invoice).records) == 4
+    assert not only_the_rest.ends
+
+
+def test_an_interruption_ends_a_look() -> None:
+    """Ctrl-C at the prompt: nothing is in flight, and nobody is asked on."""
+
+    async def interrupt(engine: Engine, _clock: VirtualClock) -> None:
+        await asyncio.sleep(30.0)
+        engine.stop(StopReason.INTERRUPTED, "interrupted")
+
+    looks = Looks([CONFIRM], after=1e6)
+    run = bench(looks, during=interrupt).run(staged(2, 3), invoice)
+    assert (reason(run), len(run.records)) == (StopReason.INTERRUPTED, 2)
+    assert run.elapsed == pytest.approx(30.0, abs=1.0)
+    assert not looks.answered
+
+
+def test_the_deadline_ends_a_look() -> None:
+    """A run that waits for a person has a deadline too."""
+    run = bench(Looks([CONFIRM], after=1e6), rules=StopRules(deadline=60.0)).run(
+        staged(2, 3), invoice
+    )
+    assert (reason(run), len(run.records)) == (StopReason.RULE, 2)
+    assert run.elapsed == pytest.approx(60.0, abs=1.0)
+
+
+def test_a_look_that_breaks_ends_the_run_in_order() -> None:
+    """A bug of whoever looks is no leave to go on."""
+
+    class Broken:
+        async def look(self, end: StageEnd) -> Choice:
+            raise RuntimeError("no terminal")
+
+    run = Bench(stages=2, gate=Broken()).run(staged(2, 3), invoice)
+    assert (reason(run), len(run.records)) == (StopReason.INTERNAL, 2)
+
+
+def test_a_failed_date_holds_back_a_later_one_of_another_stage() -> None:
+    """R10 knows no stages: the later invoice would bill what the earlier date has left."""
+    early, late = item(1, 10), item(1, 20)
+    works = [
+        Work(0, (early,), 0, stage=1),
+        Work(1, (late,), 0, stage=2),
+        Work(2, (item(2),), 0, stage=2),
+    ]
+    run = bench(Looks([CONFIRM])).run(
+        works,
+        lambda r, n: failure("ACCOUNTING_PERIOD_CLOSED") if 1 in accounts_of(r) else success(),
+    )
+    assert run.ending.blocked == ((late, early),)
+    assert {r.outcome for r in run.records.values()} == {FAILED, INVOICED}
+
+
+def in_doubt(one: Item, stage: int, burnt: bool = False) -> Work:
+    attempt = Attempt(1, START - timedelta(hours=30), "track", answer=Kind.LOST.value)
+    trail = Trail(Baseline(START - timedelta(hours=48), (), ()))
+    call = make_call(TENANT, [one], 0)
+    return Work(
+        0, (one,), 0, call=call, attempts=(attempt,), trails=(trail,), burnt=burnt, stage=stage
+    )
+
+
+def test_what_has_a_key_is_settled_whatever_its_stage() -> None:
+    """Doubt does not wait for a person; a next key for it, which would be a new send, does."""
+    looks = Looks([CONFIRM])
+    works = [*staged(2), replace(in_doubt(item(7), 2, burnt=True), ordinal=9)]
+    run = bench(looks).run(works, invoice)
+    assert sent_by(run, looks.answered[0]) == {0, 1}
+    noted = [finding.item for finding in run.ledger.noted if finding.effect]
+    assert noted == [item(7)]
+    assert sent_by(run, run.elapsed) == {0, 1, 7}
+
+
+def test_doubt_of_an_early_stage_is_looked_at_before_a_later_one_begins() -> None:
+    """A stage is over only when all of it is settled, however far a crash had let it go."""
+    looks = Looks([CONFIRM])
+    run = bench(looks).run([in_doubt(item(0), 1, burnt=True), *staged(0, 3)[1:]], invoice)
+    assert looks.numbers[0] == 1
+    assert sent_by(run, looks.answered[0]) == {0}
+    assert len(run.records) == 3
+
+
+def test_outcomes_that_are_only_asked_about_again_wait_for_their_stage() -> None:
+    """One that is gone would be sent anew: it is no part of an earlier stage, nor begins one."""
+    held = [
+        Work(
+            n,
+            (item(n),),
+            0,
+            held=a_record(item(n), Outcome.ALREADY_INVOICED, invoice_ids=("a" * 32,)),
+            stage=stage,
+        )
+        for n, stage in ((5, 1), (6, 2), (7, 3))
+    ]
+    looks = Looks([STOP])
+
+    def nothing(ask: Ask, before: int) -> Reply:
+        return found()
+
+    works = [*held, Work(8, (item(8),), 0, stage=2), Work(9, (item(9),), 0, stage=3)]
+    run = bench(looks, answer_question=nothing).run(works, invoice)
+    assert looks.numbers == [2]
+    assert sent_by(run, run.elapsed) == {5, 6, 8}
+
+
+def test_a_stage_waits_for_its_own_doubt_as_long_as_a_run_does() -> None:
+    """`reconcile.wait` counts from when nothing else of the stage is left to do."""
+    looks = Looks([CONFIRM], after=10_000.0)
+    seen: list[str] = []
+
+    def answer(request: Request, before: int) -> Reply:
+        seen.append(request.key)
+        return failure("UNKNOWN_ERROR") if len(seen) in (1, 3) else success()
+
+    run = bench(looks, settling=Settling(3600.0, 4000.0)).run(staged(1, 1), answer)
+    assert {r.outcome for r in run.records.values()} == {INVOICED}
+    assert [dict(end.counts) for end in looks.ends] == [{INVOICED: 1}]
+    assert len(seen) == 4
+
+
+def test_a_group_that_is_taken_apart_stays_in_its_stage() -> None:
+    """What is left of a call after an earlier date has failed does not go ahead of its time."""
+    early, late, other = item(1, 10), item(1, 20), item(2, 20)
+    group = Work(1, (late, other), 0, stage=2)
+    order = Order([Work(0, (early,), 0, stage=1), group], stage=1)
+    assert [work.items for work in order.take(0.0, 9)] == [(early,)]
+    assert order.block(early) == [late]
+    assert order.take(0.0, 9) == []
+    assert (order.idle, order.next_stage, len(order)) == (True, 2, 1)
+    order.open(2)
+    assert [work.items for work in order.take(0.0, 9)] == [(other,)]
+    assert order.next_stage is None
+
+
+def test_a_look_shows_first_what_is_serious() -> None:
+    """No more than fits a screen is kept; the counts are of all."""
+    stages = Stages(2, staged(1, 1))
+    for n in range(2 * SHOWN):
+        stages.take(Settled(a_record(item(n), INVOICED)))
+    for outcome in (FAILED, Outcome.UNKNOWN):
+        stages.take(Settled(a_record(item(999), outcome)))
+    end = stages.end()
+    assert [r.outcome for r in end.records[:3]] == [FAILED, Outcome.UNKNOWN, INVOICED]
+    assert len(end.records) == SHOWN
+    assert end.counts == {INVOICED: 2 * SHOWN, FAILED: 1, Outcome.UNKNOWN: 1}
+    stages.begin(2)
+    stages.take(Settled(a_record(item(1), INVOICED)))
+    assert (stages.end().counts, stages.end().records) == ({}, ())

@@ -1,0 +1,167 @@
+"""A look at a ledger: what it tells is true, and nobody notices it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from support.engine import item
+from support.plans import NOON, a_call, a_plan, a_send, settled
+from zbatch.errors import CannotStart
+from zbatch.ledger.glance import Glance, glance
+from zbatch.ledger.store import LEDGER_FILE, Store, open_store
+from zbatch.model import Item, Outcome
+
+RUN = "20261130T120000Z-0000"
+
+
+def state(folder: Path) -> dict[str, tuple[int, int]]:
+    """Tell the files of a folder, and whether they were touched."""
+    return {one.name: (one.stat().st_size, one.stat().st_mtime_ns) for one in folder.iterdir()}
+
+
+def outcomes(folder: Path, items: list[Item]) -> list[Outcome | None]:
+    def read(ledger: Glance) -> list[Outcome | None]:
+        return [held.record.outcome if held.record else None for held in ledger.standings(items)]
+
+    found = glance(folder, read)
+    assert found is not None
+    return found
+
+
+def bill(store: Store, one: Item) -> None:
+    call = a_call(one)
+    store.begin(RUN, [a_send(call)], NOON)
+    store.finish(RUN, [settled(call, Outcome.INVOICED)], NOON)
+
+
+def test_a_glance_leaves_no_trace(tmp_path: Path, store: Store, items: list[Item]) -> None:
+    """Nothing beside the ledger appears, and the ledger itself is not touched."""
+    bill(store, items[0])
+    store.close()
+    before = state(tmp_path)
+    assert outcomes(tmp_path, items) == [Outcome.INVOICED, None, None]
+    assert state(tmp_path) == before
+
+
+def test_a_glance_sees_what_a_run_has_just_written(
+    tmp_path: Path, store: Store, items: list[Item]
+) -> None:
+    """While a run has the ledger open, its commits are seen and it can go on."""
+    bill(store, items[0])
+    assert outcomes(tmp_path, items) == [Outcome.INVOICED, None, None]
+    bill(store, items[1])
+    assert outcomes(tmp_path, items) == [Outcome.INVOICED, Outcome.INVOICED, None]
+
+
+def test_a_run_that_starts_during_a_glance_is_seen(
+    tmp_path: Path, store: Store, items: list[Item]
+) -> None:
+    """What was read while somebody opened the ledger is read again."""
+    store.close()
+    opened: list[Store] = []
+
+    def read(ledger: Glance) -> list[bool]:
+        found = [held.record is not None for held in ledger.standings(items)]
+        if not opened:
+            opened.append(open_store(tmp_path))
+            bill(opened[0], items[0])
+        return found
+
+    assert glance(tmp_path, read) == [True, False, False]
+    opened[0].close()
+
+
+def test_runs_and_what_they_listed(tmp_path: Path, store: Store, items: list[Item]) -> None:
+    """Runs are named in the order of their start, with items and plan digest."""
+    later = a_plan([*items, item(4)])
+    store.start_run(
+        "20261230T120000Z-0001", replace(later, digest="2" * 64), NOON.replace(month=12)
+    )
+    store.close()
+    runs = glance(tmp_path, Glance.runs)
+    assert runs is not None
+    assert [(run.id, run.items, run.plan_digest[0]) for run in runs] == [
+        (RUN, 3, "1"),
+        ("20261230T120000Z-0001", 4, "2"),
+    ]
+    listed = glance(tmp_path, lambda ledger: [*ledger.listed("20261230T120000Z-0001")])
+    assert listed is not None
+    assert [one.account_id for one in listed] == [
+        one.identity.account_id for one in (*items, item(4))
+    ]
+    assert {(one.target_date, one.revision) for one in listed} == {
+        (one.identity.target_date, 1) for one in items
+    }
+
+
+def test_numbers_that_runs_have_resolved(tmp_path: Path, items: list[Item]) -> None:
+    """A number stands for the one account that it was; of two in turn it says nothing."""
+    numbered = [
+        replace(items[0], account_number="A1"),
+        replace(items[1], account_number="A2"),
+        replace(items[2], account_number="A2"),
+    ]
+    with closing(open_store(tmp_path)) as store:
+        store.start_run(RUN, a_plan(numbered), NOON)
+    assert glance(tmp_path, Glance.numbers) == {"A1": items[0].identity.account_id}
+
+
+def test_without_a_ledger_there_is_nothing(tmp_path: Path) -> None:
+    """No ledger is no trouble, and none is made."""
+    assert glance(tmp_path, Glance.runs) is None
+    assert not [*tmp_path.iterdir()]
+
+
+def _older(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 1")
+
+
+def _foreign(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA application_id = 1")
+
+
+def _noise(path: Path) -> None:
+    path.write_bytes(b"x" * 5000)
+
+
+def _link(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+    os.symlink("elsewhere", path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (_older, "has format 1, .* the next run brings it up to date"),
+        (_foreign, "is not a zbatch ledger"),
+        (_noise, "cannot read the ledger .*not a database"),
+        (_link, "is not a regular file"),
+    ],
+)
+def test_what_cannot_be_read_is_said(
+    tmp_path: Path, store: Store, damage: object, said: str
+) -> None:
+    """A ledger of another format or kind, a damaged one and a link are named as what they are."""
+    store.close()
+    assert callable(damage)
+    damage(tmp_path / LEDGER_FILE)
+    with pytest.raises(CannotStart, match=said):
+        glance(tmp_path, Glance.runs)
+
+
+def test_a_damaged_row_is_named(tmp_path: Path, store: Store, items: list[Item]) -> None:
+    """What zbatch never writes is no outcome."""
+    bill(store, items[0])
+    store.close()
+    with closing(sqlite3.connect(tmp_path / LEDGER_FILE)) as connection, connection:
+        connection.execute("UPDATE item SET invoice_ids = 'x'")
+    with pytest.raises(CannotStart, match=r"damaged: what it holds of 0{31}1"):
+        outcomes(tmp_path, items)
