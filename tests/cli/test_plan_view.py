@@ -5,22 +5,93 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 
-from zbatch.app.preview import preview
-from zbatch.cli.plan_view import plan_json, plan_text
+from support.accounts import account
+from zbatch.app.figures import figures
+from zbatch.app.held import Held
+from zbatch.app.preview import Preview, look
+from zbatch.cli.plan_json import plan_json
+from zbatch.cli.plan_view import WIDTH, plan_text
+from zbatch.model import Account, DatePair, Exclusion, Outcome, Plan, Source
+from zbatch.spec.difference import Dates, Difference, Listing, compare
+from zbatch.zuora.hosts import API_SANDBOX
+
+OCTOBER, NOVEMBER = date(2026, 10, 31), date(2026, 11, 30)
+DIGEST = "d" * 64
+
+
+def seen(plan: Plan, done: Held | None = None, difference: Difference | None = None) -> Preview:
+    """Look at a plan of which the ledger holds nothing, or so much."""
+    counts = figures(plan)
+    return look(plan, DIGEST, counts, done or Held(to_send=counts.items), difference)
+
+
+def of_kind(plan: Plan, kind: str) -> Plan:
+    return replace(plan, tenant=replace(plan.tenant, kind=kind))
+
+
+def on(day: date) -> Dates:
+    return ((day, day, 1),)
+
+
+def a_difference(gone: int = 412, new: int = 18, redated: int = 3, same: int = 1228) -> Difference:
+    """Make what a month's end may look like against the last one."""
+    kept = [(account(n), on(OCTOBER)) for n in range(same)]
+    moved = [(account(n), on(date(2026, 10, 15))) for n in range(same, same + redated)]
+    lost = [(account(5000 + n), on(OCTOBER)) for n in range(gone)]
+    now = [(account(n), on(NOVEMBER)) for n in range(same + redated)]
+    found = [(account(9000 + n), on(NOVEMBER)) for n in range(new)]
+    return compare(
+        Listing("specs/2026-10.yaml", "2026-10", [*kept, *moved, *lost]),
+        Listing("this plan", "2026-11", [*now, *found]),
+    )
+
+
+def numbered(plan: Plan) -> Plan:
+    """Name two accounts of a plan by number, and keep three out."""
+    place = Source("specs/accounts/emea.csv", 3)
+    pair = (DatePair(NOVEMBER, NOVEMBER),)
+    unresolved = (
+        Account(None, place, None, None, 1, "A00991201"),
+        Account(None, place, pair, "early termination", 2, "A00991202"),
+    )
+    excluded = tuple(
+        Exclusion(None, f"A{n}", "dispute" if n else "moved to another entity", place)
+        for n in range(3)
+    )
+    spec = replace(plan.spec, period="2026-11")
+    return replace(plan, spec=spec, unresolved=unresolved, excluded=excluded)
 
 
 def test_plan_as_text(story: Any, golden: Callable[[str, str], None]) -> None:
     """Counts first, then dates, cost, and the first items; what is left out is said."""
-    golden("plan", plan_text(preview(story.plan(1249))))
+    golden("plan", plan_text(seen(story.plan(1249))))
+
+
+def test_plan_in_full(story: Any, golden: Callable[[str, str], None]) -> None:
+    """What disappeared stands at the top, and warnings before any table."""
+    plan = of_kind(numbered(story.plan(11_249)), API_SANDBOX)
+    done = Held({Outcome.INVOICED: 1000, Outcome.FAILED: 2, Outcome.UNKNOWN: 1}, 10_248, changed=4)
+    text = plan_text(seen(plan, done, a_difference()))
+    assert text.startswith("412 accounts disappeared, 18 new, 3 with other dates\n11,251 items · ")
+    golden("plan_full", text)
+
+
+def test_a_terminal_of_80_columns_shows_it_whole(story: Any) -> None:
+    """No line is longer, whatever the spec and its files are called."""
+    story.names = {"spec": "n" * 60, "file": f"specs/{'long/' * 12}month-end.yaml", "tenant": "t"}
+    plan = of_kind(numbered(story.plan(11_249)), API_SANDBOX)
+    lines = plan_text(seen(plan, difference=a_difference())).splitlines()
+    assert [line for line in lines if len(line) > WIDTH and " " in line[10:]] == []
 
 
 def test_plan_as_json(story: Any, golden: Callable[[str, str], None]) -> None:
     """The JSON has every item, and the calls as positions among them."""
-    text = plan_json(preview(story.plan(3, objects=2)))
+    text = "".join(plan_json(seen(story.plan(3, objects=2))))
     golden("plan_json", text)
     document = json.loads(text)
     assert document["calls"] == [[0, 1], [2]]
@@ -29,19 +100,52 @@ def test_plan_as_json(story: Any, golden: Callable[[str, str], None]) -> None:
     assert document["questions_expected"] == 1
 
 
+def test_json_has_what_text_leaves_out(story: Any) -> None:
+    """Numbers to be looked up, exclusions, and the accounts that changed are there by name."""
+    view = seen(numbered(story.plan(1)), difference=a_difference())
+    document = json.loads("".join(plan_json(view)))
+    assert [one["account_number"] for one in document["unresolved"]] == ["A00991201", "A00991202"]
+    assert document["unresolved"][1]["revision"] == 2
+    assert document["excluded"] == [
+        {"reason": "dispute", "accounts": 2},
+        {"reason": "moved to another entity", "accounts": 1},
+    ]
+    against = document["against"]
+    assert (against["gone"]["count"], len(against["gone"]["first"])) == (412, 412)
+    assert against["changes"][0]["before"][0]["target_date"] == "2026-10-15"
+    assert {one["code"] for one in document["warnings"]} == {"ZB921"}
+
+
 @pytest.mark.parametrize(("items", "questions"), [(0, 0), (1, 1), (50, 1), (51, 2)])
 def test_questions_are_counted(items: int, questions: int, story: Any) -> None:
     """50 items go into a question, and questions take their share of the rate."""
-    view = preview(story.plan(items))
-    assert view.questions == questions
-    assert view.requests == items + questions + 1
-    assert view.estimate.seconds == pytest.approx((items + questions) / 10)
+    view = seen(story.plan(items))
+    assert view.load.questions == questions
+    assert view.load.requests == items + questions + 1
+
+
+def test_what_is_settled_takes_no_time(story: Any) -> None:
+    """Cost is of what is left: what was invoiced by zbatch is not even asked about."""
+    view = seen(story.plan(3), Held({Outcome.INVOICED: 3}, 0))
+    assert not view.held.work
+    assert "nothing is left to do" in plan_text(view)
+    view = seen(story.plan(3), Held({Outcome.INVOICED: 1, Outcome.NOTHING_TO_BILL: 2}, 0))
+    assert (view.load.calls, view.load.questions) == (0, 1)
+
+
+def test_what_ceilings_have_lowered_is_said(story: Any) -> None:
+    """A default that gave way to a tenant's ceiling is seen in the plan; else there is no word."""
+    plan = story.plan(2)
+    lowered = replace(plan, spec=replace(plan.spec, lowered=("concurrency", "rate")))
+    line = "lowered   to the ceilings of the tenant: concurrency, rate"
+    assert line in plan_text(seen(lowered)).splitlines()
+    assert "lowered" not in plan_text(seen(plan))
 
 
 def test_hostile_names_are_neutralised(story: Any) -> None:
     """What a spec or tenant is called cannot move the cursor."""
     story.names = {"spec": "\x1b[2J", "tenant": "\u202ex", "file": "a\x1b]0;b\x07"}
-    text = plan_text(preview(story.plan(2)))
+    text = plan_text(seen(story.plan(2)))
     assert all(line.isprintable() for line in text.splitlines())
 
 
@@ -49,6 +153,22 @@ def test_revision_is_seen_in_review(story: Any) -> None:
     """Who reads a plan sees what is billed again, and why."""
     plan = story.plan(2)
     items = (plan.items[0], story.item(2, "draft cancelled, FIN-4821", revision=2))
-    lines = plan_text(preview(replace(plan, items=items))).splitlines()
-    assert lines[-1].endswith(":12  revision 2  draft cancelled, FIN-4821")
-    assert "revision" not in lines[-2]
+    text = plan_text(seen(replace(plan, items=items)))
+    assert text.splitlines()[-1] == "  revision 2: draft cancelled, FIN-4821"
+    assert text.count("revision") == 1
+    assert "again     1 item billed once before" in text
+
+
+def test_who_is_kept_out_by_number_is_not_billed(story: Any) -> None:
+    """Numbers are looked up for exclusions too, and those are no accounts to bill."""
+    plan = numbered(story.plan(1))
+    out = Exclusion(None, "A00991201", "dispute", plan.unresolved[0].source)
+    view = seen(replace(plan, spec=replace(plan.spec, exclusions=(out,))))
+    assert (view.figures.by_number, view.figures.items) == (1, 2)
+    assert "A00991201" not in plan_text(view) + "".join(plan_json(view))
+
+
+def test_an_unread_ledger_is_no_empty_one(story: Any) -> None:
+    """Where the ledger cannot be read, that is said in place of what it holds."""
+    text = plan_text(seen(story.plan(1), Held(to_send=1, unread="cannot read the ledger x: busy")))
+    assert "ledger    not known: cannot read the ledger x: busy" in text

@@ -154,6 +154,51 @@ def _on_terminal(argv: list[str], cwd: Path, env: dict[str, str]) -> tuple[str, 
     return drawn.decode(), process.wait(LIMIT)
 
 
+PROTECTED = """version: 1
+tenants: {production: {base_url: "http://127.0.0.1:9", protected: true}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "ci", "told"),
+    [
+        (b"production\n", "", "The environment variable ZUORA_CLIENT_ID is not set"),
+        (b"Production\n", "false", "that is not the tenant's name, production: nothing was sent"),
+        (b"\x04", "", "that is not the tenant's name, production: nothing was sent"),
+        (b"production\n", "true", "there is no ledger of the protected tenant production"),
+    ],
+)
+def test_a_protected_tenant_asks_for_its_name_in_a_terminal(
+    typed: bytes, ci: str, told: str, project: Path
+) -> None:
+    """The name is typed once it is asked for; a wrong one, the end of the input, or CI: exit 2."""
+    (project / "tenants.yaml").write_text(PROTECTED)
+    (project / SPEC).write_text((project / SPEC).read_text().replace("emulator", "production"))
+    ours, theirs = pty.openpty()
+    variables = environment(CI=ci)
+    variables.pop("ZUORA_CLIENT_ID", None)
+    with subprocess.Popen(
+        [ZBATCH, "run", SPEC],
+        cwd=project,
+        env=variables,
+        stdin=theirs,
+        stderr=subprocess.PIPE if ci == "true" else theirs,
+    ) as process:
+        os.close(theirs)
+        os.write(ours, typed)
+        said = process.stderr.read() if process.stderr else b""
+        try:
+            while chunk := os.read(ours, 65536):
+                said += chunk
+        except OSError:  # Linux says that the other side is closed with EIO
+            pass
+        os.close(ours)
+        assert process.wait(LIMIT) == (6 if "not set" in told else 2)
+    words = " ".join(said.decode().split())
+    assert told in words
+    assert ("Type the tenant's name" in words) == (ci != "true")
+
+
 @pytest.mark.parametrize(
     "argv",
     [

@@ -21,6 +21,10 @@ from zbatch.model import Outcome
 
 ROOT = Path(__file__).parents[2]
 REHEARSALS = shutil.ignore_patterns("rehearsals")  # they bring an emulator along
+ACKNOWLEDGED = (
+    "--accept", "--reason", "--retry-failed", "--retry-nothing", "--confirm",
+    "--confirm-new-ledger", "--plan-digest",
+)  # fmt: skip
 CANARY = "c4n4ry-s3cr3t"
 ID = "2c93808457d787030157e0306be53a"
 
@@ -96,14 +100,15 @@ def test_validate_clean(project: Path, capfd: pytest.CaptureFixture[str]) -> Non
 
 
 def test_validate_names_every_problem(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Problems of all files go to standard output, one a line, and the exit code is 1."""
+    """Problems of all files go to standard output, each with its line, and the exit code is 1."""
     write_spec(project, "tenant: nowhere\naccounts: [x]\nsurplus: 1\n")
     (project / "specs" / "other.yml").write_text("version: 1\n")
     assert main(["validate", "."]) == 1
     out, err = capfd.readouterr()
-    lines = out.splitlines()
+    lines = [line for line in out.splitlines() if not line.startswith("  ")]
     assert len(lines) > 3
     assert all(line.startswith(("specs/mine.yaml:", "specs/other.yml:")) for line in lines)
+    assert "\n  6 | surplus: ***\n    | ^^^^^^^\n" in out
     assert err.endswith(" in 5 files\n")
 
 
@@ -344,6 +349,31 @@ def test_ordinary_options_have_a_variable(verb: str) -> None:
         if isinstance(parameter, click.Option):
             long = next(name for name in parameter.opts if name.startswith("--"))
             variable = "ZBATCH_" + long[2:].upper().replace("-", "_")
-            acknowledged = long in ("--accept", "--reason", "--retry-failed", "--retry-nothing")
+            acknowledged = long in ACKNOWLEDGED
             assert parameter.envvar == (None if acknowledged else variable)
             assert parameter.show_envvar is not acknowledged
+
+
+@pytest.mark.parametrize("variable", ["ZBATCH_CONFIRM", "ZBATCH_CONFIRM_NEW_LEDGER"])
+def test_a_protected_tenant_is_confirmed_by_a_flag_alone(
+    variable: str,
+    project: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without a terminal the flag is named and the exit code is 2; no variable stands in for it."""
+    (project / "tenants.yaml").write_text(
+        "version: 1\ntenants: {production: {base_url: 'http://127.0.0.1:9', protected: true}}\n"
+    )
+    spec = write_spec(project, f'tenant: production\naccounts: ["{ID}01"]\n')
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv(variable, "production")
+    assert main(["run", spec]) == 2
+    assert "repeat its name with --confirm production" in capfd.readouterr().err
+    assert main(["run", spec, "--confirm", "prod"]) == 2
+    assert "--confirm prod: the tenant is production" in capfd.readouterr().err
+    monkeypatch.setenv("CI", "true")
+    assert main(["run", spec, "--confirm", "production"]) == 2
+    assert "--confirm-new-ledger production" in capfd.readouterr().err
+    assert not (project / ".zbatch").exists()
+    assert main(["plan", spec]) == main(["run", spec, "--dry-run"]) == 0

@@ -41,8 +41,10 @@ def test_record_of_a_finished_run(tmp_path: Path, plan: Plan) -> None:
             "name": "month-end-2026-11",
             "file": "specs/month-end.yaml",
             "digest": "a" * 64,
+            "period": None,
         },
         "plan_digest": "b" * 64,
+        "approved_digest": None,
         "tenant": {"name": "production", "host": "rest.na.zuora.com", "entity_id": None},
         "limits": {
             "concurrency": 10,

@@ -29,8 +29,8 @@ from zbatch.spec import blank_spec, find_project, load_spec, make_plan, resolve_
 Write = Callable[[str | bytes], Path]
 TENANT = Tenant("emulator", "http://127.0.0.1", "emulator", Credentials("I", "S"))
 GOLDEN = {
-    "everything": "bb5d9f0fd3862fe5c6a8ae0377009deaecf37579828f75e09371efba5113ca2a",
-    "revision": "fde73670a14f927cf64d17687481c6f1ba03ec9e6b93d89e281c676298883e1b",
+    "everything": "b4ee3f1607d2f163c3c1831f16098f5e10da7eba76cb9293af838c64e9ad8734",
+    "revision": "fe4dbccceb6bc614169af7d7f1bd9a6de7a1985c9e524e7eef6fdfc1804ee445",
 }
 
 
@@ -154,7 +154,7 @@ def test_calls_hold_every_item_once_and_dates_in_order(days: list[set[int]], siz
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_digest_is_pinned(name: str, repository: Path) -> None:
-    """The plan of a fixed spec has the digest that it has always had."""
+    """The plan of a fixed spec has the digest that it has had since version 2 of its record."""
     path = repository / f"tests/examples/valid/{name}.yaml"
     spec = load_spec(path)
     plan = make_plan(spec, resolve_tenant(spec, find_project(path)))

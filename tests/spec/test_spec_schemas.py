@@ -212,7 +212,9 @@ _entries = st.one_of(
             "dates": _dates | _texts,
             "reason": st.text(max_size=3) | _texts | st.just("x" * 501),
             "revision": st.integers(0, 101) | st.booleans() | st.just("2"),
+            "number": _texts | st.just("A00991201"),
             "file": _texts,
+            "columns": st.dictionaries(st.sampled_from(["account_id", "x"]), _texts, max_size=2),
         },
     ),
 )

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from zbatch.model import Ceilings, Credentials, Limits, Rate, Source, Spec, Tenant
-from zbatch.spec import SpecError, load_spec, load_tenants, under_ceilings
-from zbatch.zuora.hosts import canonical_proxy
+from zbatch.spec import SpecError, check_tenants, load_spec, load_tenants, under_ceilings
+from zbatch.zuora.hosts import DATA_CENTERS, canonical_proxy
+from zbatch.zuora.quotas import QUOTAS
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FULL = EXAMPLES / "valid/tenants-full/tenants.yaml"
@@ -37,6 +38,25 @@ def test_a_tenant_has_all_that_its_entry_names() -> None:
     )
     assert tenant.ceilings
     assert tenant.ceilings.sources["rate"] == Source(str(FULL), 9, 38)
+
+
+def test_the_example_in_the_docs_is_good_as_it_stands(tmp_path: Path, repository: Path) -> None:
+    """What docs/tenants.md shows passes without a warning; its tables are those of the code."""
+    page = (repository / "docs/tenants.md").read_text("utf-8")
+    text = page.partition("```yaml\n")[2].partition("```")[0]
+    (tmp_path / "tenants.yaml").write_text(text)
+    tenants, findings = check_tenants(tmp_path / "tenants.yaml")
+    assert findings == ()
+    assert tenants
+    assert [tenant.protected for tenant in tenants.tenants.values()] == [True, False]
+    for name, url in DATA_CENTERS.items():
+        assert f"| `{name}` | {url.removeprefix('https://')} |" in page
+    for kind, quota in QUOTAS.items():
+        (row,) = [
+            line for line in page.splitlines() if line.startswith("| ") and f"`{kind}`" in line
+        ]
+        figures = (quota.calls_a_minute, quota.calls_an_hour, quota.calls_a_day)
+        assert row.endswith("".join(f"| {figure:,} " for figure in figures) + "|")
 
 
 def test_each_credential_has_a_place_of_its_own() -> None:

@@ -47,7 +47,7 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def _accounts(one: str) -> st.SearchStrategy[Any]:
-    full = st.fixed_dictionaries({"id": st.just(one)}, optional={"dates": DATES})
+    full = st.fixed_dictionaries({"id": st.just(one), "dates": DATES, "reason": REASONS})
     revised = {"id": st.just(one), "revision": st.integers(2, 9), "reason": REASONS}
     return st.one_of(st.just(one), full, st.fixed_dictionaries(revised))
 

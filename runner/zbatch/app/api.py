@@ -9,6 +9,8 @@ from random import SystemRandom
 from typing import Protocol
 
 from zbatch.app.gate import Unattended
+from zbatch.app.protection import UNCONFIRMED, Confirmation
+from zbatch.app.validate import Warn, unheard
 from zbatch.engine.events import Event
 from zbatch.engine.ports import Gate, Randomness
 from zbatch.engine.settings import PATIENCE
@@ -18,6 +20,8 @@ from zbatch.report.summary import FailureGroup
 
 __all__ = [
     "Acceptance",
+    "Approval",
+    "Confirmation",
     "FailureGroup",
     "ReconcileOptions",
     "RunHeader",
@@ -31,7 +35,9 @@ __all__ = [
 class RunOptions:
     """What a person asks for beside the spec; None leaves it to the spec and its tenant.
 
+    `spec` may be a frozen plan instead; it, or what has the `plan_digest`, is run and nothing else.
     `report` is where an extra copy of the report goes. `concurrency` and `rate` only tighten.
+    `strict` refuses a spec for its warnings; without it `warn` is told of them.
     `patience` is how long an unreachable host is tried, in seconds; `chance` draws the jitter of
     waits, and nothing else; `gate` looks between the spec's stages.
     """
@@ -42,8 +48,12 @@ class RunOptions:
     state_dir: Path | None = None
     concurrency: int | None = None
     rate: Rate | None = None
+    plan_digest: str | None = None
     retry_failed: bool = False
     retry_nothing: bool = False
+    strict: bool = False
+    warn: Warn = unheard
+    confirmation: Confirmation = UNCONFIRMED
     patience: float = PATIENCE
     chance: Randomness = field(default_factory=SystemRandom)
     gate: Gate = field(default_factory=Unattended)
@@ -72,7 +82,20 @@ class ReconcileOptions:
     report: Path | None = None
     state_dir: Path | None = None
     accept: tuple[Acceptance, ...] = ()
+    confirmation: Confirmation = UNCONFIRMED
     patience: float = PATIENCE
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What a run is held to: the digest of what was approved, and the frozen plan it stands in.
+
+    `earlier` are the runs that have carried out the same plan in this ledger, the latest last.
+    """
+
+    digest: str
+    document: Path | None = None
+    earlier: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +107,7 @@ class RunHeader:
     outstanding: int
     settled: int
     report: Path
+    approval: Approval | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import platform
 import secrets
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -48,9 +48,12 @@ class Desk:
         access = access_to(plan, self.folder, book, os.environ) if task.todo.works else None
         way = connected(access, self.outside.clock) if access else None
         record = RunRecord(self.run_id, plan, self.started_at, versions=_versions())
+        if task.approval:
+            record = replace(record, approved=task.approval.digest)
         files = Files(self.state.run_folder(self.run_id))
         with _recorder(record, files, task.report_copy) as recorder:
             execution = Execution(record, self.store, recorder, files, watch, self.outside)
+            execution = replace(execution, approval=task.approval)
             with undisturbed(), _loop() as loop:
                 return loop.run(execution.converge(task, way))
 

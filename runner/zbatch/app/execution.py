@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from zbatch.app.api import RunHeader, RunResult, Watcher
+from zbatch.app.api import Approval, RunHeader, RunResult, Watcher
 from zbatch.app.doubt import doubts
 from zbatch.app.ending import (
     Closing,
@@ -64,6 +64,7 @@ class Execution:
     files: Files
     watch: Watcher
     outside: Outside
+    approval: Approval | None = None
 
     @property
     def plan(self) -> Plan:
@@ -102,7 +103,8 @@ class Execution:
         sent = [item for work in sending for item in work.items if item.identity in planned]
         settled = sum(record.outcome.settled for record in todo.records)
         settled += len(todo.works) - len(sending)
-        return RunHeader(self.record.run_id, self.plan, len(sent), settled, self.files.report)
+        header = RunHeader(self.record.run_id, self.plan, len(sent), settled, self.files.report)
+        return replace(header, approval=self.approval)
 
     async def _send(self, task: Task, way: Way, newest: datetime | None) -> Closing:
         outside, limits = self.outside, self.plan.spec.limits

@@ -21,7 +21,7 @@ from zbatch.model import (
 )
 
 _MOST_NAMED = 5
-_ASKED_AGAIN = frozenset({Outcome.ALREADY_INVOICED, Outcome.NOTHING_TO_BILL})
+ASKED_AGAIN = frozenset({Outcome.ALREADY_INVOICED, Outcome.NOTHING_TO_BILL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +211,7 @@ def _held_works(
 
 def _is_asked_again(standing: Standing) -> bool:
     record = standing.record
-    return record is not None and record.outcome in _ASKED_AGAIN and standing.call is None
+    return record is not None and record.outcome in ASKED_AGAIN and standing.call is None
 
 
 def _standing_records(

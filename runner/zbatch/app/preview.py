@@ -1,66 +1,121 @@
-"""What a plan comes to before anything is sent: counts, dates, requests, and how long it takes."""
+"""All that is to be said of a plan before it is run, by whoever shows it."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from math import ceil
+from pathlib import Path
 
+from zbatch.app.approval import Chosen
+from zbatch.app.figures import Figures, Load
+from zbatch.app.held import Held, held
+from zbatch.app.pace import INVOICE_SECONDS, Estimate, Use, estimate, too_much, uses
+from zbatch.app.state import State
 from zbatch.model import Plan
-from zbatch.zuora.query import BRANCHES
-
-TOKEN_REQUESTS = 1
-ITEMS_A_QUESTION = BRANCHES // 2  # an item asks about its date, and about its account's drafts
+from zbatch.spec import find_project
+from zbatch.spec.difference import FAR, FEW, Difference
 
 
 @dataclass(frozen=True, slots=True)
-class DateCount:
-    """How many items have one pair of dates."""
+class Warned:
+    """Something that somebody should have meant: a code, and a sentence."""
 
-    target_date: date
-    invoice_date: date
-    items: int
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """How long sending and asking takes at least, in seconds.
-
-    The rate decides as long as a call takes no longer than `rate_decides_below` seconds; beyond
-    that the concurrency does, in proportion to what a call takes.
-    """
-
-    seconds: float
-    rate_decides_below: float
+    code: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A plan with its figures; `requests` counts generate calls, questions and the token."""
+    """A plan with its figures; `load`, `estimate` and `uses` are of what is left to send."""
 
     plan: Plan
-    accounts: int
-    dates: tuple[DateCount, ...]
-    questions: int
-    requests: int
+    digest: str
+    figures: Figures
+    held: Held
+    load: Load
     estimate: Estimate
+    uses: tuple[Use, ...]
+    difference: Difference | None = None
+    warnings: tuple[Warned, ...] = ()
 
 
-def preview(plan: Plan) -> Preview:
-    """Count what a plan would send, and what is asked before it is sent."""
-    pairs = Counter((item.identity.target_date, item.invoice_date) for item in plan.items)
+def preview(chosen: Chosen, state_dir: Path | None = None, other: str | None = None) -> Preview:
+    """Look at a plan, at what the ledger holds of it, and at what it is held against.
+
+    `other` names that: a file, a run or a git revision. Raises `Refused` where it names none.
+    """
+    plan = chosen.plan
+    folder = State.of(find_project(chosen.spec).root, state_dir).root / plan.tenant.folder
+    difference = None if other is None else _against(other, plan, folder)
+    return look(
+        plan, chosen.digest, chosen.figures, held(plan, chosen.figures.items, folder), difference
+    )
+
+
+def _against(other: str, plan: Plan, folder: Path) -> Difference:
+    # Loaded here, because most plans are held against nothing.
+    from zbatch.app.against import against
+
+    return against(other, plan, folder)
+
+
+def look(
+    plan: Plan, digest: str, counts: Figures, done: Held, difference: Difference | None = None
+) -> Preview:
+    """Put together what was read; pure."""
     limits = plan.spec.limits
-    questions = ceil(len(plan.items) / ITEMS_A_QUESTION)
-    limited = len(plan.groups) + questions
+    load = left(counts, done, limits.objects_per_call)
+    time = estimate(load, limits)
+    warnings = (*_far(difference), *_too_much(plan, load), *_too_long(plan, time))
     return Preview(
         plan=plan,
-        accounts=len({item.identity.account_id for item in plan.items}),
-        dates=tuple(DateCount(*pair, count) for pair, count in sorted(pairs.items())),
-        questions=questions,
-        requests=limited + TOKEN_REQUESTS,
-        estimate=Estimate(
-            seconds=limited / limits.rate.per_second,
-            rate_decides_below=limits.concurrency / limits.rate.per_second,
-        ),
+        digest=digest,
+        figures=counts,
+        held=done,
+        load=load,
+        estimate=time,
+        uses=uses(load, limits, plan.tenant),
+        difference=difference,
+        warnings=warnings,
     )
+
+
+def left(counts: Figures, done: Held, objects_per_call: int) -> Load:
+    """Tell the load of what the ledger does not hold as settled for good."""
+    if done.to_send == counts.items:
+        return Load.of(counts.calls, counts.items)
+    calls = ceil(done.to_send / objects_per_call) + done.unsure
+    return Load.of(calls, done.to_send + done.unsure + done.again)
+
+
+def _far(difference: Difference | None) -> Iterator[Warned]:
+    if difference is None:
+        return
+    before, after = difference.before, difference.after
+    for code, far, how in (
+        ("ZB920", difference.far_more, "more"),
+        ("ZB921", difference.far_fewer, "fewer"),
+    ):
+        if far:
+            yield Warned(
+                code,
+                f"far {how} items than in {before.label}: {before.items:,} then, {after.items:,}"
+                f" now, which is {FEW} or more and over {FAR * 100:.0f} %",
+            )
+
+
+def _too_much(plan: Plan, load: Load) -> Iterator[Warned]:
+    for said in too_much(load, plan.spec.limits, plan.tenant):
+        yield Warned("ZB922", f"{said}; zbatch run refuses this")
+
+
+def _too_long(plan: Plan, time: Estimate) -> Iterator[Warned]:
+    deadline = plan.spec.stop.deadline
+    if deadline is not None and time.seconds > deadline:
+        yield Warned(
+            "ZB923",
+            f"it takes about {time.seconds / 60:,.0f} min, if an invoice takes"
+            f" {INVOICE_SECONDS:g} s, and stop.deadline ends the run after {deadline / 60:,.0f}"
+            " min; running again goes on",
+        )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from zbatch.app.api import ReconcileOptions, RunResult, Watcher
 from zbatch.app.desk import emulator_book, opened
+from zbatch.app.protection import confirm_decisions, require_ledger
 from zbatch.app.state import State
 from zbatch.app.task import to_settle
 from zbatch.app.validate import Overrides, load_plan
 from zbatch.errors import Refused
-from zbatch.ledger.store import LEDGER_FILE
 from zbatch.model import Plan, Tenant
 from zbatch.spec import Project, blank_spec, builtin_emulator, find_project, load_tenants
 
@@ -26,6 +25,8 @@ def reconcile(options: ReconcileOptions, watch: Watcher) -> RunResult:
     state = State.of(project.root, options.state_dir)
     plan = load_plan(options.spec, Overrides(options.tenant)) if options.spec else None
     tenant = plan.tenant if plan else _tenant(options, project, state)
+    require_ledger(tenant, state)
+    confirm_decisions(tenant, options.confirmation, len(options.accept))
     with opened(tenant, state) as desk:
         task = to_settle(
             plan or _blank_plan(tenant), desk.store, options.accept, every=plan is None
@@ -48,7 +49,7 @@ def _tenant(options: ReconcileOptions, project: Project, state: State) -> Tenant
             raise Refused(f"--tenant {options.tenant}: known are {', '.join(sorted(known))}")
         return known[options.tenant]
     with_ledger = {
-        tenant.folder: tenant for tenant in known.values() if _ledger(state, tenant).exists()
+        tenant.folder: tenant for tenant in known.values() if state.ledger(tenant).exists()
     }
     if len(with_ledger) == 1:
         return next(iter(with_ledger.values()))
@@ -56,7 +57,3 @@ def _tenant(options: ReconcileOptions, project: Project, state: State) -> Tenant
         raise Refused(f"no ledger in {state.root}: name the spec, or the folder by --state-dir")
     names = ", ".join(sorted(tenant.name for tenant in with_ledger.values()))
     raise Refused(f"there are several ledgers: choose one of --tenant {names}")
-
-
-def _ledger(state: State, tenant: Tenant) -> Path:
-    return state.root / tenant.folder / LEDGER_FILE

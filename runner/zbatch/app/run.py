@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from zbatch.app.api import RunOptions, RunResult, Watcher
+from zbatch.app.api import Approval, RunOptions, RunResult, Watcher
+from zbatch.app.approval import choose_approved
 from zbatch.app.desk import emulator_book, opened
 from zbatch.app.outside import Outside
 from zbatch.app.outstanding import Wish
+from zbatch.app.pace import refuse_too_much
+from zbatch.app.protection import confirm_run
 from zbatch.app.state import State
 from zbatch.app.task import to_converge
-from zbatch.app.validate import Overrides, load_plan
+from zbatch.app.validate import Overrides
 from zbatch.spec import find_project
 
 
@@ -20,11 +23,20 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
     Raises `Refused` for the spec and the flags, `CannotStart` for lock, folder, credentials and
     network, all before anything is sent; what happens later is told by the result.
     """
-    plan = load_plan(options.spec, Overrides(options.tenant, options.concurrency, options.rate))
-    project = find_project(options.spec)
+    overrides = Overrides(
+        options.tenant, options.concurrency, options.rate, options.strict, options.warn
+    )
+    chosen = choose_approved(options.spec, overrides, options.plan_digest)
+    plan, project = chosen.plan, find_project(chosen.spec)
+    state = State.of(project.root, options.state_dir)
+    confirm_run(plan, state, options.confirmation)
     wish = Wish(options.retry_failed, options.retry_nothing)
     outside = Outside(random=options.chance, gate=options.gate)
-    with opened(plan.tenant, State.of(project.root, options.state_dir), outside) as desk:
+    with opened(plan.tenant, state, outside) as desk:
         task = to_converge(plan, desk.store, wish)
+        refuse_too_much(plan, task.load)
+        if chosen.document or options.plan_digest:
+            approval = Approval(chosen.digest, chosen.document, desk.store.runs_of(plan.digest))
+            task = replace(task, approval=approval)
         task = replace(task, report_copy=options.report, patience=options.patience)
         return desk.execute(task, emulator_book(project), watch)

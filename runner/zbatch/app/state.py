@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from zbatch.errors import CannotStart
+from zbatch.ledger.place import LEDGER_FILE
 from zbatch.model import Tenant
 from zbatch.report.writer import sync_folder
 
@@ -31,6 +32,10 @@ class State:
         Raises `CannotStart` where it cannot be made.
         """
         return _make(self.root / tenant.folder)
+
+    def ledger(self, tenant: Tenant) -> Path:
+        """Tell where the tenant's ledger is, or would be; nothing is made."""
+        return self.root / tenant.folder / LEDGER_FILE
 
     def runs(self) -> frozenset[str]:
         """Give the IDs of the runs that have a folder."""

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from zbatch.app.api import Acceptance
+from zbatch.app.api import Acceptance, Approval
 from zbatch.app.doubt import doubts
+from zbatch.app.figures import Load
 from zbatch.app.outstanding import Outstanding, Wish, open_works, outstanding
 from zbatch.app.stages import put_in_stages
 from zbatch.engine.settings import PATIENCE
@@ -20,7 +21,8 @@ from zbatch.model import Identity, Plan
 class Task:
     """What is to be done: a plan, what is left of it, and how.
 
-    `read_only` sends no call; `accepted` are decisions of a person on items in doubt.
+    `read_only` sends no call; `accepted` are decisions of a person on items in doubt; `approval` is
+    what the plan was held to.
     """
 
     plan: Plan
@@ -29,6 +31,14 @@ class Task:
     read_only: bool = False
     accepted: Mapping[Identity, Acceptance] = field(default_factory=dict)
     patience: float = PATIENCE
+    approval: Approval | None = None
+
+    @property
+    def load(self) -> Load:
+        """What it asks of the tenant if all goes well."""
+        works = self.todo.works
+        calls = 0 if self.read_only else sum(not work.held and not work.burnt for work in works)
+        return Load.of(calls, sum(len(work.items) for work in works))
 
 
 def to_converge(plan: Plan, store: Store, wish: Wish) -> Task:

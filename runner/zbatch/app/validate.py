@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
 from zbatch.errors import Refused
-from zbatch.model import Limits, Plan, Rate, Tenant
+from zbatch.model import Limits, Plan, Rate, Spec, Tenant
 from zbatch.spec import (
     TENANTS_FILE,
     Diagnostic,
@@ -16,7 +16,6 @@ from zbatch.spec import (
     check_spec,
     check_tenants,
     find_project,
-    load_spec,
     make_plan,
     resolve_tenant,
     under_ceilings,
@@ -24,7 +23,7 @@ from zbatch.spec import (
 
 SUFFIXES = frozenset({".yaml", ".yml"})
 FAULTS_SUFFIXES = (".faults.yaml", ".faults.yml")
-KINDS = ("spec", "tenants", "faults", "report")
+KINDS = ("spec", "tenants", "plan", "faults", "report", "diagnostics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +34,25 @@ class Findings:
     diagnostics: tuple[Diagnostic, ...]
 
 
+Warn = Callable[[tuple[Diagnostic, ...]], None]
+
+
+def unheard(warnings: tuple[Diagnostic, ...]) -> None:
+    """Tell nobody of warnings."""
+
+
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What the command line may change of a spec: another tenant, and tighter limits."""
+    """What the command line may change of a spec: another tenant, and tighter limits.
+
+    `strict` refuses a spec for its warnings too; otherwise `warn` is told of them.
+    """
 
     tenant: str | None = None
     concurrency: int | None = None
     rate: Rate | None = None
+    strict: bool = False
+    warn: Warn = unheard
 
 
 def validate(paths: Iterable[Path]) -> Findings:
@@ -56,14 +67,31 @@ def validate(paths: Iterable[Path]) -> Findings:
 
 def load_plan(path: Path, overrides: Overrides) -> Plan:
     """Read a spec and lay out what it sends; raise `SpecError` or `Refused`."""
-    spec = load_spec(path)
+    spec = _heeded(path, overrides)
     name = overrides.tenant or spec.tenant
     tenant = resolve_tenant(replace(spec, tenant=name), find_project(path))
     if name != spec.tenant and tenant.protected:
         raise Refused(_not_here(tenant, spec.tenant))
     spec = under_ceilings(spec, tenant)
-    limits = _tighten(spec.limits, overrides)
+    limits = tighten(spec.limits, overrides)
     return make_plan(replace(spec, tenant=name, limits=limits), tenant)
+
+
+def _heeded(path: Path, overrides: Overrides) -> Spec:
+    spec, findings = check_spec(path)
+    if spec is None:
+        raise SpecError(
+            findings if overrides.strict else _errors(findings), strict=overrides.strict
+        )
+    if findings and overrides.strict:
+        raise SpecError(findings, strict=True)
+    if findings:
+        overrides.warn(findings)
+    return spec
+
+
+def _errors(findings: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    return (finding for finding in findings if not finding.warning)
 
 
 def schema_text(kind: str) -> str:
@@ -114,7 +142,8 @@ def _not_here(tenant: Tenant, named: str) -> str:
     )
 
 
-def _tighten(limits: Limits, overrides: Overrides) -> Limits:
+def tighten(limits: Limits, overrides: Overrides) -> Limits:
+    """Press less, as the command line asks; raise `Refused` where it asks for more."""
     concurrency = overrides.concurrency or limits.concurrency
     rate = overrides.rate or limits.rate
     if concurrency > limits.concurrency:

@@ -22,6 +22,7 @@ from zbatch.errors import (
     ZbatchError,
 )
 from zbatch.model import ExitCode
+from zbatch.spec.diagnostics import SpecError
 from zbatch.zuora.text import one_line
 
 EXIT_CODES: dict[type[ZbatchError], ExitCode] = {
@@ -54,6 +55,12 @@ def guarded(action: Callable[[], int], err: TextIO) -> int:
     except (click.Abort, KeyboardInterrupt):
         print("zbatch: interrupted", file=err)
         return ExitCode.INTERRUPTED
+    except SpecError as error:
+        # Loaded here, because most commands find nothing wrong.
+        from zbatch.cli.findings import refusal
+
+        print("\n".join(refusal(error, err, os.environ)), file=err)
+        return ExitCode.REFUSED
     except ZbatchError as error:
         print("\n".join(_lines_of(error)), file=err)
         return _exit_code(error)
@@ -76,7 +83,7 @@ def _exit_code(error: ZbatchError) -> ExitCode:
 def _lines_of(error: ZbatchError) -> Iterator[str]:
     # Several lines are several diagnostics, each of which stands at the start of its line.
     lines = str(error).split("\n")
-    prefix = "zbatch: " if len(lines) == 1 and not hasattr(error, "diagnostics") else ""
+    prefix = "zbatch: " if len(lines) == 1 else ""
     for line in lines:
         yield one_line(prefix + line, MESSAGE_LIMIT)
 

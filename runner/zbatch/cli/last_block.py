@@ -57,7 +57,20 @@ def first_line(header: RunHeader, verb: Verb = Verb.RUN) -> Text:
         f"{held:,} in doubt or held back" if held else "",
         f"{header.outstanding:,} to send",
     ]
-    return Text(f"{title} · {planned}: {', '.join(filter(None, parts))}")
+    return Text(f"{title} · {planned}: {', '.join(filter(None, parts))}{_approved(header)}")
+
+
+def _approved(header: RunHeader) -> str:
+    """Say, on lines of their own, what the run is held to, and that it goes on with it."""
+    approval = header.approval
+    if approval is None:
+        return ""
+    said = f"\n  as approved: {approval.digest}"
+    if approval.earlier:
+        said += (
+            f"\n  this plan was run before, last by {approval.earlier[-1]}: it goes on from there"
+        )
+    return said
 
 
 def last_block(result: RunResult, here: Path, called: Called = CALLED) -> Iterator[Text]:

@@ -30,6 +30,13 @@ class Tightening(TypedDict):
     tenant: str | None
     concurrency: int | None
     rate: Rate | None
+    strict: bool
+
+
+class Confirming(TypedDict):
+    """What `confirming` adds to a command."""
+
+    confirm: str | None
 
 
 class RateType(click.ParamType[Rate]):
@@ -52,8 +59,15 @@ def spec_argument(command: Command) -> Command:
     return click.argument("spec", type=click.Path(path_type=Path))(command)
 
 
+def plan_argument(command: Command) -> Command:
+    """Add the spec, or the plan that was frozen from one."""
+    return click.argument("spec", type=click.Path(path_type=Path), metavar="SPEC|PLAN.JSON")(
+        command
+    )
+
+
 def tightening(command: Command) -> Command:
-    """Add the options that point a spec at another tenant or press less hard."""
+    """Add the options that point a spec at another tenant, press less hard or allow less."""
     options = [
         ordinary("--tenant", metavar="NAME", help="Use this tenant instead of the spec's."),
         ordinary(
@@ -69,9 +83,32 @@ def tightening(command: Command) -> Command:
             help="At most so many calls a time (20/s, 600/min); no more than the spec allows.",
         ),
     ]
-    for option in reversed(options):
+    for option in reversed([*options, strictness]):
         command = option(command)
     return command
+
+
+def strictness(command: Command) -> Command:
+    """Add the wish to be refused where there would be a warning."""
+    return ordinary("--strict", is_flag=True, help="Take warnings for errors.")(command)
+
+
+def confirming(command: Command) -> Command:
+    """Add the flag that names a protected tenant."""
+    return acknowledgement(
+        "--confirm",
+        metavar="NAME",
+        help="Name the protected tenant that is meant; in a terminal it can be typed instead.",
+    )(command)
+
+
+def starting_ledger(command: Command) -> Command:
+    """Add the flag for the first run of a protected tenant on a CI runner."""
+    return acknowledgement(
+        "--confirm-new-ledger",
+        metavar="NAME",
+        help="Let this tenant, protected, start a ledger on a CI runner: for its first run alone.",
+    )(command)
 
 
 def report_copy(command: Command) -> Command:

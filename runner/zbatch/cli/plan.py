@@ -2,36 +2,141 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
 
 import click
 
-from zbatch.app.preview import preview
-from zbatch.app.validate import Overrides, load_plan
-from zbatch.cli.options import Tightening, ordinary, spec_argument, tightening
-from zbatch.cli.plan_view import plan_json, plan_text
+from zbatch.app.approval import Chosen, Stale, choose, look_at_frozen
+from zbatch.app.frozen import freeze, is_frozen
+from zbatch.app.keeping import write_new
+from zbatch.app.preview import Preview, preview
+from zbatch.app.validate import Overrides
+from zbatch.cli.findings import warn
+from zbatch.cli.options import Tightening, ordinary, plan_argument, state_folder, tightening
+from zbatch.cli.plan_json import plan_json, stale_json
+from zbatch.cli.plan_markdown import plan_markdown
+from zbatch.cli.plan_view import plan_text, stale_text
+from zbatch.errors import Refused
+from zbatch.model import ExitCode
+
+STDOUT = Path("-")
+WORK = 10  # the exit code of --detailed-exitcode where a run has something to do
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be shown of a plan, and where else it goes."""
+
+    as_json: bool = False
+    digest: bool = False
+    markdown: Path | None = None
+    out: Path | None = None
+
+    @property
+    def products(self) -> int:
+        """How many things are asked for on standard output, where one has its place."""
+        return self.as_json + self.digest + (self.markdown == STDOUT)
+
+
+class Flags(Tightening):
+    """What the command line says beside the spec."""
+
+    state_dir: Path | None
+    against: str | None
+    as_json: bool
+    digest: bool
+    markdown: Path | None
+    out: Path | None
+    detailed_exitcode: bool
 
 
 @click.command()
-@spec_argument
+@plan_argument
 @tightening
+@state_folder
+@ordinary(
+    "--against",
+    metavar="WHAT",
+    help="Compare with an earlier spec, a run (its ID, a part of it, or latest), or this spec at a"
+    " git revision.",
+)
 @ordinary("--json", "as_json", is_flag=True, help="Print all items as one JSON object.")
-def plan(spec: Path, as_json: bool, **tighter: Unpack[Tightening]) -> None:
+@ordinary("--digest", is_flag=True, help="Print only the digest that run --plan-digest takes.")
+@ordinary(
+    "--markdown",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a comment for a pull request to FILE, which must not exist (-: standard output).",
+)
+@ordinary(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Freeze the plan in FILE, which must not exist, for zbatch run FILE.",
+)
+@ordinary("--detailed-exitcode", is_flag=True, help="Exit with 10 if there is work to do.")
+def plan(spec: Path, **flags: Unpack[Flags]) -> int:
     """Show what a spec would send, and send nothing.
 
     \b
     Examples:
       zbatch plan specs/month-end.yaml
-      zbatch plan specs/month-end.yaml --json
+      zbatch plan specs/month-end.yaml --markdown comment.md --out plan.json
 
-    No network, and the same text for the same spec every time. What earlier runs have settled
-    is not looked up: the plan is what the spec asks for.
+    No network: the tenant is not asked. What earlier runs have settled is read from the ledger.
+    Of a plan that was frozen with --out it is said whether it still is what its spec says.
     """
-    show(spec, Overrides(**tighter), as_json)
+    tighter = (flags["tenant"], flags["concurrency"], flags["rate"])
+    overrides = Overrides(*tighter, flags["strict"], warn)
+    wanted = Wanted(flags["as_json"], flags["digest"], flags["markdown"], flags["out"])
+    if wanted.products > 1:
+        raise Refused("--json, --digest and --markdown - each want standard output: name one")
+    if is_frozen(spec):
+        found = look_at_frozen(spec, overrides)
+        if isinstance(found, Stale):
+            return _show_stale(found, wanted, strict=flags["strict"])
+    else:
+        found = choose(spec, overrides)
+    view = show(found, flags["state_dir"], wanted, flags["against"])
+    if flags["strict"] and view.warnings:
+        return ExitCode.REFUSED
+    return WORK if flags["detailed_exitcode"] and view.held.work else ExitCode.OK
 
 
-def show(spec: Path, overrides: Overrides, as_json: bool) -> None:
-    """Print the plan of a spec; `run --dry-run` is this too."""
-    view = preview(load_plan(spec, overrides))
-    click.echo(plan_json(view) if as_json else plan_text(view), nl=False)
+def show(
+    chosen: Chosen, state_dir: Path | None, wanted: Wanted, against: str | None = None
+) -> Preview:
+    """Show a plan in every way that is wanted; `run --dry-run` is this too."""
+    view = preview(chosen, state_dir, against)
+    if wanted.out:
+        write_new(wanted.out, freeze(chosen.approved, chosen.spec, wanted.out.parent), "--out")
+    comment = plan_markdown(view) if wanted.markdown else ""
+    if wanted.markdown and wanted.markdown != STDOUT:
+        write_new(wanted.markdown, comment.encode(), "--markdown")
+    for piece in _product(view, wanted, comment):
+        click.echo(piece, nl=False)
+    return view
+
+
+def _product(view: Preview, wanted: Wanted, comment: str) -> Iterator[str]:
+    if wanted.digest:
+        yield f"{view.digest}\n"
+    elif wanted.as_json:
+        yield from plan_json(view)
+    elif wanted.markdown == STDOUT:
+        yield comment
+    else:
+        yield plan_text(view)
+
+
+def _show_stale(stale: Stale, wanted: Wanted, *, strict: bool) -> int:
+    if wanted.out or wanted.markdown or wanted.digest:
+        raise Refused(
+            "--out, --markdown and --digest are of a plan that may be run, and this one is stale:\n"
+            + "\n".join(stale.why)
+        )
+    click.echo(stale_json(stale) if wanted.as_json else stale_text(stale), nl=False)
+    return ExitCode.REFUSED if strict else ExitCode.OK

@@ -1,119 +1,188 @@
-"""A plan as text for people and as JSON for machines."""
+"""A plan as text for people: counts first, 80 columns wide."""
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterator
-from typing import Any
+from datetime import date
+from itertools import islice
+from pathlib import PurePath
+from textwrap import wrap
 
+from zbatch.app.approval import Stale
+from zbatch.app.figures import billed_by_number, dates_of
 from zbatch.app.preview import Preview
-from zbatch.cli.words import counted, duration, revision
-from zbatch.model import Item
-from zbatch.report.record import limits_json
-from zbatch.zuora.text import one_line
+from zbatch.cli import plan_words as words
+from zbatch.cli.words import counted
+from zbatch.model import Account, Plan, Source
+from zbatch.spec.difference import Difference, Named
+from zbatch.zuora.text import ELLIPSIS, one_line
 
-VERSION = 1
+WIDTH = 80
+LABEL = 10
 FIRST_ITEMS = 20
+FIRST_NAMES = 20
+FIRST_DATES = 20
+_UNIT = re.compile(r"(?<=[0-9]) (?=(?:s|min|h|%)(?![a-z]))")  # stays with its number
+_PLACE = 22  # columns that are left for where an item stands
 
 
 def plan_text(view: Preview) -> str:
-    """Lay a plan out for people: counts first, the first items last."""
-    return "\n".join([*_heading(view), "", *_dates(view), "", *_cost(view), "", *_items(view), ""])
+    """Lay a plan out for people: what disappeared, then counts, the first items last."""
+    parts = [_heading(view), _dates(view), _cost(view), _difference(view.difference), _items(view)]
+    sections = [list(part) for part in parts]
+    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
 
-def plan_json(view: Preview) -> str:
-    """Lay a plan out for machines, every item of it."""
-    return json.dumps(_as_json(view), indent=2, allow_nan=False) + "\n"
+def stale_text(stale: Stale) -> str:
+    """Show a frozen plan that its spec has left behind: why, then what it was."""
+    was = stale.frozen["approved"]
+    figures = (
+        counted(was["items"], "item"),
+        counted(was["accounts"], "account"),
+        counted(was["calls"], "call"),
+    )
+    lines = ["STALE: zbatch run refuses this plan, for it is not what its spec says now"]
+    for why in stale.why:
+        lines += wrap(one_line(why, 2000), WIDTH, initial_indent="  ", subsequent_indent="    ")
+    lines += ["", "What was approved:", " · ".join(figures)]
+    name, given = was["spec"]["name"], stale.frozen["spec"]["given"]
+    lines += labelled("spec", f"{one_line(name)} ({one_line(given)})")
+    tenant = was["tenant"]
+    lines += labelled("tenant", f"{one_line(tenant['name'])} ({one_line(tenant['host'])})")
+    lines += labelled("digest", stale.frozen["digest"])
+    lines += ["", "target date  invoice date  items"]
+    for entry in was["dates"][:FIRST_DATES]:
+        lines.append(f"{entry['target_date']}   {entry['invoice_date']}   {entry['items']:>6,}")
+    if len(was["dates"]) > FIRST_DATES:
+        lines.append(f"… and {len(was['dates']) - FIRST_DATES:,} more pairs of dates")
+    return "\n".join(lines) + "\n"
+
+
+def labelled(label: str, text: str) -> Iterator[str]:
+    """Set a text beside its label, on as many lines as it takes."""
+    held = _UNIT.sub("\N{NO-BREAK SPACE}", text)
+    lines = wrap(held, WIDTH - LABEL, break_long_words=False, break_on_hyphens=False) or [""]
+    for number, line in enumerate(lines):
+        yield f"{'' if number else label:<{LABEL}}{line}".replace("\N{NO-BREAK SPACE}", " ")
 
 
 def _heading(view: Preview) -> Iterator[str]:
     plan = view.plan
     entity = f" entity {plan.tenant.entity_id}" if plan.tenant.entity_id else ""
-    yield (
-        f"{counted(len(plan.items), 'item')} · {counted(view.accounts, 'account')} · "
-        f"{counted(len(plan.groups), 'call')}"
-    )
-    yield f"spec    {one_line(plan.spec.name)} ({one_line(plan.spec.file)})"
-    yield f"tenant  {one_line(plan.tenant.name)} ({one_line(plan.tenant.host)}{one_line(entity)})"
-    yield f"digest  {plan.digest}"
+    if view.difference and view.difference.gone.count:
+        yield words.changed(view.difference)
+    yield words.counts(view)
+    yield from labelled("spec", f"{one_line(plan.spec.name)} ({one_line(plan.spec.file)})")
+    host = f"{one_line(plan.tenant.host)}{one_line(entity)}"
+    yield from labelled("tenant", f"{one_line(plan.tenant.name)} ({host})")
+    yield from labelled("charges", words.charges(plan.spec.charges))
+    if plan.spec.period:
+        yield from labelled("period", plan.spec.period)
+    if said := words.excluded(view, _quoted):
+        yield from labelled("excluded", said)
+    if said := words.numbered(view):
+        yield from labelled("numbers", said)
+    if lowered := plan.spec.lowered:
+        yield from labelled("lowered", f"to the ceilings of the tenant: {', '.join(lowered)}")
+    if view.figures.again:
+        yield from labelled("again", f"{counted(view.figures.again, 'item')} billed once before")
+    yield from labelled("digest", view.digest)
+    for warning in view.warnings:
+        yield from labelled("WARNING", one_line(f"{warning.code} {warning.message}"))
+
+
+def _quoted(text: str) -> str:
+    return f'"{one_line(text, 60)}"'
 
 
 def _dates(view: Preview) -> Iterator[str]:
+    dates = view.figures.dates
     yield "target date  invoice date  items"
-    for entry in view.dates:
+    for entry in dates[:FIRST_DATES]:
         yield f"{entry.target_date}   {entry.invoice_date}   {entry.items:>6,}"
+    if len(dates) > FIRST_DATES:
+        rest = sum(entry.items for entry in dates[FIRST_DATES:])
+        yield f"… and {counted(rest, 'item')} with {len(dates) - FIRST_DATES:,} more pairs of dates"
+    sources = view.figures.sources
+    if len(sources) > 1:
+        yield ""
+        yield "items   from"
+        for source in sources:
+            yield f"{source.items:>6,}  {_cut(one_line(source.file), WIDTH - 8)}"
 
 
 def _cost(view: Preview) -> Iterator[str]:
-    limits, estimate = view.plan.spec.limits, view.estimate
-    calls = counted(len(view.plan.groups), "generate call")
-    asked = counted(view.questions, "question")
-    yield f"requests  {view.requests:,} if all goes well: {calls}, {asked} and a token"
-    yield (
-        f"sending   takes {duration(estimate.seconds)} or more: the rate of {limits.rate} decides "
-        f"while a call takes up to {estimate.rate_decides_below:.3g} s,"
-    )
-    yield f"          beyond that the concurrency of {limits.concurrency} does"
+    yield from labelled("ledger", one_line(words.ledger(view.held)))
+    yield from labelled("requests", words.requests(view))
+    for quota in words.quotas(view):
+        yield from labelled("quota", quota)
+    yield from labelled("time", words.time_needed(view))
+
+
+def _difference(difference: Difference | None) -> Iterator[str]:
+    if difference is None:
+        return
+    then = words.compared(difference)
+    yield from labelled("against", f"{one_line(difference.before.label, 200)}, {then}")
+    yield from labelled("changes", words.changed(difference))
+    yield from _named("gone", difference.gone)
+    yield from _named("new", difference.new)
+    for change in difference.changed[:FIRST_DATES]:
+        yield f"{counted(change.accounts.count, 'account')} with other dates"
+        yield from labelled("  then", words.dates_of(change.before))
+        yield from labelled("  now", words.dates_of(change.after))
+        names = ", ".join(change.accounts.first[:2])
+        more = change.accounts.count - 2
+        yield from labelled("  such as", names + (f" and {more:,} more" if more > 0 else ""))
+    untold = len(difference.changed) - FIRST_DATES
+    if untold > 0 or difference.other_changes:
+        told = sum(change.accounts.count for change in difference.changed[:FIRST_DATES])
+        yield f"… and {counted(difference.redated - told, 'account')} with still other dates"
+
+
+def _named(label: str, accounts: Named) -> Iterator[str]:
+    for number, name in enumerate(accounts.first[:FIRST_NAMES]):
+        yield f"{'' if number else label:<{LABEL}}{one_line(name, WIDTH - LABEL)}"
+    if accounts.count > FIRST_NAMES:
+        yield f"{'':<{LABEL}}… and {accounts.count - FIRST_NAMES:,} more (--json names 1,000)"
 
 
 def _items(view: Preview) -> Iterator[str]:
-    items = view.plan.items
-    yield "account                           target date  invoice date  from"
-    for item in items[:FIRST_ITEMS]:
-        again = f" {revision(item)}" if item.identity.revision > 1 else ""
-        reason = f"  {one_line(item.reason, 60)}" if item.reason else ""
-        yield (
-            f"{item.identity.account_id}  {item.identity.target_date}   {item.invoice_date}    "
-            f"{one_line(item.source.file)}:{item.source.line}{again}{reason}"
-        )
-    if len(items) > FIRST_ITEMS:
-        yield f"… and {len(items) - FIRST_ITEMS:,} more (--json has them all)"
+    yield "account                           target      invoice     from"
+    for item in islice(view.plan.items, FIRST_ITEMS):
+        name = one_line(item.account_number or item.identity.account_id, 32)
+        dates = f"{item.identity.target_date}  {item.invoice_date}"
+        yield f"{name:<32}  {dates}  {_place(item.source)}"
+        yield from _why(item.identity.revision, item.reason)
+    room = max(0, FIRST_ITEMS - len(view.plan.items))
+    shown = min(len(view.plan.items), FIRST_ITEMS)
+    for account, (target, invoice) in islice(_unresolved(view.plan), room):
+        shown += 1
+        yield f"{one_line(account.named, 32):<32}  {target}  {invoice}  {_place(account.source)}"
+        yield from _why(account.revision, account.reason)
+    if view.figures.items > shown:
+        yield f"… and {view.figures.items - shown:,} more (--json has them all)"
 
 
-def _as_json(view: Preview) -> dict[str, Any]:
-    plan = view.plan
-    return {
-        "version": VERSION,
-        "spec": {"name": plan.spec.name, "file": plan.spec.file, "digest": plan.spec.digest},
-        "tenant": {
-            "name": plan.tenant.name,
-            "host": plan.tenant.host,
-            "entity_id": plan.tenant.entity_id,
-        },
-        "plan_digest": plan.digest,
-        "limits": limits_json(plan.spec.limits),
-        "items_planned": len(plan.items),
-        "accounts": view.accounts,
-        "calls_planned": len(plan.groups),
-        "questions_expected": view.questions,
-        "requests_expected": view.requests,
-        "seconds_at_least": round(view.estimate.seconds, 3),
-        "rate_decides_below_seconds": round(view.estimate.rate_decides_below, 3),
-        "dates": [
-            {
-                "target_date": entry.target_date.isoformat(),
-                "invoice_date": entry.invoice_date.isoformat(),
-                "items": entry.items,
-            }
-            for entry in view.dates
-        ],
-        "items": [_item(item) for item in plan.items],
-        "calls": [list(group) for group in plan.groups],
-    }
+def _unresolved(plan: Plan) -> Iterator[tuple[Account, tuple[date, date]]]:
+    return ((one, pair) for one in billed_by_number(plan) for pair in dates_of(plan.spec, one))
 
 
-def _item(item: Item) -> dict[str, Any]:
-    return {
-        "account_id": item.identity.account_id,
-        "account_number": item.account_number,
-        "target_date": item.identity.target_date.isoformat(),
-        "invoice_date": item.invoice_date.isoformat(),
-        "revision": item.identity.revision,
-        "charges": {
-            "one_time": item.charges.one_time,
-            "recurring": item.charges.recurring,
-            "usage": item.charges.usage,
-        },
-        "reason": item.reason,
-        "source": {"file": item.source.file, "line": item.source.line},
-    }
+def _why(revision: int, reason: str | None) -> Iterator[str]:
+    """Say what a reviewer must not miss: that it is billed again, and the reason that is given."""
+    again = f"revision {revision}" if revision > 1 else ""
+    if again or reason:
+        yield f"  {one_line(': '.join(text for text in (again, reason) if text), WIDTH - 2)}"
+
+
+def _place(source: Source) -> str:
+    whole = f"{one_line(source.file)}:{source.line}"
+    if len(whole) > _PLACE:
+        whole = f"{one_line(PurePath(source.file).name)}:{source.line}"
+    return _cut(whole, _PLACE)
+
+
+def _cut(text: str, width: int) -> str:
+    """Keep the end of a path, which tells more than its start."""
+    return text if len(text) <= width else ELLIPSIS + text[1 - width :]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Unpack
 
 import click
 
 from zbatch.cli.decision import ACCEPT, Decision, check_decisions
 from zbatch.cli.options import (
     EXIT_CODES,
+    Confirming,
     acknowledgement,
+    confirming,
     hushed,
     ordinary,
     report_copy,
@@ -22,7 +24,7 @@ from zbatch.cli.options import (
 from zbatch.cli.words import Called, Verb
 
 
-class Flags(TypedDict):
+class Flags(Confirming):
     """What the command line says beside the spec."""
 
     tenant: str | None
@@ -48,6 +50,7 @@ class Flags(TypedDict):
 @acknowledgement(
     "--reason", metavar="TEXT", help="Say why, for all that is accepted; the ledger keeps it."
 )
+@confirming
 @report_copy
 @state_folder
 @run_record
@@ -67,7 +70,7 @@ def reconcile(spec: Path | None, **flags: Unpack[Flags]) -> int:
     --reason. The tenant must show that invoice, and no key is ever renewed by it.
     """
     # Loaded here, because the help needs no network and no ledger.
-    from zbatch.app.api import Acceptance, ReconcileOptions
+    from zbatch.app.api import Acceptance, Confirmation, ReconcileOptions
     from zbatch.app.reconcile import reconcile as settle
     from zbatch.cli.screen import Wishes, screen_for
 
@@ -78,6 +81,7 @@ def reconcile(spec: Path | None, **flags: Unpack[Flags]) -> int:
         report=flags["report"],
         state_dir=flags["state_dir"],
         accept=tuple(Acceptance(d.identity, d.invoice_id, reason) for d in flags["accept"]),
+        confirmation=Confirmation(flags["confirm"]),
     )
     called = Called(Verb.RECONCILE, flags["tenant"], flags["state_dir"])
     with screen_for(sys.stderr, Wishes(quiet=flags["quiet"], called=called), os.environ) as screen:

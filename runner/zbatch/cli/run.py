@@ -10,28 +10,36 @@ from typing import Unpack
 
 import click
 
-from zbatch.app.validate import Overrides
+from zbatch.app.approval import choose_approved
+from zbatch.app.frozen import is_frozen, thaw
+from zbatch.app.validate import Overrides, unheard
+from zbatch.cli.findings import warn
 from zbatch.cli.options import (
     EXIT_CODES,
+    Confirming,
     Tightening,
     acknowledgement,
+    confirming,
     hushed,
     ordinary,
+    plan_argument,
     report_copy,
     run_record,
-    spec_argument,
+    starting_ledger,
     state_folder,
     tightening,
 )
-from zbatch.cli.plan import show
+from zbatch.cli.plan import Wanted, show
 from zbatch.cli.words import Called, Style, Verb
 from zbatch.model import ExitCode
 
 
-class Flags(Tightening):
+class Flags(Tightening, Confirming):
     """What the command line says beside the spec."""
 
+    confirm_new_ledger: str | None
     dry_run: bool
+    plan_digest: str | None
     report: Path | None
     retry_failed: bool
     retry_nothing: bool
@@ -43,9 +51,16 @@ class Flags(Tightening):
 
 
 @click.command(epilog=EXIT_CODES)
-@spec_argument
+@plan_argument
 @ordinary("-n", "--dry-run", is_flag=True, help="Show the plan and send nothing, like zbatch plan.")
 @tightening
+@acknowledgement(  # an empty variable would be none, and whatever is there would be run
+    "--plan-digest",
+    metavar="HEX",
+    help="Run only what was approved under this digest; zbatch plan --digest prints it.",
+)
+@confirming
+@starting_ledger
 @report_copy
 @acknowledgement(
     "--retry-failed",
@@ -79,11 +94,13 @@ def run(spec: Path, **flags: Unpack[Flags]) -> int:
     What an earlier run has invoiced is never sent again, and what it has left in doubt is settled
     first. What was already invoiced, or had nothing to bill, is asked about again: an invoice that
     was deleted or canceled since is billed anew. The report has a line for each planned item; where
-    it is, and what to do next, is said at the end.
+    it is, and what to do next, is said at the end. In place of a spec it takes a
+    plan that zbatch plan --out has frozen, which is run only as it was approved.
     """
-    tighter = Overrides(flags["tenant"], flags["concurrency"], flags["rate"])
+    tighter = Overrides(flags["tenant"], flags["concurrency"], flags["rate"], flags["strict"], warn)
     if flags["dry_run"]:
-        show(spec, tighter, flags["as_json"])
+        chosen = choose_approved(spec, tighter, flags["plan_digest"])
+        show(chosen, flags["state_dir"], Wanted(as_json=flags["as_json"]))
         return ExitCode.OK
     return _converge(spec, flags)
 
@@ -92,6 +109,7 @@ def _converge(spec: Path, flags: Flags) -> int:
     # Loaded here, because a dry run needs no network and no ledger.
     from zbatch.app.api import RunOptions
     from zbatch.app.run import run as converge
+    from zbatch.cli.confirming import confirmation
     from zbatch.cli.look import gate_for
     from zbatch.cli.screen import Wishes, screen_for
 
@@ -102,10 +120,18 @@ def _converge(spec: Path, flags: Flags) -> int:
         state_dir=flags["state_dir"],
         concurrency=flags["concurrency"],
         rate=flags["rate"],
+        plan_digest=flags["plan_digest"],
         retry_failed=flags["retry_failed"],
         retry_nothing=flags["retry_nothing"],
+        strict=flags["strict"],
+        warn=unheard if flags["quiet"] else warn,
+        confirmation=confirmation(
+            flags["confirm"], flags["confirm_new_ledger"], (sys.stdin, sys.stderr), os.environ
+        ),
     )
-    called = Called(Verb.RUN, flags["tenant"], flags["state_dir"])
+    frozen = thaw(spec) if is_frozen(spec) else None
+    tenant = frozen["approved"]["overrides"]["tenant"] if frozen else flags["tenant"]
+    called = Called(Verb.RUN, tenant, flags["state_dir"], spec if frozen else None)
     wishes = Wishes(Style(flags["progress"]), flags["quiet"], flags["verbose"], called)
     with screen_for(sys.stderr, wishes, os.environ) as screen:
         result = converge(replace(options, gate=gate_for(screen, os.environ)), screen)

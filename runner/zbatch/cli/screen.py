@@ -27,6 +27,7 @@ from zbatch.app.clock import SystemClock
 from zbatch.cli.last_block import first_line, last_block
 from zbatch.cli.notices import Notices
 from zbatch.cli.progress import Progress
+from zbatch.cli.streams import is_coloured
 from zbatch.cli.words import Called, Style
 from zbatch.cli.wrapping import wrapped
 from zbatch.engine.events import Event
@@ -83,16 +84,11 @@ def screen_for(stream: TextIO, wishes: Wishes, environment: Mapping[str, str]) -
 
 
 def console_for(stream: TextIO, environment: Mapping[str, str]) -> Console:
-    """Open a stream for styled text that is never read as markup nor broken into lines.
-
-    FORCE_COLOR wins over NO_COLOR, both over what the stream is; a dumb terminal has no colour.
-    """
-    plain = environment.get("NO_COLOR") or environment.get("TERM") == "dumb"
-    coloured = bool(environment.get("FORCE_COLOR")) or (stream.isatty() and not plain)
+    """Open a stream for styled text that is never read as markup nor broken into lines."""
     return Console(
         file=stream,
         force_terminal=stream.isatty(),
-        color_system="standard" if coloured else None,
+        color_system="standard" if is_coloured(stream, environment) else None,
         markup=False,
         emoji=False,
         highlight=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+from collections.abc import Mapping
 from typing import TextIO
 
 from zbatch.errors import ReportFailure
@@ -21,6 +22,15 @@ def hold_standard_descriptors() -> None:
     while descriptor <= STDERR:
         descriptor = os.open(os.devnull, os.O_RDWR)
     os.close(descriptor)
+
+
+def is_coloured(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Tell whether a stream takes colour.
+
+    FORCE_COLOR wins over NO_COLOR, both over what the stream is; a dumb terminal has no colour.
+    """
+    plain = environment.get("NO_COLOR") or environment.get("TERM") == "dumb"
+    return bool(environment.get("FORCE_COLOR")) or (stream.isatty() and not plain)
 
 
 def steady(descriptor: int) -> TextIO:

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import click
 
 from zbatch.app import validate as offline
-from zbatch.cli.words import counted
+from zbatch.cli.findings import Format, Verdict, chosen, told
+from zbatch.cli.options import ordinary, strictness
 from zbatch.model import ExitCode
 
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
-def validate(paths: tuple[Path, ...]) -> int:
+@ordinary(
+    "--format",
+    "wanted",
+    type=click.Choice([one.value for one in Format]),
+    default=Format.AUTO.value,
+    show_default=True,
+    help="How to write what is found; auto is github in GitHub Actions, and text elsewhere.",
+)
+@strictness
+def validate(paths: tuple[Path, ...], wanted: str, strict: bool) -> int:
     """Check specs offline and name every problem with its place.
 
     \b
@@ -22,17 +34,13 @@ def validate(paths: tuple[Path, ...]) -> int:
       zbatch validate specs tenants.yaml
 
     Folders are searched for .yaml and .yml files; a file named tenants.yaml is checked as one.
-    Problems go to standard output, one a line: file:line:column code message. Exit code 0: no
-    errors, 1: some, 2: a path does not exist.
+    Problems go to standard output, and zbatch explain CODE says more of each kind. Exit code 0:
+    no errors, 1: some, 2: a path does not exist.
     """
     findings = offline.validate(paths)
-    for diagnostic in findings.diagnostics:
-        click.echo(str(diagnostic))
-    errors = sum(not diagnostic.warning for diagnostic in findings.diagnostics)
-    warnings = len(findings.diagnostics) - errors
-    click.echo(
-        f"{counted(errors, 'error')}, {counted(warnings, 'warning')} "
-        f"in {counted(findings.files, 'file')}",
-        err=True,
-    )
-    return ExitCode.FAILURES if errors else ExitCode.OK
+    verdict = Verdict(findings.diagnostics, findings.files, strict)
+    format_ = chosen(Format(wanted), os.environ)
+    for line in told(verdict, format_, sys.stdout, os.environ):
+        click.echo(line, color=True)
+    click.echo(verdict.summary, err=True)
+    return ExitCode.FAILURES if verdict.errors else ExitCode.OK

@@ -44,15 +44,18 @@ class Called:
     """How zbatch was called, as far as its advice repeats it.
 
     `tenant` and `state_dir` are those of the command line: without them the advice would lead to
-    another ledger.
+    another ledger. `document` is the frozen plan that a run was held to.
     """
 
     verb: Verb = Verb.RUN
     tenant: str | None = None
     state_dir: Path | None = None
+    document: Path | None = None
 
     def command(self, verb: Verb, spec: str, tenant: str | None = None) -> str:
         """Write the command that goes on from here, safe to paste; without a `spec` for all."""
+        if self.document and spec and verb is Verb.RUN:
+            spec = str(self.document)
         words = ["zbatch", verb, *([spec] if spec else [])]
         if tenant := self.tenant or tenant:
             words += ["--tenant", tenant]

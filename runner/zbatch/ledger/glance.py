@@ -14,9 +14,9 @@ from typing import TypeVar
 
 from zbatch.errors import CannotStart
 from zbatch.ledger import rows
+from zbatch.ledger.place import LEDGER_FILE
 from zbatch.ledger.schema import APPLICATION_ID, STEPS
 from zbatch.ledger.standings import Damaged, read_standings
-from zbatch.ledger.store import LEDGER_FILE
 from zbatch.model import Item, Standing
 
 Found = TypeVar("Found")

@@ -24,6 +24,7 @@ INSERT_RUN = (
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 INSERT_RUN_ITEM = f"INSERT INTO run_item (run_id, ordinal, item_id) VALUES (?, ?, {ITEM_ID})"
+RUNS_OF_PLAN = "SELECT id FROM run WHERE plan_digest = ? ORDER BY started_at, id"
 FINISH_RUN = "UPDATE run SET finished_at = ?, exit_code = ? WHERE id = ?"
 ID_OF_KEY = "SELECT id FROM call WHERE key = ?"
 NEXT_CALL_ID = "SELECT coalesce(max(id), 0) + 1 FROM call"

@@ -12,6 +12,7 @@ from pathlib import Path
 from zbatch.errors import CannotStart, LedgerFailure
 from zbatch.ledger import rows
 from zbatch.ledger import statements as sql
+from zbatch.ledger.place import LEDGER_FILE as LEDGER_FILE  # others look for it here
 from zbatch.ledger.schema import migrate
 from zbatch.ledger.standings import Damaged, read_standings
 from zbatch.model import (
@@ -27,8 +28,6 @@ from zbatch.model import (
     Send,
     Standing,
 )
-
-LEDGER_FILE = "ledger.sqlite3"
 
 
 def open_store(folder: Path) -> Store:
@@ -112,6 +111,12 @@ class Store:
                     for ordinal, item in enumerate(plan.items)
                 ),
             )
+
+    def runs_of(self, plan_digest: str) -> tuple[str, ...]:
+        """Name the runs of this very plan, the latest last."""
+        with self._reading():
+            found = self._connection.execute(sql.RUNS_OF_PLAN, (plan_digest,))
+            return tuple(row["id"] for row in found)
 
     def standing(self, items: Iterable[Item]) -> Iterator[Standing]:
         """Tell what is held of each item, in their order, some hundreds at a time."""

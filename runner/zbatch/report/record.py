@@ -22,9 +22,10 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What is to be known of a run as a whole; the last six are open while it goes on.
+    """What is to be known of a run as a whole; `finished_at` to `rule` are open at first.
 
-    `versions` names what it ran on (python, aiohttp, …) beside zbatch's own version.
+    `versions` names what it ran on (python, aiohttp, …) beside zbatch's own version. `approved` is
+    the digest of what somebody approved, where the run was held to one.
     """
 
     run_id: str
@@ -37,6 +38,7 @@ class RunRecord:
     totals: Totals | None = None
     calls_sent: int | None = None
     rule: MetRule | None = None
+    approved: str | None = None
 
 
 def as_json(record: RunRecord) -> dict[str, Any]:
@@ -49,8 +51,10 @@ def as_json(record: RunRecord) -> dict[str, Any]:
             "name": plan.spec.name,
             "file": plan.spec.file,
             "digest": plan.spec.digest,
+            "period": plan.spec.period,
         },
         "plan_digest": plan.digest,
+        "approved_digest": record.approved,
         "tenant": {
             "name": plan.tenant.name,
             "host": plan.tenant.host,

@@ -1,18 +1,21 @@
 """From text to a `Spec` to a `Plan`: the one door for what people write."""
 
 from zbatch.spec.ceilings import under_ceilings
-from zbatch.spec.diagnostics import CODES, Diagnostic, SpecError, tidy
-from zbatch.spec.loader import blank_spec, check_spec, load_document, load_spec
+from zbatch.spec.diagnostics import CODES, SHOWN, Diagnostic, Related, SpecError, tidy
+from zbatch.spec.documents import load_document
+from zbatch.spec.loader import blank_spec, check_spec, load_spec
 from zbatch.spec.nodes import node_at
-from zbatch.spec.plan import make_plan
+from zbatch.spec.plan import make_plan, resolve_plan
 from zbatch.spec.project import TENANTS_FILE, Project, find_project, resolve_tenant
 from zbatch.spec.tenants import TenantsFile, builtin_emulator, check_tenants, load_tenants
 
 __all__ = [
     "CODES",
+    "SHOWN",
     "TENANTS_FILE",
     "Diagnostic",
     "Project",
+    "Related",
     "SpecError",
     "TenantsFile",
     "blank_spec",
@@ -25,6 +28,7 @@ __all__ = [
     "load_tenants",
     "make_plan",
     "node_at",
+    "resolve_plan",
     "resolve_tenant",
     "tidy",
     "under_ceilings",

@@ -1,113 +1,170 @@
-"""What the lists of dates and accounts mean: real days, and nobody billed twice for one of them."""
+"""The list of accounts, taken entry by entry as the text is read: inline ones and whole files."""
 
 from __future__ import annotations
 
-from datetime import date
-
-from zbatch.model import Account, DatePair, Source
-from zbatch.spec.diagnostics import Diagnostic, Related, quote
+from zbatch.model import DatePair, Exclusion, Source
+from zbatch.spec.account_files import AccountFiles
+from zbatch.spec.days import DateReader, needs_period
+from zbatch.spec.diagnostics import Diagnostic, quote
+from zbatch.spec.findings import Findings
 from zbatch.spec.nodes import Mapping, Node, Scalar, Sequence, child
-from zbatch.spec.values import ACCOUNT_ID, DATE, REVISION, is_retyped, parse_date
+from zbatch.spec.roster import RosterBuilder, Traits
+from zbatch.spec.schema import load_schema, load_shape, typed
+from zbatch.spec.structure import EntryCheck
+from zbatch.spec.values import ACCOUNT_ID, ACCOUNT_NUMBER, REVISION, is_retyped
+
+_TEXTS = ("id", "number", "file", "reason")
 
 
 class AccountReader:
-    """Reads dates and accounts off a tree, passes over what the schema refuses, keeps findings."""
+    """Takes the entries of `accounts` in the order of the text; finds all that is wrong with them.
 
-    def __init__(self, file: str) -> None:
-        self.problems: list[Diagnostic] = []
+    Dates by expression wait until `finish` tells the period, which may stand below the accounts.
+    """
+
+    def __init__(self, file: str, files: AccountFiles, findings: Findings) -> None:
+        schema = load_schema("spec")["properties"]["accounts"]["items"]
+        self.check = EntryCheck(file, schema, "accounts")
+        self.builder = RosterBuilder()
         self._file = file
-        self._seen: dict[tuple[str, date], Account] = {}
+        self._files = files
+        self._findings = findings
+        self._days = DateReader(file, findings)
+        self._shape = load_shape("spec").keys["accounts"].items
+        self._waiting: list[tuple[int, Node]] = []
+        self._position = -1
 
-    def dates(self, node: Node | None) -> tuple[DatePair, ...]:
-        """Return the entries of a `dates` list."""
-        pairs: dict[date, DatePair] = {}
-        places: dict[date, Source] = {}
-        for entry in node.items if isinstance(node, Sequence) else ():
-            pair = self._pair(entry)
-            if pair is None:
-                continue
-            if pair.target_date in pairs:
-                message = f"the target date {pair.target_date} is listed twice here"
-                self._twice(entry, message, places[pair.target_date])
-                continue
-            pairs[pair.target_date] = pair
-            places[pair.target_date] = Source(self._file, entry.line, entry.column)
-        return tuple(pairs.values())
+    def take(self, entry: Node) -> None:
+        """Take the next entry."""
+        self._position += 1
+        value = entry.value if isinstance(entry, Scalar) else typed(entry, self._shape)
+        if not self.check.accepts(value):
+            self.check.refuse(self._position, entry, value)
+        elif isinstance(entry, Scalar):
+            warn_retyped(entry, self._file, self._findings)
+            style = self.builder.style(Traits(self._file, entry.column))
+            self.builder.add(entry.value, entry.line, style, by_number=False)
+        elif isinstance(entry, Mapping):
+            self._take_map(entry)
 
-    def accounts(self, node: Node | None, dates: tuple[DatePair, ...]) -> tuple[Account, ...]:
-        """Return the entries of `accounts`; `dates` are the spec's own."""
-        found = []
+    def finish(self, period: str | None) -> None:
+        """Read the dates that may need the period."""
+        for style, node in self._waiting:
+            self.builder.set_dates(style, self._days.dates(node, period))
+
+    def _take_map(self, entry: Mapping) -> None:
+        warn_texts(entry, self._file, self._findings)
+        file, dates = child(entry, "file"), child(entry, "dates")
+        reason, revision = _text(child(entry, "reason")), _revision(child(entry, "revision"))
+        known = self._days.dates(dates, None) if dates and not needs_period(dates) else None
+        traits = Traits(self._file, entry.column, known, reason, revision)
+        if isinstance(file, Scalar):
+            self._take_file(file, entry, traits)
+            return
+        style = self.builder.style(traits) if known or not dates else self._wait(traits, dates)
+        number = _text(child(entry, "number"))
+        name = number or _text(child(entry, "id")) or ""
+        self.builder.add(name, entry.line, style, by_number=number is not None)
+
+    def _wait(self, traits: Traits, dates: Node) -> int:
+        style = self.builder.open_style(traits)
+        self._waiting.append((style, dates))
+        return style
+
+    def _take_file(self, file: Scalar, entry: Mapping, traits: Traits) -> None:
+        if "revision" in entry.entries:
+            at = entry.entries["revision"][0]
+            message = "`revision` is given account by account, never for a whole file"
+            self._problem(at, "ZB310", message, "list the accounts that are billed once more")
+            return
+        styles: dict[tuple[int, DatePair | None], int] = {}
+        shown = self._files.shown(file.value)
+        dates = child(entry, "dates")
+        for by_number, (line, column, name, target, invoice) in self._files.rows(
+            file, columns_of(entry)
+        ):
+            own = DatePair(target, invoice or target) if target else None
+            style = styles.get((column, own))
+            if style is None:
+                as_given = Traits(shown, column, (own,) if own else traits.dates, traits.reason)
+                waits = dates is not None and own is None and traits.dates is None
+                style = (
+                    self._wait(as_given, dates) if waits and dates else self.builder.style(as_given)
+                )
+                styles[column, own] = style
+            self.builder.add(name, line, style, by_number=by_number)
+
+    def _problem(self, at: Node, code: str, message: str, hint: str = "") -> None:
+        self._findings.add(Diagnostic(self._file, at.line, at.column, code, message, hint))
+
+
+class ExclusionReader:
+    """Reads the entries of `exclude`, passing over what the schema refuses."""
+
+    def __init__(self, file: str, files: AccountFiles, findings: Findings) -> None:
+        self._file = file
+        self._files = files
+        self._findings = findings
+
+    def exclusions(self, node: Node | None) -> tuple[Exclusion, ...]:
+        """Return who is kept out."""
+        found: list[Exclusion] = []
         for entry in node.items if isinstance(node, Sequence) else ():
-            account = self._account(entry)
-            if account is not None:
-                self._claim(account, dates if account.dates is None else account.dates)
-                found.append(account)
+            if isinstance(entry, Mapping):
+                found += self._entry(entry)
         return tuple(found)
 
-    def text(self, node: Node | None) -> str | None:
-        """Return a text, with a warning where other tools would read something else."""
-        if not isinstance(node, Scalar):
-            return None
-        if node.plain and is_retyped(node.value):
-            what = f"other YAML tools do not read {quote(node.value)} as text; put it in quotes"
-            self._problem(node, "ZB901", what)
-        return node.value
-
-    def _problem(self, node: Node, code: str, message: str) -> None:
-        self.problems.append(Diagnostic(self._file, node.line, node.column, code, message))
-
-    def _twice(self, at: Node | Source, message: str, first: Source) -> None:
-        related = Related("first listed here", first.file, first.line, first.column)
-        found = Diagnostic(self._file, at.line, at.column, "ZB302", message, "", (related,))
-        self.problems.append(found)
-
-    def _pair(self, entry: Node) -> DatePair | None:
-        if not isinstance(entry, Mapping):
-            return None
-        target = self._date(child(entry, "target_date"))
-        invoice = self._date(child(entry, "invoice_date"))
-        if target is None or (invoice is None and "invoice_date" in entry.entries):
-            return None
-        return DatePair(target, invoice or target)
-
-    def _date(self, node: Node | None) -> date | None:
-        if not isinstance(node, Scalar) or not DATE.fullmatch(node.value):
-            return None
-        try:
-            return parse_date(node.value)
-        except ValueError as error:
-            self._problem(node, "ZB301", str(error))
-            return None
-
-    def _account(self, entry: Node) -> Account | None:
-        own = entry if isinstance(entry, Mapping) else None
-        named = child(own, "id") if own else entry
-        dates = self.dates(child(own, "dates")) if own and "dates" in own.entries else None
-        reason = self.text(child(own, "reason")) if own else None
-        if not isinstance(named, Scalar) or not ACCOUNT_ID.fullmatch(named.value):
-            return None
-        self.text(named)
+    def _entry(self, entry: Mapping) -> list[Exclusion]:
+        warn_texts(entry, self._file, self._findings)
+        reason, file = _text(child(entry, "reason")), child(entry, "file")
+        if not reason:
+            return []
+        if isinstance(file, Scalar):
+            return self._of_file(file, entry, reason)
+        account_id, number = _text(child(entry, "id")), _text(child(entry, "number"))
         source = Source(self._file, entry.line, entry.column)
-        revision = _revision(child(own, "revision"))
-        return Account(named.value.lower(), source, dates, reason, revision)
+        if account_id and not number and ACCOUNT_ID.fullmatch(account_id):
+            return [Exclusion(account_id.lower(), None, reason, source)]
+        if number and not account_id and ACCOUNT_NUMBER.fullmatch(number):
+            return [Exclusion(None, number, reason, source)]
+        return []
 
-    def _claim(self, account: Account, dates: tuple[DatePair, ...]) -> None:
-        for pair in dates:
-            first = self._seen.setdefault((account.named, pair.target_date), account)
-            if first is not account:
-                message = _twice(account, first, pair.target_date)
-                self._twice(account.source, message, first.source)
-                return
+    def _of_file(self, file: Scalar, entry: Mapping, reason: str) -> list[Exclusion]:
+        shown = self._files.shown(file.value)
+        return [
+            Exclusion(
+                None if by_number else name,
+                name if by_number else None,
+                reason,
+                Source(shown, line, column),
+            )
+            for by_number, (line, column, name, _, _) in self._files.rows(file, columns_of(entry))
+        ]
 
 
-def _twice(account: Account, first: Account, target: date) -> str:
-    what = f"account {account.account_id} with target date {target} is listed"
-    if account.revision == first.revision:
-        return f"{what} twice"
-    return (
-        f"{what} with revision {account.revision} beside revision {first.revision}; "
-        "a spec holds one of them: the lower is settled before the next is asked for"
-    )
+def warn_retyped(node: Node | None, file: str, findings: Findings) -> None:
+    """Warn of a text where other tools would read something else."""
+    if isinstance(node, Scalar) and node.plain and is_retyped(node.value):
+        what = f"other YAML tools do not read {quote(node.value)} as text; put it in quotes"
+        findings.add(Diagnostic(file, node.line, node.column, "ZB901", what))
+
+
+def warn_texts(entry: Mapping, file: str, findings: Findings) -> None:
+    """Warn of each text of an entry where other tools would read something else."""
+    for key in _TEXTS:
+        if key in entry.entries:
+            warn_retyped(entry.entries[key][1], file, findings)
+
+
+def columns_of(entry: Node) -> dict[str, str]:
+    """Return the names that a file has for our columns."""
+    columns = child(entry, "columns")
+    named = columns.entries.items() if isinstance(columns, Mapping) else ()
+    return {name: value.value for name, (_, value) in named if isinstance(value, Scalar)}
+
+
+def _text(node: Node | None) -> str | None:
+    return node.value if isinstance(node, Scalar) else None
 
 
 def _revision(node: Node | None) -> int:

@@ -30,6 +30,7 @@ class Finding(NamedTuple):
 _KINDS = {
     "string": "text",
     "integer": "a whole number",
+    "number": "a number",
     "boolean": "true or false",
     "array": "a list",
     "object": "a map",
@@ -38,7 +39,6 @@ _WORDS = {
     **dict.fromkeys(("true", "yes", "on", "y", "1"), "true"),
     **dict.fromkeys(("false", "no", "off", "n", "0"), "false"),
 }
-_EXPRESSION = re.compile(r"(start|end)_of_|today|now|tomorrow|yesterday|[+-][0-9]+d", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,6 @@ def tell(breach: Breach) -> Iterator[Finding]:
 
 
 def _required(breach: Breach) -> Iterator[Finding]:
-    known = breach.schema.get("properties", {})
-    if breach.path and any("not" in known.get(key, {}) for key in breach.value):
-        return  # an entry that names its account in a way that is refused needs one finding
     inside = f" in {breach.label}" if breach.path else ""
     for key in breach.limit:
         if key not in breach.value:
@@ -99,8 +96,9 @@ def _beside(breach: Breach) -> Iterator[Finding]:
     for given, wanted in breach.limit.items():
         for key in wanted if given in breach.value else ():
             if key not in breach.value:
-                what = f"`{given}` in {breach.label} needs the key `{key}` beside it"
-                yield Finding(_key(breach.node, given), "ZB201", f"{what}, which says why")
+                why = ", which says why" if key == "reason" else ""
+                message = f"`{given}` in {breach.label} needs the key `{key}` beside it{why}"
+                yield Finding(_key(breach.node, given), "ZB201", message)
 
 
 def _unknown(breach: Breach) -> Iterator[Finding]:
@@ -164,16 +162,12 @@ def _either(breach: Breach) -> Iterator[Finding]:
             message = f"{breach.label} {breach.schema['errorMessage']}"
             yield Finding(breach.node, "ZB211", message)
     else:
-        message = f"{breach.label} must be text or a map; {breach.given}"
+        kinds = " or ".join(_KINDS[branch["type"]] for branch in breach.limit)
+        message = f"{breach.label} must be {kinds}; {breach.given}"
         yield Finding(breach.node, "ZB204", message)
 
 
 def _form(breach: Breach) -> Iterator[Finding]:
-    if str(breach.path[-1]).endswith("_date") and _EXPRESSION.match(breach.value):
-        message = "dates by expression are not supported by this version of zbatch"
-        hint = f"write {quote(breach.value)} out as YYYY-MM-DD"
-        yield Finding(breach.node, "ZB210", message, hint)
-        return
     given = breach.given
     if "minLength" in breach.schema and breach.value and not breach.schema.get("writeOnly"):
         given += f", of length {len(breach.value)}"

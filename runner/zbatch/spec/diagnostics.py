@@ -33,7 +33,6 @@ CODES: dict[str, str] = {
     "ZB207": "A text or a list is too short or too long.",
     "ZB208": "A value is not one of those that are allowed.",
     "ZB209": "The file's `version` is not one that this zbatch reads.",
-    "ZB210": "Dates by expression are not supported by this version of zbatch.",
     "ZB211": "Exactly one of several keys must be there.",
     "ZB212": "A long list has more wrong entries than are told one by one.",
     "ZB301": "A date is not a day of the calendar.",
@@ -45,6 +44,15 @@ CODES: dict[str, str] = {
     "ZB307": "A name or host is reserved for the built-in emulator.",
     "ZB308": "One entity is spelled in two ways, which would give it two ledgers.",
     "ZB309": "A fault of the emulator cannot be played as it is written.",
+    "ZB310": "A revision is given for a whole file of accounts.",
+    "ZB314": "The plan has another number of accounts or items than the spec expects.",
+    "ZB315": "The plan has another set of accounts than the spec expects.",
+    "ZB330": "A date expression needs the period, and the spec has none.",
+    "ZB331": "A date is neither written YYYY-MM-DD nor an expression that is known.",
+    "ZB332": "A date expression adds or takes away too many days.",
+    "ZB333": "A period is not a month from 2000-01 to 2099-12.",
+    "ZB334": "A time zone has no name that is known.",
+    "ZB335": "Another period is asked for than the spec has.",
     "ZB340": "A limit of the spec is above the ceiling that its tenant has.",
     "ZB341": "A tenant is not protected, but another tenant at the same host is.",
     "ZB342": "A tenant's `kind` is none of those that Zuora has at its host.",
@@ -52,9 +60,53 @@ CODES: dict[str, str] = {
     "ZB344": "A proxy is named for a tenant that is reached by plain http.",
     "ZB345": "A `ca_file` is no file of certificates.",
     "ZB346": "One credential is named twice, as an environment variable and as a file.",
+    "ZB360": "`stop.min_sample` is set without `stop.failure_ratio`, which alone it belongs to.",
+    "ZB361": "`stop.deadline` leaves a run no time.",
+    "ZB362": "A stage is not larger than the one before it.",
+    "ZB363": "`stages` end otherwise than with one `rest`.",
+    "ZB401": "An account file has no column that names the account.",
+    "ZB402": "An account file names its accounts in two ways, by ID and by number.",
+    "ZB403": "A column stands twice in the header of an account file.",
+    "ZB404": "A column is nearly one of those that hold dates; to pass over it would bill others.",
+    "ZB405": "A column that `columns` names is not in the account file.",
+    "ZB406": "A column of an account file has no name.",
+    "ZB407": "What separates the columns of an account file is not clear from its header.",
+    "ZB408": "An account file has a header, but no rows.",
+    "ZB411": "A row has fewer cells than the header.",
+    "ZB412": "A row has more cells than the header.",
+    "ZB413": "An empty row stands between rows.",
+    "ZB414": "A quote stands where CSV has none.",
+    "ZB415": "A quote is opened and never closed.",
+    "ZB416": "A cell or line of an account file is too long.",
+    "ZB417": "An account file has more than 2,000,000 rows.",
+    "ZB418": "An account file has more wrong places than are told one by one.",
+    "ZB421": "A row does not name its account.",
+    "ZB422": "A cell does not hold an account ID.",
+    "ZB423": "A cell does not hold an account number.",
+    "ZB424": "A spreadsheet has made an account ID or number a number and lost its digits.",
+    "ZB425": "A cell holds a spreadsheet's formula or error.",
+    "ZB426": "A cell does not hold a date written YYYY-MM-DD.",
+    "ZB427": "A cell holds a date in a spreadsheet's form, which may mean two days.",
+    "ZB428": "An invoice date stands without a target date.",
+    "ZB501": "The file is not a frozen plan that this zbatch reads.",
+    "ZB502": "A frozen plan was changed after it was made.",
+    "ZB503": "The spec has changed since its plan was approved.",
+    "ZB504": "A list that the spec names has changed since the plan was approved.",
+    "ZB505": "zbatch reads specs by another schema than the one that the plan was approved under.",
+    "ZB506": "The tenant is not what it was when the plan was approved.",
+    "ZB507": "The command line names another tenant or period than the approved plan.",
+    "ZB508": "The spec of a frozen plan is not where the plan says.",
+    "ZB509": "The plan is not the one that the given digest approves.",
+    "ZB510": "The items are not the approved ones, though the spec is: zbatch itself has changed.",
+    "ZB511": "The limits are not what they were when the plan was approved.",
     "ZB901": "A text without quotes looks like a number, a truth value or nothing to other tools.",
+    "ZB915": "An exclusion keeps nobody out.",
     "ZB925": "A file of credentials lies in the project, where version control may take it along.",
     "ZB926": "A production tenant does not say whether it is protected.",
+    "ZB920": "A plan has far more items than what it is compared with.",
+    "ZB921": "A plan has far fewer items than what it is compared with.",
+    "ZB922": "A plan needs more calls than a quota of the tenant's kind allows.",
+    "ZB923": "A plan needs longer than `stop.deadline` lets a run take.",
 }
 LISTED = 1000  # findings of one code in one file that are kept one by one
 SHOWN = 10  # of them that people are shown one by one
@@ -108,10 +160,14 @@ class Diagnostic:
 
 
 class SpecError(Refused):
-    """A file cannot be used; `diagnostics` holds every reason, in the order of the text."""
+    """A file cannot be used; `diagnostics` holds every reason, in the order of the text.
 
-    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+    `strict` if warnings are among the reasons.
+    """
+
+    def __init__(self, diagnostics: Iterable[Diagnostic], *, strict: bool = False) -> None:
         self.diagnostics = tuple(diagnostics)
+        self.strict = strict
         super().__init__("\n".join(map(str, tidy(self.diagnostics, SHOWN))))
 
 

@@ -3,79 +3,141 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
+from itertools import compress
+from operator import not_
 from pathlib import Path
 from typing import Any
 
-from zbatch.model import Account, Charges, DatePair, Limits, Settling, Source, Spec
-from zbatch.spec.accounts import AccountReader
+from zbatch.model import Account, AccountFile, DatePair, Exclusion, Spec
+from zbatch.spec.account_files import AccountFiles
+from zbatch.spec.accounts import AccountReader, ExclusionReader, warn_retyped
+from zbatch.spec.days import DateReader
 from zbatch.spec.diagnostics import Diagnostic, SpecError, tidy
+from zbatch.spec.documents import but_refused, has_errors, load_document
+from zbatch.spec.duplicates import duplicates
+from zbatch.spec.findings import Findings
+from zbatch.spec.head import (
+    charges_of,
+    check_head,
+    expect_of,
+    limits_of,
+    settling_of,
+    source_of,
+    sources_of,
+    stages_of,
+    stop_of,
+)
+from zbatch.spec.later import refused_numbers
 from zbatch.spec.nodes import Document, Mapping, child
-from zbatch.spec.parsing import parse
-from zbatch.spec.reading import read_text
-from zbatch.spec.schema import load_schema, load_shape, typed, with_defaults
-from zbatch.spec.structure import check_structure
-from zbatch.spec.values import parse_duration, parse_rate
+from zbatch.spec.roster import Roster
+from zbatch.spec.schema import load_schema, with_defaults
+from zbatch.spec.selection import Items, select
+from zbatch.spec.stopping import check_stopping
+from zbatch.spec.totals import unexpected
 
 
-def load_spec(path: Path) -> Spec:
+def load_spec(path: Path, period: str | None = None) -> Spec:
     """Return the spec in a file, or raise SpecError with all that is wrong with it."""
-    spec, findings = check_spec(path)
+    spec, findings = check_spec(path, period)
     if spec is None:
         raise SpecError(finding for finding in findings if not finding.warning)
     return spec
 
 
-def check_spec(path: Path) -> tuple[Spec | None, tuple[Diagnostic, ...]]:
-    """Return the spec, if it is one, and everything there is to say about it, warnings too."""
+def check_spec(path: Path, period: str | None = None) -> tuple[Spec | None, tuple[Diagnostic, ...]]:
+    """Return the spec, if it is one, and everything there is to say about it, warnings too.
+
+    `period` takes the place of an absent one, and contradicts none.
+    """
+    findings = Findings()
+    files = AccountFiles(path, findings)
+    reader = AccountReader(str(path), files, findings)
     try:
         _require_text(path)
-        document, value, problems = load_document(path, "spec")
+        document, value, problems = load_document(path, "spec", {"accounts": reader.take})
     except SpecError as error:
         return None, tidy(error.diagnostics)
+    problems += but_refused(reader.check.findings(), problems)
     root = document.root
-    reader = AccountReader(document.file)
-    reader.text(child(root, "name"))
-    reader.text(child(root, "tenant"))
-    dates = reader.dates(child(root, "dates"))
-    accounts = reader.accounts(child(root, "accounts"), dates)
-    findings = tidy([*problems, *reader.problems])
-    if has_errors(findings):
-        return None, findings
-    return _spec(document, value, dates, accounts), findings
+    warn_retyped(child(root, "name"), document.file, findings)
+    warn_retyped(child(root, "tenant"), document.file, findings)
+    period = check_head(document, findings, period)
+    dates = DateReader(document.file, findings).dates(child(root, "dates"), period)
+    reader.finish(period)
+    roster = reader.builder.roster()
+    exclusions = ExclusionReader(document.file, files, findings).exclusions(child(root, "exclude"))
+    for finding in duplicates(roster, dates):
+        findings.add(finding)
+    problems += [*findings.all(), *check_stopping(document), *refused_numbers(roster, exclusions)]
+    if has_errors(problems):
+        return None, tidy(problems)
+    spec = _spec(document, value, dates, roster, period, exclusions, tuple(files.read))
+    problems += _told_offline(spec)
+    return None if has_errors(problems) else spec, tidy(problems)
 
 
 def blank_spec(name: str, tenant: str) -> Spec:
     """Return a spec that no file holds: it lists nothing, and has the defaults of the schema."""
     document = Document("", hashlib.sha256(b"").hexdigest(), Mapping(1, 1, {}))
-    return _spec(document, {"name": name, "tenant": tenant}, (), ())
+    return _spec(document, {"name": name, "tenant": tenant}, (), (), None, (), ())
+
+
+def _told_offline(spec: Spec) -> list[Diagnostic]:
+    """Hold exclusions and control totals against the accounts, where these all have one name."""
+    if not spec.exclusions and spec.expect is None:
+        return []
+    roster = Roster.of(spec.accounts)
+    by_number = sum(one.number is not None for one in spec.exclusions)
+    selection = select(roster, spec.dates, spec.exclusions)
+    found: list[Diagnostic] = []
+    if (roster.resolved and not by_number) or (
+        len(roster.numbered) == len(roster) and by_number == len(spec.exclusions)
+    ):
+        found += map(unused, compress(spec.exclusions, map(not_, selection.used)))
+    if roster.resolved and not by_number:
+        found += unexpected(spec.expect, Items(selection, spec.charges), spec.file)
+    return found
+
+
+def unused(exclusion: Exclusion) -> Diagnostic:
+    """Warn of an exclusion that keeps nobody out."""
+    at = exclusion.source
+    message = f"`exclude` names the account {exclusion.named}, which is not billed anyway"
+    return Diagnostic(at.file, at.line, at.column, "ZB915", message)
 
 
 def _spec(
-    document: Document, value: Any, dates: tuple[DatePair, ...], accounts: tuple[Account, ...]
+    document: Document,
+    value: Any,
+    dates: tuple[DatePair, ...],
+    accounts: Sequence[Account],
+    period: str | None,
+    exclusions: tuple[Exclusion, ...],
+    files: tuple[AccountFile, ...],
 ) -> Spec:
-    head = with_defaults({**value, "accounts": None}, load_schema("spec"))
-    limits, reconcile = head["limits"], head["reconcile"]
+    bare = {key: part for key, part in value.items() if key not in ("accounts", "exclude")}
+    head = with_defaults(bare, load_schema("spec"))
     return Spec(
         name=head["name"],
         tenant=head["tenant"],
         accounts=accounts,
         dates=dates,
-        charges=Charges(**head["charges"]),
-        limits=Limits(
-            concurrency=limits["concurrency"],
-            rate=parse_rate(limits["rate"]),
-            objects_per_call=limits["objects_per_call"],
-            timeout=parse_duration(limits["timeout"]),
-        ),
+        charges=charges_of(head),
+        limits=limits_of(head),
         max_attempts=head["retry"]["max_attempts"],
         file=document.file,
         digest=document.digest,
-        settling=Settling(
-            settle=parse_duration(reconcile["settle"]), wait=parse_duration(reconcile["wait"])
-        ),
-        tenant_source=_tenant_source(document),
-        limit_sources=_limit_sources(document),
+        settling=settling_of(head),
+        tenant_source=source_of(document, "tenant"),
+        limit_sources=sources_of(document, "limits"),
+        stop=stop_of(document, head),
+        period=period,
+        timezone=head.get("timezone"),
+        exclusions=exclusions,
+        expect=expect_of(document, head),
+        stages=stages_of(head),
+        files=files,
     )
 
 
@@ -86,34 +148,3 @@ def _require_text(path: Path) -> None:
     except UnicodeEncodeError as error:
         message = "the path is not UTF-8; give the file and its folders other names"
         raise SpecError([Diagnostic(str(path), 1, 1, "ZB101", message)]) from error
-
-
-def load_document(path: Path, kind: str) -> tuple[Document, Any, list[Diagnostic]]:
-    """Return a file's tree, its typed value, and what reading and schema have against it.
-
-    Raises SpecError where there is no tree to speak of.
-    """
-    document, problems = parse(read_text(path))
-    value = typed(document.root, load_shape(kind))
-    # where the reader has refused something, the schema only sees what was put in its place
-    refused = {(problem.line, problem.column) for problem in problems}
-    for problem in check_structure(document, value, kind):
-        if (problem.line, problem.column) not in refused:
-            problems.append(problem)
-    return document, value, problems
-
-
-def has_errors(findings: Iterable[Diagnostic]) -> bool:
-    """Tell whether any finding is more than a warning."""
-    return any(not finding.warning for finding in findings)
-
-
-def _tenant_source(document: Document) -> Source | None:
-    node = child(document.root, "tenant")
-    return Source(document.file, node.line, node.column) if node else None
-
-
-def _limit_sources(document: Document) -> dict[str, Source]:
-    limits = child(document.root, "limits")
-    entries = limits.entries.items() if isinstance(limits, Mapping) else ()
-    return {name: Source(document.file, at.line, at.column) for name, (_, at) in entries}

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from zbatch.spec.diagnostics import Diagnostic, SpecError, quote
+from zbatch.spec.diagnostics import Diagnostic, Related, SpecError, quote
 from zbatch.spec.nodes import Document, Mapping, Node, Scalar, Sequence
 from zbatch.spec.reading import FORBIDDEN, Text, character
 
@@ -19,18 +19,26 @@ LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = (
 )
 
 
-def parse(text: Text, loader: type[Any] = LOADER) -> tuple[Document, list[Diagnostic]]:
+Take = Callable[[Node], None]
+
+
+def parse(
+    text: Text, loader: type[Any] = LOADER, streamed: dict[str, Take] | None = None
+) -> tuple[Document, list[Diagnostic]]:
     """Build the tree and list what is wrong but leaves a tree; raise SpecError where none is left.
+
+    The entries of a list under a `streamed` key of the file are handed on one by one instead, and
+    the tree holds the first of them alone.
 
     The parser hands out one event at a time and is left at the first list or map that is too
     deep: composing such a text would overflow the stack of the C composer.
     """
-    tree = _Tree(text.file)
+    tree = _Tree(text.file, streamed or {})
     try:
         for event in _events(text, loader):
             tree.take(event)
     except yaml.YAMLError as error:
-        tree.fail(*_syntax(error, text.text))
+        tree.fail(*_syntax(error, text.text), _began(error, text.file))
     if tree.root is None:
         tree.fail(1, 1, "ZB103", "the file holds nothing but comments")
     return Document(text.file, text.digest, tree.root), tree.problems
@@ -55,6 +63,15 @@ def _syntax(error: yaml.YAMLError, text: str) -> tuple[int, int, str, str]:
     return mark.line + 1, mark.column + 1, "ZB107", f"the text is not valid YAML: {problem}"
 
 
+def _began(error: yaml.YAMLError, file: str) -> tuple[Related, ...]:
+    """Say where that began which could not be read, if that is in another line."""
+    mark, began = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    if mark is None or began is None or began.line >= mark.line:
+        return ()
+    label = str(getattr(error, "context", "")) or "from here on"
+    return (Related(label, file, began.line + 1, began.column + 1),)
+
+
 @dataclass(slots=True)
 class _Open:
     """A list or map that has begun; in a map, the key that awaits its value."""
@@ -62,13 +79,15 @@ class _Open:
     node: Sequence | Mapping
     key: Scalar | None = None
     skip: bool = False  # the value to come belongs to a key that was refused
+    take: Take | None = None  # who takes the entries of this list
 
 
 class _Tree:
     """Takes events and grows a tree; never deeper than `MAX_DEPTH`, and without recursion."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, streamed: dict[str, Take]) -> None:
         self.file = file
+        self._streamed = streamed
         self.problems: list[Diagnostic] = []
         self.root: Node | None = None
         self._open: list[_Open] = []
@@ -91,9 +110,11 @@ class _Tree:
             mark: Any = event.start_mark
             take(event, mark.line + 1, mark.column + 1)
 
-    def fail(self, line: int, column: int, code: str, message: str) -> NoReturn:
+    def fail(
+        self, line: int, column: int, code: str, message: str, related: tuple[Related, ...] = ()
+    ) -> NoReturn:
         """Give up, with all that was found so far."""
-        self._problem(line, column, code, message)
+        self.problems.append(Diagnostic(self.file, line, column, code, message, "", related))
         raise SpecError(self.problems)
 
     def _problem(self, line: int, column: int, code: str, message: str) -> None:
@@ -123,11 +144,19 @@ class _Tree:
             self.fail(line, column, "ZB108", message)
         is_list = isinstance(event, yaml.SequenceStartEvent)
         node = Sequence(line, column, []) if is_list else Mapping(line, column, {})
+        take = self._taker() if is_list else None
         self._add(node)
-        self._open.append(_Open(node))
+        self._open.append(_Open(node, take=take))
+
+    def _taker(self) -> Take | None:
+        """Tell who takes the entries of the list that begins, if it is one that is streamed."""
+        top = self._open[0] if len(self._open) == 1 else None
+        return self._streamed.get(top.key.value) if top and top.key else None
 
     def _end(self, _event: Any, _line: int, _column: int) -> None:
-        self._open.pop()
+        node = self._open.pop().node
+        if self._open and (take := self._open[-1].take):
+            take(node)
 
     def _properties(self, event: Any, line: int, column: int) -> None:
         if event.anchor is not None:
@@ -146,7 +175,10 @@ class _Tree:
             return
         top = self._open[-1]
         if isinstance(top.node, Sequence):
-            top.node.items.append(node)
+            if top.take is None or not top.node.items:
+                top.node.items.append(node)
+            if top.take is not None and isinstance(node, Scalar):
+                top.take(node)
         elif top.skip:
             top.skip = False
         elif top.key is None:

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import compress
 
-from zbatch.model import Account, DatePair, Identity, Item, Plan, Spec, Tenant
+from zbatch.model import Account, DatePair, Exclusion, Plan, Spec, Tenant
+from zbatch.spec.diagnostics import SpecError, tidy
+from zbatch.spec.duplicates import duplicates
+from zbatch.spec.lazy import Groups, Singles
+from zbatch.spec.roster import Roster
+from zbatch.spec.selection import Items, Selection, select
+from zbatch.spec.totals import unexpected
+
+_BATCH = 4096  # items hashed at a time
 
 
 def make_plan(spec: Spec, tenant: Tenant) -> Plan:
@@ -15,70 +26,132 @@ def make_plan(spec: Spec, tenant: Tenant) -> Plan:
     With one object a call each item is a call of its own, in that order. With more, calls are cut
     from waves (the first date of every account, then the second, …), so that no account stands
     twice in a call and none has a later date in an earlier call.
+
+    Accounts named by number are left `unresolved`. Raises SpecError where nothing is, and the
+    items do not come to what the spec expects.
     """
-    by_account = _items(spec)
-    items = tuple(item for items in by_account for item in items)
+    roster = Roster.of(spec.accounts)
+    named = select(roster, spec.dates, spec.exclusions)
+    digest = _digest(spec, tenant, named)
+    unresolved = tuple(_unresolved(spec, named))
+    if not roster.resolved:
+        named = select(roster, spec.dates, spec.exclusions, identified=True)
+    return _plan(spec, tenant, named, digest, unresolved)
+
+
+def resolve_plan(plan: Plan, ids: Mapping[str, str]) -> Plan:
+    """Return the plan with the accounts named by number in their places; `ids` has each ID.
+
+    Raises SpecError for an account that is now listed twice, with both places, and where the
+    items do not come to what the spec expects.
+    """
+    if not plan.unresolved:
+        return plan
+    spec = plan.spec
+    roster = Roster.of(spec.accounts).with_ids(ids)
+    twice = tidy(duplicates(roster, spec.dates))
+    if twice:
+        raise SpecError(twice)
+    selection = select(roster, spec.dates, [_with_id(one, ids) for one in spec.exclusions])
+    return _plan(spec, plan.tenant, selection, plan.digest, ())
+
+
+def _plan(
+    spec: Spec, tenant: Tenant, selection: Selection, digest: str, unresolved: tuple[Account, ...]
+) -> Plan:
+    items = Items(selection, spec.charges)
+    if not unresolved:
+        wrong = tidy(unexpected(spec.expect, items, spec.file))
+        if wrong:
+            raise SpecError(wrong)
     size = spec.limits.objects_per_call
-    groups = _singles(len(items)) if size == 1 else _waves([len(own) for own in by_account], size)
-    return Plan(spec, tenant, items, groups, _digest(tenant, items, size))
+    groups = Singles(len(items)) if size == 1 else _waves(selection.counts, size)
+    excluded = tuple(compress(spec.exclusions, selection.used))
+    return Plan(spec, tenant, items, groups, digest, unresolved, excluded)
 
 
-def _items(spec: Spec) -> list[list[Item]]:
-    found: dict[str, list[Item]] = {}
-    for account in spec.accounts:
-        dates = spec.dates if account.dates is None else account.dates
-        own = found.setdefault(account.named, [])
-        own.extend(_item(spec, account, pair) for pair in dates)
-    for own in found.values():
-        own.sort(key=lambda item: item.identity)
-    return list(found.values())
+def _unresolved(spec: Spec, named: Selection) -> Iterator[Account]:
+    """Tell whose ID must be asked for: accounts named by number, and whom to keep out by number."""
+    roster = named.roster
+    if not roster.resolved:
+        selected = bytearray(len(roster))
+        for row in named.rows:
+            selected[row] = True
+        yield from (roster[row] for row in roster.numbered if selected[row])
+    if len(roster.numbered) < len(roster):
+        for one in spec.exclusions:
+            if one.number is not None:
+                yield Account(None, one.source, reason=one.reason, number=one.number)
 
 
-def _item(spec: Spec, account: Account, pair: DatePair) -> Item:
-    return Item(
-        identity=Identity(account.named, pair.target_date, account.revision),
-        invoice_date=pair.invoice_date,
-        charges=spec.charges,
-        source=account.source,
-        reason=account.reason,
-    )
+def _with_id(one: Exclusion, ids: Mapping[str, str]) -> Exclusion:
+    """Name whom to keep out by ID, where it is known."""
+    if one.number is None or one.number not in ids:
+        return one
+    return replace(one, account_id=ids[one.number], number=None)
 
 
-def _singles(count: int) -> tuple[tuple[int, ...], ...]:
-    return tuple((position,) for position in range(count))
-
-
-def _waves(counts: list[int], size: int) -> tuple[tuple[int, ...], ...]:
+def _waves(counts: array[int], size: int) -> Groups:
     """Cut each wave into runs; `counts` holds how many items each account has, in plan order."""
-    waves: list[list[int]] = [[] for _ in range(max(counts, default=0))]
+    waves = [array("I") for _ in range(max(counts, default=0))]
     position = 0
     for count in counts:
         for nth in range(count):
             waves[nth].append(position + nth)
         position += count
-    return tuple(
-        tuple(wave[start : start + size]) for wave in waves for start in range(0, len(wave), size)
-    )
+    members, starts = array("I"), array("I")
+    for wave in waves:
+        starts.extend(range(len(members), len(members) + len(wave), size))
+        members.extend(wave)
+    return Groups(members, starts)
 
 
-def _digest(tenant: Tenant, items: Iterable[Item], size: int) -> str:
-    """Hash one line of JSON for the tenant and one for each item.
+def _digest(spec: Spec, tenant: Tenant, named: Selection) -> str:
+    """Hash one line of JSON for the tenant, each file, each exclusion and each item.
 
-    What is not hashed decides neither what is billed nor where: reasons, limits, names, places.
+    Accounts stand there as the spec names them. What is not hashed decides neither what is billed
+    nor where: reasons, limits, names, places.
     """
+    size = spec.limits.objects_per_call
     digest = hashlib.sha256()
-    for record in (["plan", 1, tenant.host, tenant.entity_id, size], *map(_record, items)):
-        digest.update(json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode())
-        digest.update(b"\n")
+    records: list[list[object]] = [["plan", 2, tenant.host, tenant.entity_id, size]]
+    records += (["file", file.digest] for file in spec.files)
+    records += (["exclude", _name(one.account_id, one.number)] for one in spec.exclusions)
+    for record in records:
+        digest.update(_line(record))
+    lines: list[bytes] = []
+    for line in _item_lines(spec, named):
+        lines.append(line)
+        if len(lines) == _BATCH:
+            digest.update(b"".join(lines))
+            lines.clear()
+    digest.update(b"".join(lines))
     return digest.hexdigest()
 
 
-def _record(item: Item) -> list[object]:
-    identity, charges = item.identity, item.charges
-    return [
-        identity.account_id,
-        identity.target_date.isoformat(),
-        identity.revision,
-        item.invoice_date.isoformat(),
-        [charges.one_time, charges.recurring, charges.usage],
-    ]
+def _item_lines(spec: Spec, named: Selection) -> Iterator[bytes]:
+    """Write the lines of the items: what is behind the name is the same for very many of them."""
+    roster, charges = named.roster, spec.charges
+    kinds: list[object] = [charges.one_time, charges.recurring, charges.usage]
+    numbers = {} if roster.resolved else dict(roster.numbered_rows())
+    ends: dict[tuple[int, int], bytes] = {}
+    for row, day in zip(named.rows, named.days, strict=True):
+        revision = roster.traits_of(row).revision
+        end = ends.get((day, revision))
+        if end is None:
+            pair: DatePair = named.pairs[day]
+            dates = [pair.target_date.isoformat(), revision, pair.invoice_date.isoformat()]
+            end = ends[day, revision] = b"," + _line([*dates, kinds])[1:]
+        number = numbers.get(row)
+        if number is None:
+            yield b'["' + roster.account_id(row).encode() + b'"' + end
+        else:
+            yield b"[" + _line([_name(None, number)])[1:-2] + end
+
+
+def _name(account_id: str | None, number: str | None) -> object:
+    return account_id if number is None else {"number": number}
+
+
+def _line(record: list[object]) -> bytes:
+    return json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"

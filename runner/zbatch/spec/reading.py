@@ -7,9 +7,12 @@ import os
 import re
 import stat
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 from zbatch.spec.diagnostics import Diagnostic, SpecError
 
@@ -23,7 +26,7 @@ FORBIDDEN = re.compile(
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\uffff"
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]|\r(?!\n)"
 )
-_BOMS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
+BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,34 +59,40 @@ def character(char: str) -> str:
     return f"U+{ord(char):04X} ({name.lower()})"
 
 
-def _read_bytes(path: Path, file: str) -> bytes:
+@contextmanager
+def open_regular(path: Path, file: str) -> Iterator[BinaryIO]:
+    """Open a regular file; raise SpecError where it is none, or cannot be read to its end."""
     try:
         # non-blocking, for opening a FIFO would wait for its writer
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            regular = stat.S_ISREG(os.fstat(handle).st_mode)
-            data = _read_up_to(handle, MAX_BYTES + 1) if regular else b""
-        finally:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
             os.close(handle)
+            message = "is not a regular file but a folder, a pipe or a device"
+            raise _refused(file, "ZB102", message)
+        with os.fdopen(handle, "rb", buffering=0) as stream:
+            yield stream
     except (OSError, ValueError) as error:
         raise _refused(file, "ZB101", f"the file cannot be read: {_why(error)}") from error
-    if not regular:
-        raise _refused(file, "ZB102", "is not a regular file but a folder, a pipe or a device")
+
+
+def _read_bytes(path: Path, file: str) -> bytes:
+    with open_regular(path, file) as stream:
+        data = _read_up_to(stream, MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise _refused(file, "ZB104", "the file is larger than 32 MB")
     return data
 
 
-def _read_up_to(handle: int, size: int) -> bytes:
+def _read_up_to(stream: BinaryIO, size: int) -> bytes:
     parts = []
-    while size > 0 and (part := os.read(handle, min(size, _PIECE))):
+    while size > 0 and (part := stream.read(min(size, _PIECE))):
         parts.append(part)
         size -= len(part)
     return b"".join(parts)
 
 
 def _decode(file: str, data: bytes) -> str:
-    if data.startswith(_BOMS) or b"\x00" in data[:4]:
+    if data.startswith(BYTE_ORDER_MARKS) or b"\x00" in data[:4]:
         message = "the file is UTF-16, UTF-32 or no text at all; save it as UTF-8"
         raise _refused(file, "ZB105", message)
     try:

@@ -18,6 +18,7 @@ from zbatch.spec import nodes
 Schema = Mapping[str, Any]
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?")
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -53,6 +54,7 @@ class Shape:
     """What the schema expects at a place, as far as typing a text needs to know."""
 
     integer: bool = False
+    number: bool = False
     boolean: bool = False
     items: Shape | None = None
     keys: Mapping[str, Shape] = field(default_factory=dict)
@@ -72,6 +74,7 @@ def _shape(schema: Schema) -> Shape:
     others = next(iter(schema.get("patternProperties", {}).values()), None)
     return Shape(
         integer=any(branch.get("type") == "integer" for branch in branches),
+        number=any(branch.get("type") == "number" for branch in branches),
         boolean=any(branch.get("type") == "boolean" for branch in branches),
         items=_shape(items) if items else None,
         keys={name: _shape(sub) for name, sub in keys.items()},
@@ -90,9 +93,11 @@ def typed(node: nodes.Node, shape: Shape | None) -> Any:
     return {name: typed(value, keys.get(name, others)) for name, (_, value) in node.entries.items()}
 
 
-def _typed_scalar(node: nodes.Scalar, shape: Shape) -> str | int | bool:
+def _typed_scalar(node: nodes.Scalar, shape: Shape) -> str | int | float | bool:
     if node.plain and shape.integer and _INTEGER.fullmatch(node.value):
         return int(node.value)
+    if node.plain and shape.number and _NUMBER.fullmatch(node.value):
+        return float(node.value)
     if node.plain and shape.boolean:
         return _BOOLEANS.get(node.value, node.value)
     return node.value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from jsonschema.exceptions import ValidationError
@@ -15,45 +15,64 @@ from zbatch.spec.schema import Schema, compile_validator, load_schema
 
 Place = tuple[str | int, ...]
 
-EXAMINED = 1000  # bad entries of `accounts` that are looked at one by one
 _JSON_TYPES = {str: "string", int: "integer", bool: "boolean", list: "array", dict: "object"}
 
 
-def check_structure(document: Document, value: Any, kind: str) -> Iterator[Diagnostic]:
-    """Hold a file's typed value against the schema of its kind."""
+def check_structure(
+    document: Document, value: Any, kind: str, streamed: Iterable[str] = ()
+) -> Iterator[Diagnostic]:
+    """Hold a file's typed value against the schema of its kind, but for `streamed` entries."""
     schema = load_schema(kind)
-    accounts = value.get("accounts") if kind == "spec" and isinstance(value, dict) else None
-    if isinstance(accounts, list):
-        yield from _entries(document, accounts, schema["properties"]["accounts"]["items"])
-        schema = _without_entries(schema)
+    for key in streamed:
+        schema = _without_entries(schema, key)
     for error in compile_validator(schema).iter_errors(value):
-        yield from _told(error, document, ())
+        yield from _told(error, document.file, document.root, ())
 
 
-def _entries(document: Document, entries: list[Any], schema: Schema) -> Iterator[Diagnostic]:
-    accepts = compile_rows(schema)
-    validator = compile_validator(schema)
-    bad = [position for position, entry in enumerate(entries) if not accepts(entry)]
-    for position in bad[:EXAMINED]:
-        for error in validator.iter_errors(entries[position]):
-            yield from _told(error, document, ("accounts", position))
-    if len(bad) > EXAMINED:
-        node = node_at(document.root, ("accounts", bad[EXAMINED]))
-        message = f"and {len(bad) - EXAMINED:,} more entries of `accounts` are wrong from here on"
-        place = (document.file, node.line, node.column)
-        yield Diagnostic(*place, "ZB212", message, count=len(bad) - EXAMINED)
+class EntryCheck:
+    """Holds the entries of a long list against the schema, with a quick yes for the good ones."""
+
+    EXAMINED = 1000  # bad entries that are looked at one by one
+
+    def __init__(self, file: str, schema: Schema, key: str) -> None:
+        self.accepts = compile_rows(schema)
+        self._file = file
+        self._schema = schema
+        self._key = key
+        self._bad: list[tuple[int, Node, Any]] = []
+        self._more = 0
+        self._first_more: Node | None = None
+
+    def refuse(self, position: int, node: Node, value: Any) -> None:
+        """Keep an entry that was not accepted, or count it."""
+        if len(self._bad) < self.EXAMINED:
+            self._bad.append((position, node, value))
+        else:
+            self._first_more = self._first_more or node
+            self._more += 1
+
+    def findings(self) -> Iterator[Diagnostic]:
+        """Tell what is wrong with the entries that were refused."""
+        validator = compile_validator(self._schema)
+        for position, node, value in self._bad:
+            for error in validator.iter_errors(value):
+                yield from _told(error, self._file, node, (self._key, position))
+        if self._first_more is not None:
+            at = (self._file, self._first_more.line, self._first_more.column)
+            message = f"and {self._more:,} more entries of `{self._key}` are wrong from here on"
+            yield Diagnostic(*at, "ZB212", message, count=self._more)
 
 
-def _without_entries(schema: Schema) -> Schema:
-    accounts = {**schema["properties"]["accounts"]}
-    del accounts["items"]
-    return {**schema, "properties": {**schema["properties"], "accounts": accounts}}
+def _without_entries(schema: Schema, key: str) -> Schema:
+    entries = {**schema["properties"][key]}
+    del entries["items"]
+    return {**schema, "properties": {**schema["properties"], key: entries}}
 
 
-def _told(error: ValidationError, document: Document, above: Place) -> Iterator[Diagnostic]:
+def _told(error: ValidationError, file: str, node: Node, above: Place) -> Iterator[Diagnostic]:
     for leaf in _leaves(error):
-        for finding in tell(_breach(leaf, document.root, above)):
-            yield finding.at(document.file)
+        for finding in tell(_breach(leaf, node, above)):
+            yield finding.at(file)
 
 
 def _leaves(error: ValidationError) -> Iterator[ValidationError]:
@@ -69,15 +88,16 @@ def _leaves(error: ValidationError) -> Iterator[ValidationError]:
             yield from _leaves(below)
 
 
-def _breach(error: ValidationError, root: Node, above: Place) -> Breach:
-    path = (*above, *error.absolute_path)
+def _breach(error: ValidationError, node: Node, above: Place) -> Breach:
+    """Find where an error is; `node` is what was checked, and `above` where that stands."""
+    within = tuple(error.absolute_path)
     schema: Any = error.schema
     return Breach(
         keyword=str(error.validator),
         limit=error.validator_value,
         schema=schema,
         value=error.instance,
-        path=path,
-        node=node_at(root, path),
-        parent=node_at(root, path[:-1]),
+        path=(*above, *within),
+        node=node_at(node, within),
+        parent=node_at(node, within[:-1]),
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from zbatch.model import EMULATOR, Ceilings, Credentials, Source, Tenant
 from zbatch.spec.diagnostics import Diagnostic, SpecError, tidy
-from zbatch.spec.loader import has_errors, load_document
+from zbatch.spec.documents import has_errors, load_document
 from zbatch.spec.nodes import Document, Mapping, child, node_at
 from zbatch.spec.schema import load_schema, with_defaults
 from zbatch.spec.tenant_rules import TenantRules

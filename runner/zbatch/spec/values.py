@@ -11,6 +11,7 @@ from zbatch.model import Rate
 
 DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 ACCOUNT_ID = re.compile(r"[0-9A-Fa-f]{32}")
+ACCOUNT_NUMBER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._/#:-]{0,68}[A-Za-z0-9])?")
 REVISION = re.compile(r"[1-9][0-9]?")
 
 _DURATION = re.compile(r"([0-9]+)(ms|s|m|h)")

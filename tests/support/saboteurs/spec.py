@@ -8,7 +8,7 @@ import yaml
 
 from support.saboteurs.bench import Bench
 from support.saboteurs.saboteur import LOST, TWICE, saboteur
-from zbatch.spec.accounts import AccountReader
+from zbatch.spec.duplicates import duplicates
 from zbatch.spec.nodes import Scalar
 from zbatch.spec.parsing import _Tree
 
@@ -22,7 +22,7 @@ NO_TEXT = "the simulation starts from a plan: no spec is read there"
 )
 def an_account_may_be_listed_twice(bench: Bench) -> None:
     """An account that is listed twice, in whatever spelling, is billed twice."""
-    bench.method(AccountReader, "_claim", lambda self, account, dates: None)
+    bench.function(duplicates, lambda roster, dates: iter(()))
 
 
 @saboteur("L15", test=f"{LOST}l15_a_key_twice_in_a_spec_is_refused", beyond=NO_TEXT)

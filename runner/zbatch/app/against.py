@@ -1,0 +1,171 @@
+"""What a plan is held against: an earlier spec, the same spec at a git revision, or a run."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from itertools import groupby
+from pathlib import Path
+
+from zbatch.app.figures import billed_by_number, dates_of
+from zbatch.app.revision import Repository, at_revision
+from zbatch.errors import CannotStart, Refused
+from zbatch.ledger.glance import Glance, Listed, PastRun, glance
+from zbatch.model import Item, Plan
+from zbatch.spec import SpecError, load_spec, make_plan
+from zbatch.spec.difference import Dates, Difference, Listing, compare
+from zbatch.zuora.strict_json import NotJson, parse_json
+from zbatch.zuora.text import one_line
+
+RUN, GIT = "run:", "git:"
+LATEST = "latest"
+PERIOD = re.compile("[0-9]{4}-(0[1-9]|1[0-2])")
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Then:
+    """A spec at a git revision: the commit, and the spec's path in the repository."""
+
+    repository: Repository
+    revision: str
+    commit: str
+    path: str
+
+
+def against(name: str, plan: Plan, folder: Path) -> Difference:
+    """Hold a plan against what `name` names: a file, a run of the ledger in `folder`, a revision.
+
+    Raises `Refused` where it names nothing or two things, and for a spec that is none.
+    """
+    numbers = _numbers(folder)
+    if not name.startswith((RUN, GIT)) and os.path.lexists(name):
+        return compare(_of_spec(Path(name), one_line(name), plan, numbers), _of_plan(plan, numbers))
+    run = None if name.startswith(GIT) else _run(name.removeprefix(RUN), folder)
+    then = None if name.startswith(RUN) else _then(name.removeprefix(GIT), plan)
+    if run and then:
+        raise Refused(
+            f"--against {one_line(name)}: this names a run and a git revision; write"
+            f" {RUN}{one_line(name)} or {GIT}{one_line(name)}"
+        )
+    if run:
+        return _with_run(run, plan, folder)
+    if then:
+        return _with_then(then, plan, numbers)
+    raise Refused(
+        f"--against {one_line(name)}: there is no such file, no run in this tenant's ledger whose"
+        " ID has this in it, and no such git revision"
+    )
+
+
+def _with_run(run: PastRun, plan: Plan, folder: Path) -> Difference:
+    label = f"run {run.id} ({one_line(run.spec_name, 80)})"
+    period = _period_of(folder.parent / "runs" / run.id / "run.json")
+
+    def read(ledger: Glance) -> Difference:
+        before = Listing(label, period, _of_run(ledger.listed(run.id)))
+        return compare(before, _of_plan(plan, {}))
+
+    found = glance(folder, read)
+    if found is None:
+        raise CannotStart("the ledger has gone while it was read")
+    return found
+
+
+def _period_of(run_record: Path) -> str | None:
+    """Give the period of a run, if its record is still there and names one."""
+    try:
+        record = parse_json(run_record.read_bytes())
+    except (OSError, NotJson):
+        return None
+    spec = record.get("spec") if isinstance(record, dict) else None
+    period = spec.get("period") if isinstance(spec, dict) else None
+    return period if isinstance(period, str) and PERIOD.fullmatch(period) else None
+
+
+def _with_then(then: Then, plan: Plan, numbers: Mapping[str, str]) -> Difference:
+    label = f"{then.path} at {then.revision}"
+    with at_revision(then.repository, then.commit, then.path) as spec:
+        top = str(spec)[: -len(then.path)]
+        try:
+            before = _of_spec(spec, one_line(label), plan, numbers)
+        except SpecError as error:
+            raise SpecError(
+                replace(one, file=f"{then.revision}:{one.file.removeprefix(top)}")
+                for one in error.diagnostics
+            ) from error
+        return compare(before, _of_plan(plan, numbers))
+
+
+def _numbers(folder: Path) -> Mapping[str, str]:
+    """Give the account IDs that earlier runs have found for numbers; without a ledger none."""
+    try:
+        return glance(folder, Glance.numbers) or {}
+    except CannotStart:
+        return {}
+
+
+def _run(part: str, folder: Path) -> PastRun | None:
+    """Find a run by its ID, a part of it that no other has, or as the latest that listed items."""
+    runs = glance(folder, Glance.runs) or ()
+    if part == LATEST:
+        return next((run for run in reversed(runs) if run.items), None)
+    if not part:
+        return None
+    found = [run for run in runs if part in run.id]
+    exact = [run for run in found if run.id == part]
+    if len(found) > 1 and not exact:
+        named = ", ".join(run.id for run in found[-_MOST_NAMED:])
+        more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+        raise Refused(
+            f"--against {one_line(part)}: several runs have this in their ID: {named}{more}"
+        )
+    return next(iter(exact or found), None)
+
+
+def _then(name: str, plan: Plan) -> Then | None:
+    """Find a revision of the repository that the spec lies in; `name` may end in `:PATH`."""
+    spec = Path(os.path.realpath(plan.spec.file))
+    repository = Repository.around(spec)
+    if repository is None:
+        return None
+    revision, _, path = name.partition(":")
+    commit = repository.commit(revision) if revision else None
+    if commit is None:
+        return None
+    here = spec.relative_to(os.path.realpath(repository.top)).as_posix()
+    return Then(repository, revision, commit, os.path.normpath(path) if path else here)
+
+
+def _of_spec(path: Path, label: str, plan: Plan, numbers: Mapping[str, str]) -> Listing:
+    """List a spec; which tenant it names decides nothing here, so the plan's own stands for it."""
+    return replace(_of_plan(make_plan(load_spec(path), plan.tenant), numbers), label=label)
+
+
+def _of_plan(plan: Plan, numbers: Mapping[str, str]) -> Listing:
+    return Listing("this plan", plan.spec.period, _accounts(plan, numbers))
+
+
+def _accounts(plan: Plan, numbers: Mapping[str, str]) -> Iterator[tuple[str, Dates]]:
+    """Give each account once with its dates: by ID where that is known, else by number."""
+    for account_id, items in groupby(plan.items, key=lambda item: item.identity.account_id):
+        yield account_id, tuple(map(_item_dates, items))
+    unresolved: dict[str, list[tuple[date, date, int]]] = defaultdict(list)
+    for account in billed_by_number(plan):
+        key = numbers.get(account.named, account.named)
+        unresolved[key] += ((*pair, account.revision) for pair in dates_of(plan.spec, account))
+    for key, dates in unresolved.items():
+        yield key, tuple(sorted(dates))
+
+
+def _item_dates(item: Item) -> tuple[date, date, int]:
+    return item.identity.target_date, item.invoice_date, item.identity.revision
+
+
+def _of_run(listed: Iterator[Listed]) -> Iterator[tuple[str, Dates]]:
+    for account_id, items in groupby(listed, key=lambda one: one.account_id):
+        yield account_id, tuple((one.target_date, one.invoice_date, one.revision) for one in items)

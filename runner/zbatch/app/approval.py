@@ -1,0 +1,163 @@
+"""Lay a plan out, and refuse it where it is not what was approved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from zbatch.app.differing import differences
+from zbatch.app.figures import Figures, figures
+from zbatch.app.frozen import Approved, Frozen, approved, digest_of, is_frozen, thaw
+from zbatch.app.validate import Overrides, load_plan, tighten
+from zbatch.errors import Refused
+from zbatch.model import Plan
+from zbatch.spec import Diagnostic, SpecError
+from zbatch.spec.values import parse_rate
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A plan, the spec that it was laid out from, and what an approval of it covers.
+
+    `document` is the frozen plan that it was held to.
+    """
+
+    plan: Plan
+    spec: Path
+    figures: Figures
+    approved: Approved
+    document: Path | None = None
+
+    @property
+    def digest(self) -> str:
+        """The digest by which the approval is passed on."""
+        return digest_of(self.approved)
+
+    def tightened(self, overrides: Overrides) -> Chosen:
+        """Press less, as the command line asks; raise `Refused` where it asks for more."""
+        limits = tighten(self.plan.spec.limits, overrides)
+        plan = replace(self.plan, spec=replace(self.plan.spec, limits=limits))
+        return replace(self, plan=plan, approved=approved(plan, self.figures, overrides))
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A frozen plan that is not what its spec says any more, and why, a line each."""
+
+    document: Path
+    frozen: Frozen
+    why: tuple[str, ...]
+
+
+def choose(path: Path, overrides: Overrides) -> Chosen:
+    """Lay out a spec; raise `SpecError` or `Refused`."""
+    loose = replace(overrides, concurrency=None, rate=None)
+    plan = load_plan(path, loose)
+    counts = figures(plan)
+    return Chosen(plan, path, counts, approved(plan, counts, loose)).tightened(overrides)
+
+
+def choose_approved(path: Path, overrides: Overrides, digest: str | None = None) -> Chosen:
+    """Lay out a spec, or the spec of a frozen plan, and insist that it is what was approved.
+
+    Approved is what the frozen plan says, and what `digest` stands for; with neither, anything.
+    The command line may always press less than that. Raises `SpecError` or `Refused`.
+    """
+    if is_frozen(path):
+        frozen = thaw(path)
+        if digest not in (None, frozen["digest"]):
+            raise _not_approved(str(path), f"its digest is {frozen['digest']}")
+        return _as_frozen(path, frozen, overrides)
+    loose = choose(path, replace(overrides, concurrency=None, rate=None))
+    tightened = loose.tightened(overrides)
+    if digest is None or digest == tightened.digest:
+        return tightened
+    if digest == loose.digest:  # approved as the spec has it: to press less needs no approval
+        return replace(tightened, approved=loose.approved)
+    raise _not_approved(str(path), _why(digest, tightened))
+
+
+def look_at_frozen(path: Path, overrides: Overrides) -> Chosen | Stale:
+    """Lay out the spec of a frozen plan, or say why that is not what was approved.
+
+    Raises `SpecError` for a document that is none, and for overrides that contradict it.
+    """
+    frozen = thaw(path)
+    _insist(path, frozen, overrides)
+    try:
+        return _as_frozen(path, frozen, overrides)
+    except Refused as error:
+        return Stale(path, frozen, tuple(str(error).split("\n")))
+
+
+def _as_frozen(path: Path, frozen: Frozen, overrides: Overrides) -> Chosen:
+    """Lay out the spec of a frozen plan; raise `SpecError` with all that is not as it was."""
+    _insist(path, frozen, overrides)
+    chosen = choose(spec_of(path, frozen), _as_then(frozen, overrides))
+    changed = differences(frozen["approved"], chosen.approved, str(path), str(chosen.spec))
+    if changed:
+        raise SpecError(changed)
+    tightened = chosen.tightened(overrides)
+    return replace(tightened, approved=frozen["approved"], document=path)
+
+
+def _insist(path: Path, frozen: Frozen, overrides: Overrides) -> None:
+    """Refuse a command line that names another tenant or period than was approved."""
+    was = frozen["approved"]
+    asked = (("tenant", overrides.tenant, was["tenant"]["name"]),)
+    contradicted = [
+        Diagnostic(str(path), 1, 1, "ZB507", f"--{name} {said} is not what was approved: {meant}")
+        for name, said, meant in asked
+        if said is not None and said != meant
+    ]
+    if contradicted:
+        raise SpecError(contradicted)
+
+
+def _as_then(frozen: Frozen, overrides: Overrides) -> Overrides:
+    """Change of the spec what the command line changed when the plan was made."""
+    said = frozen["approved"]["overrides"]
+    rate = said["rate"]
+    return replace(
+        overrides,
+        tenant=said["tenant"],
+        concurrency=said["concurrency"],
+        rate=None if rate is None else parse_rate(rate),
+    )
+
+
+def spec_of(path: Path, frozen: Frozen) -> Path:
+    """Find the spec of a frozen plan: from here as it was given, or from beside the plan.
+
+    Which of two it is makes no difference: it is run only if it is what was approved.
+    """
+    given = Path(frozen["spec"]["given"])
+    beside = path.parent / frozen["spec"]["beside"]
+    found = next((one for one in (given, beside) if one.is_file()), None)
+    if found is None:
+        message = (
+            f"the spec of this plan, {given}, is not there, nor is {beside}; run it from the"
+            " folder where the plan was made"
+        )
+        raise SpecError([Diagnostic(str(path), 1, 1, "ZB508", message)])
+    return found
+
+
+def _why(digest: str, chosen: Chosen) -> str:
+    if digest == chosen.plan.digest:
+        return (
+            "what was given is the digest of the items alone, which says nothing of limits and"
+            " tenant; take the one that zbatch plan --digest prints"
+        )
+    what = chosen.approved
+    files = "".join(f", {one['path']} {one['digest']}" for one in what["files"])
+    return (
+        f"its digest is now {chosen.digest}. The spec, a list that it names, its tenant in"
+        " tenants.yaml, an override or zbatch's schemas changed since; compare with the digests of"
+        f" what was approved: spec {what['spec']['digest']}{files}"
+    )
+
+
+def _not_approved(file: str, why: str) -> SpecError:
+    message = f"this is not the plan that --plan-digest approves: {why}"
+    return SpecError([Diagnostic(file, 1, 1, "ZB509", message)])

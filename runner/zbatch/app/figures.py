@@ -1,0 +1,120 @@
+"""What a plan comes to, counted in one pass over its items."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from math import ceil
+
+from zbatch.model import Account, Plan, Spec
+from zbatch.zuora.query import BRANCHES
+
+TOKEN_REQUESTS = 1
+ITEMS_A_QUESTION = BRANCHES // 2  # an item asks about its date, and about its account's drafts
+
+
+@dataclass(frozen=True, slots=True)
+class DateCount:
+    """How many items have one pair of dates."""
+
+    target_date: date
+    invoice_date: date
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCount:
+    """How many items a file names: the spec itself, or one of its lists."""
+
+    file: str
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A plan in numbers; `again` are the items of a revision above the first.
+
+    Of the accounts so many as `by_number` says are named by number. How many calls their items
+    take is known once they have IDs; before that it is reckoned. `excluded` are accounts that the
+    spec names and keeps out, by reason.
+    """
+
+    accounts: int
+    by_number: int
+    items: int
+    calls: int
+    excluded: tuple[tuple[str, int], ...]
+    dates: tuple[DateCount, ...]
+    sources: tuple[SourceCount, ...]
+    again: int
+
+
+def figures(plan: Plan) -> Figures:
+    """Count a plan, those accounts too that are not looked up yet."""
+    pairs: Counter[tuple[date, date]] = Counter()
+    sources: Counter[str] = Counter({plan.spec.file: 0})
+    accounts = again = 0
+    last = ""
+    for item in plan.items:
+        account = item.identity.account_id
+        accounts += account != last  # the items of an account stand together
+        last = account
+        again += item.identity.revision > 1
+        pairs[item.identity.target_date, item.invoice_date] += 1
+        sources[item.source.file] += 1
+    later = 0
+    numbers: set[str] = set()
+    for named in billed_by_number(plan):
+        numbers.add(named.named)
+        dates = dates_of(plan.spec, named)
+        pairs.update(dates)
+        sources[named.source.file] += len(dates)
+        again += len(dates) * (named.revision > 1)
+        later += len(dates)
+    return Figures(
+        accounts=accounts + len(numbers),
+        by_number=len(numbers),
+        items=len(plan.items) + later,
+        calls=len(plan.groups) + ceil(later / plan.spec.limits.objects_per_call),
+        excluded=tuple(Counter(one.reason for one in plan.excluded).most_common()),
+        dates=tuple(DateCount(*pair, count) for pair, count in sorted(pairs.items())),
+        sources=tuple(SourceCount(*pair) for pair in sources.items() if pair[1]),
+        again=again,
+    )
+
+
+def billed_by_number(plan: Plan) -> Iterator[Account]:
+    """Give the accounts that are billed once they are looked up; some are, to be kept out."""
+    kept_out = {one.number for one in plan.spec.exclusions}
+    return (one for one in plan.unresolved if one.number not in kept_out)
+
+
+def dates_of(spec: Spec, account: Account) -> tuple[tuple[date, date], ...]:
+    """Give target and invoice date of each item of an account."""
+    dates = spec.dates if account.dates is None else account.dates
+    return tuple((pair.target_date, pair.invoice_date) for pair in dates)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What sending so many calls, and asking about so many items first, asks of a tenant."""
+
+    calls: int
+    questions: int
+
+    @classmethod
+    def of(cls, calls: int, items: int) -> Load:
+        """Count the questions about items before their calls."""
+        return cls(calls, ceil(items / ITEMS_A_QUESTION))
+
+    @property
+    def limited(self) -> int:
+        """What takes its turn at the rate, and counts against quotas."""
+        return self.calls + self.questions
+
+    @property
+    def requests(self) -> int:
+        """All of it, with the token."""
+        return self.limited + TOKEN_REQUESTS

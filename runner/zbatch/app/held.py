@@ -1,0 +1,97 @@
+"""What the tenant's ledger holds of a plan already, read without its lock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zbatch.app.doubt import in_doubt
+from zbatch.app.outstanding import ASKED_AGAIN
+from zbatch.errors import CannotStart
+from zbatch.model import Outcome, Plan, Standing
+
+if TYPE_CHECKING:
+    from zbatch.ledger.glance import Glance
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How many items of a plan the ledger holds as what; all others are to be sent.
+
+    `changed` counts the invoiced or doubtful ones for which the plan asks another invoice date or
+    other charges: a run refuses them. `runs` have carried out this very plan, the latest last.
+    `unread` says why the ledger could not be read; the counts are then empty.
+    """
+
+    counts: Mapping[Outcome, int] = field(default_factory=dict)
+    to_send: int = 0
+    changed: int = 0
+    runs: tuple[str, ...] = ()
+    unread: str | None = None
+
+    @property
+    def again(self) -> int:
+        """How many items are only asked about again, since others may have changed them."""
+        return sum(self.counts.get(one, 0) for one in ASKED_AGAIN)
+
+    @property
+    def unsure(self) -> int:
+        """How many items are in doubt."""
+        return self.counts.get(Outcome.UNKNOWN, 0)
+
+    @property
+    def work(self) -> bool:
+        """Whether a run has something to do: to send, or to settle."""
+        return self.to_send + self.unsure > 0
+
+
+def held(plan: Plan, items: int, folder: Path) -> Held:
+    """Read what the ledger in a folder holds of a plan; where there is none, it holds nothing.
+
+    Of `items` those whose accounts are not looked up yet count as to send.
+    """
+    if not folder.exists():
+        return Held(to_send=items)
+    # Loaded here, because a first plan has no ledger to read.
+    from zbatch.ledger.glance import glance
+
+    try:
+        found = glance(folder, lambda ledger: _read(plan, items, ledger))
+    except CannotStart as error:
+        return Held(to_send=items, unread=str(error))
+    return Held(to_send=items) if found is None else found
+
+
+def _read(plan: Plan, items: int, ledger: Glance) -> Held:
+    counts: Counter[Outcome] = Counter()
+    to_send, changed = items - len(plan.items), 0
+    for standing in ledger.standings(plan.items):
+        outcome = _outcome(standing)
+        if outcome is None:
+            to_send += 1
+        else:
+            counts[outcome] += 1
+        changed += standing.payload_changed and (outcome is Outcome.UNKNOWN or _billed(outcome))
+    runs = (run.id for run in ledger.runs() if run.plan_digest == plan.digest)
+    return Held(counts, to_send, changed, tuple(runs))
+
+
+def _outcome(standing: Standing) -> Outcome | None:
+    """Give the outcome that stands, or None of what the next run sends.
+
+    A failure or nothing to bill is sent again once the plan asks for another payload.
+    """
+    if in_doubt(standing):
+        return Outcome.UNKNOWN
+    if standing.record is None:
+        return None
+    outcome = standing.record.outcome
+    again = standing.payload_changed and not outcome.success
+    return None if again and standing.later_invoiced is None else outcome
+
+
+def _billed(outcome: Outcome | None) -> bool:
+    return outcome is not None and outcome.success

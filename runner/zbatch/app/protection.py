@@ -1,0 +1,108 @@
+"""What stands before a protected tenant: its name, repeated, and a ledger that is not lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from zbatch.app.state import State
+from zbatch.errors import Refused
+from zbatch.model import Plan, Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person is told before naming a protected tenant."""
+
+    plan: Plan
+    state: State
+    new_ledger: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What somebody has confirmed: the tenant's name, and the name again for a new ledger.
+
+    `ask` puts the question where somebody can answer it, `tell` says what is worth knowing where
+    nobody is asked. `thrown_away` is true on a machine that lasts no longer than the run: a CI
+    runner.
+    """
+
+    tenant: str | None = None
+    new_ledger: str | None = None
+    thrown_away: bool = False
+    ask: Callable[[Question], str] | None = None
+    tell: Callable[[Question], None] | None = None
+
+
+UNCONFIRMED = Confirmation()
+
+
+def confirm_run(plan: Plan, state: State, confirmation: Confirmation) -> None:
+    """Let a run pass that is confirmed as far as its tenant asks for it, or raise `Refused`.
+
+    A name that is given must be right even where none is needed: it says which tenant was meant.
+    """
+    tenant = plan.tenant
+    _check_name("--confirm", confirmation.tenant, tenant)
+    _check_name("--confirm-new-ledger", confirmation.new_ledger, tenant)
+    fresh = not state.ledger(tenant).exists()
+    if confirmation.new_ledger and not fresh:
+        raise Refused(
+            f"--confirm-new-ledger {tenant.name}: there is a ledger, {state.ledger(tenant)}; leave "
+            f"the flag away, it is for a first run alone"
+        )
+    if not tenant.protected:
+        return
+    if fresh and confirmation.thrown_away and not confirmation.new_ledger:
+        raise Refused(_lost(tenant, state))
+    _check_named(Question(plan, state, fresh), confirmation)
+
+
+def confirm_decisions(tenant: Tenant, confirmation: Confirmation, decisions: int) -> None:
+    """Let a person's decisions on items of a protected tenant pass, or raise `Refused`.
+
+    Questions alone need no confirmation: they change nothing that a tenant has.
+    """
+    _check_name("--confirm", confirmation.tenant, tenant)
+    if tenant.protected and decisions and confirmation.tenant is None:
+        raise Refused(_unnamed(tenant, "and what is accepted is not billed again"))
+
+
+def require_ledger(tenant: Tenant, state: State) -> None:
+    """Refuse to settle doubt of a protected tenant in a ledger that holds none: it is new."""
+    if tenant.protected and not state.ledger(tenant).exists():
+        raise Refused(
+            f"there is no ledger of the protected tenant {tenant.name} in {state.root}, so nothing "
+            f"of it can be in doubt here; name the folder by --state-dir, or bring its ledger back"
+        )
+
+
+def _check_named(question: Question, confirmation: Confirmation) -> None:
+    tenant = question.plan.tenant
+    if confirmation.tenant:
+        if confirmation.tell:
+            confirmation.tell(question)
+        return
+    if confirmation.ask is None:
+        raise Refused(_unnamed(tenant, "and what it bills is real"))
+    if confirmation.ask(question) != tenant.name:
+        raise Refused(f"that is not the tenant's name, {tenant.name}: nothing was sent")
+
+
+def _check_name(flag: str, given: str | None, tenant: Tenant) -> None:
+    if given is not None and given != tenant.name:
+        raise Refused(f"{flag} {given}: the tenant is {tenant.name}; nothing was sent")
+
+
+def _unnamed(tenant: Tenant, why: str) -> str:
+    name = tenant.name
+    return f"the tenant {name} is protected, {why}: repeat its name with --confirm {name}"
+
+
+def _lost(tenant: Tenant, state: State) -> str:
+    return (
+        f"there is no ledger of the protected tenant {tenant.name} in {state.root}, and this "
+        f"machine is a CI runner, which is thrown away: restore the folder of the last run before "
+        f"this one. Only if nothing was ever billed there, --confirm-new-ledger {tenant.name}"
+    )

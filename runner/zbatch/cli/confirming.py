@@ -1,0 +1,72 @@
+"""How a protected tenant is confirmed: by a flag, or by typing its name in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TextIO
+
+from zbatch.app.protection import Confirmation, Question
+from zbatch.cli.words import counted
+from zbatch.model import Plan
+from zbatch.zuora.text import one_line
+
+_NO = frozenset({"", "0", "false", "no"})
+
+
+def in_ci(environ: Mapping[str, str]) -> bool:
+    """Tell whether this is a CI runner, by the variable that all of them set."""
+    return environ.get("CI", "").strip().lower() not in _NO
+
+
+def confirmation(
+    named: str | None,
+    new_ledger: str | None,
+    streams: tuple[TextIO | None, TextIO],
+    environ: Mapping[str, str],
+) -> Confirmation:
+    """Gather what the command line confirms; `streams` are where to read from and to write to.
+
+    Nobody is asked on a CI runner, nor where either stream is no terminal.
+    """
+    source, out = streams
+    thrown_away = in_ci(environ)
+    ask = None
+    if source is not None and source.isatty() and out.isatty() and not thrown_away:
+        ask = _Asking(source, out).ask
+    return Confirmation(named, new_ledger, thrown_away, ask, lambda asked: _tell(asked, out))
+
+
+class _Asking:
+    def __init__(self, source: TextIO, out: TextIO) -> None:
+        self._source = source
+        self._out = out
+
+    def ask(self, question: Question) -> str:
+        """Put the question, and give what is typed; the end of the input is an empty answer."""
+        plan = question.plan
+        print(f"{one_line(plan.tenant.name)} is protected: {_what(plan)}", file=self._out)
+        _tell(question, self._out)
+        self._out.write("Type the tenant's name to bill, anything else to stop: ")
+        self._out.flush()
+        try:
+            return self._source.readline().strip()
+        except UnicodeDecodeError:
+            return ""
+
+
+def _what(plan: Plan) -> str:
+    days = sorted({item.identity.target_date for item in plan.items})
+    dates = f" for {days[0]}" if days else ""
+    dates += f" to {days[-1]}" if len(days) > 1 else ""
+    what = f"{counted(len(plan.items), 'item')}{dates} at {one_line(plan.tenant.host)}"
+    return f"{what}, plan {plan.digest[:12]}"
+
+
+def _tell(question: Question, out: TextIO) -> None:
+    if question.new_ledger:
+        tenant, folder = one_line(question.plan.tenant.name), one_line(str(question.state.root))
+        print(
+            f"There is no ledger of {tenant} in {folder}: a new one begins. If this tenant was "
+            f"billed from another folder or machine, bring that ledger here first.",
+            file=out,
+        )

@@ -1,0 +1,169 @@
+"""A plan as JSON for machines: every item of it, one a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+from zbatch.app.approval import Stale
+from zbatch.app.figures import billed_by_number, dates_of
+from zbatch.app.preview import Preview
+from zbatch.model import Account, Item, Outcome
+from zbatch.report.record import limits_json
+from zbatch.spec.difference import Dates, Difference, Named
+
+VERSION = 1
+
+
+def plan_json(view: Preview) -> Iterator[str]:
+    """Lay a plan out for machines, piece by piece: a million items fit no memory twice."""
+    head = json.dumps(_head(view), indent=2, allow_nan=False)
+    yield head.removesuffix("\n}")
+    yield from _lines("items", map(_item, view.plan.items))
+    later = (_later(view, account) for account in billed_by_number(view.plan))
+    yield from _lines("unresolved", chain.from_iterable(later))
+    yield from _lines("calls", map(list, view.plan.groups))
+    yield "\n}\n"
+
+
+def stale_json(stale: Stale) -> str:
+    """Lay out a frozen plan that its spec has left behind, and why."""
+    document = {"version": VERSION, "stale": list(stale.why), "frozen": stale.frozen}
+    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+
+def _lines(name: str, values: Iterable[object]) -> Iterator[str]:
+    yield f',\n  "{name}": ['
+    separator = "\n"
+    for value in values:
+        yield f"{separator}    {json.dumps(value, allow_nan=False)}"
+        separator = ",\n"
+    yield "\n  ]"
+
+
+def _head(view: Preview) -> dict[str, Any]:
+    plan, figures, limits = view.plan, view.figures, view.plan.spec.limits
+    return {
+        "version": VERSION,
+        "digest": view.digest,
+        "spec": {
+            "name": plan.spec.name,
+            "file": plan.spec.file,
+            "period": plan.spec.period,
+            "digest": plan.spec.digest,
+        },
+        "files": [
+            {"path": file.path, "digest": file.digest, "rows": file.rows}
+            for file in plan.spec.files
+        ],
+        "tenant": {
+            "name": plan.tenant.name,
+            "host": plan.tenant.host,
+            "entity_id": plan.tenant.entity_id,
+            "kind": plan.tenant.kind,
+        },
+        "plan_digest": plan.digest,
+        "limits": limits_json(limits),
+        "items_planned": figures.items,
+        "accounts": figures.accounts,
+        "calls_planned": figures.calls,
+        "accounts_by_number": figures.by_number,
+        "excluded": [{"reason": reason, "accounts": number} for reason, number in figures.excluded],
+        "billed_again": figures.again,
+        "ledger": _ledger(view),
+        "calls_expected": view.load.calls,
+        "questions_expected": view.load.questions,
+        "requests_expected": view.load.requests,
+        "seconds_expected": round(view.estimate.seconds, 3),
+        "seconds_at_least": round(view.load.limited / limits.rate.per_second, 3),
+        "rate_decides_below_seconds": round(limits.concurrency / limits.rate.per_second, 3),
+        "quotas": [
+            {"stretch": use.stretch, "uses": use.uses, "allowed": use.allowed, "fits": use.fits}
+            for use in view.uses
+        ],
+        "warnings": [{"code": one.code, "message": one.message} for one in view.warnings],
+        "against": view.difference and _difference(view.difference),
+        "dates": [
+            {
+                "target_date": entry.target_date.isoformat(),
+                "invoice_date": entry.invoice_date.isoformat(),
+                "items": entry.items,
+            }
+            for entry in figures.dates
+        ],
+        "sources": [{"file": one.file, "items": one.items} for one in figures.sources],
+    }
+
+
+def _ledger(view: Preview) -> dict[str, Any]:
+    held = view.held
+    return {
+        "outcomes": {one.value: held.counts.get(one, 0) for one in Outcome},
+        "to_send": held.to_send,
+        "changed": held.changed,
+        "runs": list(held.runs),
+        "unread": held.unread,
+    }
+
+
+def _difference(difference: Difference) -> dict[str, Any]:
+    return {
+        "label": difference.before.label,
+        "accounts": difference.before.accounts,
+        "items": difference.before.items,
+        "dates_relative_to_period": difference.relative,
+        "gone": _named(difference.gone),
+        "new": _named(difference.new),
+        "other_dates": difference.redated,
+        "changes": [
+            {
+                "before": _dates(change.before),
+                "after": _dates(change.after),
+                **_named(change.accounts),
+            }
+            for change in difference.changed
+        ],
+    }
+
+
+def _named(accounts: Named) -> dict[str, Any]:
+    return {"count": accounts.count, "first": list(accounts.first)}
+
+
+def _dates(dates: Dates) -> list[dict[str, Any]]:
+    return [
+        {"target_date": str(target), "invoice_date": str(invoice), "revision": revision}
+        for target, invoice, revision in dates
+    ]
+
+
+def _later(view: Preview, account: Account) -> Iterator[dict[str, Any]]:
+    """Lay out the items of an account that is named by number and not looked up yet."""
+    for target, invoice in dates_of(view.plan.spec, account):
+        yield {
+            "account_number": account.number,
+            "target_date": target.isoformat(),
+            "invoice_date": invoice.isoformat(),
+            "revision": account.revision,
+            "reason": account.reason,
+            "source": {"file": account.source.file, "line": account.source.line},
+        }
+
+
+def _item(item: Item) -> dict[str, Any]:
+    return {
+        "account_id": item.identity.account_id,
+        "account_number": item.account_number,
+        "target_date": item.identity.target_date.isoformat(),
+        "invoice_date": item.invoice_date.isoformat(),
+        "revision": item.identity.revision,
+        "charges": {
+            "one_time": item.charges.one_time,
+            "recurring": item.charges.recurring,
+            "usage": item.charges.usage,
+        },
+        "reason": item.reason,
+        "source": {"file": item.source.file, "line": item.source.line},
+    }

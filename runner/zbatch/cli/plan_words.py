@@ -1,0 +1,150 @@
+"""What is said of a plan in words, the same on a terminal and in a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from zbatch.app.held import Held
+from zbatch.app.pace import INVOICE_SECONDS, Use
+from zbatch.app.preview import Preview
+from zbatch.cli.words import counted, duration, tally
+from zbatch.model import Charges
+from zbatch.spec.difference import Dates, Difference
+
+_MOST_DATES = 3  # of one account, in one line
+_MOST_REASONS = 10
+
+
+def counts(view: Preview) -> str:
+    """Say how much it is."""
+    figures = view.figures
+    return " · ".join(
+        (
+            counted(figures.items, "item"),
+            counted(figures.accounts, "account"),
+            counted(figures.calls, "call"),
+        )
+    )
+
+
+def changed(difference: Difference) -> str:
+    """Say how many accounts changed, those first that are missing."""
+    gone, new, redated = difference.gone.count, difference.new.count, difference.redated
+    said = []
+    if gone:
+        said.append(f"{counted(gone, 'account')} disappeared")
+    if new:
+        said.append(f"{new:,} new")
+    if redated:
+        said.append(f"{redated:,} with other dates")
+    return ", ".join(said) if said else "no account is new, gone, or has other dates"
+
+
+def compared(difference: Difference) -> str:
+    """Say how much it was compared with, and how."""
+    before = difference.before
+    how = (
+        "dates count from each side's own period"
+        if difference.relative
+        else "dates are compared as they are, since not both have a period"
+    )
+    return f"{counted(before.accounts, 'account')} and {counted(before.items, 'item')}; {how}"
+
+
+def dates_of(dates: Dates) -> str:
+    """Say an account's dates."""
+    said = []
+    for target, invoice, revision in dates[:_MOST_DATES]:
+        text = str(target) if target == invoice else f"{target} (invoice {invoice})"
+        said.append(text + (f" revision {revision}" if revision > 1 else ""))
+    more = len(dates) - _MOST_DATES
+    return ", ".join(said) + (f" and {more:,} more" if more > 0 else "")
+
+
+def charges(kinds: Charges) -> str:
+    """Say which charges an invoice takes in."""
+    names = (("one-time", kinds.one_time), ("recurring", kinds.recurring), ("usage", kinds.usage))
+    taken = [name for name, chosen in names if chosen]
+    left = [name for name, chosen in names if not chosen]
+    if not left:
+        return "one-time, recurring and usage"
+    return f"{' and '.join(taken) or 'none'} (not {' nor '.join(left)})"
+
+
+def numbered(view: Preview) -> str:
+    """Say how many accounts are still to be looked up; nothing where there are none."""
+    number = view.figures.by_number
+    if not number:
+        return ""
+    verb = "is" if number == 1 else "are"
+    return f"{number:,} of the accounts {verb} named by number, and looked up when it is run"
+
+
+def excluded(view: Preview, quote: Callable[[str], str]) -> str:
+    """Say how many accounts are kept out, and why; nothing where there are none."""
+    reasons = view.figures.excluded
+    if not reasons:
+        return ""
+    total = counted(sum(number for _, number in reasons), "account")
+    said = [f"{number:,} for {quote(reason)}" for reason, number in reasons[:_MOST_REASONS]]
+    if len(reasons) > _MOST_REASONS:
+        rest = sum(number for _, number in reasons[_MOST_REASONS:])
+        said.append(f"{rest:,} for {len(reasons) - _MOST_REASONS:,} other reasons")
+    return f"{total}: {', '.join(said)}"
+
+
+def ledger(held: Held) -> str:
+    """Say what is billed already, and what is left."""
+    if held.unread:
+        return f"not known: {held.unread}"
+    done = tally(held.counts)
+    said = f"{done}; {held.to_send:,} to send" if done else f"nothing yet; {held.to_send:,} to send"
+    if held.changed:
+        said += (
+            f". {counted(held.changed, 'item')} invoiced or in doubt would get another invoice date"
+            " or other charges: zbatch run refuses this"
+        )
+    return said
+
+
+def requests(view: Preview) -> str:
+    """Say what is sent, if all goes well."""
+    if not view.load.limited:
+        return "none: nothing is left to do"
+    calls = counted(view.load.calls, "generate call")
+    asked = counted(view.load.questions, "question")
+    return f"{view.load.requests:,} if all goes well: {calls}, {asked} and a token"
+
+
+def time_needed(view: Preview) -> str:
+    """Say how long it takes, what decides that, and what is assumed."""
+    limits = view.plan.spec.limits
+    if not view.load.limited:
+        return "none: nothing is left to do"
+    by = (
+        f"the rate of {limits.rate}"
+        if view.estimate.by_rate
+        else f"the concurrency of {limits.concurrency}"
+    )
+    return (
+        f"about {duration(view.estimate.seconds)}; {by} decides, if an invoice takes"
+        f" {INVOICE_SECONDS:g} s (assumed)"
+    )
+
+
+def quotas(view: Preview) -> Iterator[str]:
+    """Say what is used of each quota; nothing of a tenant without a kind."""
+    for use in view.uses:
+        if use.stretch == "day" or not use.fits:
+            yield quota(use, view.plan.tenant.kind or "")
+
+
+def quota(use: Use, kind: str) -> str:
+    """Say what is used of one quota."""
+    share = use.uses / use.allowed
+    percent = "under 1 %" if share < 0.01 else f"{share:.0%}".replace("%", " %")
+    fits = "" if use.fits else ", which is too much"
+    return (
+        f"{use.uses:,} of the {use.allowed:,} calls {use.each} of a tenant of kind {kind}"
+        f" ({percent}){fits}"
+    )

@@ -1,0 +1,80 @@
+"""The account files that a spec names: inside its project, each read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from zbatch.model import AccountFile
+from zbatch.spec.csv_rows import AccountRow, AccountRows
+from zbatch.spec.diagnostics import Diagnostic, SpecError, quote
+from zbatch.spec.findings import Findings
+from zbatch.spec.nodes import Scalar
+from zbatch.spec.project import find_project
+from zbatch.spec.reading import open_regular
+
+_FOREIGN = ("~", "\\")
+
+
+class AccountFiles:
+    """Opens account files for a spec, and keeps what was read of each."""
+
+    def __init__(self, spec: Path, findings: Findings) -> None:
+        self.read: list[AccountFile] = []
+        self._spec = spec
+        self._findings = findings
+        self._root: Path | None = None
+
+    def rows(self, node: Scalar, columns: Mapping[str, str]) -> Iterator[tuple[bool, AccountRow]]:
+        """Return a file's rows, and whether they name accounts by number; `node` has its path."""
+        path = self._within(node)
+        if path is None:
+            return
+        shown = self.shown(node.value)
+        try:
+            with open_regular(path, shown) as stream:
+                rows = AccountRows(stream, shown, columns)
+                by_number = rows.kind == "account_number"
+                for row in rows:
+                    yield by_number, row
+        except SpecError as error:
+            why = error.diagnostics[0].message
+            self._problem(node, "ZB306", f"{quote(node.value)} cannot be used: {why}")
+            return
+        for problem in rows.problems:
+            self._findings.add(problem)
+        self.read.append(AccountFile(node.value, rows.digest, rows.rows))
+
+    def shown(self, written: str) -> str:
+        """Return a file's path as findings and items tell it: as the spec's own path is given."""
+        folder, real = self._spec.parent, self._spec.resolve().parent
+        return str((folder if folder.resolve() == real else real) / written)
+
+    def _within(self, node: Scalar) -> Path | None:
+        """Return the real path of a file that is confined to the project."""
+        written = node.value
+        if self._root is None:
+            self._root = find_project(self._spec).root
+        if "://" in written or written.startswith(_FOREIGN) or Path(written).is_absolute():
+            message = (
+                f"{quote(written)} is no path within the project: write it relative to the spec"
+            )
+            self._problem(node, "ZB305", message)
+            return None
+        try:
+            path = (self._spec.resolve().parent / written).resolve()
+            exists = path.exists()
+        except (OSError, RuntimeError, ValueError):  # too long, links in a circle
+            path, exists = self._root, False
+        if not path.is_relative_to(self._root):  # first: whether it exists is not told
+            message = f"the path {quote(written)} leaves the project's folder"
+            self._problem(node, "ZB305", message)
+        elif not exists:
+            self._problem(node, "ZB306", f"there is no file {quote(written)} beside the spec")
+        else:
+            return path
+        return None
+
+    def _problem(self, node: Scalar, code: str, message: str) -> None:
+        place = (str(self._spec), node.line, node.column)
+        self._findings.add(Diagnostic(*place, code, message))

@@ -1,0 +1,137 @@
+"""What the header of an account file says: which column names the account, which hold dates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import SequenceMatcher, get_close_matches
+
+from zbatch.spec.csv_text import Findings
+from zbatch.spec.diagnostics import ECHO, quote
+
+KINDS = ("account_id", "account_number")
+COLUMNS = (*KINDS, "target_date", "invoice_date")
+_BETWEEN = re.compile(r"[^a-z0-9]")
+_PERHAPS = 0.6  # how alike a name must be to be suggested
+_NEARLY = 0.85  # how alike a name must be to be refused as a misspelt column of dates
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where things stand in each row: positions from 0, `width` the number of columns."""
+
+    kind: str
+    account: int
+    target: int | None
+    invoice: int | None
+    width: int
+
+    @property
+    def dated(self) -> bool:
+        """Whether rows may have dates of their own."""
+        return self.target is not None
+
+
+class Header:
+    """Reads the header; `columns` gives our names the names that the file uses instead."""
+
+    def __init__(
+        self,
+        cells: list[str],
+        places: list[tuple[int, int]],
+        columns: Mapping[str, str],
+        findings: Findings,
+    ) -> None:
+        self._cells = cells
+        self._places = places
+        self._columns = columns
+        self._findings = findings
+
+    def layout(self) -> Layout | None:
+        """Return the layout, or tell what is wrong with the header and return None."""
+        told = len(self._findings.problems)
+        kinds = [kind for kind in KINDS if kind in self._columns] or KINDS
+        found = {name: self._find(name) for name in (*kinds, "target_date", "invoice_date")}
+        named = [kind for kind in kinds if found[kind] is not None]
+        self._nameless()
+        if not named:
+            self._no_account(kinds)
+        elif len(named) > 1:
+            message = f"the account is named in two ways, by {self._both(named)}"
+            hint = "keep one of the columns, or say which with `columns` beside `file`"
+            self._tell(found[named[1]] or 0, "ZB402", message, hint)
+        self._nearly([name for name in COLUMNS[2:] if found[name] is None])
+        target, invoice = found["target_date"], found["invoice_date"]
+        if invoice is not None and target is None:
+            message = "`invoice_date` needs a column `target_date` beside it"
+            self._tell(invoice, "ZB428", message)
+        account = found[named[0]] if named else None
+        if account is None or len(self._findings.problems) > told:
+            return None
+        return Layout(named[0], account, target, invoice, len(self._cells))
+
+    def _find(self, name: str) -> int | None:
+        wanted = self._columns.get(name, name)
+        at = [position for position, cell in enumerate(self._cells) if cell == wanted]
+        for position in at[1:]:
+            line, column = self._places[at[0]]
+            message = f"the column {quote(wanted)} stands twice, first in line {line}, column"
+            self._tell(position, "ZB403", f"{message} {column}")
+        if not at and name in self._columns:
+            near = get_close_matches(wanted[:ECHO], [cell[:ECHO] for cell in self._cells], n=1)
+            hint = f"did you mean {quote(near[0])}?" if near else f"it holds {self._listed()}"
+            message = f"the file has no column {quote(wanted)}, which `columns` names for"
+            self._tell(0, "ZB405", f"{message} `{name}`", hint)
+        return at[0] if at else None
+
+    def _no_account(self, kinds: list[str] | tuple[str, ...]) -> None:
+        if any(kind in self._columns for kind in kinds):
+            return  # told already: the column that `columns` names is not there
+        wanted = "a column `account_id` or `account_number` must say which account a row is about"
+        likeness, kind, position = max(
+            (_alike(kind, cell), kind, position)
+            for kind in kinds
+            for position, cell in enumerate(self._cells)
+        )
+        if likeness < _PERHAPS:
+            self._tell(0, "ZB401", wanted, f"the header holds {self._listed()}")
+        else:
+            given = self._cells[position]
+            hint = f"did you mean `{kind}` by {quote(given)}? {_rename(kind, given)}"
+            self._tell(position, "ZB401", wanted, hint)
+
+    def _nearly(self, absent: list[str]) -> None:
+        """Refuse what may be meant as a column of dates: to pass over it bills other dates."""
+        if not absent:
+            return
+        for position, cell in enumerate(self._cells):
+            name = max(absent, key=lambda name: _alike(name, cell))
+            if _alike(name, cell) >= _NEARLY:
+                message = f"the column {quote(cell)} is nearly `{name}`, but not quite"
+                self._tell(position, "ZB404", message, f"did you mean it? {_rename(name, cell)}")
+
+    def _nameless(self) -> None:
+        empty = [position for position, cell in enumerate(self._cells) if not cell.strip()]
+        if empty and len(empty) < len(self._cells):
+            message = f"column {empty[0] + 1} of {len(self._cells)} has no name"
+            self._tell(empty[0], "ZB406", message, "delete the empty columns and save again")
+
+    def _both(self, kinds: list[str]) -> str:
+        return " and ".join(quote(self._columns.get(kind, kind)) for kind in kinds)
+
+    def _listed(self) -> str:
+        return ", ".join(map(quote, self._cells[:5])) + (", …" if len(self._cells) > 5 else "")
+
+    def _tell(self, position: int, code: str, message: str, hint: str = "") -> None:
+        self._findings.tell(*self._places[position], code, message, hint)
+
+
+def _rename(name: str, given: str) -> str:
+    return f"rename it, or say `columns: {{{name}: {quote(given)}}}` beside `file`"
+
+
+def _alike(name: str, cell: str) -> float:
+    """Tell how alike two names are, from 0 to 1, whatever stands between their words."""
+    plain = [_BETWEEN.sub("", text[:ECHO].lower()) for text in (name, cell)]
+    return SequenceMatcher(None, plain[0], plain[1]).ratio()

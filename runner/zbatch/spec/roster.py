@@ -1,0 +1,225 @@
+"""Accounts by the million: their IDs in one row of bytes, and an `Account` only where asked for."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from zbatch.model import Account, DatePair, Source
+from zbatch.spec.lazy import Lazy
+from zbatch.spec.sorting import sorted_by
+
+WIDTH = 16  # bytes of an account ID
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What many rows have in common: where they are written, and what is special about them."""
+
+    file: str
+    column: int
+    dates: tuple[DatePair, ...] | None = None
+    reason: str | None = None
+    revision: int = 1
+
+
+class Roster(Lazy[Account]):
+    """The accounts of a spec, in its order.
+
+    `order` holds the rows that have an ID, sorted by it. Rows of accounts named by number, which
+    are `numbered`, have none until the roster is `resolved`.
+    """
+
+    __slots__ = (
+        "_ids",
+        "_lines",
+        "_numbers",
+        "_order",
+        "_styles",
+        "numbered",
+        "resolved",
+        "traits",
+    )
+
+    def __init__(
+        self,
+        ids: bytes,
+        lines: array[int],
+        styles: array[int],
+        traits: Sequence[Traits],
+        numbered: array[int],
+        numbers: Sequence[str],
+        *,
+        resolved: bool = False,
+    ) -> None:
+        self._ids = ids
+        self._lines = lines
+        self._styles = styles
+        self.traits = traits
+        self.numbered = numbered
+        self._numbers = numbers
+        self.resolved = resolved or not numbers
+        self._order: array[int] | None = None
+
+    @classmethod
+    def of(cls, accounts: Sequence[Account]) -> Roster:
+        """Return accounts as a roster; a roster is one already."""
+        if isinstance(accounts, Roster):
+            return accounts
+        builder = RosterBuilder()
+        for account in accounts:
+            at, own = account.source, (account.dates, account.reason, account.revision)
+            style = builder.style(Traits(at.file, at.column, *own))
+            builder.add(account.named, at.line, style, by_number=account.number is not None)
+        return builder.roster()
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def _at(self, position: int) -> Account:
+        traits = self.traits_of(position)
+        number = None if self.resolved else self.number(position)
+        return Account(
+            self.account_id(position) if number is None else None,
+            self.source(position),
+            traits.dates,
+            traits.reason,
+            traits.revision,
+            number,
+        )
+
+    def key(self, row: int) -> bytes:
+        """Return the ID of a row as bytes."""
+        return self._ids[row * WIDTH : row * WIDTH + WIDTH]
+
+    def account_id(self, row: int) -> str:
+        """Return the ID of a row that has one."""
+        return self.key(row).hex()
+
+    def number(self, row: int) -> str | None:
+        """Return the number of a row that the spec names by number."""
+        at = bisect_left(self.numbered, row)
+        if at < len(self.numbered) and self.numbered[at] == row:
+            return self._numbers[at]
+        return None
+
+    def style(self, row: int) -> int:
+        """Return the position in `traits` of what a row has in common with others."""
+        return self._styles[row]
+
+    def traits_of(self, row: int) -> Traits:
+        """Return what a row has in common with others."""
+        return self.traits[self._styles[row]]
+
+    def source(self, row: int) -> Source:
+        """Return where a row is written."""
+        traits = self.traits_of(row)
+        return Source(traits.file, self._lines[row], traits.column)
+
+    @property
+    def order(self) -> array[int]:
+        """The rows that have an ID, sorted by ID and then by row."""
+        if self._order is None:
+            if self.resolved:
+                rows: Iterable[int] = range(len(self))
+            else:
+                without = set(self.numbered)
+                rows = (row for row in range(len(self)) if row not in without)
+            self._order = sorted_by(self.key, rows, len(self))
+        return self._order
+
+    def rows_of(self, account_id: str) -> Iterator[int]:
+        """Return the rows with an ID."""
+        wanted, order = bytes.fromhex(account_id), self.order
+        at = bisect_left(order, wanted, key=self.key)
+        while at < len(order) and self.key(order[at]) == wanted:
+            yield order[at]
+            at += 1
+
+    def numbered_rows(self) -> Iterator[tuple[int, str]]:
+        """Return the rows that the spec names by number, with that number."""
+        return zip(self.numbered, self._numbers, strict=True)
+
+    def repeated(self) -> list[list[int]]:
+        """Return the rows of each account that is named alike more than once, ascending."""
+        found = _runs(self.order, self.key)
+        if not self.resolved:
+            numbers = self._numbers
+            by_number = sorted(range(len(numbers)), key=numbers.__getitem__)
+            for run in _runs(by_number, numbers.__getitem__):
+                found.append([self.numbered[at] for at in run])
+        return found
+
+    def with_ids(self, ids: Mapping[str, str]) -> Roster:
+        """Return the roster with the ID of every number."""
+        filled = bytearray(self._ids)
+        for row, number in self.numbered_rows():
+            filled[row * WIDTH : row * WIDTH + WIDTH] = bytes.fromhex(ids[number])
+        columns = (self._lines, self._styles, self.traits, self.numbered, self._numbers)
+        return Roster(bytes(filled), *columns, resolved=True)
+
+
+def _runs(order: Sequence[int], key: Callable[[int], object]) -> list[list[int]]:
+    found: list[list[int]] = []
+    going = False
+    for one, following in pairwise(order):
+        if key(one) != key(following):
+            going = False
+        elif going:
+            found[-1].append(following)
+        else:
+            going = True
+            found.append([one, following])
+    return found
+
+
+class RosterBuilder:
+    """Takes the accounts of a spec one by one."""
+
+    def __init__(self) -> None:
+        self._ids = bytearray()
+        self._lines = array("I")
+        self._styles = array("I")
+        self._traits: list[Traits] = []
+        self._known: dict[Traits, int] = {}
+        self._numbered = array("I")
+        self._numbers: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def style(self, traits: Traits) -> int:
+        """Return the style of rows that have these traits in common."""
+        style = self._known.setdefault(traits, len(self._traits))
+        if style == len(self._traits):
+            self._traits.append(traits)
+        return style
+
+    def open_style(self, traits: Traits) -> int:
+        """Return a style whose dates are set later, and which is therefore no other row's."""
+        self._traits.append(traits)
+        return len(self._traits) - 1
+
+    def set_dates(self, style: int, dates: tuple[DatePair, ...]) -> None:
+        """Set the dates of an open style."""
+        self._traits[style] = replace(self._traits[style], dates=dates)
+
+    def add(self, name: str, line: int, style: int, *, by_number: bool) -> None:
+        """Add a row; `name` is an ID in whatever case, or a number."""
+        if by_number:
+            self._numbered.append(len(self._lines))
+            self._numbers.append(name)
+            self._ids += bytes(WIDTH)
+        else:
+            self._ids += bytes.fromhex(name)
+        self._lines.append(line)
+        self._styles.append(style)
+
+    def roster(self) -> Roster:
+        """Return the rows; nothing can be added afterwards."""
+        ids, self._ids = bytes(self._ids), bytearray()
+        columns = (self._lines, self._styles, self._traits, self._numbered, self._numbers)
+        return Roster(ids, *columns)

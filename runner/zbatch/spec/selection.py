@@ -1,0 +1,149 @@
+"""Which accounts of a roster are billed for which dates: the items, as two small numbers each."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from zbatch.model import Charges, DatePair, Exclusion, Identity, Item
+from zbatch.spec.lazy import Lazy
+from zbatch.spec.roster import Roster
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The items in the order of the plan: for each a row of the roster, and a pair of dates.
+
+    `counts` holds how many items each account has. `used` tells of each exclusion whether it
+    keeps an account out.
+    """
+
+    roster: Roster
+    rows: array[int]
+    days: array[int]
+    pairs: tuple[DatePair, ...]
+    counts: array[int]
+    used: tuple[bool, ...]
+
+
+def select(
+    roster: Roster,
+    dates: tuple[DatePair, ...],
+    exclusions: Sequence[Exclusion],
+    *,
+    identified: bool = False,
+) -> Selection:
+    """Lay out the items: accounts where they first stand, each with its target dates ascending.
+
+    Where only those `identified` are asked for, accounts without an ID are passed over.
+    """
+    kept_out: set[int] = set()
+    by_number = _by_number(roster, exclusions)
+    used: list[bool] = []
+    for one in exclusions:
+        rows = roster.rows_of(one.account_id) if one.account_id else by_number[one.named]
+        before = len(kept_out)
+        kept_out.update(rows)
+        used.append(len(kept_out) > before)
+    if identified:
+        kept_out.update(roster.numbered)
+    chooser = _Chooser(roster, dates)
+    rows_of = {row: run if row == run[0] else [] for run in roster.repeated() for row in run}
+    for row in range(len(roster)):
+        if row not in kept_out:
+            chooser.take(rows_of.get(row, (row,)))
+    return Selection(
+        roster,
+        chooser.rows,
+        chooser.days,
+        tuple(chooser.pairs),
+        chooser.counts,
+        tuple(used),
+    )
+
+
+def _by_number(roster: Roster, exclusions: Sequence[Exclusion]) -> dict[str, list[int]]:
+    """Find the rows of the accounts that are kept out by number."""
+    found: dict[str, list[int]] = {one.number: [] for one in exclusions if one.number is not None}
+    for row, number in roster.numbered_rows() if found else ():
+        if number in found:
+            found[number].append(row)
+    return found
+
+
+class Items(Lazy[Item]):
+    """The items of a selection whose accounts all have their ID."""
+
+    __slots__ = ("charges", "selection")
+
+    def __init__(self, selection: Selection, charges: Charges) -> None:
+        self.selection = selection
+        self.charges = charges
+
+    def __len__(self) -> int:
+        return len(self.selection.rows)
+
+    def _at(self, position: int) -> Item:
+        selection = self.selection
+        row, pair = selection.rows[position], selection.pairs[selection.days[position]]
+        roster = selection.roster
+        traits = roster.traits_of(row)
+        return Item(
+            identity=Identity(roster.account_id(row), pair.target_date, traits.revision),
+            invoice_date=pair.invoice_date,
+            charges=self.charges,
+            source=roster.source(row),
+            reason=traits.reason,
+            account_number=roster.number(row),
+        )
+
+
+class _Chooser:
+    """Takes the rows of one account after the other."""
+
+    def __init__(self, roster: Roster, dates: tuple[DatePair, ...]) -> None:
+        self.rows, self.days, self.counts = array("I"), array("I"), array("I")
+        self.pairs: dict[DatePair, int] = {}
+        self._roster = roster
+        self._dates = dates
+        self._by_style: dict[int, array[int]] = {}
+
+    def take(self, rows: Sequence[int]) -> None:
+        """Take the rows of one account."""
+        if len(rows) == 1:
+            row = rows[0]
+            style = self._roster.style(row)
+            days = self._by_style.get(style)
+            if days is None:
+                days = self._by_style[style] = self._sorted(style)
+            if len(days) == 1:
+                self.rows.append(row)
+            else:
+                self.rows.extend([row] * len(days))
+            self.days.extend(days)
+            self.counts.append(len(days))
+        elif rows:
+            self._take_several(rows)
+
+    def _take_several(self, rows: Sequence[int]) -> None:
+        chosen = [
+            (pair.target_date, self._roster.traits_of(row).revision, row, self._number(pair))
+            for row in rows
+            for pair in self._pairs(self._roster.style(row))
+        ]
+        for _, _, row, day in sorted(chosen):
+            self.rows.append(row)
+            self.days.append(day)
+        self.counts.append(len(chosen))
+
+    def _pairs(self, style: int) -> tuple[DatePair, ...]:
+        own = self._roster.traits[style].dates
+        return self._dates if own is None else own
+
+    def _sorted(self, style: int) -> array[int]:
+        pairs = sorted(self._pairs(style), key=lambda pair: pair.target_date)
+        return array("I", map(self._number, pairs))
+
+    def _number(self, pair: DatePair) -> int:
+        return self.pairs.setdefault(pair, len(self.pairs))

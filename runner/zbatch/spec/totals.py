@@ -1,0 +1,90 @@
+"""What a plan comes to, counted without making its items, and held against what was expected."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from zbatch.model import DatePair, Expect, Item, Source
+from zbatch.spec.diagnostics import Diagnostic
+from zbatch.spec.selection import Items
+
+
+def count_accounts(items: Sequence[Item]) -> int:
+    """Tell how many accounts items are of."""
+    if isinstance(items, Items):
+        return sum(1 for count in items.selection.counts if count)
+    return len({item.identity.account_id for item in items})
+
+
+def count_dates(items: Sequence[Item]) -> Counter[DatePair]:
+    """Tell how many items have which dates."""
+    if isinstance(items, Items):
+        pairs = items.selection.pairs
+        return Counter({pairs[day]: n for day, n in Counter(items.selection.days).items()})
+    return Counter(DatePair(item.identity.target_date, item.invoice_date) for item in items)
+
+
+def count_sources(items: Sequence[Item]) -> Counter[str]:
+    """Tell how many items are listed in which file."""
+    if not isinstance(items, Items):
+        return Counter(item.source.file for item in items)
+    roster = items.selection.roster
+    by_file: Counter[str] = Counter()
+    for style, count in Counter(map(roster.style, items.selection.rows)).items():
+        by_file[roster.traits[style].file] += count
+    return by_file
+
+
+def accounts_digest(items: Sequence[Item]) -> str:
+    """Return the SHA-256, in hexadecimal, over the sorted IDs of the accounts, one a line."""
+    digest = hashlib.sha256()
+    for account_id in _sorted_ids(items):
+        digest.update(account_id.encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _sorted_ids(items: Sequence[Item]) -> Iterator[str]:
+    if not isinstance(items, Items):
+        yield from sorted({item.identity.account_id for item in items})
+        return
+    roster = items.selection.roster
+    billed = bytearray(len(roster))
+    for row in items.selection.rows:
+        billed[row] = True
+    last = b""
+    for row in roster.order:
+        if billed[row] and (key := roster.key(row)) != last:
+            yield key.hex()
+            last = key
+
+
+def unexpected(
+    expect: Expect | None, items: Sequence[Item], spec_file: str
+) -> Iterator[Diagnostic]:
+    """Tell each control total that items do not come to."""
+    if expect is None:
+        return
+    places = dict(expect.places)
+    totals = {
+        "accounts": (expect.accounts, count_accounts(items)),
+        "items": (expect.items, len(items)),
+    }
+    for name, (wanted, found) in totals.items():
+        if wanted is not None and wanted != found:
+            message = f"the spec expects {wanted:,} {name}, and lists {found:,}"
+            yield _at(places.get(name), spec_file, "ZB314", message)
+    if expect.accounts_digest is not None:
+        found_digest = accounts_digest(items)
+        if found_digest != expect.accounts_digest:
+            message = (
+                f"the spec expects another set of {count_accounts(items):,} accounts:"
+                f" the digest of those listed is {found_digest}"
+            )
+            yield _at(places.get("accounts_digest"), spec_file, "ZB315", message)
+
+
+def _at(place: Source | None, file: str, code: str, message: str) -> Diagnostic:
+    at = place or Source(file, 1)
+    return Diagnostic(at.file, at.line, at.column, code, message)

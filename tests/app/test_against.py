@@ -1,0 +1,158 @@
+"""What a plan is compared with: by file, by run, and by git revision."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.accounts import account
+from support.runs import Project
+from zbatch.app.against import against
+from zbatch.app.approval import choose
+from zbatch.app.held import held
+from zbatch.app.preview import preview
+from zbatch.app.validate import Overrides
+from zbatch.errors import Refused
+from zbatch.model import Outcome
+from zbatch.spec import SpecError
+from zbatch.spec.difference import Difference
+
+
+def compared(project: Project, spec: Path, name: str) -> Difference:
+    found = preview(choose(spec, Overrides()), None, name).difference
+    assert found is not None
+    return found
+
+
+def git(folder: Path, *words: str) -> None:
+    who = ["-c", "user.name=A B", "-c", "user.email=a@example.test", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", "-C", str(folder), *who, *words], check=True, capture_output=True)
+
+
+def commit(folder: Path) -> None:
+    if not (folder / ".git").exists():
+        git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "x", "--allow-empty")
+
+
+def gone(difference: Difference) -> tuple[str, ...]:
+    return difference.gone.first
+
+
+def test_against_the_spec_of_last_month(project: Project) -> None:
+    """A file that exists is a spec, whatever tenant it names."""
+    last = project.spec(1, 2, 3, name="october", dates=["2026-10-31"], tenant="gone")
+    found = compared(project, project.spec(2, 3, 4), str(last))
+    assert gone(found) == (account(1),)
+    assert found.new.first == (account(4),)
+    assert found.before.label == str(last)
+    assert found.redated == 2
+
+
+def test_against_a_spec_that_is_none(project: Project) -> None:
+    """Its problems are told as ever: a comparison with half a list would be none."""
+    last = project.root / "old.yaml"
+    last.write_text("version: 1\n", "utf-8")
+    with pytest.raises(SpecError, match=r"old\.yaml:1:1 ZB201"):
+        compared(project, project.spec(1), str(last))
+
+
+def test_against_a_run(project: Project) -> None:
+    """A run is named by its ID, by a part of it that no other has, or as the latest."""
+    first = project.run(project.spec(1, 2, name="october", dates=["2026-10-31"])).result
+    second = project.run(project.spec(1, 2, 3)).result
+    spec = project.spec(3, 4)
+    for name in (second.run_id, "latest", f"run:{second.run_id[-4:]}", second.run_id[-6:]):
+        found = compared(project, spec, name)
+        assert gone(found) == (account(1), account(2))
+        assert found.before.label == f"run {second.run_id} (month-end)"
+    assert gone(compared(project, spec, first.run_id)) == (account(1), account(2))
+    with pytest.raises(Refused, match=f"several runs .*{first.run_id}, {second.run_id}"):
+        compared(project, spec, first.run_id[:5])
+
+
+def test_a_run_remembers_its_period(project: Project) -> None:
+    """Where both have a period, the end of one month is as good as that of another."""
+    told = project.run(project.spec(1, 2, name="october", dates=["2026-10-31"])).result
+    record = json.loads(told.run_record.read_text("utf-8"))
+    record["spec"]["period"] = "2026-10"
+    told.run_record.write_text(json.dumps(record), "utf-8")
+    spec = project.spec(1, 2)
+    found = compared(project, spec, "latest")
+    assert (found.relative, found.redated) == (False, 2)
+    for damaged in (b"", b"[]", b'{"spec": {"period": "x"}}'):
+        told.run_record.write_bytes(damaged)
+        assert not compared(project, spec, "latest").relative
+
+
+def test_against_a_git_revision(project: Project) -> None:
+    """The spec as it was, named by any revision; with another name, by REVISION:PATH."""
+    spec = project.spec(1, 2, 3)
+    commit(project.root)
+    git(project.root, "tag", "october")
+    project.spec(1, 2)
+    os.rename(spec, spec.with_name("november.yaml"))
+    commit(project.root)
+    spec = spec.with_name("november.yaml")
+    assert compared(project, spec, "HEAD").gone.count == 0
+    found = compared(project, spec, "october:specs/month-end.yaml")
+    assert gone(found) == (account(3),)
+    assert found.before.label == "specs/month-end.yaml at october"
+    assert gone(compared(project, spec, "git:HEAD~1:specs/month-end.yaml")) == (account(3),)
+    with pytest.raises(Refused, match=r"no file specs/november\.yaml; .*REVISION:PATH"):
+        compared(project, spec, "october")
+
+
+def test_a_spec_that_was_broken_then_is_told_with_its_revision(project: Project) -> None:
+    """A mistake in an old spec is pointed at where it is, not in a folder that is gone."""
+    spec = project.spec(1)
+    good = spec.read_text("utf-8")
+    spec.write_text(good + "surplus: 1\n", "utf-8")
+    commit(project.root)
+    spec.write_text(good, "utf-8")
+    with pytest.raises(SpecError) as refusal:
+        compared(project, spec, "HEAD")
+    (line,) = str(refusal.value).splitlines()
+    assert line.startswith("HEAD:specs/month-end.yaml:")
+
+
+@pytest.mark.parametrize("name", ["nobody", "run:", "git:", "run:HEAD", "-h", ""])
+def test_what_names_nothing_is_refused(project: Project, name: str) -> None:
+    """The refusal says what it might have been."""
+    spec = project.spec(1)
+    commit(project.root)
+    with pytest.raises(Refused, match=r"no such file, no run .* no such git revision"):
+        against(name, choose(spec, Overrides()).plan, project.state / "emulator")
+
+
+def test_what_names_two_things_is_refused(project: Project) -> None:
+    """A branch that is called like a run is asked about, not guessed."""
+    told = project.run(project.spec(1, 2)).result
+    spec = project.spec(2)
+    commit(project.root)
+    git(project.root, "branch", told.run_id)
+    with pytest.raises(Refused, match=f"write run:{told.run_id} or git:{told.run_id}"):
+        compared(project, spec, told.run_id)
+    assert compared(project, spec, f"run:{told.run_id}").gone.count == 1
+    assert compared(project, spec, f"git:{told.run_id}").gone.count == 0
+
+
+def test_what_the_ledger_holds_of_a_plan(project: Project) -> None:
+    """Each item is counted once: by its outcome, or as to send."""
+    project.book(a2="Active,none,1,0s", a3="Canceled,due,1,0s")
+    told = project.run(project.spec(1, 2, 3))
+    spec = project.spec(1, 2, 3, 4, 5)
+    chosen = choose(spec, Overrides())
+    found = held(chosen.plan, chosen.figures.items, project.state / "emulator")
+    assert found.counts == {Outcome.INVOICED: 1, Outcome.NOTHING_TO_BILL: 1, Outcome.FAILED: 1}
+    assert (found.to_send, found.changed, found.runs) == (2, 0, ())
+    assert held(told.result.plan, 3, project.state / "emulator").runs == (told.result.run_id,)
+    other = project.spec(1, 3, dates=[{"target_date": "2026-11-30", "invoice_date": "2026-12-01"}])
+    chosen = choose(other, Overrides())
+    found = held(chosen.plan, 2, project.state / "emulator")
+    assert (found.counts, found.to_send, found.changed) == ({Outcome.INVOICED: 1}, 1, 1)

@@ -1,0 +1,175 @@
+"""`zbatch plan` and what follows from it, from the command line to the exit code."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from zbatch.cli import main
+
+ROOT = Path(__file__).parents[2]
+SPEC = "specs/month-end.yaml"
+Said = Callable[..., str]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a copy of the sample project and work in it."""
+    for name in ("specs", "emulator"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("rehearsals"))
+    shutil.copy(ROOT / "tenants.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def said(project: Path, capfd: pytest.CaptureFixture[str]) -> Said:
+    """Give a function that runs a command, insists on its exit code, and returns what it said."""
+
+    def run(*words: str, code: int = 0) -> str:
+        assert main(words) == code
+        captured = capfd.readouterr()
+        return captured.err if code == 2 or words[0] == "run" else captured.out
+
+    return run
+
+
+def change(project: Path) -> None:
+    """Change a spec by a comment, which is enough for it to be another one."""
+    with (project / SPEC).open("a", encoding="utf-8") as spec:
+        spec.write("# looked at\n")
+
+
+def test_the_digest_goes_from_job_to_job(said: Said, project: Path) -> None:
+    """What --digest prints is what --json and the text show, and what run takes."""
+    digest = said("plan", SPEC, "--digest").strip()
+    assert json.loads(said("plan", SPEC, "--json"))["digest"] == digest
+    assert f"digest    {digest}\n" in said("plan", SPEC)
+    assert f"digest `{digest}`\n" in said("plan", SPEC, "--markdown", "-")
+    assert f"as approved: {digest}" in said("run", SPEC, "--plan-digest", digest)
+    change(project)
+    text = said("run", SPEC, "--plan-digest", digest, code=2)
+    assert "ZB509" in text
+    assert "compare with the digests of what was approved" in text
+
+
+def test_a_frozen_plan_is_shown_run_and_gone_on_with(said: Said, project: Path) -> None:
+    """From --out to a second run of the same plan, each step says where it stands."""
+    said("plan", SPEC, "--out", "plan.json")
+    assert said("plan", "plan.json") == said("plan", SPEC)
+    assert said("run", "plan.json", "--dry-run") == ""
+    first = said("run", "plan.json")
+    assert "run before" not in first
+    assert "zbatch run plan.json --retry-nothing" in first
+    second = said("run", "plan.json")
+    assert "this plan was run before, last by " in second
+    assert "0 calls" in second
+    assert "8 invoiced, 2 nothing to bill; 0 to send" in said("plan", "plan.json")
+
+
+def test_a_stale_plan_is_shown_with_a_banner(said: Said, project: Path) -> None:
+    """What changed stands first, then what was approved; and it is not run."""
+    said("plan", SPEC, "--out", "plan.json")
+    change(project)
+    text = said("plan", "plan.json")
+    assert text.startswith("STALE: zbatch run refuses this plan")
+    assert "ZB503" in text
+    assert "What was approved:\n10 items · 10 accounts · 10 calls\n" in text
+    document = json.loads(said("plan", "plan.json", "--json"))
+    assert len(document["stale"]) == 1
+    assert document["frozen"]["approved"]["items"] == 10
+    assert said("plan", "plan.json", "--strict", code=2) == ""
+    assert "ZB503" in said("run", "plan.json", code=2)
+    assert "stale" in said("plan", "plan.json", "--out", "again.json", code=2)
+    assert not (project / ".zbatch").exists()
+
+
+def test_nothing_is_overwritten(said: Said, project: Path) -> None:
+    """Files that hold something else stay, and the refusal names the flag."""
+    (project / "mine").write_text("precious")
+    for flag in ("--out", "--markdown"):
+        assert f"{flag} mine exists" in said("plan", SPEC, flag, "mine", code=2)
+        said("plan", SPEC, flag, f"new{flag}")
+        said("plan", SPEC, flag, f"new{flag}")
+    assert (project / "mine").read_text() == "precious"
+
+
+def test_standard_output_has_one_product(said: Said) -> None:
+    """Two that both want it are refused, and named."""
+    for flags in (["--json", "--digest"], ["--json", "--markdown", "-"]):
+        assert "each want standard output" in said("plan", SPEC, *flags, code=2)
+
+
+def test_the_exit_code_tells_of_work(said: Said, project: Path) -> None:
+    """10 while a run has something to do, 0 afterwards; without the flag always 0."""
+    said("plan", SPEC, "--detailed-exitcode", code=10)
+    said("run", SPEC)
+    said("plan", SPEC, "--detailed-exitcode")
+
+
+def test_a_comment_tells_what_disappeared(said: Said, project: Path) -> None:
+    """Against last month's spec: on line 1 of the comment, at the top of the text."""
+    spec = (project / SPEC).read_text("utf-8")
+    (project / "specs" / "old.yaml").write_text(spec.replace("53a01", "53aff"), "utf-8")
+    text = said("plan", SPEC, "--against", "specs/old.yaml", "--markdown", "comment.md")
+    assert text.startswith("1 account disappeared, 1 new\n10 items")
+    comment = (project / "comment.md").read_text("utf-8")
+    assert "**1 account disappeared, 1 new**" in comment.splitlines()[0]
+    assert "there is no such file" in said("plan", SPEC, "--against", "nobody", code=2)
+
+
+def test_f133_warnings_are_errors_if_wished(said: Said, project: Path) -> None:
+    """F133: far fewer items than last time; --strict makes that exit 2, with the plan shown."""
+    accounts = "".join(f'  - "2c93808457d787030157e0306be5{n:04x}"\n' for n in range(40))
+    head = (project / SPEC).read_text("utf-8").partition("accounts:")[0]
+    (project / "specs" / "old.yaml").write_text(f"{head}accounts:\n{accounts}", "utf-8")
+    against = ("--against", "specs/old.yaml")
+    assert "WARNING   ZB921 far fewer items" in said("plan", SPEC, *against)
+    said("plan", SPEC, *against, "--strict", code=2)
+
+
+def test_an_override_is_part_of_a_plan(said: Said, project: Path) -> None:
+    """A plan made with --rate is run no faster; another tenant than its own is refused."""
+    said("plan", SPEC, "--rate", "100/s", "--out", "plan.json", code=2)
+    said("plan", SPEC, "--rate", "9/s", "--out", "plan.json")
+    assert "as approved" in said("run", "plan.json", "--rate", "5/s")
+    assert "--rate 10/s is more" in said("run", "plan.json", "--rate", "10/s", code=2)
+    assert "ZB507" in said("run", "plan.json", "--tenant", "other", code=2)
+
+
+def test_a_damaged_plan_is_refused_by_every_verb(said: Said, project: Path) -> None:
+    """Cut off or edited, it is no plan, and that is said without a traceback."""
+    said("plan", SPEC, "--out", "plan.json")
+    whole = (project / "plan.json").read_text("utf-8")
+    for text, code in ((whole[:-40], "ZB501"), (whole.replace(": 10", ": 9", 1), "ZB502")):
+        (project / "plan.json").write_text(text, "utf-8")
+        for verb in ("plan", "run"):
+            assert code in said(verb, "plan.json", code=2)
+
+
+DATES = "dates: [{target_date: 2026-11-30}]\n"
+ENTRIES = {n: f'  - "2c93808457d787030157e0306be53a0{n}"\n' for n in range(1, 10)}
+
+
+def test_the_page_on_reviewing_shows_what_is_printed(said: Said, project: Path) -> None:
+    """The example of docs/reviewing.md is what its command prints, but for the digest."""
+    page = (ROOT / "docs" / "reviewing.md").read_text("utf-8")
+    _, command, _, text = page.split("```", 4)[:4]
+    own = "dates: [{target_date: 2026-11-15}], reason: early termination"
+    moved = f'  - {{id: "2c93808457d787030157e0306be53a02", {own}}}\n'
+    for name, entries in (
+        ("2026-10", [ENTRIES[1], moved, *(ENTRIES[n] for n in (3, 4, 9))]),
+        ("2026-11", [ENTRIES[n] for n in (1, 2, 3, 4, 7, 8)]),
+    ):
+        head = f"version: 1\nname: month-end-{name}\ntenant: emulator\n{DATES}"
+        limits = "limits: {concurrency: 10}\n"
+        spec = f"{head}{limits}accounts:\n{''.join(entries)}"
+        (project / "specs" / f"{name}.yaml").write_text(spec, "utf-8")
+    words = command.removeprefix("sh\nzbatch ").split()
+    printed = re.sub(r"(?<=digest    )[0-9a-f]{64}", "0" * 64, said(*words))
+    assert text.removeprefix("text\n") == printed
