@@ -6,20 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from zbatch.model import Exclusion
 from zbatch.spec.diagnostics import Diagnostic
-from zbatch.spec.nodes import Document, Mapping
 from zbatch.spec.roster import Roster
-
-_KEYS = ("stages",)
-
-
-def refused_keys(document: Document) -> Iterator[Diagnostic]:
-    """Tell each key of a spec that would be accepted and ignored."""
-    root = document.root
-    for name in _KEYS:
-        if isinstance(root, Mapping) and name in root.entries:
-            at = root.entries[name][0]
-            message = f"`{name}` is not supported by this version of zbatch"
-            yield Diagnostic(document.file, at.line, at.column, "ZB203", message)
 
 
 def refused_numbers(roster: Roster, exclusions: Sequence[Exclusion]) -> Iterator[Diagnostic]:
