@@ -100,6 +100,9 @@ CODES: dict[str, str] = {
     "ZB509": "The plan is not the one that the given digest approves.",
     "ZB510": "The items are not the approved ones, though the spec is: zbatch itself has changed.",
     "ZB511": "The limits are not what they were when the plan was approved.",
+    "ZB520": "No account of the tenant has this number.",
+    "ZB521": "A number is that of several accounts of the tenant.",
+    "ZB522": "The tenant writes an account's number in other upper and lower case.",
     "ZB901": "A text without quotes looks like a number, a truth value or nothing to other tools.",
     "ZB915": "An exclusion keeps nobody out.",
     "ZB925": "A file of credentials lies in the project, where version control may take it along.",
@@ -163,13 +166,15 @@ class Diagnostic:
 class SpecError(Refused):
     """A file cannot be used; `diagnostics` holds every reason, in the order of the text.
 
-    `strict` if warnings are among the reasons.
+    `strict` if warnings are among the reasons; `shown` of each kind stand in the message.
     """
 
-    def __init__(self, diagnostics: Iterable[Diagnostic], *, strict: bool = False) -> None:
+    def __init__(
+        self, diagnostics: Iterable[Diagnostic], *, strict: bool = False, shown: int = SHOWN
+    ) -> None:
         self.diagnostics = tuple(diagnostics)
         self.strict = strict
-        super().__init__("\n".join(map(str, tidy(self.diagnostics, SHOWN))))
+        super().__init__("\n".join(map(str, tidy(self.diagnostics, shown))))
 
 
 def visible(text: str) -> str:
