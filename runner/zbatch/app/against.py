@@ -11,7 +11,7 @@ from datetime import date
 from itertools import groupby
 from pathlib import Path
 
-from zbatch.app.figures import billed_by_number, dates_of
+from zbatch.app.figures import billed_by_number, pairs_of
 from zbatch.app.revision import Repository, at_revision
 from zbatch.errors import CannotStart, Refused
 from zbatch.ledger.glance import Glance, Listed, PastRun, glance
@@ -157,7 +157,10 @@ def _accounts(plan: Plan, numbers: Mapping[str, str]) -> Iterator[tuple[str, Dat
     unresolved: dict[str, list[tuple[date, date, int]]] = defaultdict(list)
     for account in billed_by_number(plan):
         key = numbers.get(account.named, account.named)
-        unresolved[key] += ((*pair, account.revision) for pair in dates_of(plan.spec, account))
+        unresolved[key] += (
+            (pair.target_date, pair.invoice_date, account.revision)
+            for pair in pairs_of(plan.spec, account)
+        )
     for key, dates in unresolved.items():
         yield key, tuple(sorted(dates))
 

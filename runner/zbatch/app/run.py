@@ -24,12 +24,17 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
     network, all before anything is sent; what happens later is told by the result.
     """
     overrides = Overrides(
-        options.tenant, options.concurrency, options.rate, options.strict, options.warn
+        tenant=options.tenant,
+        concurrency=options.concurrency,
+        rate=options.rate,
+        strict=options.strict,
+        warn=options.warn,
+        period=options.period,
     )
     chosen = choose_approved(options.spec, overrides, options.plan_digest)
     plan, project = chosen.plan, find_project(chosen.spec)
     state = State.of(project.root, options.state_dir)
-    confirm_run(plan, state, options.confirmation)
+    confirm_run(chosen, state, options.confirmation)
     wish = Wish(options.retry_failed, options.retry_nothing)
     outside = Outside(random=options.chance, gate=options.gate)
     with opened(plan.tenant, state, outside) as desk:

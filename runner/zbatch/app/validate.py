@@ -45,6 +45,7 @@ def unheard(warnings: tuple[Diagnostic, ...]) -> None:
 class Overrides:
     """What the command line may change of a spec: another tenant, and tighter limits.
 
+    `period` takes the place of an absent one.
     `strict` refuses a spec for its warnings too; otherwise `warn` is told of them.
     """
 
@@ -53,6 +54,7 @@ class Overrides:
     rate: Rate | None = None
     strict: bool = False
     warn: Warn = unheard
+    period: str | None = None
 
 
 def validate(paths: Iterable[Path]) -> Findings:
@@ -78,7 +80,7 @@ def load_plan(path: Path, overrides: Overrides) -> Plan:
 
 
 def _heeded(path: Path, overrides: Overrides) -> Spec:
-    spec, findings = check_spec(path)
+    spec, findings = check_spec(path, overrides.period)
     if spec is None:
         raise SpecError(
             findings if overrides.strict else _errors(findings), strict=overrides.strict

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from rich.text import Text
 
+from zbatch.cli.confirming import in_ci
 from zbatch.cli.notices import item_line
 from zbatch.cli.screen import Screen
 from zbatch.cli.words import counted, tally
@@ -21,7 +22,7 @@ LONGEST = 1024  # bytes of one answer
 
 def gate_for(screen: Screen, environment: Mapping[str, str]) -> Gate:
     """Ask where somebody can answer: at a terminal, and not under CI."""
-    able = os.isatty(STDIN) and os.isatty(STDERR) and not environment.get("CI")
+    able = os.isatty(STDIN) and os.isatty(STDERR) and not in_ci(environment)
     return Prompt(screen) if able else Shown(screen)
 
 

@@ -58,6 +58,7 @@ def _sections(view: Preview) -> Iterator[str]:
     if view.difference:
         yield from _difference(view.difference)
     yield _out_of_the_ordinary(view)
+    yield _digests(view)
 
 
 def _heading(view: Preview) -> str:
@@ -149,6 +150,17 @@ def _out_of_the_ordinary(view: Preview) -> str:
     ]
     total = len(rows) + sum(1 for _ in found)
     return _table(("account", "revision", "reason"), rows, total) if rows else ""
+
+
+def _digests(view: Preview) -> str:
+    """List what the digest at the end is made of, for who asks what has changed since."""
+    spec, accounts = view.plan.spec, view.figures.accounts_digest
+    rows = [(code(spec.file), code(spec.digest))]
+    rows += ((code(file.path), code(file.digest)) for file in spec.files)
+    if accounts:
+        rows.append(("the set of accounts, for `expect`", code(accounts)))
+    table = _table(("SHA-256 of", ""), rows, len(rows))
+    return f"<details><summary>digests of what is approved</summary>\n\n{table}</details>\n"
 
 
 def _names(what: str, accounts: Named) -> str:
