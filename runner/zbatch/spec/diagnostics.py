@@ -100,7 +100,14 @@ CODES: dict[str, str] = {
     "ZB509": "The plan is not the one that the given digest approves.",
     "ZB510": "The items are not the approved ones, though the spec is: zbatch itself has changed.",
     "ZB511": "The limits are not what they were when the plan was approved.",
+    "ZB520": "No account of the tenant has this number.",
+    "ZB521": "A number is that of several accounts of the tenant.",
+    "ZB522": "The tenant writes an account's number in other upper and lower case.",
     "ZB901": "A text without quotes looks like a number, a truth value or nothing to other tools.",
+    "ZB902": "A date is more than a month from the spec's period.",
+    "ZB903": "An invoice date is a Saturday or a Sunday.",
+    "ZB904": "A name says production and the host is a sandbox's, or the reverse.",
+    "ZB905": "Two specs of one period bill an account for the same target date.",
     "ZB915": "An exclusion keeps nobody out.",
     "ZB925": "A file of credentials lies in the project, where version control may take it along.",
     "ZB926": "A production tenant does not say whether it is protected.",
@@ -163,13 +170,15 @@ class Diagnostic:
 class SpecError(Refused):
     """A file cannot be used; `diagnostics` holds every reason, in the order of the text.
 
-    `strict` if warnings are among the reasons.
+    `strict` if warnings are among the reasons; `shown` of each kind stand in the message.
     """
 
-    def __init__(self, diagnostics: Iterable[Diagnostic], *, strict: bool = False) -> None:
+    def __init__(
+        self, diagnostics: Iterable[Diagnostic], *, strict: bool = False, shown: int = SHOWN
+    ) -> None:
         self.diagnostics = tuple(diagnostics)
         self.strict = strict
-        super().__init__("\n".join(map(str, tidy(self.diagnostics, SHOWN))))
+        super().__init__("\n".join(map(str, tidy(self.diagnostics, shown))))
 
 
 def visible(text: str) -> str:
