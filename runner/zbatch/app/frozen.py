@@ -82,6 +82,7 @@ def approved(plan: Plan, counts: Figures, overrides: Overrides) -> Approved:
         "limits": limits_json(plan.spec.limits),
         "overrides": {
             "tenant": overrides.tenant,
+            "period": overrides.period,
             "concurrency": overrides.concurrency,
             "rate": overrides.rate and str(overrides.rate),
         },

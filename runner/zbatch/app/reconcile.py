@@ -23,7 +23,9 @@ def reconcile(options: ReconcileOptions, watch: Watcher) -> RunResult:
     """
     project = find_project(options.spec or options.folder.absolute() / "spec")
     state = State.of(project.root, options.state_dir)
-    plan = load_plan(options.spec, Overrides(options.tenant)) if options.spec else None
+    plan = options.spec and load_plan(
+        options.spec, Overrides(options.tenant, period=options.period)
+    )
     tenant = plan.tenant if plan else _tenant(options, project, state)
     require_ledger(tenant, state)
     confirm_decisions(tenant, options.confirmation, len(options.accept))
