@@ -49,6 +49,7 @@ class RunOptions:
     concurrency: int | None = None
     rate: Rate | None = None
     plan_digest: str | None = None
+    period: str | None = None
     retry_failed: bool = False
     retry_nothing: bool = False
     strict: bool = False
@@ -81,6 +82,7 @@ class ReconcileOptions:
     tenant: str | None = None
     report: Path | None = None
     state_dir: Path | None = None
+    period: str | None = None
     accept: tuple[Acceptance, ...] = ()
     confirmation: Confirmation = UNCONFIRMED
     patience: float = PATIENCE
@@ -147,7 +149,7 @@ class Watcher(Protocol):
         """Take in that the run begins; nothing was sent yet."""
 
     def event(self, event: Event) -> None:
-        """Take in what the engine tells."""
+        """Take in what the engine tells; what is asked before the run comes before its start."""
 
     def finished(self, result: RunResult) -> None:
         """Take in that the run is over and the report complete."""

@@ -31,6 +31,7 @@ class Tightening(TypedDict):
     concurrency: int | None
     rate: Rate | None
     strict: bool
+    period: str | None
 
 
 class Confirming(TypedDict):
@@ -83,9 +84,18 @@ def tightening(command: Command) -> Command:
             help="At most so many calls a time (20/s, 600/min); no more than the spec allows.",
         ),
     ]
-    for option in reversed([*options, strictness]):
+    for option in reversed([*options, period_option, strictness]):
         command = option(command)
     return command
+
+
+def period_option(command: Command) -> Command:
+    """Add the month that date expressions refer to where the spec leaves it open."""
+    return ordinary(
+        "--period",
+        metavar="YYYY-MM",
+        help="The month that date expressions refer to, where the spec names none.",
+    )(command)
 
 
 def strictness(command: Command) -> Command:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
@@ -96,7 +97,14 @@ def run(spec: Path, **flags: Unpack[Flags]) -> int:
     it is, and what to do next, is said at the end. In place of a spec it takes a
     plan that zbatch plan --out has frozen, which is run only as it was approved.
     """
-    tighter = Overrides(flags["tenant"], flags["concurrency"], flags["rate"], flags["strict"], warn)
+    tighter = Overrides(
+        tenant=flags["tenant"],
+        concurrency=flags["concurrency"],
+        rate=flags["rate"],
+        strict=flags["strict"],
+        warn=warn,
+        period=flags["period"],
+    )
     if flags["dry_run"]:
         chosen = choose_approved(spec, tighter, flags["plan_digest"])
         show(chosen, flags["state_dir"], Wanted(as_json=flags["as_json"]))
@@ -109,6 +117,7 @@ def _converge(spec: Path, flags: Flags) -> int:
     from zbatch.app.api import RunOptions
     from zbatch.app.run import run as converge
     from zbatch.cli.confirming import confirmation
+    from zbatch.cli.look import gate_for
     from zbatch.cli.screen import Wishes, screen_for
 
     options = RunOptions(
@@ -119,6 +128,7 @@ def _converge(spec: Path, flags: Flags) -> int:
         concurrency=flags["concurrency"],
         rate=flags["rate"],
         plan_digest=flags["plan_digest"],
+        period=flags["period"],
         retry_failed=flags["retry_failed"],
         retry_nothing=flags["retry_nothing"],
         strict=flags["strict"],
@@ -128,11 +138,12 @@ def _converge(spec: Path, flags: Flags) -> int:
         ),
     )
     frozen = thaw(spec) if is_frozen(spec) else None
-    tenant = frozen["approved"]["overrides"]["tenant"] if frozen else flags["tenant"]
-    called = Called(Verb.RUN, tenant, flags["state_dir"], spec if frozen else None)
+    said = frozen["approved"]["overrides"] if frozen else flags
+    document = spec if frozen else None
+    called = Called(Verb.RUN, said["tenant"], flags["state_dir"], document, said["period"])
     wishes = Wishes(Style(flags["progress"]), flags["quiet"], flags["verbose"], called)
     with screen_for(sys.stderr, wishes, os.environ) as screen:
-        result = converge(options, screen)
+        result = converge(replace(options, gate=gate_for(screen, os.environ)), screen)
     if flags["as_json"]:
         click.echo(result.run_record.read_text("utf-8"), nl=False)
     return result.exit_code

@@ -44,13 +44,15 @@ class Called:
     """How zbatch was called, as far as its advice repeats it.
 
     `tenant` and `state_dir` are those of the command line: without them the advice would lead to
-    another ledger. `document` is the frozen plan that a run was held to.
+    another ledger, and without the `period` to no dates. `document` is the frozen plan that a run
+    was held to.
     """
 
     verb: Verb = Verb.RUN
     tenant: str | None = None
     state_dir: Path | None = None
     document: Path | None = None
+    period: str | None = None
 
     def command(self, verb: Verb, spec: str, tenant: str | None = None) -> str:
         """Write the command that goes on from here, safe to paste; without a `spec` for all."""
@@ -59,6 +61,8 @@ class Called:
         words = ["zbatch", verb, *([spec] if spec else [])]
         if tenant := self.tenant or tenant:
             words += ["--tenant", tenant]
+        if self.period and spec and spec != str(self.document):
+            words += ["--period", self.period]
         if self.state_dir:
             words += ["--state-dir", str(self.state_dir)]
         return one_line(shlex.join(words))

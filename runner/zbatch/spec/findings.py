@@ -13,24 +13,26 @@ class Findings:
     def __init__(self) -> None:
         self._kept: list[Diagnostic] = []
         self._seen: Counter[tuple[str, str]] = Counter()
-        self._beyond: dict[tuple[str, str], Diagnostic] = {}
+        self._beyond: Counter[tuple[str, str]] = Counter()
+        self._first: dict[tuple[str, str], Diagnostic] = {}
 
     def add(self, finding: Diagnostic) -> None:
         """Keep a finding, or count it."""
         key = (finding.file, finding.code)
-        self._seen[key] += finding.count
-        if self._seen[key] <= LISTED:
+        if self._seen[key] < LISTED:
+            self._seen[key] += 1
             self._kept.append(finding)
         else:
-            self._beyond.setdefault(key, finding)
+            self._first.setdefault(key, finding)
+            self._beyond[key] += finding.count
 
     def all(self) -> list[Diagnostic]:
         """Return what was kept, and one finding for what was counted of each kind."""
-        return [*self._kept, *map(self._more, self._beyond.values())]
+        return [*self._kept, *map(self._more, self._first.values())]
 
     def _more(self, first: Diagnostic) -> Diagnostic:
-        count = self._seen[first.file, first.code] - LISTED
-        if count == 1:
+        count = self._beyond[first.file, first.code]
+        if count == first.count:  # alone, and worth no line that hides what it is
             return first
         message = f"and {count:,} more of this kind from here on: {CODES[first.code]}"
         place = (first.file, first.line, first.column)
