@@ -10,9 +10,14 @@ from typing import Any, TextIO
 
 import pytest
 
+from zbatch.app.approval import Chosen
+from zbatch.app.figures import figures
+from zbatch.app.frozen import approved
 from zbatch.app.protection import Question
 from zbatch.app.state import State
+from zbatch.app.validate import Overrides
 from zbatch.cli.confirming import confirmation, in_ci
+from zbatch.model import Account, Plan, Source
 
 
 class Terminal(io.StringIO):
@@ -31,8 +36,14 @@ class Damaged(io.TextIOWrapper):
 
 @pytest.fixture
 def question(story: Any) -> Question:
-    plan = story.plan(1249)
-    return Question(plan, State(Path("/p/.zbatch")), new_ledger=False)
+    return about(story.plan(1249))
+
+
+def about(plan: Plan) -> Question:
+    """Ask about a plan."""
+    counts = figures(plan)
+    chosen = Chosen(plan, Path(plan.spec.file), counts, approved(plan, counts, Overrides()))
+    return Question(chosen, State(Path("/p/.zbatch")), new_ledger=False)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +65,7 @@ def test_in_a_terminal_the_name_is_typed(question: Question) -> None:
     assert asked.ask(question) == "production"
     assert out.getvalue() == (
         "production is protected: 1,249 items for 2026-11-30 at rest.na.zuora.com, "
-        "plan bbbbbbbbbbbb\n"
+        f"digest {question.chosen.digest[:12]}\n"
         "Type the tenant's name to bill, anything else to stop: "
     )
 
@@ -65,7 +76,8 @@ def test_in_a_terminal_the_name_is_typed(question: Question) -> None:
 )
 def test_the_dates_are_part_of_the_question(question: Question, days: list[int], told: str) -> None:
     """First and last target date are said, if there are any."""
-    item = question.plan.items[0]
+    plan = question.chosen.plan
+    item = plan.items[0]
     items = tuple(
         replace(item, identity=replace(item.identity, target_date=date(2026, 11, day)))
         for day in days
@@ -73,8 +85,19 @@ def test_the_dates_are_part_of_the_question(question: Question, days: list[int],
     out = Terminal()
     asked = confirmation(None, None, (Terminal("x\n"), out), {})
     assert asked.ask
-    asked.ask(replace(question, plan=replace(question.plan, items=items)))
+    asked.ask(about(replace(plan, items=items)))
     assert told in out.getvalue()
+
+
+def test_accounts_by_number_are_part_of_the_question(question: Question) -> None:
+    """What is looked up only later is counted too."""
+    plan = question.chosen.plan
+    named = Account(None, Source("spec.yaml", 9), None, None, 1, "A00991201")
+    out = Terminal()
+    asked = confirmation(None, None, (Terminal("x\n"), out), {})
+    assert asked.ask
+    asked.ask(about(replace(plan, unresolved=(named,))))
+    assert "1,250 items for 2026-11-30" in out.getvalue()
 
 
 def test_a_new_ledger_is_part_of_the_question(question: Question) -> None:

@@ -84,6 +84,19 @@ def test_it_fits_however_much_there_is(story: Any) -> None:
     assert text.splitlines()[-1] == f"digest `{DIGEST}`"
 
 
+def test_what_has_no_room_is_left_out_aloud(story: Any) -> None:
+    """Where even the cut lists are too long, the digest still stands at the end."""
+    plan = story.plan(1)
+    dates = on(plan.spec.dates[0])
+    before = [(f"A{n:095d}", dates) for n in range(900)]
+    after = [(f"B{n:095d}", dates) for n in range(900)]
+    difference = compare(Listing("then", None, before), Listing("now", None, after))
+    text = plan_markdown(seen(plan, difference))
+    assert len(text) < LIMIT
+    assert "\nMore is left out here" in text
+    assert text.splitlines()[-1] == f"digest `{DIGEST}`"
+
+
 @pytest.mark.parametrize("place", ["spec", "tenant", "file"])
 def test_names_are_read_as_they_are(story: Any, place: str) -> None:
     """Nobody is mentioned, nothing is linked and no table broken by what a thing is called."""

@@ -168,6 +168,19 @@ def test_who_is_kept_out_by_number_is_not_billed(story: Any) -> None:
     assert "A00991201" not in plan_text(view) + "".join(plan_json(view))
 
 
+@pytest.mark.parametrize(("deadline", "warned"), [(None, False), (300.0, False), (240.0, True)])
+def test_a_deadline_that_comes_too_early_is_said(
+    deadline: float | None, warned: bool, story: Any
+) -> None:
+    """What takes longer than the spec lets a run take is known beforehand, if roughly."""
+    plan = story.plan(1249)
+    stop = replace(plan.spec.stop, deadline=deadline)
+    view = seen(replace(plan, spec=replace(plan.spec, stop=stop)))
+    assert [one.code for one in view.warnings] == ["ZB923"] * warned
+    said = [one.message for one in view.warnings]
+    assert all("about 0:04:15 h" in one and "after 0:04:00 h" in one for one in said)
+
+
 def test_an_unread_ledger_is_no_empty_one(story: Any) -> None:
     """Where the ledger cannot be read, that is said in place of what it holds."""
     text = plan_text(seen(story.plan(1), Held(to_send=1, unread="cannot read the ledger x: busy")))

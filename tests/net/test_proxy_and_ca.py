@@ -29,7 +29,7 @@ from support.tunnel import Tunnel, tunnelling
 from zbatch.errors import CannotStart
 from zbatch.net.secret import Secret
 from zbatch.net.sender import Sender
-from zbatch.net.token import TokenSource, TokenUnavailable
+from zbatch.net.token import TokenFailure, TokenSource, TokenUnavailable
 from zbatch.net.transport import Endpoint, tls_context
 from zbatch.zuora.wire import Fault, FaultKind, Reply
 
@@ -260,6 +260,25 @@ def test_a_redirect_is_not_followed_through_a_proxy(served: ssl.SSLContext, ca_f
     _, answer, elsewhere = asyncio.run(run())
     assert isinstance(answer, Reply)
     assert (answer.status, elsewhere) == (307, 0)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_credentials_follow_no_redirect(served: ssl.SSLContext, ca_file: Path, status: int) -> None:
+    """F22: a token endpoint that points elsewhere, 307 with the whole form, is left at that."""
+
+    async def run() -> tuple[str, int]:
+        async with RawServer(always(reply_bytes()), served) as elsewhere:
+            to = f"Location: {elsewhere.url}/oauth/token"
+            async with RawServer(once(reply_bytes(b"", f"{status} Moved", to)), served) as server:
+                at = endpoint(server.url, ca_file, None)
+                async with TokenSource(at, CREDENTIALS) as tokens:
+                    with pytest.raises(TokenFailure) as caught:
+                        await tokens.token(None)
+            return str(caught.value), elsewhere.connections
+
+    told, elsewhere = asyncio.run(run())
+    assert f"HTTP {status}" in told
+    assert elsewhere == 0
 
 
 def test_the_authorities_of_a_file_replace_the_systems(ca_file: Path) -> None:

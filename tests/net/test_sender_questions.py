@@ -26,8 +26,9 @@ from support.hostile import (
 from zbatch.net.sender import Sender
 from zbatch.net.token import Token, TokenRefused
 from zbatch.net.transport import BODY_CAP
+from zbatch.zuora.pages import Page
 from zbatch.zuora.query import Wanted, more_ask, query_ask, questions
-from zbatch.zuora.query_reply import Page, read_page
+from zbatch.zuora.query_reply import read_page
 from zbatch.zuora.wire import Ask, Fault, FaultKind, Reply
 
 NONE = b'{"size":0,"done":true}'
@@ -240,4 +241,4 @@ def test_a_full_page_is_well_within_the_cap(coding: str) -> None:
     assert isinstance(answer, Reply)
     page = read_page(answer)
     assert isinstance(page, Page)
-    assert (len(page.invoices), page.locator) == (2000, "x-2000")
+    assert (len(page.records), page.locator) == (2000, "x-2000")

@@ -17,7 +17,10 @@ from support.disclosure import found_in
 from support.hostile import RawServer
 from support.processes import CANARY, Project, Tenant
 from support.proxy import Proxy
+from support.runs import IMPATIENT, Watch
 from support.tunnel import Tunnel, tunnelling
+from zbatch.app.api import Confirmation, RunOptions
+from zbatch.app.run import run
 
 Serve = Callable[..., Tenant]
 ProjectAt = Callable[..., Project]
@@ -108,4 +111,19 @@ def test_f4_other_authorities_end_it(served: Tenant, project: Project, way: Way)
     client = project.run("spec.yaml", "--confirm", "real")
     assert client.code == 6
     assert "could not prove who it is" in client.said
+    assert served.asked == 0
+
+
+def test_a_proxy_that_refuses_ends_it(
+    served: Tenant, project: Project, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Why the proxy lets nothing through is told once the patience with it is over."""
+    monkeypatch.setenv("HOME", str(way.secrets))
+    way.tunnel.refusal = b"HTTP/1.1 407 Ask\r\nContent-Length: 0\r\n\r\n"
+    options = RunOptions(project.write([0]), confirmation=Confirmation("real"), patience=IMPATIENT)
+    result = run(options, Watch())
+    assert result.exit_code == 6
+    assert result.stop
+    assert "it asks for a password, which is not supported" in result.stop
+    assert way.tunnel.heads
     assert served.asked == 0

@@ -28,7 +28,8 @@ from zbatch.engine.verdict import (
 )
 from zbatch.model import Attempt, Effect, KeyState, Outcome, Problem
 from zbatch.zuora.codes import RowClass
-from zbatch.zuora.query_reply import MissingField, Page, read_page
+from zbatch.zuora.pages import MissingField, Page
+from zbatch.zuora.query_reply import read_page
 from zbatch.zuora.reply import Answer, NoRows, Rows, Throttled, Unauthorized, read_reply
 from zbatch.zuora.request import make_call
 from zbatch.zuora.rows import Row

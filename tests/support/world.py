@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -26,7 +26,16 @@ from support.evidence import Item as Named
 from support.evidence_reading import lines_of, tenant_evidence
 from support.plans import a_plan
 from support.story import Story
-from support.world_host import Host, HostFiles, HostKeeper, HostRecorder, HostStore, Nobody, named
+from support.world_host import (
+    Host,
+    HostFiles,
+    HostKeeper,
+    HostRecorder,
+    HostStore,
+    Looks,
+    Nobody,
+    named,
+)
 from support.world_net import NONE, Remote, Trouble, Wire
 from support.world_time import Life, Timeline
 from zbatch.app.api import Acceptance, RunResult
@@ -46,6 +55,7 @@ from zbatch.emulator.tenant import Tenant
 from zbatch.engine.loop import Engine
 from zbatch.engine.ports import Randomness
 from zbatch.engine.settings import Accepted
+from zbatch.engine.stages import Choice
 from zbatch.model import (
     Account,
     DatePair,
@@ -57,6 +67,7 @@ from zbatch.model import (
     Plan,
     Rate,
     Settling,
+    StopRules,
 )
 from zbatch.report.record import RunRecord
 from zbatch.spec.plan import make_plan
@@ -193,6 +204,9 @@ class World:
         self.limits = LIMITS
         self.settling = Settling()
         self.max_attempts = 6
+        self.stop = StopRules()
+        self.stages: tuple[int | None, ...] = ()
+        self.looks: deque[Choice] = deque()
         self.hosts: dict[str, Host] = {}
         self.allowed: dict[Named, int] = {}
         self.story = Story(FRIDAY)
@@ -244,6 +258,8 @@ class World:
             limits=self.limits,
             settling=self.settling,
             max_attempts=self.max_attempts,
+            stop=self.stop,
+            stages=self.stages,
         )
         return make_plan(spec, TENANT)
 
@@ -321,6 +337,7 @@ class World:
             self.random,
             lambda store, run_id, now: HostKeeper(store, run_id, now, life),
             interruptible,
+            Looks(self.looks),
         )
         way = nullcontext(self._wire(process, host)) if task.todo.works else None
         run = Execution(record, store, process.recorder, process.files, Nobody(), outside)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from zbatch.app.api import RunHeader, RunResult
 from zbatch.app.execution import Files
 from zbatch.app.recorder import Recorder
 from zbatch.engine.events import Event
+from zbatch.engine.stages import Choice, StageEnd
 from zbatch.ledger.schema import migrate
 from zbatch.ledger.store import Store
 from zbatch.model import (
@@ -248,6 +250,19 @@ class Nobody:
 
     def finished(self, result: RunResult) -> None:
         """Look away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Somebody who looks at each stage for a minute, as long as an answer is left."""
+
+    answers: deque[Choice]
+
+    async def look(self, end: StageEnd) -> Choice:
+        """Take the next answer; nobody is there once there is none."""
+        if self.answers:
+            await asyncio.sleep(60.0)
+        return self.answers.popleft() if self.answers else Choice.STOP
 
 
 def named(identity: Identity) -> Item:

@@ -10,8 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from zbatch.model import Draft, Invoice
+from zbatch.zuora.pages import MissingField, Page
 from zbatch.zuora.query import ALL_FIELDS, REQUIRED, Wanted
-from zbatch.zuora.query_reply import MissingField, Page, invoices_of, read_page, whole
+from zbatch.zuora.query_reply import invoices_of, read_page, whole
 from zbatch.zuora.reply import (
     Conflict,
     Misdirected,
@@ -30,7 +31,7 @@ ID = "2c93808457d787030157e0306cd13a86"
 NOVEMBER = date(2026, 11, 30)
 LEAST = f'"Id":"{ID}","AccountId":"{A}","Status":"Draft"'
 
-Answered = Page | MissingField | NoRows
+Answered = Page[Invoice] | MissingField | NoRows
 
 
 def read(body: str | bytes, status: int = 200, headers: dict[str, str] | None = None) -> Answered:
@@ -48,7 +49,7 @@ def one(fields: str) -> Invoice:
     """Read an answer of one record, the least that there is and these fields."""
     answer = read(page_of(f"{{{LEAST},{fields}}}"))
     assert isinstance(answer, Page), answer
-    (invoice,) = answer.invoices
+    (invoice,) = answer.records
     return invoice
 
 
@@ -373,7 +374,9 @@ X, Y, Z = (invoice_of(number) for number in (1, 2, 3))
         ([Page((X, Y), "L", 2), Page((Y,), None, 1)], (X, Y)),
     ],
 )
-def test_pages_that_are_all_of_an_answer(pages: list[Page], found: tuple[Invoice, ...]) -> None:
+def test_pages_that_are_all_of_an_answer(
+    pages: list[Page[Invoice]], found: tuple[Invoice, ...]
+) -> None:
     """Pages add up by either reading of size, and an invoice read twice is one."""
     assert whole(pages) == found
 
@@ -388,7 +391,7 @@ def test_pages_that_are_all_of_an_answer(pages: list[Page], found: tuple[Invoice
         [Page((X,), "L", 1), Page((invoice_of(1, status="Draft"),), None, 1)],
     ],
 )
-def test_pages_that_do_not_add_up_are_no_answer(pages: list[Page]) -> None:
+def test_pages_that_do_not_add_up_are_no_answer(pages: list[Page[Invoice]]) -> None:
     """A page missing, cut short, or at odds with another proves nothing."""
     assert isinstance(whole(pages), Unreadable)
 
@@ -442,7 +445,7 @@ def test_reading_a_page_is_total(status: int, body: bytes) -> None:
     answer = read(body, status)
     if isinstance(answer, Page):
         assert status == 200
-        assert len(answer.invoices) <= answer.size
-        assert bool(answer.invoices) == bool(answer.size)
+        assert len(answer.records) <= answer.size
+        assert bool(answer.records) == bool(answer.size)
     elif not isinstance(answer, MissingField):
         assert answer.problem.message.isprintable()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from math import ceil
 from pathlib import Path
 
@@ -115,7 +116,7 @@ def _too_long(plan: Plan, time: Estimate) -> Iterator[Warned]:
     if deadline is not None and time.seconds > deadline:
         yield Warned(
             "ZB923",
-            f"it takes about {time.seconds / 60:,.0f} min, if an invoice takes"
-            f" {INVOICE_SECONDS:g} s, and stop.deadline ends the run after {deadline / 60:,.0f}"
-            " min; running again goes on",
+            f"it takes about {timedelta(seconds=round(time.seconds))} h, if an invoice takes"
+            f" {INVOICE_SECONDS:g} s, and stop.deadline ends a run after"
+            f" {timedelta(seconds=round(deadline))} h; running again goes on",
         )

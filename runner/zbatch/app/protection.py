@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from zbatch.app.approval import Chosen
 from zbatch.app.state import State
 from zbatch.errors import Refused
-from zbatch.model import Plan, Tenant
+from zbatch.model import Tenant
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """What a person is told before naming a protected tenant."""
 
-    plan: Plan
+    chosen: Chosen
     state: State
     new_ledger: bool
+
+    @property
+    def tenant(self) -> Tenant:
+        """The tenant that is to be named."""
+        return self.chosen.plan.tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +44,12 @@ class Confirmation:
 UNCONFIRMED = Confirmation()
 
 
-def confirm_run(plan: Plan, state: State, confirmation: Confirmation) -> None:
+def confirm_run(chosen: Chosen, state: State, confirmation: Confirmation) -> None:
     """Let a run pass that is confirmed as far as its tenant asks for it, or raise `Refused`.
 
     A name that is given must be right even where none is needed: it says which tenant was meant.
     """
-    tenant = plan.tenant
+    tenant = chosen.plan.tenant
     _check_name("--confirm", confirmation.tenant, tenant)
     _check_name("--confirm-new-ledger", confirmation.new_ledger, tenant)
     fresh = not state.ledger(tenant).exists()
@@ -56,7 +62,7 @@ def confirm_run(plan: Plan, state: State, confirmation: Confirmation) -> None:
         return
     if fresh and confirmation.thrown_away and not confirmation.new_ledger:
         raise Refused(_lost(tenant, state))
-    _check_named(Question(plan, state, fresh), confirmation)
+    _check_named(Question(chosen, state, fresh), confirmation)
 
 
 def confirm_decisions(tenant: Tenant, confirmation: Confirmation, decisions: int) -> None:
@@ -79,7 +85,7 @@ def require_ledger(tenant: Tenant, state: State) -> None:
 
 
 def _check_named(question: Question, confirmation: Confirmation) -> None:
-    tenant = question.plan.tenant
+    tenant = question.tenant
     if confirmation.tenant:
         if confirmation.tell:
             confirmation.tell(question)

@@ -28,7 +28,7 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
     chosen = choose_approved(options.spec, overrides, options.plan_digest)
     plan, project = chosen.plan, find_project(chosen.spec)
     state = State.of(project.root, options.state_dir)
-    confirm_run(plan, state, options.confirmation)
+    confirm_run(chosen, state, options.confirmation)
     wish = Wish(options.retry_failed, options.retry_nothing)
     outside = Outside(random=options.chance, gate=options.gate)
     with opened(plan.tenant, state, outside) as desk:

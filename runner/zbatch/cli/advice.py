@@ -32,6 +32,7 @@ _RULE = (
     "find out why, see above and the report; then {again}   goes on with what is left (what failed:"
     " {run} --retry-failed)"
 )
+_STAGE = "look at what came of the stage; then {again}   goes on with the next one"
 _STRAYS = "{all}   settles what this spec does not list"
 _UNREAD = (
     "{again} again; if the ledger cannot be read then either, keep it and report this with"
@@ -39,6 +40,7 @@ _UNREAD = (
 )
 _NOT_THERE = "{run}   sends what is proved not to be there"
 _SETTLED = "nothing is left in doubt"
+_BY_REASON = {StopReason.RULE: _RULE, StopReason.STAGE: _STAGE}
 
 
 def advice(result: RunResult, called: Called) -> str:
@@ -67,8 +69,8 @@ def _template(result: RunResult, called: Called) -> str:
         return _STRAYS
     if code is ExitCode.STOPPED and not result.stop:
         return _NOT_THERE if called.verb is Verb.RECONCILE else _WAITING
-    if code is ExitCode.STOPPED and result.stop_reason is StopReason.RULE:
-        return _RULE
+    if code is ExitCode.STOPPED and result.stop_reason in _BY_REASON:
+        return _BY_REASON[result.stop_reason]
     if code is ExitCode.OK and called.verb is Verb.RECONCILE:
         return _SETTLED
     return NEXT.get(code, "see the report")

@@ -7,7 +7,6 @@ from typing import TextIO
 
 from zbatch.app.protection import Confirmation, Question
 from zbatch.cli.words import counted
-from zbatch.model import Plan
 from zbatch.zuora.text import one_line
 
 _NO = frozenset({"", "0", "false", "no"})
@@ -43,8 +42,7 @@ class _Asking:
 
     def ask(self, question: Question) -> str:
         """Put the question, and give what is typed; the end of the input is an empty answer."""
-        plan = question.plan
-        print(f"{one_line(plan.tenant.name)} is protected: {_what(plan)}", file=self._out)
+        print(f"{one_line(question.tenant.name)} is protected: {_what(question)}", file=self._out)
         _tell(question, self._out)
         self._out.write("Type the tenant's name to bill, anything else to stop: ")
         self._out.flush()
@@ -54,17 +52,18 @@ class _Asking:
             return ""
 
 
-def _what(plan: Plan) -> str:
-    days = sorted({item.identity.target_date for item in plan.items})
+def _what(question: Question) -> str:
+    figures = question.chosen.figures
+    days = sorted({dates.target_date for dates in figures.dates})
     dates = f" for {days[0]}" if days else ""
     dates += f" to {days[-1]}" if len(days) > 1 else ""
-    what = f"{counted(len(plan.items), 'item')}{dates} at {one_line(plan.tenant.host)}"
-    return f"{what}, plan {plan.digest[:12]}"
+    what = f"{counted(figures.items, 'item')}{dates} at {one_line(question.tenant.host)}"
+    return f"{what}, digest {question.chosen.digest[:12]}"
 
 
 def _tell(question: Question, out: TextIO) -> None:
     if question.new_ledger:
-        tenant, folder = one_line(question.plan.tenant.name), one_line(str(question.state.root))
+        tenant, folder = one_line(question.tenant.name), one_line(str(question.state.root))
         print(
             f"There is no ledger of {tenant} in {folder}: a new one begins. If this tenant was "
             f"billed from another folder or machine, bring that ledger here first.",

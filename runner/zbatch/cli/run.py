@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
@@ -110,6 +111,7 @@ def _converge(spec: Path, flags: Flags) -> int:
     from zbatch.app.api import RunOptions
     from zbatch.app.run import run as converge
     from zbatch.cli.confirming import confirmation
+    from zbatch.cli.look import gate_for
     from zbatch.cli.screen import Wishes, screen_for
 
     options = RunOptions(
@@ -135,7 +137,7 @@ def _converge(spec: Path, flags: Flags) -> int:
     called = Called(Verb.RUN, said["tenant"], flags["state_dir"], document, said["period"])
     wishes = Wishes(Style(flags["progress"]), flags["quiet"], flags["verbose"], called)
     with screen_for(sys.stderr, wishes, os.environ) as screen:
-        result = converge(options, screen)
+        result = converge(replace(options, gate=gate_for(screen, os.environ)), screen)
     if flags["as_json"]:
         click.echo(result.run_record.read_text("utf-8"), nl=False)
     return result.exit_code

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -54,6 +55,10 @@ class Screen(Watcher, Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+    def aside(self) -> AbstractContextManager[Console]:
+        """Give the terminal to somebody else while the body runs."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,11 @@ class Quiet:
         trace: TracebackType | None,
     ) -> None:
         pass
+
+    @contextmanager
+    def aside(self) -> Iterator[Console]:
+        """Give the console as it is: nothing is drawn on it."""
+        yield self._console
 
     def started(self, header: RunHeader) -> None:
         """Stay silent."""
@@ -219,6 +229,13 @@ class Bar(Quiet):
         """Take the bar away and show the last block."""
         self._live.stop()
         super().finished(result)
+
+    @contextmanager
+    def aside(self) -> Iterator[Console]:
+        """Take the bar away while the body runs."""
+        self._live.stop()
+        yield self._console
+        self._live.start()
 
     def _below(self) -> Text:
         return Text(self._progress.counted(), no_wrap=True, overflow="ellipsis")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NoReturn
+from typing import Generic, NoReturn, TypeVar
 
 from zbatch.engine.brake import Brake
 from zbatch.engine.order import Work
@@ -12,11 +13,13 @@ from zbatch.engine.ports import Clock, Sender
 from zbatch.engine.question import Seen
 from zbatch.engine.verdict import Kind, StopReason, kind_of, problem_of
 from zbatch.model import Invoice, Item
+from zbatch.zuora.pages import MissingField, Page
 from zbatch.zuora.query import ALL_FIELDS, Wanted, more_ask, query_ask, questions
-from zbatch.zuora.query_reply import MissingField, Page, invoices_of, read_page, whole
-from zbatch.zuora.reply import Throttled, Unauthorized, Unreadable
+from zbatch.zuora.query_reply import invoices_of, read_page, whole
+from zbatch.zuora.reply import NoRows, Throttled, Unauthorized, Unreadable
 from zbatch.zuora.wire import Ask, Fault, Reply
 
+R = TypeVar("R")
 Moment = tuple[float, datetime]  # by the steady clock and by the wall's
 
 MOST_TRIES = 6  # failed answers to one request; waits for a limit or for the host do not count
@@ -31,11 +34,23 @@ _FINAL = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[R]):
+    """How the answer to a kind of question is read: page by page, then all of it or nothing."""
+
+    page: Callable[[Reply], Page[R] | MissingField | NoRows]
+    whole: Callable[[Sequence[Page[R]]], tuple[R, ...] | Unreadable]
+
+
+# looked up at each use: saboteurs take the place of these functions
+_INVOICES = Reading(lambda reply: read_page(reply), lambda pages: whole(pages))
+
+
 class Unanswered(Exception):
     """The run has stopped before the question was answered, or because it was not."""
 
 
-class _Without(Exception):
+class Without(Exception):
     """The tenant does not know a field that can be done without."""
 
     def __init__(self, name: str) -> None:
@@ -47,92 +62,63 @@ class _Expired(Exception):
     """The cursor of a further page is not known any more: the question is asked anew."""
 
 
-class Asker:
-    """Answers for whole waves of works; questions only read, so they are simply repeated."""
+class Inquiry:
+    """Answers to questions of any kind; questions only read, so they are simply repeated."""
 
     def __init__(self, sender: Sender, brake: Brake, clock: Clock) -> None:
         self._sender = sender
         self._brake = brake
         self._clock = clock
-        self._fields = ALL_FIELDS
         self._stale_token: int | None = None
         self.asked = 0
 
-    async def see(self, works: Sequence[Work]) -> tuple[Moment, dict[Work, tuple[Seen, ...]]]:
-        """Tell for each item of each work what the tenant shows, and when that was asked.
+    async def answer(self, question: str, reading: Reading[R]) -> tuple[Moment, tuple[R, ...]]:
+        """Read all pages of a question, and read them again where they do not fit together.
 
-        That is when the first request left: what came to be later is not in the answer. Raises
-        `Unanswered`.
+        Tells when its first request left, too. Raises `Unanswered`, and `Without`.
         """
-        wanted = {_wanted(item) for work in works for item in work.items}
-        while True:
-            fields = self._fields  # another wave may learn meanwhile what the tenant refuses
-            try:
-                asked_at, found = await self._found(sorted(wanted), fields)
-            except _Without as unknown:
-                if unknown.name not in fields:
-                    self._stop(
-                        StopReason.QUESTION,
-                        f"the tenant refuses {unknown.name}, which is not asked for any more",
-                    )
-                self._fields -= {unknown.name}
-                continue
-            by_account = _by_account(found)
-            return asked_at, {
-                work: tuple(
-                    Seen(asked_at[1], *invoices_of(by_account, _wanted(item)))
-                    for item in work.items
-                )
-                for work in works
-            }
-
-    async def _found(
-        self, wanted: Sequence[Wanted], fields: frozenset[str]
-    ) -> tuple[Moment, list[Invoice]]:
-        moments: list[Moment] = []
-        found: list[Invoice] = []
-        for question in questions(wanted, fields):
-            asked_at, invoices = await self._answer(question)
-            moments.append(asked_at)
-            found += invoices
-        return moments[0], found
-
-    async def _answer(self, question: str) -> tuple[Moment, Sequence[Invoice]]:
-        """Read all pages of a question, and read them again where they do not fit together."""
         failures = 0
         while True:
-            asked_at, page = await self._page(query_ask(question, self._stale_token))
+            asked_at, page = await self._page(query_ask(question, self._stale_token), reading)
             pages = [page]
             while (locator := pages[-1].locator) is not None:
                 if len(pages) == MOST_PAGES:
-                    self._stop(StopReason.QUESTION, "the pages of a question come to no end")
+                    self.stop(StopReason.QUESTION, "the pages of a question come to no end")
                 try:
-                    _, page = await self._page(more_ask(locator, self._stale_token), more=True)
+                    ask = more_ask(locator, self._stale_token)
+                    _, page = await self._page(ask, reading, more=True)
                     pages.append(page)
                 except _Expired:
                     break
-            answer = whole(pages)
+            answer = reading.whole(pages)
             if not isinstance(answer, Unreadable):
                 return asked_at, answer
             failures += 1
             await self._pause(failures, answer.problem.message)
 
-    async def _page(self, ask: Ask, more: bool = False) -> tuple[Moment, Page]:
+    def stop(self, reason: StopReason, message: str) -> NoReturn:
+        """Stop the run, since a question of it is not answered."""
+        self._brake.stop(reason, message)
+        raise Unanswered
+
+    async def _page(
+        self, ask: Ask, reading: Reading[R], more: bool = False
+    ) -> tuple[Moment, Page[R]]:
         """Read one page, and tell when the request left that it answers."""
         failures = 0
         while await self._brake.turn():
             asked_at = self._clock.monotonic(), self._clock.now()
             exchange = await self._exchange(ask)
-            page = exchange if isinstance(exchange, Fault) else read_page(exchange)
+            page = exchange if isinstance(exchange, Fault) else reading.page(exchange)
             if isinstance(page, Page):
                 return asked_at, page
             if isinstance(page, MissingField):
-                raise _Without(page.name)
+                raise Without(page.name)
             kind, problem = kind_of(page), problem_of(page)
             if kind is Kind.REFUSED and more:
                 raise _Expired
             if kind in _FINAL:
-                self._stop(_FINAL[kind], f"a question was not answered: {problem.message}")
+                self.stop(_FINAL[kind], f"a question was not answered: {problem.message}")
             if kind is Kind.UNREACHABLE:
                 self._brake.unreachable(problem.message)
             elif isinstance(page, Throttled):
@@ -156,19 +142,67 @@ class Asker:
         if not isinstance(page, Unauthorized) or isinstance(exchange, Fault):
             return ask
         if ask.stale_token is not None and exchange.token != ask.stale_token:
-            self._stop(StopReason.CREDENTIALS, page.problem.message)
+            self.stop(StopReason.CREDENTIALS, page.problem.message)
         self._stale_token = exchange.token
         return Ask(ask.path, ask.wire, exchange.token)
 
     async def _pause(self, failures: int, message: str) -> None:
         if failures >= MOST_TRIES:
-            self._stop(StopReason.QUESTION, f"a question was not answered: {message}")
+            self.stop(StopReason.QUESTION, f"a question was not answered: {message}")
         when = self._clock.monotonic() + self._brake.jitter(failures)
         await self._brake.until(self._brake.stopping, when)
 
-    def _stop(self, reason: StopReason, message: str) -> NoReturn:
-        self._brake.stop(reason, message)
-        raise Unanswered
+
+class Asker:
+    """Answers for whole waves of works: what the tenant shows of their items."""
+
+    def __init__(self, sender: Sender, brake: Brake, clock: Clock) -> None:
+        self._inquiry = Inquiry(sender, brake, clock)
+        self._fields = ALL_FIELDS
+
+    @property
+    def asked(self) -> int:
+        """How many requests left."""
+        return self._inquiry.asked
+
+    async def see(self, works: Sequence[Work]) -> tuple[Moment, dict[Work, tuple[Seen, ...]]]:
+        """Tell for each item of each work what the tenant shows, and when that was asked.
+
+        That is when the first request left: what came to be later is not in the answer. Raises
+        `Unanswered`.
+        """
+        wanted = {_wanted(item) for work in works for item in work.items}
+        while True:
+            fields = self._fields  # another wave may learn meanwhile what the tenant refuses
+            try:
+                asked_at, found = await self._found(sorted(wanted), fields)
+            except Without as unknown:
+                if unknown.name not in fields:
+                    self._inquiry.stop(
+                        StopReason.QUESTION,
+                        f"the tenant refuses {unknown.name}, which is not asked for any more",
+                    )
+                self._fields -= {unknown.name}
+                continue
+            by_account = _by_account(found)
+            return asked_at, {
+                work: tuple(
+                    Seen(asked_at[1], *invoices_of(by_account, _wanted(item)))
+                    for item in work.items
+                )
+                for work in works
+            }
+
+    async def _found(
+        self, wanted: Sequence[Wanted], fields: frozenset[str]
+    ) -> tuple[Moment, list[Invoice]]:
+        moments: list[Moment] = []
+        found: list[Invoice] = []
+        for question in questions(wanted, fields):
+            asked_at, invoices = await self._inquiry.answer(question, _INVOICES)
+            moments.append(asked_at)
+            found += invoices
+        return moments[0], found
 
 
 def _wanted(item: Item) -> Wanted:

@@ -15,7 +15,7 @@ from zbatch.model.calls import (
     Send,
 )
 from zbatch.model.outcomes import ExitCode, MetRule, Outcome, Problem, Totals
-from zbatch.model.plan import ACCOUNT_ID, Identity, Item, Plan
+from zbatch.model.plan import ACCOUNT_ID, ACCOUNT_NUMBER, Identity, Item, Plan
 from zbatch.model.spec import (
     Account,
     AccountFile,
@@ -35,6 +35,7 @@ from zbatch.model.tenants import EMULATOR, Ceilings, Credentials, Tenant
 
 __all__ = [
     "ACCOUNT_ID",
+    "ACCOUNT_NUMBER",
     "EMULATOR",
     "Account",
     "AccountFile",

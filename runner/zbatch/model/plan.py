@@ -11,6 +11,7 @@ from zbatch.model.spec import Account, Charges, Exclusion, Source, Spec
 from zbatch.model.tenants import Tenant
 
 ACCOUNT_ID = re.compile(r"[0-9a-f]{32}")
+ACCOUNT_NUMBER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._/#:-]{0,68}[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -7,11 +7,11 @@ from calendar import monthrange
 from datetime import date
 from functools import lru_cache
 
+from zbatch.model import ACCOUNT_NUMBER as ACCOUNT_NUMBER
 from zbatch.model import Rate
 
 DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 ACCOUNT_ID = re.compile(r"[0-9A-Fa-f]{32}")
-ACCOUNT_NUMBER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._/#:-]{0,68}[A-Za-z0-9])?")
 REVISION = re.compile(r"[1-9][0-9]?")
 
 _DURATION = re.compile(r"([0-9]+)(ms|s|m|h)")

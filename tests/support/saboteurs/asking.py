@@ -16,7 +16,7 @@ from zbatch.engine.steps import Cleared, Facts, Renewed, Rest
 from zbatch.engine.verdict import doubtful
 from zbatch.model import IfAbsent, Invoice, Item, KeyState, Tenant, Trail
 from zbatch.zuora import headers, query_reply
-from zbatch.zuora.query_reply import Page
+from zbatch.zuora.pages import Page
 
 
 @saboteur("D8", test=f"{TWICE}d08_none_is_not_believed_while_the_first_send_may_run")
@@ -114,7 +114,7 @@ def only_the_first_page(bench: Bench) -> None:
     def substitute(*given: Any) -> Any:
         page = read_page(*given)
         if isinstance(page, Page):
-            return Page(page.invoices, None, len(page.invoices))
+            return Page(page.records, None, len(page.records))
         return page
 
     bench.function(read_page, substitute)

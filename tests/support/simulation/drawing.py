@@ -5,12 +5,14 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
+from typing import Any
 
 from support.simulation.scenario import (
     HOUR,
     SETTLE,
     Bill,
     Lose,
+    Policy,
     Round,
     Scenario,
     Shift,
@@ -45,7 +47,8 @@ from zbatch.emulator.book import BookAccount
 from zbatch.emulator.catalogue import CATALOGUE, fault
 from zbatch.emulator.catalogue.known import Known
 from zbatch.emulator.faults import GENERATE, QUERY
-from zbatch.model import Limits, Rate, Settling
+from zbatch.engine.stages import Choice
+from zbatch.model import Limits, Rate, Settling, StopRules
 
 ITEMS = 20
 TROUBLES: Sequence[Trouble] = (
@@ -121,7 +124,25 @@ def draw(seed: int, family: str, size: int = ITEMS) -> Scenario:
         questions=_met(random, chosen, often / 4, MOST_QUESTIONS),
         mishaps=tuple(_fair((*_mishaps(random), *_catalogued(random)), chosen, drafts)),
         steps=tuple(FAMILIES[family](random, len(items))),
+        policy=_policy(Random(f"{family} {seed} policy")),
     )
+
+
+def _policy(random: Random) -> Policy:
+    """Draw rules to stop by and stages, for a part of the histories; from a stream of its own."""
+    if random.random() < 0.75:
+        return Policy()
+    rules: dict[str, Any] = {
+        "failures": random.randint(1, 4),
+        "failure_ratio": random.choice([0.1, 0.3]),
+        "unknown": random.randint(1, 3),
+        "consecutive_failures": random.randint(1, 3),
+        "deadline": random.choice([5.0, 300.0, 3600.0]),
+    }
+    chosen = {name: rules[name] for name in random.sample(list(rules), random.randint(0, 3))}
+    stages = random.choice([(), (1, 3, None), (2, 10, None), (5, None)])
+    looks = random.choices(list(Choice), weights=[4, 1, 2], k=random.randint(0, 4))
+    return Policy(StopRules(**chosen, min_sample=random.choice([2, 5])), stages, tuple(looks))
 
 
 def _fair(

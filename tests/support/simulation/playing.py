@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -71,6 +72,8 @@ def _world(scenario: Scenario) -> World:
     world.random = Random(scenario.seed)
     world.settling = scenario.settling
     world.limits = scenario.limits
+    world.stop, world.stages = scenario.policy.stop, scenario.policy.stages
+    world.looks = deque(scenario.policy.looks)
     world.troubles = dict(scenario.calls)
     world.query_troubles = dict(scenario.questions)
     world.faults.switch(scenario.mishaps)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from support.engine import item
 from support.world_net import Trouble
 from zbatch.emulator import Modes, Scheduled
 from zbatch.emulator.book import BookAccount
-from zbatch.model import Item, Limits, Settling
+from zbatch.engine.stages import Choice
+from zbatch.model import Item, Limits, Settling, StopRules
 
 HOUR = 3600.0
 SETTLE = 2 * HOUR  # longer than the longest execution, delay and read lag that is drawn
@@ -68,6 +69,18 @@ Step = Round | Wait | Shift | Lose | Bill
 
 
 @dataclass(frozen=True, slots=True)
+class Policy:
+    """When the spec has its runs stop, and what a person says at the looks, one after the other.
+
+    Once nothing is left to say nobody is there, so that each run goes one stage further.
+    """
+
+    stop: StopRules = field(default_factory=StopRules)
+    stages: tuple[int | None, ...] = ()
+    looks: tuple[Choice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """One history; the same scenario is always played in the same way.
 
@@ -83,6 +96,7 @@ class Scenario:
     modes: Modes
     limits: Limits
     settling: Settling
+    policy: Policy = field(default_factory=Policy)
     calls: tuple[tuple[int, Trouble], ...] = ()
     questions: tuple[tuple[int, Trouble], ...] = ()
     mishaps: tuple[Scheduled, ...] = ()

@@ -1,0 +1,88 @@
+"""The look at a stage: what came of it, and how a person lets the run go on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import termios
+from collections.abc import Iterator, Mapping
+
+from rich.text import Text
+
+from zbatch.cli.confirming import in_ci
+from zbatch.cli.notices import item_line
+from zbatch.cli.screen import Screen
+from zbatch.cli.words import counted, tally
+from zbatch.engine.ports import Gate
+from zbatch.engine.stages import Choice, StageEnd
+
+STDIN, STDERR = 0, 2
+LONGEST = 1024  # bytes of one answer
+
+
+def gate_for(screen: Screen, environment: Mapping[str, str]) -> Gate:
+    """Ask where somebody can answer: at a terminal, and not under CI."""
+    able = os.isatty(STDIN) and os.isatty(STDERR) and not in_ci(environment)
+    return Prompt(screen) if able else Shown(screen)
+
+
+class Shown:
+    """Show a stage to whoever reads the log, and let the run end there."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+
+    async def look(self, end: StageEnd) -> Choice:
+        """Let no further stage begin."""
+        with self._screen.aside() as console:
+            for line in stage_block(end):
+                console.print(line)
+        return Choice.STOP
+
+
+class Prompt:
+    """Show a stage and ask at the terminal; what was typed before the question is no answer."""
+
+    def __init__(self, screen: Screen, descriptor: int = STDIN) -> None:
+        self._screen = screen
+        self._descriptor = descriptor
+
+    async def look(self, end: StageEnd) -> Choice:
+        """Ask until one of the three words is typed; the end of the input is a stop."""
+        with self._screen.aside() as console:
+            for line in stage_block(end):
+                console.print(line)
+            console.print(Text("confirm: go on to the next stage · continue: go on to the end"))
+            termios.tcflush(self._descriptor, termios.TCIFLUSH)
+            while True:
+                console.print(Text("confirm | continue | stop? ", "bold"), end="")
+                answer = await self._line()
+                if not answer:
+                    console.print()
+                    return Choice.STOP
+                if (word := answer.decode(errors="replace").strip()) in list(Choice):
+                    return Choice(word)
+
+    async def _line(self) -> bytes:
+        """Wait for a line without a thread, so that a signal ends the wait at once."""
+        loop = asyncio.get_running_loop()
+        typed = asyncio.Event()
+        loop.add_reader(self._descriptor, typed.set)
+        try:
+            await typed.wait()
+        finally:
+            loop.remove_reader(self._descriptor)
+        try:
+            return os.read(self._descriptor, LONGEST)
+        except OSError:  # the terminal is gone
+            return b""
+
+
+def stage_block(end: StageEnd) -> Iterator[Text]:
+    """Say what came of a stage: counts, then items, what is serious before all else."""
+    items = sum(end.counts.values())
+    yield Text(f"stage {end.number} of {end.of} is over: {tally(end.counts)}", "bold")
+    for record in end.records:
+        yield Text("  ").append_text(item_line(record))
+    if more := items - len(end.records):
+        yield Text(f"  … and {counted(more, 'more item')} in the report")
