@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from pathlib import Path
@@ -78,16 +77,17 @@ def test_against_a_run(project: Project) -> None:
 
 def test_a_run_remembers_its_period(project: Project) -> None:
     """Where both have a period, the end of one month is as good as that of another."""
-    told = project.run(project.spec(1, 2, name="october", dates=["2026-10-31"])).result
-    record = json.loads(told.run_record.read_text("utf-8"))
-    record["spec"]["period"] = "2026-10"
-    told.run_record.write_text(json.dumps(record), "utf-8")
-    spec = project.spec(1, 2)
-    found = compared(project, spec, "latest")
-    assert (found.relative, found.redated) == (False, 2)
+    dates = ["end_of_month"]
+    last = project.spec(1, 2, name="october", dates=dates, period="2026-10")
+    told = project.run(last).result
+    spec = project.spec(1, 2, dates=dates, period="2026-11")
+    for name in ("latest", str(last)):
+        found = compared(project, spec, name)
+        assert (found.relative, found.redated) == (True, 0)
     for damaged in (b"", b"[]", b'{"spec": {"period": "x"}}'):
         told.run_record.write_bytes(damaged)
-        assert not compared(project, spec, "latest").relative
+        found = compared(project, spec, "latest")
+        assert (found.relative, found.redated) == (False, 2)
 
 
 def test_against_a_git_revision(project: Project) -> None:
@@ -106,6 +106,22 @@ def test_against_a_git_revision(project: Project) -> None:
     assert gone(compared(project, spec, "git:HEAD~1:specs/month-end.yaml")) == (account(3),)
     with pytest.raises(Refused, match=r"no file specs/november\.yaml; .*REVISION:PATH"):
         compared(project, spec, "october")
+
+
+def test_the_lists_are_those_of_the_revision(project: Project) -> None:
+    """What a list held then is compared, whatever it holds now; the work tree is not touched."""
+    (project.root / "specs" / "accounts").mkdir(parents=True)
+    rows = project.root / "specs" / "accounts" / "emea.csv"
+    rows.write_text(f"account_id\n{account(2)}\n{account(3)}\n", "utf-8")
+    spec = project.spec(1)
+    listed = "accounts:\n- {file: accounts/emea.csv}\n"
+    spec.write_text(spec.read_text("utf-8").replace("accounts:\n", listed), "utf-8")
+    commit(project.root)
+    rows.write_text(f"account_id\n{account(3)}\n{account(4)}\n", "utf-8")
+    found = compared(project, spec, "HEAD")
+    assert (gone(found), found.new.first) == ((account(2),), (account(4),))
+    assert found.before.accounts == 3
+    assert rows.read_text("utf-8").endswith(f"{account(4)}\n")
 
 
 def test_a_spec_that_was_broken_then_is_told_with_its_revision(project: Project) -> None:

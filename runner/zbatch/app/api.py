@@ -149,7 +149,7 @@ class Watcher(Protocol):
         """Take in that the run begins; nothing was sent yet."""
 
     def event(self, event: Event) -> None:
-        """Take in what the engine tells."""
+        """Take in what the engine tells; what is asked before the run comes before its start."""
 
     def finished(self, result: RunResult) -> None:
         """Take in that the run is over and the report complete."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from zbatch.app.api import Approval, RunOptions, RunResult, Watcher
 from zbatch.app.approval import choose_approved
 from zbatch.app.desk import emulator_book, opened
+from zbatch.app.numbers import Preflight
 from zbatch.app.outside import Outside
 from zbatch.app.outstanding import Wish
 from zbatch.app.pace import refuse_too_much
@@ -31,11 +32,15 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
     confirm_run(chosen, state, options.confirmation)
     wish = Wish(options.retry_failed, options.retry_nothing)
     outside = Outside(random=options.chance, gate=options.gate)
+    book = emulator_book(project)
     with opened(plan.tenant, state, outside) as desk:
+        resolved = Preflight(desk, book, watch, options.patience).resolved(plan)
+        plan = resolved.plan
         task = to_converge(plan, desk.store, wish)
         refuse_too_much(plan, task.load)
         if chosen.document or options.plan_digest:
             approval = Approval(chosen.digest, chosen.document, desk.store.runs_of(plan.digest))
             task = replace(task, approval=approval)
         task = replace(task, report_copy=options.report, patience=options.patience)
-        return desk.execute(task, emulator_book(project), watch)
+        task = replace(task, asked=resolved.asked, pace=resolved.pace)
+        return desk.execute(task, book, watch)

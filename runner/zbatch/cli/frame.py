@@ -15,6 +15,7 @@ from zbatch.cli.group import zbatch
 from zbatch.cli.streams import STDERR, STDOUT, hold_standard_descriptors, steady
 from zbatch.errors import (
     CannotStart,
+    Interrupted,
     LedgerFailure,
     NothingSelected,
     Refused,
@@ -76,6 +77,8 @@ def _call(argv: Sequence[str] | None) -> int:
 
 
 def _exit_code(error: ZbatchError) -> ExitCode:
+    if isinstance(error, Interrupted):
+        return ExitCode(128 + error.signal)
     kinds = (EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
     return next(kinds, ExitCode.INTERNAL)
 

@@ -28,11 +28,11 @@ from zbatch.spec.head import (
     stages_of,
     stop_of,
 )
-from zbatch.spec.later import refused_keys, refused_numbers
 from zbatch.spec.nodes import Document, Mapping, child
 from zbatch.spec.roster import Roster
 from zbatch.spec.schema import load_schema, with_defaults
 from zbatch.spec.selection import Items, select
+from zbatch.spec.stopping import check_stopping
 from zbatch.spec.totals import unexpected
 from zbatch.spec.warnings import DayWarnings
 
@@ -71,7 +71,7 @@ def check_spec(path: Path, period: str | None = None) -> tuple[Spec | None, tupl
     exclusions = ExclusionReader(document.file, files, findings).exclusions(child(root, "exclude"))
     for finding in duplicates(roster, dates):
         findings.add(finding)
-    problems += [*findings.all(), *refused_keys(document), *refused_numbers(roster, exclusions)]
+    problems += [*findings.all(), *check_stopping(document)]
     if has_errors(problems):
         return None, tidy(problems)
     spec = _spec(document, value, dates, roster, period, exclusions, tuple(files.read))
