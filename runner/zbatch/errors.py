@@ -19,6 +19,14 @@ class CannotStart(ZbatchError):
     """The surroundings must be put right first: lock, credentials, network, folder (exit 6)."""
 
 
+class Interrupted(ZbatchError):
+    """A signal came before anything was sent (exit 128 and the number of the signal)."""
+
+    def __init__(self, message: str, signal: int) -> None:
+        super().__init__(message)
+        self.signal = signal
+
+
 class LedgerFailure(ZbatchError):
     """The ledger can no longer be trusted to store; sending stops at once (exit 3, or 6 unsent)."""
 

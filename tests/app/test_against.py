@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from support.accounts import account
+from support.engine import item
+from support.plans import NOON, a_plan
 from support.runs import Project
 from zbatch.app.against import against
 from zbatch.app.approval import choose
@@ -17,6 +20,7 @@ from zbatch.app.held import held
 from zbatch.app.preview import preview
 from zbatch.app.validate import Overrides
 from zbatch.errors import Refused
+from zbatch.ledger.store import open_store
 from zbatch.model import Outcome
 from zbatch.spec import SpecError
 from zbatch.spec.difference import Difference
@@ -78,16 +82,17 @@ def test_against_a_run(project: Project) -> None:
 
 def test_a_run_remembers_its_period(project: Project) -> None:
     """Where both have a period, the end of one month is as good as that of another."""
-    told = project.run(project.spec(1, 2, name="october", dates=["2026-10-31"])).result
-    record = json.loads(told.run_record.read_text("utf-8"))
-    record["spec"]["period"] = "2026-10"
-    told.run_record.write_text(json.dumps(record), "utf-8")
-    spec = project.spec(1, 2)
-    found = compared(project, spec, "latest")
-    assert (found.relative, found.redated) == (False, 2)
+    dates = ["end_of_month"]
+    last = project.spec(1, 2, name="october", dates=dates, period="2026-10")
+    told = project.run(last).result
+    spec = project.spec(1, 2, dates=dates, period="2026-11")
+    for name in ("latest", str(last)):
+        found = compared(project, spec, name)
+        assert (found.relative, found.redated) == (True, 0)
     for damaged in (b"", b"[]", b'{"spec": {"period": "x"}}'):
         told.run_record.write_bytes(damaged)
-        assert not compared(project, spec, "latest").relative
+        found = compared(project, spec, "latest")
+        assert (found.relative, found.redated) == (False, 2)
 
 
 def test_against_a_git_revision(project: Project) -> None:
@@ -106,6 +111,22 @@ def test_against_a_git_revision(project: Project) -> None:
     assert gone(compared(project, spec, "git:HEAD~1:specs/month-end.yaml")) == (account(3),)
     with pytest.raises(Refused, match=r"no file specs/november\.yaml; .*REVISION:PATH"):
         compared(project, spec, "october")
+
+
+def test_the_lists_are_those_of_the_revision(project: Project) -> None:
+    """What a list held then is compared, whatever it holds now; the work tree is not touched."""
+    (project.root / "specs" / "accounts").mkdir(parents=True)
+    rows = project.root / "specs" / "accounts" / "emea.csv"
+    rows.write_text(f"account_id\n{account(2)}\n{account(3)}\n", "utf-8")
+    spec = project.spec(1)
+    listed = "accounts:\n- {file: accounts/emea.csv}\n"
+    spec.write_text(spec.read_text("utf-8").replace("accounts:\n", listed), "utf-8")
+    commit(project.root)
+    rows.write_text(f"account_id\n{account(3)}\n{account(4)}\n", "utf-8")
+    found = compared(project, spec, "HEAD")
+    assert (gone(found), found.new.first) == ((account(2),), (account(4),))
+    assert found.before.accounts == 3
+    assert rows.read_text("utf-8").endswith(f"{account(4)}\n")
 
 
 def test_a_spec_that_was_broken_then_is_told_with_its_revision(project: Project) -> None:
@@ -140,6 +161,24 @@ def test_what_names_two_things_is_refused(project: Project) -> None:
         compared(project, spec, told.run_id)
     assert compared(project, spec, f"run:{told.run_id}").gone.count == 1
     assert compared(project, spec, f"git:{told.run_id}").gone.count == 0
+
+
+def test_numbers_are_compared_under_the_ids_that_runs_have_found(project: Project) -> None:
+    """An account that a run has looked up is the same by number and by ID; others are not."""
+    known = replace(item(1), account_number="A00000001")
+    folder = project.state / "emulator"
+    folder.mkdir(parents=True)
+    with closing(open_store(folder)) as store:
+        store.start_run("20261031T120000Z-0001", a_plan([known]), NOON)
+    head = "version: 1\nname: x\ntenant: emulator\ndates: [{target_date: 2026-11-30}]\naccounts:\n"
+    spec, last = project.root / "numbers.yaml", project.root / "ids.yaml"
+    spec.write_text(head + "  - {number: A00000001}\n  - {number: A00000002}\n", "utf-8")
+    last.write_text(f'{head}  - "{known.identity.account_id}"\n  - "{account(2)}"\n', "utf-8")
+    found = compared(project, spec, str(last))
+    assert (gone(found), found.new.first, found.redated) == ((account(2),), ("A00000002",), 0)
+    view = preview(choose(spec, Overrides()))
+    assert (view.figures.by_number, view.figures.items, view.held.to_send) == (2, 2, 2)
+    assert view.figures.accounts_digest is None
 
 
 def test_what_the_ledger_holds_of_a_plan(project: Project) -> None:

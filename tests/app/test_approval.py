@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from support.accounts import account
 from support.runs import Project
 from support.spec_text import specs
 from zbatch.app.approval import Chosen, Stale, choose, choose_approved, look_at_frozen
@@ -159,6 +160,70 @@ def test_one_changed_byte_of_the_plan_is_refused(project: Project, where: int, b
     assert same
 
 
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(where=st.integers(0, 10_000), byte=st.integers(1, 255))
+def test_one_changed_byte_of_a_list_is_refused(project: Project, where: int, byte: int) -> None:
+    """A list is part of what was approved, to its last byte; a line end is one too."""
+    spec = with_list(project)
+    path = project.root / "plan.json"
+    path.write_bytes(freeze(choose(spec, NOTHING).approved, spec, path.parent))
+    rows = spec.with_name("new.csv")
+    bad = bytearray(rows.read_bytes())
+    bad[where % len(bad)] ^= byte
+    rows.write_bytes(bad)
+    with pytest.raises(Refused):
+        choose_approved(path, NOTHING)
+    with_list(project)
+    assert choose_approved(path, NOTHING).figures.items == 3
+
+
+def with_list(project: Project) -> Path:
+    """Write a spec that names a list beside it."""
+    spec = project.root / "listed.yaml"
+    rows = spec.with_name("new.csv")
+    rows.write_text(f"account_id\n{account(2)}\n{account(3)}\n", "utf-8")
+    spec.write_text(
+        "version: 1\nname: listed\ntenant: emulator\ndates: [{target_date: end_of_month}]\n"
+        f'accounts: ["{account(1)}", {{file: new.csv}}]\nperiod: 2026-11\n',
+        "utf-8",
+    )
+    return spec
+
+
+def test_a_list_that_changed_is_named(project: Project) -> None:
+    """The refusal says which list, and how many rows it had and has."""
+    spec = with_list(project)
+    path = project.root / "plan.json"
+    path.write_bytes(freeze(choose(spec, NOTHING).approved, spec, path.parent))
+    rows = spec.with_name("new.csv")
+    rows.write_text(rows.read_text("utf-8") + f"{account(4)}\n", "utf-8")
+    with pytest.raises(SpecError, match=r"the list new\.csv changed .* 2 rows then, 3 now"):
+        choose_approved(path, NOTHING)
+    assert refused(path) == ["ZB504"]
+    other = rows.rename(rows.with_name("other.csv"))
+    spec.write_text(spec.read_text("utf-8").replace("new.csv", other.name), "utf-8")
+    assert refused(path) == ["ZB503", "ZB504", "ZB504"]
+
+
+def test_a_period_from_the_command_line_is_frozen(project: Project) -> None:
+    """A plan made for a month is run for that month alone, and needs no flag for it."""
+    spec = with_list(project)
+    spec.write_text(spec.read_text("utf-8").replace("period: 2026-11\n", ""), "utf-8")
+    path = project.root / "plan.json"
+    november = Overrides(period="2026-11")
+    chosen = choose(spec, november)
+    path.write_bytes(freeze(chosen.approved, spec, path.parent))
+    assert choose_approved(path, NOTHING).plan.spec.period == "2026-11"
+    assert choose_approved(path, november).digest == chosen.digest
+    assert refused(path, Overrides(period="2026-12")) == ["ZB507"]
+    assert refused(spec, Overrides(period="2026-12"), chosen.digest) == ["ZB509"]
+    told = project.run(path)
+    assert {line["target_date"] for line in told.lines} == {"2026-11-30"}
+    assert json.loads(told.result.run_record.read_text("utf-8"))["spec"]["period"] == "2026-11"
+
+
 def _comment(project: Project) -> None:
     spec = project.root / "specs" / "month-end.yaml"
     spec.write_text(spec.read_text("utf-8") + "# looked at\n", "utf-8")
@@ -251,6 +316,21 @@ def test_overrides_are_frozen(project: Project) -> None:
     digest = thaw(path)["digest"]
     assert refused(spec, digest=digest) == ["ZB509"]
     assert choose_approved(spec, Overrides("emulator"), digest).digest == digest
+
+
+def test_a_period_is_frozen(project: Project) -> None:
+    """A plan made for a period that the spec leaves open runs for it, and for no other."""
+    spec = project.spec(1, dates=["end_of_month"])
+    path = project.root / "plan.json"
+    asked = Overrides(period="2026-11")
+    path.write_bytes(freeze(choose(spec, asked).approved, spec, path.parent))
+    item = project.run(path).result.plan.items[0]
+    assert item.identity.target_date.isoformat() == "2026-11-30"
+    assert choose_approved(path, asked).digest == thaw(path)["digest"]
+    assert refused(path, Overrides(period="2026-12")) == ["ZB507"]
+    with pytest.raises(SpecError, match="ZB330"):
+        choose_approved(spec, NOTHING)
+    assert refused(spec, Overrides(period="2026-12"), thaw(path)["digest"]) == ["ZB509"]
 
 
 def test_a_run_may_press_less_than_was_approved(project: Project) -> None:

@@ -152,24 +152,34 @@ def test_a_damaged_plan_is_refused_by_every_verb(said: Said, project: Path) -> N
             assert code in said(verb, "plan.json", code=2)
 
 
-DATES = "dates: [{target_date: 2026-11-30}]\n"
-ENTRIES = {n: f'  - "2c93808457d787030157e0306be53a0{n}"\n' for n in range(1, 10)}
+ACCOUNT = "2c93808457d787030157e0306be53a0"
+ENTRIES = {n: f'  - "{ACCOUNT}{n}"\n' for n in range(1, 10)}
+EARLY = "dates: [{target_date: 2026-10-15}], reason: early termination"
+MOVED = f'  - {{id: "{ACCOUNT}2", {EARLY}}}\n'
+OCTOBER = (ENTRIES[1], MOVED, ENTRIES[3], ENTRIES[4], ENTRIES[9])
+NOVEMBER = (*(ENTRIES[n] for n in (1, 2, 3, 4, 5)), "  - {file: accounts/new.csv}\n")
+
+
+def write_months(project: Path) -> None:
+    """Write the specs of two months, as the page on reviewing compares them."""
+    for name, entries in (("2026-10", OCTOBER), ("2026-11", NOVEMBER)):
+        spec = (
+            f"version: 1\nname: month-end-{name}\ntenant: emulator\nperiod: {name}\n"
+            f"dates: [{{target_date: end_of_month}}]\naccounts:\n{''.join(entries)}"
+        )
+        if name == "2026-11":
+            spec += f'exclude: [{{id: "{ACCOUNT}5", reason: dispute}}]\n'
+        (project / "specs" / f"{name}.yaml").write_text(spec, "utf-8")
+    (project / "specs" / "accounts").mkdir()
+    rows = "".join(f"{ACCOUNT}{n}\n" for n in (7, 8))
+    (project / "specs" / "accounts" / "new.csv").write_text(f"account_id\n{rows}", "utf-8")
 
 
 def test_the_page_on_reviewing_shows_what_is_printed(said: Said, project: Path) -> None:
     """The example of docs/reviewing.md is what its command prints, but for the digest."""
     page = (ROOT / "docs" / "reviewing.md").read_text("utf-8")
     _, command, _, text = page.split("```", 4)[:4]
-    own = "dates: [{target_date: 2026-11-15}], reason: early termination"
-    moved = f'  - {{id: "2c93808457d787030157e0306be53a02", {own}}}\n'
-    for name, entries in (
-        ("2026-10", [ENTRIES[1], moved, *(ENTRIES[n] for n in (3, 4, 9))]),
-        ("2026-11", [ENTRIES[n] for n in (1, 2, 3, 4, 7, 8)]),
-    ):
-        head = f"version: 1\nname: month-end-{name}\ntenant: emulator\n{DATES}"
-        limits = "limits: {concurrency: 10}\n"
-        spec = f"{head}{limits}accounts:\n{''.join(entries)}"
-        (project / "specs" / f"{name}.yaml").write_text(spec, "utf-8")
+    write_months(project)
     words = command.removeprefix("sh\nzbatch ").split()
     printed = re.sub(r"(?<=digest    )[0-9a-f]{64}", "0" * 64, said(*words))
     assert text.removeprefix("text\n") == printed

@@ -24,11 +24,11 @@ def read(text: str) -> Book:
 def test_every_column_is_read() -> None:
     """Each column says what it says, and case does not matter for an ID."""
     book = read(
-        "account_id,status,charges,invoices,latency,note\n"
-        f'{ID},Active,due,3,800ms,"one, two"\n'
-        f"{OTHER.upper()},Canceled,none,,1.5m,\n"
+        "account_id,account_number,status,charges,invoices,latency,note\n"
+        f'{ID},A00991201,Active,due,3,800ms,"one, two"\n'
+        f"{OTHER.upper()},,Canceled,none,,1.5m,\n"
     )
-    assert book.find(ID.upper()) == BookAccount(AccountStatus.ACTIVE, True, 3, 0.8)
+    assert book.find(ID.upper()) == BookAccount(AccountStatus.ACTIVE, True, 3, 0.8, "A00991201")
     assert book.find(OTHER) == BookAccount(AccountStatus.CANCELED, False, 1, 90.0)
     assert book.find("f" * 32) is None
 
@@ -47,6 +47,7 @@ PROBLEMS = [
     (f"account_id\n{ID},x\n", ["b.csv:2 2 fields under 1 columns"]),
     (f"account_id\n{ID}\n\n{ID.upper()}\n", [f"b.csv:4 {ID} is already on line 2"]),
     (f"account_id,status\n{ID},active\n", ["b.csv:2 status 'active' is none of Active, Canceled"]),
+    (f"account_id,account_number\n{ID},A'1\n", ["b.csv:2 account_number"]),
     (f"account_id,charges\n{ID},yes\n", ["b.csv:2 charges 'yes'"]),
     (f"account_id,invoices\n{ID},0\n", ["b.csv:2 invoices '0'"]),
     (f"account_id,invoices\n{ID},٣\n", ["b.csv:2 invoices"]),

@@ -214,3 +214,65 @@ def test_a_query_shows_what_was_there_when_it_arrived() -> None:
         assert isinstance(running, Pending)
         driver.generate(row("d0"))
         assert json.loads(driver.finish(running).body)["size"] == 0
+
+
+# Accounts
+
+NUMBERS = "select Id, AccountNumber, Status from Account"
+A, B, C = account("a1"), account("a2"), account("a3")
+NUMBERED = f"account_id,account_number,status\n{B},B-2,Canceled\n{A},A-1,\n{C},A-1,\n"
+
+
+def test_accounts_are_found_by_number() -> None:
+    """A number is compared with its case, and several accounts may have one."""
+    with driving(listed=NUMBERED) as driver:
+        named = f"{NUMBERS} where AccountNumber = 'A-1' or AccountNumber = 'b-2'"
+        assert driver.ask(named)["records"] == [
+            {"Id": A, "AccountNumber": "A-1", "Status": "Active"},
+            {"Id": C, "AccountNumber": "A-1", "Status": "Active"},
+        ]
+        (one,) = driver.ask(f"{NUMBERS} where Id = '{B}'")["records"]
+        assert one == {"Id": B, "AccountNumber": "B-2", "Status": "Canceled"}
+        assert driver.ask("select Id from Account where AccountNumber = 'B-2'")["records"] == [
+            {"Id": B}
+        ]
+        assert driver.ask(NUMBERS)["size"] == 3
+        assert driver.ask(f"{NUMBERS} where Status = 'Canceled'")["size"] == 1
+        unknown = driver.ask(f"{NUMBERS} where AccountNumber = 'X'")
+        assert unknown == {"size": 0, "done": True}
+
+
+@pytest.mark.parametrize("listed", [None, f"account_id\n{A}\n"])
+def test_a_number_that_no_book_names_is_derived_from_the_id(listed: str | None) -> None:
+    """An A before the ID in capitals, whether accounts are listed or all exist."""
+    asked = f"{NUMBERS} where AccountNumber = 'A{A.upper()}' or AccountNumber = 'B'"
+    with driving(listed=listed) as driver:
+        expected = {"Id": A, "AccountNumber": f"A{A.upper()}", "Status": "Active"}
+        assert driver.ask(asked)["records"] == [expected]
+
+
+def test_accounts_come_in_pages_too() -> None:
+    """A locator stands for accounts or for invoices, and never for the others."""
+    ids = [account(f"a{n}") for n in range(5)]
+    with driving(listed="account_id\n" + "\n".join(ids), page=2) as driver:
+        first = driver.ask(NUMBERS)
+        second = driver.ask_more(first["queryLocator"])
+        third = driver.ask_more(second["queryLocator"])
+        pages = (first, second, third)
+        assert [one["Id"] for page in pages for one in page["records"]] == ids
+        assert [page["done"] for page in pages] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "message"),
+    [
+        ("select Source from Account", "INVALID_FIELD", "invalid field for query: Account.Source"),
+        ("select AccountNumber from Invoice", "INVALID_FIELD", "query: Invoice.AccountNumber"),
+        ("select Id from Subscription", "INVALID_TYPE", "invalid type for query: Subscription"),
+    ],
+)
+def test_an_object_has_its_own_fields(driver: Driver, text: str, code: str, message: str) -> None:
+    """What an object does not have is refused by its name."""
+    fault = json.loads(driver.refuse_query(text).body)
+    assert fault["FaultCode"] == code
+    assert message in fault["FaultMessage"]

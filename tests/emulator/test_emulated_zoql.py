@@ -96,7 +96,7 @@ ACCOUNTS = [
 @pytest.mark.parametrize(("conditions", "accounts"), ACCOUNTS)
 def test_which_accounts_a_query_can_find(conditions: str, accounts: set[str] | None) -> None:
     """They are known where every branch names one."""
-    assert parse_query(IDS + conditions).accounts == accounts
+    assert parse_query(IDS + conditions).named("AccountId") == accounts
 
 
 MALFORMED = [

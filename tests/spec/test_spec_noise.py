@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -54,3 +57,31 @@ def test_damaged_spec_gives_a_value_or_findings(word: str, at: int, cut: int) ->
         path.write_text(good[:at] + word + good[at + cut :], "utf-8")
         value, findings = check_spec(path)
         assert (value is None) == any(not finding.warning for finding in findings)
+
+
+MUCH = {
+    "wrong entries": "accounts:\n" + "  - {id: x}\n" * 120_000,
+    "anchors": "accounts:\n" + "  - &a x\n" * 120_000,
+    "a key again and again": "a: 1\n" * 120_000,
+    "characters in escapes": "accounts:\n" + '  - "\\x01"\n' * 120_000,
+    "dates": "dates:\n" + "  - {target_date: x}\n" * 120_000,
+    "exclusions": "exclude:\n" + "  - {id: x, reason: y}\n" * 120_000,
+    "unknown keys": "".join(f"k{n}: 1\n" for n in range(120_000)),
+    "one long entry": "accounts:\n  - [" + "x," * 120_000 + "]\n",
+    "one long line": "name: " + "x" * 10_000_000,
+    "brackets": "[" * 10_000_000,
+    "questions": "? " * 5_000_000,
+    "quotes": '"' * 10_000_000,
+    "comments": "# x\n" * 2_500_000,
+}
+
+
+@pytest.mark.parametrize("kind", MUCH)
+def test_much_noise_is_told_in_little_time(write: Callable[[str], Path], kind: str) -> None:
+    """However long the noise, reading stops where enough is wrong; nothing is told at length."""
+    path = write(MUCH[kind])
+    start = time.process_time()
+    spec, findings = check_spec(path)
+    assert time.process_time() - start < 4  # under 0.7 s on a desk; more on a busy machine
+    assert spec is None
+    assert 1 <= len(findings) < 2200

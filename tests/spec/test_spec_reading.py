@@ -125,19 +125,19 @@ def test_f120_alias_bomb_of_230_bytes(write: Write) -> None:
 
 def test_too_many_values(write: Write, head: str) -> None:
     """A text of nothing but values is left before it fills the memory."""
-    text = head + "accounts: [" + "a," * (MAX_NODES + 10) + "]\n"
+    text = head + "exclude: [" + "a," * (MAX_NODES + 10) + "]\n"
     spec, findings = check_spec(write(text))
     assert spec is None
     assert [finding.code for finding in findings] == ["ZB115"]
 
 
 def test_many_unknown_keys(write: Write, head: str) -> None:
-    """Fifty thousand unknown keys take time in proportion, and come with a count."""
-    keys = "".join(f"k{number}: 1\n" for number in range(50_000))
+    """Twenty thousand unknown keys take time in proportion, and come with a count."""
+    keys = "".join(f"k{number}: 1\n" for number in range(20_000))
     spec, findings = check_spec(write(head + keys + f'accounts: ["{"a" * 32}"]\n'))
     assert spec is None
     assert len(findings) == 1001
-    assert findings[-1].message.startswith("and 49,000 more of this kind")
+    assert findings[-1].message.startswith("and 19,000 more of this kind")
 
 
 def test_long_digits_do_not_become_a_number(write: Write, head: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zbatch.emulator import EmulatorConfig, Exchange, Invoice
-from zbatch.emulator.book import parse_book
+from zbatch.emulator.book import Book, parse_book
 from zbatch.emulator.exchange import Answer, Request
 from zbatch.emulator.history import Arrival, Reply, read_arrivals, read_history, read_replies
 from zbatch.emulator.invoices import Execution, read_executions, read_invoices
@@ -53,11 +53,13 @@ def row(tail: str, target: str = "2026-11-30", **fields: Any) -> dict[str, Any]:
 class Driver:
     """Sends requests to a tenant; a stored answer or an error fails the test that expects none."""
 
-    def __init__(self, config: EmulatorConfig, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self, config: EmulatorConfig, connection: sqlite3.Connection, listed: str | None = BOOK
+    ) -> None:
         self.now = NOON
         self.config = config
         self._db = connection
-        book = parse_book(BOOK, "book.csv", latency=1.0)
+        book = Book() if listed is None else parse_book(listed, "book.csv", latency=1.0)
         self.store = Store(connection, config.seed)
         self.tenant = Tenant(config, book, self.store)
         self.bearer = ""
@@ -175,11 +177,11 @@ class Driver:
 
 
 @contextmanager
-def driving(**settings: Any) -> Iterator[Driver]:
-    """Drive a tenant that is logged in."""
+def driving(*, listed: Any = BOOK, **settings: Any) -> Iterator[Driver]:
+    """Drive a tenant that is logged in; `listed` is its account book, None for no book."""
     config = EmulatorConfig(Path("unused"), **settings)
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        driver = Driver(config, connection)
+        driver = Driver(config, connection, listed)
         assert driver.log_in().status == 200
         yield driver
 

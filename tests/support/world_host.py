@@ -254,14 +254,15 @@ class Nobody:
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """Somebody who looks at each stage for a minute, as long as an answer is left."""
+    """Somebody who looks at each stage for some time, as long as an answer is left."""
 
     answers: deque[Choice]
+    seconds: float = 60.0
 
     async def look(self, end: StageEnd) -> Choice:
         """Take the next answer; nobody is there once there is none."""
         if self.answers:
-            await asyncio.sleep(60.0)
+            await asyncio.sleep(self.seconds)
         return self.answers.popleft() if self.answers else Choice.STOP
 
 

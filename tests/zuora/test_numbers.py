@@ -156,7 +156,8 @@ def test_each_number_gets_the_id_of_the_one_account_that_has_it() -> None:
     found = resolve(["A1", "B2", "C3"], [TWO, ONE, ONE])
     assert found.ids == {"A1": A, "B2": B}
     assert found.unknown == {"C3"}
-    assert found.ambiguous == found.otherwise == {}
+    assert found.ambiguous == {}
+    assert found.otherwise == {}
 
 
 def test_a_number_of_several_accounts_is_never_guessed() -> None:

@@ -48,6 +48,7 @@ class RunOptions:
     state_dir: Path | None = None
     concurrency: int | None = None
     rate: Rate | None = None
+    period: str | None = None
     plan_digest: str | None = None
     retry_failed: bool = False
     retry_nothing: bool = False
@@ -79,6 +80,7 @@ class ReconcileOptions:
     spec: Path | None = None
     folder: Path = Path()
     tenant: str | None = None
+    period: str | None = None
     report: Path | None = None
     state_dir: Path | None = None
     accept: tuple[Acceptance, ...] = ()
@@ -147,7 +149,7 @@ class Watcher(Protocol):
         """Take in that the run begins; nothing was sent yet."""
 
     def event(self, event: Event) -> None:
-        """Take in what the engine tells."""
+        """Take in what the engine tells; what is asked before the run comes before its start."""
 
     def finished(self, result: RunResult) -> None:
         """Take in that the run is over and the report complete."""

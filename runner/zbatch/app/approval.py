@@ -104,7 +104,10 @@ def _as_frozen(path: Path, frozen: Frozen, overrides: Overrides) -> Chosen:
 def _insist(path: Path, frozen: Frozen, overrides: Overrides) -> None:
     """Refuse a command line that names another tenant or period than was approved."""
     was = frozen["approved"]
-    asked = (("tenant", overrides.tenant, was["tenant"]["name"]),)
+    asked = (
+        ("tenant", overrides.tenant, was["tenant"]["name"]),
+        ("period", overrides.period, was["spec"]["period"]),
+    )
     contradicted = [
         Diagnostic(str(path), 1, 1, "ZB507", f"--{name} {said} is not what was approved: {meant}")
         for name, said, meant in asked
@@ -121,6 +124,7 @@ def _as_then(frozen: Frozen, overrides: Overrides) -> Overrides:
     return replace(
         overrides,
         tenant=said["tenant"],
+        period=said["period"],
         concurrency=said["concurrency"],
         rate=None if rate is None else parse_rate(rate),
     )

@@ -53,8 +53,8 @@ class Desk:
         files = Files(self.state.run_folder(self.run_id))
         with _recorder(record, files, task.report_copy) as recorder:
             execution = Execution(record, self.store, recorder, files, watch, self.outside)
-            execution = replace(execution, approval=task.approval)
-            with undisturbed(), _loop() as loop:
+            execution = replace(execution, approval=task.approval, asked=task.asked)
+            with undisturbed(), event_loop() as loop:
                 return loop.run(execution.converge(task, way))
 
 
@@ -87,7 +87,7 @@ def emulator_book(project: Project) -> Path | None:
 
 
 @contextmanager
-def _loop() -> Iterator[asyncio.Runner]:
+def event_loop() -> Iterator[asyncio.Runner]:
     """Make an event loop; raises `CannotStart` where the system has no files left for one."""
     runner = asyncio.Runner()
     try:

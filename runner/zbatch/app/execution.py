@@ -56,7 +56,10 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What one execution works with; `record` is its header, still without an end."""
+    """What one execution works with; `record` is its header, still without an end.
+
+    `asked` counts the questions before it.
+    """
 
     record: RunRecord
     store: Store
@@ -65,6 +68,7 @@ class Execution:
     watch: Watcher
     outside: Outside
     approval: Approval | None = None
+    asked: int = 0
 
     @property
     def plan(self) -> Plan:
@@ -124,6 +128,7 @@ class Execution:
             },
             rules=StopRules() if task.read_only else self.plan.spec.stop,
             stages=0 if task.read_only else len(self.plan.spec.stages),
+            pace=task.pace,
         )
         try:
             async with way as sender:
@@ -172,7 +177,7 @@ class Execution:
             failures=summary.failures,
             unknown=summary.unknown,
             settled_by=summary.settled_by,
-            asked=closing.ending.asked,
+            asked=self.asked + closing.ending.asked,
             strays=closing.strays,
             unread=closing.unread,
             nothing_since=summary.nothing_since,

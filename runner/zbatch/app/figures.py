@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from datetime import date
 from math import ceil
 
-from zbatch.model import Account, Plan, Spec
+from zbatch.model import Account, DatePair, Plan, Spec
+from zbatch.spec.totals import (
+    accounts_digest,
+    count_accounts,
+    count_again,
+    count_dates,
+    count_sources,
+)
 from zbatch.zuora.query import BRANCHES
 
 TOKEN_REQUESTS = 1
@@ -38,7 +45,8 @@ class Figures:
 
     Of the accounts so many as `by_number` says are named by number. How many calls their items
     take is known once they have IDs; before that it is reckoned. `excluded` are accounts that the
-    spec names and keeps out, by reason.
+    spec names and keeps out, by reason. `accounts_digest` is what `expect` in a spec takes, None
+    while some accounts have no ID.
     """
 
     accounts: int
@@ -49,26 +57,19 @@ class Figures:
     dates: tuple[DateCount, ...]
     sources: tuple[SourceCount, ...]
     again: int
+    accounts_digest: str | None
 
 
 def figures(plan: Plan) -> Figures:
     """Count a plan, those accounts too that are not looked up yet."""
-    pairs: Counter[tuple[date, date]] = Counter()
-    sources: Counter[str] = Counter({plan.spec.file: 0})
-    accounts = again = 0
-    last = ""
-    for item in plan.items:
-        account = item.identity.account_id
-        accounts += account != last  # the items of an account stand together
-        last = account
-        again += item.identity.revision > 1
-        pairs[item.identity.target_date, item.invoice_date] += 1
-        sources[item.source.file] += 1
+    pairs = count_dates(plan.items)
+    sources = count_sources(plan.items)
+    accounts, again = count_accounts(plan.items), count_again(plan.items)
     later = 0
     numbers: set[str] = set()
     for named in billed_by_number(plan):
         numbers.add(named.named)
-        dates = dates_of(plan.spec, named)
+        dates = pairs_of(plan.spec, named)
         pairs.update(dates)
         sources[named.source.file] += len(dates)
         again += len(dates) * (named.revision > 1)
@@ -79,10 +80,16 @@ def figures(plan: Plan) -> Figures:
         items=len(plan.items) + later,
         calls=len(plan.groups) + ceil(later / plan.spec.limits.objects_per_call),
         excluded=tuple(Counter(one.reason for one in plan.excluded).most_common()),
-        dates=tuple(DateCount(*pair, count) for pair, count in sorted(pairs.items())),
+        dates=tuple(_date_counts(pairs)),
         sources=tuple(SourceCount(*pair) for pair in sources.items() if pair[1]),
         again=again,
+        accounts_digest=None if plan.unresolved else accounts_digest(plan.items),
     )
+
+
+def _date_counts(pairs: Counter[DatePair]) -> Iterator[DateCount]:
+    for pair in sorted(pairs, key=lambda pair: (pair.target_date, pair.invoice_date)):
+        yield DateCount(pair.target_date, pair.invoice_date, pairs[pair])
 
 
 def billed_by_number(plan: Plan) -> Iterator[Account]:
@@ -91,10 +98,9 @@ def billed_by_number(plan: Plan) -> Iterator[Account]:
     return (one for one in plan.unresolved if one.number not in kept_out)
 
 
-def dates_of(spec: Spec, account: Account) -> tuple[tuple[date, date], ...]:
+def pairs_of(spec: Spec, account: Account) -> tuple[DatePair, ...]:
     """Give target and invoice date of each item of an account."""
-    dates = spec.dates if account.dates is None else account.dates
-    return tuple((pair.target_date, pair.invoice_date) for pair in dates)
+    return spec.dates if account.dates is None else account.dates
 
 
 @dataclass(frozen=True, slots=True)

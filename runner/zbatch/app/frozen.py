@@ -35,6 +35,7 @@ class Approved(TypedDict):
     limits: dict[str, Any]
     overrides: dict[str, Any]
     plan_digest: str
+    accounts_digest: str | None
     accounts: int
     by_number: int
     items: int
@@ -82,10 +83,12 @@ def approved(plan: Plan, counts: Figures, overrides: Overrides) -> Approved:
         "limits": limits_json(plan.spec.limits),
         "overrides": {
             "tenant": overrides.tenant,
+            "period": overrides.period,
             "concurrency": overrides.concurrency,
             "rate": overrides.rate and str(overrides.rate),
         },
         "plan_digest": plan.digest,
+        "accounts_digest": counts.accounts_digest,
         "accounts": counts.accounts,
         "by_number": counts.by_number,
         "items": counts.items,

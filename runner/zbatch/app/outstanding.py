@@ -54,9 +54,12 @@ def outstanding(plan: Plan, standings: Sequence[Standing], wish: Wish) -> Outsta
     """Sort the planned items into works to do and outcomes that stand.
 
     Raises `Refused` where the plan asks for another payload than was sent, since the same account
-    and target date under another invoice date would be a second invoice, and for a revision whose
-    lower one is not settled in this ledger.
+    and target date under another invoice date would be a second invoice, for a revision whose
+    lower one is not settled in this ledger, and for accounts whose ID is not known.
     """
+    if plan.unresolved:
+        names = ", ".join(account.named for account in plan.unresolved[:_MOST_NAMED])
+        raise Refused(f"it is not known which accounts these numbers mean: {names}")
     _refuse_changed(standings)
     _refuse_revisions(standings)
     works = list(open_works(standings))

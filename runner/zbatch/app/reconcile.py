@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from zbatch.app.api import ReconcileOptions, RunResult, Watcher
 from zbatch.app.desk import emulator_book, opened
+from zbatch.app.numbers import Preflight
 from zbatch.app.protection import confirm_decisions, require_ledger
 from zbatch.app.state import State
 from zbatch.app.task import to_settle
@@ -23,16 +24,19 @@ def reconcile(options: ReconcileOptions, watch: Watcher) -> RunResult:
     """
     project = find_project(options.spec or options.folder.absolute() / "spec")
     state = State.of(project.root, options.state_dir)
-    plan = load_plan(options.spec, Overrides(options.tenant)) if options.spec else None
+    overrides = Overrides(options.tenant, period=options.period)
+    plan = load_plan(options.spec, overrides) if options.spec else None
     tenant = plan.tenant if plan else _tenant(options, project, state)
     require_ledger(tenant, state)
     confirm_decisions(tenant, options.confirmation, len(options.accept))
+    book, every = emulator_book(project), plan is None
     with opened(tenant, state) as desk:
-        task = to_settle(
-            plan or _blank_plan(tenant), desk.store, options.accept, every=plan is None
-        )
+        preflight = Preflight(desk, book, watch, options.patience)
+        resolved = preflight.resolved(plan or _blank_plan(tenant))
+        task = to_settle(resolved.plan, desk.store, options.accept, every=every)
         task = replace(task, report_copy=options.report, patience=options.patience)
-        return desk.execute(task, emulator_book(project), watch)
+        task = replace(task, asked=resolved.asked, pace=resolved.pace)
+        return desk.execute(task, book, watch)
 
 
 def _blank_plan(tenant: Tenant) -> Plan:

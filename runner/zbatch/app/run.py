@@ -7,6 +7,7 @@ from dataclasses import replace
 from zbatch.app.api import Approval, RunOptions, RunResult, Watcher
 from zbatch.app.approval import choose_approved
 from zbatch.app.desk import emulator_book, opened
+from zbatch.app.numbers import Preflight
 from zbatch.app.outside import Outside
 from zbatch.app.outstanding import Wish
 from zbatch.app.pace import refuse_too_much
@@ -23,20 +24,23 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
     Raises `Refused` for the spec and the flags, `CannotStart` for lock, folder, credentials and
     network, all before anything is sent; what happens later is told by the result.
     """
-    overrides = Overrides(
-        options.tenant, options.concurrency, options.rate, options.strict, options.warn
-    )
+    press = (options.tenant, options.concurrency, options.rate)
+    overrides = Overrides(*press, options.strict, options.warn, options.period)
     chosen = choose_approved(options.spec, overrides, options.plan_digest)
     plan, project = chosen.plan, find_project(chosen.spec)
     state = State.of(project.root, options.state_dir)
     confirm_run(chosen, state, options.confirmation)
     wish = Wish(options.retry_failed, options.retry_nothing)
     outside = Outside(random=options.chance, gate=options.gate)
+    book = emulator_book(project)
     with opened(plan.tenant, state, outside) as desk:
+        resolved = Preflight(desk, book, watch, options.patience).resolved(plan)
+        plan = resolved.plan
         task = to_converge(plan, desk.store, wish)
         refuse_too_much(plan, task.load)
         if chosen.document or options.plan_digest:
             approval = Approval(chosen.digest, chosen.document, desk.store.runs_of(plan.digest))
             task = replace(task, approval=approval)
         task = replace(task, report_copy=options.report, patience=options.patience)
-        return desk.execute(task, emulator_book(project), watch)
+        task = replace(task, asked=resolved.asked, pace=resolved.pace)
+        return desk.execute(task, book, watch)

@@ -6,17 +6,29 @@ import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
-from zbatch.engine.loop import Engine
 from zbatch.engine.verdict import StopReason
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+class Stoppable(Protocol):
+    """What a signal stops: an engine, or questions before it."""
+
+    def stop(self, reason: StopReason, message: str, hint: str = "") -> None:
+        """Begin nothing further."""
+        ...
+
+    def abandon(self) -> None:
+        """Await no answer any more."""
+        ...
+
+
 class Interruptions:
     """The signals that came while an engine ran; `first` is the number of the first one."""
 
-    def __init__(self, engine: Engine, timeout: float) -> None:
+    def __init__(self, engine: Stoppable, timeout: float) -> None:
         self._engine = engine
         self._timeout = timeout
         self.first: int | None = None
@@ -36,7 +48,7 @@ class Interruptions:
 
 
 @contextmanager
-def interruptible(engine: Engine, timeout: float) -> Iterator[Interruptions]:
+def interruptible(engine: Stoppable, timeout: float) -> Iterator[Interruptions]:
     """Let signals stop an engine while the body runs; `timeout` is a call's, in seconds."""
     loop = asyncio.get_running_loop()
     interruptions = Interruptions(engine, timeout)

@@ -9,7 +9,7 @@ from zbatch.model import Identity, Plan
 
 
 def put_in_stages(plan: Plan, works: Iterable[Work]) -> None:
-    """Give each work its stage, from 1; that of a call of another spec is 0.
+    """Give each work its stage, from 1.
 
     A call that belongs to several, after a change of the spec, goes with the first of them.
     """
@@ -17,10 +17,8 @@ def put_in_stages(plan: Plan, works: Iterable[Work]) -> None:
     if not last:
         return
     early = dict(_early(plan))
-    planned = {item.identity for item in plan.items}
     for work in works:
-        own = [item.identity for item in work.items if item.identity in planned]
-        work.stage = min((early.get(identity, last) for identity in own), default=0)
+        work.stage = min(early.get(item.identity, last) for item in work.items)
 
 
 def _early(plan: Plan) -> Iterator[tuple[Identity, int]]:

@@ -11,6 +11,7 @@ from zbatch.app.doubt import doubts
 from zbatch.app.figures import Load
 from zbatch.app.outstanding import Outstanding, Wish, open_works, outstanding
 from zbatch.app.stages import put_in_stages
+from zbatch.engine.pacing import Pace
 from zbatch.engine.settings import PATIENCE
 from zbatch.errors import NothingSelected
 from zbatch.ledger.store import Store
@@ -22,7 +23,7 @@ class Task:
     """What is to be done: a plan, what is left of it, and how.
 
     `read_only` sends no call; `accepted` are decisions of a person on items in doubt; `approval` is
-    what the plan was held to.
+    what the plan was held to. `asked` counts the questions before it, `pace` is theirs.
     """
 
     plan: Plan
@@ -32,6 +33,8 @@ class Task:
     accepted: Mapping[Identity, Acceptance] = field(default_factory=dict)
     patience: float = PATIENCE
     approval: Approval | None = None
+    asked: int = 0
+    pace: Pace | None = None
 
     @property
     def load(self) -> Load:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from zbatch.cli.words import counted, duration, item_name, problem_text
-from zbatch.engine.events import Event, Gated, Retrying, Settled, Stopping
+from zbatch.engine.events import Event, Gated, Resolving, Retrying, Settled, Stopping
 from zbatch.model import Item, ItemRecord, Outcome
 from zbatch.zuora.text import one_line
 
@@ -28,6 +28,9 @@ class Notices:
         match event:
             case Settled(record):
                 return self._settled(record)
+            case Resolving(numbers):
+                what = counted(numbers, "account number")
+                return Text(f"asking the tenant for the IDs of {what}")
             case Retrying(items, reason, wait) if self._verbose:
                 return Text(f"again in {duration(wait)}: {_names(items)}  {one_line(reason)}")
             case Gated(reason, wait) if self._fresh("gated", reason):

@@ -90,7 +90,7 @@ def plan(spec: Path, **flags: Unpack[Flags]) -> int:
     Of a plan that was frozen with --out it is said whether it still is what its spec says.
     """
     tighter = (flags["tenant"], flags["concurrency"], flags["rate"])
-    overrides = Overrides(*tighter, flags["strict"], warn)
+    overrides = Overrides(*tighter, flags["strict"], warn, flags["period"])
     wanted = Wanted(flags["as_json"], flags["digest"], flags["markdown"], flags["out"])
     if wanted.products > 1:
         raise Refused("--json, --digest and --markdown - each want standard output: name one")

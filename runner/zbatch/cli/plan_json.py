@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from zbatch.app.approval import Stale
-from zbatch.app.figures import billed_by_number, dates_of
+from zbatch.app.figures import billed_by_number, pairs_of
 from zbatch.app.preview import Preview
 from zbatch.model import Account, Item, Outcome
 from zbatch.report.record import limits_json
@@ -69,6 +69,7 @@ def _head(view: Preview) -> dict[str, Any]:
         "items_planned": figures.items,
         "accounts": figures.accounts,
         "calls_planned": figures.calls,
+        "accounts_digest": figures.accounts_digest,
         "accounts_by_number": figures.by_number,
         "excluded": [{"reason": reason, "accounts": number} for reason, number in figures.excluded],
         "billed_again": figures.again,
@@ -141,11 +142,11 @@ def _dates(dates: Dates) -> list[dict[str, Any]]:
 
 def _later(view: Preview, account: Account) -> Iterator[dict[str, Any]]:
     """Lay out the items of an account that is named by number and not looked up yet."""
-    for target, invoice in dates_of(view.plan.spec, account):
+    for pair in pairs_of(view.plan.spec, account):
         yield {
             "account_number": account.number,
-            "target_date": target.isoformat(),
-            "invoice_date": invoice.isoformat(),
+            "target_date": pair.target_date.isoformat(),
+            "invoice_date": pair.invoice_date.isoformat(),
             "revision": account.revision,
             "reason": account.reason,
             "source": {"file": account.source.file, "line": account.source.line},

@@ -10,6 +10,7 @@ from zbatch.app.preview import Preview
 from zbatch.cli import plan_words as words
 from zbatch.cli.words import counted
 from zbatch.spec.difference import Difference, Named
+from zbatch.spec.listing import unusual
 from zbatch.zuora.text import one_line
 
 LIMIT = 65_536  # characters of a comment on GitHub
@@ -58,6 +59,7 @@ def _sections(view: Preview) -> Iterator[str]:
     if view.difference:
         yield from _difference(view.difference)
     yield _out_of_the_ordinary(view)
+    yield _digests(view)
 
 
 def _heading(view: Preview) -> str:
@@ -134,8 +136,7 @@ def _out_of_the_ordinary(view: Preview) -> str:
     found = chain(
         (
             (one.account_number or one.identity.account_id, one.identity.revision, one.reason)
-            for one in plan.items
-            if one.reason or one.identity.revision > 1
+            for one in unusual(plan.items)
         ),
         (
             (one.named, one.revision, one.reason)
@@ -149,6 +150,17 @@ def _out_of_the_ordinary(view: Preview) -> str:
     ]
     total = len(rows) + sum(1 for _ in found)
     return _table(("account", "revision", "reason"), rows, total) if rows else ""
+
+
+def _digests(view: Preview) -> str:
+    """List what the digest at the end is made of, for who asks what has changed since."""
+    spec, accounts = view.plan.spec, view.figures.accounts_digest
+    rows = [(code(spec.file), code(spec.digest))]
+    rows += ((code(file.path), code(file.digest)) for file in spec.files)
+    if accounts:
+        rows.append(("the set of accounts, for `expect`", code(accounts)))
+    table = _table(("SHA-256 of", ""), rows, len(rows))
+    return f"<details><summary>digests of what is approved</summary>\n\n{table}</details>\n"
 
 
 def _names(what: str, accounts: Named) -> str:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date
 from itertools import islice
 from pathlib import PurePath
 from textwrap import wrap
 
 from zbatch.app.approval import Stale
-from zbatch.app.figures import billed_by_number, dates_of
+from zbatch.app.figures import billed_by_number, pairs_of
 from zbatch.app.preview import Preview
 from zbatch.cli import plan_words as words
 from zbatch.cli.words import counted
-from zbatch.model import Account, Plan, Source
+from zbatch.model import Account, DatePair, Plan, Source
 from zbatch.spec.difference import Difference, Named
 from zbatch.zuora.text import ELLIPSIS, one_line
 
@@ -78,7 +77,8 @@ def _heading(view: Preview) -> Iterator[str]:
     yield from labelled("tenant", f"{one_line(plan.tenant.name)} ({host})")
     yield from labelled("charges", words.charges(plan.spec.charges))
     if plan.spec.period:
-        yield from labelled("period", plan.spec.period)
+        zone = f", {plan.spec.timezone}" if plan.spec.timezone else ""
+        yield from labelled("period", plan.spec.period + zone)
     if said := words.excluded(view, _quoted):
         yield from labelled("excluded", said)
     if said := words.numbered(view):
@@ -87,6 +87,8 @@ def _heading(view: Preview) -> Iterator[str]:
         yield from labelled("lowered", f"to the ceilings of the tenant: {', '.join(lowered)}")
     if view.figures.again:
         yield from labelled("again", f"{counted(view.figures.again, 'item')} billed once before")
+    if view.figures.accounts_digest:
+        yield from labelled("accounts", view.figures.accounts_digest)
     yield from labelled("digest", view.digest)
     for warning in view.warnings:
         yield from labelled("WARNING", one_line(f"{warning.code} {warning.message}"))
@@ -157,16 +159,17 @@ def _items(view: Preview) -> Iterator[str]:
         yield from _why(item.identity.revision, item.reason)
     room = max(0, FIRST_ITEMS - len(view.plan.items))
     shown = min(len(view.plan.items), FIRST_ITEMS)
-    for account, (target, invoice) in islice(_unresolved(view.plan), room):
+    for account, pair in islice(_unresolved(view.plan), room):
         shown += 1
-        yield f"{one_line(account.named, 32):<32}  {target}  {invoice}  {_place(account.source)}"
+        dates = f"{pair.target_date}  {pair.invoice_date}"
+        yield f"{one_line(account.named, 32):<32}  {dates}  {_place(account.source)}"
         yield from _why(account.revision, account.reason)
     if view.figures.items > shown:
         yield f"… and {view.figures.items - shown:,} more (--json has them all)"
 
 
-def _unresolved(plan: Plan) -> Iterator[tuple[Account, tuple[date, date]]]:
-    return ((one, pair) for one in billed_by_number(plan) for pair in dates_of(plan.spec, one))
+def _unresolved(plan: Plan) -> Iterator[tuple[Account, DatePair]]:
+    return ((one, pair) for one in billed_by_number(plan) for pair in pairs_of(plan.spec, one))
 
 
 def _why(revision: int, reason: str | None) -> Iterator[str]:

@@ -17,6 +17,7 @@ from zbatch.cli.options import (
     confirming,
     hushed,
     ordinary,
+    period,
     report_copy,
     run_record,
     state_folder,
@@ -28,6 +29,7 @@ class Flags(Confirming):
     """What the command line says beside the spec."""
 
     tenant: str | None
+    period: str | None
     accept: tuple[Decision, ...]
     reason: str | None
     report: Path | None
@@ -39,6 +41,7 @@ class Flags(Confirming):
 @click.command(epilog=EXIT_CODES)
 @click.argument("spec", required=False, type=click.Path(path_type=Path))
 @ordinary("--tenant", metavar="NAME", help="Ask this tenant, instead of the spec's or without one.")
+@period
 @acknowledgement(
     "--accept",
     type=ACCEPT,
@@ -78,12 +81,13 @@ def reconcile(spec: Path | None, **flags: Unpack[Flags]) -> int:
     options = ReconcileOptions(
         spec=spec,
         tenant=flags["tenant"],
+        period=flags["period"],
         report=flags["report"],
         state_dir=flags["state_dir"],
         accept=tuple(Acceptance(d.identity, d.invoice_id, reason) for d in flags["accept"]),
         confirmation=Confirmation(flags["confirm"]),
     )
-    called = Called(Verb.RECONCILE, flags["tenant"], flags["state_dir"])
+    called = Called(Verb.RECONCILE, flags["tenant"], flags["state_dir"], period=flags["period"])
     with screen_for(sys.stderr, Wishes(quiet=flags["quiet"], called=called), os.environ) as screen:
         result = settle(options, screen)
     if flags["as_json"]:

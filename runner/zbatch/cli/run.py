@@ -97,8 +97,9 @@ def run(spec: Path, **flags: Unpack[Flags]) -> int:
     it is, and what to do next, is said at the end. In place of a spec it takes a
     plan that zbatch plan --out has frozen, which is run only as it was approved.
     """
-    tighter = Overrides(flags["tenant"], flags["concurrency"], flags["rate"], flags["strict"], warn)
     if flags["dry_run"]:
+        press = (flags["tenant"], flags["concurrency"], flags["rate"])
+        tighter = Overrides(*press, flags["strict"], warn, flags["period"])
         chosen = choose_approved(spec, tighter, flags["plan_digest"])
         show(chosen, flags["state_dir"], Wanted(as_json=flags["as_json"]))
         return ExitCode.OK
@@ -120,6 +121,7 @@ def _converge(spec: Path, flags: Flags) -> int:
         state_dir=flags["state_dir"],
         concurrency=flags["concurrency"],
         rate=flags["rate"],
+        period=flags["period"],
         plan_digest=flags["plan_digest"],
         retry_failed=flags["retry_failed"],
         retry_nothing=flags["retry_nothing"],
@@ -130,8 +132,9 @@ def _converge(spec: Path, flags: Flags) -> int:
         ),
     )
     frozen = thaw(spec) if is_frozen(spec) else None
-    tenant = frozen["approved"]["overrides"]["tenant"] if frozen else flags["tenant"]
-    called = Called(Verb.RUN, tenant, flags["state_dir"], spec if frozen else None)
+    said = frozen["approved"]["overrides"] if frozen else flags
+    document = spec if frozen else None
+    called = Called(Verb.RUN, said["tenant"], flags["state_dir"], document, said["period"])
     wishes = Wishes(Style(flags["progress"]), flags["quiet"], flags["verbose"], called)
     with screen_for(sys.stderr, wishes, os.environ) as screen:
         result = converge(replace(options, gate=gate_for(screen, os.environ)), screen)

@@ -43,20 +43,23 @@ class Verb(StrEnum):
 class Called:
     """How zbatch was called, as far as its advice repeats it.
 
-    `tenant` and `state_dir` are those of the command line: without them the advice would lead to
-    another ledger. `document` is the frozen plan that a run was held to.
+    `tenant`, `state_dir` and `period` are those of the command line: without them the advice would
+    lead to another ledger or other dates. `document` is the frozen plan that a run was held to.
     """
 
     verb: Verb = Verb.RUN
     tenant: str | None = None
     state_dir: Path | None = None
     document: Path | None = None
+    period: str | None = None
 
     def command(self, verb: Verb, spec: str, tenant: str | None = None) -> str:
         """Write the command that goes on from here, safe to paste; without a `spec` for all."""
         if self.document and spec and verb is Verb.RUN:
             spec = str(self.document)
         words = ["zbatch", verb, *([spec] if spec else [])]
+        if self.period and spec and spec != str(self.document):
+            words += ["--period", self.period]
         if tenant := self.tenant or tenant:
             words += ["--tenant", tenant]
         if self.state_dir:

@@ -12,10 +12,12 @@ from typing import TypeVar
 
 from zbatch.emulator.durations import read_duration
 from zbatch.errors import Refused
-from zbatch.model import ACCOUNT_ID
+from zbatch.model import ACCOUNT_ID, ACCOUNT_NUMBER
 
-COLUMNS = ("account_id", "status", "charges", "invoices", "latency", "note")
+COLUMNS = ("account_id", "account_number", "status", "charges", "invoices", "latency", "note")
 MOST_INVOICES = 1000
+
+_DERIVED = re.compile(r"A[0-9A-F]{32}")
 
 T = TypeVar("T")
 
@@ -33,12 +35,16 @@ class AccountStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BookAccount:
-    """One account: `invoices` is how many arise at once, `latency` seconds a generate takes."""
+    """One account: `invoices` is how many arise at once, `latency` seconds a generate takes.
+
+    Where `number` is None it is derived from the ID.
+    """
 
     status: AccountStatus = AccountStatus.ACTIVE
     charges_due: bool = True
     invoices: int = 1
     latency: float = 0.02
+    number: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,16 @@ class Book:
         if self.listed is not None:
             return self.listed.get(wanted)
         return self.otherwise if ACCOUNT_ID.fullmatch(wanted) else None
+
+
+def number_of(account_id: str, account: BookAccount) -> str:
+    """Give an account's number: the book's, or an A before its ID in capitals."""
+    return account.number or f"A{account_id.upper()}"
+
+
+def id_of_number(number: str) -> str | None:
+    """Give the ID that a derived number was made of."""
+    return number[1:].lower() if _DERIVED.fullmatch(number) else None
 
 
 class _Field(Exception):
@@ -125,6 +141,7 @@ def _read(fields: Mapping[str, str], latency: float) -> tuple[str, BookAccount]:
         charges_due=_one_of(fields, "charges", {"due": True, "none": False}, True),
         invoices=_invoices(fields.get("invoices", "")),
         latency=_seconds(fields.get("latency", ""), latency),
+        number=_number(fields.get("account_number", "")),
     )
 
 
@@ -135,6 +152,13 @@ def _one_of(fields: Mapping[str, str], column: str, values: Mapping[str, T], def
     if text not in values:
         raise _Field(f"{column} {text!r} is none of {', '.join(values)}")
     return values[text]
+
+
+def _number(text: str) -> str | None:
+    """Read a number; several accounts may have it, to play a tenant where that is so."""
+    if text and not ACCOUNT_NUMBER.fullmatch(text):
+        raise _Field(f"account_number {text!r} is not an account number")
+    return text or None
 
 
 def _invoices(text: str) -> int:

@@ -1,16 +1,30 @@
-"""The query desk: invoices found by ZOQL, page by page (Action POSTquery and POSTqueryMore)."""
+"""The query desk: invoices and accounts found by ZOQL, in pages (POSTquery, POSTqueryMore)."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from zbatch.emulator.accounts import AccountTable
+from zbatch.emulator.book import Book
 from zbatch.emulator.config import EmulatorConfig, SourceField
 from zbatch.emulator.exchange import JSON_TYPE, Answer, client_error, zuora_fault
 from zbatch.emulator.invoices import Cursor, Invoice, InvoiceTable
 from zbatch.emulator.visit import Visit
-from zbatch.emulator.zoql import FIELDS, TENANT_ZONE, Kind, QueryFault, Record, Value, parse_query
+from zbatch.emulator.zoql import (
+    ACCOUNT,
+    ACCOUNT_FIELDS,
+    FIELDS,
+    TENANT_ZONE,
+    Kind,
+    Query,
+    QueryFault,
+    Record,
+    Value,
+    parse_query,
+)
 
 QUERY_PATH = "/v1/action/query"
 QUERY_MORE_PATH = "/v1/action/queryMore"
@@ -18,11 +32,24 @@ QUERY_MORE_PATH = "/v1/action/queryMore"
 LOCATOR_LIFE = 5 * 86_400.0
 
 
+_OF_ACCOUNTS = "A"  # before the name of a cursor, which is hexadecimal in small letters
+_KINDS = {**FIELDS, **ACCOUNT_FIELDS}
+
+
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    """Under which name the cursor of some pages is kept, if it is, and of what they are."""
+
+    name: str
+    kind: str = ""
+
+
 class QueryDesk:
     """Answers from what is readable when the question arrives, which may lag behind the truth."""
 
-    def __init__(self, config: EmulatorConfig, invoices: InvoiceTable) -> None:
+    def __init__(self, config: EmulatorConfig, invoices: InvoiceTable, book: Book) -> None:
         self._invoices = invoices
+        self._accounts = AccountTable(book)
         self._modes = config.modes
         self._page = config.page
         absent = self._modes.source_field is SourceField.ABSENT
@@ -37,23 +64,36 @@ class QueryDesk:
             query = parse_query(text, self._hidden)
         except QueryFault as refused:
             return zuora_fault(refused.code, str(refused))
-        readable = self._invoices.readable(self._horizon(visit), query.accounts)
-        found = [i for i in readable if query.finds(self._record(i, visit))]
-        cursor = Cursor(query.fields, tuple(invoice.id for invoice in found))
-        return self._answer(cursor, found[: self._page], 0, visit, None)
+        found = self._found(query, visit)
+        cursor = Cursor(query.fields, tuple(str(record["Id"]) for record in found))
+        pages = _Pages("", _OF_ACCOUNTS if query.object == ACCOUNT else "")
+        return self._answer(cursor, found[: self._page], 0, visit, pages)
 
     def more(self, visit: Visit) -> Answer:
         """Answer a further page; what has arisen since the query is in none."""
         locator = _field(visit.content, "queryLocator")
         if isinstance(locator, Answer):
             return locator
-        name, _, offset = locator.rpartition("-")
+        kept, _, offset = locator.rpartition("-")
+        name = kept.removeprefix(_OF_ACCOUNTS)
         cursor = self._invoices.find_cursor(name, visit.now - LOCATOR_LIFE)
         if cursor is None or not (offset.isascii() and offset.isdigit() and len(offset) < 10):
             return zuora_fault("INVALID_VALUE", "invalid queryLocator")
         start = int(offset)
-        page = self._invoices.by_id(cursor.found[start : start + self._page], self._horizon(visit))
-        return self._answer(cursor, page, start, visit, name)
+        ids = cursor.found[start : start + self._page]
+        if kept != name:
+            page = self._accounts.by_id(ids)
+            return self._answer(cursor, page, start, visit, _Pages(name, _OF_ACCOUNTS))
+        invoices = self._invoices.by_id(ids, self._horizon(visit))
+        page = [self._record(one, visit) for one in invoices]
+        return self._answer(cursor, page, start, visit, _Pages(name))
+
+    def _found(self, query: Query, visit: Visit) -> list[Record]:
+        if query.object == ACCOUNT:
+            return self._accounts.found(query)
+        readable = self._invoices.readable(self._horizon(visit), query.named("AccountId"))
+        records = (self._record(one, visit) for one in readable)
+        return [record for record in records if query.finds(record)]
 
     def _horizon(self, visit: Visit) -> float:
         """Return the time up to which the question sees what has arisen."""
@@ -61,16 +101,16 @@ class QueryDesk:
         return visit.now - max(self._modes.read_lag, stale)
 
     def _answer(
-        self, cursor: Cursor, page: list[Invoice], offset: int, visit: Visit, name: str | None
+        self, cursor: Cursor, page: list[Record], offset: int, visit: Visit, pages: _Pages
     ) -> Answer:
         end = offset + self._page
         parts = [f'"size":{len(cursor.found)}']
         if page:
-            records = (_json(self._record(i, visit), cursor.fields) for i in page)
+            records = (_json(record, cursor.fields) for record in page)
             parts.append(f'"records":[{",".join(records)}]')
         if end < len(cursor.found):
-            name = name or self._invoices.keep_cursor(cursor, visit.now)
-            parts.append(f'"queryLocator":"{name}-{end}"')
+            name = pages.name or self._invoices.keep_cursor(cursor, visit.now)
+            parts.append(f'"queryLocator":"{pages.kind}{name}-{end}"')
         parts.append(f'"done":{json.dumps(end >= len(cursor.found))}')
         body = f"{{{','.join(parts)}}}".encode()
         return Answer(200, body, {"Content-Type": JSON_TYPE})
@@ -112,7 +152,7 @@ def _field(content: bytes | None, name: str) -> str | Answer:
 def _json(record: Record, fields: tuple[str, ...]) -> str:
     """Write a record; a field without value is left out, an amount keeps its two decimals."""
     values = ((name, record[name]) for name in dict.fromkeys(fields))
-    pairs = [f'"{name}":{_text(FIELDS[name], v)}' for name, v in values if v is not None]
+    pairs = [f'"{name}":{_text(_KINDS[name], v)}' for name, v in values if v is not None]
     return f"{{{','.join(pairs)}}}"
 
 

@@ -75,7 +75,7 @@ class Tenant:
         self._open: set[Pending] = set()
         self._busy_accounts: set[str] = set()
         self._faults = Faults(config.faults, config.seed) if faults is None else faults
-        self._queries = QueryDesk(config, store.invoices)
+        self._queries = QueryDesk(config, store.invoices, book)
         self._actions: Mapping[str, Action] = {
             GENERATE_PATH: self._generate,
             QUERY_PATH: lambda visit: self._ask(visit, self._queries.query(visit)),

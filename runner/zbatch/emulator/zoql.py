@@ -61,6 +61,14 @@ FILTERABLE = frozenset(
     {"Id", "AccountId", "InvoiceDate", "TargetDate", "CreatedDate", "Status", "Source"}
 )
 
+ACCOUNT_FIELDS: Mapping[str, Kind] = {
+    "Id": Kind.TEXT,
+    "AccountNumber": Kind.TEXT,
+    "Status": Kind.TEXT,
+}
+INVOICE, ACCOUNT = "Invoice", "Account"
+_OBJECTS = {INVOICE: (FIELDS, FILTERABLE), ACCOUNT: (ACCOUNT_FIELDS, frozenset(ACCOUNT_FIELDS))}
+
 Value = str | float | date
 Record = Mapping[str, Value | None]
 
@@ -94,6 +102,7 @@ class Query:
 
     fields: tuple[str, ...]
     branches: tuple[tuple[Condition, ...], ...]
+    object: str = INVOICE
 
     def finds(self, record: Record) -> bool:
         """Tell whether a record is found; a query without conditions finds all."""
@@ -101,11 +110,10 @@ class Query:
             all(condition.holds(record) for condition in branch) for branch in self.branches
         )
 
-    @property
-    def accounts(self) -> frozenset[str] | None:
-        """The only accounts that it can find invoices of, None where it may be any."""
+    def named(self, field: str) -> frozenset[str] | None:
+        """The only values of a field that it can find, None where it may be any."""
         named = [
-            {str(c.value) for c in branch if (c.field, c.sign) == ("AccountId", "=")}
+            {str(c.value) for c in branch if (c.field, c.sign) == (field, "=")}
             for branch in self.branches
         ]
         return frozenset().union(*named) if named and all(named) else None
@@ -127,6 +135,7 @@ class _Parser:
         self._tokens = list(_tokens(text))
         self._at = 0
         self._hidden = hidden
+        self._object = INVOICE
 
     def query(self) -> Query:
         self._keyword("select")
@@ -134,13 +143,13 @@ class _Parser:
         while self._next_is("sign", ","):
             fields.append(self._take("word"))
         self._keyword("from")
-        self._object(self._take("word"))
+        self._object = self._known(self._take("word"))
         for name in fields:
             self._check(name)
         branches = self._branches() if self._next_is("word", "where") else []
         if self._at < len(self._tokens):
             raise _malformed()
-        return Query(tuple(fields), tuple(tuple(branch) for branch in branches))
+        return Query(tuple(fields), tuple(tuple(branch) for branch in branches), self._object)
 
     def _branches(self) -> list[list[Condition]]:
         branches = [[self._condition()]]
@@ -164,18 +173,20 @@ class _Parser:
         if sign not in _COMPARE:
             raise _malformed()
         kind = self._check(name)
-        if name not in FILTERABLE:
-            raise QueryFault("INVALID_FIELD", f"invalid field for filter: Invoice.{name}")
+        if name not in _OBJECTS[self._object][1]:
+            raise QueryFault("INVALID_FIELD", f"invalid field for filter: {self._object}.{name}")
         return Condition(name, sign, _value(name, kind, re.sub(r"\\(.)", r"\1", literal[1:-1])))
 
     def _check(self, name: str) -> Kind:
-        if name in self._hidden or name not in FIELDS:
-            raise QueryFault("INVALID_FIELD", f"invalid field for query: Invoice.{name}")
-        return FIELDS[name]
+        fields = _OBJECTS[self._object][0]
+        if name in self._hidden or name not in fields:
+            raise QueryFault("INVALID_FIELD", f"invalid field for query: {self._object}.{name}")
+        return fields[name]
 
-    def _object(self, name: str) -> None:
-        if name != "Invoice":
+    def _known(self, name: str) -> str:
+        if name not in _OBJECTS:
             raise QueryFault("INVALID_TYPE", f"invalid type for query: {name}")
+        return name
 
     def _keyword(self, word: str) -> None:
         if not self._next_is("word", word):

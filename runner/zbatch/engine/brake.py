@@ -36,7 +36,7 @@ class Brake:
         self._clock = clock
         self._random = random
         self._tell = observer
-        self._pace = Pace(settings.limits.rate)
+        self._pace = settings.pace or Pace(settings.limits.rate)
         self._reachability = Reachability(settings.patience, self.jitter)
         self._throttled_since: float | None = None
         self._server: tuple[datetime, float] | None = None

@@ -50,4 +50,11 @@ class Stopping:
     hint: str = ""
 
 
-Event = Settled | InFlight | Retrying | Gated | Stopping
+@dataclass(frozen=True, slots=True)
+class Resolving:
+    """Before a run begins the tenant is asked which accounts so many numbers are."""
+
+    numbers: int
+
+
+Event = Resolving | Settled | InFlight | Retrying | Gated | Stopping

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from zbatch.engine.pacing import Pace
 from zbatch.engine.ports import Clock, Gate, Ledger, Observer, Randomness, Sender
 from zbatch.engine.verdict import StopReason
 from zbatch.model import Call, Identity, Item, ItemRecord, Limits, MetRule, Settling, StopRules
@@ -49,6 +50,7 @@ class Settings:
     With `read_only` no call is sent: keys in doubt are settled by question or stay. `accepted`
     holds what a person has decided of items in doubt. `rules` are those by which it stops itself,
     `stages` is how many parts it has, between which a person looks.
+    `pace` is that of questions which came before it; without them it begins its own.
     """
 
     run_tail: str
@@ -62,6 +64,7 @@ class Settings:
     accepted: Mapping[Identity, Accepted] = field(default_factory=dict)
     rules: StopRules = field(default_factory=StopRules)
     stages: int = 0
+    pace: Pace | None = None
 
     @property
     def workers(self) -> int:

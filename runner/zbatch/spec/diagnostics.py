@@ -23,7 +23,7 @@ CODES: dict[str, str] = {
     "ZB112": "A merge key `<<` is used; every value is written where it holds.",
     "ZB113": "A tag such as `!!str` or `!env` is used; the schema alone says what a value is.",
     "ZB114": "A key of a map is not plain text.",
-    "ZB115": "The file holds more than 2,000,000 values.",
+    "ZB115": "The file holds more than 50,000 values beside the list of accounts.",
     "ZB201": "A required key is missing.",
     "ZB202": "A key is unknown.",
     "ZB203": "A key is known, but not supported by this version of zbatch, or not allowed here.",
@@ -47,6 +47,7 @@ CODES: dict[str, str] = {
     "ZB310": "A revision is given for a whole file of accounts.",
     "ZB314": "The plan has another number of accounts or items than the spec expects.",
     "ZB315": "The plan has another set of accounts than the spec expects.",
+    "ZB318": "So much is wrong in the file that it was not read to its end.",
     "ZB330": "A date expression needs the period, and the spec has none.",
     "ZB331": "A date is neither written YYYY-MM-DD nor an expression that is known.",
     "ZB332": "A date expression adds or takes away too many days.",
@@ -60,6 +61,10 @@ CODES: dict[str, str] = {
     "ZB344": "A proxy is named for a tenant that is reached by plain http.",
     "ZB345": "A `ca_file` is no file of certificates.",
     "ZB346": "One credential is named twice, as an environment variable and as a file.",
+    "ZB360": "`stop.min_sample` is set without `stop.failure_ratio`, which alone it belongs to.",
+    "ZB361": "`stop.deadline` leaves a run no time.",
+    "ZB362": "A stage is not larger than the one before it.",
+    "ZB363": "`stages` end otherwise than with one `rest`.",
     "ZB401": "An account file has no column that names the account.",
     "ZB402": "An account file names its accounts in two ways, by ID and by number.",
     "ZB403": "A column stands twice in the header of an account file.",
@@ -95,7 +100,14 @@ CODES: dict[str, str] = {
     "ZB509": "The plan is not the one that the given digest approves.",
     "ZB510": "The items are not the approved ones, though the spec is: zbatch itself has changed.",
     "ZB511": "The limits are not what they were when the plan was approved.",
+    "ZB520": "No account of the tenant has this number.",
+    "ZB521": "A number is that of several accounts of the tenant.",
+    "ZB522": "The tenant writes an account's number in other upper and lower case.",
     "ZB901": "A text without quotes looks like a number, a truth value or nothing to other tools.",
+    "ZB902": "A date is more than a month from the spec's period.",
+    "ZB903": "An invoice date is a Saturday or a Sunday.",
+    "ZB904": "A name says production and the host is a sandbox's, or the reverse.",
+    "ZB905": "Two specs of one period bill an account for the same target date.",
     "ZB915": "An exclusion keeps nobody out.",
     "ZB925": "A file of credentials lies in the project, where version control may take it along.",
     "ZB926": "A production tenant does not say whether it is protected.",
@@ -158,13 +170,15 @@ class Diagnostic:
 class SpecError(Refused):
     """A file cannot be used; `diagnostics` holds every reason, in the order of the text.
 
-    `strict` if warnings are among the reasons.
+    `strict` if warnings are among the reasons; `shown` of each kind stand in the message.
     """
 
-    def __init__(self, diagnostics: Iterable[Diagnostic], *, strict: bool = False) -> None:
+    def __init__(
+        self, diagnostics: Iterable[Diagnostic], *, strict: bool = False, shown: int = SHOWN
+    ) -> None:
         self.diagnostics = tuple(diagnostics)
         self.strict = strict
-        super().__init__("\n".join(map(str, tidy(self.diagnostics, SHOWN))))
+        super().__init__("\n".join(map(str, tidy(self.diagnostics, shown))))
 
 
 def visible(text: str) -> str:

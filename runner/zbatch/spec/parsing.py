@@ -13,7 +13,8 @@ from zbatch.spec.nodes import Document, Mapping, Node, Scalar, Sequence
 from zbatch.spec.reading import FORBIDDEN, Text, character
 
 MAX_DEPTH = 32
-MAX_NODES = 2_000_000
+MAX_NODES = 50_000  # of the tree: entries of a streamed list are let go one by one
+MAX_PROBLEMS = 10_000
 LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = (
     yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 )
@@ -92,6 +93,7 @@ class _Tree:
         self.root: Node | None = None
         self._open: list[_Open] = []
         self._nodes = 0
+        self._before = 0  # nodes before the entry of a streamed list
         self._documents = 0
         self._take: dict[type[yaml.Event], Callable[[Any, int, int], None]] = {
             yaml.DocumentStartEvent: self._document,
@@ -119,6 +121,8 @@ class _Tree:
 
     def _problem(self, line: int, column: int, code: str, message: str) -> None:
         self.problems.append(Diagnostic(self.file, line, column, code, message))
+        if len(self.problems) == MAX_PROBLEMS:
+            self.fail(line, column, "ZB318", "so much is wrong up to here that reading stops")
 
     def _document(self, _event: Any, line: int, column: int) -> None:
         self._documents += 1
@@ -156,6 +160,7 @@ class _Tree:
     def _end(self, _event: Any, _line: int, _column: int) -> None:
         node = self._open.pop().node
         if self._open and (take := self._open[-1].take):
+            self._nodes = self._before
             take(node)
 
     def _properties(self, event: Any, line: int, column: int) -> None:
@@ -169,7 +174,8 @@ class _Tree:
     def _add(self, node: Node) -> None:
         self._nodes += 1
         if self._nodes > MAX_NODES:
-            self.fail(node.line, node.column, "ZB115", f"more than {MAX_NODES:,} values")
+            message = f"more than {MAX_NODES:,} values beside the accounts; put long lists in files"
+            self.fail(node.line, node.column, "ZB115", message)
         if not self._open:
             self._set_root(node)
             return
@@ -177,8 +183,11 @@ class _Tree:
         if isinstance(top.node, Sequence):
             if top.take is None or not top.node.items:
                 top.node.items.append(node)
-            if top.take is not None and isinstance(node, Scalar):
-                top.take(node)
+            if top.take is not None:
+                self._before = self._nodes - 1
+                if isinstance(node, Scalar):
+                    self._nodes = self._before
+                    top.take(node)
         elif top.skip:
             top.skip = False
         elif top.key is None:

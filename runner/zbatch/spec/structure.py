@@ -8,7 +8,7 @@ from typing import Any
 from jsonschema.exceptions import ValidationError
 
 from zbatch.spec.breaches import Breach, tell
-from zbatch.spec.diagnostics import Diagnostic
+from zbatch.spec.diagnostics import Diagnostic, SpecError
 from zbatch.spec.nodes import Document, Node, node_at
 from zbatch.spec.rows import compile_rows
 from zbatch.spec.schema import Schema, compile_validator, load_schema
@@ -33,6 +33,7 @@ class EntryCheck:
     """Holds the entries of a long list against the schema, with a quick yes for the good ones."""
 
     EXAMINED = 1000  # bad entries that are looked at one by one
+    MOST = 100_000  # bad entries beyond those that are counted
 
     def __init__(self, file: str, schema: Schema, key: str) -> None:
         self.accepts = compile_rows(schema)
@@ -50,6 +51,10 @@ class EntryCheck:
         else:
             self._first_more = self._first_more or node
             self._more += 1
+            if self._more == self.MOST:
+                message = "so many entries are wrong up to here that reading stops"
+                stops = Diagnostic(self._file, node.line, node.column, "ZB318", message)
+                raise SpecError([*self.findings(), stops])
 
     def findings(self) -> Iterator[Diagnostic]:
         """Tell what is wrong with the entries that were refused."""

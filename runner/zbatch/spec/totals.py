@@ -37,6 +37,15 @@ def count_sources(items: Sequence[Item]) -> Counter[str]:
     return by_file
 
 
+def count_again(items: Sequence[Item]) -> int:
+    """Tell how many items bill again what a lower revision has billed."""
+    if not isinstance(items, Items):
+        return sum(item.identity.revision > 1 for item in items)
+    roster = items.selection.roster
+    styles = Counter(map(roster.style, items.selection.rows))
+    return sum(n for style, n in styles.items() if roster.traits[style].revision > 1)
+
+
 def accounts_digest(items: Sequence[Item]) -> str:
     """Return the SHA-256, in hexadecimal, over the sorted IDs of the accounts, one a line."""
     digest = hashlib.sha256()

@@ -1,0 +1,100 @@
+"""Runs that stop themselves, or go in stages: whatever stops one, the next bills what is left."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable
+
+from support.runs import Billing, Project, Told
+from support.world_host import Looks
+from zbatch.engine.stages import Choice
+
+ONE_BY_ONE = {"concurrency": 1, "rate": "1200/min"}
+
+
+def billed_once(project: Project, numbers: Iterable[int]) -> bool:
+    billing = Billing(project.state / "emulator")
+    return all(len(billing.of(number)) == 1 for number in numbers)
+
+
+def invoiced(told: Told) -> int:
+    return told.outcomes.get("invoiced", 0)
+
+
+def test_a_rule_that_is_met_stops_a_run_and_the_next_one_bills_the_rest_once(
+    project: Project,
+) -> None:
+    """Exit 4, and the rule with its value, limit and line; failures of that run count no more."""
+    project.book(a1="Canceled,due,1,0s", a2="Canceled,due,1,0s", a12="Canceled,due,1,0s")
+    spec = project.spec(*range(1, 21), stop={"failures": 2}, limits=ONE_BY_ONE)
+    line = spec.read_text("utf-8").splitlines().index("  failures: 2") + 1
+    first = project.run(spec)
+    assert first.code == 4
+    said = f"2 items failed in this run (stop.failures is 2, {spec}:{line})"
+    assert first.result.stop == f"{said}; zbatch run goes on with what is left"
+    record = json.loads(first.result.run_record.read_text("utf-8"))
+    rule = {"rule": "failures", "value": 2, "limit": 2, "file": str(spec), "line": line}
+    assert (record["stop"], record["stop_rule"]) == (first.result.stop, rule)
+    assert first.outcomes["failed"] == 2
+    assert first.outcomes["not_attempted"] >= 10
+
+    second = project.run(spec)
+    assert (second.code, second.outcomes) == (1, {"invoiced": 17, "failed": 3})
+    assert billed_once(project, (*range(3, 12), *range(13, 21)))
+
+    project.book()
+    third = project.run(spec, retry_failed=True)
+    assert (third.code, third.outcomes) == (0, {"invoiced": 20})
+    assert billed_once(project, range(1, 21))
+
+
+def test_without_a_terminal_each_run_goes_one_stage_further(project: Project) -> None:
+    """Two, then three more, then the rest; what failed is settled, and holds no stage up."""
+    project.book(a2="Canceled,due,1,0s")
+    spec = project.spec(*range(1, 10), stages=[2, 3, "rest"])
+    runs = [project.run(spec) for _ in range(4)]
+    assert [run.code for run in runs] == [4, 4, 1, 1]
+    assert [run.result.sent for run in runs] == [2, 3, 4, 0]
+    assert [invoiced(run) for run in runs] == [1, 4, 8, 8]
+    assert runs[0].result.stop == "stage 1 of 3 is over; zbatch run begins stage 2"
+    assert runs[2].result.stop is None
+    assert billed_once(project, (1, *range(3, 10)))
+
+
+def test_a_stage_never_cuts_a_call(project: Project) -> None:
+    """Calls of two: the stage of three items has four, in every run alike."""
+    spec = project.spec(*range(1, 8), stages=[3, "rest"], limits={"objects_per_call": 2})
+    runs = [project.run(spec) for _ in range(2)]
+    assert [(run.code, run.result.sent, invoiced(run)) for run in runs] == [(4, 2, 4), (0, 2, 7)]
+    assert billed_once(project, range(1, 8))
+
+
+def test_a_person_lets_one_run_go_through_all_stages(project: Project) -> None:
+    """Confirmed once and continued once, it bills everything in one go."""
+    spec = project.spec(*range(1, 8), stages=[1, 2, 3, "rest"])
+    looks = Looks(deque([Choice.CONFIRM, Choice.CONTINUE]), seconds=0.0)
+    told = project.run(spec, gate=looks)
+    assert (told.code, told.result.sent, invoiced(told)) == (0, 7, 7)
+    assert not looks.answers
+
+
+def test_a_failure_tried_again_begins_its_stage_anew(project: Project) -> None:
+    """With --retry-failed there is something to send in the first stage: it is looked at again."""
+    project.book(a1="Canceled,due,1,0s")
+    spec = project.spec(1, 2, 3, stages=[1, "rest"])
+    assert project.run(spec).code == 4
+    project.book()
+    again = project.run(spec, retry_failed=True)
+    assert (again.code, again.result.sent, invoiced(again)) == (4, 1, 1)
+    last = project.run(spec)
+    assert (last.code, invoiced(last)) == (0, 3)
+    assert billed_once(project, (1, 2, 3))
+
+
+def test_reconcile_knows_neither_rules_nor_stages(project: Project) -> None:
+    """It sends nothing, so that nothing of it can be one too many."""
+    spec = project.spec(1, 2, stages=[1, "rest"], stop={"deadline": "1ms"})
+    assert project.run(spec).code == 4
+    told = project.reconcile(spec)
+    assert (told.code, told.result.stop) == (0, None)
