@@ -157,10 +157,13 @@ def named(plan: Plan) -> Iterator[Account | Exclusion]:
 
 
 def _could_not(stop: Stop, signal: int | None) -> CannotStart | Interrupted:
-    what = f"{stop.message}, while the tenant was asked for account numbers; nothing was sent"
+    message = stop.message.rstrip(".")
     if stop.reason is StopReason.INTERRUPTED and signal is not None:
-        return Interrupted(what, signal)
-    return CannotStart(what)
+        when = "while the tenant was asked for account numbers"
+        return Interrupted(f"{message} {when}; nothing was sent", signal)
+    return CannotStart(
+        f"the tenant does not tell which accounts the numbers are: {message}; nothing was sent"
+    )
 
 
 def _wrong(one: Account | Exclusion, plan: Plan, found: Resolution) -> Iterator[Diagnostic]:
