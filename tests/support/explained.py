@@ -47,10 +47,11 @@ def lay_out(explanation: Explanation, folder: Path, *, right: bool) -> None:
 def _completed(example: Example, listed: bool) -> str:
     if example.whole or example.language != "yaml":
         return example.text
-    missing = {"tenants.yaml": _OTHER, "spec.yaml": _LISTED if listed else _SPEC}
+    missing = {"tenants.yaml": _OTHER, "night.faults.yaml": _FAULTS}
+    others = _LISTED if listed else _SPEC
     head = "".join(
         f"{line}\n"
-        for key, line in missing.get(example.file, _FAULTS).items()
+        for key, line in missing.get(example.file, others).items()
         if not re.search(rf"^{key}:", example.text, re.MULTILINE)
     )
     return head + example.text

@@ -123,8 +123,7 @@ class Editor:
         result: object = None
         if message["method"] == "workspace/configuration":
             sections = (item.get("section") for item in message["params"]["items"])
-            known: Mapping[str | None, object] = SETTINGS
-            result = [known.get(section) for section in sections]
+            result = [SETTINGS.get(section) for section in sections]
         self._send({"id": message["id"], "result": result})
 
     def _read(self) -> None:
