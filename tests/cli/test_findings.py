@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -112,6 +113,8 @@ def test_the_mark_stands_below_its_value(line: str, marked: str, checked: Checke
     ]
     assert marked in found
     assert all(cell_len(row) <= 80 for row in text.splitlines())
+    assert not any(unicodedata.bidirectional(character) in ("R", "AL") for character in text)
+    assert "\ufe0f" not in text
 
 
 def test_a_terminal_and_a_pull_request_are_shown_no_controls(checked: Checked) -> None:

@@ -10,7 +10,7 @@ from zbatch import __version__
 
 # In the order of work; the sentence stands here so that `--help` need not load the verbs.
 VERBS = {
-    "init": "Write a first spec, a tenants file, and what editor and git need.",
+    "init": "Write a first spec, tenants.yaml, schemas for your editor, and .gitignore.",
     "validate": "Check specs offline and name every problem with its place.",
     "plan": "Show what a spec would send, and send nothing.",
     "run": "Bill what is outstanding; safe to repeat at any time, on any outcome.",
