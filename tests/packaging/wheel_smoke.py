@@ -78,6 +78,8 @@ def bill(commands: Path, work: Path) -> None:
     spec = shutil.copy2(ROOT / "specs/month-end.yaml", project)
     call(commands / "zbatch", "--version", cwd=elsewhere)
     call(commands / "zbatch", "validate", spec, cwd=elsewhere)
+    call(commands / "zbatch", "explain", "ZB302", cwd=elsewhere)
+    call(commands / "zbatch", "init", work / "begun", cwd=elsewhere)
     for _ in ("send", "converge"):
         call(commands / "zbatch", "run", spec, cwd=elsewhere)
     reports = sorted((project / ".zbatch").rglob("report.jsonl"))
