@@ -18,6 +18,7 @@ from zbatch.cli import main
 from zbatch.cli.frame import guarded
 from zbatch.errors import (
     CannotStart,
+    Interrupted,
     LedgerFailure,
     NothingSelected,
     Refused,
@@ -47,6 +48,7 @@ class _Special(Refused):
         (click.UsageError("no"), 2),
         (NothingSelected("no"), 5),
         (CannotStart("no"), 6),
+        (Interrupted("no", 15), 143),
         (LedgerFailure("no"), 3),
         (ReportFailure("no"), 3),
         (ZbatchError("no"), 70),
