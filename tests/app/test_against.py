@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from support.accounts import account
+from support.engine import item
+from support.plans import NOON, a_plan
 from support.runs import Project
 from zbatch.app.against import against
 from zbatch.app.approval import choose
@@ -16,6 +20,7 @@ from zbatch.app.held import held
 from zbatch.app.preview import preview
 from zbatch.app.validate import Overrides
 from zbatch.errors import Refused
+from zbatch.ledger.store import open_store
 from zbatch.model import Outcome
 from zbatch.spec import SpecError
 from zbatch.spec.difference import Difference
@@ -156,6 +161,24 @@ def test_what_names_two_things_is_refused(project: Project) -> None:
         compared(project, spec, told.run_id)
     assert compared(project, spec, f"run:{told.run_id}").gone.count == 1
     assert compared(project, spec, f"git:{told.run_id}").gone.count == 0
+
+
+def test_numbers_are_compared_under_the_ids_that_runs_have_found(project: Project) -> None:
+    """An account that a run has looked up is the same by number and by ID; others are not."""
+    known = replace(item(1), account_number="A00000001")
+    folder = project.state / "emulator"
+    folder.mkdir(parents=True)
+    with closing(open_store(folder)) as store:
+        store.start_run("20261031T120000Z-0001", a_plan([known]), NOON)
+    head = "version: 1\nname: x\ntenant: emulator\ndates: [{target_date: 2026-11-30}]\naccounts:\n"
+    spec, last = project.root / "numbers.yaml", project.root / "ids.yaml"
+    spec.write_text(head + "  - {number: A00000001}\n  - {number: A00000002}\n", "utf-8")
+    last.write_text(f'{head}  - "{known.identity.account_id}"\n  - "{account(2)}"\n', "utf-8")
+    found = compared(project, spec, str(last))
+    assert (gone(found), found.new.first, found.redated) == ((account(2),), ("A00000002",), 0)
+    view = preview(choose(spec, Overrides()))
+    assert (view.figures.by_number, view.figures.items, view.held.to_send) == (2, 2, 2)
+    assert view.figures.accounts_digest is None
 
 
 def test_what_the_ledger_holds_of_a_plan(project: Project) -> None:

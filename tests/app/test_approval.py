@@ -318,6 +318,21 @@ def test_overrides_are_frozen(project: Project) -> None:
     assert choose_approved(spec, Overrides("emulator"), digest).digest == digest
 
 
+def test_a_period_is_frozen(project: Project) -> None:
+    """A plan made for a period that the spec leaves open runs for it, and for no other."""
+    spec = project.spec(1, dates=["end_of_month"])
+    path = project.root / "plan.json"
+    asked = Overrides(period="2026-11")
+    path.write_bytes(freeze(choose(spec, asked).approved, spec, path.parent))
+    item = project.run(path).result.plan.items[0]
+    assert item.identity.target_date.isoformat() == "2026-11-30"
+    assert choose_approved(path, asked).digest == thaw(path)["digest"]
+    assert refused(path, Overrides(period="2026-12")) == ["ZB507"]
+    with pytest.raises(SpecError, match="ZB330"):
+        choose_approved(spec, NOTHING)
+    assert refused(spec, Overrides(period="2026-12"), thaw(path)["digest"]) == ["ZB509"]
+
+
 def test_a_run_may_press_less_than_was_approved(project: Project) -> None:
     """Slower needs no approval, faster than the plan says has none."""
     slow = Overrides(rate=Rate(5, 1.0))

@@ -31,7 +31,8 @@ def test_a_rule_that_is_met_stops_a_run_and_the_next_one_bills_the_rest_once(
     line = spec.read_text("utf-8").splitlines().index("  failures: 2") + 1
     first = project.run(spec)
     assert first.code == 4
-    assert first.result.stop == f"2 items failed in this run (stop.failures is 2, {spec}:{line})"
+    said = f"2 items failed in this run (stop.failures is 2, {spec}:{line})"
+    assert first.result.stop == f"{said}; zbatch run goes on with what is left"
     record = json.loads(first.result.run_record.read_text("utf-8"))
     rule = {"rule": "failures", "value": 2, "limit": 2, "file": str(spec), "line": line}
     assert (record["stop"], record["stop_rule"]) == (first.result.stop, rule)
@@ -56,7 +57,7 @@ def test_without_a_terminal_each_run_goes_one_stage_further(project: Project) ->
     assert [run.code for run in runs] == [4, 4, 1, 1]
     assert [run.result.sent for run in runs] == [2, 3, 4, 0]
     assert [invoiced(run) for run in runs] == [1, 4, 8, 8]
-    assert runs[0].result.stop == "stage 1 of 3 is over, and stage 2 has not begun"
+    assert runs[0].result.stop == "stage 1 of 3 is over; zbatch run begins stage 2"
     assert runs[2].result.stop is None
     assert billed_once(project, (1, *range(3, 10)))
 

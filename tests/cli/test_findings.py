@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,6 +62,17 @@ def test_a_text_is_what_was_agreed(
     golden(f"findings-{name}", text_of(Verdict(found.diagnostics, found.files)))
 
 
+@pytest.mark.parametrize("name", ["account-file-duplicate", "limits-above-ceilings"])
+def test_places_in_several_files_are_shown_together(
+    name: str, golden: Callable[[str, str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A duplicate shows both places, across spec and account files, and a limit its ceiling."""
+    shutil.copytree(EXAMPLES / "invalid" / name, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    found = validate([Path(name)])
+    golden(f"findings-{name}", text_of(Verdict(found.diagnostics, found.files)))
+
+
 def mark_below(text: str, value: str) -> str:
     """Return what of the line stands above the mark, measured in the cells of a terminal."""
     lines = text.splitlines()
@@ -101,6 +113,8 @@ def test_the_mark_stands_below_its_value(line: str, marked: str, checked: Checke
     ]
     assert marked in found
     assert all(cell_len(row) <= 80 for row in text.splitlines())
+    assert not any(unicodedata.bidirectional(character) in ("R", "AL") for character in text)
+    assert "\ufe0f" not in text
 
 
 def test_a_terminal_and_a_pull_request_are_shown_no_controls(checked: Checked) -> None:
@@ -304,3 +318,44 @@ def test_quiet_is_without_warnings(checked: Checked, capfd: pytest.CaptureFixtur
     checked(spec=f"{HEAD}accounts: [{'1' * 32}]\n")
     assert main(["run", "spec.yaml", "-q"]) == 0
     assert "warning" not in capfd.readouterr().err
+
+
+def test_a_line_of_a_table_is_shown_cell_by_cell(tmp_path: Path) -> None:
+    """In an account file the mark is as long as the cell, and ends at what separates it."""
+    path = tmp_path / "a.csv"
+    path.write_text('account_id;note\n2c93;"a;b"\nx\ty\n', "utf-8")
+    found = [Diagnostic(str(path), 2, column, "ZB422", "x") for column in (1, 6)]
+    found.append(Diagnostic(str(path), 3, 3, "ZB422", "x"))
+    text = text_of(Verdict((*found,), 1), Look())
+    marks = [line for line in text.splitlines() if "^" in line]
+    assert marks == ["    | ^^^^", "    |      ^^^^^", "    |      ^"]
+
+
+def test_f141_a_file_that_is_no_table_is_masked(tmp_path: Path) -> None:
+    """F141: a spec may name a file of settings as its accounts; no line of it is repeated."""
+    path = tmp_path / "settings.env"
+    path.write_text("AWS_SECRET=hunter2\n", "utf-8")
+    text = text_of(Verdict((Diagnostic(str(path), 1, 1, "ZB401", "x"),), 1))
+    assert "hunter2" not in text
+    assert "  1 | ***\n" in text
+
+
+def test_the_page_on_validating_shows_what_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The example in docs/validating.md is what a terminal of 80 columns shows."""
+    monkeypatch.chdir(tmp_path)
+    account = "2c93808457d787030157e0306be53a75"
+    rows = "".join(f"{number:032x}\n" for number in range(116))
+    for folder in ("accounts", "specs", ".git"):
+        Path(folder).mkdir()
+    Path("accounts/emea.csv").write_text(f"account_id\n{rows}{account}\n")
+    entries = "".join(f'  - "b{number:031x}"\n' for number in range(14))
+    Path("specs/nov.yaml").write_text(
+        f"{HEAD}limits: {{concurency: 5}}\naccounts:\n{entries}"
+        f'  - "{account}"\n  - {{file: ../accounts/emea.csv}}\n'
+    )
+    found = validate([Path("specs/nov.yaml")])
+    verdict = Verdict(found.diagnostics, found.files)
+    page = (EXAMPLES.parents[1] / "docs/validating.md").read_text("utf-8")
+    assert f"```text\n{text_of(verdict)}{verdict.summary}\n```" in page

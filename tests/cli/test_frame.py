@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -108,6 +110,12 @@ def test_f144_foreign_text_in_an_error_is_neutralised() -> None:
     told = err.getvalue()
     assert told.rstrip("\n").isprintable()
     assert len(told) < 3000
+
+
+def test_what_is_not_needed_is_not_loaded() -> None:
+    """The frame itself reads no specs: help and rehearsals start without the loader."""
+    code = "import sys, zbatch.cli; sys.exit('yaml' in sys.modules or 'jsonschema' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_several_findings_stay_on_lines_of_their_own() -> None:

@@ -175,6 +175,12 @@ SPEC = "specs/month-end.yaml"
         (RECONCILE, ExitCode.STOPPED, {}, f"zbatch run {SPEC}   sends what is proved not to"),
         (RECONCILE, ExitCode.INTERRUPTED, {"stop": "x"}, f"zbatch reconcile {SPEC}   goes on"),
         (
+            Called(period="2026-11"),
+            ExitCode.UNKNOWN,
+            {},
+            f"zbatch run {SPEC} --period 2026-11 again, or zbatch reconcile {SPEC} --period",
+        ),
+        (
             Called(tenant="uat", state_dir=Path("a b")),
             ExitCode.STOPPED,
             {"stop": "422"},

@@ -128,6 +128,27 @@ def test_validate_warns_without_failing(project: Path, capfd: pytest.CaptureFixt
     assert err == "0 errors, 1 warning in 1 file\n"
 
 
+def test_a_period_stands_in_for_an_absent_one(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Every verb that reads a spec takes the period; none contradicts the spec's own."""
+    spec = write_spec(project, f'tenant: emulator\naccounts: ["{ID}01"]\ntimezone: Asia/Tokyo\n')
+    path = project / spec
+    path.write_text(path.read_text().replace("2026-11-30", "end_of_month"))
+    assert main(["validate", spec]) == 1
+    assert "ZB330" in capfd.readouterr().out
+    assert main(["validate", spec, "--period", "2024-02"]) == 0
+    assert main(["plan", spec, "--period", "2024-02"]) == 0
+    out = capfd.readouterr().out
+    assert "2024-02-29" in out
+    assert "period    2024-02, Asia/Tokyo\n" in out
+    assert main(["run", spec, "--period", "2024-13"]) == 2
+    assert "written YYYY-MM" in capfd.readouterr().err
+    path.write_text(path.read_text() + "period: 2026-11\n")
+    assert main(["run", spec, "--dry-run", "--period", "2024-02"]) == 2
+    assert "ZB335" in capfd.readouterr().err
+
+
 def test_validate_of_a_folder_without_yaml(
     project: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

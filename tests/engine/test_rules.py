@@ -79,7 +79,8 @@ def test_a_met_rule_says_all_that_a_person_needs() -> None:
     """What it has come to, the limit, and the line of the spec."""
     tally = Tally(StopRules(failures=1, places=PLACES))
     tally.take(a_record(item(1), BAD))
-    said = "1 item failed in this run (stop.failures is 1, s.yaml:7)"
+    said = "1 item failed in this run (stop.failures is 1, s.yaml:7); "
+    said += "zbatch run goes on with what is left"
     assert tally.met() == MetRule("failures", 1, 1, Source("s.yaml", 7, 3), said)
 
 

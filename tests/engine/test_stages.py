@@ -108,7 +108,7 @@ def test_to_stop_leaves_the_rest_to_another_run() -> None:
     run = bench(looks).run(staged(2, 3, 4), invoice)
     assert (looks.numbers, len(run.records), reason(run)) == ([1, 2], 5, StopReason.STAGE)
     assert run.ending.stop is not None
-    assert run.ending.stop.message == "stage 2 of 3 is over, and stage 3 has not begun"
+    assert run.ending.stop.message == "stage 2 of 3 is over; zbatch run begins stage 3"
 
 
 def test_a_run_begins_with_the_first_stage_that_has_anything_to_do() -> None:

@@ -320,3 +320,19 @@ def test_an_item_found_invoiced_gets_no_first_key_either(store: Store, items: li
     store.finish(RUN, [], NOON, [Finding(items[0], effect=effect)])
     with pytest.raises(LedgerFailure):
         store.begin(RUN, [a_send(a_call(items[0]))], NOON)
+
+
+def test_a_damaged_ledger_is_told_with_the_item_that_it_is_found_at(
+    store: Store, items: list[Item], tmp_path: Path
+) -> None:
+    """What zbatch never writes is read as nothing; whoever mends it is told where to look."""
+    in_doubt(store, items[0])
+    with closing(sqlite3.connect(tmp_path / LEDGER_FILE, isolation_level=None)) as other:
+        other.execute("UPDATE item SET invoice_date = 'soon'")
+    with pytest.raises(LedgerFailure) as found_at_an_item:
+        list(store.standing(items))
+    with pytest.raises(LedgerFailure) as found_before:
+        store.unsettled()
+    for told, where in ((found_at_an_item, f" of {items[0].identity}"), (found_before, "")):
+        says = f"is damaged: what it holds{where} is nothing that zbatch writes"
+        assert says in str(told.value)

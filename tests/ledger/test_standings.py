@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 from support.engine import item
@@ -51,3 +52,17 @@ def test_what_is_unsettled_beyond_some_items_is_told_alone(tmp_path: Path) -> No
     without = {MANY[0].identity, MANY[2].identity}
     assert [held.item for held in store.unsettled(without=without)] == [MANY[-2]]
     store.close()
+
+
+def test_what_a_shared_call_needs_of_its_other_accounts_is_read_too(tmp_path: Path) -> None:
+    """R9: the trail of a call's other member names what is credited to that account's dates."""
+    with closing(open_store(tmp_path)) as store:
+        store.start_run(RUN, a_plan(MANY), NOON)
+        mine, other, others_first = MANY[1], MANY[3], MANY[2]
+        first = a_call(others_first)
+        store.begin(RUN, [a_send(first)], NOON)
+        store.finish(RUN, [settled(first, Outcome.INVOICED)], NOON)
+        store.begin(RUN, [a_send(a_call(mine, other))], NOON)
+        (held,) = store.standing([mine])
+        assert held.call is not None
+        assert [trail.credited for trail in held.call.trails] == [frozenset(), {"a" * 32}]

@@ -121,6 +121,28 @@ REASONS: tuple[Reason, ...] = (
         r"\.join",
     ),
     Reason(
+        "The same while there is no third step: none is left to do.",
+        r"^ledger/schema\.py",
+        r"^`2` → `3`$",
+    ),
+    Reason(
+        "The same standings, all of them read at once: how many a read takes ahead is a matter of"
+        " memory.",
+        r"^ledger/standings\.py",
+        r"^`AT_ONCE` → `None`$",
+    ),
+    Reason(
+        "The same body: the level is a matter of speed and size, and a resend sends the bytes that"
+        " the ledger keeps.",
+        r"^zuora/request\.py",
+        r"level=1",
+    ),
+    Reason(
+        "The same: an empty text holds as little as nothing does.",
+        r"^zuora/reply\.py",
+        r'^`None` → `""`$',
+    ),
+    Reason(
         "The name of a thread, for whoever looks at a process.",
         r"^ledger/writer\.py",
         r"ledger",
@@ -139,6 +161,19 @@ REASONS: tuple[Reason, ...] = (
         "The same: what is read as rows is one row for each item, or it is no rows.",
         r"^engine/judge\.py",
         r"^`strict=True` → ",
+    ),
+    Reason(
+        "The same: while a key is clean this is its first such answer, which is no replay and is"
+        " sent again under either rule.",
+        r"^engine/verdict\.py",
+        r"^(server_error|unreadable), clean: (again Pause\.BACKOFF|server_error|unreadable)$",
+        place="^TABLE$",
+    ),
+    Reason(
+        "The same: a code that is not known is uncertain too. It stands there with its reason.",
+        r"^zuora/codes\.py",
+        r"^without TRANSACTION_FAILED$",
+        place="^_CODES$",
     ),
     Reason(
         "Told to nobody: rows without a failure have nothing to say, and one rule looks at no more"

@@ -19,12 +19,13 @@ from zbatch.engine.brake import Brake
 from zbatch.engine.verdict import Kind
 
 RULES = {f"R{n}" for n in range(1, 15)} - {"R9"} | {"R9a", "R9b"}
+POLICIES = {"P1", "P2"}  # the rules under `stop`, and the stages
 SCENARIOS = {f"D{n}" for n in range(1, 26)} | {f"L{n}" for n in range(1, 23)}
 
 
 def test_each_rule_and_each_scenario_has_a_saboteur() -> None:
     """No rule is without somebody who breaks it, and nobody breaks what is no rule."""
-    assert {one.breaks for one in SABOTEURS} == RULES | SCENARIOS
+    assert {one.breaks for one in SABOTEURS} == RULES | SCENARIOS | POLICIES
 
 
 def test_each_saboteur_has_a_name_a_sentence_and_somebody_who_catches_it() -> None:

@@ -56,7 +56,7 @@ def test_f134_marks_separators_and_line_ends(mark: bytes, end: str, separator: s
     """Any mix of byte order mark, separator and line end gives the same rows and places."""
     lines = (["note", "account_id", "target_date"], ["a b", ID, "2026-11-30"], ["", OTHER, ""])
     text = end.join(separator.join(cells) for cells in lines)
-    expected = [(2, 5, ID, DAY, DAY), (3, 2, OTHER, None, None)]
+    expected = [(2, 5, ID, DAY, None), (3, 2, OTHER, None, None)]
     assert read(mark + text.encode()) == (expected, [])
     assert read(mark + (text + end).encode()) == (expected, [])
 
@@ -139,7 +139,7 @@ def test_f135_columns_by_other_names() -> None:
     """A mapping reads the columns of an export as they are called there, and chooses the kind."""
     text = f"Account ID,Account Number,Bill Through\n{ID},A001,2026-11-30\n"
     by_id = {"account_id": "Account ID", "target_date": "Bill Through"}
-    assert read(text, **by_id) == ([(2, 1, ID, DAY, DAY)], [])
+    assert read(text, **by_id) == ([(2, 1, ID, DAY, None)], [])
     by_number = {"account_number": "Account Number"}
     assert read(text, **by_number) == ([(2, 34, "A001", None, None)], [])
     both = {"account_id": "Account ID", "account_number": "Account Number"}
@@ -414,13 +414,13 @@ def test_f138_dates_are_never_guessed(cell: str, code: str) -> None:
 
 
 def test_f138_dates_in_part() -> None:
-    """Without dates the spec's hold, a target date is also the invoice date, not the reverse."""
+    """Without dates the spec's hold; an invoice date needs a target date, not the reverse."""
     text = (
         f"account_id,target_date,invoice_date\n{ID},,\n{ID},2026-11-30,\n{ID},2026-11-30,2026-12-01"
     )
     rows, told = read(text)
     assert told == []
-    assert [row[3:] for row in rows] == [(None, None), (DAY, DAY), (DAY, date(2026, 12, 1))]
+    assert [row[3:] for row in rows] == [(None, None), (DAY, None), (DAY, date(2026, 12, 1))]
     assert wrong(f"account_id,target_date,invoice_date\n{ID},,2026-11-30\n") == ["2:35 ZB428"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -471,3 +472,15 @@ def test_reading_is_total(status: int, body: bytes) -> None:
         else:
             assert answer.problem.message.isprintable()
             assert len(answer.problem.message) <= 500
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [(200, Unreadable), (409, Conflict), (500, ServerError)],
+)
+def test_rows_that_do_not_fit_tell_what_they_name(
+    status: int, answer: Callable[[Problem], Answer]
+) -> None:
+    """What looks like a success and names an error is no row; people read the error it names."""
+    body = '{"Success":true,"Errors":[{"Code":"A","Message":"b"}]}'
+    assert read(status, body) == answer(Problem("A", "b"))

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import re
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -64,6 +65,22 @@ def test_body_holds_items_in_order() -> None:
     assert [entry["AccountId"] for entry in body["objects"]] == [OTHER, ACCOUNT]
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("one_time", "IncludesOneTime"),
+        ("recurring", "IncludesRecurring"),
+        ("usage", "IncludesUsage"),
+    ],
+)
+def test_each_charge_kind_is_switched_off_by_its_own_name(kind: str, name: str) -> None:
+    """A kind that is off is named as the page names it, alone."""
+    (entry,) = json.loads(body_of([item(charges=Charges(**{kind: False}))]))["objects"]
+    assert {key: value for key, value in entry.items() if key.startswith("Includes")} == {
+        name: False
+    }
+
+
 @pytest.mark.parametrize("count", [0, 51])
 def test_body_takes_one_to_fifty(count: int) -> None:
     """No call is empty and none carries more than 50 objects."""
@@ -87,35 +104,26 @@ def test_wire_is_gzip_without_time_or_system() -> None:
     assert wire[:10] == b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"
 
 
+ENTITY = replace(TENANT, entity_id="11e643f4-a3ee-8bad-b061-0025904c57d6")
 GOLDEN = {
     "plain": (
-        make_call(TENANT, [item()], 0),
+        (TENANT, [item()], 0),
         "zb1-f5946993df3c5c6b8822e5abe2571a33d56d60ec79b48937a22602c7d63c4483",
     ),
     "next generation": (
-        make_call(TENANT, [item()], 1),
+        (TENANT, [item()], 1),
         "zb1-4bdc92c22b3d19e66ca7ab9b3af28136e768fb980f0b3d247109fc85dba07148",
     ),
     "revision": (
-        make_call(TENANT, [item(revision=2)], 0),
+        (TENANT, [item(revision=2)], 0),
         "zb1-2abe131fb2936df6d9f13de43fb0e9eeebebca9c618943a904f6eaeea3295d85",
     ),
     "two items": (
-        make_call(TENANT, [item(), item(OTHER, revision=3)], 0),
+        (TENANT, [item(), item(OTHER, revision=3)], 0),
         "zb1-f8d9ff9ec04ac2415af8ed42fe82ccd68a6b28bf200b7a040ee73dfe31310bca",
     ),
     "entity": (
-        make_call(
-            Tenant(
-                "e",
-                TENANT.base_url,
-                TENANT.host,
-                TENANT.credentials,
-                entity_id="11e643f4-a3ee-8bad-b061-0025904c57d6",
-            ),
-            [item()],
-            0,
-        ),
+        (ENTITY, [item()], 0),
         "zb1-5b2e4f3911bf597778ba060bed86dc988f04ee0c128cb156cd01f4e2d6389db5",
     ),
 }
@@ -124,8 +132,8 @@ GOLDEN = {
 @pytest.mark.parametrize("name", GOLDEN)
 def test_keys_are_pinned(name: str) -> None:
     """A key never changes for the same call; a change here needs a new prefix."""
-    call, key = GOLDEN[name]
-    assert call.key == key
+    arguments, key = GOLDEN[name]
+    assert make_call(*arguments).key == key
 
 
 def test_key_is_the_digest_of_length_prefixed_parts() -> None:
@@ -137,7 +145,7 @@ def test_key_is_the_digest_of_length_prefixed_parts() -> None:
 
 def test_keys_of_different_calls_differ() -> None:
     """Host, entity, revision, generation and payload each make another key; the name does not."""
-    calls = [call for call, _ in GOLDEN.values()]
+    calls = [make_call(*arguments) for arguments, _ in GOLDEN.values()]
     calls += [
         make_call(TENANT, [item(day=21)], 0),
         make_call(TENANT, [item(charges=Charges(usage=False))], 0),
@@ -145,7 +153,7 @@ def test_keys_of_different_calls_differ() -> None:
     ]
     assert len({call.key for call in calls}) == len(calls)
     alias = Tenant("alias", "https://REST.zuora.com", TENANT.host, TENANT.credentials)
-    assert make_call(alias, [item()], 0).key == GOLDEN["plain"][0].key
+    assert make_call(alias, [item()], 0).key == GOLDEN["plain"][1]
 
 
 def test_call_refuses_a_generation_below_zero() -> None:
@@ -173,9 +181,13 @@ def test_track_id_refuses_an_odd_run(tail: str) -> None:
 
 
 def test_track_id_refuses_an_endless_attempt() -> None:
-    """No attempt number pushes a track ID beyond its 64 characters."""
+    """No attempt number pushes a track ID beyond its 64 characters, and it may have all of them."""
+    key = GOLDEN["plain"][1]
+    longest = track_id(key, "a" * 24, 10**10)
+    assert longest == f"zb-{key.removeprefix('zb1-')[:24]}-{'a' * 24}-{10**10}"
+    assert len(longest) == 64
     with pytest.raises(ValueError, match="64"):
-        track_id(GOLDEN["plain"][1], "a" * 24, 10**12)
+        track_id(key, "a" * 24, 10**11)
 
 
 def test_echo_of_any_attempt_matches_and_another_key_does_not() -> None:

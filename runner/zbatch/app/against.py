@@ -15,9 +15,10 @@ from zbatch.app.figures import billed_by_number, pairs_of
 from zbatch.app.revision import Repository, at_revision
 from zbatch.errors import CannotStart, Refused
 from zbatch.ledger.glance import Glance, Listed, PastRun, glance
-from zbatch.model import Item, Plan
+from zbatch.model import Plan
 from zbatch.spec import SpecError, load_spec, make_plan
 from zbatch.spec.difference import Dates, Difference, Listing, compare
+from zbatch.spec.listing import by_account
 from zbatch.zuora.strict_json import NotJson, parse_json
 from zbatch.zuora.text import one_line
 
@@ -152,8 +153,7 @@ def _of_plan(plan: Plan, numbers: Mapping[str, str]) -> Listing:
 
 def _accounts(plan: Plan, numbers: Mapping[str, str]) -> Iterator[tuple[str, Dates]]:
     """Give each account once with its dates: by ID where that is known, else by number."""
-    for account_id, items in groupby(plan.items, key=lambda item: item.identity.account_id):
-        yield account_id, tuple(map(_item_dates, items))
+    yield from by_account(plan.items)
     unresolved: dict[str, list[tuple[date, date, int]]] = defaultdict(list)
     for account in billed_by_number(plan):
         key = numbers.get(account.named, account.named)
@@ -163,10 +163,6 @@ def _accounts(plan: Plan, numbers: Mapping[str, str]) -> Iterator[tuple[str, Dat
         )
     for key, dates in unresolved.items():
         yield key, tuple(sorted(dates))
-
-
-def _item_dates(item: Item) -> tuple[date, date, int]:
-    return item.identity.target_date, item.invoice_date, item.identity.revision
 
 
 def _of_run(listed: Iterator[Listed]) -> Iterator[tuple[str, Dates]]:

@@ -48,8 +48,8 @@ class RunOptions:
     state_dir: Path | None = None
     concurrency: int | None = None
     rate: Rate | None = None
-    plan_digest: str | None = None
     period: str | None = None
+    plan_digest: str | None = None
     retry_failed: bool = False
     retry_nothing: bool = False
     strict: bool = False
@@ -80,9 +80,9 @@ class ReconcileOptions:
     spec: Path | None = None
     folder: Path = Path()
     tenant: str | None = None
+    period: str | None = None
     report: Path | None = None
     state_dir: Path | None = None
-    period: str | None = None
     accept: tuple[Acceptance, ...] = ()
     confirmation: Confirmation = UNCONFIRMED
     patience: float = PATIENCE

@@ -24,14 +24,8 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
     Raises `Refused` for the spec and the flags, `CannotStart` for lock, folder, credentials and
     network, all before anything is sent; what happens later is told by the result.
     """
-    overrides = Overrides(
-        tenant=options.tenant,
-        concurrency=options.concurrency,
-        rate=options.rate,
-        strict=options.strict,
-        warn=options.warn,
-        period=options.period,
-    )
+    press = (options.tenant, options.concurrency, options.rate)
+    overrides = Overrides(*press, options.strict, options.warn, options.period)
     chosen = choose_approved(options.spec, overrides, options.plan_digest)
     plan, project = chosen.plan, find_project(chosen.spec)
     state = State.of(project.root, options.state_dir)

@@ -8,16 +8,19 @@ from importlib.resources import files
 from pathlib import Path
 
 from zbatch.errors import Refused
-from zbatch.model import Limits, Plan, Rate, Spec, Tenant
+from zbatch.model import Limits, Plan, Rate, Tenant
 from zbatch.spec import (
     TENANTS_FILE,
+    Claims,
     Diagnostic,
     SpecError,
     check_spec,
     check_tenants,
     find_project,
     make_plan,
+    misplaced,
     resolve_tenant,
+    tidy,
     under_ceilings,
 )
 
@@ -45,8 +48,8 @@ def unheard(warnings: tuple[Diagnostic, ...]) -> None:
 class Overrides:
     """What the command line may change of a spec: another tenant, and tighter limits.
 
-    `period` takes the place of an absent one.
-    `strict` refuses a spec for its warnings too; otherwise `warn` is told of them.
+    `period` takes the place of an absent one. `strict` refuses a spec for its warnings too;
+    otherwise `warn` is told of them.
     """
 
     tenant: str | None = None
@@ -57,39 +60,43 @@ class Overrides:
     period: str | None = None
 
 
-def validate(paths: Iterable[Path]) -> Findings:
-    """Check files, and all YAML files in folders; raise `Refused` where there is none."""
+def validate(paths: Iterable[Path], period: str | None = None) -> Findings:
+    """Check files, and all YAML files in folders; raise `Refused` where there is none.
+
+    `period` takes the place of an absent one in each spec.
+    """
     found: dict[Diagnostic, None] = {}
+    claims = Claims()
     count = 0
     for path in _yaml_files(paths):
         count += 1
-        found.update(dict.fromkeys(_check(path)))
+        found.update(dict.fromkeys(_check(path, claims, period)))
     return Findings(count, tuple(found))
 
 
 def load_plan(path: Path, overrides: Overrides) -> Plan:
     """Read a spec and lay out what it sends; raise `SpecError` or `Refused`."""
-    spec = _heeded(path, overrides)
+    spec, findings = check_spec(path, overrides.period)
+    if spec is None:
+        strict = overrides.strict
+        raise SpecError(findings if strict else _errors(findings), strict=strict)
     name = overrides.tenant or spec.tenant
     tenant = resolve_tenant(replace(spec, tenant=name), find_project(path))
     if name != spec.tenant and tenant.protected:
         raise Refused(_not_here(tenant, spec.tenant))
+    if name == spec.tenant:
+        findings = tidy((*findings, *misplaced(spec, tenant)))
+    _heed(findings, overrides)
     spec = under_ceilings(spec, tenant)
     limits = tighten(spec.limits, overrides)
     return make_plan(replace(spec, tenant=name, limits=limits), tenant)
 
 
-def _heeded(path: Path, overrides: Overrides) -> Spec:
-    spec, findings = check_spec(path, overrides.period)
-    if spec is None:
-        raise SpecError(
-            findings if overrides.strict else _errors(findings), strict=overrides.strict
-        )
-    if findings and overrides.strict:
-        raise SpecError(findings, strict=True)
-    if findings:
-        overrides.warn(findings)
-    return spec
+def _heed(warnings: tuple[Diagnostic, ...], overrides: Overrides) -> None:
+    if warnings and overrides.strict:
+        raise SpecError(warnings, strict=True)
+    if warnings:
+        overrides.warn(warnings)
 
 
 def _errors(findings: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
@@ -117,7 +124,7 @@ def _is_yaml(path: Path, below: Path) -> bool:
     return path.suffix in SUFFIXES and not hidden and path.is_file()
 
 
-def _check(path: Path) -> tuple[Diagnostic, ...]:
+def _check(path: Path, claims: Claims, period: str | None) -> tuple[Diagnostic, ...]:
     if not path.exists():
         raise Refused(f"{path}: no such file or folder")
     if path.name == TENANTS_FILE:
@@ -127,14 +134,15 @@ def _check(path: Path) -> tuple[Diagnostic, ...]:
         from zbatch.app.faults import check_faults
 
         return check_faults(path)
-    spec, diagnostics = check_spec(path)
+    spec, diagnostics = check_spec(path, period)
     if spec is None:
         return diagnostics
     try:
-        under_ceilings(spec, resolve_tenant(spec, find_project(path)))
+        tenant = resolve_tenant(spec, find_project(path))
+        under_ceilings(spec, tenant)
     except SpecError as error:
-        return (*diagnostics, *error.diagnostics)
-    return diagnostics
+        return tidy((*diagnostics, *error.diagnostics))
+    return tidy((*diagnostics, *misplaced(spec, tenant), *claims.against(spec, tenant)))
 
 
 def _not_here(tenant: Tenant, named: str) -> str:

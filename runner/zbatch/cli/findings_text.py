@@ -10,7 +10,9 @@ specs/nov.yaml:8:5: error: account 2c93... is listed twice [ZB302]
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import click
 from rich.cells import cell_len
@@ -18,6 +20,7 @@ from rich.cells import cell_len
 from zbatch.app.sources import Line, Place, read_lines
 from zbatch.cli.excerpt import excerpt
 from zbatch.cli.findings import Look, Verdict
+from zbatch.cli.words import path_text
 from zbatch.spec import SHOWN, Diagnostic, tidy
 from zbatch.spec.diagnostics import Related, visible
 from zbatch.zuora.text import one_line
@@ -148,6 +151,7 @@ def _named(place: Related) -> str:
 
 
 def _path(file: str) -> str:
-    """Name a file so that no line begins with what GitHub Actions takes for a command."""
-    shown = one_line(visible(file), MESSAGE_LIMIT)
+    """Name a file as seen from here, and so that no line begins like a command of Actions."""
+    near = path_text(Path(file), Path.cwd()) if os.path.isabs(file) else os.path.normpath(file)
+    shown = one_line(visible(near), MESSAGE_LIMIT)
     return f"./{shown}" if shown.startswith(":") else shown

@@ -23,7 +23,6 @@ from zbatch.errors import (
     ZbatchError,
 )
 from zbatch.model import ExitCode
-from zbatch.spec.diagnostics import SpecError
 from zbatch.zuora.text import one_line
 
 EXIT_CODES: dict[type[ZbatchError], ExitCode] = {
@@ -56,14 +55,8 @@ def guarded(action: Callable[[], int], err: TextIO) -> int:
     except (click.Abort, KeyboardInterrupt):
         print("zbatch: interrupted", file=err)
         return ExitCode.INTERRUPTED
-    except SpecError as error:
-        # Loaded here, because most commands find nothing wrong.
-        from zbatch.cli.findings import refusal
-
-        print("\n".join(refusal(error, err, os.environ)), file=err)
-        return ExitCode.REFUSED
     except ZbatchError as error:
-        print("\n".join(_lines_of(error)), file=err)
+        print("\n".join(_told(error, err)), file=err)
         return _exit_code(error)
     except Exception as error:
         print("\n".join(_confess(error)), file=err)
@@ -81,6 +74,17 @@ def _exit_code(error: ZbatchError) -> ExitCode:
         return ExitCode(128 + error.signal)
     kinds = (EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
     return next(kinds, ExitCode.INTERNAL)
+
+
+def _told(error: ZbatchError, err: TextIO) -> Iterator[str]:
+    # Loaded here, because most commands find nothing wrong, and it takes a tenth of a second.
+    from zbatch.spec.diagnostics import SpecError
+
+    if not isinstance(error, SpecError):
+        return _lines_of(error)
+    from zbatch.cli.findings import refusal
+
+    return refusal(error, err, os.environ)
 
 
 def _lines_of(error: ZbatchError) -> Iterator[str]:

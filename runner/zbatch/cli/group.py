@@ -10,11 +10,13 @@ from zbatch import __version__
 
 # In the order of work; the sentence stands here so that `--help` need not load the verbs.
 VERBS = {
+    "init": "Write a first spec, tenants.yaml, schemas for your editor, and .gitignore.",
     "validate": "Check specs offline and name every problem with its place.",
     "plan": "Show what a spec would send, and send nothing.",
     "run": "Bill what is outstanding; safe to repeat at any time, on any outcome.",
     "reconcile": "Settle what is in doubt by asking the tenant; nothing is sent.",
     "emulator": "Serve a local Zuora to rehearse and test against.",
+    "explain": "Say what the code of a problem means, and how to mend it.",
     "schema": "Print a JSON Schema for editors and other tools.",
 }
 

@@ -81,7 +81,7 @@ class Prompt:
 def stage_block(end: StageEnd) -> Iterator[Text]:
     """Say what came of a stage: counts, then items, what is serious before all else."""
     items = sum(end.counts.values())
-    yield Text(f"stage {end.number} of {end.of} is over: {tally(end.counts)}", "bold")
+    yield Text(f"{end.name} is over: {tally(end.counts)}", "bold")
     for record in end.records:
         yield Text("  ").append_text(item_line(record))
     if more := items - len(end.records):

@@ -9,6 +9,7 @@ from typing import Any, TypedDict, TypeVar
 import click
 
 from zbatch.model import Rate
+from zbatch.spec.expressions import PERIOD
 from zbatch.spec.values import parse_rate
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -30,8 +31,8 @@ class Tightening(TypedDict):
     tenant: str | None
     concurrency: int | None
     rate: Rate | None
-    strict: bool
     period: str | None
+    strict: bool
 
 
 class Confirming(TypedDict):
@@ -53,6 +54,18 @@ class RateType(click.ParamType[Rate]):
             return parse_rate(str(value))
         except ValueError:
             self.fail("a rate is written 20/s, 600/min or 5000/h", param, ctx)
+
+
+class PeriodType(click.ParamType[str]):
+    """A month such as `2026-11`."""
+
+    name = "period"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read a month."""
+        if not PERIOD.fullmatch(str(value)):
+            self.fail("a period is a month from 2000-01 to 2099-12, written YYYY-MM", param, ctx)
+        return str(value)
 
 
 def spec_argument(command: Command) -> Command:
@@ -84,17 +97,18 @@ def tightening(command: Command) -> Command:
             help="At most so many calls a time (20/s, 600/min); no more than the spec allows.",
         ),
     ]
-    for option in reversed([*options, period_option, strictness]):
+    for option in reversed([*options, period, strictness]):
         command = option(command)
     return command
 
 
-def period_option(command: Command) -> Command:
-    """Add the month that date expressions refer to where the spec leaves it open."""
+def period(command: Command) -> Command:
+    """Add the month that stands in for an absent one."""
     return ordinary(
         "--period",
+        type=PeriodType(),
         metavar="YYYY-MM",
-        help="The month that date expressions refer to, where the spec names none.",
+        help="The month that date expressions mean, where the spec has no period of its own.",
     )(command)
 
 

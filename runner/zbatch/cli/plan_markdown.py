@@ -10,6 +10,7 @@ from zbatch.app.preview import Preview
 from zbatch.cli import plan_words as words
 from zbatch.cli.words import counted
 from zbatch.spec.difference import Difference, Named
+from zbatch.spec.listing import unusual
 from zbatch.zuora.text import one_line
 
 LIMIT = 65_536  # characters of a comment on GitHub
@@ -135,8 +136,7 @@ def _out_of_the_ordinary(view: Preview) -> str:
     found = chain(
         (
             (one.account_number or one.identity.account_id, one.identity.revision, one.reason)
-            for one in plan.items
-            if one.reason or one.identity.revision > 1
+            for one in unusual(plan.items)
         ),
         (
             (one.named, one.revision, one.reason)

@@ -77,7 +77,8 @@ def _heading(view: Preview) -> Iterator[str]:
     yield from labelled("tenant", f"{one_line(plan.tenant.name)} ({host})")
     yield from labelled("charges", words.charges(plan.spec.charges))
     if plan.spec.period:
-        yield from labelled("period", plan.spec.period)
+        zone = f", {plan.spec.timezone}" if plan.spec.timezone else ""
+        yield from labelled("period", plan.spec.period + zone)
     if said := words.excluded(view, _quoted):
         yield from labelled("excluded", said)
     if said := words.numbered(view):

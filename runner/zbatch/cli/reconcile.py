@@ -17,7 +17,7 @@ from zbatch.cli.options import (
     confirming,
     hushed,
     ordinary,
-    period_option,
+    period,
     report_copy,
     run_record,
     state_folder,
@@ -41,7 +41,7 @@ class Flags(Confirming):
 @click.command(epilog=EXIT_CODES)
 @click.argument("spec", required=False, type=click.Path(path_type=Path))
 @ordinary("--tenant", metavar="NAME", help="Ask this tenant, instead of the spec's or without one.")
-@period_option
+@period
 @acknowledgement(
     "--accept",
     type=ACCEPT,
@@ -81,9 +81,9 @@ def reconcile(spec: Path | None, **flags: Unpack[Flags]) -> int:
     options = ReconcileOptions(
         spec=spec,
         tenant=flags["tenant"],
+        period=flags["period"],
         report=flags["report"],
         state_dir=flags["state_dir"],
-        period=flags["period"],
         accept=tuple(Acceptance(d.identity, d.invoice_id, reason) for d in flags["accept"]),
         confirmation=Confirmation(flags["confirm"]),
     )

@@ -97,15 +97,9 @@ def run(spec: Path, **flags: Unpack[Flags]) -> int:
     it is, and what to do next, is said at the end. In place of a spec it takes a
     plan that zbatch plan --out has frozen, which is run only as it was approved.
     """
-    tighter = Overrides(
-        tenant=flags["tenant"],
-        concurrency=flags["concurrency"],
-        rate=flags["rate"],
-        strict=flags["strict"],
-        warn=warn,
-        period=flags["period"],
-    )
     if flags["dry_run"]:
+        press = (flags["tenant"], flags["concurrency"], flags["rate"])
+        tighter = Overrides(*press, flags["strict"], warn, flags["period"])
         chosen = choose_approved(spec, tighter, flags["plan_digest"])
         show(chosen, flags["state_dir"], Wanted(as_json=flags["as_json"]))
         return ExitCode.OK
@@ -127,8 +121,8 @@ def _converge(spec: Path, flags: Flags) -> int:
         state_dir=flags["state_dir"],
         concurrency=flags["concurrency"],
         rate=flags["rate"],
-        plan_digest=flags["plan_digest"],
         period=flags["period"],
+        plan_digest=flags["plan_digest"],
         retry_failed=flags["retry_failed"],
         retry_nothing=flags["retry_nothing"],
         strict=flags["strict"],

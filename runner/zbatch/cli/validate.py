@@ -10,7 +10,7 @@ import click
 
 from zbatch.app import validate as offline
 from zbatch.cli.findings import Format, Verdict, chosen, told
-from zbatch.cli.options import ordinary, strictness
+from zbatch.cli.options import ordinary, period, strictness
 from zbatch.model import ExitCode
 
 
@@ -24,8 +24,9 @@ from zbatch.model import ExitCode
     show_default=True,
     help="How to write what is found; auto is github in GitHub Actions, and text elsewhere.",
 )
+@period
 @strictness
-def validate(paths: tuple[Path, ...], wanted: str, strict: bool) -> int:
+def validate(paths: tuple[Path, ...], wanted: str, period: str | None, strict: bool) -> int:
     """Check specs offline and name every problem with its place.
 
     \b
@@ -37,7 +38,7 @@ def validate(paths: tuple[Path, ...], wanted: str, strict: bool) -> int:
     Problems go to standard output, and zbatch explain CODE says more of each kind. Exit code 0:
     no errors, 1: some, 2: a path does not exist.
     """
-    findings = offline.validate(paths)
+    findings = offline.validate(paths, period)
     verdict = Verdict(findings.diagnostics, findings.files, strict)
     format_ = chosen(Format(wanted), os.environ)
     for line in told(verdict, format_, sys.stdout, os.environ):

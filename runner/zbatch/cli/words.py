@@ -43,9 +43,8 @@ class Verb(StrEnum):
 class Called:
     """How zbatch was called, as far as its advice repeats it.
 
-    `tenant` and `state_dir` are those of the command line: without them the advice would lead to
-    another ledger, and without the `period` to no dates. `document` is the frozen plan that a run
-    was held to.
+    `tenant`, `state_dir` and `period` are those of the command line: without them the advice would
+    lead to another ledger or other dates. `document` is the frozen plan that a run was held to.
     """
 
     verb: Verb = Verb.RUN
@@ -59,10 +58,10 @@ class Called:
         if self.document and spec and verb is Verb.RUN:
             spec = str(self.document)
         words = ["zbatch", verb, *([spec] if spec else [])]
-        if tenant := self.tenant or tenant:
-            words += ["--tenant", tenant]
         if self.period and spec and spec != str(self.document):
             words += ["--period", self.period]
+        if tenant := self.tenant or tenant:
+            words += ["--tenant", tenant]
         if self.state_dir:
             words += ["--state-dir", str(self.state_dir)]
         return one_line(shlex.join(words))

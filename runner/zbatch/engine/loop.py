@@ -144,8 +144,7 @@ class Engine:
         end = self._stages.end()
         choice = await self._brake.unless_stopped(self._ports.gate.look(end))
         if choice is Choice.STOP:
-            said = f"stage {end.number} of {end.of} is over, and stage {following} has not begun"
-            self.stop(StopReason.STAGE, said)
+            self.stop(StopReason.STAGE, f"{end.name} is over; zbatch run begins stage {following}")
         if choice is None or choice is Choice.STOP:
             return False
         self._stages.begin(following if choice is Choice.CONFIRM else end.of)

@@ -70,7 +70,8 @@ def _met(rules: StopRules, rule: str, value: float, said: str) -> MetRule:
     source = dict(rules.places).get(rule)
     place = f", {source.file}:{source.line}" if source else ""
     unit = " s" if rule == "deadline" else ""
-    return MetRule(rule, value, limit, source, f"{said} (stop.{rule} is {limit:g}{unit}{place})")
+    said += f" (stop.{rule} is {limit:g}{unit}{place}); zbatch run goes on with what is left"
+    return MetRule(rule, value, limit, source, said)
 
 
 def _items(count: int) -> str:

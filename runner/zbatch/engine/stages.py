@@ -35,6 +35,11 @@ class StageEnd:
     counts: Mapping[Outcome, int]
     records: tuple[ItemRecord, ...]
 
+    @property
+    def name(self) -> str:
+        """Which stage it is, of how many."""
+        return f"stage {self.number} of {self.of}"
+
 
 class Stages:
     """Knows which stage of how many a run is in, and what has come of it so far.

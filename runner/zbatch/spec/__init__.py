@@ -8,11 +8,13 @@ from zbatch.spec.nodes import node_at
 from zbatch.spec.plan import make_plan, resolve_plan
 from zbatch.spec.project import TENANTS_FILE, Project, find_project, resolve_tenant
 from zbatch.spec.tenants import TenantsFile, builtin_emulator, check_tenants, load_tenants
+from zbatch.spec.warnings import Claims, misplaced
 
 __all__ = [
     "CODES",
     "SHOWN",
     "TENANTS_FILE",
+    "Claims",
     "Diagnostic",
     "Project",
     "Related",
@@ -27,6 +29,7 @@ __all__ = [
     "load_spec",
     "load_tenants",
     "make_plan",
+    "misplaced",
     "node_at",
     "resolve_plan",
     "resolve_tenant",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from zbatch.model import DatePair, Exclusion, Source
 from zbatch.spec.account_files import AccountFiles
 from zbatch.spec.days import DateReader, needs_period
@@ -12,6 +14,7 @@ from zbatch.spec.roster import RosterBuilder, Traits
 from zbatch.spec.schema import load_schema, load_shape, typed
 from zbatch.spec.structure import EntryCheck
 from zbatch.spec.values import ACCOUNT_ID, ACCOUNT_NUMBER, REVISION, is_retyped
+from zbatch.spec.warnings import DayWarnings
 
 _TEXTS = ("id", "number", "file", "reason")
 
@@ -22,14 +25,17 @@ class AccountReader:
     Dates by expression wait until `finish` tells the period, which may stand below the accounts.
     """
 
-    def __init__(self, file: str, files: AccountFiles, findings: Findings) -> None:
+    def __init__(
+        self, file: str, files: AccountFiles, findings: Findings, warnings: DayWarnings
+    ) -> None:
         schema = load_schema("spec")["properties"]["accounts"]["items"]
         self.check = EntryCheck(file, schema, "accounts")
         self.builder = RosterBuilder()
         self._file = file
         self._files = files
         self._findings = findings
-        self._days = DateReader(file, findings)
+        self._warnings = warnings
+        self._days = DateReader(file, findings, warnings)
         self._shape = load_shape("spec").keys["accounts"].items
         self._waiting: list[tuple[int, Node]] = []
         self._position = -1
@@ -86,6 +92,7 @@ class AccountReader:
             own = DatePair(target, invoice or target) if target else None
             style = styles.get((column, own))
             if style is None:
+                self._see(shown, line, column, target, invoice)
                 as_given = Traits(shown, column, (own,) if own else traits.dates, traits.reason)
                 waits = dates is not None and own is None and traits.dates is None
                 style = (
@@ -93,6 +100,13 @@ class AccountReader:
                 )
                 styles[column, own] = style
             self.builder.add(name, line, style, by_number=by_number)
+
+    def _see(
+        self, file: str, line: int, column: int, target: date | None, invoice: date | None
+    ) -> None:
+        for key, day in (("target_date", target), ("invoice_date", invoice)):
+            if day is not None:
+                self._warnings.see(file, line, column, key, day)
 
     def _problem(self, at: Node, code: str, message: str, hint: str = "") -> None:
         self._findings.add(Diagnostic(self._file, at.line, at.column, code, message, hint))

@@ -17,8 +17,8 @@ from zbatch.spec.diagnostics import Diagnostic
 from zbatch.spec.reading import FORBIDDEN
 from zbatch.spec.values import ACCOUNT_ID, ACCOUNT_NUMBER
 
-# line and column of the account's cell; its ID or number; target date and invoice date, or None
-# where the spec's own dates hold
+# line and column of the account's cell; its ID or number; target date or None where the spec's
+# own dates hold; invoice date or None where it is the target date
 AccountRow = tuple[int, int, str, date | None, date | None]
 
 MAX_ROWS = 2_000_000
@@ -146,7 +146,7 @@ class AccountRows:
             message = "the row has an invoice date, but no target date"
             self._tell(row, wanted[-1], ("ZB428", message, "fill in both, or neither"))
             return None
-        return target, invoice or target
+        return target, invoice
 
     def _knows(self, row: Row, position: int) -> bool:
         """Tell whether a cell holds a day or nothing; remember the day, or tell what is wrong."""

@@ -6,7 +6,7 @@ import re
 from datetime import date
 
 from zbatch.spec.diagnostics import quote
-from zbatch.spec.values import ACCOUNT_ID, ACCOUNT_NUMBER, DATE, parse_date
+from zbatch.spec.values import ACCOUNT_NUMBER, DATE, parse_date
 
 Complaint = tuple[str, str, str]  # code, message, hint
 
@@ -17,6 +17,7 @@ _TURNED = re.compile(r"[0-9]{1,4}[/.-][0-9]{1,4}([/.-][0-9]{1,4})?")
 _SERIAL = re.compile(r"[1-9][0-9]{4}([.,][0-9]+)?")
 _TIMED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T].+")
 _EXPRESSION = re.compile(r"(start|end)_of_.*")
+_SHORT = 20  # characters: what is longer is rather a part of an ID than a number
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 _ID = "must be an account ID of exactly 32 hexadecimal characters"
 _AS_TEXT = "export it again, with the column formatted as text before its values go in"
@@ -52,7 +53,7 @@ def read_date(text: str) -> date | Complaint:
 
 
 def _number(text: str) -> bool:
-    return ACCOUNT_NUMBER.fullmatch(text) is not None and not ACCOUNT_ID.fullmatch(text)
+    return len(text) <= _SHORT and ACCOUNT_NUMBER.fullmatch(text) is not None
 
 
 def _spoilt(text: str, code: str, what: str) -> Complaint | None:
@@ -80,7 +81,7 @@ def _why_not_date(text: str) -> Complaint:
     if _TIMED.fullmatch(text):
         return "ZB426", f"the date {given} has a time of day", _ISO
     if _TURNED.fullmatch(text):
-        return "ZB427", f"the date {given} can be read in more than one way; nobody guesses", _ISO
+        return "ZB427", f"the date {given} may mean more than one day, and is not guessed", _ISO
     if _EXPRESSION.fullmatch(text):
         hint = "write the day out here, or give the spec's own `dates` by expression"
         return "ZB426", f"{given} is no date: account files hold days alone", hint

@@ -12,6 +12,7 @@ from zbatch.spec.findings import Findings
 from zbatch.spec.nodes import Mapping, Node, Scalar, Sequence, child
 from zbatch.spec.schema import load_schema
 from zbatch.spec.values import DATE
+from zbatch.spec.warnings import DayWarnings
 
 _ALLOWED = re.compile(
     load_schema("spec")["properties"]["dates"]["items"]["properties"]["target_date"]["pattern"]
@@ -21,9 +22,10 @@ _ALLOWED = re.compile(
 class DateReader:
     """Reads lists of dates off a tree; passes over what the schema refuses."""
 
-    def __init__(self, file: str, findings: Findings) -> None:
+    def __init__(self, file: str, findings: Findings, warnings: DayWarnings) -> None:
         self._file = file
         self._findings = findings
+        self._warnings = warnings
 
     def dates(self, node: Node | None, period: str | None) -> tuple[DatePair, ...]:
         """Return the entries of a `dates` list."""
@@ -43,23 +45,26 @@ class DateReader:
     def _pair(self, entry: Node, period: str | None) -> DatePair | None:
         if not isinstance(entry, Mapping):
             return None
-        target = self._date(child(entry, "target_date"), period)
-        invoice = self._date(child(entry, "invoice_date"), period)
+        target = self._date(entry, "target_date", period)
+        invoice = self._date(entry, "invoice_date", period)
         if target is None or (invoice is None and "invoice_date" in entry.entries):
             return None
         return DatePair(target, invoice or target)
 
-    def _date(self, node: Node | None, period: str | None) -> date | None:
+    def _date(self, entry: Mapping, key: str, period: str | None) -> date | None:
+        node = child(entry, key)
         if not isinstance(node, Scalar) or not may_be_date(node.value):
             return None
         if period == "" and not DATE.fullmatch(node.value):
             return None  # which the schema has refused
         try:
-            return resolve_date(node.value, period)
+            day = resolve_date(node.value, period)
         except NoDate as error:
             finding = Diagnostic(self._file, node.line, node.column, error.code, str(error))
             self._findings.add(finding)
             return None
+        self._warnings.see(self._file, node.line, node.column, key, day)
+        return day
 
     def _twice(self, at: Node, first: Node, target: date) -> None:
         related = Related("first listed here", self._file, first.line, first.column)

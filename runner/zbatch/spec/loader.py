@@ -34,6 +34,7 @@ from zbatch.spec.schema import load_schema, with_defaults
 from zbatch.spec.selection import Items, select
 from zbatch.spec.stopping import check_stopping
 from zbatch.spec.totals import unexpected
+from zbatch.spec.warnings import DayWarnings
 
 
 def load_spec(path: Path, period: str | None = None) -> Spec:
@@ -51,7 +52,8 @@ def check_spec(path: Path, period: str | None = None) -> tuple[Spec | None, tupl
     """
     findings = Findings()
     files = AccountFiles(path, findings)
-    reader = AccountReader(str(path), files, findings)
+    warnings = DayWarnings(findings)
+    reader = AccountReader(str(path), files, findings, warnings)
     try:
         _require_text(path)
         document, value, problems = load_document(path, "spec", {"accounts": reader.take})
@@ -62,8 +64,9 @@ def check_spec(path: Path, period: str | None = None) -> tuple[Spec | None, tupl
     warn_retyped(child(root, "name"), document.file, findings)
     warn_retyped(child(root, "tenant"), document.file, findings)
     period = check_head(document, findings, period)
-    dates = DateReader(document.file, findings).dates(child(root, "dates"), period)
+    dates = DateReader(document.file, findings, warnings).dates(child(root, "dates"), period)
     reader.finish(period)
+    warnings.tell(period)
     roster = reader.builder.roster()
     exclusions = ExclusionReader(document.file, files, findings).exclusions(child(root, "exclude"))
     for finding in duplicates(roster, dates):

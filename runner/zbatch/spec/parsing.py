@@ -48,8 +48,7 @@ def parse(
 def _events(text: Text, loader: type[Any]) -> Iterator[yaml.Event]:
     parser = loader(text.text)
     try:
-        while parser.check_event():
-            yield parser.get_event()
+        yield from iter(parser.get_event, None)
     finally:
         parser.dispose()
 
@@ -130,7 +129,8 @@ class _Tree:
             self.fail(line, column, "ZB109", "a second YAML document starts here; keep one a file")
 
     def _scalar(self, event: Any, line: int, column: int) -> None:
-        self._properties(event, line, column)
+        if event.anchor is not None or event.tag is not None:
+            self._properties(event, line, column)
         plain = not event.style
         if not plain and (hidden := FORBIDDEN.search(event.value)):
             message = f"holds {character(hidden[0])}, which cannot be seen in review; remove it"

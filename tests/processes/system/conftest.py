@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -59,3 +60,29 @@ def mount(tmp_path: Path) -> Iterator[Callable[[Path, str], None]]:
                 stack.callback(subprocess.run, ["umount", "-l", str(folder)], check=True)
 
         yield make
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """Need what `editor/package.json` names, and install it with npm once for all checkouts' runs.
+
+    The lock says versions and hashes, and no address: any registry that npm is set up for serves.
+    """
+    for name in ("node", "npm"):
+        _tool(name)
+    source = Path(__file__).with_name("editor")
+    target = Path(__file__).parents[3] / "build" / "editor"
+    target.mkdir(parents=True, exist_ok=True)
+    lock = source.joinpath("package-lock.json").read_bytes()
+    with target.joinpath("lock").open("w") as turn:  # workers of one test run, one after the other
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        installed = target / "installed-lock.json"
+        if not installed.exists() or installed.read_bytes() != lock:
+            for name in ("package.json", "package-lock.json"):
+                shutil.copy(source / name, target)
+            command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+            done = subprocess.run(command, cwd=target, capture_output=True, text=True, check=False)
+            if done.returncode:
+                _missing(f"what npm installs: {done.stderr.strip()[:500]}")
+            installed.write_bytes(lock)
+    return target / "node_modules"

@@ -1,4 +1,4 @@
-"""One saboteur for each rule R1 to R14 and each scenario D and L, and who catches it.
+"""One saboteur for each rule R1 to R14, each scenario D and L, and what a spec has runs stop by.
 
 A saboteur breaks the product from outside, in test code alone. docs/saboteurs.md lists them.
 """
@@ -11,6 +11,7 @@ from support.saboteurs import (
     ledger,
     net,
     order,
+    policies,
     replies,
     results,
     sending,
@@ -19,7 +20,7 @@ from support.saboteurs import (
 )
 from support.saboteurs.saboteur import Saboteur
 
-ROOMS = (verdicts, ages, asking, sending, order, results, ledger, replies, net, spec)
+ROOMS = (verdicts, ages, asking, sending, order, policies, results, ledger, replies, net, spec)
 
 
 def _rank(one: Saboteur) -> tuple[str, int, str, str]:

@@ -1,0 +1,89 @@
+"""The explanations' examples as files that can be checked, and the page made of them all.
+
+    ../.venv/bin/python -m support.explained
+
+in tests/ writes docs/diagnostics.md anew, after a change in runner/zbatch/spec/explanations/.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from zbatch.spec import CODES
+from zbatch.spec.explaining import Example, Explanation, load_pages
+
+PAGE = Path(__file__).parents[2] / "docs/diagnostics.md"
+NOTE = (
+    "<!-- Made from runner/zbatch/spec/explanations/ by python -m support.explained in tests/. -->"
+)
+# What an example leaves out, by the key that begins it.
+_SPEC = {
+    "version": "version: 1",
+    "name": "name: month-end",
+    "tenant": "tenant: emulator",
+    "dates": "dates: [{target_date: 2026-11-30}]",
+    "accounts": 'accounts: ["2c93808457d787030157e0306be53a75"]',
+}
+_LISTED = _SPEC | {"accounts": "accounts: [{file: emea.csv}]"}
+_OTHER = {"version": "version: 1"}
+_FAULTS = {"version": "version: 1", "name": "name: night"}
+
+
+def lay_out(explanation: Explanation, folder: Path, *, right: bool) -> None:
+    """Write the files of the wrong example, or those with what is right in their place."""
+    files = {one.file: one for one in explanation.examples if not one.right}
+    if right:
+        files |= {one.file: one for one in explanation.examples if one.right}
+    for example in files.values():
+        path = folder / example.file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(_completed(example, "emea.csv" in files), "utf-8")
+    if not any(path.suffix == ".yaml" for path in folder.iterdir()):
+        (folder / "spec.yaml").write_text("\n".join(_LISTED.values()) + "\n")
+
+
+def _completed(example: Example, listed: bool) -> str:
+    if example.whole or example.language != "yaml":
+        return example.text
+    missing = {"tenants.yaml": _OTHER, "night.faults.yaml": _FAULTS}
+    others = _LISTED if listed else _SPEC
+    head = "".join(
+        f"{line}\n"
+        for key, line in missing.get(example.file, others).items()
+        if not re.search(rf"^{key}:", example.text, re.MULTILINE)
+    )
+    return head + example.text
+
+
+def page() -> str:
+    """Write the page on all codes."""
+    return "\n".join(_page()) + "\n"
+
+
+def _page() -> Iterator[str]:
+    yield "# What can be wrong"
+    yield ""
+    yield NOTE
+    yield ""
+    yield "Each problem that `zbatch validate` names has a code. A code never changes its meaning,"
+    yield "and `zbatch explain CODE` prints what stands here. Examples show only the lines that"
+    yield "matter."
+    for found in load_pages():
+        yield f"\n## {found.title}\n\n{found.introduction}"
+        for one in found.explanations:
+            yield from _section(one)
+
+
+def _section(one: Explanation) -> Iterator[str]:
+    yield f"\n### {one.code}\n\n**{CODES[one.code]}**\n\n{one.meaning}"
+    yield f"\n*Why it matters.* {one.why}"
+    for right, title in ((False, "Wrong"), (True, "Right")):
+        for example in (each for each in one.examples if each.right == right):
+            yield f"\n{title}, `{example.file}`:\n\n```{example.language}\n{example.text}```"
+    yield f"\n*How to mend it.* {one.mend}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
