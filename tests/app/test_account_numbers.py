@@ -160,13 +160,13 @@ def test_an_account_by_number_in_a_file_and_by_id_is_one(project: Project, numbe
     assert numbers.billing.exchanges() == []
 
 
-@pytest.mark.parametrize("by", ["number", "id"])
+@pytest.mark.parametrize(("listed_by", "by"), [("id", "number"), ("number", "id"), ("number",) * 2])
 def test_who_is_kept_out_is_kept_out_under_either_name(
-    project: Project, numbers: Away, by: str
+    project: Project, numbers: Away, listed_by: str, by: str
 ) -> None:
     """An exclusion by number keeps out an account by ID, and the other way round."""
     one = {"number": number_of(1)} if by == "number" else {"id": account(1)}
-    listed = [1, 2] if by == "number" else named(1, 2)
+    listed = [1, 2] if listed_by == "id" else named(1, 2)
     spec = project.spec(*listed, tenant="real", exclude=[{**one, "reason": "dispute"}])
     told = project.run(spec)
     assert [line["account_id"] for line in told.lines] == [account(2)]

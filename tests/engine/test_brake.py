@@ -11,6 +11,7 @@ from support.engine import LOST, START, TENANT, HighRandom, status
 from zbatch.engine.backoff import LONGEST_GATE
 from zbatch.engine.brake import Brake
 from zbatch.engine.events import Event, Gated, InFlight, Stopping
+from zbatch.engine.pacing import Pace
 from zbatch.engine.settings import Settings, Stop
 from zbatch.engine.verdict import StopReason
 from zbatch.model import Limits, Rate
@@ -214,3 +215,20 @@ def test_the_latest_time_of_ours_is_kept(clock: HandClock, brake: Brake) -> None
     clock.at = 30.0
     assert brake.clocks().newest == START + timedelta(seconds=60)
     assert brake.clocks().newest == START + timedelta(seconds=60)
+
+
+def test_a_run_goes_on_in_the_pace_of_the_questions_before_it(clock: HandClock) -> None:
+    """What was asked before took slots of the same rate, and a closed gate stays closed."""
+    pace = Pace(Rate(1, 10.0))
+    assert pace.reserve(0.0) == 0.0
+    settings = Settings(
+        "tail",
+        Limits(10, Rate(1, 10.0), 1, 150.0),
+        6,
+        lambda items, generation: make_call(TENANT, items, generation),
+        pace=pace,
+    )
+    brake = Brake(clock, HighRandom(), lambda event: None, settings)
+    brake.throttled(status(429, retry_after="30"), "busy", 1)
+    assert pace.opens >= 30.0
+    assert pace.reserve(clock.at) == pace.opens
