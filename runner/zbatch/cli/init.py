@@ -16,7 +16,7 @@ from zbatch.zuora.text import one_line
 @click.command()
 @click.argument("folder", default=".", type=click.Path(path_type=Path), metavar="[DIR]")
 def init(folder: Path) -> int:
-    """Write a first spec, a tenants file, and what editor and git need.
+    """Write a first spec, tenants.yaml, schemas for your editor, and .gitignore.
 
     \b
     Examples:
