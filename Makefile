@@ -18,7 +18,7 @@ help:
 	@echo "make mutation    change the code that decides, line by line: the tests must notice"
 	@echo "make check       all that the build server checks, with branch coverage"
 	@echo "make wheel-test  build sdist and wheel into dist/ and test them in a fresh environment"
-	@echo "make bench       measure what the ledger costs, and write docs/performance.md"
+	@echo "make bench       measure what ledger and long lists cost: docs/performance.md, docs/scale.md"
 	@echo "make screens     fill the README with what the commands print (needs tmux)"
 	@echo "make lint format types layers cover lock upgrade clean"
 	@echo "PYTHON=python3.12 make ... chooses the interpreter of a new $(VENV)"
@@ -74,6 +74,7 @@ wheel-test: $(VENV)/.dev
 
 bench: $(VENV)/.run
 	$(BIN)/python benchmarks/ledger_cost.py
+	$(BIN)/python benchmarks/spec_scale.py
 
 screens: $(VENV)/.run
 	$(BIN)/python docs/screens.py
