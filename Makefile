@@ -13,7 +13,7 @@ PYTEST = $(BIN)/pytest -n $(or $(JOBS),3)
 help:
 	@echo "make run         set up, then run specs/month-end.yaml on the built-in emulator"
 	@echo "make test        set up, then lint, types, import layers and tests"
-	@echo "make test-system kills, full disks, wrong clocks, many items (root installs and mounts)"
+	@echo "make test-system kills, full disks, wrong clocks, editor, pre-commit (root installs and mounts)"
 	@echo "make soak        the long proof: about an hour, on two cores; writes docs/reliability.md"
 	@echo "make mutation    change the code that decides, line by line: the tests must notice"
 	@echo "make check       all that the build server checks, with branch coverage"

@@ -77,6 +77,30 @@ def test_a_run_that_starts_during_a_glance_is_seen(
     opened[0].close()
 
 
+def test_what_cannot_be_read_while_somebody_opens_the_ledger_is_read_again(
+    tmp_path: Path, store: Store
+) -> None:
+    """A state that was never whole on disk is no trouble of the ledger's."""
+    store.close()
+    opened: list[Store] = []
+
+    def read(ledger: Glance) -> int:
+        if not opened:
+            opened.append(open_store(tmp_path))
+            raise sqlite3.DatabaseError("torn")
+        return len(ledger.runs())
+
+    assert glance(tmp_path, read) == 1
+    opened[0].close()
+
+
+def test_a_ledger_that_vanishes_under_a_glance_is_told(tmp_path: Path, store: Store) -> None:
+    """What was read of a ledger that is gone by now counts for nothing."""
+    store.close()
+    with pytest.raises(CannotStart, match="cannot read the ledger"):
+        glance(tmp_path, lambda _: (tmp_path / LEDGER_FILE).unlink())
+
+
 def test_runs_and_what_they_listed(tmp_path: Path, store: Store, items: list[Item]) -> None:
     """Runs are named in the order of their start, with items and plan digest."""
     later = a_plan([*items, item(4)])

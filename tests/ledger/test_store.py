@@ -590,3 +590,12 @@ def test_f96_a_value_that_no_zbatch_writes_is_damage(
 
     with pytest.raises(LedgerFailure, match="damaged"):
         read()
+
+
+def test_the_runs_of_a_plan_are_known_by_its_digest(store: Store, items: list[Item]) -> None:
+    """A plan that is run again is told which runs there were of it, the latest last."""
+    plan = replace(a_plan(items), digest="2" * 64)
+    for run in ("20261230T120000Z-0001", "20261231T120000Z-0002"):
+        store.start_run(run, plan, NOON)
+    assert store.runs_of(plan.digest) == ("20261230T120000Z-0001", "20261231T120000Z-0002")
+    assert store.runs_of("3" * 64) == ()
