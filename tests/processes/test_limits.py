@@ -56,7 +56,7 @@ def test_f90_no_memory_left(room: int, serve: Serve, project_at: ProjectAt) -> N
 
 WITHOUT_MEMORY = """
 import asyncio
-import zbatch.app.desk
+from zbatch.app.desk import event_loop
 
 async def wait():
     await asyncio.get_running_loop().create_future()
@@ -64,7 +64,7 @@ async def wait():
 def no_memory():
     raise MemoryError
 
-with zbatch.app.desk._loop() as loop:
+with event_loop() as loop:
     loop.get_loop().call_soon(no_memory)
     loop.run(wait())
 """
