@@ -17,8 +17,9 @@ ROOT = Path(__file__).parents[2]
 DIST = ROOT / "dist"
 PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet")
 SDIST = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
-# Long proofs of what zbatch decides, and tests of the tests: an installation changes none of them.
-PROOFS = ("exactly_once", "faults", "mutation", "properties", "saboteurs")
+# What zbatch decides, long proofs, tests of the tests: an installation changes none of them.
+DECIDE = ("engine", "ledger", "zuora")
+PROOFS = (*DECIDE, "exactly_once", "faults", "mutation", "properties", "saboteurs")
 WHERE = "import sys, zbatch; sys.exit(not zbatch.__file__.startswith(sys.prefix))"
 
 
