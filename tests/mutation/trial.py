@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +19,7 @@ import zbatch
 
 QUIET = ("-p", "no:cacheprovider")
 SECONDS = 120  # a mutant that takes longer than any test may has hung
+HUNG = (signal.SIGALRM, signal.SIGXCPU)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def _verdict(mutant: Mutant) -> str:
         os._exit(_in_child(mutant))
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
-        return "timeout" if os.WTERMSIG(status) == signal.SIGALRM else "killed"
+        return "timeout" if os.WTERMSIG(status) in HUNG else "killed"
     try:
         return verdict_of(os.waitstatus_to_exitcode(status))
     except ValueError as error:
@@ -90,6 +92,8 @@ def verdict_of(code: int) -> str:
 
 def _in_child(mutant: Mutant) -> int:
     signal.alarm(SECONDS)
+    # the tests' own alarms take the place of this one, and a loop may catch what they raise
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
     silence = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(silence, stream)
