@@ -65,7 +65,7 @@ def to_settle(
     items = tuple(listed.get(s.item.identity, s.item) for s in standings)
     return Task(
         replace(plan, items=items, groups=()),
-        Outstanding(tuple(open_works(standings)), ()),
+        Outstanding(tuple(open_works(standings, asking=True)), ()),
         read_only=True,
         accepted=_accepted(accept, in_doubt),
     )
