@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -273,6 +274,27 @@ def test_a_signal_while_numbers_are_asked_for_ends_at_once(
     assert "started" not in watch.order
     assert (numbers.billing.exchanges(), project.runs()) == ([], [])
     assert [signal.getsignal(one) for one in SIGNALS] == before
+
+
+class Slow(Watch):
+    """Lets time pass while numbers are asked for."""
+
+    def event(self, event: Event) -> None:
+        super().event(event)
+        if isinstance(event, Resolving):
+            time.sleep(1.1)
+
+
+def test_the_deadline_of_a_run_counts_the_asking_for_numbers(
+    project: Project, numbers: Away
+) -> None:
+    """Asking took longer than the deadline: nothing is sent, and running again may go on."""
+    spec = project.spec(*named(1), tenant="real", stop={"deadline": "1s"})
+    result = run(RunOptions(spec), Slow())
+    assert (result.exit_code, result.sent) == (4, 0)
+    assert result.stop is not None
+    assert "have passed since the run began (stop.deadline is 1 s" in result.stop
+    assert numbers.billing.exchanges() == []
 
 
 def test_a_number_that_changes_hands_is_another_account(project: Project, tmp_path: Path) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -17,9 +20,10 @@ from support.accounts import account
 from support.runs import Project
 from support.spec_text import specs
 from zbatch.app.approval import Chosen, Stale, choose, choose_approved, look_at_frozen
-from zbatch.app.frozen import freeze, is_frozen, thaw
+from zbatch.app.figures import figures
+from zbatch.app.frozen import approved, freeze, is_frozen, thaw
 from zbatch.app.keeping import write_new
-from zbatch.app.validate import Overrides, schema_text
+from zbatch.app.validate import Overrides, load_plan, schema_text
 from zbatch.errors import Refused
 from zbatch.model import Rate
 from zbatch.spec import SpecError
@@ -277,6 +281,7 @@ TENANT = "tenants: {real: {base_url: 'https://rest.zuora.com'%s}}"
         (", entity_id: 11e643f4-a3ee-8bad-b061-0025904c57d6", r"tenant\.entity_id was not set"),
         (", kind: production", r"tenant\.kind was not set"),
         (", wsdl_version: 80", r"tenant\.wsdl_version was 79"),
+        (", proxy: 'http://proxy.example:3128'", r"tenant\.proxy was not set"),
         (", protected: true", r"tenant\.protected was False"),
         (", ceilings: {concurrency: 2}", r"limits\.concurrency was 10 .*and is 2"),
     ],
@@ -293,6 +298,34 @@ def test_a_tenant_that_is_another_one_is_named(project: Project, now: str, said:
     project.tenants(text)
     with pytest.raises(SpecError, match=said):
         choose_approved(path, NOTHING)
+
+
+def test_whom_to_trust_is_approved(project: Project) -> None:
+    """The content of `ca_file` counts, and not where it lies; without it others are trusted."""
+    first, second = (trustme.CA().cert_pem.bytes() for _ in range(2))
+    for name in ("a.pem", "b.pem"):
+        (project.root / name).write_bytes(first)
+    project.tenants(TENANT % ", ca_file: a.pem")
+    spec = project.spec(1, tenant="real")
+    path = project.root / "plan.json"
+    path.write_bytes(freeze(choose(spec, NOTHING).approved, spec, path.parent))
+    thaw(path)
+    project.tenants(TENANT % ", ca_file: b.pem")
+    choose_approved(path, NOTHING)
+    (project.root / "b.pem").write_bytes(second)
+    with pytest.raises(SpecError, match=rf"tenant\.ca_file was {sha256(first).hexdigest()}"):
+        choose_approved(path, NOTHING)
+    project.tenants(TENANT % "")
+    with pytest.raises(SpecError, match=r"tenant\.ca_file was .* and is not set"):
+        choose_approved(path, NOTHING)
+
+
+def test_a_trust_that_cannot_be_read_is_refused(tmp_path: Path, project: Project) -> None:
+    """It was there when tenants.yaml was read, and is gone a moment later."""
+    plan = load_plan(project.spec(1), NOTHING)
+    gone = replace(plan, tenant=replace(plan.tenant, ca_file=tmp_path / "gone.pem"))
+    with pytest.raises(Refused, match="cannot read the `ca_file`"):
+        approved(gone, figures(plan), NOTHING)
 
 
 def test_where_credentials_are_found_is_not_approved(project: Project) -> None:

@@ -19,7 +19,7 @@ from support.plans import (
     in_a_call,
 )
 from zbatch.app.doubt import in_doubt
-from zbatch.app.outstanding import Outstanding, Wish, outstanding
+from zbatch.app.outstanding import Outstanding, Wish, open_works, outstanding
 from zbatch.errors import Refused
 from zbatch.model import (
     Baseline,
@@ -158,11 +158,47 @@ def test_an_open_call_of_many_is_one_work() -> None:
     assert [(work.call, work.items) for work in todo.works] == [(call, tuple(items))]
 
 
-def test_an_open_call_keeps_items_that_the_spec_no_longer_lists() -> None:
-    """The bytes are those of the first send, and so are the items they bill."""
+def test_a_call_in_doubt_with_an_item_that_the_spec_does_not_list_is_only_asked_about() -> None:
+    """R12: its bytes would bill that item too; each one that is listed is asked about alone."""
+    call = a_call(item(1), item(9), item(2))
+    todo = left_of([resent(item(1), call), resent(item(2), call), a_standing(item(3))])
+    assert sent(todo) == [(item(3),)]
+    asked = [work for work in todo.works if work.burnt]
+    assert [(work.items, work.call) for work in asked] == [((item(1),), call), ((item(2),), call)]
+    for work in asked:
+        assert work.apart is not None
+        assert work.apart.code == "CALL_NOT_LISTED"
+        assert str(item(9).identity) in work.apart.message
+
+
+@pytest.mark.parametrize("other", [KeyState.LIVE, KeyState.SETTLED])
+def test_what_was_never_executed_goes_on_without_what_the_spec_does_not_list(
+    other: KeyState,
+) -> None:
+    """There is no doubt to settle: no rest, and only the next key is sent."""
     call = a_call(item(1), item(9))
-    todo = left_of([resent(item(1), call), a_standing(item(2))])
-    assert set(sent(todo)) == {(item(1), item(9)), (item(2),)}
+    clean = resent(item(1), call, KeyState.LIVE, other, answer="throttled")
+    (work,) = left_of([clean]).works
+    assert (work.items, work.burnt, work.call) == ((item(1),), False, call)
+    assert work.apart is not None
+
+
+def test_several_that_are_not_listed_are_counted() -> None:
+    """The reason names one of them, since a call may hold fifty."""
+    call = a_call(item(1), item(7), item(8), item(9))
+    (work,) = left_of([resent(item(1), call)]).works
+    assert work.apart is not None
+    assert f"{item(7).identity} and 2 more" in work.apart.message
+
+
+@pytest.mark.parametrize(("other", "burnt"), [(KeyState.LIVE, False), (KeyState.SETTLED, True)])
+def test_a_reconciliation_gives_up_no_key_that_may_be_sent_again(
+    other: KeyState, burnt: bool
+) -> None:
+    """A spec that lists all of a call may send it, unless it is settled in part."""
+    call = a_call(item(1), item(9))
+    (work,) = open_works([resent(item(1), call, KeyState.LIVE, other)], asking=True)
+    assert (work.items, work.burnt) == ((item(1),), burnt)
 
 
 def test_an_open_call_is_told_as_the_spec_has_it_now() -> None:

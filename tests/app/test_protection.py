@@ -13,6 +13,7 @@ from zbatch.app.api import Confirmation
 from zbatch.app.protection import Question
 from zbatch.app.validate import Overrides, load_plan
 from zbatch.errors import NothingSelected, Refused
+from zbatch.ledger.place import LEDGER_FILE
 from zbatch.model import Rate
 
 Start = Callable[..., Away]
@@ -94,6 +95,21 @@ def test_a_ci_runner_needs_the_ledger_of_the_last_run(project: Project, away: Aw
     with pytest.raises(Refused, match="no ledger of the protected tenant real"):
         project.run(spec, confirmation=IN_CI, state_dir=project.root / "elsewhere")
     assert not (project.root / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("kept", [0, 100, -4096, -1])
+def test_a_ledger_that_was_cut_off_is_none(project: Project, away: Away, kept: int) -> None:
+    """A copy that broke off has forgotten what was billed, though there is a file."""
+    spec = project.spec(1, tenant="real")
+    project.run(spec, confirmation=NAMED)
+    (ledger,) = project.state.rglob(LEDGER_FILE)
+    billed = len(away.billing.exchanges())
+    ledger.write_bytes(ledger.read_bytes()[:kept])
+    with pytest.raises(Refused, match=r"is there and holds no run\), and this machine"):
+        project.run(spec, confirmation=IN_CI)
+    with pytest.raises(Refused, match=r"holds no run\), so nothing of it can be in doubt here"):
+        project.reconcile(spec)
+    assert len(away.billing.exchanges()) == billed
 
 
 def test_an_unprotected_tenant_asks_for_nothing(project: Project) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import select
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -145,3 +147,20 @@ def test_flags_are_taken_as_they_are(question: Question) -> None:
     assert out.getvalue() == ""
     given.tell(replace(question, new_ledger=True))
     assert out.getvalue().startswith("There is no ledger of production in /p/.zbatch")
+
+
+def test_what_was_typed_before_the_question_is_no_answer(question: Question) -> None:
+    """A name that waits in the terminal was meant for something else; what comes after counts."""
+    ours, theirs = os.openpty()
+
+    class Screen(Terminal):
+        def flush(self) -> None:
+            os.write(ours, b"stop\n")
+
+    os.write(ours, b"production\n")
+    with open(theirs, encoding="utf-8") as source:
+        assert select.select([theirs], [], [], 10)[0]
+        asked = confirmation(None, None, (source, Screen()), {}).ask
+        assert asked is not None
+        assert asked(question) == "stop"
+    os.close(ours)

@@ -31,6 +31,7 @@ from support.engine import (
 from zbatch.engine.loop import WAVE, Engine
 from zbatch.engine.order import Work
 from zbatch.engine.settings import Accepted
+from zbatch.engine.steps import Cleared
 from zbatch.engine.verdict import Kind, StopReason
 from zbatch.model import (
     Attempt,
@@ -557,3 +558,65 @@ def test_an_item_that_waits_for_another_host_is_asked_about_when_it_is_time() ->
     assert record(hasty, item(1)).outcome is Outcome.NOT_ATTEMPTED
     assert problem(hasty, item(1)).code == "OTHER_HOST"
     assert (hasty.server.requests, hasty.server.questions) == ([], [])
+
+
+# Calls that are not sent again as they stand
+
+NOT_LISTED = Problem("CALL_NOT_LISTED", "another item of its call is not listed")
+
+
+def _apart(*kinds: Kind, **fields: object) -> Work:
+    """Make the work of one item of a call of two that was answered like this a moment ago."""
+    began = START - timedelta(minutes=1)
+    attempts = tuple(Attempt(n, began, f"t-{n}", answer=kind.value) for n, kind in enumerate(kinds))
+    call = make_call(TENANT, [item(1), item(9)], 0)
+    values = {"call": call, "attempts": attempts, "trails": (Trail(BASELINE),), **fields}
+    return Work(0, (item(1),), 0, apart=NOT_LISTED, **values)  # type: ignore[arg-type] # a work's
+
+
+def test_a_call_never_executed_is_left_for_the_next_key() -> None:
+    """R1: the ledger holds that its key is settled, then the item goes alone in one question."""
+    run = Bench().run([_apart(Kind.THROTTLED)], lambda r, b: success())
+    assert record(run, item(1)).outcome is Outcome.INVOICED
+    old = make_call(TENANT, [item(1), item(9)], 0).key
+    assert effects(run, old) == [KeyState.SETTLED]
+    assert run.server.keys == [make_call(TENANT, [item(1)], 1).key]
+    assert len(run.server.questions) == 1
+
+
+def test_a_call_in_doubt_rests_and_says_why_it_is_not_sent_again() -> None:
+    """The item is unknown with the reason and the time from which it can be settled."""
+    run = Bench().run([_apart(Kind.LOST, burnt=True)], lambda r, b: success())
+    assert record(run, item(1)).outcome is Outcome.UNKNOWN
+    assert problem(run, item(1)).code == "CALL_NOT_LISTED"
+    assert "can settle it" in problem(run, item(1)).message
+    assert run.server.requests == []
+
+
+def test_a_call_in_doubt_of_which_nothing_came_is_followed_by_the_next_key() -> None:
+    """R6: after its rest the question settles it, and the other item is not billed with it."""
+    run = waiting().run([_apart(Kind.LOST, burnt=True)], lambda r, b: success())
+    assert record(run, item(1)).outcome is Outcome.INVOICED
+    assert run.server.keys == [make_call(TENANT, [item(1)], 1).key]
+    assert run.server.times[-1] >= 3500
+
+
+def test_a_reconciliation_leaves_such_a_call_to_a_run() -> None:
+    """Its key may be young, and a spec that lists all of its items may send it again."""
+    work = replace(_apart(Kind.LOST), attempts=in_doubt(item(1), 2.0).attempts)
+    run = Bench(read_only=True).run([work], lambda r, b: success())
+    assert record(run, item(1)).outcome is Outcome.UNKNOWN
+    assert "nothing is there; zbatch run settles it" in problem(run, item(1)).message
+
+
+def test_a_work_of_a_part_of_a_call_never_sends_it() -> None:
+    """Whatever lets it through: the guard before the intent stops the run."""
+    bench = Bench()
+    clean = _apart(Kind.THROTTLED)
+    with pytest.MonkeyPatch.context() as patch:
+        cleared = Cleared((None,))
+        patch.setattr("zbatch.engine.loop.before_sending", lambda *ignored: cleared)
+        run = bench.run([clean], lambda r, b: success())
+    assert run.server.requests == []
+    assert run.ending.stop is not None
+    assert "with all its items or not at all" in run.ending.stop.message

@@ -187,6 +187,18 @@ def test_calls_in_flight_at_the_deadline_are_awaited() -> None:
     assert run.elapsed == pytest.approx(100.0, abs=2.0)
 
 
+@pytest.mark.parametrize(("before", "left"), [(40.0, 20.0), (60.0, 0.0), (900.0, 0.0)])
+def test_the_deadline_counts_what_came_before_the_first_question(
+    before: float, left: float
+) -> None:
+    """A run begins when account numbers are looked up; what that took is not given again."""
+    run = Bench(rules=StopRules(deadline=60.0), max_attempts=20, began=-before).run(
+        works_of([item(1)]), lambda request, n: status(409)
+    )
+    assert stopped_by(run) == "deadline"
+    assert run.elapsed == pytest.approx(left, abs=1.0)
+
+
 def test_a_run_that_is_done_before_its_deadline_does_not_wait_for_it() -> None:
     """The deadline is told of no run that has come to its end."""
     run = Bench(rules=StopRules(deadline=3600.0)).run(

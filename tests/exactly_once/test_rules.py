@@ -612,6 +612,57 @@ def test_r12_groups_are_cut_from_the_plan_not_from_what_is_left(world: World) ->
     assert len({world.keys(one)[0].key for one in items}) == 2
 
 
+@pytest.mark.parametrize("executed", [False, True])
+def test_r12_a_call_is_not_sent_again_for_an_account_that_has_left_the_spec(
+    world: World, executed: bool
+) -> None:
+    """A call of two is in doubt and one of them is taken out: it is billed by nobody any more.
+
+    What the first send has billed, the question finds; the other account's doubt is named.
+    """
+    _groups_of(world, 2)
+    kept, gone = item(1), item(2)
+    world.troubles = {1: REPLY_LOST if executed else SILENCE}
+    died = world.run([kept, gone], die_at="generate not yet sent" if not executed else 12)
+    assert died.died
+    at_once = world.run([kept])
+    assert (at_once.outcomes, at_once.codes) == (["unknown"], ["CALL_NOT_LISTED"])
+    assert [stray.item.identity for stray in at_once.strays] == [gone.identity]
+    assert at_once.exit_code is ExitCode.UNKNOWN
+    before = world.billed(gone)
+    world.pass_time(REST)
+    settled = world.run([kept])
+    assert settled.outcomes == ["invoiced"]
+    assert [stray.item.identity for stray in settled.strays] == [gone.identity]
+    assert (world.billed(kept), world.billed(gone)) == (1, before)
+    last = world.reconcile()
+    assert (len(last.records), last.strays) == (1, ())
+    assert world.billed(gone) == before
+    assert world.run([kept]).exit_code is ExitCode.OK
+
+
+def test_r12_a_call_in_doubt_is_sent_again_by_a_spec_that_lists_all_of_it(world: World) -> None:
+    """What another spec could only ask about stays live: the same bytes, the same key."""
+    _groups_of(world, 2)
+    assert world.run([item(1), item(2)], die_at="generate not yet sent").died
+    assert world.run([item(1)]).outcomes == ["unknown"]
+    assert world.run([item(1), item(2)]).outcomes == ["invoiced", "invoiced"]
+    assert len(set(world.generates)) == 1
+
+
+def test_r12_a_call_that_never_left_goes_on_at_once_without_what_left_the_spec(
+    world: World,
+) -> None:
+    """Nothing can have been executed: the next key carries what is listed, without a rest."""
+    _groups_of(world, 2)
+    world.troubles = dict.fromkeys(range(1, 500), UNSENT)
+    assert world.run([item(1), item(2)]).outcomes == ["not_attempted"] * 2
+    world.troubles = {}
+    run = world.run([item(1)])
+    assert (run.outcomes, run.strays) == (["invoiced"], ())
+    assert (world.billed(item(1)), world.billed(item(2))) == (1, 0)
+
+
 def _other_date() -> date:
     return date(2026, 12, 1)
 

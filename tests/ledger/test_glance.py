@@ -13,7 +13,7 @@ import pytest
 from support.engine import item
 from support.plans import NOON, a_call, a_plan, a_send, settled
 from zbatch.errors import CannotStart
-from zbatch.ledger.glance import Glance, glance
+from zbatch.ledger.glance import Glance, glance, has_begun
 from zbatch.ledger.store import LEDGER_FILE, Store, open_store
 from zbatch.model import Item, Outcome
 
@@ -189,3 +189,58 @@ def test_a_damaged_row_is_named(tmp_path: Path, store: Store, items: list[Item])
         connection.execute("UPDATE item SET invoice_ids = 'x'")
     with pytest.raises(CannotStart, match=r"damaged: what it holds of 0{31}1"):
         outcomes(tmp_path, items)
+
+
+# Whether there is a ledger at all
+
+
+def test_a_ledger_has_begun_with_its_first_run(tmp_path: Path, store: Store) -> None:
+    """With the ledger open and closed; nothing beside it appears."""
+    assert has_begun(tmp_path)
+    store.close()
+    before = state(tmp_path)
+    assert has_begun(tmp_path)
+    assert state(tmp_path) == before
+
+
+def test_what_holds_no_run_is_no_ledger(tmp_path: Path) -> None:
+    """No file, an empty one, one of something else, one without runs."""
+    path = tmp_path / LEDGER_FILE
+    assert not has_begun(tmp_path)
+    for content in (b"", b"SQLite format 3\x00", b"something else" * 100):
+        path.write_bytes(content)
+        assert not has_begun(tmp_path)
+    path.unlink()
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE run (id)")
+        other.execute("INSERT INTO run VALUES (1)")
+        other.commit()
+    assert not has_begun(tmp_path)
+    path.unlink()
+    open_store(tmp_path).close()
+    assert not has_begun(tmp_path)
+
+
+def test_an_older_format_is_a_ledger_all_the_same(tmp_path: Path, store: Store) -> None:
+    """The run that is asked about brings it up to date."""
+    store.close()
+    with closing(sqlite3.connect(tmp_path / LEDGER_FILE)) as older:
+        older.execute("PRAGMA user_version = 1")
+    assert has_begun(tmp_path)
+
+
+def test_a_ledger_that_changes_while_it_is_looked_at_is_looked_at_again(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody opened it meanwhile: what was read of it as it stood still is no answer."""
+    store.close()
+    asked: list[str] = []
+
+    def changing(path: Path, how: str) -> bool:
+        asked.append(how)
+        os.utime(path, (0, 0))
+        return how == "mode=ro"
+
+    monkeypatch.setattr("zbatch.ledger.glance._holds_a_run", changing)
+    assert has_begun(tmp_path)
+    assert asked == ["immutable=1", "mode=ro"]

@@ -332,6 +332,7 @@ class Bench:
     accepted: Mapping[Identity, Accepted] = field(default_factory=dict)
     rules: StopRules = field(default_factory=StopRules)
     stages: int = 0
+    began: float | None = None
     gate: Gate = field(default_factory=Unattended)
     during: Callable[[Engine, VirtualClock], Coroutine[Any, Any, None]] | None = None
     make_ledger: Callable[[], MemoryLedger] = MemoryLedger
@@ -368,6 +369,7 @@ class Bench:
             self.accepted,
             self.rules,
             self.stages,
+            began=self.began,
         )
         ports = Ports(clock, self.random, server, ledger, self.observer or events.append, self.gate)
         engine = Engine(ports, settings, works)

@@ -129,6 +129,7 @@ class Execution:
             rules=StopRules() if task.read_only else self.plan.spec.stop,
             stages=0 if task.read_only else len(self.plan.spec.stages),
             pace=task.pace,
+            began=task.began,
         )
         try:
             async with way as sender:

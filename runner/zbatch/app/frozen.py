@@ -12,6 +12,7 @@ from typing import Any, TypedDict, cast
 from zbatch import __version__
 from zbatch.app.figures import Figures
 from zbatch.app.validate import Overrides, schema_text
+from zbatch.errors import Refused
 from zbatch.model import Plan
 from zbatch.report.record import limits_json
 from zbatch.spec import Diagnostic, SpecError
@@ -79,6 +80,7 @@ def approved(plan: Plan, counts: Figures, overrides: Overrides) -> Approved:
             "wsdl_version": tenant.wsdl_version,
             "protected": tenant.protected,
             "proxy": tenant.proxy,
+            "ca_file": tenant.ca_file and _content(tenant.ca_file),
         },
         "limits": limits_json(plan.spec.limits),
         "overrides": {
@@ -161,6 +163,14 @@ def thaw(path: Path) -> Frozen:
 def _broken(path: Path, code: str, said: str) -> SpecError:
     hint = "make it anew with zbatch plan SPEC --out, and have it approved again"
     return SpecError([Diagnostic(str(path), 1, 1, code, f"{said}; {hint}")])
+
+
+def _content(path: Path) -> str:
+    """Tell the authorities that are trusted, wherever on this machine their file is."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise Refused(f"cannot read the `ca_file` {path}: {error.strerror}") from error
 
 
 def _sha256(text: str) -> str:

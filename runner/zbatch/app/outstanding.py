@@ -14,6 +14,7 @@ from zbatch.model import (
     Item,
     ItemRecord,
     KeyState,
+    OpenCall,
     Outcome,
     Plan,
     Problem,
@@ -21,6 +22,7 @@ from zbatch.model import (
 )
 
 _MOST_NAMED = 5
+_IN_PART = Problem("IN_DOUBT", "it was sent, and what came of it is not known")
 ASKED_AGAIN = frozenset({Outcome.ALREADY_INVOICED, Outcome.NOTHING_TO_BILL})
 
 
@@ -151,25 +153,46 @@ def _holds_back(earlier: Earlier) -> bool:
     return earlier.call is not None and is_open(earlier.item, earlier.call)
 
 
-def open_works(standings: Sequence[Standing]) -> Iterator[Work]:
-    """Make one work of each live call, however many items it carries, and one a burnt item."""
+def open_works(standings: Sequence[Standing], *, asking: bool = False) -> Iterator[Work]:
+    """Make one work of each live call, however many items it carries, and one of what is left.
+
+    What is left of a call that is settled in part is never sent again, nor is a call of which not
+    every item is among these: it would bill what nobody asks for. Each item of such a call goes on
+    alone, by question where it is in doubt; the items that are not among these stay as they are.
+    With `asking` no key is given up that a spec which lists all of its items may send again.
+    """
     seen: set[str] = set()
     planned = {standing.item.identity: standing.item for standing in standings}
     for ordinal, standing in enumerate(standings):
         if standing.call is None:
             continue
         work = work_of(standing, ordinal)
-        if KeyState.SETTLED in standing.call.states or (
-            state_of(standing.item, standing.call) is KeyState.BURNT
-        ):
-            # What is left of a call that is settled in part is never sent again.
+        apart = _why_apart(standing.call, planned)
+        whole = set(standing.call.states) == {KeyState.LIVE}
+        if apart or state_of(standing.item, standing.call) is KeyState.BURNT:
             position = [item.identity for item in work.items].index(standing.item.identity)
             trails = (work.trails[position],)
-            yield replace(work, items=(standing.item,), trails=trails, burnt=True)
+            burnt = is_open(standing.item, standing.call) and not (asking and whole)
+            yield replace(work, items=(standing.item,), trails=trails, burnt=burnt, apart=apart)
         elif standing.call.call.key not in seen:
             seen.add(standing.call.call.key)
-            work.items = tuple(planned.get(item.identity, item) for item in work.items)
+            work.items = tuple(planned[item.identity] for item in work.items)
             yield work
+
+
+def _why_apart(call: OpenCall, planned: Mapping[Identity, Item]) -> Problem | None:
+    """Say why a call is not sent again, or None where all of it may be."""
+    if KeyState.SETTLED in call.states:
+        return call.attempts[-1].problem or _IN_PART
+    others = [item.identity for item in call.call.items if item.identity not in planned]
+    if not others:
+        return None
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    message = (
+        f"it was sent in one call with {others[0]}{more}, which this spec does not list, so that"
+        " the call is not sent again"
+    )
+    return Problem("CALL_NOT_LISTED", message)
 
 
 def _new_works(plan: Plan, fresh: dict[Identity, Standing]) -> Iterator[Work]:

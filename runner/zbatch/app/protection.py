@@ -52,7 +52,7 @@ def confirm_run(chosen: Chosen, state: State, confirmation: Confirmation) -> Non
     tenant = chosen.plan.tenant
     _check_name("--confirm", confirmation.tenant, tenant)
     _check_name("--confirm-new-ledger", confirmation.new_ledger, tenant)
-    fresh = not state.ledger(tenant).exists()
+    fresh = not _has_ledger(tenant, state)
     if confirmation.new_ledger and not fresh:
         raise Refused(
             f"--confirm-new-ledger {tenant.name}: there is a ledger, {state.ledger(tenant)}; leave "
@@ -77,11 +77,24 @@ def confirm_decisions(tenant: Tenant, confirmation: Confirmation, decisions: int
 
 def require_ledger(tenant: Tenant, state: State) -> None:
     """Refuse to settle doubt of a protected tenant in a ledger that holds none: it is new."""
-    if tenant.protected and not state.ledger(tenant).exists():
+    if tenant.protected and not _has_ledger(tenant, state):
         raise Refused(
-            f"there is no ledger of the protected tenant {tenant.name} in {state.root}, so nothing "
-            f"of it can be in doubt here; name the folder by --state-dir, or bring its ledger back"
+            f"{_none_of(tenant, state)}, so nothing of it can be in doubt here; name the folder by "
+            f"--state-dir, or bring its ledger back"
         )
+
+
+def _has_ledger(tenant: Tenant, state: State) -> bool:
+    # Loaded here, because most commands look at no ledger.
+    from zbatch.ledger.glance import has_begun
+
+    return has_begun(state.ledger(tenant).parent)
+
+
+def _none_of(tenant: Tenant, state: State) -> str:
+    path = state.ledger(tenant)
+    none = f"there is no ledger of the protected tenant {tenant.name} in {state.root}"
+    return f"{none} ({path} is there and holds no run)" if path.exists() else none
 
 
 def _check_named(question: Question, confirmation: Confirmation) -> None:
@@ -108,7 +121,7 @@ def _unnamed(tenant: Tenant, why: str) -> str:
 
 def _lost(tenant: Tenant, state: State) -> str:
     return (
-        f"there is no ledger of the protected tenant {tenant.name} in {state.root}, and this "
-        f"machine is a CI runner, which is thrown away: restore the folder of the last run before "
-        f"this one. Only if nothing was ever billed there, --confirm-new-ledger {tenant.name}"
+        f"{_none_of(tenant, state)}, and this machine is a CI runner, which is thrown away: "
+        f"restore the folder of the last run before this one. Only if nothing was ever billed "
+        f"there, --confirm-new-ledger {tenant.name}"
     )

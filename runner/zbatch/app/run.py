@@ -33,6 +33,7 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
     wish = Wish(options.retry_failed, options.retry_nothing)
     outside = Outside(random=options.chance, gate=options.gate)
     book = emulator_book(project)
+    began = outside.clock.monotonic()
     with opened(plan.tenant, state, outside) as desk:
         resolved = Preflight(desk, book, watch, options.patience).resolved(plan)
         plan = resolved.plan
@@ -42,5 +43,5 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
             approval = Approval(chosen.digest, chosen.document, desk.store.runs_of(plan.digest))
             task = replace(task, approval=approval)
         task = replace(task, report_copy=options.report, patience=options.patience)
-        task = replace(task, asked=resolved.asked, pace=resolved.pace)
+        task = replace(task, asked=resolved.asked, pace=resolved.pace, began=began)
         return desk.execute(task, book, watch)

@@ -23,7 +23,8 @@ class Task:
     """What is to be done: a plan, what is left of it, and how.
 
     `read_only` sends no call; `accepted` are decisions of a person on items in doubt; `approval` is
-    what the plan was held to. `asked` counts the questions before it, `pace` is theirs.
+    what the plan was held to. `asked` counts the questions before it, `pace` is theirs. `began` is
+    when the run began, by the steady clock, those questions included.
     """
 
     plan: Plan
@@ -35,6 +36,7 @@ class Task:
     approval: Approval | None = None
     asked: int = 0
     pace: Pace | None = None
+    began: float | None = None
 
     @property
     def load(self) -> Load:
@@ -65,7 +67,7 @@ def to_settle(
     items = tuple(listed.get(s.item.identity, s.item) for s in standings)
     return Task(
         replace(plan, items=items, groups=()),
-        Outstanding(tuple(open_works(standings)), ()),
+        Outstanding(tuple(open_works(standings, asking=True)), ()),
         read_only=True,
         accepted=_accepted(accept, in_doubt),
     )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from io import UnsupportedOperation
 from typing import TextIO
 
 from zbatch.app.protection import Confirmation, Question
+from zbatch.cli.typed import forget_typed
 from zbatch.cli.words import counted
 from zbatch.zuora.text import one_line
 
@@ -44,6 +47,8 @@ class _Asking:
         """Put the question, and give what is typed; the end of the input is an empty answer."""
         print(f"{one_line(question.tenant.name)} is protected: {_what(question)}", file=self._out)
         _tell(question, self._out)
+        with suppress(UnsupportedOperation):  # a stream without a descriptor keeps nothing
+            forget_typed(self._source.fileno())
         self._out.write("Type the tenant's name to bill, anything else to stop: ")
         self._out.flush()
         try:

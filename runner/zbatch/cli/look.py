@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import termios
 from collections.abc import Iterator, Mapping
 
 from rich.text import Text
@@ -12,6 +11,7 @@ from rich.text import Text
 from zbatch.cli.confirming import in_ci
 from zbatch.cli.notices import item_line
 from zbatch.cli.screen import Screen
+from zbatch.cli.typed import forget_typed
 from zbatch.cli.words import counted, tally
 from zbatch.engine.ports import Gate
 from zbatch.engine.stages import Choice, StageEnd
@@ -53,7 +53,7 @@ class Prompt:
             for line in stage_block(end):
                 console.print(line)
             console.print(Text("confirm: go on to the next stage · continue: go on to the end"))
-            termios.tcflush(self._descriptor, termios.TCIFLUSH)
+            forget_typed(self._descriptor)
             while True:
                 console.print(Text("confirm | continue | stop? ", "bold"), end="")
                 answer = await self._line()

@@ -20,6 +20,7 @@ from zbatch.engine.steps import (
     Cleared,
     Kept,
     Left,
+    Released,
     Renewed,
     Reopened,
     Rest,
@@ -225,6 +226,9 @@ class Aftermath:
         elif isinstance(step, Reopened):
             reopened = replace(trail, baseline=step.baseline)
             self._go_on(replace(work, held=None, trails=(reopened,)), look)
+        elif isinstance(step, Released):
+            work.asked_at = look.asked_at
+            self._renew(work, item, replace(trail, baseline=step.baseline), 0.0)
         elif isinstance(step, Renewed) and self._settings.read_only:
             self._leave(left_renewed(work, item, step))
         elif isinstance(step, Renewed):  # pragma: no branch - what is burnt is so as a whole, above

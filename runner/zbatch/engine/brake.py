@@ -42,6 +42,7 @@ class Brake:
         self._server: tuple[datetime, float] | None = None
         self._newest = settings.newest
         self._rules = settings.rules
+        self._began = settings.began
         self.stopping = asyncio.Event()
         self.stopped: Stop | None = None
         self.in_flight = 0
@@ -68,8 +69,10 @@ class Brake:
         if self._rules.deadline is None:
             yield
             return
-        began, loop = self._clock.monotonic(), asyncio.get_running_loop()
-        timer = loop.call_later(self._rules.deadline, self._overdue, began, wake)
+        now, loop = self._clock.monotonic(), asyncio.get_running_loop()
+        began = now if self._began is None else self._began
+        left = max(0.0, self._rules.deadline - (now - began))
+        timer = loop.call_later(left, self._overdue, began, wake)
         try:
             yield
         finally:

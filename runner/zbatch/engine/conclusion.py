@@ -107,7 +107,8 @@ def after_rest(work: Work, seen: Sequence[Seen], facts: Facts) -> tuple[Step, ..
     """Conclude on each item of a key that has rested."""
     until = rest_until(work, facts)
     if until > facts.now:  # only the answer has told how old the key is
-        problem = work.attempts[-1].problem or Problem("IN_DOUBT", "what came of it is not known")
+        unknown = Problem("IN_DOUBT", "what came of it is not known")
+        problem = work.apart or work.attempts[-1].problem or unknown
         return tuple(Rest(until, problem) for _ in work.items)
     conflict = _still_at_work(work.attempts) and not expired(work.attempts, facts.clocks)
     return tuple(
@@ -142,8 +143,8 @@ def _conclusion(work: Work, item: Item, seen: Seen, doubt: Doubt, facts: Facts) 
         return Left(record_of(work, item, Outcome.UNKNOWN, problem=conclusion.problem))
     if not work.burnt and not expired(work.attempts, facts.clocks):
         # The key still protects: sending it again is what settles it, and safer than a new one.
-        message = f"{when}: nothing is there; zbatch run sends it again under the same key"
-        problem = Problem("IN_DOUBT", message)
+        then = "settles it" if work.apart else "sends it again under the same key"
+        problem = Problem("IN_DOUBT", f"{when}: nothing is there; zbatch run {then}")
         return Left(record_of(work, item, Outcome.UNKNOWN, problem=problem))
     return _absent(work, item, conclusion, when)
 

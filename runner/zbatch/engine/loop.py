@@ -186,7 +186,9 @@ class Engine:
         if until is None or until <= facts.now:
             return False
         problem = OTHER_HOST  # what alone puts an item aside that has no key
-        if work.attempts:
+        if work.apart:
+            problem = work.apart
+        elif work.attempts:
             unknown = Problem("IN_DOUBT", "it was sent, and what came of it is not known")
             problem = work.attempts[-1].problem or unknown
         self._aftermath.rest(work, until, problem)
@@ -212,6 +214,8 @@ class Engine:
     def _attempt(self, work: Work) -> Attempt:
         if self._settings.read_only:
             raise ValueError("a command that only asks sends no call")
+        if work.apart:
+            raise ValueError("a call is sent with all its items or not at all")
         if work.call is None:
             work.call = self._settings.make_call(work.items, work.generation)
         number = len(work.attempts) + 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from zbatch.engine.verdict import doubtful
-from zbatch.model import Attempt, Call, Identity, Item, ItemRecord, Trail
+from zbatch.model import Attempt, Call, Identity, Item, ItemRecord, Problem, Trail
 
 
 @dataclass(slots=True, eq=False)
@@ -22,7 +22,8 @@ class Work:
     and stands while the answer is the same; `behind` is an open earlier date of its account, for
     which it is not sent though it is reopened. `rests_until` keeps a work without doubt from being
     asked too early. `settle` is how long, in seconds, the runs that sent it wanted it to rest.
-    `stage` is the part of the run that it is sent in.
+    `stage` is the part of the run that it is sent in. `apart` tells of an item taken out of its
+    call why that is not sent again: its items are not all to be billed.
     """
 
     ordinal: int
@@ -45,6 +46,7 @@ class Work:
     accepted_before: int | None = None
     settle: float = 0.0
     stage: int = 0
+    apart: Problem | None = None
 
     def __post_init__(self) -> None:
         self.trails = self.trails or (Trail(),) * len(self.items)

@@ -26,6 +26,7 @@ from zbatch.engine.steps import (
     Facts,
     Kept,
     Left,
+    Released,
     Reopened,
     Rest,
     Settled,
@@ -52,6 +53,9 @@ def before_sending(work: Work, seen: Sequence[Seen], facts: Facts) -> Cleared | 
     """Decide whether a call may leave; otherwise give a step for each item."""
     looks = [look(one, trail) for one, trail in zip(seen, work.trails, strict=True)]
     if all(isinstance(there, Nothing) for there in looks):
+        if work.apart:
+            evidence = "never executed, and its call is not sent again"
+            return (Released(evidence, seen[0].baseline),)
         # Anew as long as nothing of the key can have been executed: what is there is not of it.
         clean = not doubtful(work.attempts)
         return Cleared(tuple(one.baseline if clean else None for one in seen))

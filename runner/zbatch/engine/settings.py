@@ -50,7 +50,8 @@ class Settings:
     With `read_only` no call is sent: keys in doubt are settled by question or stay. `accepted`
     holds what a person has decided of items in doubt. `rules` are those by which it stops itself,
     `stages` is how many parts it has, between which a person looks.
-    `pace` is that of questions which came before it; without them it begins its own.
+    `pace` is that of questions which came before it; without them it begins its own. `began` is
+    when it began, by the steady clock, if that was before its engine did.
     """
 
     run_tail: str
@@ -65,6 +66,7 @@ class Settings:
     rules: StopRules = field(default_factory=StopRules)
     stages: int = 0
     pace: Pace | None = None
+    began: float | None = None
 
     @property
     def workers(self) -> int:

@@ -88,7 +88,15 @@ class Reopened:
     baseline: Baseline
 
 
-Step = Rest | Settled | Renewed | Burnt | Left | Kept | Reopened
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The key was never executed and is settled; the item goes on alone in the next generation."""
+
+    evidence: str
+    baseline: Baseline
+
+
+Step = Rest | Settled | Renewed | Burnt | Left | Kept | Reopened | Released
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +127,9 @@ def finding(work: Work, item: Item, step: Step) -> Finding | None:
     if isinstance(step, Renewed):
         effect = Effect(KeyState.SETTLED, step.evidence, if_absent=step.if_absent)
         return Finding(item, key=key, effect=effect)
+    if isinstance(step, Released):
+        effect = Effect(KeyState.SETTLED, step.evidence)
+        return Finding(item, key=key, effect=effect, baseline=step.baseline)
     if isinstance(step, Reopened):
         return Finding(item, baseline=step.baseline, reopen=True)
     if isinstance(step, Burnt):

@@ -115,6 +115,31 @@ def glance(folder: Path, read: Callable[[Glance], Found]) -> Found | None:
     return _read(path, "mode=ro", read)
 
 
+def has_begun(folder: Path) -> bool:
+    """Tell whether a folder has a ledger of at least one run, in whichever format.
+
+    An empty file is none, nor is one that was cut off or is something else: nobody knows from it
+    what was billed.
+    """
+    path = folder / LEDGER_FILE
+    if not path.is_file():
+        return False
+    still = _still(path)
+    if _holds_a_run(path, "mode=ro" if still is None else "immutable=1"):
+        return True
+    return _still(path) != still and _holds_a_run(path, "mode=ro")
+
+
+def _holds_a_run(path: Path, how: str) -> bool:
+    try:
+        address = f"{path.absolute().as_uri()}?{how}"
+        with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection:
+            ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+            return ours and connection.execute("SELECT 1 FROM run LIMIT 1").fetchone() is not None
+    except (sqlite3.Error, UnicodeDecodeError):
+        return False
+
+
 def _still(path: Path) -> tuple[int, int, int] | None:
     """Tell one state of a ledger from another, or None while somebody has it open."""
     if os.path.lexists(f"{path}-wal"):
