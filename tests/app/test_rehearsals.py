@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.behind import Shortly
 from support.runs import Away, Project, Told, away
 from zbatch.app.faults import RANDOM, load_faults
 from zbatch.emulator import EmulatorConfig
@@ -58,7 +59,7 @@ def rehearse(found: Rehearsal, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         while not runs or not settled(runs[-1]):
             assert len(runs) < MOST_RUNS, [told.code for told in runs]
             failed = bool(runs) and runs[-1].code == 1
-            runs.append(project.run(spec, retry_failed=failed))
+            runs.append(project.run(spec, retry_failed=failed, chance=Shortly()))
         check(runs[-1], server)
     return runs
 
