@@ -141,7 +141,8 @@ def test_f135_columns_by_other_names() -> None:
     by_id = {"account_id": "Account ID", "target_date": "Bill Through"}
     assert read(text, **by_id) == ([(2, 1, ID, DAY, None)], [])
     by_number = {"account_number": "Account Number"}
-    assert read(text, **by_number) == ([(2, 34, "A001", None, None)], [])
+    other = text.replace("Bill Through", "Paid Through")
+    assert read(other, **by_number)[0] == [(2, 34, "A001", None, None)]
     both = {"account_id": "Account ID", "account_number": "Account Number"}
     assert wrong(text, **both) == ["1:12 ZB402"]
     told = only(text, account_id="Acount ID")
