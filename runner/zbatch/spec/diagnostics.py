@@ -47,6 +47,8 @@ CODES: dict[str, str] = {
     "ZB310": "A revision is given for a whole file of accounts.",
     "ZB314": "The plan has another number of accounts or items than the spec expects.",
     "ZB315": "The plan has another set of accounts than the spec expects.",
+    "ZB316": "The spec keeps out every account that it lists.",
+    "ZB317": "All kinds of charges are switched off.",
     "ZB318": "So much is wrong in the file that it was not read to its end.",
     "ZB330": "A date expression needs the period, and the spec has none.",
     "ZB331": "A date is neither written YYYY-MM-DD nor an expression that is known.",

@@ -33,7 +33,7 @@ from zbatch.spec.roster import Roster
 from zbatch.spec.schema import load_schema, with_defaults
 from zbatch.spec.selection import Items, select
 from zbatch.spec.stopping import check_stopping
-from zbatch.spec.totals import unexpected
+from zbatch.spec.totals import nobody_left, unexpected
 from zbatch.spec.warnings import DayWarnings
 
 
@@ -92,6 +92,8 @@ def _told_offline(spec: Spec) -> list[Diagnostic]:
     roster = Roster.of(spec.accounts)
     by_number = sum(one.number is not None for one in spec.exclusions)
     selection = select(roster, spec.dates, spec.exclusions)
+    if spec.exclusions and not selection.rows:
+        return [nobody_left(spec.exclusions)]
     found: list[Diagnostic] = []
     if (roster.resolved and not by_number) or (
         len(roster.numbered) == len(roster) and by_number == len(spec.exclusions)
