@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from zbatch.spec.diagnostics import ECHO, LISTED, Diagnostic, quote
+from zbatch.spec.expressions import NoDate, resolve_date
 from zbatch.spec.nodes import Mapping, Node, Sequence
 from zbatch.spec.schema import Schema
 
@@ -39,6 +40,7 @@ _WORDS = {
     **dict.fromkeys(("true", "yes", "on", "y", "1"), "true"),
     **dict.fromkeys(("false", "no", "off", "n", "0"), "false"),
 }
+_ANY_PERIOD = "2026-11"  # which expressions there are depends on none
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,12 @@ def _either(breach: Breach) -> Iterator[Finding]:
 
 
 def _form(breach: Breach) -> Iterator[Finding]:
+    if breach.path[-1:] in (("target_date",), ("invoice_date",)) and breach.value[:1].isalpha():
+        try:
+            resolve_date(breach.value, _ANY_PERIOD)
+        except NoDate as error:
+            yield Finding(breach.node, error.code, f"{breach.label}: {error}")
+            return
     given = breach.given
     if "minLength" in breach.schema and breach.value and not breach.schema.get("writeOnly"):
         given += f", of length {len(breach.value)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from jsonschema.exceptions import ValidationError
@@ -76,8 +77,10 @@ def _without_entries(schema: Schema, key: str) -> Schema:
 
 def _told(error: ValidationError, file: str, node: Node, above: Place) -> Iterator[Diagnostic]:
     for leaf in _leaves(error):
-        for finding in tell(_breach(leaf, node, above)):
-            yield finding.at(file)
+        breach = _breach(leaf, node, above)
+        within = "/".join("[]" if isinstance(step, int) else step for step in breach.path)
+        for finding in tell(breach):
+            yield replace(finding.at(file), within=f"/{within}")
 
 
 def _leaves(error: ValidationError) -> Iterator[ValidationError]:
