@@ -8,7 +8,8 @@ from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
-from zbatch.spec.breaches import Breach, tell
+from zbatch.spec.breach import Breach
+from zbatch.spec.breaches import tell
 from zbatch.spec.diagnostics import Diagnostic, SpecError
 from zbatch.spec.nodes import Document, Node, node_at
 from zbatch.spec.rows import compile_rows
