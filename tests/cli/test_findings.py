@@ -250,7 +250,18 @@ def test_strict_makes_errors_of_warnings(
     assert main(["validate", "spec.yaml", "--strict"]) == 1
     out, err = capfd.readouterr()
     assert ": error: " in out
+    assert "] (a warning that --strict refuses)\n" in out
     assert err == "1 error, 0 warnings in 1 file\n"
+
+
+def test_a_list_of_accounts_is_checked_with_its_spec(
+    checked: Checked, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Who gives a CSV file is told what to give instead."""
+    checked(spec=f"{HEAD}accounts: ['{'1' * 32}']\n")
+    Path("emea.csv").write_text("account_id\n", "utf-8")
+    assert main(["validate", "emea.csv"]) == 2
+    assert "this is a CSV file; give the spec that names it" in capfd.readouterr().err
 
 
 def test_colour_follows_the_environment(

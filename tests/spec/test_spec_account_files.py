@@ -89,8 +89,8 @@ def test_f132_a_file_is_read_once(write: Write, head: str, monkeypatch: pytest.M
     class Changing(AccountRows):
         """Rows of a file that somebody replaces once it is open."""
 
-        def __init__(self, *given: object) -> None:
-            super().__init__(*given)  # type: ignore[arg-type]  # as they were given
+        def __init__(self, *given: object, dated: bool) -> None:
+            super().__init__(*given, dated=dated)  # type: ignore[arg-type]  # as they were given
             (path.parent / "emea.csv").unlink()
             (path.parent / "emea.csv").write_text(f"account_id\n{THREE}\n")
 

@@ -137,11 +137,13 @@ def test_f135_headers(header: str, told: str) -> None:
 
 def test_f135_columns_by_other_names() -> None:
     """A mapping reads the columns of an export as they are called there, and chooses the kind."""
-    text = f"Account ID,Account Number,Bill Through\n{ID},A001,2026-11-30\n"
-    by_id = {"account_id": "Account ID", "target_date": "Bill Through"}
+    text = f"Account ID,Account Number,Paid Through\n{ID},A001,2026-11-30\n"
+    by_id = {"account_id": "Account ID", "target_date": "Paid Through"}
     assert read(text, **by_id) == ([(2, 1, ID, DAY, None)], [])
     by_number = {"account_number": "Account Number"}
-    assert read(text, **by_number) == ([(2, 34, "A001", None, None)], [])
+    rows, warned = read(text, **by_number)
+    assert (rows, len(warned)) == ([(2, 34, "A001", None, None)], 1)
+    assert "ZB906" in warned[0]
     both = {"account_id": "Account ID", "account_number": "Account Number"}
     assert wrong(text, **both) == ["1:12 ZB402"]
     told = only(text, account_id="Acount ID")

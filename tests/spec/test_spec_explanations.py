@@ -15,7 +15,7 @@ from zbatch.spec.explaining import Explanation, explanations, load_pages
 # what no small file shows: unreadable, of another encoding, too large; a flag; plans and runs;
 # and what the schema tells of first
 NOT_SHOWN = {
-    *("ZB101", "ZB102", "ZB104", "ZB105", "ZB115", "ZB212", "ZB318", "ZB331", "ZB335", "ZB416"),
+    *("ZB101", "ZB102", "ZB104", "ZB105", "ZB115", "ZB212", "ZB318", "ZB335", "ZB416"),
     *("ZB417", "ZB418"),
     *(code for code in CODES if code.startswith("ZB5")),
     *("ZB920", "ZB921", "ZB922", "ZB923"),

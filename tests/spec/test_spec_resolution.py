@@ -125,3 +125,21 @@ def test_an_account_has_one_name() -> None:
             Account(names[0], Source("x", 1), number=names[1])
         with pytest.raises(ValueError, match="by its ID or by its number"):
             Exclusion(names[0], names[1], "dispute", Source("x", 1))
+
+
+def test_nobody_left_to_bill_is_refused_once_it_is_known() -> None:
+    """What keeps everybody out by ID, where accounts are named by number, shows at the tenant."""
+    plan = make_plan(_spec(_by_number("A1", 6), exclusions=_excluding(ONE, None)), TENANT)
+    with pytest.raises(SpecError, match=r"spec.yaml:20:1 ZB316 .* nobody is billed"):
+        resolve_plan(plan, {"A1": ONE})
+
+
+def test_a_number_that_is_kept_out_needs_no_id() -> None:
+    """Whom nobody bills, nobody need know; a number that is billed is never without its ID."""
+    accounts = (_by_number("A1", 6), _by_number("A2", 7), _by_number("A3", 8))
+    kept_out = _excluding(None, "A1") + _excluding(None, "A2")
+    plan = make_plan(_spec(*accounts, exclusions=kept_out), TENANT)
+    (item,) = resolve_plan(plan, {"A3": TWO}).items
+    assert item.identity.account_id == TWO
+    with pytest.raises(KeyError):
+        resolve_plan(plan, {"A1": ONE})

@@ -85,3 +85,13 @@ def test_a_tenant_that_the_command_line_names_is_no_slip(tmp_path: Path) -> None
     path.write_text(text.replace("TENANT", "trial"))
     with pytest.raises(SpecError, match="ZB904"):
         load_plan(path, Overrides(strict=True))
+
+
+def test_a_month_end_that_is_asked_for_hides_no_weekend(write: Write, head: str) -> None:
+    """A Sunday is warned about where somebody wrote it, though an expression means it too."""
+    period = "period: 2027-01\n"
+    by_expression = "2027-01-30, invoice_date: end_of_month}"
+    text = f'{period}{head.replace("2026-11-30}", by_expression)}accounts: ["{ID}"]\n'
+    assert codes(write(text)) == []
+    written = by_expression + ", {target_date: 2027-01-29, invoice_date: 2027-01-31}"
+    assert len(codes(write(text.replace(by_expression, written)))) == 1

@@ -37,7 +37,9 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
     }
     if draw(st.booleans()):
         kinds = st.sampled_from(["one_time", "recurring", "usage"])
-        spec["charges"] = draw(st.dictionaries(kinds, st.booleans(), max_size=3))
+        charges = st.dictionaries(kinds, st.booleans(), max_size=3)
+        some = charges.filter(lambda chosen: len(chosen) < 3 or any(chosen.values()))
+        spec["charges"] = draw(some)
     if draw(st.booleans()):
         sizes = {"objects_per_call": st.integers(1, 50), "concurrency": st.integers(1, 40)}
         spec["limits"] = draw(st.fixed_dictionaries({}, optional=sizes))

@@ -127,6 +127,10 @@ def _is_yaml(path: Path, below: Path) -> bool:
 def _check(path: Path, claims: Claims, period: str | None) -> tuple[Diagnostic, ...]:
     if not path.exists():
         raise Refused(f"{path}: no such file or folder")
+    if path.suffix.lower() == ".csv":
+        raise Refused(
+            f"{path}: this is a CSV file; give the spec that names it, which is checked with it"
+        )
     if path.name == TENANTS_FILE:
         return check_tenants(path)[1]
     if path.name.endswith(FAULTS_SUFFIXES):

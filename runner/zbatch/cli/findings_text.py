@@ -26,6 +26,7 @@ from zbatch.spec.diagnostics import Related, visible
 from zbatch.zuora.text import one_line
 
 MESSAGE_LIMIT = 2000
+REFUSED = "(a warning that --strict refuses)"
 _STYLES = {"error": "red", "warning": "yellow"}
 # Of these the place is the file, or the key rather than what opens there.
 _OF_FILES = frozenset({"ZB101", "ZB102", "ZB103", "ZB104"})
@@ -95,6 +96,8 @@ class _Painter:
     def _head(self, finding: Diagnostic, severity: str, sentence: str) -> Iterator[str]:
         place = f"{_path(finding.file)}:{finding.line}:{finding.column}:"
         said = f"{place} {severity}: {one_line(sentence, MESSAGE_LIMIT)} [{finding.code}]"
+        if finding.warning and severity == "error":
+            said += f" {REFUSED}"
         first, *more = self._wrapped(said, " " * _INDENT)
         if first.startswith(f"{place} {severity}:"):
             rest = first[len(place) + len(severity) + 2 :]

@@ -25,7 +25,9 @@ class AccountFiles:
         self._findings = findings
         self._root: Path | None = None
 
-    def rows(self, node: Scalar, columns: Mapping[str, str]) -> Iterator[tuple[bool, AccountRow]]:
+    def rows(
+        self, node: Scalar, columns: Mapping[str, str], *, dated: bool = True
+    ) -> Iterator[tuple[bool, AccountRow]]:
         """Return a file's rows, and whether they name accounts by number; `node` has its path."""
         path = self._within(node)
         if path is None:
@@ -33,7 +35,7 @@ class AccountFiles:
         shown = self.shown(node.value)
         try:
             with open_regular(path, shown) as stream:
-                rows = AccountRows(stream, shown, columns)
+                rows = AccountRows(stream, shown, columns, dated=dated)
                 by_number = rows.kind == "account_number"
                 for row in rows:
                     yield by_number, row

@@ -145,6 +145,7 @@ class ExclusionReader:
 
     def _of_file(self, file: Scalar, entry: Mapping, reason: str) -> list[Exclusion]:
         shown = self._files.shown(file.value)
+        rows = self._files.rows(file, columns_of(entry), dated=False)
         return [
             Exclusion(
                 None if by_number else name,
@@ -152,7 +153,7 @@ class ExclusionReader:
                 reason,
                 Source(shown, line, column),
             )
-            for by_number, (line, column, name, _, _) in self._files.rows(file, columns_of(entry))
+            for by_number, (line, column, name, _, _) in rows
         ]
 
 

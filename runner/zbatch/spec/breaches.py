@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from zbatch.spec.breach import Breach
 from zbatch.spec.diagnostics import ECHO, LISTED, Diagnostic, quote
-from zbatch.spec.nodes import Mapping, Node, Sequence
+from zbatch.spec.expressions import NoDate, resolve_date
+from zbatch.spec.meant import KINDS, account_meant, example_of, names_near
+from zbatch.spec.nodes import Mapping, Node
 from zbatch.spec.schema import Schema
 
 
@@ -27,57 +29,11 @@ class Finding(NamedTuple):
         return Diagnostic(*place, self.code, self.message, self.hint)
 
 
-_KINDS = {
-    "string": "text",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "array": "a list",
-    "object": "a map",
-}
 _WORDS = {
     **dict.fromkeys(("true", "yes", "on", "y", "1"), "true"),
     **dict.fromkeys(("false", "no", "off", "n", "0"), "false"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Breach:
-    """A keyword that a value breaks: the keyword and what it asks for, the value and its place.
-
-    `schema` is the part of the schema that holds the keyword. Its `errorMessage`, which editors
-    show too, says in words what is asked for; a value under `writeOnly` is never repeated.
-    """
-
-    keyword: str
-    limit: Any
-    schema: Schema
-    value: Any
-    path: tuple[str | int, ...]
-    node: Node
-    parent: Node
-
-    @property
-    def label(self) -> str:
-        """What people call the place."""
-        if not self.path:
-            return "the file"
-        if isinstance(self.path[-1], int):
-            return f"entry {self.path[-1] + 1} of `{self.path[-2]}`"
-        return f"`{self.path[-1]}`"
-
-    @property
-    def given(self) -> str:
-        """What stands there."""
-        if isinstance(self.node, Sequence):
-            return "this is a list"
-        if isinstance(self.node, Mapping):
-            return "this is a map"
-        if not self.node.value:
-            return "nothing stands here"
-        if self.schema.get("writeOnly"):
-            return "this is not shown"
-        return f"this is {quote(self.node.value)}{'' if self.node.plain else ', in quotes'}"
+_ANY_PERIOD = "2026-11"  # which expressions there are depends on none
 
 
 def tell(breach: Breach) -> Iterator[Finding]:
@@ -140,8 +96,8 @@ def _not_here(breach: Breach) -> Iterator[Finding]:
 
 
 def _kind(breach: Breach) -> Iterator[Finding]:
-    message = f"{breach.label} must be {_KINDS[breach.limit]}; {breach.given}"
-    yield Finding(breach.node, "ZB204", message, _retype(breach))
+    message = f"{breach.label} must be {KINDS[breach.limit]}; {breach.given}"
+    yield Finding(breach.node, "ZB204", message, _retype(breach) or example_of(breach))
 
 
 def _retype(breach: Breach) -> str:
@@ -151,6 +107,8 @@ def _retype(breach: Breach) -> str:
         return ""
     if breach.limit == "integer" and re.fullmatch("[1-9][0-9]{0,5}", text):
         return f"write {text}, without quotes"
+    if breach.limit == "number" and re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,2})? ?%", text):
+        return f"write {round(float(text.rstrip(' %')) / 100, 4)}"
     if breach.limit == "boolean" and text in _WORDS:
         return f"write {_WORDS[text]}, without quotes"
     return ""
@@ -162,17 +120,23 @@ def _either(breach: Breach) -> Iterator[Finding]:
             message = f"{breach.label} {breach.schema['errorMessage']}"
             yield Finding(breach.node, "ZB211", message)
     else:
-        kinds = " or ".join(_KINDS[branch["type"]] for branch in breach.limit)
+        kinds = " or ".join(KINDS[branch["type"]] for branch in breach.limit)
         message = f"{breach.label} must be {kinds}; {breach.given}"
         yield Finding(breach.node, "ZB204", message)
 
 
 def _form(breach: Breach) -> Iterator[Finding]:
+    if breach.path[-1:] in (("target_date",), ("invoice_date",)) and breach.value[:1].isalpha():
+        try:
+            resolve_date(breach.value, _ANY_PERIOD)
+        except NoDate as error:
+            yield Finding(breach.node, error.code, f"{breach.label}: {error}")
+            return
     given = breach.given
     if "minLength" in breach.schema and breach.value and not breach.schema.get("writeOnly"):
         given += f", of length {len(breach.value)}"
     message = f"{breach.label} {breach.schema['errorMessage']}; {given}"
-    yield Finding(breach.node, "ZB205", message)
+    yield Finding(breach.node, "ZB205", message, account_meant(breach))
 
 
 def _length(breach: Breach) -> Iterator[Finding]:
@@ -197,8 +161,9 @@ def _bounds(breach: Breach) -> Iterator[Finding]:
 
 
 def _choice(breach: Breach) -> Iterator[Finding]:
-    near = get_close_matches(str(breach.value)[:ECHO].lower(), breach.limit, n=1)
-    hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(breach.limit)}"
+    near = names_near(str(breach.value)[:ECHO].lower(), breach.limit)
+    meant = " or ".join(f"`{name}`" for name in near)
+    hint = f"did you mean {meant}?" if near else f"known: {', '.join(breach.limit)}"
     message = f"{breach.label} must be one of the known names; {breach.given}"
     yield Finding(breach.node, "ZB208", message, hint)
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import SequenceMatcher, get_close_matches
+from difflib import get_close_matches
 
+from zbatch.spec.csv_near import alike, nearly_date, nearly_key
 from zbatch.spec.csv_text import Findings
 from zbatch.spec.diagnostics import ECHO, quote
 
 KINDS = ("account_id", "account_number")
 COLUMNS = (*KINDS, "target_date", "invoice_date")
-_BETWEEN = re.compile(r"[^a-z0-9]")
 _PERHAPS = 0.6  # how alike a name must be to be suggested
-_NEARLY = 0.85  # how alike a name must be to be refused as a misspelt column of dates
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,10 @@ class Layout:
 
 
 class Header:
-    """Reads the header; `columns` gives our names the names that the file uses instead."""
+    """Reads the header; `columns` gives our names the names that the file uses instead.
+
+    Where it is not `dated`, the rows keep accounts out, and may have no dates.
+    """
 
     def __init__(
         self,
@@ -42,7 +43,10 @@ class Header:
         places: list[tuple[int, int]],
         columns: Mapping[str, str],
         findings: Findings,
+        *,
+        dated: bool = True,
     ) -> None:
+        self._dated = dated
         self._cells = cells
         self._places = places
         self._columns = columns
@@ -61,9 +65,10 @@ class Header:
             message = f"the account is named in two ways, by {self._both(named)}"
             hint = "keep one of the columns, or say which with `columns` beside `file`"
             self._tell(found[named[1]] or 0, "ZB402", message, hint)
-        self._nearly([name for name in COLUMNS[2:] if found[name] is None])
+        if len(self._cells) > 1:  # a single one can be the account's alone
+            self._meant(found)
         target, invoice = found["target_date"], found["invoice_date"]
-        if invoice is not None and target is None:
+        if self._dated and invoice is not None and target is None:
             message = "`invoice_date` needs a column `target_date` beside it"
             self._tell(invoice, "ZB428", message)
         account = found[named[0]] if named else None
@@ -90,7 +95,7 @@ class Header:
             return  # told already: the column that `columns` names is not there
         wanted = "a column `account_id` or `account_number` must say which account a row is about"
         likeness, kind, position = max(
-            (_alike(kind, cell), kind, position)
+            (alike(kind, cell), kind, position)
             for kind in kinds
             for position, cell in enumerate(self._cells)
         )
@@ -101,15 +106,22 @@ class Header:
             hint = f"did you mean `{kind}` by {quote(given)}? {_rename(kind, given)}"
             self._tell(position, "ZB401", wanted, hint)
 
-    def _nearly(self, absent: list[str]) -> None:
-        """Refuse what may be meant as a column of dates: to pass over it bills other dates."""
-        if not absent:
-            return
+    def _meant(self, found: Mapping[str, int | None]) -> None:
+        """Refuse what would be passed over and seems to decide who is billed, and for what."""
         for position, cell in enumerate(self._cells):
-            name = max(absent, key=lambda name: _alike(name, cell))
-            if _alike(name, cell) >= _NEARLY:
+            ours = next((name for name, at in found.items() if at == position), None)
+            name = ours or nearly_date(cell)
+            if name in COLUMNS[2:] and not self._dated:
+                message = f"the column {quote(cell)} seems to hold dates, and `exclude` knows none"
+                hint = "each account here is kept out for all its dates: delete the column"
+                self._tell(position, "ZB429", message, hint)
+            elif ours is None and name is not None and found[name] is None:
                 message = f"the column {quote(cell)} is nearly `{name}`, but not quite"
                 self._tell(position, "ZB404", message, f"did you mean it? {_rename(name, cell)}")
+            elif ours is None and name is None and (key := nearly_key(cell)):
+                message = f"the column {quote(cell)} is called like the spec's key `{key}`"
+                hint = "it is not read from account files: delete it, or give it another name"
+                self._tell(position, "ZB430", message, hint)
 
     def _nameless(self) -> None:
         empty = [position for position, cell in enumerate(self._cells) if not cell.strip()]
@@ -129,9 +141,3 @@ class Header:
 
 def _rename(name: str, given: str) -> str:
     return f"rename it, or say `columns: {{{name}: {quote(given)}}}` beside `file`"
-
-
-def _alike(name: str, cell: str) -> float:
-    """Tell how alike two names are, from 0 to 1, whatever stands between their words."""
-    plain = [_BETWEEN.sub("", text[:ECHO].lower()) for text in (name, cell)]
-    return SequenceMatcher(None, plain[0], plain[1]).ratio()

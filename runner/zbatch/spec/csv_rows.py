@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from zbatch.spec.csv_cells import Cells, Row, Unreadable, find_delimiter, place
 from zbatch.spec.csv_header import Header, Layout
+from zbatch.spec.csv_passed import PassedOver
 from zbatch.spec.csv_text import Findings, Lines
 from zbatch.spec.csv_values import Complaint, read_date, why_not_id, why_not_number
 from zbatch.spec.diagnostics import Diagnostic
@@ -32,7 +33,8 @@ _DAYS = 4096  # different dates that are remembered, so that most cells cost a l
 class AccountRows:
     """An account file being read, once: its rows, and what there is to say when they are over.
 
-    `columns` gives our names of columns the names in the file. `kind` is `account_id` or
+    `columns` gives our names of columns the names in the file; only a `dated` one may have dates
+    of its own. `kind` is `account_id` or
     `account_number`, which is how all rows of the file name their accounts, and None where the
     header is wrong; then there are no rows. IDs come in lower case, numbers as they are written.
     `rows` and `digest`, the SHA-256 of the file's bytes in hexadecimal, are whole once the rows
@@ -40,13 +42,20 @@ class AccountRows:
     """
 
     def __init__(
-        self, content: BinaryIO | bytes, file: str, columns: Mapping[str, str] | None = None
+        self,
+        content: BinaryIO | bytes,
+        file: str,
+        columns: Mapping[str, str] | None = None,
+        *,
+        dated: bool = True,
     ) -> None:
         self.rows = 0
+        self._dated = dated
         self._findings = Findings(file)
         stream = BytesIO(content) if isinstance(content, bytes) else content
         self._text = Lines(stream, self._findings)
         self._days: dict[str, date | None] = {"": None}
+        self._ignored: PassedOver | None = None
         self._rows: Iterator[Row] = iter(())
         self._layout = self._begin(columns or {})
 
@@ -71,6 +80,8 @@ class AccountRows:
                 yield from self._read(self._layout)
             if not self.rows and not self.problems:
                 self._findings.tell(1, 1, "ZB408", "the file has a header, but no rows")
+        if self._ignored:
+            self._ignored.tell(self._findings)
         self._findings.finish()
 
     def _begin(self, columns: Mapping[str, str]) -> Layout | None:
@@ -99,13 +110,18 @@ class AccountRows:
         if row is None or row[0] > 1:
             return None  # the quotes of the first line are wrong, which was told
         places = [place(row, position) for position in range(len(row[1]))]
-        return Header(row[1], places, columns, self._findings).layout()
+        header = Header(row[1], places, columns, self._findings, dated=self._dated)
+        layout = header.layout()
+        self._ignored = PassedOver(row, layout) if layout else None
+        return layout
 
     def _read(self, layout: Layout) -> Iterator[AccountRow]:
         account, is_id = layout.account, layout.kind == "account_id"
         fits = (ACCOUNT_ID if is_id else ACCOUNT_NUMBER).fullmatch
         for row in self._whole(layout):
             cells = row[1]
+            if self._ignored and self._ignored.looks:
+                self._ignored.see(cells)
             name = cells[account]
             days = self._dates(row, layout) if layout.dated else _SPEC_DATES
             if not fits(name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import date
 
 from zbatch.spec.diagnostics import quote
@@ -81,10 +82,38 @@ def _why_not_date(text: str) -> Complaint:
     if _TIMED.fullmatch(text):
         return "ZB426", f"the date {given} has a time of day", _ISO
     if _TURNED.fullmatch(text):
-        return "ZB427", f"the date {given} may mean more than one day, and is not guessed", _ISO
+        return _turned(text)
     if _EXPRESSION.fullmatch(text):
         hint = "write the day out here, or give the spec's own `dates` by expression"
         return "ZB426", f"{given} is no date: account files hold days alone", hint
     if _ERROR.fullmatch(text) or text.startswith(_FORMULA):
         return "ZB425", f"{given} is a spreadsheet's formula or error, not a date", _ISO
     return "ZB426", f"{given} is no date", _ISO
+
+
+def _turned(text: str) -> Complaint:
+    """Tell which days a date in another form than ours may mean."""
+    given, days = quote(text), sorted(_days(text))
+    if len(days) == 2:
+        which = f"{days[0]} or {days[1]}, and is not guessed"
+        return "ZB427", f"the date {given} may mean {which}", _ISO
+    message = f"the date {given} is not written YYYY-MM-DD"
+    if not days:
+        return "ZB427", message, _ISO
+    return "ZB427", message, f"write {days[0]}: give the column that format and export again"
+
+
+def _days(text: str) -> set[date]:
+    """Return the days of the calendar that three numbers may mean, the year with four digits."""
+    parts = re.split("[/.-]", text)
+    if len(parts) != 3:
+        return set()
+    first, second, third = parts
+    orders = [(first, second, third)] if len(first) == 4 else []
+    if len(third) == 4:
+        orders += [(third, second, first), (third, first, second)]
+    found = set()
+    for year, month, day in orders:
+        with suppress(ValueError):
+            found.add(date(int(year), int(month), int(day)))
+    return found

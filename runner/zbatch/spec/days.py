@@ -63,7 +63,9 @@ class DateReader:
             finding = Diagnostic(self._file, node.line, node.column, error.code, str(error))
             self._findings.add(finding)
             return None
-        self._warnings.see(self._file, node.line, node.column, key, day)
+        self._warnings.see(
+            self._file, node.line, node.column, key, day, meant=node.value.isidentifier()
+        )
         return day
 
     def _twice(self, at: Node, first: Node, target: date) -> None:

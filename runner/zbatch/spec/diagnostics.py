@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from zbatch.errors import Refused
 
@@ -47,6 +47,8 @@ CODES: dict[str, str] = {
     "ZB310": "A revision is given for a whole file of accounts.",
     "ZB314": "The plan has another number of accounts or items than the spec expects.",
     "ZB315": "The plan has another set of accounts than the spec expects.",
+    "ZB316": "The spec keeps out every account that it lists.",
+    "ZB317": "All kinds of charges are switched off.",
     "ZB318": "So much is wrong in the file that it was not read to its end.",
     "ZB330": "A date expression needs the period, and the spec has none.",
     "ZB331": "A date is neither written YYYY-MM-DD nor an expression that is known.",
@@ -87,8 +89,10 @@ CODES: dict[str, str] = {
     "ZB424": "A spreadsheet has made an account ID or number a number and lost its digits.",
     "ZB425": "A cell holds a spreadsheet's formula or error.",
     "ZB426": "A cell does not hold a date written YYYY-MM-DD.",
-    "ZB427": "A cell holds a date in a spreadsheet's form, which may mean two days.",
+    "ZB427": "A cell holds a date in a spreadsheet's form, which is not guessed.",
     "ZB428": "An invoice date stands without a target date.",
+    "ZB429": "A file of accounts that are kept out has a column of dates.",
+    "ZB430": "A column of an account file is called like a key of the spec.",
     "ZB501": "The file is not a frozen plan that this zbatch reads.",
     "ZB502": "A frozen plan was changed after it was made.",
     "ZB503": "The spec has changed since its plan was approved.",
@@ -108,9 +112,11 @@ CODES: dict[str, str] = {
     "ZB903": "An invoice date is a Saturday or a Sunday.",
     "ZB904": "A name says production and the host is a sandbox's, or the reverse.",
     "ZB905": "Two specs of one period bill an account for the same target date.",
+    "ZB906": "Columns of an account file hold dates and are passed over.",
     "ZB915": "An exclusion keeps nobody out.",
     "ZB925": "A file of credentials lies in the project, where version control may take it along.",
     "ZB926": "A production tenant does not say whether it is protected.",
+    "ZB916": "An account is kept out twice.",
     "ZB920": "A plan has far more items than what it is compared with.",
     "ZB921": "A plan has far fewer items than what it is compared with.",
     "ZB922": "A plan needs more calls than a quota of the tenant's kind allows.",
@@ -139,7 +145,8 @@ class Diagnostic:
     """One finding; `file` is the path as given, `line` and `column` count from 1.
 
     `hint` says what to write instead where that is known. `count` is more than 1 where it stands
-    for all the findings of its kind from its place on.
+    for all the findings of its kind from its place on. `within` is where the schema has it, with
+    `[]` for a list.
     """
 
     file: str
@@ -150,6 +157,7 @@ class Diagnostic:
     hint: str = ""
     related: tuple[Related, ...] = ()
     count: int = 1
+    within: str = field(default="", compare=False)
 
     @property
     def warning(self) -> bool:
@@ -195,15 +203,20 @@ def quote(text: str) -> str:
 
 
 def tidy(diagnostics: Iterable[Diagnostic], most: int = LISTED) -> tuple[Diagnostic, ...]:
-    """Sort, drop repetitions, and let one finding stand for those of a code beyond `most`."""
-    seen: Counter[tuple[str, str]] = Counter()
-    rest: Counter[tuple[str, str]] = Counter()
+    """Sort, drop repetitions, and let one finding stand for those of a kind beyond `most`.
+
+    Of a kind are those of one code and one place in the schema; what is in no list is told as far
+    as anything is.
+    """
+    seen: Counter[tuple[str, str, str]] = Counter()
+    rest: Counter[tuple[str, str, str]] = Counter()
     told: list[Diagnostic] = []
-    beyond: dict[tuple[str, str], Diagnostic] = {}
+    beyond: dict[tuple[str, str, str], Diagnostic] = {}
     for finding in sorted(set(diagnostics)):
-        key = (finding.file, finding.code)
+        key = (finding.file, finding.code, finding.within)
         seen[key] += 1
-        if seen[key] <= most:
+        alone = finding.within and "[]" not in finding.within
+        if seen[key] <= (LISTED if alone else most):
             told.append(finding)
         else:
             beyond.setdefault(key, finding)

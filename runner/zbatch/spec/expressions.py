@@ -70,9 +70,11 @@ def _steps(text: str) -> tuple[int, int]:
 
 
 def _no_expression(text: str, name: str) -> str:
-    near = get_close_matches(name[:80].lower(), _MONTHS, n=1)
+    words = re.sub(r"[ -]+", "_", name[:80].lower())
+    near = get_close_matches(words, _MONTHS, n=1)
+    meant = f"did you mean `{near[0]}`? " if near else ""
     known = ", ".join(f"`{known}`" for known in _MONTHS)
-    hint = f"did you mean `{near[0]}`?" if near else f"known: {known}, each with `+14d` or `-1d`"
+    hint = f"{meant}known: {known}, each with `+14d` or `-1d`"
     return f"{quote(text)} is no day written YYYY-MM-DD, and no date expression; {hint}"
 
 

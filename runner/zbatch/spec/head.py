@@ -19,6 +19,7 @@ def check_head(document: Document, findings: Findings, period: str | None) -> st
 
     It is empty where the schema refuses the spec's own.
     """
+    _check_charges(document, findings)
     zone, own = child(document.root, "timezone"), child(document.root, "period")
     if isinstance(zone, Scalar) and _fits("timezone", zone):
         try:
@@ -33,6 +34,14 @@ def check_head(document: Document, findings: Findings, period: str | None) -> st
         message = f"the spec is for the period {own.value}, and another is asked for: {period}"
         findings.add(_finding(document, own, "ZB335", message))
     return own.value
+
+
+def _check_charges(document: Document, findings: Findings) -> None:
+    charges = child(document.root, "charges")
+    kinds = [child(charges, name) for name in ("one_time", "recurring", "usage")]
+    if charges and all(isinstance(kind, Scalar) and kind[2:] == ("false", True) for kind in kinds):
+        message = "`charges` switches off all kinds of charges, so nothing is billed"
+        findings.add(_finding(document, charges, "ZB317", message))
 
 
 def limits_of(head: dict[str, Any]) -> Limits:

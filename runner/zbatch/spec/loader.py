@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from itertools import compress
-from operator import not_
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from zbatch.model import Account, AccountFile, DatePair, Exclusion, Spec
+from zbatch.model import Account, AccountFile, DatePair, Exclusion, Source, Spec
 from zbatch.spec.account_files import AccountFiles
 from zbatch.spec.accounts import AccountReader, ExclusionReader, warn_retyped
 from zbatch.spec.days import DateReader
-from zbatch.spec.diagnostics import Diagnostic, SpecError, tidy
+from zbatch.spec.diagnostics import Diagnostic, Related, SpecError, tidy
 from zbatch.spec.documents import but_refused, has_errors, load_document
 from zbatch.spec.duplicates import duplicates
 from zbatch.spec.findings import Findings
@@ -33,7 +31,7 @@ from zbatch.spec.roster import Roster
 from zbatch.spec.schema import load_schema, with_defaults
 from zbatch.spec.selection import Items, select
 from zbatch.spec.stopping import check_stopping
-from zbatch.spec.totals import unexpected
+from zbatch.spec.totals import nobody_left, unexpected
 from zbatch.spec.warnings import DayWarnings
 
 
@@ -92,21 +90,32 @@ def _told_offline(spec: Spec) -> list[Diagnostic]:
     roster = Roster.of(spec.accounts)
     by_number = sum(one.number is not None for one in spec.exclusions)
     selection = select(roster, spec.dates, spec.exclusions)
+    if spec.exclusions and not selection.rows:
+        return [nobody_left(spec.exclusions)]
     found: list[Diagnostic] = []
     if (roster.resolved and not by_number) or (
         len(roster.numbered) == len(roster) and by_number == len(spec.exclusions)
     ):
-        found += map(unused, compress(spec.exclusions, map(not_, selection.used)))
+        found += unused(spec.exclusions, selection.used)
     if roster.resolved and not by_number:
         found += unexpected(spec.expect, Items(selection, spec.charges), spec.file)
     return found
 
 
-def unused(exclusion: Exclusion) -> Diagnostic:
-    """Warn of an exclusion that keeps nobody out."""
-    at = exclusion.source
-    message = f"`exclude` names the account {exclusion.named}, which is not billed anyway"
-    return Diagnostic(at.file, at.line, at.column, "ZB915", message)
+def unused(exclusions: Sequence[Exclusion], used: Sequence[bool]) -> Iterator[Diagnostic]:
+    """Warn of each exclusion that keeps nobody out, or nobody whom another does not."""
+    first: dict[str, Source] = {}
+    for exclusion, keeps in zip(exclusions, used, strict=True):
+        at = exclusion.source
+        place = (at.file, at.line, at.column)
+        before = first.setdefault(exclusion.named, at)
+        if before is not at:
+            message = f"`exclude` names the account {exclusion.named} twice"
+            related = (Related("first named here", before.file, before.line, before.column),)
+            yield Diagnostic(*place, "ZB916", message, "one of them is enough", related)
+        elif not keeps:
+            message = f"`exclude` names the account {exclusion.named}, which is not billed anyway"
+            yield Diagnostic(*place, "ZB915", message)
 
 
 def _spec(

@@ -15,7 +15,7 @@ from zbatch.spec.duplicates import duplicates
 from zbatch.spec.lazy import Groups, Singles
 from zbatch.spec.roster import Roster
 from zbatch.spec.selection import Items, Selection, select
-from zbatch.spec.totals import unexpected
+from zbatch.spec.totals import nobody_left, unexpected
 
 _BATCH = 4096  # items hashed at a time
 
@@ -42,17 +42,20 @@ def make_plan(spec: Spec, tenant: Tenant) -> Plan:
 def resolve_plan(plan: Plan, ids: Mapping[str, str]) -> Plan:
     """Return the plan with the accounts named by number in their places; `ids` has each ID.
 
-    Raises SpecError for an account that is now listed twice, with both places, and where the
-    items do not come to what the spec expects.
+    Raises SpecError for an account that is now listed twice, with both places, where nobody is
+    left to bill, and where the items do not come to what the spec expects.
     """
     if not plan.unresolved:
         return plan
     spec = plan.spec
-    roster = Roster.of(spec.accounts).with_ids(ids)
+    kept_out = {one.number for one in spec.exclusions if one.number is not None}
+    roster = Roster.of(spec.accounts).with_ids(ids, kept_out)
     twice = tidy(duplicates(roster, spec.dates))
     if twice:
         raise SpecError(twice)
     selection = select(roster, spec.dates, [_with_id(one, ids) for one in spec.exclusions])
+    if spec.exclusions and not selection.rows:
+        raise SpecError([nobody_left(spec.exclusions)])
     return _plan(spec, plan.tenant, selection, plan.digest, ())
 
 

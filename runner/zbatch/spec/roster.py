@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -153,13 +154,20 @@ class Roster(Lazy[Account]):
                 found.append([self.numbered[at] for at in run])
         return found
 
-    def with_ids(self, ids: Mapping[str, str]) -> Roster:
-        """Return the roster with the ID of every number."""
+    def with_ids(self, ids: Mapping[str, str], kept_out: Container[str] = ()) -> Roster:
+        """Return the roster with the ID of every number; one that is `kept_out` may have none."""
         filled = bytearray(self._ids)
         for row, number in self.numbered_rows():
-            filled[row * WIDTH : row * WIDTH + WIDTH] = bytes.fromhex(ids[number])
+            known = number in ids or number not in kept_out
+            key = bytes.fromhex(ids[number]) if known else _nobodys(number)
+            filled[row * WIDTH : row * WIDTH + WIDTH] = key
         columns = (self._lines, self._styles, self.traits, self.numbered, self._numbers)
         return Roster(bytes(filled), *columns, resolved=True)
+
+
+def _nobodys(number: str) -> bytes:
+    """Return what stands in the place of an ID that nobody needs, another for each number."""
+    return hashlib.blake2b(number.encode(), digest_size=WIDTH).digest()
 
 
 def _runs(order: Sequence[int], key: Callable[[int], object]) -> list[list[int]]:

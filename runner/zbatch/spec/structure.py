@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
-from zbatch.spec.breaches import Breach, tell
+from zbatch.spec.breach import Breach
+from zbatch.spec.breaches import tell
 from zbatch.spec.diagnostics import Diagnostic, SpecError
 from zbatch.spec.nodes import Document, Node, node_at
 from zbatch.spec.rows import compile_rows
@@ -76,8 +78,10 @@ def _without_entries(schema: Schema, key: str) -> Schema:
 
 def _told(error: ValidationError, file: str, node: Node, above: Place) -> Iterator[Diagnostic]:
     for leaf in _leaves(error):
-        for finding in tell(_breach(leaf, node, above)):
-            yield finding.at(file)
+        breach = _breach(leaf, node, above)
+        within = "/".join("[]" if isinstance(step, int) else step for step in breach.path)
+        for finding in tell(breach):
+            yield replace(finding.at(file), within=f"/{within}")
 
 
 def _leaves(error: ValidationError) -> Iterator[ValidationError]:

@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from zbatch.model import DatePair, Expect, Item, Source
+from zbatch.model import DatePair, Exclusion, Expect, Item, Source
 from zbatch.spec.diagnostics import Diagnostic
 from zbatch.spec.selection import Items
 
@@ -67,6 +67,13 @@ def _sorted_ids(items: Sequence[Item]) -> Iterator[str]:
         if billed[row] and (key := roster.key(row)) != last:
             yield key.hex()
             last = key
+
+
+def nobody_left(exclusions: Sequence[Exclusion]) -> Diagnostic:
+    """Refuse a spec whose exclusions keep everybody out."""
+    at = exclusions[0].source
+    message = "`exclude` keeps out every account that is listed, so nobody is billed"
+    return Diagnostic(at.file, at.line, at.column, "ZB316", message)
 
 
 def unexpected(

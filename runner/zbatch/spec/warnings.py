@@ -27,10 +27,18 @@ class DayWarnings:
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
         self._places: dict[tuple[str, str, date], tuple[int, int]] = {}
+        self._written: dict[tuple[str, str, date], tuple[int, int]] = {}
 
-    def see(self, file: str, line: int, column: int, key: str, day: date) -> None:
-        """Take note of a day under `target_date` or `invoice_date`."""
+    def see(
+        self, file: str, line: int, column: int, key: str, day: date, *, meant: bool = False
+    ) -> None:
+        """Take note of a day under `target_date` or `invoice_date`.
+
+        It is `meant` if it is a month's first or last by expression, whatever its weekday.
+        """
         self._places.setdefault((file, key, day), (line, column))
+        if key == "invoice_date" and not meant:
+            self._written.setdefault((file, key, day), (line, column))
 
     def tell(self, period: str | None) -> None:
         """Warn of days that are far from the period, and of invoice dates on a weekend."""
@@ -41,7 +49,9 @@ class DayWarnings:
             if apart > FAR:
                 message = f"{what} is {apart} months from the period {period}"
                 self._findings.add(Diagnostic(file, *place, "ZB902", message))
-            if key == "invoice_date" and day.weekday() >= _SATURDAY:
+        for (file, key, day), place in self._written.items():
+            if day.weekday() >= _SATURDAY:
+                what = f"the {key.replace('_', ' ')} {day.isoformat()}"
                 name = "Saturday" if day.weekday() == _SATURDAY else "Sunday"
                 self._findings.add(Diagnostic(file, *place, "ZB903", f"{what} is a {name}"))
 
