@@ -194,6 +194,10 @@ class HostKeeper:
         self._store.finish(self._run_id, results, self._now(), findings)
         await self._flush("finish")
 
+    async def look(self, stages: str, looked: int) -> None:
+        self._store.look(stages, looked, self._now())
+        await self._flush("look")
+
     def close(self) -> None:
         """Have nothing under way."""
 

@@ -12,7 +12,7 @@ from zbatch.app.figures import Load
 from zbatch.app.outstanding import Outstanding, Wish, open_works, outstanding
 from zbatch.app.stages import put_in_stages
 from zbatch.engine.pacing import Pace
-from zbatch.engine.settings import PATIENCE
+from zbatch.engine.settings import PATIENCE, Staging
 from zbatch.errors import NothingSelected
 from zbatch.ledger.store import Store
 from zbatch.model import Identity, Plan
@@ -23,7 +23,8 @@ class Task:
     """What is to be done: a plan, what is left of it, and how.
 
     `read_only` sends no call; `accepted` are decisions of a person on items in doubt; `approval` is
-    what the plan was held to. `asked` counts the questions before it, `pace` is theirs.
+    what the plan was held to. `asked` counts the questions before it, `pace` is theirs. `stages`
+    are those of the plan.
     """
 
     plan: Plan
@@ -35,6 +36,7 @@ class Task:
     approval: Approval | None = None
     asked: int = 0
     pace: Pace | None = None
+    stages: Staging = field(default_factory=Staging)
 
     @property
     def load(self) -> Load:
@@ -47,8 +49,7 @@ class Task:
 def to_converge(plan: Plan, store: Store, wish: Wish) -> Task:
     """Make the task of a run: what the ledger does not hold as settled; raises `Refused`."""
     todo = outstanding(plan, tuple(store.standing(plan.items)), wish)
-    put_in_stages(plan, todo.works)
-    return Task(plan, todo)
+    return Task(plan, todo, stages=put_in_stages(plan, todo, store))
 
 
 def to_settle(
