@@ -145,6 +145,24 @@ def test_an_interruption_ends_a_look() -> None:
     assert not run.ledger.looked
 
 
+def test_an_answer_at_the_moment_of_an_interruption_is_no_look() -> None:
+    """The run that ends as interrupted has not been let go on: the next one asks again."""
+    engines: list[Engine] = []
+
+    class Interrupted:
+        async def look(self, end: StageEnd) -> Choice:
+            engines[0].stop(StopReason.INTERRUPTED, "interrupted")
+            return CONFIRM
+
+    async def keep(engine: Engine, _clock: VirtualClock) -> None:
+        engines.append(engine)
+
+    staging = Staging(2, "plan")
+    run = Bench(stages=staging, gate=Interrupted(), during=keep).run(staged(2, 3), invoice)
+    assert (reason(run), len(run.records)) == (StopReason.INTERRUPTED, 2)
+    assert not run.ledger.looked
+
+
 def test_the_deadline_ends_a_look() -> None:
     """A run that waits for a person has a deadline too."""
     run = bench(Looks([CONFIRM], after=1e6), rules=StopRules(deadline=60.0)).run(
