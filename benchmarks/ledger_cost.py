@@ -87,6 +87,9 @@ class Forgetful:
     async def finish(self, results: Sequence[Result], findings: Sequence[Finding]) -> None:
         """Forget what was answered and seen."""
 
+    async def look(self, stages: str, looked: int) -> None:
+        """Forget who has looked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:

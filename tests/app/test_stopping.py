@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from support.runs import Billing, Project, Told
 from support.world_host import Looks
+from zbatch.emulator import delete_invoice
 from zbatch.engine.stages import Choice
 
 ONE_BY_ONE = {"concurrency": 1, "rate": "1200/min"}
@@ -90,6 +91,63 @@ def test_a_failure_tried_again_begins_its_stage_anew(project: Project) -> None:
     last = project.run(spec)
     assert (last.code, invoiced(last)) == (0, 3)
     assert billed_once(project, (1, 2, 3))
+
+
+def test_a_stage_that_a_rule_has_ended_is_looked_at_before_the_next_begins(
+    project: Project,
+) -> None:
+    """Stopped by its last answer, nobody has seen it: the next run tells of it and sends nothing.
+
+    To run it again is the answer then, and each stage is billed once.
+    """
+    project.book(a2="Canceled,due,1,0s")
+    spec = project.spec(1, 2, 3, 4, stages=[2, "rest"], stop={"failures": 1}, limits=ONE_BY_ONE)
+    runs = [project.run(spec) for _ in range(3)]
+    assert [(run.code, run.result.sent, invoiced(run)) for run in runs] == [
+        (4, 2, 1),
+        (4, 0, 1),
+        (1, 2, 3),
+    ]
+    assert runs[0].result.stop is not None
+    assert "stop.failures" in runs[0].result.stop
+    assert runs[1].result.stop == "stage 1 of 2 is over; zbatch run begins stage 2"
+    assert billed_once(project, (1, 3, 4))
+
+
+def test_outcomes_whose_invoices_are_gone_are_sent_a_stage_at_a_time(project: Project) -> None:
+    """All was billed by others; once that is canceled, nothing is sent past a look."""
+    billing = Billing(project.state / "emulator")
+    project.run(project.spec(9, name="opens-the-tenant"))
+    theirs = [billing.by_hand(number) for number in (1, 2, 3, 4)]
+    spec = project.spec(1, 2, 3, 4, stages=[1, 2, "rest"])
+    looks = Looks(deque([Choice.CONFIRM, Choice.CONTINUE]), seconds=0.0)
+    assert project.run(spec, gate=looks).outcomes == {"already_invoiced": 4}
+    assert (project.run(spec).code, project.run(spec).result.sent) == (0, 0)
+    for invoice_id in theirs:
+        delete_invoice(billing.folder, invoice_id)
+    runs = [project.run(spec) for _ in range(3)]
+    assert [(run.code, run.result.sent) for run in runs] == [(4, 1), (4, 2), (0, 1)]
+    assert billed_once(project, (1, 2, 3, 4))
+
+
+def test_a_stage_that_waits_for_another_spec_is_looked_at(project: Project) -> None:
+    """An earlier date has failed there: the stage is told as not attempted, before the rest."""
+    project.book(a1="Canceled,due,1,0s")
+    early = project.spec(1, name="early", dates=["2026-10-31"])
+    assert project.run(early).code == 1
+    spec = project.spec(1, 2, 3, stages=[1, "rest"])
+    runs = [project.run(spec) for _ in range(2)]
+    assert [run.result.sent for run in runs] == [0, 2]
+    assert runs[0].result.stop == "stage 1 of 2 is over; zbatch run begins stage 2"
+    assert runs[0].outcomes == {"not_attempted": 3}
+
+
+def test_other_stages_of_a_plan_are_looked_at_anew(project: Project) -> None:
+    """Who has looked at one item has not looked at two."""
+    assert project.run(project.spec(1, 2, 3, 4, stages=[1, "rest"])).code == 4
+    spec = project.spec(1, 2, 3, 4, stages=[2, "rest"])
+    runs = [project.run(spec) for _ in range(2)]
+    assert [(run.code, run.result.sent) for run in runs] == [(4, 1), (0, 2)]
 
 
 def test_reconcile_knows_neither_rules_nor_stages(project: Project) -> None:

@@ -19,13 +19,15 @@ from support.engine import (
     failure,
     found,
     item,
+    shown,
     success,
 )
 from support.plans import a_record
 from zbatch.engine.events import Settled
 from zbatch.engine.loop import Engine
 from zbatch.engine.order import Order, Work
-from zbatch.engine.stages import SHOWN, Choice, StageEnd, Stages
+from zbatch.engine.settings import Staging
+from zbatch.engine.stages import SHOWN, Choice, Part, StageEnd, Stages
 from zbatch.engine.verdict import Kind, StopReason
 from zbatch.model import Attempt, Baseline, Item, Outcome, Settling, StopRules, Trail
 from zbatch.zuora.request import make_call
@@ -38,12 +40,12 @@ INVOICED, FAILED = Outcome.INVOICED, Outcome.FAILED
 class Looks:
     """Answers each look as scripted, after so many seconds; stops once nothing is left to say."""
 
-    choices: Sequence[Choice] = ()
+    choices: Sequence[Choice | None] = ()
     after: float = 100.0
     ends: list[StageEnd] = field(default_factory=list)
     answered: list[float] = field(default_factory=list)
 
-    async def look(self, end: StageEnd) -> Choice:
+    async def look(self, end: StageEnd) -> Choice | None:
         self.ends.append(end)
         await asyncio.sleep(self.after)
         self.answered.append(asyncio.get_running_loop().time())
@@ -63,8 +65,15 @@ def staged(*sizes: int) -> list[Work]:
     return [Work(n, (item(n),), 0, stage=stage) for n, stage in enumerate(stages)]
 
 
-def bench(looks: Looks, **fields: object) -> Bench:
-    return Bench(stages=3, gate=looks, **fields)  # type: ignore[arg-type] # a bench's
+def bench(looks: Looks, looked: int = 0, past: Sequence[Item] = (), **fields: object) -> Bench:
+    """Make a bench of three stages; `past` are invoiced items of the first one."""
+    parts: dict[int, Part] = {}
+    for one in past:
+        part = parts.setdefault(1, Part())
+        part.items += 1
+        part.take(a_record(one, INVOICED))
+    staging = Staging(3, "plan", looked, parts)
+    return Bench(stages=staging, gate=looks, **fields)  # type: ignore[arg-type] # a bench's
 
 
 def invoice(request: Request, before: int) -> Reply:
@@ -133,6 +142,25 @@ def test_an_interruption_ends_a_look() -> None:
     assert (reason(run), len(run.records)) == (StopReason.INTERRUPTED, 2)
     assert run.elapsed == pytest.approx(30.0, abs=1.0)
     assert not looks.answered
+    assert not run.ledger.looked
+
+
+def test_an_answer_at_the_moment_of_an_interruption_is_no_look() -> None:
+    """The run that ends as interrupted has not been let go on: the next one asks again."""
+    engines: list[Engine] = []
+
+    class Interrupted:
+        async def look(self, end: StageEnd) -> Choice:
+            engines[0].stop(StopReason.INTERRUPTED, "interrupted")
+            return CONFIRM
+
+    async def keep(engine: Engine, _clock: VirtualClock) -> None:
+        engines.append(engine)
+
+    staging = Staging(2, "plan")
+    run = Bench(stages=staging, gate=Interrupted(), during=keep).run(staged(2, 3), invoice)
+    assert (reason(run), len(run.records)) == (StopReason.INTERRUPTED, 2)
+    assert not run.ledger.looked
 
 
 def test_the_deadline_ends_a_look() -> None:
@@ -151,7 +179,7 @@ def test_a_look_that_breaks_ends_the_run_in_order() -> None:
         async def look(self, end: StageEnd) -> Choice:
             raise RuntimeError("no terminal")
 
-    run = Bench(stages=2, gate=Broken()).run(staged(2, 3), invoice)
+    run = Bench(stages=Staging(2), gate=Broken()).run(staged(2, 3), invoice)
     assert (reason(run), len(run.records)) == (StopReason.INTERNAL, 2)
 
 
@@ -200,27 +228,101 @@ def test_doubt_of_an_early_stage_is_looked_at_before_a_later_one_begins() -> Non
     assert len(run.records) == 3
 
 
-def test_outcomes_that_are_only_asked_about_again_wait_for_their_stage() -> None:
-    """One that is gone would be sent anew: it is no part of an earlier stage, nor begins one."""
-    held = [
-        Work(
-            n,
-            (item(n),),
-            0,
-            held=a_record(item(n), Outcome.ALREADY_INVOICED, invoice_ids=("a" * 32,)),
-            stage=stage,
-        )
-        for n, stage in ((5, 1), (6, 2), (7, 3))
+def held(number: int, stage: int, attempts: int = 0) -> Work:
+    """Make a work that only asks again about an invoice of somebody else."""
+    record = a_record(item(number), Outcome.ALREADY_INVOICED, invoice_ids=("a" * 32,))
+    record = replace(record, attempts=attempts)
+    return Work(number, (item(number),), 0, held=record, stage=stage)
+
+
+def test_outcomes_that_are_gone_are_sent_in_their_stage_after_a_look() -> None:
+    """All is asked about at once, and nothing of what reopens goes ahead of its stage.
+
+    Of a stage that was looked at more is made, so that it is looked at again: durably before that.
+    """
+    looks = Looks([CONFIRM, STOP])
+    run = bench(looks, looked=2).run([held(5, 1), held(6, 2), held(7, 3)], invoice)
+    assert looks.numbers == [1, 2]
+    assert sent_by(run, looks.answered[0]) == {5}
+    assert sent_by(run, run.elapsed) == {5, 6}
+    assert run.ledger.looked == [0, 1, 2]
+    kinds = [kind for kind, _ in run.ledger.log]
+    assert kinds.index("look") < kinds.index("begin")
+
+
+def test_a_stage_in_which_others_have_billed_all_needs_no_look() -> None:
+    """Nothing of it was made by zbatch; what zbatch has sent for without effect was."""
+
+    def there(ask: Ask, before: int) -> Reply:
+        return found(shown(item(5), Id="a" * 32))
+
+    works = [held(5, 1), Work(8, (item(8),), 0, stage=2)]
+    looks = Looks()
+    run = bench(looks, answer_question=there).run(works, invoice)
+    assert (looks.numbers, sent_by(run, run.elapsed)) == ([], {8})
+    works = [held(5, 1, attempts=1), Work(8, (item(8),), 0, stage=2)]
+    run = bench(looks, answer_question=there).run(works, invoice)
+    assert (looks.numbers, sent_by(run, run.elapsed)) == ([1], set())
+
+
+def test_a_stage_that_an_earlier_run_has_left_without_a_look_is_looked_at_first() -> None:
+    """What came of it then is shown; nothing is sent before the answer, and that is kept."""
+    looks = Looks([CONFIRM])
+    past = [item(20), item(21)]
+    run = bench(looks, past=past).run(staged(0, 2), invoice)
+    assert (looks.numbers, dict(looks.ends[0].counts)) == ([1], {INVOICED: 2})
+    assert [record.item for record in looks.ends[0].records] == past
+    assert sent_by(run, looks.answered[0]) == set()
+    assert (len(run.records), run.ledger.looked, reason(run)) == (2, [1], None)
+    seen = Looks()
+    assert len(bench(seen, looked=1, past=past).run(staged(0, 2), invoice).records) == 2
+    assert not seen.ends
+
+
+def test_nobody_is_asked_where_nothing_is_left_to_send() -> None:
+    """A look that was missed is no matter once a plan is done."""
+    looks = Looks()
+    run = bench(looks, past=[item(20)]).run([held(5, 3)], invoice)
+    assert looks.numbers == [1], "what reopens in a later stage waits for the look"
+    assert not run.server.requests
+    stays = Looks()
+    kept = found(shown(item(5), Id="a" * 32))
+    bench(stays, past=[item(20)], answer_question=lambda ask, n: kept).run([held(5, 3)], invoice)
+    assert not stays.ends
+
+
+def test_the_end_of_the_input_is_no_look() -> None:
+    """The run ends after the stage, and the next one asks about it again."""
+    run = bench(Looks([None])).run(staged(2, 3), invoice)
+    assert (reason(run), len(run.records), run.ledger.looked) == (StopReason.STAGE, 2, [])
+    assert run.ending.stop is not None
+    assert run.ending.stop.message == "stage 1 of 3 is over; zbatch run asks about it again"
+
+
+def test_a_stage_of_which_everything_is_held_back_is_looked_at() -> None:
+    """What waits for a failed date of an earlier stage is counted as not attempted."""
+    early, late = item(1, 10), item(1, 20)
+    works = [
+        Work(0, (early,), 0, stage=1),
+        Work(1, (late,), 0, stage=2),
+        Work(2, (item(2),), 0, stage=3),
     ]
+    looks = Looks([CONFIRM])
+    run = bench(looks).run(works, lambda r, n: failure("ACCOUNTING_PERIOD_CLOSED"))
+    assert looks.numbers == [1, 2]
+    assert dict(looks.ends[1].counts) == {Outcome.NOT_ATTEMPTED: 1}
+    assert sent_by(run, run.elapsed) == {1}
+
+
+def test_what_is_tried_again_begins_its_stage_anew_even_after_a_continue() -> None:
+    """What was never sent goes on as it was answered; durably, before anything is sent."""
+    again = [replace(one, generation=1) for one in staged(1, 1, 1)]
     looks = Looks([STOP])
-
-    def nothing(ask: Ask, before: int) -> Reply:
-        return found()
-
-    works = [*held, Work(8, (item(8),), 0, stage=2), Work(9, (item(9),), 0, stage=3)]
-    run = bench(looks, answer_question=nothing).run(works, invoice)
-    assert looks.numbers == [2]
-    assert sent_by(run, run.elapsed) == {5, 6, 8}
+    run = bench(looks, looked=3).run(again, invoice)
+    assert (looks.numbers, run.ledger.looked) == ([1], [0, 1])
+    fresh = Looks()
+    run = bench(fresh, looked=3).run(staged(1, 1, 1), invoice)
+    assert (fresh.numbers, len(run.records), run.ledger.looked) == ([], 3, [])
 
 
 def test_a_stage_waits_for_its_own_doubt_as_long_as_a_run_does() -> None:
@@ -254,15 +356,14 @@ def test_a_group_that_is_taken_apart_stays_in_its_stage() -> None:
 
 def test_a_look_shows_first_what_is_serious() -> None:
     """No more than fits a screen is kept; the counts are of all."""
-    stages = Stages(2, staged(1, 1))
+    stages = Stages(2, staged(2 * SHOWN + 3, 1))
     for n in range(2 * SHOWN):
         stages.take(Settled(a_record(item(n), INVOICED)))
-    for outcome in (FAILED, Outcome.UNKNOWN):
-        stages.take(Settled(a_record(item(999), outcome)))
-    end = stages.end()
+    for n, outcome in enumerate((FAILED, Outcome.UNKNOWN), 2 * SHOWN):
+        stages.take(Settled(a_record(item(n), outcome)))
+    stages.take(Settled(a_record(item(2 * SHOWN + 3), INVOICED)))  # of the last stage
+    end = stages.end(1)
     assert [r.outcome for r in end.records[:3]] == [FAILED, Outcome.UNKNOWN, INVOICED]
     assert len(end.records) == SHOWN
-    assert end.counts == {INVOICED: 2 * SHOWN, FAILED: 1, Outcome.UNKNOWN: 1}
-    stages.begin(2)
-    stages.take(Settled(a_record(item(1), INVOICED)))
-    assert (stages.end().counts, stages.end().records) == ({}, ())
+    waiting = Outcome.NOT_ATTEMPTED
+    assert end.counts == {INVOICED: 2 * SHOWN, FAILED: 1, Outcome.UNKNOWN: 1, waiting: 1}

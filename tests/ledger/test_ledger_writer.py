@@ -32,6 +32,8 @@ def test_what_was_awaited_is_in_the_ledger(store: Store, items: list[Item]) -> N
         (held,) = store.standing(items[:1])
         assert held.call is not None
         await writer.finish([settled(call, Outcome.INVOICED)], ())
+        await writer.look("plan rest", 1)
+        assert store.looked("plan rest") == 1
         writer.close()
 
     asyncio.run(work())

@@ -240,6 +240,19 @@ def test_a_new_ledger_has_no_stamp(tmp_path: Path) -> None:
         assert store.newest_stamp() is None
 
 
+def test_how_far_somebody_has_looked_is_kept_by_the_name_of_the_stages(
+    store: Store, tmp_path: Path
+) -> None:
+    """The last word counts, also a lower one; other stages, and the newest stamp, are as before."""
+    assert store.looked("plan 5,rest") == 0
+    for looked in (2, 1):
+        store.look("plan 5,rest", looked, NOON)
+    assert (store.looked("plan 5,rest"), store.looked("plan 6,rest")) == (1, 0)
+    assert store.newest_stamp() == NOON
+    with closing(open_store(tmp_path)) as again:
+        assert again.looked("plan 5,rest") == 1
+
+
 # What must not be
 
 

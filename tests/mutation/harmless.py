@@ -80,11 +80,6 @@ REASONS: tuple[Reason, ...] = (
         r"^`10\)?` → `11",
     ),
     Reason(
-        "The same: the table `meta` has this row alone.",
-        r"^ledger/statements\.py",
-        r"^without name = 'newest'$",
-    ),
-    Reason(
         "The same: a burnt key is never sent, so no answer comes to a key that has this already.",
         r"^ledger/statements\.py",
         r"coalesce\(\?, if_absent\)",

@@ -88,7 +88,10 @@ def project(served: Tenant, project_at: ProjectAt) -> Project:
 
 
 def test_ctrl_c_at_the_question_ends_the_run_at_once(served: Tenant, project: Project) -> None:
-    """130 with nothing in flight; what was typed before the question has confirmed nothing."""
+    """130 with nothing in flight; what was typed before the question has confirmed nothing.
+
+    The next run puts the same question again before it sends anything.
+    """
     with at_a_terminal(project) as terminal:
         terminal.answer(b"confirm\nconfirm\nstop\n")
         terminal.answer(CTRL_C)
@@ -98,20 +101,27 @@ def test_ctrl_c_at_the_question_ends_the_run_at_once(served: Tenant, project: Pr
     assert b"(0 calls in flight)" in terminal.shown
     check_billed_once(served, range(3))
     with at_a_terminal(project, "--progress", "none") as terminal:
+        terminal.answer(b"confirm\n")
         assert terminal.end() == 0
-    assert QUESTION not in terminal.shown
+    assert b"stage 2 of 3 is over: 2 invoiced" in terminal.shown
     check_billed_once(served, range(6))
 
 
-@pytest.mark.parametrize("typed", [b"stop\n", CTRL_D])
-def test_a_stop_is_exit_4(served: Tenant, project: Project, typed: bytes) -> None:
-    """Only the three words are answers; the end of the input is a stop."""
+@pytest.mark.parametrize(("typed", "then"), [(b"stop\n", 3), (CTRL_D, 1)])
+def test_a_stop_is_exit_4(served: Tenant, project: Project, typed: bytes, then: int) -> None:
+    """Only the three words are answers; the end of the input stops too, and is no look.
+
+    So the next run begins with stage 2 after the one, and with the look after the other.
+    """
     with at_a_terminal(project, "-q") as terminal:
         terminal.answer(b"\n")
         terminal.answer(b"yes\n")
         terminal.answer(typed)
         assert terminal.end() == 4
     check_billed_once(served, range(1))
+    with at_a_terminal(project, "-q", CI="true") as terminal:
+        assert terminal.end() == 4
+    check_billed_once(served, range(then))
 
 
 def test_to_continue_is_to_be_asked_once(served: Tenant, project: Project) -> None:

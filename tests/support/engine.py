@@ -16,7 +16,7 @@ from zbatch.engine.events import Event, Settled
 from zbatch.engine.loop import Engine
 from zbatch.engine.order import Work
 from zbatch.engine.ports import Gate, Observer, Randomness
-from zbatch.engine.settings import Accepted, Ending, Ports, Settings
+from zbatch.engine.settings import Accepted, Ending, Ports, Settings, Staging
 from zbatch.errors import LedgerFailure
 from zbatch.model import (
     Charges,
@@ -113,6 +113,10 @@ class MemoryLedger:
         self.log.extend(("finish", result) for result in results)
         self.log.extend(("note", finding) for finding in findings)
 
+    async def look(self, stages: str, looked: int) -> None:
+        await self._write()
+        self.log.append(("look", looked))
+
     async def _write(self) -> None:
         await asyncio.sleep(0.001)
         if self.fail_at is not None:
@@ -131,6 +135,10 @@ class MemoryLedger:
     @property
     def finished(self) -> list[Result]:
         return [e for kind, e in self.log if kind == "finish" and isinstance(e, Result)]
+
+    @property
+    def looked(self) -> list[object]:
+        return [entry for kind, entry in self.log if kind == "look"]
 
     @property
     def noted(self) -> list[Finding]:
@@ -331,7 +339,7 @@ class Bench:
     read_only: bool = False
     accepted: Mapping[Identity, Accepted] = field(default_factory=dict)
     rules: StopRules = field(default_factory=StopRules)
-    stages: int = 0
+    stages: Staging = field(default_factory=Staging)
     began: float | None = None
     gate: Gate = field(default_factory=Unattended)
     during: Callable[[Engine, VirtualClock], Coroutine[Any, Any, None]] | None = None

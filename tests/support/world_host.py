@@ -194,6 +194,10 @@ class HostKeeper:
         self._store.finish(self._run_id, results, self._now(), findings)
         await self._flush("finish")
 
+    async def look(self, stages: str, looked: int) -> None:
+        self._store.look(stages, looked, self._now())
+        await self._flush("look")
+
     def close(self) -> None:
         """Have nothing under way."""
 
@@ -260,10 +264,15 @@ class Looks:
     seconds: float = 60.0
 
     async def look(self, end: StageEnd) -> Choice:
-        """Take the next answer; nobody is there once there is none."""
-        if self.answers:
-            await asyncio.sleep(self.seconds)
-        return self.answers.popleft() if self.answers else Choice.STOP
+        """Take the next answer; nobody is there once there is none.
+
+        An answer that a deadline or a crash has cut off is lost: who waited with it is gone.
+        """
+        if not self.answers:
+            return Choice.STOP
+        answer = self.answers.popleft()
+        await asyncio.sleep(self.seconds)
+        return answer
 
 
 def named(identity: Identity) -> Item:

@@ -127,7 +127,7 @@ class Execution:
                 for identity, acceptance in task.accepted.items()
             },
             rules=StopRules() if task.read_only else self.plan.spec.stop,
-            stages=0 if task.read_only else len(self.plan.spec.stages),
+            stages=task.stages,
             pace=task.pace,
             began=task.began,
         )

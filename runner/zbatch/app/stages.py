@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from zbatch.engine.order import Work
+from zbatch.app.outstanding import Outstanding
+from zbatch.engine.settings import Staging
+from zbatch.engine.stages import Part
+from zbatch.ledger.store import Store
 from zbatch.model import Identity, Plan
 
 
-def put_in_stages(plan: Plan, works: Iterable[Work]) -> None:
-    """Give each work its stage, from 1.
+def put_in_stages(plan: Plan, todo: Outstanding, store: Store) -> Staging:
+    """Give each work its stage, from 1, and tell how the stages stand.
 
     A call that belongs to several, after a change of the spec, goes with the first of them.
     """
     last = len(plan.spec.stages)
     if not last:
-        return
+        return Staging()
     early = dict(_early(plan))
-    for work in works:
+    for work in todo.works:
         work.stage = min(early.get(item.identity, last) for item in work.items)
+    past: dict[int, Part] = {}
+    for record in todo.records:
+        if stage := early.get(record.item.identity):
+            part = past.setdefault(stage, Part())
+            part.items += 1
+            part.take(record)
+    name = _name(plan)
+    return Staging(last, name, min(store.looked(name), last), past)
+
+
+def _name(plan: Plan) -> str:
+    """Name the stages of a plan: other sizes are other stages, of which nobody has seen any."""
+    sizes = ",".join("rest" if size is None else str(size) for size in plan.spec.stages)
+    return f"{plan.digest} {sizes}"
 
 
 def _early(plan: Plan) -> Iterator[tuple[Identity, int]]:

@@ -12,7 +12,7 @@ from zbatch.app.figures import Load
 from zbatch.app.outstanding import Outstanding, Wish, open_works, outstanding
 from zbatch.app.stages import put_in_stages
 from zbatch.engine.pacing import Pace
-from zbatch.engine.settings import PATIENCE
+from zbatch.engine.settings import PATIENCE, Staging
 from zbatch.errors import NothingSelected
 from zbatch.ledger.store import Store
 from zbatch.model import Identity, Plan
@@ -24,7 +24,8 @@ class Task:
 
     `read_only` sends no call; `accepted` are decisions of a person on items in doubt; `approval` is
     what the plan was held to. `asked` counts the questions before it, `pace` is theirs. `began` is
-    when the run began, by the steady clock, those questions included.
+    when the run began, by the steady clock, those questions included. `stages` are those of the
+    plan.
     """
 
     plan: Plan
@@ -37,6 +38,7 @@ class Task:
     asked: int = 0
     pace: Pace | None = None
     began: float | None = None
+    stages: Staging = field(default_factory=Staging)
 
     @property
     def load(self) -> Load:
@@ -49,8 +51,7 @@ class Task:
 def to_converge(plan: Plan, store: Store, wish: Wish) -> Task:
     """Make the task of a run: what the ledger does not hold as settled; raises `Refused`."""
     todo = outstanding(plan, tuple(store.standing(plan.items)), wish)
-    put_in_stages(plan, todo.works)
-    return Task(plan, todo)
+    return Task(plan, todo, stages=put_in_stages(plan, todo, store))
 
 
 def to_settle(

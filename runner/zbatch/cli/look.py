@@ -47,8 +47,8 @@ class Prompt:
         self._screen = screen
         self._descriptor = descriptor
 
-    async def look(self, end: StageEnd) -> Choice:
-        """Ask until one of the three words is typed; the end of the input is a stop."""
+    async def look(self, end: StageEnd) -> Choice | None:
+        """Ask until one of the three words is typed; the end of the input is no answer."""
         with self._screen.aside() as console:
             for line in stage_block(end):
                 console.print(line)
@@ -59,7 +59,7 @@ class Prompt:
                 answer = await self._line()
                 if not answer:
                     console.print()
-                    return Choice.STOP
+                    return None
                 if (word := answer.decode(errors="replace").strip()) in list(Choice):
                     return Choice(word)
 

@@ -224,8 +224,10 @@ class Aftermath:
             self.blocked.append((item, work.behind))
             self._hold_back(item, work.behind)
         elif isinstance(step, Reopened):
-            reopened = replace(trail, baseline=step.baseline)
-            self._go_on(replace(work, held=None, trails=(reopened,)), look)
+            trails = (replace(trail, baseline=step.baseline),)
+            asked_at = look.asked_at
+            freed = replace(work, held=None, trails=trails, reopened=True, asked_at=asked_at)
+            self._order.postpone(freed, self._ports.clock.monotonic())  # until its stage is open
         elif isinstance(step, Released):
             work.asked_at = look.asked_at
             self._renew(work, item, replace(trail, baseline=step.baseline), 0.0)

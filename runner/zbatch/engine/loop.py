@@ -20,13 +20,14 @@ from zbatch.engine.carrier import Carrier, send_of
 from zbatch.engine.conclusion import after_rest, ask_from, needs_conclusion
 from zbatch.engine.events import Event
 from zbatch.engine.judge import not_sent, still_live, unsent
+from zbatch.engine.looks import Looks
 from zbatch.engine.order import Order, Work, doubted
 from zbatch.engine.ports import Observer
 from zbatch.engine.preflight import OTHER_HOST, before_sending, recheck
 from zbatch.engine.question import Seen
 from zbatch.engine.rules import Tally
 from zbatch.engine.settings import Ending, Ports, Settings
-from zbatch.engine.stages import Choice, Stages
+from zbatch.engine.stages import Stages
 from zbatch.engine.steps import Cleared, Facts, Step
 from zbatch.engine.verdict import StopReason
 from zbatch.errors import LedgerFailure
@@ -61,8 +62,11 @@ class Engine:
         self._brake = Brake(ports.clock, ports.random, ports.observer, settings)
         self._asker = Asker(ports.sender, self._brake, ports.clock)
         works = list(works)
-        self._stages = Stages(settings.stages, works)
-        self._order = Order(works, self._stages.number)
+        staging = settings.stages
+        self._stages = Stages(staging.of, works, staging.looked, staging.past)
+        self._looks = Looks(ports, self._brake, self._stages, staging)
+        opening = self._stages.number
+        self._order = Order(works, 0 if self._stages.unseen(opening) else opening)
         tally = Tally(settings.rules, doubted(works))
         self._aftermath = Aftermath(ports, settings, self._order, self._brake, tally)
         self._armed: asyncio.Queue[_Sending | _Asking | None] = asyncio.Queue()
@@ -123,6 +127,7 @@ class Engine:
     async def _arm(self) -> None:
         aftermath = self._aftermath
         try:
+            await self._looks.note()
             while not self._brake.stopping.is_set():
                 aftermath.more.clear()
                 if aftermath.cleared and (room := self._room()) > 0:
@@ -138,19 +143,16 @@ class Engine:
                 self._armed.put_nowait(None)
 
     async def _next_stage(self) -> bool:
-        """Let a person look at the stage that is over; tell whether another one begins."""
-        if (following := self._order.next_stage) is None:
-            return False
-        end = self._stages.end()
-        choice = await self._brake.unless_stopped(self._ports.gate.look(end))
-        if choice is Choice.STOP:
-            self.stop(StopReason.STAGE, f"{end.name} is over; zbatch run begins stage {following}")
-        if choice is None or choice is Choice.STOP:
-            return False
-        self._stages.begin(following if choice is Choice.CONFIRM else end.of)
-        self._order.open(self._stages.number)
-        self._aftermath.begin_stage()
-        return True
+        """Open the next stage once those ahead of it were looked at; tell whether one opens."""
+        while (following := self._order.next_stage) is not None:
+            if (unseen := self._stages.unseen(following)) is None:
+                self._stages.begin(max(following, self._stages.number))
+                self._order.open(self._stages.number)
+                self._aftermath.begin_stage()
+                return True
+            if not await self._looks.at(unseen, following):
+                return False
+        return False
 
     def _room(self) -> int:
         """How many more intents may be made durable ahead of their turn."""
@@ -207,6 +209,10 @@ class Engine:
                 self._aftermath.ask_anew(work)
         if not sends:
             return
+        for one in sends:
+            if one.work.reopened:
+                self._stages.begin_anew(one.work.stage)
+        await self._looks.note()
         await self._ports.ledger.begin([send_of(one.work, one.attempt) for one in sends])
         for one in sends:
             self._armed.put_nowait(one)

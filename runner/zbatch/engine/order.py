@@ -22,8 +22,9 @@ class Work:
     and stands while the answer is the same; `behind` is an open earlier date of its account, for
     which it is not sent though it is reopened. `rests_until` keeps a work without doubt from being
     asked too early. `settle` is how long, in seconds, the runs that sent it wanted it to rest.
-    `stage` is the part of the run that it is sent in. `apart` tells of an item taken out of its
-    call why that is not sent again: its items are not all to be billed.
+    `stage` is the part of the run that it is sent in; `reopened` is what was held before. `apart`
+    tells of an item taken out of its call why that is not sent again: its items are not all to be
+    billed.
     """
 
     ordinal: int
@@ -47,6 +48,7 @@ class Work:
     settle: float = 0.0
     stage: int = 0
     apart: Problem | None = None
+    reopened: bool = False
 
     def __post_init__(self) -> None:
         self.trails = self.trails or (Trail(),) * len(self.items)
@@ -71,7 +73,8 @@ class Order:
 
     A call may start when each of its items is the first of its account's chain. Calls in doubt
     stand before the others, so that doubt is settled first. New calls of stages after `stage` wait
-    until that is opened; what has a key already is settled whatever its stage.
+    until that is opened; what has a key already is settled, and what is held is asked about,
+    whatever its stage.
     """
 
     def __init__(self, works: Iterable[Work], stage: int = 0) -> None:
@@ -187,7 +190,7 @@ class Order:
             self._push(work)
 
     def _push(self, work: Work) -> None:
-        if work.call is None and work.stage > self._stage:
+        if work.call is None and not work.held and work.stage > self._stage:
             self._shut.append(work)
             return
         self._pushes += 1

@@ -55,12 +55,16 @@ class Ledger(Protocol):
         """Record answers and what they mean, and what questions have shown."""
         ...
 
+    async def look(self, stages: str, looked: int) -> None:
+        """Record up to which of some stages a person has looked."""
+        ...
+
 
 class Gate(Protocol):
     """A person who looks at what came of a stage; cancelled where the run stops meanwhile."""
 
-    async def look(self, end: StageEnd) -> Choice:
-        """Tell how the run is to go on."""
+    async def look(self, end: StageEnd) -> Choice | None:
+        """Tell how the run is to go on; None where nobody has looked."""
         ...
 
 

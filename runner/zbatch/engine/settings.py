@@ -9,6 +9,7 @@ from datetime import datetime
 
 from zbatch.engine.pacing import Pace
 from zbatch.engine.ports import Clock, Gate, Ledger, Observer, Randomness, Sender
+from zbatch.engine.stages import Part
 from zbatch.engine.verdict import StopReason
 from zbatch.model import Call, Identity, Item, ItemRecord, Limits, MetRule, Settling, StopRules
 
@@ -42,6 +43,20 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class Staging:
+    """How many stages a run has, and how they stand before it: 0 of them is one without any.
+
+    `name` is what their looks go by in the ledger, `looked` the last one that was looked at, and
+    `past` what has come of each.
+    """
+
+    of: int = 0
+    name: str = ""
+    looked: int = 0
+    past: Mapping[int, Part] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What one run is bound by.
 
@@ -49,7 +64,7 @@ class Settings:
     some items in a generation. `patience` is how long an unreachable host is tried, in seconds.
     With `read_only` no call is sent: keys in doubt are settled by question or stay. `accepted`
     holds what a person has decided of items in doubt. `rules` are those by which it stops itself,
-    `stages` is how many parts it has, between which a person looks.
+    `stages` are the parts it has, between which a person looks.
     `pace` is that of questions which came before it; without them it begins its own. `began` is
     when it began, by the steady clock, if that was before its engine did.
     """
@@ -64,7 +79,7 @@ class Settings:
     read_only: bool = False
     accepted: Mapping[Identity, Accepted] = field(default_factory=dict)
     rules: StopRules = field(default_factory=StopRules)
-    stages: int = 0
+    stages: Staging = field(default_factory=Staging)
     pace: Pace | None = None
     began: float | None = None
 

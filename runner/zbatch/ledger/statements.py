@@ -10,6 +10,11 @@ UPDATE_NEWEST = (
     "INSERT INTO meta (name, value) VALUES ('newest', ?1)"
     " ON CONFLICT (name) DO UPDATE SET value = max(value, ?1)"
 )
+LOOKED = "SELECT value FROM meta WHERE name = 'looked ' || ?"
+UPDATE_LOOKED = (
+    "INSERT INTO meta (name, value) VALUES ('looked ' || ?1, ?2)"
+    " ON CONFLICT (name) DO UPDATE SET value = ?2"
+)
 INSERT_ITEM = (
     f"INSERT INTO item ({rows.ITEM_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (account_id, target_date, revision) DO UPDATE SET"

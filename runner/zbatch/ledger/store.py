@@ -118,6 +118,17 @@ class Store:
             found = self._connection.execute(sql.RUNS_OF_PLAN, (plan_digest,))
             return tuple(row["id"] for row in found)
 
+    def looked(self, stages: str) -> int:
+        """Tell up to which of some stages a person has looked: 0 is at none."""
+        with self._reading():
+            row = self._connection.execute(sql.LOOKED, (stages,)).fetchone()
+            return int(row["value"]) if row else 0
+
+    def look(self, stages: str, looked: int, now: datetime) -> None:
+        """Record up to which of some stages a person has looked."""
+        with self._transaction(now) as execute:
+            execute(sql.UPDATE_LOOKED, (stages, str(looked)))
+
     def standing(self, items: Iterable[Item]) -> Iterator[Standing]:
         """Tell what is held of each item, in their order, some hundreds at a time."""
         with self._reading():

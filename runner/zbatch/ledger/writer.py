@@ -50,6 +50,11 @@ class LedgerWriter:
             self._thread, self._store.finish, self._run_id, results, self._now(), findings
         )
 
+    async def look(self, stages: str, looked: int) -> None:
+        """Make durable up to which stage a person has looked."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, self._store.look, stages, looked, self._now())
+
     def close(self) -> None:
         """Wait for the last transaction and end the thread; the store stays open."""
         self._thread.shutdown(wait=True)
