@@ -13,7 +13,6 @@ from zbatch.app.validate import schema_text
 from zbatch.errors import CannotStart, Refused
 from zbatch.spec import TENANTS_FILE, find_project
 
-STATE = ".zbatch/"
 SPEC = "specs/month-end.yaml"
 _IGNORED = frozenset({".zbatch", ".zbatch/", "/.zbatch", "/.zbatch/"})
 
@@ -51,13 +50,14 @@ def begin_project(folder: Path) -> Begun:
     below it another ledger, and `CannotStart` where nothing can be written.
     """
     _refuse_within(folder)
-    fates = {}
+    return Begun(folder, {name: _written(folder / name, text) for name, text in _contents()})
+
+
+def _written(path: Path, text: str) -> Fate:
     try:
-        for name, text in _contents():
-            fates[name] = _write_new(folder / name, text)
+        return _write_new(path, text)
     except OSError as error:
-        raise CannotStart(f"{folder / name}: cannot be written: {error.strerror}") from error
-    return Begun(folder, fates)
+        raise CannotStart(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _refuse_within(folder: Path) -> None:
@@ -68,7 +68,8 @@ def _refuse_within(folder: Path) -> None:
     if there and project.root not in (_real(folder), _real(folder / "specs")):
         raise Refused(
             f"{folder} is within the project of {there}: a tenants file of its own would give "
-            f"its specs another ledger, and what was billed would be forgotten there"
+            f"its specs another ledger, and what was billed would be forgotten there; "
+            f"put a new spec into {project.root / 'specs'}"
         )
 
 

@@ -68,7 +68,8 @@ class Preflight:
         pace = Pace(plan.spec.limits.rate)
         with undisturbed(), event_loop() as loop:
             resolution, asked = loop.run(self._ask(plan, way, pace))
-        wrong = [finding for one in named(plan) for finding in _wrong(one, plan, resolution)]
+        found = (finding for one in named(plan) for finding in _wrong(one, plan, resolution))
+        wrong = list(dict.fromkeys(found))  # whom to keep out may be named twice over
         if wrong:
             raise SpecError(wrong, shown=LISTED)
         return Resolved(resolve_plan(plan, resolution.ids), asked, pace)

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from zbatch.cli.streams import is_coloured
 from zbatch.cli.words import counted
-from zbatch.spec import Diagnostic, SpecError
+from zbatch.spec import SHOWN, Diagnostic, SpecError
 
 NARROWEST, WIDEST, USUAL = 40, 120, 80  # columns
 
@@ -32,6 +32,7 @@ class Verdict:
     diagnostics: tuple[Diagnostic, ...]
     files: int
     strict: bool = False
+    shown: int = SHOWN  # of a kind and file, one by one
 
     def is_error(self, finding: Diagnostic) -> bool:
         """Tell whether a finding keeps its file from being used."""
@@ -111,7 +112,7 @@ def told(
 def refusal(error: SpecError, stream: TextIO, environment: Mapping[str, str]) -> Iterator[str]:
     """Write why a file was refused, and how much there is to mend."""
     files = len({finding.file for finding in error.diagnostics})
-    verdict = Verdict(error.diagnostics, files, error.strict)
+    verdict = Verdict(error.diagnostics, files, error.strict, error.shown)
     yield from told(verdict, chosen(Format.AUTO, environment), stream, environment)
     yield verdict.summary
 

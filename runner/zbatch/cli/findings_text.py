@@ -21,7 +21,7 @@ from zbatch.app.sources import Line, Place, read_lines
 from zbatch.cli.excerpt import excerpt
 from zbatch.cli.findings import Look, Verdict
 from zbatch.cli.words import path_text
-from zbatch.spec import SHOWN, Diagnostic, tidy
+from zbatch.spec import Diagnostic, tidy
 from zbatch.spec.diagnostics import Related, visible
 from zbatch.zuora.text import one_line
 
@@ -36,18 +36,18 @@ _INDENT = 4
 
 def findings_text(verdict: Verdict, look: Look) -> Iterator[str]:
     """Write findings, at most ten of a kind and file one by one, for a stream of that look."""
-    shown = _fewer(verdict.diagnostics)
+    shown = _fewer(verdict.diagnostics, verdict.shown)
     painter = _Painter(look, read_lines(_places(shown)))
     for finding in shown:
         yield from painter.finding(finding, verdict.severity(finding))
 
 
-def _fewer(findings: tuple[Diagnostic, ...]) -> list[Diagnostic]:
+def _fewer(findings: tuple[Diagnostic, ...], most: int) -> list[Diagnostic]:
     """Fold what is too much of a kind, file by file, in the order that files come in."""
     by_file: dict[str, list[Diagnostic]] = {}
     for finding in findings:
         by_file.setdefault(finding.file, []).append(finding)
-    return [finding for own in by_file.values() for finding in tidy(own, SHOWN)]
+    return [finding for own in by_file.values() for finding in tidy(own, most)]
 
 
 def _places(findings: list[Diagnostic]) -> Iterator[Place]:

@@ -18,6 +18,11 @@ from zbatch.engine.stages import Choice, StageEnd
 
 STDIN, STDERR = 0, 2
 LONGEST = 1024  # bytes of one answer
+LEGEND = (
+    "confirm: go on to the next stage, and ask again after it\n"
+    "continue: go on to the end, and ask no more\n"
+    "stop: end the run here; the next one goes on"
+)
 
 
 def gate_for(screen: Screen, environment: Mapping[str, str]) -> Gate:
@@ -52,7 +57,7 @@ class Prompt:
         with self._screen.aside() as console:
             for line in stage_block(end):
                 console.print(line)
-            console.print(Text("confirm: go on to the next stage · continue: go on to the end"))
+            console.print(Text(LEGEND))
             forget_typed(self._descriptor)
             while True:
                 console.print(Text("confirm | continue | stop? ", "bold"), end="")
@@ -62,6 +67,7 @@ class Prompt:
                     return None
                 if (word := answer.decode(errors="replace").strip()) in list(Choice):
                     return Choice(word)
+                console.print(Text("Type one of the three words, in small letters, whole."))
 
     async def _line(self) -> bytes:
         """Wait for a line without a thread, so that a signal ends the wait at once."""

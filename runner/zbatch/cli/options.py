@@ -68,11 +68,6 @@ class PeriodType(click.ParamType[str]):
         return str(value)
 
 
-def spec_argument(command: Command) -> Command:
-    """Add the spec, which is checked by the loader rather than here."""
-    return click.argument("spec", type=click.Path(path_type=Path))(command)
-
-
 def plan_argument(command: Command) -> Command:
     """Add the spec, or the plan that was frozen from one."""
     return click.argument("spec", type=click.Path(path_type=Path), metavar="SPEC|PLAN.JSON")(

@@ -186,6 +186,7 @@ class SpecError(Refused):
     ) -> None:
         self.diagnostics = tuple(diagnostics)
         self.strict = strict
+        self.shown = shown
         super().__init__("\n".join(map(str, tidy(self.diagnostics, shown))))
 
 
