@@ -15,8 +15,18 @@ from zbatch.app.figures import figures
 from zbatch.app.held import Held
 from zbatch.app.preview import Preview, look
 from zbatch.cli.plan_json import plan_json
+from zbatch.cli.plan_markdown import plan_markdown
 from zbatch.cli.plan_view import WIDTH, plan_text
-from zbatch.model import Account, DatePair, Exclusion, Outcome, Plan, Source
+from zbatch.model import (
+    Account,
+    DatePair,
+    Exclusion,
+    Expect,
+    Outcome,
+    Plan,
+    Source,
+    StopRules,
+)
 from zbatch.spec.difference import Dates, Difference, Listing, compare
 from zbatch.zuora.hosts import API_SANDBOX
 
@@ -185,3 +195,53 @@ def test_an_unread_ledger_is_no_empty_one(story: Any) -> None:
     """Where the ledger cannot be read, that is said in place of what it holds."""
     text = plan_text(seen(story.plan(1), Held(to_send=1, unread="cannot read the ledger x: busy")))
     assert "ledger    not known: cannot read the ledger x: busy" in text
+
+
+RULES = StopRules(40, 0.02, 50, 3, 10, 10800.0)
+TOTALS = Expect(1251, 1251, "a" * 64)
+
+
+def ruled(plan: Plan) -> Plan:
+    """Give a plan all that a spec may hold a run to."""
+    spec = replace(plan.spec, period="2026-11", timezone="Europe/Berlin")
+    return replace(plan, spec=replace(spec, stages=(5, 50, None), stop=RULES, expect=TOTALS))
+
+
+@pytest.mark.parametrize("laid_out", [plan_text, plan_markdown])
+def test_who_approves_sees_what_holds_a_run(laid_out: Callable[[Preview], str], story: Any) -> None:
+    """Stages, stop rules, expected totals and the timezone stand in the text and the comment."""
+    said = " ".join(laid_out(seen(ruled(story.plan(3)))).replace("`", "").split())
+    for sentence in (
+        "2026-11, Europe/Berlin",
+        "5, then 50, then the rest; a person looks at each stage before the next begins",
+        "at 40 failures, at a failure ratio of 0.02 (from 50 items on), at 3 unknown,"
+        " at 10 failures in a row, after 3 h 00 min",
+        f"1,251 accounts, 1,251 items, the accounts of digest {'a' * 64}; which it comes to",
+    ):
+        assert sentence in said
+    plain = laid_out(seen(story.plan(3)))
+    assert not any(word in plain for word in ("expect  ", "stages", "stop"))
+
+
+def test_totals_of_numbers_are_checked_later(story: Any) -> None:
+    """As long as a number may turn out to be any account, no total is said to hold."""
+    plan = ruled(numbered(story.plan(3)))
+    assert "checked once the numbers are looked up" in " ".join(plan_text(seen(plan)).split())
+    assert json.loads("".join(plan_json(seen(plan))))["expect"]["checked"] is False
+
+
+def test_json_has_what_holds_a_run(story: Any) -> None:
+    """A program that approves is told the same."""
+    document = json.loads("".join(plan_json(seen(ruled(story.plan(3))))))
+    assert document["spec"]["timezone"] == "Europe/Berlin"
+    assert document["stages"] == [5, 50, "rest"]
+    assert document["expect"]["accounts"] == 1251
+    assert document["expect"]["checked"] is True
+    assert document["stop"] == {
+        "failures": 40,
+        "failure_ratio": 0.02,
+        "min_sample": 50,
+        "unknown": 3,
+        "consecutive_failures": 10,
+        "deadline_seconds": 10800.0,
+    }

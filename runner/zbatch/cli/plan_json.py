@@ -10,7 +10,7 @@ from typing import Any
 from zbatch.app.approval import Stale
 from zbatch.app.figures import billed_by_number, pairs_of
 from zbatch.app.preview import Preview
-from zbatch.model import Account, Item, Outcome
+from zbatch.model import Account, Expect, Item, Outcome, StopRules
 from zbatch.report.record import limits_json
 from zbatch.spec.difference import Dates, Difference, Named
 
@@ -52,6 +52,7 @@ def _head(view: Preview) -> dict[str, Any]:
             "name": plan.spec.name,
             "file": plan.spec.file,
             "period": plan.spec.period,
+            "timezone": plan.spec.timezone,
             "digest": plan.spec.digest,
         },
         "files": [
@@ -66,6 +67,9 @@ def _head(view: Preview) -> dict[str, Any]:
         },
         "plan_digest": plan.digest,
         "limits": limits_json(limits),
+        "expect": plan.spec.expect and _expect(view, plan.spec.expect),
+        "stages": ["rest" if cut is None else cut for cut in plan.spec.stages],
+        "stop": _stop(plan.spec.stop),
         "items_planned": figures.items,
         "accounts": figures.accounts,
         "calls_planned": figures.calls,
@@ -95,6 +99,26 @@ def _head(view: Preview) -> dict[str, Any]:
             for entry in figures.dates
         ],
         "sources": [{"file": one.file, "items": one.items} for one in figures.sources],
+    }
+
+
+def _expect(view: Preview, expect: Expect) -> dict[str, Any]:
+    return {
+        "accounts": expect.accounts,
+        "items": expect.items,
+        "accounts_digest": expect.accounts_digest,
+        "checked": not view.plan.unresolved,
+    }
+
+
+def _stop(rules: StopRules) -> dict[str, Any]:
+    return {
+        "failures": rules.failures,
+        "failure_ratio": rules.failure_ratio,
+        "min_sample": rules.min_sample,
+        "unknown": rules.unknown,
+        "consecutive_failures": rules.consecutive_failures,
+        "deadline_seconds": rules.deadline,
     }
 
 

@@ -86,12 +86,13 @@ def _facts(view: Preview) -> str:
         *(("quota", quota) for quota in words.quotas(view)),
         ("time", words.time_needed(view)),
     ]
-    if plan.spec.period:
-        rows.insert(2, ("period", code(plan.spec.period)))
+    if said := words.period(view, code):
+        rows.insert(2, ("period", said))
     if said := words.excluded(view, code):
         rows.append(("excluded", said))
     if said := words.numbered(view):
         rows.append(("numbers", said))
+    rows.extend(words.rules(view))
     if plan.spec.lowered:
         rows.append(("lowered", f"to the ceilings of the tenant: {', '.join(plan.spec.lowered)}"))
     if view.figures.again:

@@ -76,13 +76,14 @@ def _heading(view: Preview) -> Iterator[str]:
     host = f"{one_line(plan.tenant.host)}{one_line(entity)}"
     yield from labelled("tenant", f"{one_line(plan.tenant.name)} ({host})")
     yield from labelled("charges", words.charges(plan.spec.charges))
-    if plan.spec.period:
-        zone = f", {plan.spec.timezone}" if plan.spec.timezone else ""
-        yield from labelled("period", plan.spec.period + zone)
+    if said := words.period(view, one_line):
+        yield from labelled("period", said)
     if said := words.excluded(view, _quoted):
         yield from labelled("excluded", said)
     if said := words.numbered(view):
         yield from labelled("numbers", said)
+    for label, said in words.rules(view):
+        yield from labelled(label, said)
     if lowered := plan.spec.lowered:
         yield from labelled("lowered", f"to the ceilings of the tenant: {', '.join(lowered)}")
     if view.figures.again:

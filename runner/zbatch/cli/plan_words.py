@@ -80,6 +80,66 @@ def numbered(view: Preview) -> str:
     return f"{number:,} of the accounts {verb} named by number, and looked up when it is run"
 
 
+def period(view: Preview, quote: Callable[[str], str]) -> str:
+    """Say the month, and in whose calendar its days are meant; nothing where neither is named."""
+    spec = view.plan.spec
+    return ", ".join(quote(one) for one in (spec.period, spec.timezone) if one)
+
+
+def rules(view: Preview) -> Iterator[tuple[str, str]]:
+    """Say by label what the spec itself holds a run to, as far as it does."""
+    for label, said in (("expect", expect(view)), ("stages", stages(view)), ("stop", stop(view))):
+        if said:
+            yield label, said
+
+
+def stages(view: Preview) -> str:
+    """Say after how many items a person looks; nothing where nobody does."""
+    cuts = view.plan.spec.stages
+    if not cuts:
+        return ""
+    counts = ", then ".join("the rest" if cut is None else f"{cut:,}" for cut in cuts)
+    return f"{counts}; a person looks at each stage before the next begins"
+
+
+def stop(view: Preview) -> str:
+    """Say at which numbers a run stops itself; nothing where it has no rule."""
+    rules = view.plan.spec.stop
+    said = []
+    if rules.failures is not None:
+        said.append(f"at {counted(rules.failures, 'failure')}")
+    if rules.failure_ratio is not None:
+        least = counted(rules.min_sample, "item")
+        said.append(f"at a failure ratio of {rules.failure_ratio:g} (from {least} on)")
+    if rules.unknown is not None:
+        said.append(f"at {rules.unknown:,} unknown")
+    if rules.consecutive_failures is not None:
+        said.append(f"at {counted(rules.consecutive_failures, 'failure')} in a row")
+    if rules.deadline is not None:
+        said.append(f"after {duration(rules.deadline)}")
+    return ", ".join(said)
+
+
+def expect(view: Preview) -> str:
+    """Say what the plan must come to, and when that is checked; nothing where nothing is."""
+    wanted = view.plan.spec.expect
+    if wanted is None:
+        return ""
+    said = []
+    if wanted.accounts is not None:
+        said.append(counted(wanted.accounts, "account"))
+    if wanted.items is not None:
+        said.append(counted(wanted.items, "item"))
+    if wanted.accounts_digest is not None:
+        said.append(f"the accounts of digest {wanted.accounts_digest}")
+    if not said:
+        return ""
+    # Of accounts by number nothing is certain before the tenant has said which ones they are.
+    later = bool(view.plan.unresolved)
+    when = "checked once the numbers are looked up" if later else "which it comes to"
+    return f"{', '.join(said)}; {when}"
+
+
 def excluded(view: Preview, quote: Callable[[str], str]) -> str:
     """Say how many accounts are kept out, and why; nothing where there are none."""
     reasons = view.figures.excluded
