@@ -22,8 +22,10 @@ from zbatch.model import (
     DatePair,
     Exclusion,
     Expect,
+    Limits,
     Outcome,
     Plan,
+    Rate,
     Source,
     StopRules,
 )
@@ -178,6 +180,28 @@ def test_who_is_kept_out_by_number_is_not_billed(story: Any) -> None:
     assert "A00991201" not in plan_text(view) + "".join(plan_json(view))
 
 
+@pytest.mark.parametrize(
+    ("items", "objects", "seconds"),
+    [(0, 1, 0), (1, 1, 4), (10, 1, 4), (11, 1, 6), (50, 50, 102), (3000, 1, 612)],
+)
+def test_no_estimate_is_shorter_than_a_call(
+    items: int, objects: int, seconds: int, story: Any
+) -> None:
+    """Questions and calls go in waves of the concurrency, and each wave takes a call's time."""
+    limits = Limits(10, Rate(100, 1.0), objects, 150.0)
+    plan = story.plan(items, objects)
+    view = seen(replace(plan, spec=replace(plan.spec, limits=limits)))
+    assert view.estimate.seconds == seconds
+
+
+def test_the_last_call_takes_its_time_at_the_rate(story: Any) -> None:
+    """Where the rate decides, the call that it lets out last is still waited for."""
+    plan = story.plan(50)
+    limits = replace(plan.spec.limits, rate=Rate(1, 1.0))
+    view = seen(replace(plan, spec=replace(plan.spec, limits=limits)))
+    assert (view.estimate.by_rate, view.estimate.seconds) == (True, 52)
+
+
 @pytest.mark.parametrize(("deadline", "warned"), [(None, False), (300.0, False), (240.0, True)])
 def test_a_deadline_that_comes_too_early_is_said(
     deadline: float | None, warned: bool, story: Any
@@ -188,7 +212,7 @@ def test_a_deadline_that_comes_too_early_is_said(
     view = seen(replace(plan, spec=replace(plan.spec, stop=stop)))
     assert [one.code for one in view.warnings] == ["ZB923"] * warned
     said = [one.message for one in view.warnings]
-    assert all("about 0:04:15 h" in one and "after 0:04:00 h" in one for one in said)
+    assert all("about 0:04:16 h" in one and "after 0:04:00 h" in one for one in said)
 
 
 def test_an_unread_ledger_is_no_empty_one(story: Any) -> None:
