@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from support.accounts import account
+from zbatch.app.altered import Altered
 from zbatch.app.figures import figures
 from zbatch.app.held import Held
 from zbatch.app.preview import Preview, look
@@ -87,7 +88,10 @@ def test_plan_as_text(story: Any, golden: Callable[[str, str], None]) -> None:
 def test_plan_in_full(story: Any, golden: Callable[[str, str], None]) -> None:
     """What disappeared stands at the top, and warnings before any table."""
     plan = of_kind(numbered(story.plan(11_249)), API_SANDBOX)
-    done = Held({Outcome.INVOICED: 1000, Outcome.FAILED: 2, Outcome.UNKNOWN: 1}, 10_248, changed=4)
+    counts = {Outcome.INVOICED: 1000, Outcome.FAILED: 2, Outcome.UNKNOWN: 1}
+    now = plan.items[0]
+    first = Altered(now, replace(now, invoice_date=OCTOBER), "invoiced")
+    done = Held(counts, 10_238, changed=4, held_back=10, altered=(first,))
     text = plan_text(seen(plan, done, a_difference()))
     assert text.startswith("412 accounts disappeared, 18 new, 3 with other dates\n11,251 items · ")
     golden("plan_full", text)

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
+from zbatch.app.altered import Altered
 from zbatch.app.approval import Stale
 from zbatch.app.figures import billed_by_number, pairs_of
 from zbatch.app.preview import Preview
-from zbatch.model import Account, Expect, Item, Outcome, StopRules
+from zbatch.model import Account, Charges, Expect, Item, Outcome, StopRules
 from zbatch.report.record import limits_json
 from zbatch.spec.difference import Dates, Difference, Named
 
@@ -127,9 +128,23 @@ def _ledger(view: Preview) -> dict[str, Any]:
     return {
         "outcomes": {one.value: held.counts.get(one, 0) for one in Outcome},
         "to_send": held.to_send,
+        "held_back": held.held_back,
         "changed": held.changed,
+        "changes": [_change(one) for one in held.altered],
         "runs": list(held.runs),
         "unread": held.unread,
+    }
+
+
+def _change(one: Altered) -> dict[str, Any]:
+    identity = one.item.identity
+    return {
+        "account_id": identity.account_id,
+        "target_date": identity.target_date.isoformat(),
+        "revision": identity.revision,
+        "state": one.state,
+        "before": _payload(one.was),
+        "now": _payload(one.item),
     }
 
 
@@ -184,11 +199,22 @@ def _item(item: Item) -> dict[str, Any]:
         "target_date": item.identity.target_date.isoformat(),
         "invoice_date": item.invoice_date.isoformat(),
         "revision": item.identity.revision,
-        "charges": {
-            "one_time": item.charges.one_time,
-            "recurring": item.charges.recurring,
-            "usage": item.charges.usage,
-        },
+        "charges": _charges(item.charges),
         "reason": item.reason,
         "source": {"file": item.source.file, "line": item.source.line},
+    }
+
+
+def _payload(item: Item) -> dict[str, Any]:
+    return {
+        "invoice_date": item.invoice_date.isoformat(),
+        "charges": _charges(item.charges),
+    }
+
+
+def _charges(charges: Charges) -> dict[str, bool]:
+    return {
+        "one_time": charges.one_time,
+        "recurring": charges.recurring,
+        "usage": charges.usage,
     }

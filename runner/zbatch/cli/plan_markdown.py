@@ -82,6 +82,7 @@ def _facts(view: Preview) -> str:
         ("tenant", f"{code(plan.tenant.name)} at {code(plan.tenant.host)}{entity}"),
         ("charges", words.charges(plan.spec.charges)),
         ("ledger", code(held.unread, _SENTENCE) if held.unread else words.ledger(held)),
+        *(("refused", code(said, _SENTENCE)) for said in words.refused(held)),
         ("requests", words.requests(view)),
         *(("quota", quota) for quota in words.quotas(view)),
         ("time", words.time_needed(view)),

@@ -117,6 +117,8 @@ def _dates(view: Preview) -> Iterator[str]:
 
 def _cost(view: Preview) -> Iterator[str]:
     yield from labelled("ledger", one_line(words.ledger(view.held)))
+    for said in words.refused(view.held):
+        yield from labelled("refused", one_line(said, 400))
     yield from labelled("requests", words.requests(view))
     for quota in words.quotas(view):
         yield from labelled("quota", quota)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from zbatch.app.altered import WAY_OUT
 from zbatch.app.held import Held
 from zbatch.app.pace import INVOICE_SECONDS, Use
 from zbatch.app.preview import Preview
@@ -158,7 +159,9 @@ def ledger(held: Held) -> str:
     if held.unread:
         return f"not known: {held.unread}"
     done = tally(held.counts)
-    said = f"{done}; {held.to_send:,} to send" if done else f"nothing yet; {held.to_send:,} to send"
+    said = f"{done or 'nothing yet'}; {held.to_send:,} to send"
+    if held.held_back:
+        said += f"; {held.held_back:,} held back by an earlier date of the account"
     if held.changed:
         said += (
             f". {counted(held.changed, 'item')} invoiced or in doubt would get another invoice date"
@@ -167,20 +170,36 @@ def ledger(held: Held) -> str:
     return said
 
 
+def refused(held: Held) -> Iterator[str]:
+    """Name the first of the items that a run refuses, and say how one bills again."""
+    for one in held.altered:
+        yield one.said
+    if held.changed > len(held.altered):
+        yield f"and {held.changed - len(held.altered):,} more"
+    if held.changed:
+        yield f"to go on, {WAY_OUT}"
+
+
 def requests(view: Preview) -> str:
     """Say what is sent, if all goes well."""
     if not view.load.limited:
-        return "none: nothing is left to do"
+        return _nothing(view)
     calls = counted(view.load.calls, "generate call")
     asked = counted(view.load.questions, "question")
     return f"{view.load.requests:,} if all goes well: {calls}, {asked} and a token"
+
+
+def _nothing(view: Preview) -> str:
+    return (
+        f"none: {'what is left is held back' if view.held.held_back else 'nothing is left to do'}"
+    )
 
 
 def time_needed(view: Preview) -> str:
     """Say how long it takes, what decides that, and what is assumed."""
     limits = view.plan.spec.limits
     if not view.load.limited:
-        return "none: nothing is left to do"
+        return _nothing(view)
     by = (
         f"the rate of {limits.rate}"
         if view.estimate.by_rate
