@@ -185,6 +185,25 @@ def test_the_page_on_reviewing_shows_what_is_printed(said: Said, project: Path) 
     assert text.removeprefix("text\n") == printed
 
 
+def test_who_is_excluded_has_not_disappeared(said: Said, project: Path) -> None:
+    """Of accounts that are not listed any more those that `exclude` keeps out stand apart."""
+    write_months(project)
+    said("run", "specs/2026-10.yaml")
+    spec = project / "specs" / "2026-11.yaml"
+    text = spec.read_text("utf-8")
+    spec.write_text(text.replace(f'exclude: [{{id: "{ACCOUNT}5"', f'exclude: [{{id: "{ACCOUNT}4"'))
+    for name in ("specs/2026-10.yaml", "latest"):
+        plan = said("plan", "specs/2026-11.yaml", "--against", name)
+        assert plan.startswith("1 account disappeared, 1 account excluded, 3 new")
+        assert f'excluded  1 account for "dispute"\n          {ACCOUNT}4\n' in plan
+        assert f"gone      {ACCOUNT}9\n" in plan
+    comment = said("plan", "specs/2026-11.yaml", "--against", "latest", "--markdown", "-")
+    assert f"1 account excluded</summary>\n\nFor `dispute`: `{ACCOUNT}4`\n" in comment
+    told = json.loads(said("plan", "specs/2026-11.yaml", "--against", "latest", "--json"))
+    excluded = {"reason": "dispute", "count": 1, "first": [f"{ACCOUNT}4"]}
+    assert told["against"]["excluded"] == [excluded]
+
+
 @pytest.fixture
 def billed(said: Said, project: Path) -> Path:
     """Bill a spec of two accounts, one of which fails, and give it."""

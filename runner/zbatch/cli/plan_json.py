@@ -155,6 +155,9 @@ def _difference(difference: Difference) -> dict[str, Any]:
         "items": difference.before.items,
         "dates_relative_to_period": difference.relative,
         "gone": _named(difference.gone),
+        "excluded": [
+            {"reason": reason, **_named(accounts)} for reason, accounts in difference.excluded
+        ],
         "new": _named(difference.new),
         "other_dates": difference.redated,
         "changes": [

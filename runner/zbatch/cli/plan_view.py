@@ -132,6 +132,13 @@ def _difference(difference: Difference | None) -> Iterator[str]:
     yield from labelled("against", f"{one_line(difference.before.label, 200)}, {then}")
     yield from labelled("changes", words.changed(difference))
     yield from _named("gone", difference.gone)
+    for reason, accounts in difference.excluded[:FIRST_DATES]:
+        yield from labelled(
+            "excluded", f"{counted(accounts.count, 'account')} for {_quoted(reason)}"
+        )
+        yield from _named("", accounts)
+    if len(difference.excluded) > FIRST_DATES:
+        yield f"… and accounts excluded for {len(difference.excluded) - FIRST_DATES:,} more reasons"
     yield from _named("new", difference.new)
     for change in difference.changed[:FIRST_DATES]:
         yield f"{counted(change.accounts.count, 'account')} with other dates"

@@ -34,6 +34,8 @@ def changed(difference: Difference) -> str:
     said = []
     if gone:
         said.append(f"{counted(gone, 'account')} disappeared")
+    if difference.kept_out:
+        said.append(f"{counted(difference.kept_out, 'account')} excluded")
     if new:
         said.append(f"{new:,} new")
     if redated:
