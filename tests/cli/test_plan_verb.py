@@ -251,3 +251,18 @@ def test_what_a_run_refuses_is_named_and_not_frozen(said: Said, billed: Path) ->
     assert change in said("plan", "specs/two.yaml", "--out", "new.json", code=2)
     assert not Path("new.json").exists()
     assert change in said("run", "specs/two.yaml", code=2)
+
+
+def test_the_account_book_on_the_page_does_what_it_says(said: Said, project: Path) -> None:
+    """The example of docs/tenants.md fails, bills and leaves out the accounts that it names."""
+    page = (ROOT / "docs" / "tenants.md").read_text("utf-8")
+    (project / "emulator" / "accounts.csv").write_text(
+        page.partition("```csv\n")[2].partition("```")[0], "utf-8"
+    )
+    entries = "".join(ENTRIES[n] for n in (1, 2, 3, 4)) + f'  - "{ACCOUNT[:-1]}ff"\n'
+    head = "version: 1\nname: book\ntenant: emulator\ndates: [{target_date: 2026-11-30}]\n"
+    (project / "specs" / "book.yaml").write_text(f"{head}accounts:\n{entries}", "utf-8")
+    told = said("run", "specs/book.yaml", code=1)
+    assert "invoiced 2 " in told
+    assert "nothing to bill 1 " in told
+    assert "failed 2 " in told
