@@ -217,7 +217,7 @@ def test_passing_trouble_is_asked_through(project: Project, numbers: Away, misha
     [
         (Mishap(executed=False, status=403), "query", "a question was not answered"),
         (fault("redirect"), "query", "a question was not answered"),
-        (fault("wrong_secret"), "token", "token request"),
+        (fault("wrong_secret"), "token", "variable ZUORA_CLIENT_ID and the .* ZUORA_CLIENT_SECRET"),
         (fault("paging_loop"), "query", "promises something; nothing"),
     ],
     ids=["refused", "redirect", "token", "loop"],

@@ -76,6 +76,17 @@ def test_any_plan_comes_back_as_it_was_frozen(project: Project, values: dict[str
     assert choose_approved(path, NOTHING, chosen.digest).plan == chosen.plan
 
 
+@pytest.mark.parametrize(
+    ("digest", "why"),
+    [("", "is empty"), ("abc", "is not 64 hexadecimal"), ("A" * 64, "in small letters")],
+)
+def test_a_digest_that_is_none_is_said_to_be_none(project: Project, digest: str, why: str) -> None:
+    """An empty variable is told from a plan that has changed, for a spec and a frozen plan."""
+    for path in (frozen(project), project.spec(1, 2, 3)):
+        with pytest.raises(SpecError, match=why):
+            choose_approved(path, NOTHING, digest)
+
+
 def test_a_frozen_plan_is_run_once_and_then_gone_on_with(project: Project) -> None:
     """The second run of a plan names the first, and sends nothing again."""
     path = frozen(project)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from functools import partial
 
 import pytest
@@ -24,6 +25,7 @@ from zbatch.errors import Refused
 from zbatch.model import (
     Baseline,
     Call,
+    Charges,
     Earlier,
     Identity,
     Item,
@@ -491,7 +493,7 @@ def test_another_payload_is_refused_where_an_invoice_may_exist(
         assert sent(todo) == [(item(1),), (item(2),)]
         assert todo.works[0].generation == standing.generation
         return
-    with pytest.raises(Refused, match=r"changes the invoice date or charges.*s\.yaml:2"):
+    with pytest.raises(Refused, match=r"(?s)changes the invoice date or charges.*s\.yaml:2"):
         left_of([changed, a_standing(item(2))], wish=wish)
 
 
@@ -506,9 +508,23 @@ def test_another_payload_does_not_bring_back_what_a_later_date_has_billed() -> N
 
 def test_the_refusal_names_a_few_and_counts_the_rest() -> None:
     """A changed default touches every item; the message stays readable."""
-    changed = [an_outcome(item(n), Outcome.INVOICED, payload_changed=True) for n in range(8)]
+    changed = [an_outcome(item(n), Outcome.INVOICED, payload_changed=True) for n in range(13)]
     with pytest.raises(Refused, match="and 3 more"):
         left_of(changed)
+
+
+def test_the_refusal_tells_the_old_values() -> None:
+    """Who is to put them back need not look for them; a key in flight counts as sent."""
+    one = item(1)
+    was = replace(one, invoice_date=date(2026, 11, 2), charges=Charges(usage=False))
+    for standing in (resent(one, a_call(one), answer=None), burnt(one)):
+        with pytest.raises(Refused) as refusal:
+            left_of([replace(standing, payload_changed=True, was=was)])
+        _, named, way_out = str(refusal.value).split("\n")
+        assert "invoice date 2026-11-02 was sent, 2026-11-30 is asked now" in named
+        assert "charges one-time+recurring were sent" in named
+        assert "in doubt; s.yaml:2" in named
+        assert "revision" in way_out
 
 
 # Revisions

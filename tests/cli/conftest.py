@@ -125,6 +125,7 @@ class Story:
             unknown=summary.unknown,
             settled_by=summary.settled_by,
             nothing_since=summary.nothing_since,
+            waiting=summary.waiting,
             **rest,
         )
 

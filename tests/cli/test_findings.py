@@ -350,7 +350,20 @@ def test_f141_a_file_that_is_no_table_is_masked(tmp_path: Path) -> None:
     path.write_text("AWS_SECRET=hunter2\n", "utf-8")
     text = text_of(Verdict((Diagnostic(str(path), 1, 1, "ZB401", "x"),), 1))
     assert "hunter2" not in text
-    assert "  1 | ***\n" in text
+    assert "|" not in text
+
+
+@pytest.mark.parametrize(
+    "line", ["", "# a secret", "  - hunter2", "- [hunter2, hunter3]", "hunter2"]
+)
+def test_a_line_that_shows_nothing_is_not_shown(line: str, tmp_path: Path) -> None:
+    """Of an empty or wholly hidden line there is no excerpt, and the hint is in the sentence."""
+    path = tmp_path / "x.yaml"
+    path.write_text(f"surplus:\n{line}\n", "utf-8")
+    text = text_of(Verdict((Diagnostic(str(path), 2, 1, "ZB503", "what", "a hint"),), 1))
+    assert "|" not in text
+    assert "hunter2" not in text
+    assert "a hint" in " ".join(text.split())
 
 
 def test_the_page_on_validating_shows_what_is_printed(

@@ -183,3 +183,86 @@ def test_the_page_on_reviewing_shows_what_is_printed(said: Said, project: Path) 
     words = command.removeprefix("sh\nzbatch ").split()
     printed = re.sub(r"(?<=digest    )[0-9a-f]{64}", "0" * 64, said(*words))
     assert text.removeprefix("text\n") == printed
+
+
+def test_who_is_excluded_has_not_disappeared(said: Said, project: Path) -> None:
+    """Of accounts that are not listed any more those that `exclude` keeps out stand apart."""
+    write_months(project)
+    said("run", "specs/2026-10.yaml")
+    spec = project / "specs" / "2026-11.yaml"
+    text = spec.read_text("utf-8")
+    spec.write_text(text.replace(f'exclude: [{{id: "{ACCOUNT}5"', f'exclude: [{{id: "{ACCOUNT}4"'))
+    for name in ("specs/2026-10.yaml", "latest"):
+        plan = said("plan", "specs/2026-11.yaml", "--against", name)
+        assert plan.startswith("1 account disappeared, 1 account excluded, 3 new")
+        assert f'excluded  1 account for "dispute"\n          {ACCOUNT}4\n' in plan
+        assert f"gone      {ACCOUNT}9\n" in plan
+    comment = said("plan", "specs/2026-11.yaml", "--against", "latest", "--markdown", "-")
+    assert f"1 account excluded</summary>\n\nFor `dispute`: `{ACCOUNT}4`\n" in comment
+    told = json.loads(said("plan", "specs/2026-11.yaml", "--against", "latest", "--json"))
+    excluded = {"reason": "dispute", "count": 1, "first": [f"{ACCOUNT}4"]}
+    assert told["against"]["excluded"] == [excluded]
+
+
+@pytest.fixture
+def billed(said: Said, project: Path) -> Path:
+    """Bill a spec of two accounts, one of which fails, and give it."""
+    head = "version: 1\nname: two\ntenant: emulator\ndates:\n  - {target_date: 2026-10-31}\n"
+    text = f"{head}accounts:\n{ENTRIES[1]}{ENTRIES[1].replace('a01', 'a0a')}"
+    spec = project / "specs" / "two.yaml"
+    spec.write_text(text, "utf-8")
+    said("run", "specs/two.yaml", code=1)
+    return spec
+
+
+def test_who_waits_for_an_earlier_date_is_told(said: Said, billed: Path) -> None:
+    """What run does not send, since an earlier date of the account failed, is not to be sent."""
+    text = billed.read_text("utf-8")
+    billed.write_text(text.replace("2026-10-31", "2026-11-30"), "utf-8")
+    plan = " ".join(said("plan", "specs/two.yaml").split())
+    assert "nothing yet; 1 to send; 1 held back by an earlier date of the account" in plan
+    assert json.loads(said("plan", "specs/two.yaml", "--json"))["ledger"]["held_back"] == 1
+    assert "1 to send" in said("run", "specs/two.yaml", code=4)
+    plan = " ".join(said("plan", "specs/two.yaml", "--detailed-exitcode", code=10).split())
+    assert "1 invoiced; 0 to send; 1 held back" in plan
+    assert plan.count("none: what is left is held back") == 2
+
+
+def test_who_waits_for_what_is_sent_itself_is_to_be_sent(said: Said, billed: Path) -> None:
+    """An earlier date that the same run sends again, since the spec mends it, holds nothing."""
+    text = billed.read_text("utf-8").replace(ENTRIES[1], "")
+    dates = "2026-10-31, invoice_date: 2026-11-02}\n  - {target_date: 2026-11-30"
+    billed.write_text(text.replace("2026-10-31", dates), "utf-8")
+    assert "nothing yet; 2 to send\n" in said("plan", "specs/two.yaml")
+
+
+def test_what_a_run_refuses_is_named_and_not_frozen(said: Said, billed: Path) -> None:
+    """A new invoice date of what is billed is told with the old one, by plan and run alike."""
+    said("plan", "specs/two.yaml", "--out", "plan.json")
+    text = billed.read_text("utf-8")
+    billed.write_text(text.replace("10-31}", "10-31, invoice_date: 2026-11-02}"), "utf-8")
+    change = "invoice date 2026-10-31 was sent, 2026-11-02 is asked now"
+    plan = " ".join(said("plan", "specs/two.yaml").split())
+    assert f"(invoiced; specs/two.yaml:7), {change}" in plan
+    assert "revision: 2" in plan
+    assert change in said("plan", "specs/two.yaml", "--markdown", "-")
+    told = json.loads(said("plan", "specs/two.yaml", "--json"))["ledger"]["changes"]
+    assert [one["before"]["invoice_date"] for one in told] == ["2026-10-31"]
+    assert change in said("plan", "specs/two.yaml", "--out", "new.json", code=2)
+    assert not Path("new.json").exists()
+    assert change in said("run", "specs/two.yaml", code=2)
+
+
+def test_the_account_book_on_the_page_does_what_it_says(said: Said, project: Path) -> None:
+    """The example of docs/tenants.md fails, bills and leaves out the accounts that it names."""
+    page = (ROOT / "docs" / "tenants.md").read_text("utf-8")
+    (project / "emulator" / "accounts.csv").write_text(
+        page.partition("```csv\n")[2].partition("```")[0], "utf-8"
+    )
+    entries = "".join(ENTRIES[n] for n in (1, 2, 3, 4)) + f'  - "{ACCOUNT[:-1]}ff"\n'
+    head = "version: 1\nname: book\ntenant: emulator\ndates: [{target_date: 2026-11-30}]\n"
+    (project / "specs" / "book.yaml").write_text(f"{head}accounts:\n{entries}", "utf-8")
+    told = said("run", "specs/book.yaml", code=1)
+    assert "invoiced 2 " in told
+    assert "nothing to bill 1 " in told
+    assert "failed 2 " in told

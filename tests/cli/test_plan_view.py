@@ -11,12 +11,25 @@ from typing import Any
 import pytest
 
 from support.accounts import account
+from zbatch.app.altered import Altered
 from zbatch.app.figures import figures
 from zbatch.app.held import Held
 from zbatch.app.preview import Preview, look
 from zbatch.cli.plan_json import plan_json
+from zbatch.cli.plan_markdown import plan_markdown
 from zbatch.cli.plan_view import WIDTH, plan_text
-from zbatch.model import Account, DatePair, Exclusion, Outcome, Plan, Source
+from zbatch.model import (
+    Account,
+    DatePair,
+    Exclusion,
+    Expect,
+    Limits,
+    Outcome,
+    Plan,
+    Rate,
+    Source,
+    StopRules,
+)
 from zbatch.spec.difference import Dates, Difference, Listing, compare
 from zbatch.zuora.hosts import API_SANDBOX
 
@@ -75,7 +88,10 @@ def test_plan_as_text(story: Any, golden: Callable[[str, str], None]) -> None:
 def test_plan_in_full(story: Any, golden: Callable[[str, str], None]) -> None:
     """What disappeared stands at the top, and warnings before any table."""
     plan = of_kind(numbered(story.plan(11_249)), API_SANDBOX)
-    done = Held({Outcome.INVOICED: 1000, Outcome.FAILED: 2, Outcome.UNKNOWN: 1}, 10_248, changed=4)
+    counts = {Outcome.INVOICED: 1000, Outcome.FAILED: 2, Outcome.UNKNOWN: 1}
+    now = plan.items[0]
+    first = Altered(now, replace(now, invoice_date=OCTOBER), "invoiced")
+    done = Held(counts, 10_238, changed=4, held_back=10, altered=(first,))
     text = plan_text(seen(plan, done, a_difference()))
     assert text.startswith("412 accounts disappeared, 18 new, 3 with other dates\n11,251 items · ")
     golden("plan_full", text)
@@ -168,6 +184,28 @@ def test_who_is_kept_out_by_number_is_not_billed(story: Any) -> None:
     assert "A00991201" not in plan_text(view) + "".join(plan_json(view))
 
 
+@pytest.mark.parametrize(
+    ("items", "objects", "seconds"),
+    [(0, 1, 0), (1, 1, 4), (10, 1, 4), (11, 1, 6), (50, 50, 102), (3000, 1, 612)],
+)
+def test_no_estimate_is_shorter_than_a_call(
+    items: int, objects: int, seconds: int, story: Any
+) -> None:
+    """Questions and calls go in waves of the concurrency, and each wave takes a call's time."""
+    limits = Limits(10, Rate(100, 1.0), objects, 150.0)
+    plan = story.plan(items, objects)
+    view = seen(replace(plan, spec=replace(plan.spec, limits=limits)))
+    assert view.estimate.seconds == seconds
+
+
+def test_the_last_call_takes_its_time_at_the_rate(story: Any) -> None:
+    """Where the rate decides, the call that it lets out last is still waited for."""
+    plan = story.plan(50)
+    limits = replace(plan.spec.limits, rate=Rate(1, 1.0))
+    view = seen(replace(plan, spec=replace(plan.spec, limits=limits)))
+    assert (view.estimate.by_rate, view.estimate.seconds) == (True, 52)
+
+
 @pytest.mark.parametrize(("deadline", "warned"), [(None, False), (300.0, False), (240.0, True)])
 def test_a_deadline_that_comes_too_early_is_said(
     deadline: float | None, warned: bool, story: Any
@@ -178,10 +216,60 @@ def test_a_deadline_that_comes_too_early_is_said(
     view = seen(replace(plan, spec=replace(plan.spec, stop=stop)))
     assert [one.code for one in view.warnings] == ["ZB923"] * warned
     said = [one.message for one in view.warnings]
-    assert all("about 0:04:15 h" in one and "after 0:04:00 h" in one for one in said)
+    assert all("about 0:04:16 h" in one and "after 0:04:00 h" in one for one in said)
 
 
 def test_an_unread_ledger_is_no_empty_one(story: Any) -> None:
     """Where the ledger cannot be read, that is said in place of what it holds."""
     text = plan_text(seen(story.plan(1), Held(to_send=1, unread="cannot read the ledger x: busy")))
     assert "ledger    not known: cannot read the ledger x: busy" in text
+
+
+RULES = StopRules(40, 0.02, 50, 3, 10, 10800.0)
+TOTALS = Expect(1251, 1251, "a" * 64)
+
+
+def ruled(plan: Plan) -> Plan:
+    """Give a plan all that a spec may hold a run to."""
+    spec = replace(plan.spec, period="2026-11", timezone="Europe/Berlin")
+    return replace(plan, spec=replace(spec, stages=(5, 50, None), stop=RULES, expect=TOTALS))
+
+
+@pytest.mark.parametrize("laid_out", [plan_text, plan_markdown])
+def test_who_approves_sees_what_holds_a_run(laid_out: Callable[[Preview], str], story: Any) -> None:
+    """Stages, stop rules, expected totals and the timezone stand in the text and the comment."""
+    said = " ".join(laid_out(seen(ruled(story.plan(3)))).replace("`", "").split())
+    for sentence in (
+        "2026-11, Europe/Berlin",
+        "5, then 50, then the rest; a person looks at each stage before the next begins",
+        "at 40 failures, at a failure ratio of 0.02 (from 50 items on), at 3 unknown,"
+        " at 10 failures in a row, after 3 h 00 min",
+        f"1,251 accounts, 1,251 items, the accounts of digest {'a' * 64}; which it comes to",
+    ):
+        assert sentence in said
+    plain = laid_out(seen(story.plan(3)))
+    assert not any(word in plain for word in ("expect  ", "stages", "stop"))
+
+
+def test_totals_of_numbers_are_checked_later(story: Any) -> None:
+    """As long as a number may turn out to be any account, no total is said to hold."""
+    plan = ruled(numbered(story.plan(3)))
+    assert "checked once the numbers are looked up" in " ".join(plan_text(seen(plan)).split())
+    assert json.loads("".join(plan_json(seen(plan))))["expect"]["checked"] is False
+
+
+def test_json_has_what_holds_a_run(story: Any) -> None:
+    """A program that approves is told the same."""
+    document = json.loads("".join(plan_json(seen(ruled(story.plan(3))))))
+    assert document["spec"]["timezone"] == "Europe/Berlin"
+    assert document["stages"] == [5, 50, "rest"]
+    assert document["expect"]["accounts"] == 1251
+    assert document["expect"]["checked"] is True
+    assert document["stop"] == {
+        "failures": 40,
+        "failure_ratio": 0.02,
+        "min_sample": 50,
+        "unknown": 3,
+        "consecutive_failures": 10,
+        "deadline_seconds": 10800.0,
+    }

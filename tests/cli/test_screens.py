@@ -12,14 +12,17 @@ from typing import Any
 
 import pytest
 
+from zbatch.app.outstanding import blocked
 from zbatch.cli.advice import NEXT, advice
 from zbatch.cli.last_block import first_line, last_block
 from zbatch.cli.notices import Notices
 from zbatch.cli.screen import Bar, Lines, Quiet, Screen, Wishes, console_for, screen_for
 from zbatch.cli.words import Called, Style, Verb
 from zbatch.engine.events import Event, Gated, InFlight, Retrying, Settled, Stopping
+from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart
-from zbatch.model import ExitCode, Outcome, Problem
+from zbatch.model import Credentials, ExitCode, Outcome, Problem
+from zbatch.model.tenants import EMULATOR
 
 HERE = Path.cwd()
 RUN = Called()
@@ -203,6 +206,50 @@ def test_advice_without_a_spec_names_none(story: Any) -> None:
     assert advice(doubt, RECONCILE).startswith("zbatch run SPEC again, or zbatch reconcile;")
 
 
+def test_who_waits_is_named_with_what_for(story: Any, golden: Callable[[str, str], None]) -> None:
+    """The account, its date, and the earlier one with the place that lists it, but only a few."""
+    other = replace(story.item(1).source, file="specs/october.yaml")
+    early = replace(story.item(1), source=other)
+    records = [blocked(story.item(n), early) for n in range(1, 6)]
+    golden("waiting", text_of(story.result(records, ExitCode.STOPPED, 0)))
+    stopped = story.result(records, ExitCode.STOPPED, 0, stop="the server answered 422")
+    assert "waits" not in text_of(stopped)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_refused_credentials_are_looked_for_where_they_are(named: bool, story: Any) -> None:
+    """Both places are named; the emulator has none that a person could mend."""
+    reason = {"stop": "token request: HTTP 401", "stop_reason": StopReason.CREDENTIALS}
+    result = story.result([story.record(Outcome.NOT_ATTEMPTED)], ExitCode.CANNOT_START, 0, **reason)
+    places = "the environment variable ZUORA_CLIENT_ID and the file ~/secret"
+    credentials = Credentials("ZUORA_CLIENT_ID", Path("~/secret"))
+    host = result.plan.tenant.host if named else EMULATOR
+    tenant = replace(result.plan.tenant, credentials=credentials, host=host)
+    result = replace(result, plan=replace(result.plan, tenant=tenant))
+    assert (f"check {places}, where" in advice(result, RUN)) is named
+
+
+@pytest.mark.parametrize("kind", [Bar, Lines])
+def test_live_lines_break_between_words(kind: type[Bar | Lines], story: Any) -> None:
+    """On a terminal of 80 columns no line is longer, and every ID stays whole."""
+    stream = Terminal()
+    console = console_for(stream, {"COLUMNS": "80"})
+    screen = kind(console, Notices(99, verbose=True), clock=story.clock)
+    items = tuple(map(story.item, (1, 2)))
+    why = "the server said something that takes more than one line of a terminal"
+    events = [
+        *settled(story, Outcome.FAILED, 3, Problem("SERVER_ERROR", why)),
+        Retrying(items, why, 1.5),
+        Gated(why, 60.0),
+    ]
+    drive(screen, story, events)
+    lines = re.split(r"[\r\n]+", ESCAPE.sub("", stream.getvalue()))
+    assert [line for line in lines if len(line) > 80] == []
+    whole = {item.identity.account_id for item in map(story.item, (1, 5, 6, 7))}
+    assert whole <= {word for line in lines for word in line.split()}
+    assert sum(line.startswith("    ") for line in lines) >= 5
+
+
 def test_braces_in_a_spec_s_name_are_no_placeholders(story: Any) -> None:
     """A file may be called anything without changing the advice."""
     story.names = {"file": "{all}.yaml"}
@@ -297,6 +344,7 @@ def test_waits_and_the_end_are_told(story: Any, golden: Callable[[str, str], Non
             "interrupted by SIGINT", 3, "a second signal ends at once and leaves them unknown"
         ),
         Stopping("the server answered 422", 0),
+        Stopping("interrupted by SIGINT", 0, "awaiting the calls in flight"),
     ]
     drive(screen, story, events)
     golden("waits", stream.getvalue())

@@ -69,7 +69,7 @@ def _with_run(run: PastRun, plan: Plan, folder: Path) -> Difference:
 
     def read(ledger: Glance) -> Difference:
         before = Listing(label, period, _of_run(ledger.listed(run.id)))
-        return compare(before, _of_plan(plan, {}))
+        return compare(before, _of_plan(plan, ledger.numbers()))
 
     found = glance(folder, read)
     if found is None:
@@ -148,7 +148,12 @@ def _of_spec(path: Path, label: str, plan: Plan, numbers: Mapping[str, str]) -> 
 
 
 def _of_plan(plan: Plan, numbers: Mapping[str, str]) -> Listing:
-    return Listing("this plan", plan.spec.period, _accounts(plan, numbers))
+    excluded = {
+        key: one.reason
+        for one in plan.spec.exclusions
+        for key in (one.named, numbers.get(one.named, one.named))
+    }
+    return Listing("this plan", plan.spec.period, _accounts(plan, numbers), excluded)
 
 
 def _accounts(plan: Plan, numbers: Mapping[str, str]) -> Iterator[tuple[str, Dates]]:

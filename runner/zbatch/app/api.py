@@ -116,7 +116,7 @@ class RunHeader:
 class RunResult:
     """How a run ended; `stop` says why it ended early, `sent` how many calls left.
 
-    `failures`, `unknown`, `settled_by` and `nothing_since` are those of
+    `failures`, `unknown`, `settled_by`, `nothing_since` and `waiting` are those of
     `zbatch.report.summary.Summary`. `asked` counts the questions, `strays` are items in doubt that
     the spec does not list (any more), and `unread` is why there may be more of them: the ledger
     could not be read to its end.
@@ -140,6 +140,7 @@ class RunResult:
     unread: str | None = None
     nothing_since: datetime | None = None
     stop_reason: StopReason | None = None
+    waiting: tuple[ItemRecord, ...] = ()
 
 
 class Watcher(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from zbatch.errors import Refused
 from zbatch.model import Plan
 from zbatch.spec import Diagnostic, SpecError
 from zbatch.spec.values import parse_rate
+
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,11 @@ def choose_approved(path: Path, overrides: Overrides, digest: str | None = None)
     """Lay out a spec, or the spec of a frozen plan, and insist that it is what was approved.
 
     Approved is what the frozen plan says, and what `digest` stands for; with neither, anything.
+    A digest that is none, for instance an empty variable, is refused as such.
     The command line may always press less than that. Raises `SpecError` or `Refused`.
     """
+    if digest is not None and not _DIGEST.fullmatch(digest):
+        raise _not_approved(str(path), _no_digest(digest))
     if is_frozen(path):
         frozen = thaw(path)
         if digest not in (None, frozen["digest"]):
@@ -160,6 +166,11 @@ def _why(digest: str, chosen: Chosen) -> str:
         " tenants.yaml, an override or zbatch's schemas changed since; compare with the digests of"
         f" what was approved: spec {what['spec']['digest']}{files}"
     )
+
+
+def _no_digest(given: str) -> str:
+    what = "is not 64 hexadecimal characters in small letters" if given else "is empty"
+    return f"the digest that was given {what}; take the one that zbatch plan --digest prints"
 
 
 def _not_approved(file: str, why: str) -> SpecError:

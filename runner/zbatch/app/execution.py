@@ -182,6 +182,7 @@ class Execution:
             strays=closing.strays,
             unread=closing.unread,
             nothing_since=summary.nothing_since,
+            waiting=summary.waiting,
             stop_reason=stop.reason if stop else None,
         )
         self.watch.finished(result)

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zbatch.app.altered import MOST_NAMED, Altered, altered
 from zbatch.app.doubt import in_doubt
-from zbatch.app.outstanding import ASKED_AGAIN
+from zbatch.app.outstanding import ASKED_AGAIN, Wish, earlier_open, is_worked_on
 from zbatch.errors import CannotStart
-from zbatch.model import Outcome, Plan, Standing
+from zbatch.model import Identity, Outcome, Plan, Standing
 
 if TYPE_CHECKING:
     from zbatch.ledger.glance import Glance
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 class Held:
     """How many items of a plan the ledger holds as what; all others are to be sent.
 
-    `changed` counts the invoiced or doubtful ones for which the plan asks another invoice date or
-    other charges: a run refuses them. `runs` have carried out this very plan, the latest last.
-    `unread` says why the ledger could not be read; the counts are then empty.
+    `held_back` waits for an earlier date of its account, and is not sent. `changed` counts the
+    invoiced or doubtful ones for which the plan asks another invoice date or other charges: a run
+    refuses them, of which `altered` has the first. `runs` have carried out this very plan, the
+    latest last. `unread` says why the ledger could not be read; the counts are then empty.
     """
 
     counts: Mapping[Outcome, int] = field(default_factory=dict)
@@ -31,6 +33,8 @@ class Held:
     changed: int = 0
     runs: tuple[str, ...] = ()
     unread: str | None = None
+    held_back: int = 0
+    altered: tuple[Altered, ...] = ()
 
     @property
     def again(self) -> int:
@@ -44,8 +48,8 @@ class Held:
 
     @property
     def work(self) -> bool:
-        """Whether a run has something to do: to send, or to settle."""
-        return self.to_send + self.unsure > 0
+        """Whether something is left: to send, to settle, or held back until another is mended."""
+        return self.to_send + self.unsure + self.held_back > 0
 
 
 def held(plan: Plan, items: int, folder: Path) -> Held:
@@ -68,15 +72,38 @@ def held(plan: Plan, items: int, folder: Path) -> Held:
 def _read(plan: Plan, items: int, ledger: Glance) -> Held:
     counts: Counter[Outcome] = Counter()
     to_send, changed = items - len(plan.items), 0
+    first: list[Altered] = []
+    behind: list[tuple[Identity, ...]] = []
     for standing in ledger.standings(plan.items):
         outcome = _outcome(standing)
-        if outcome is None:
-            to_send += 1
-        else:
+        if outcome is not None:
             counts[outcome] += 1
-        changed += standing.payload_changed and (outcome is Outcome.UNKNOWN or _billed(outcome))
+        elif barriers := tuple(one.identity for one in earlier_open(standing)):
+            behind.append(barriers)
+        else:
+            to_send += 1
+        if change := altered(standing):
+            changed += 1
+            first += [change] if changed <= MOST_NAMED else []
+    held_back = _held_back(behind, plan, ledger)
     runs = (run.id for run in ledger.runs() if run.plan_digest == plan.digest)
-    return Held(counts, to_send, changed, tuple(runs))
+    to_send += len(behind) - held_back
+    return Held(counts, to_send, changed, tuple(runs), held_back=held_back, altered=tuple(first))
+
+
+def _held_back(behind: list[tuple[Identity, ...]], plan: Plan, ledger: Glance) -> int:
+    """Count the items behind a date that the run does not work on itself."""
+    if not behind:
+        return 0
+    asked = {identity for barriers in behind for identity in barriers}
+    early = (item for item in plan.items if item.identity in asked)
+    plain = Wish()
+    worked_on = {
+        standing.item.identity
+        for standing in ledger.standings(early)
+        if is_worked_on(standing, plain)
+    }
+    return sum(any(one not in worked_on for one in barriers) for barriers in behind)
 
 
 def _outcome(standing: Standing) -> Outcome | None:
@@ -91,7 +118,3 @@ def _outcome(standing: Standing) -> Outcome | None:
     outcome = standing.record.outcome
     again = standing.payload_changed and not outcome.success
     return None if again and standing.later_invoiced is None else outcome
-
-
-def _billed(outcome: Outcome | None) -> bool:
-    return outcome is not None and outcome.success

@@ -20,7 +20,7 @@ from zbatch.engine.pacing import Pace
 from zbatch.engine.settings import PATIENCE, Settings, Stop
 from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart, Interrupted
-from zbatch.model import Account, Exclusion, Plan
+from zbatch.model import Account, Exclusion, Plan, Tenant
 from zbatch.spec import Diagnostic, SpecError, resolve_plan
 from zbatch.spec.diagnostics import LISTED, quote
 from zbatch.zuora.numbers import (
@@ -93,7 +93,7 @@ class Preflight:
             with interruptible(asking, plan.spec.limits.timeout) as interruptions:
                 found = await asking.answers(number_questions(numbers), settings.workers)
         if brake.stopped:
-            raise _could_not(brake.stopped, interruptions.first)
+            raise _could_not(brake.stopped, interruptions.first, plan.tenant)
         return resolve(numbers, found), asking.asked
 
     def _tell(self, event: Event) -> None:
@@ -157,11 +157,13 @@ def named(plan: Plan) -> Iterator[Account | Exclusion]:
     yield from (one for one in plan.spec.exclusions if one.number is not None)
 
 
-def _could_not(stop: Stop, signal: int | None) -> CannotStart | Interrupted:
+def _could_not(stop: Stop, signal: int | None, tenant: Tenant) -> CannotStart | Interrupted:
     message = stop.message.rstrip(".")
     if stop.reason is StopReason.INTERRUPTED and signal is not None:
         when = "while the tenant was asked for account numbers"
         return Interrupted(f"{message} {when}; nothing was sent", signal)
+    if stop.reason is StopReason.CREDENTIALS and not tenant.embedded:
+        message += f"; the OAuth client is read from {tenant.credentials.places}: check both"
     return CannotStart(
         f"the tenant does not tell which accounts the numbers are: {message}; nothing was sent"
     )

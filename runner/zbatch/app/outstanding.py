@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from zbatch.app.altered import refuse_altered
 from zbatch.app.doubt import is_open, state_of, work_of
 from zbatch.engine.order import Work
 from zbatch.errors import Refused
@@ -62,7 +63,7 @@ def outstanding(plan: Plan, standings: Sequence[Standing], wish: Wish) -> Outsta
     if plan.unresolved:
         names = ", ".join(account.named for account in plan.unresolved[:_MOST_NAMED])
         raise Refused(f"it is not known which accounts these numbers mean: {names}")
-    _refuse_changed(standings)
+    refuse_altered(standings)
     _refuse_revisions(standings)
     works = list(open_works(standings))
     fresh = {s.item.identity: s for s in standings if s.call is None and _is_fresh(s, wish)}
@@ -103,29 +104,6 @@ def _is_fresh(standing: Standing, wish: Wish) -> bool:
     return False
 
 
-def _refuse_changed(standings: Iterable[Standing]) -> None:
-    changed = [
-        standing
-        for standing in standings
-        if standing.payload_changed
-        and (standing.call or (standing.record and standing.record.outcome.success))
-    ]
-    if not changed:
-        return
-    named = "; ".join(_changed(standing) for standing in changed[:_MOST_NAMED])
-    more = f"; and {len(changed) - _MOST_NAMED} more" if len(changed) > _MOST_NAMED else ""
-    raise Refused(
-        "the spec changes the invoice date or charges of items that are invoiced or in doubt:"
-        f" {named}{more}. Put the old values back, or take the items out"
-    )
-
-
-def _changed(standing: Standing) -> str:
-    source = standing.item.source
-    state = standing.record.outcome.value if standing.record else "in doubt"
-    return f"{standing.item.identity} ({state}; {source.file}:{source.line})"
-
-
 def _refuse_revisions(standings: Iterable[Standing]) -> None:
     for standing in standings:
         identity, source = standing.item.identity, standing.item.source
@@ -141,10 +119,20 @@ def _barrier(standing: Standing, working: set[Identity] | frozenset[Identity]) -
     """Find an earlier date of the account that holds the item back and is not worked on now."""
     if standing.record and standing.record.outcome is Outcome.INVOICED:
         return None
-    for earlier in standing.earlier:
-        if earlier.item.identity not in working and _holds_back(earlier):
-            return earlier.item
+    for earlier in earlier_open(standing):
+        if earlier.identity not in working:
+            return earlier
     return None
+
+
+def earlier_open(standing: Standing) -> Iterator[Item]:
+    """Name the earlier dates of the account that hold an item back while nobody works on them."""
+    return (earlier.item for earlier in standing.earlier if _holds_back(earlier))
+
+
+def is_worked_on(standing: Standing, wish: Wish) -> bool:
+    """Tell whether a run sends or settles an item, unless another one holds it back."""
+    return standing.call is not None or _is_fresh(standing, wish)
 
 
 def _holds_back(earlier: Earlier) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil
 
 from zbatch.app.figures import Load
 from zbatch.errors import Refused
@@ -45,10 +46,18 @@ class Use:
 
 
 def estimate(load: Load, limits: Limits) -> Estimate:
-    """Tell how long a load takes, if all goes well."""
-    by_rate = load.limited / limits.rate.per_second
-    at_work = load.calls * limits.objects_per_call + load.questions
-    by_concurrency = at_work * INVOICE_SECONDS / limits.concurrency
+    """Tell how long a load takes, if all goes well.
+
+    Calls leave in waves of as many as may be in flight, and no wave is shorter than one call. The
+    rate lets the last one leave, which then takes its time as well.
+    """
+    if not load.limited:
+        return Estimate(0.0, by_rate=False)
+    call = INVOICE_SECONDS * limits.objects_per_call
+    last = call if load.calls else INVOICE_SECONDS
+    by_rate = (load.limited - 1) / limits.rate.per_second + last
+    questions = ceil(load.questions / limits.concurrency) * INVOICE_SECONDS
+    by_concurrency = ceil(load.calls / limits.concurrency) * call + questions
     return Estimate(max(by_rate, by_concurrency), by_rate >= by_concurrency)
 
 

@@ -6,6 +6,7 @@ from zbatch.app.api import RunResult
 from zbatch.cli.words import Called, Verb
 from zbatch.engine.verdict import StopReason
 from zbatch.model import ExitCode, Outcome
+from zbatch.zuora.text import one_line
 
 _GO_ON = "{again}   goes on where this run stopped"
 
@@ -40,6 +41,7 @@ _UNREAD = (
 )
 _NOT_THERE = "{run}   sends what is proved not to be there"
 _SETTLED = "nothing is left in doubt"
+_CREDENTIALS = "check {places}, where the OAuth client is read from, then {again}"
 _BY_REASON = {StopReason.RULE: _RULE, StopReason.STAGE: _STAGE}
 
 
@@ -52,6 +54,7 @@ def advice(result: RunResult, called: Called) -> str:
         run=called.command(Verb.RUN, spec or "SPEC"),
         reconcile=called.command(Verb.RECONCILE, spec),
         all=reconcile_all(result, called),
+        places=one_line(result.plan.tenant.credentials.places),
         count="one item waits" if left == 1 else f"{left:,} items wait",
     )
 
@@ -71,6 +74,8 @@ def _template(result: RunResult, called: Called) -> str:
         return _NOT_THERE if called.verb is Verb.RECONCILE else _WAITING
     if code is ExitCode.STOPPED and result.stop_reason in _BY_REASON:
         return _BY_REASON[result.stop_reason]
+    if (code, result.stop_reason) == (ExitCode.CANNOT_START, StopReason.CREDENTIALS):
+        return NEXT[code] if result.plan.tenant.embedded else _CREDENTIALS
     if code is ExitCode.OK and called.verb is Verb.RECONCILE:
         return _SETTLED
     return NEXT.get(code, "see the report")

@@ -16,6 +16,7 @@ from zbatch.spec.masking import Piece
 
 HIDDEN = "***"
 CUT = "..."
+_MARKS = " \t-?:,[]{}"
 TAB = " " * 4
 # What runs from right to left moves the mark away from its place on a terminal.
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
@@ -38,6 +39,11 @@ class Excerpt:
     text: str
     offset: int
     length: int
+
+    @property
+    def tells(self) -> bool:
+        """Whether there is something to see: more than marks around what is hidden."""
+        return bool(self.text.replace(HIDDEN, "").strip(_MARKS))
 
 
 def excerpt(line: Line, column: int, width: int, *, of_key: bool) -> Excerpt:

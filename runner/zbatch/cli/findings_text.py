@@ -111,6 +111,8 @@ class _Painter:
             return None
         room = self._look.width - digits - len("   | ")
         shown = excerpt(line, at.column, room, of_key=code in _OF_KEYS)
+        if not shown.tells:
+            return None
         mark = " " * shown.offset + "^" * shown.length
         bar = self._paint("|", "blue")
         number = self._paint(f"{at.line:>{digits}}", "blue")

@@ -86,6 +86,7 @@ def last_block(result: RunResult, here: Path, called: Called = CALLED) -> Iterat
         yield Text(f"  UNKNOWN  {text}; what else is in doubt is not known", "bold red")
     yield from _failures(result.failures)
     yield from _nothing(result, called)
+    yield from _waiting(result, called.verb)
     yield from _unknown("UNKNOWN", result.unknown, "in the report")
     yield from _strays(result, called)
     yield from _undecided(result, called)
@@ -157,6 +158,17 @@ def _nothing(result: RunResult, called: Called) -> Iterator[Text]:
         yield Text(
             f"  nothing to bill as of {since}: usage rated later is billed by {run} --retry-nothing"
         )
+
+
+def _waiting(result: RunResult, verb: Verb) -> Iterator[Text]:
+    """Name the first items that wait, and for what: a date, and where a spec lists it."""
+    if result.stop or verb is Verb.RECONCILE:
+        return
+    for record in result.waiting:
+        problem = problem_text(record.error, DOUBT_LIMIT)
+        yield Text(f"  waits  {item_name(record)}  {problem}", "yellow")
+    if more := result.totals[Outcome.NOT_ATTEMPTED] - len(result.waiting):
+        yield Text(f"  … and {counted(more, 'more item')} in the report")
 
 
 def _unknown(word: str, records: tuple[ItemRecord, ...], where: str) -> Iterator[Text]:

@@ -38,7 +38,8 @@ class Notices:
             case Stopping(reason, in_flight, hint):
                 calls = counted(in_flight, "call")
                 what = f"stopping: {one_line(reason)} ({calls} in flight)"
-                return Text(f"{what}; {one_line(hint)}" if hint else what, "yellow")
+                said = f"{what}; {one_line(hint)}" if hint and in_flight else what
+                return Text(said, "yellow")
         return None
 
     def _settled(self, record: ItemRecord) -> Text | None:

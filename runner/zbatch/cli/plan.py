@@ -9,6 +9,7 @@ from typing import Unpack
 
 import click
 
+from zbatch.app.altered import refusal
 from zbatch.app.approval import Chosen, Stale, choose, look_at_frozen
 from zbatch.app.frozen import freeze, is_frozen
 from zbatch.app.keeping import write_new
@@ -112,6 +113,8 @@ def show(
     """Show a plan in every way that is wanted; `run --dry-run` is this too."""
     view = preview(chosen, state_dir, against)
     if wanted.out:
+        if view.held.changed:  # frozen, it could never be run
+            raise Refused(f"--out: {refusal(view.held.altered, view.held.changed)}")
         write_new(wanted.out, freeze(chosen.approved, chosen.spec, wanted.out.parent), "--out")
     comment = plan_markdown(view) if wanted.markdown else ""
     if wanted.markdown and wanted.markdown != STDOUT:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
+from zbatch.app.altered import Altered
 from zbatch.app.approval import Stale
 from zbatch.app.figures import billed_by_number, pairs_of
 from zbatch.app.preview import Preview
-from zbatch.model import Account, Item, Outcome
+from zbatch.model import Account, Charges, Expect, Item, Outcome, StopRules
 from zbatch.report.record import limits_json
 from zbatch.spec.difference import Dates, Difference, Named
 
@@ -52,6 +53,7 @@ def _head(view: Preview) -> dict[str, Any]:
             "name": plan.spec.name,
             "file": plan.spec.file,
             "period": plan.spec.period,
+            "timezone": plan.spec.timezone,
             "digest": plan.spec.digest,
         },
         "files": [
@@ -66,6 +68,9 @@ def _head(view: Preview) -> dict[str, Any]:
         },
         "plan_digest": plan.digest,
         "limits": limits_json(limits),
+        "expect": plan.spec.expect and _expect(view, plan.spec.expect),
+        "stages": ["rest" if cut is None else cut for cut in plan.spec.stages],
+        "stop": _stop(plan.spec.stop),
         "items_planned": figures.items,
         "accounts": figures.accounts,
         "calls_planned": figures.calls,
@@ -98,14 +103,48 @@ def _head(view: Preview) -> dict[str, Any]:
     }
 
 
+def _expect(view: Preview, expect: Expect) -> dict[str, Any]:
+    return {
+        "accounts": expect.accounts,
+        "items": expect.items,
+        "accounts_digest": expect.accounts_digest,
+        "checked": not view.plan.unresolved,
+    }
+
+
+def _stop(rules: StopRules) -> dict[str, Any]:
+    return {
+        "failures": rules.failures,
+        "failure_ratio": rules.failure_ratio,
+        "min_sample": rules.min_sample,
+        "unknown": rules.unknown,
+        "consecutive_failures": rules.consecutive_failures,
+        "deadline_seconds": rules.deadline,
+    }
+
+
 def _ledger(view: Preview) -> dict[str, Any]:
     held = view.held
     return {
         "outcomes": {one.value: held.counts.get(one, 0) for one in Outcome},
         "to_send": held.to_send,
+        "held_back": held.held_back,
         "changed": held.changed,
+        "changes": [_change(one) for one in held.altered],
         "runs": list(held.runs),
         "unread": held.unread,
+    }
+
+
+def _change(one: Altered) -> dict[str, Any]:
+    identity = one.item.identity
+    return {
+        "account_id": identity.account_id,
+        "target_date": identity.target_date.isoformat(),
+        "revision": identity.revision,
+        "state": one.state,
+        "before": _payload(one.was),
+        "now": _payload(one.item),
     }
 
 
@@ -116,6 +155,9 @@ def _difference(difference: Difference) -> dict[str, Any]:
         "items": difference.before.items,
         "dates_relative_to_period": difference.relative,
         "gone": _named(difference.gone),
+        "excluded": [
+            {"reason": reason, **_named(accounts)} for reason, accounts in difference.excluded
+        ],
         "new": _named(difference.new),
         "other_dates": difference.redated,
         "changes": [
@@ -160,11 +202,22 @@ def _item(item: Item) -> dict[str, Any]:
         "target_date": item.identity.target_date.isoformat(),
         "invoice_date": item.invoice_date.isoformat(),
         "revision": item.identity.revision,
-        "charges": {
-            "one_time": item.charges.one_time,
-            "recurring": item.charges.recurring,
-            "usage": item.charges.usage,
-        },
+        "charges": _charges(item.charges),
         "reason": item.reason,
         "source": {"file": item.source.file, "line": item.source.line},
+    }
+
+
+def _payload(item: Item) -> dict[str, Any]:
+    return {
+        "invoice_date": item.invoice_date.isoformat(),
+        "charges": _charges(item.charges),
+    }
+
+
+def _charges(charges: Charges) -> dict[str, bool]:
+    return {
+        "one_time": charges.one_time,
+        "recurring": charges.recurring,
+        "usage": charges.usage,
     }

@@ -82,16 +82,18 @@ def _facts(view: Preview) -> str:
         ("tenant", f"{code(plan.tenant.name)} at {code(plan.tenant.host)}{entity}"),
         ("charges", words.charges(plan.spec.charges)),
         ("ledger", code(held.unread, _SENTENCE) if held.unread else words.ledger(held)),
+        *(("refused", code(said, _SENTENCE)) for said in words.refused(held)),
         ("requests", words.requests(view)),
         *(("quota", quota) for quota in words.quotas(view)),
         ("time", words.time_needed(view)),
     ]
-    if plan.spec.period:
-        rows.insert(2, ("period", code(plan.spec.period)))
+    if said := words.period(view, code):
+        rows.insert(2, ("period", said))
     if said := words.excluded(view, code):
         rows.append(("excluded", said))
     if said := words.numbered(view):
         rows.append(("numbers", said))
+    rows.extend(words.rules(view))
     if plan.spec.lowered:
         rows.append(("lowered", f"to the ceilings of the tenant: {', '.join(plan.spec.lowered)}"))
     if view.figures.again:
@@ -112,6 +114,10 @@ def _dates(view: Preview) -> str:
 def _difference(difference: Difference) -> Iterator[str]:
     yield f"Compared with {code(difference.before.label)}, {words.compared(difference)}.\n\n"
     yield _names("disappeared", difference.gone)
+    for reason, accounts in difference.excluded[:_ROWS]:
+        yield _names("excluded", accounts, f"For {code(reason)}: ")
+    if len(difference.excluded) > _ROWS:
+        yield f"And {len(difference.excluded) - _ROWS:,} more reasons to exclude accounts.\n\n"
     yield _names("new", difference.new)
     if not difference.changed:
         return
@@ -163,13 +169,13 @@ def _digests(view: Preview) -> str:
     return f"<details><summary>digests of what is approved</summary>\n\n{table}</details>\n"
 
 
-def _names(what: str, accounts: Named) -> str:
+def _names(what: str, accounts: Named, why: str = "") -> str:
     if not accounts.count:
         return ""
     shown = accounts.first[:_NAMES]
     names = ", ".join(code(name) for name in shown)
     title = f"{counted(accounts.count, 'account')} {what}{_shown(len(shown), accounts.count)}"
-    return f"<details><summary>{title}</summary>\n\n{names}\n\n</details>\n\n"
+    return f"<details><summary>{title}</summary>\n\n{why}{names}\n\n</details>\n\n"
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]], total: int) -> str:

@@ -76,13 +76,14 @@ def _heading(view: Preview) -> Iterator[str]:
     host = f"{one_line(plan.tenant.host)}{one_line(entity)}"
     yield from labelled("tenant", f"{one_line(plan.tenant.name)} ({host})")
     yield from labelled("charges", words.charges(plan.spec.charges))
-    if plan.spec.period:
-        zone = f", {plan.spec.timezone}" if plan.spec.timezone else ""
-        yield from labelled("period", plan.spec.period + zone)
+    if said := words.period(view, one_line):
+        yield from labelled("period", said)
     if said := words.excluded(view, _quoted):
         yield from labelled("excluded", said)
     if said := words.numbered(view):
         yield from labelled("numbers", said)
+    for label, said in words.rules(view):
+        yield from labelled(label, said)
     if lowered := plan.spec.lowered:
         yield from labelled("lowered", f"to the ceilings of the tenant: {', '.join(lowered)}")
     if view.figures.again:
@@ -116,6 +117,8 @@ def _dates(view: Preview) -> Iterator[str]:
 
 def _cost(view: Preview) -> Iterator[str]:
     yield from labelled("ledger", one_line(words.ledger(view.held)))
+    for said in words.refused(view.held):
+        yield from labelled("refused", one_line(said, 400))
     yield from labelled("requests", words.requests(view))
     for quota in words.quotas(view):
         yield from labelled("quota", quota)
@@ -129,6 +132,13 @@ def _difference(difference: Difference | None) -> Iterator[str]:
     yield from labelled("against", f"{one_line(difference.before.label, 200)}, {then}")
     yield from labelled("changes", words.changed(difference))
     yield from _named("gone", difference.gone)
+    for reason, accounts in difference.excluded[:FIRST_DATES]:
+        yield from labelled(
+            "excluded", f"{counted(accounts.count, 'account')} for {_quoted(reason)}"
+        )
+        yield from _named("", accounts)
+    if len(difference.excluded) > FIRST_DATES:
+        yield f"… and accounts excluded for {len(difference.excluded) - FIRST_DATES:,} more reasons"
     yield from _named("new", difference.new)
     for change in difference.changed[:FIRST_DATES]:
         yield f"{counted(change.accounts.count, 'account')} with other dates"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from zbatch.app.altered import WAY_OUT
 from zbatch.app.held import Held
 from zbatch.app.pace import INVOICE_SECONDS, Use
 from zbatch.app.preview import Preview
@@ -33,6 +34,8 @@ def changed(difference: Difference) -> str:
     said = []
     if gone:
         said.append(f"{counted(gone, 'account')} disappeared")
+    if difference.kept_out:
+        said.append(f"{counted(difference.kept_out, 'account')} excluded")
     if new:
         said.append(f"{new:,} new")
     if redated:
@@ -80,6 +83,66 @@ def numbered(view: Preview) -> str:
     return f"{number:,} of the accounts {verb} named by number, and looked up when it is run"
 
 
+def period(view: Preview, quote: Callable[[str], str]) -> str:
+    """Say the month, and in whose calendar its days are meant; nothing where neither is named."""
+    spec = view.plan.spec
+    return ", ".join(quote(one) for one in (spec.period, spec.timezone) if one)
+
+
+def rules(view: Preview) -> Iterator[tuple[str, str]]:
+    """Say by label what the spec itself holds a run to, as far as it does."""
+    for label, said in (("expect", expect(view)), ("stages", stages(view)), ("stop", stop(view))):
+        if said:
+            yield label, said
+
+
+def stages(view: Preview) -> str:
+    """Say after how many items a person looks; nothing where nobody does."""
+    cuts = view.plan.spec.stages
+    if not cuts:
+        return ""
+    counts = ", then ".join("the rest" if cut is None else f"{cut:,}" for cut in cuts)
+    return f"{counts}; a person looks at each stage before the next begins"
+
+
+def stop(view: Preview) -> str:
+    """Say at which numbers a run stops itself; nothing where it has no rule."""
+    rules = view.plan.spec.stop
+    said = []
+    if rules.failures is not None:
+        said.append(f"at {counted(rules.failures, 'failure')}")
+    if rules.failure_ratio is not None:
+        least = counted(rules.min_sample, "item")
+        said.append(f"at a failure ratio of {rules.failure_ratio:g} (from {least} on)")
+    if rules.unknown is not None:
+        said.append(f"at {rules.unknown:,} unknown")
+    if rules.consecutive_failures is not None:
+        said.append(f"at {counted(rules.consecutive_failures, 'failure')} in a row")
+    if rules.deadline is not None:
+        said.append(f"after {duration(rules.deadline)}")
+    return ", ".join(said)
+
+
+def expect(view: Preview) -> str:
+    """Say what the plan must come to, and when that is checked; nothing where nothing is."""
+    wanted = view.plan.spec.expect
+    if wanted is None:
+        return ""
+    said = []
+    if wanted.accounts is not None:
+        said.append(counted(wanted.accounts, "account"))
+    if wanted.items is not None:
+        said.append(counted(wanted.items, "item"))
+    if wanted.accounts_digest is not None:
+        said.append(f"the accounts of digest {wanted.accounts_digest}")
+    if not said:
+        return ""
+    # Of accounts by number nothing is certain before the tenant has said which ones they are.
+    later = bool(view.plan.unresolved)
+    when = "checked once the numbers are looked up" if later else "which it comes to"
+    return f"{', '.join(said)}; {when}"
+
+
 def excluded(view: Preview, quote: Callable[[str], str]) -> str:
     """Say how many accounts are kept out, and why; nothing where there are none."""
     reasons = view.figures.excluded
@@ -98,7 +161,9 @@ def ledger(held: Held) -> str:
     if held.unread:
         return f"not known: {held.unread}"
     done = tally(held.counts)
-    said = f"{done}; {held.to_send:,} to send" if done else f"nothing yet; {held.to_send:,} to send"
+    said = f"{done or 'nothing yet'}; {held.to_send:,} to send"
+    if held.held_back:
+        said += f"; {held.held_back:,} held back by an earlier date of the account"
     if held.changed:
         said += (
             f". {counted(held.changed, 'item')} invoiced or in doubt would get another invoice date"
@@ -107,20 +172,36 @@ def ledger(held: Held) -> str:
     return said
 
 
+def refused(held: Held) -> Iterator[str]:
+    """Name the first of the items that a run refuses, and say how one bills again."""
+    for one in held.altered:
+        yield one.said
+    if held.changed > len(held.altered):
+        yield f"and {held.changed - len(held.altered):,} more"
+    if held.changed:
+        yield f"to go on, {WAY_OUT}"
+
+
 def requests(view: Preview) -> str:
     """Say what is sent, if all goes well."""
     if not view.load.limited:
-        return "none: nothing is left to do"
+        return _nothing(view)
     calls = counted(view.load.calls, "generate call")
     asked = counted(view.load.questions, "question")
     return f"{view.load.requests:,} if all goes well: {calls}, {asked} and a token"
+
+
+def _nothing(view: Preview) -> str:
+    return (
+        f"none: {'what is left is held back' if view.held.held_back else 'nothing is left to do'}"
+    )
 
 
 def time_needed(view: Preview) -> str:
     """Say how long it takes, what decides that, and what is assumed."""
     limits = view.plan.spec.limits
     if not view.load.limited:
-        return "none: nothing is left to do"
+        return _nothing(view)
     by = (
         f"the rate of {limits.rate}"
         if view.estimate.by_rate

@@ -128,8 +128,13 @@ class Quiet:
 
     def finished(self, result: RunResult) -> None:
         """Show the last block."""
-        width = self._console.width if self._console.is_terminal else None
         for line in last_block(result, Path.cwd(), self._called):
+            self._say(line)
+
+    def _say(self, text: Text) -> None:
+        """Write lines, broken between words where a terminal would break them anywhere."""
+        width = self._console.width if self._console.is_terminal else None
+        for line in text.split("\n"):
             for part in wrapped(line, width):
                 self._console.print(part)
 
@@ -159,17 +164,17 @@ class Lines(Quiet):
         planned = len(header.plan.items)
         self._progress = Progress(planned, planned - header.outstanding, now)
         self._last = (self._progress.percent, now)
-        self._console.print(first_line(header, self._called.verb))
+        self._say(first_line(header, self._called.verb))
 
     def event(self, event: Event) -> None:
         """Say what is new, and now and then how far it is."""
         self._progress.take(event)
         now = self._clock()
         if notice := self._notices.of(event):
-            self._console.print(Text(f"[{now:%H:%M:%SZ}] ").append_text(notice))
+            self._say(Text(f"[{now:%H:%M:%SZ}] ").append_text(notice))
         if self._regular and self._is_due(now):
             self._last = (self._progress.percent, now)
-            self._console.print(Text(self._line(now)))
+            self._say(Text(self._line(now)))
 
     def _is_due(self, now: datetime) -> bool:
         percent, told = self._last
@@ -211,7 +216,7 @@ class Bar(Quiet):
         """Say what begins and show the bar."""
         planned = len(header.plan.items)
         self._progress = Progress(planned, planned - header.outstanding, self._clock())
-        self._console.print(first_line(header, self._called.verb))
+        self._say(first_line(header, self._called.verb))
         if not header.outstanding:
             return
         self._task = self._live.add_task("", total=planned, completed=self._progress.done)
@@ -223,7 +228,7 @@ class Bar(Quiet):
         if self._live.tasks:
             self._live.update(self._task, completed=self._progress.done)
         if notice := self._notices.of(event):
-            self._console.print(notice)
+            self._say(notice)
 
     def finished(self, result: RunResult) -> None:
         """Take the bar away and show the last block."""

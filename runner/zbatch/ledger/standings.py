@@ -88,17 +88,19 @@ class _Shelf:
         lower = _row_of(around, target, revision - 1)
         later = _invoiced_after(around, target, revision)
         keys = self._keys.get(row["id"], ()) if row else ()
+        changed = row is not None and rows.payload_changed(row, item)
         return Standing(
             item=item,
             record=rows.record_of(row, item) if row else None,
             call=self._call_among(keys),
             generation=max((key["generation"] + 1 for key in keys), default=0),
             attempts=sum(key["attempts"] for key in keys),
-            payload_changed=row is not None and rows.payload_changed(row, item),
+            payload_changed=changed,
             trail=self._trail(row, account, target, revision),
             earlier=tuple(self._earlier(around, target)),
             lower=Outcome(lower["outcome"]) if lower and lower["outcome"] else None,
             later_invoiced=date.fromisoformat(later) if later else None,
+            was=rows.item_of(row) if row is not None and changed else None,
         )
 
     def _call_among(self, keys: Sequence[sqlite3.Row]) -> OpenCall | None:

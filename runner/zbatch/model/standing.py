@@ -51,7 +51,8 @@ class Standing:
     plan now asks for another invoice date or other charges than what the ledger holds. `earlier`
     are dates of the account, of whichever spec, that may hold this one back. `lower` is the
     outcome of the next lower revision, `later_invoiced` the account's first later target date
-    that is `invoiced`, or this very date where a higher revision is.
+    that is `invoiced`, or this very date where a higher revision is. `was` is the item as the
+    ledger holds it, where the plan has changed its payload.
     """
 
     item: Item
@@ -64,6 +65,7 @@ class Standing:
     earlier: tuple[Earlier, ...] = ()
     lower: Outcome | None = None
     later_invoiced: date | None = None
+    was: Item | None = None
 
 
 @dataclass(frozen=True, slots=True)

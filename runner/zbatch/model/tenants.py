@@ -21,6 +21,14 @@ class Credentials:
     client_id: str | Path
     client_secret: str | Path
 
+    @property
+    def places(self) -> str:
+        """Name both places for who is to mend what stands there."""
+        return " and ".join(
+            f"the file {place}" if isinstance(place, Path) else f"the environment variable {place}"
+            for place in (self.client_id, self.client_secret)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Ceilings:

@@ -12,6 +12,7 @@ from zbatch.model import ItemRecord, Outcome, Problem, Totals
 
 FIRST_ACCOUNTS = 3
 FIRST_MESSAGES = 3
+FIRST_WAITING = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Summary:
 
     `settled_by` names the earlier runs whose outcomes are repeated, in order of appearance.
     `nothing_since` is when the earliest answer came that there was nothing to bill: usage rated
-    later is not in it.
+    later is not in it. `waiting` are the first items that wait for something else to be settled.
     """
 
     totals: Totals
@@ -49,6 +50,7 @@ class Summary:
     unknown: tuple[ItemRecord, ...]
     settled_by: tuple[str, ...]
     nothing_since: datetime | None = None
+    waiting: tuple[ItemRecord, ...] = ()
 
 
 class Fold:
@@ -61,6 +63,7 @@ class Fold:
         self._unknown: list[ItemRecord] = []
         self._earlier: dict[str, None] = {}
         self._nothing_since: datetime | None = None
+        self._waiting: list[ItemRecord] = []
 
     def add(self, record: ItemRecord) -> None:
         """Count one more record."""
@@ -70,6 +73,8 @@ class Fold:
             _add_failure(self._failures, record)
         elif outcome is Outcome.UNKNOWN:
             self._unknown.append(record)
+        elif outcome is Outcome.NOT_ATTEMPTED and len(self._waiting) < FIRST_WAITING:
+            self._waiting.append(record)
         elif outcome is Outcome.NOTHING_TO_BILL and record.finished_at:
             self._nothing_since = min(record.finished_at, self._nothing_since or record.finished_at)
         if outcome.settled and record.run_id not in (None, self._run_id):
@@ -83,6 +88,7 @@ class Fold:
             unknown=tuple(self._unknown),
             settled_by=tuple(self._earlier),
             nothing_since=self._nothing_since,
+            waiting=tuple(self._waiting),
         )
 
 

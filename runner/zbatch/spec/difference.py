@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 
 from zbatch.model import ACCOUNT_ID
@@ -25,11 +26,15 @@ FEW = 10  # and by at least so many
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All that one side lists: each account once, by its ID, or by its number as it is written."""
+    """All that one side lists: each account once, by its ID, or by its number as it is written.
+
+    `excluded` has the reason of each account that it keeps out.
+    """
 
     label: str
     period: str | None
     accounts: Iterable[tuple[str, Dates]]
+    excluded: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +67,10 @@ class Change:
 class Difference:
     """What changed from `before` to `after`; the most frequent change of dates comes first.
 
-    `relative` tells that dates were held against each side's own period. `other_changes` counts
-    the accounts whose change is none of `changed`, of which there are too many to tell apart.
+    `excluded` are the accounts of `before` that `after` keeps out, by reason; `gone` are the others
+    that it does not list. `relative` tells that dates were held against each side's own period.
+    `other_changes` counts the accounts whose change is none of `changed`, of which there are too
+    many to tell apart.
     """
 
     before: Side
@@ -73,6 +80,12 @@ class Difference:
     gone: Named
     changed: tuple[Change, ...]
     other_changes: int = 0
+    excluded: tuple[tuple[str, Named], ...] = ()
+
+    @property
+    def kept_out(self) -> int:
+        """How many accounts are not listed any more since they are excluded."""
+        return sum(accounts.count for _, accounts in self.excluded)
 
     @property
     def redated(self) -> int:
@@ -115,9 +128,11 @@ def compare(before: Listing, after: Listing) -> Difference:
             new.add(key)
         elif not same(was, dates):
             changes.add(was, dates, key)
-    gone = _Names()
+    gone, excluded = _Names(), defaultdict[str, _Names](_Names)
     for packed in old:
-        gone.add(_unpacked(packed))
+        key = _unpacked(packed)
+        reason = after.excluded.get(key)
+        (gone if reason is None else excluded[reason]).add(key)
     told, others = changes.told()
     return Difference(
         Side(before.label, old_accounts, old_items),
@@ -127,6 +142,7 @@ def compare(before: Listing, after: Listing) -> Difference:
         gone.named(),
         told,
         others,
+        tuple((reason, names.named()) for reason, names in excluded.items()),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from support.saboteurs.bench import Bench
 from support.saboteurs.saboteur import LOST, RULES, TWICE, saboteur
-from zbatch.app import ending, outstanding
+from zbatch.app import altered, ending, outstanding
 from zbatch.app.outstanding import Wish
 from zbatch.app.recorder import Recorder
 from zbatch.engine.verdict import Kind
@@ -26,7 +26,7 @@ ONE_SPEC = "the simulated spec is never edited"
 @saboteur("D19", test=f"{TWICE}d19_a_spec_edited_before_the_resume_is_refused", beyond=ONE_SPEC)
 def an_edited_item_in_doubt_is_taken(bench: Bench) -> None:
     """A spec may change what an item in doubt is billed with."""
-    refuse = outstanding._refuse_changed
+    refuse = altered.refuse_altered
 
     def substitute(standings: Sequence[Standing]) -> None:
         refuse([standing for standing in standings if standing.call is None])
