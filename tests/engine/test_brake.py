@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,7 +15,7 @@ from zbatch.engine.events import Event, Gated, InFlight, Stopping
 from zbatch.engine.pacing import Pace
 from zbatch.engine.settings import Settings, Stop
 from zbatch.engine.verdict import StopReason
-from zbatch.model import Limits, Rate
+from zbatch.model import Limits, MetRule, Rate, StopRules
 from zbatch.zuora.request import make_call
 from zbatch.zuora.wire import Reply
 
@@ -52,7 +53,10 @@ def events() -> list[Event]:
 
 
 def a_brake(
-    clock: HandClock, events: list[Event], random: HighRandom | LowRandom | None = None
+    clock: HandClock,
+    events: list[Event],
+    random: HighRandom | LowRandom | None = None,
+    rules: StopRules | None = None,
 ) -> Brake:
     settings = Settings(
         "tail",
@@ -60,6 +64,7 @@ def a_brake(
         6,
         lambda items, generation: make_call(TENANT, items, generation),
         patience=120.0,
+        rules=rules or StopRules(),
     )
     return Brake(clock, random or HighRandom(), events.append, settings)
 
@@ -100,6 +105,43 @@ def test_what_goes_wrong_while_a_run_stops_is_known_all_the_same(
     brake.stop(grave, "it broke")
     assert events == [Stopping("interrupted", 0, "")]
     assert brake.stopped == Stop(grave, "it broke; before that: interrupted")
+
+
+def test_a_rule_that_is_met_stops_the_run_in_its_own_words(
+    brake: Brake, events: list[Event]
+) -> None:
+    """The rule is kept for the report; where none is met, the run goes on."""
+    brake.mind(None)
+    assert not brake.stopping.is_set()
+    met = MetRule("failures", 3.0, 3.0, None, "3 items have failed")
+    brake.mind(met)
+    assert events == [Stopping("3 items have failed", 0, "")]
+    assert brake.stopped == Stop(StopReason.RULE, "3 items have failed", met)
+
+
+def test_a_deadline_is_counted_from_the_beginning_of_the_run(
+    clock: HandClock, events: list[Event]
+) -> None:
+    """What the steady clock said before does not count."""
+    clock.at = 1000.0
+    brake = a_brake(clock, events, rules=StopRules(deadline=0.01))
+
+    async def wait_for_it() -> None:
+        wake = asyncio.Event()
+        with brake.timed(wake):
+            await asyncio.wait_for(wake.wait(), 30)
+
+    asyncio.run(wait_for_it())
+    assert brake.stopped is not None
+    assert brake.stopped.rule is not None
+    assert brake.stopped.rule.value == 0.0
+    assert "0 s have passed" in brake.stopped.message
+
+
+def test_a_wait_until_a_time_that_is_over_ends_at_once(clock: HandClock, brake: Brake) -> None:
+    """A wait is as long as that time is away, whatever the steady clock shows."""
+    clock.at = 1000.0
+    asyncio.run(asyncio.wait_for(brake.until(asyncio.Event(), 1000.0), 30))
 
 
 def test_requests_in_flight_are_counted_up_and_down(brake: Brake, events: list[Event]) -> None:
