@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from zbatch.app.gate import Unattended
 from zbatch.engine.events import Event, Settled
 from zbatch.engine.loop import Engine
-from zbatch.engine.order import Work
+from zbatch.engine.order import NOTHING_LATER, Later, Work
 from zbatch.engine.ports import Gate, Observer, Randomness
 from zbatch.engine.settings import Accepted, Ending, Ports, Settings, Staging
 from zbatch.errors import LedgerFailure
@@ -344,6 +344,7 @@ class Bench:
     gate: Gate = field(default_factory=Unattended)
     during: Callable[[Engine, VirtualClock], Coroutine[Any, Any, None]] | None = None
     make_ledger: Callable[[], MemoryLedger] = MemoryLedger
+    later: Later = NOTHING_LATER
 
     def run(self, works: Sequence[Work], answer: Answerer) -> Run:
         return run_virtually(self._run(works, answer))
@@ -380,7 +381,7 @@ class Bench:
             began=self.began,
         )
         ports = Ports(clock, self.random, server, ledger, self.observer or events.append, self.gate)
-        engine = Engine(ports, settings, works)
+        engine = Engine(ports, settings, works, self.later)
         loop = asyncio.get_running_loop()
         aside = loop.create_task(self.during(engine, clock)) if self.during else None
         ending = await engine.run()

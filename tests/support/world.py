@@ -75,6 +75,7 @@ from zbatch.spec.plan import make_plan
 FRIDAY = 1_795_867_200.0  # 2026-11-28 12:00 UTC
 UNGUARDED = Modes(second_generate=SecondGenerate.BILLS_AGAIN)
 LIMITS = Limits(10, Rate(6000, 60.0), 1, 150.0)
+PART = 3  # items that a plan is worked out by, so that short ones are cut as long ones are
 HOUR = 3600.0
 DAY = 24 * HOUR
 
@@ -339,7 +340,7 @@ class World:
             interruptible,
             Looks(self.looks),
         )
-        way = nullcontext(self._wire(process, host)) if task.todo.works else None
+        way = nullcontext(self._wire(process, host)) if task.todo.work else None
         run = Execution(record, store, process.recorder, process.files, Nobody(), outside)
         result = await life.live(run.converge(task, way))
         if result is None:
@@ -511,7 +512,7 @@ def _blank_tenant() -> bytes:
 
 def _task(job: Job, store: HostStore) -> Task:
     if not job.read_only:
-        return to_converge(job.plan, store, job.wish)
+        return to_converge(job.plan, store, job.wish, PART)
     accept = [
         Acceptance(identity, chosen.invoice_id, chosen.reason)
         for identity, chosen in job.accepted.items()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from support.evidence import Item, Ledger
 from support.evidence_reading import Times, ledger_evidence
@@ -32,6 +33,8 @@ from zbatch.model import (
     Send,
 )
 from zbatch.report.record import RunRecord, encode
+
+Found = TypeVar("Found")
 
 IN_PLACE = Path(__file__)  # ledgers have no files here, and none of them is ever replaced
 FLUSH = 0.001  # seconds that a commit takes
@@ -197,6 +200,10 @@ class HostKeeper:
     async def look(self, stages: str, looked: int) -> None:
         self._store.look(stages, looked, self._now())
         await self._flush("look")
+
+    async def read(self, reading: Callable[[Store], Found]) -> Found:
+        self._life.check()
+        return reading(self._store)
 
     def close(self) -> None:
         """Have nothing under way."""

@@ -46,9 +46,14 @@ def altered(standing: Standing) -> Altered | None:
 
 def refuse_altered(standings: Iterable[Standing]) -> None:
     """Raise `Refused` where the plan asks for another payload than was sent."""
-    found = [one for standing in standings if (one := altered(standing))]
-    if found:
-        raise Refused(refusal(tuple(found[:MOST_NAMED]), len(found)))
+    first: list[Altered] = []
+    count = 0
+    for standing in standings:
+        if change := altered(standing):
+            count += 1
+            first += [change] if count <= MOST_NAMED else []
+    if count:
+        raise Refused(refusal(tuple(first), count))
 
 
 def refusal(first: tuple[Altered, ...], count: int) -> str:

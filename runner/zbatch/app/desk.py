@@ -45,7 +45,7 @@ class Desk:
     def execute(self, task: Task, book: Path | None, watch: Watcher) -> RunResult:
         """Carry out a task; raises `CannotStart` and `Refused` before anything is sent."""
         plan = task.plan
-        access = access_to(plan, self.folder, book, os.environ) if task.todo.works else None
+        access = access_to(plan, self.folder, book, os.environ) if task.todo.work else None
         way = connected(access, self.outside.clock) if access else None
         record = RunRecord(self.run_id, plan, self.started_at, versions=_versions())
         if task.approval:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from zbatch.app.api import Approval, RunHeader, RunResult, Watcher
+from zbatch.app.backlog import Backlog, LaterWorks
+from zbatch.app.books import Books
 from zbatch.app.doubt import doubts
 from zbatch.app.ending import (
     Closing,
     after_disk_failure,
     exit_code,
-    final_records,
-    in_their_places,
     unreadable_records,
 )
 from zbatch.app.outside import Outside, Way
-from zbatch.app.outstanding import Outstanding
 from zbatch.app.recorder import Recorder
 from zbatch.app.task import Task
 from zbatch.engine.events import Event, Settled
@@ -27,9 +25,10 @@ from zbatch.engine.settings import Accepted, Ports, Settings
 from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart, LedgerFailure, Refused, ReportFailure
 from zbatch.ledger.store import Store
-from zbatch.model import ExitCode, ItemRecord, Outcome, Plan, StopRules
+from zbatch.model import ExitCode, ItemRecord, Plan, StopRules
 from zbatch.report.record import RunRecord, write_record
-from zbatch.report.summary import Summary, summarise
+from zbatch.report.summary import Summary
+from zbatch.spec.places import Places
 from zbatch.zuora.request import make_call
 
 
@@ -80,20 +79,20 @@ class Execution:
 
         Raises `CannotStart` or `Refused` where it comes to nothing before the first call.
         """
-        todo = task.todo
         newest = self.store.newest_stamp()
         self._start()
-        self.watch.started(self._header(todo))
-        self.recorder.add_all(r for r in todo.records if r.outcome is not Outcome.NOT_ATTEMPTED)
+        self.watch.started(self._header(task.todo))
+        books = Books(task.todo, self.store, self.recorder, self.record.run_id)
+        books.open()
         if way is None:
-            return self._close(todo, Closing())
+            return self._close(books, Closing())
         try:
             closing = await self._send(task, way, newest)
         except (CannotStart, Refused) as error:
             refused = isinstance(error, Refused)
             self._finish(ExitCode.REFUSED if refused else ExitCode.CANNOT_START)
             raise
-        return self._close(todo, closing)
+        return self._close(books, closing)
 
     def _start(self) -> None:
         try:
@@ -101,14 +100,16 @@ class Execution:
         except LedgerFailure as failure:
             raise CannotStart(f"{failure}; nothing was sent") from failure
 
-    def _header(self, todo: Outstanding) -> RunHeader:
-        planned = {item.identity for item in self.plan.items}
-        sending = [work for work in todo.works if not work.held]
-        sent = [item for work in sending for item in work.items if item.identity in planned]
-        settled = sum(record.outcome.settled for record in todo.records)
-        settled += len(todo.works) - len(sending)
-        header = RunHeader(self.record.run_id, self.plan, len(sent), settled, self.files.report)
-        return replace(header, approval=self.approval)
+    def _header(self, todo: Backlog) -> RunHeader:
+        counts, files = todo.counts, self.files
+        return RunHeader(
+            self.record.run_id,
+            self.plan,
+            counts.to_send,
+            counts.settled,
+            files.report,
+            approval=self.approval,
+        )
 
     async def _send(self, task: Task, way: Way, newest: datetime | None) -> Closing:
         outside, limits = self.outside, self.plan.spec.limits
@@ -135,17 +136,18 @@ class Execution:
             async with way as sender:
                 observer = _Observer(self.recorder, self.watch, self.record.run_id)
                 ports = Ports(outside.clock, outside.random, sender, ledger, observer, outside.gate)
-                engine = observer.engine = Engine(ports, settings, task.todo.works)
+                later = LaterWorks(task.todo, ledger)
+                engine = observer.engine = Engine(ports, settings, task.todo.now.works, later)
                 with outside.interruptible(engine, limits.timeout) as interruptions:
                     ending = await engine.run()
                 return Closing(ending, interruptions.first, read_only=task.read_only)
         finally:
             ledger.close()
 
-    def _close(self, todo: Outstanding, closing: Closing) -> RunResult:
+    def _close(self, books: Books, closing: Closing) -> RunResult:
         closing = self._with_strays(closing)
         try:
-            summary = self._summary(todo, closing)
+            summary = books.close(closing)
         except LedgerFailure as failure:
             closing = replace(closing, unread=str(failure))
             summary = self._told()
@@ -188,17 +190,6 @@ class Execution:
         self.watch.finished(result)
         return result
 
-    def _summary(self, todo: Outstanding, closing: Closing) -> Summary:
-        """Fold the final records of all items, adding the report lines that are still missing.
-
-        Only what may have changed since the start is read again.
-        """
-        items, final = self.plan.items, todo.final
-        changing = (item for item in items if item.identity not in final)
-        others = final_records(self.store.standing(changing), todo.records, closing)
-        records = self._recorded(in_their_places(items, final, others))
-        return summarise(records, len(items), self.record.run_id)
-
     def _told(self) -> Summary:
         """Fold what the report says already; only the rest is lost with a ledger that fails now."""
         self.recorder.add_all(unreadable_records(self.plan.items))
@@ -206,18 +197,13 @@ class Execution:
 
     def _with_strays(self, closing: Closing) -> Closing:
         """Find what the ledger holds in doubt beyond this plan: nobody else would name it."""
-        planned = {item.identity for item in self.plan.items}
+        planned = Places(self.plan.items)
         strays: list[ItemRecord] = []
         try:
             strays.extend(doubts(self.store.unsettled(without=planned)))
         except LedgerFailure as failure:  # what was read before it is named all the same
             return replace(closing, strays=tuple(strays), unread=str(failure))
         return replace(closing, strays=tuple(strays))
-
-    def _recorded(self, records: Iterator[ItemRecord]) -> Iterator[ItemRecord]:
-        for record in records:
-            self.recorder.add(record)
-            yield record
 
     def _trouble(self) -> str | None:
         return str(self.recorder.failure) if self.recorder.failure else None

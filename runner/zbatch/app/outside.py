@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import SystemRandom
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from zbatch.app.clock import SystemClock
 from zbatch.app.gate import Unattended
@@ -17,12 +17,18 @@ from zbatch.engine.ports import Clock, Gate, Ledger, Randomness, Sender
 from zbatch.ledger.store import Store
 from zbatch.ledger.writer import LedgerWriter
 
+Found = TypeVar("Found")
+
 Way = AbstractAsyncContextManager[Sender]
 """The way to a tenant: open while the body runs."""
 
 
 class Keeper(Ledger, Protocol):
     """The ledger of one run, as the engine writes it."""
+
+    async def read(self, reading: Callable[[Store], Found]) -> Found:
+        """Read from the store between two transactions."""
+        ...
 
     def close(self) -> None:
         """Wait for what is being written; the store stays open."""

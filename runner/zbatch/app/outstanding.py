@@ -64,7 +64,7 @@ def outstanding(plan: Plan, standings: Sequence[Standing], wish: Wish) -> Outsta
         names = ", ".join(account.named for account in plan.unresolved[:_MOST_NAMED])
         raise Refused(f"it is not known which accounts these numbers mean: {names}")
     refuse_altered(standings)
-    _refuse_revisions(standings)
+    refuse_revisions(standings)
     works = list(open_works(standings))
     fresh = {s.item.identity: s for s in standings if s.call is None and _is_fresh(s, wish)}
     working = fresh.keys() | {item.identity for work in works for item in work.items}
@@ -104,7 +104,8 @@ def _is_fresh(standing: Standing, wish: Wish) -> bool:
     return False
 
 
-def _refuse_revisions(standings: Iterable[Standing]) -> None:
+def refuse_revisions(standings: Iterable[Standing]) -> None:
+    """Raise `Refused` for a revision whose lower one is not settled in this ledger."""
     for standing in standings:
         identity, source = standing.item.identity, standing.item.source
         if identity.revision > 1 and standing.lower is None:

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from zbatch.errors import ReportFailure
-from zbatch.model import Identity, ItemRecord, Plan
+from zbatch.model import ItemRecord, Plan
 from zbatch.report.lines import to_line
 from zbatch.report.summary import Fold
+from zbatch.spec.places import Places
 
 
 class Lines(Protocol):
@@ -36,15 +37,17 @@ class Recorder:
     def __init__(self, writer: Lines, plan: Plan, run_id: str) -> None:
         self._writer = writer
         self._run_id = run_id
-        self._missing: set[Identity] = {item.identity for item in plan.items}
+        self._places = Places(plan.items)
+        self._written = bytearray(len(plan.items))  # a set of identities would be 200 bytes each
         self.counted = Fold(run_id)
         self.failure: ReportFailure | None = None
 
     def add(self, record: ItemRecord) -> None:
         """Append the line of an item of the plan that has none yet."""
-        if record.item.identity not in self._missing:
+        place = self._places.of(record.item.identity)
+        if place is None or self._written[place]:
             return
-        self._missing.remove(record.item.identity)
+        self._written[place] = True
         self.counted.add(record)
         if self.failure:
             return

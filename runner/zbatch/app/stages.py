@@ -38,11 +38,22 @@ def _name(plan: Plan) -> str:
     return f"{plan.digest} {sizes}"
 
 
+def early_groups(plan: Plan) -> int:
+    """Tell how many calls are of stages before the last one."""
+    return sum(1 for _ in _early_groups(plan))
+
+
 def _early(plan: Plan) -> Iterator[tuple[Identity, int]]:
-    """Name the items of all stages but the last: whole calls, until a stage has its number."""
+    """Name the items of all stages but the last."""
+    for group, stage in _early_groups(plan):
+        yield from ((plan.items[position].identity, stage) for position in group)
+
+
+def _early_groups(plan: Plan) -> Iterator[tuple[tuple[int, ...], int]]:
+    """Give the calls of all stages but the last: whole ones, until a stage has its number."""
     groups = iter(plan.groups)
     for stage, wanted in enumerate(plan.spec.stages[:-1], 1):
         count = 0
         while count < (wanted or 0) and (group := next(groups, None)):
             count += len(group)
-            yield from ((plan.items[position].identity, stage) for position in group)
+            yield group, stage

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from zbatch.app.api import Acceptance, Approval
+from zbatch.app.backlog import Backlog, backlog_of
 from zbatch.app.doubt import doubts
 from zbatch.app.figures import Load
-from zbatch.app.outstanding import Outstanding, Wish, open_works, outstanding
+from zbatch.app.outstanding import Outstanding, Wish, open_works
+from zbatch.app.parts import AT_LEAST
 from zbatch.app.stages import put_in_stages
 from zbatch.engine.pacing import Pace
 from zbatch.engine.settings import PATIENCE, Staging
@@ -29,7 +31,7 @@ class Task:
     """
 
     plan: Plan
-    todo: Outstanding
+    todo: Backlog
     report_copy: Path | None = None
     read_only: bool = False
     accepted: Mapping[Identity, Acceptance] = field(default_factory=dict)
@@ -43,15 +45,17 @@ class Task:
     @property
     def load(self) -> Load:
         """What it asks of the tenant if all goes well."""
-        works = self.todo.works
-        calls = 0 if self.read_only else sum(not work.held and not work.burnt for work in works)
-        return Load.of(calls, sum(len(work.items) for work in works))
+        counts = self.todo.counts
+        return Load.of(0 if self.read_only else counts.calls, counts.asked)
 
 
-def to_converge(plan: Plan, store: Store, wish: Wish) -> Task:
-    """Make the task of a run: what the ledger does not hold as settled; raises `Refused`."""
-    todo = outstanding(plan, tuple(store.standing(plan.items)), wish)
-    return Task(plan, todo, stages=put_in_stages(plan, todo, store))
+def to_converge(plan: Plan, store: Store, wish: Wish, at_least: int = AT_LEAST) -> Task:
+    """Make the task of a run: what the ledger does not hold as settled; raises `Refused`.
+
+    The plan is worked out in parts of so many items.
+    """
+    todo = backlog_of(plan, store, wish, at_least)
+    return Task(plan, todo, stages=put_in_stages(plan, todo.now, store))
 
 
 def to_settle(
@@ -66,9 +70,11 @@ def to_settle(
     in_doubt = {record.item.identity for record in doubts(found)}
     standings = [standing for standing in found if standing.item.identity in in_doubt]
     items = tuple(listed.get(s.item.identity, s.item) for s in standings)
+    narrowed = replace(plan, items=items, groups=())
+    todo = Outstanding(tuple(open_works(standings, asking=True)), ())
     return Task(
-        replace(plan, items=items, groups=()),
-        Outstanding(tuple(open_works(standings, asking=True)), ()),
+        narrowed,
+        Backlog.of(narrowed, todo),
         read_only=True,
         accepted=_accepted(accept, in_doubt),
     )

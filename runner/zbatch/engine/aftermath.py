@@ -299,6 +299,8 @@ class Aftermath:
             self._hold_back(record.item)
         else:
             self._order.release(record.item)
+        if not self._order.works_on(account := record.item.identity.account_id):
+            self._credited.pop(account, None)
 
     def _leave(self, record: ItemRecord) -> None:
         self.left.append(record)

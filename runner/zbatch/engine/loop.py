@@ -21,7 +21,7 @@ from zbatch.engine.conclusion import after_rest, ask_from, needs_conclusion
 from zbatch.engine.events import Event
 from zbatch.engine.judge import not_sent, still_live, unsent
 from zbatch.engine.looks import Looks
-from zbatch.engine.order import Order, Work, doubted
+from zbatch.engine.order import NOTHING_LATER, Later, Order, Work, doubted
 from zbatch.engine.ports import Observer
 from zbatch.engine.preflight import OTHER_HOST, before_sending, recheck
 from zbatch.engine.question import Seen
@@ -53,7 +53,13 @@ class _Asking:
 class Engine:
     """Send the works of one run, once."""
 
-    def __init__(self, ports: Ports, settings: Settings, works: Iterable[Work]) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        settings: Settings,
+        works: Iterable[Work],
+        later: Later = NOTHING_LATER,
+    ) -> None:
         ports = replace(ports, observer=self._telling(ports.observer))
         self._ports = ports
         self._settings = settings
@@ -66,6 +72,7 @@ class Engine:
         self._stages = Stages(staging.of, works, staging.looked, staging.past)
         self._looks = Looks(ports, self._brake, self._stages, staging)
         opening = self._stages.number
+        self._later = later
         self._order = Order(works, 0 if self._stages.unseen(opening) else opening)
         tally = Tally(settings.rules, doubted(works))
         self._aftermath = Aftermath(ports, settings, self._order, self._brake, tally)
@@ -132,7 +139,7 @@ class Engine:
                 aftermath.more.clear()
                 if aftermath.cleared and (room := self._room()) > 0:
                     await self._begin(room)
-                elif works := self._order.take(self._ports.clock.monotonic(), self._wanted()):
+                elif works := await self._taken(self._wanted()):
                     self._route(works)
                 elif aftermath.in_hand or not self._order.idle:
                     await self._brake.until(aftermath.more, self._order.next_time())
@@ -144,7 +151,7 @@ class Engine:
 
     async def _next_stage(self) -> bool:
         """Open the next stage once those ahead of it were looked at; tell whether one opens."""
-        while (following := self._order.next_stage) is not None:
+        while (following := self._following()) is not None:
             if (unseen := self._stages.unseen(following)) is None:
                 self._stages.begin(max(following, self._stages.number))
                 self._order.open(self._stages.number)
@@ -153,6 +160,24 @@ class Engine:
             if not await self._looks.at(unseen, following):
                 return False
         return False
+
+    def _following(self) -> int | None:
+        """Name the first stage that is not open and of which something could start."""
+        following = self._order.next_stage
+        if following is None and self._later.ordinal is not None:
+            return self._later.stage  # the last one
+        return following
+
+    async def _taken(self, wanted: int) -> list[Work]:
+        """Take works that may start, making those whose turn comes before that of others."""
+        works: list[Work] = []
+        while True:
+            coming = self._later.ordinal if self._order.is_open(self._later.stage) else None
+            now = self._ports.clock.monotonic()
+            works += self._order.take(now, wanted - len(works), before=coming)
+            if coming is None or len(works) >= wanted:
+                return works
+            self._order.add(await self._later.works())
 
     def _room(self) -> int:
         """How many more intents may be made durable ahead of their turn."""

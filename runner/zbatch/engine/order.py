@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from zbatch.engine.verdict import doubtful
 from zbatch.model import Attempt, Call, Identity, Item, ItemRecord, Problem, Trail
@@ -68,6 +69,38 @@ class Work:
         self.call, self.attempts = None, ()
 
 
+class Later(Protocol):
+    """Works that are made when their turn comes: all of an account together, in the plan's order.
+
+    They are new calls or outcomes to be asked about again; those of `stage` wait until it opens.
+    """
+
+    stage: int
+
+    @property
+    def ordinal(self) -> int | None:
+        """The least ordinal that is still to come, None where nothing is."""
+        ...
+
+    async def works(self) -> Sequence[Work]:
+        """Make the next ones."""
+        ...
+
+
+class NothingLater:
+    """Has no works that come later."""
+
+    stage = 0
+    ordinal = None
+
+    async def works(self) -> Sequence[Work]:
+        """Make none."""
+        return ()
+
+
+NOTHING_LATER = NothingLater()
+
+
 class Order:
     """The calls of a run that are not yet done, as chains: one an account.
 
@@ -87,26 +120,41 @@ class Order:
         self._pushes = 0
         self._fill(list(works))
 
+    def add(self, works: Iterable[Work]) -> None:
+        """Take in works of accounts that have none here, and had none before."""
+        self._fill(list(works))
+
     def _fill(self, works: list[Work]) -> None:
         links = [(item, work) for work in works for item in work.items]
         links.sort(key=_rank)
+        chains: dict[str, list[tuple[Item, Work]]] = {}
         for item, work in links:
-            self._chains.setdefault(item.identity.account_id, []).append((item, work))
-        self._missing = {work: len(work.items) for work in works}
-        for chain in self._chains.values():
+            chains.setdefault(item.identity.account_id, []).append((item, work))
+        if not self._chains.keys().isdisjoint(chains):
+            raise ValueError("an account has come a second time: its dates could go side by side")
+        self._missing |= {work: len(work.items) for work in works}
+        self._chains |= chains
+        for chain in chains.values():
             self._at_head(chain)
 
     def __len__(self) -> int:
         """Count the calls that wait, whether or not they may start."""
         return len(self._ready) + len(self._later) + len(self._missing) + len(self._shut)
 
-    def take(self, now: float, most: int) -> list[Work]:
-        """Take out up to `most` calls that may start, in the order of the plan."""
+    def take(self, now: float, most: int, before: int | None = None) -> list[Work]:
+        """Take out up to `most` calls that may start, in the order of the plan.
+
+        Those that do not come `before` a place in the plan stay.
+        """
         while self._later and self._later[0][0] <= now:
             _, _, work = heapq.heappop(self._later)
             self._push(work)
-        count = min(max(most, 0), len(self._ready))
-        return [heapq.heappop(self._ready)[2] for _ in range(count)]
+        taken: list[Work] = []
+        while self._ready and len(taken) < most:
+            if before is not None and self._ready[0][0] >= before:
+                break
+            taken.append(heapq.heappop(self._ready)[2])
+        return taken
 
     def next_time(self) -> float | None:
         """Tell when the next postponed call is due."""
@@ -149,6 +197,10 @@ class Order:
             del self._chains[item.identity.account_id]
         return [other for other, _ in held]
 
+    def works_on(self, account_id: str) -> bool:
+        """Tell whether any call of an account waits or is under way."""
+        return account_id in self._chains
+
     def _at_head(self, chain: list[tuple[Item, Work]]) -> None:
         work = chain[0][1]
         self._missing[work] -= 1
@@ -181,6 +233,10 @@ class Order:
     def next_stage(self) -> int | None:
         """The first stage that is not open and of which something could start."""
         return min((work.stage for work in self._shut), default=None)
+
+    def is_open(self, stage: int) -> bool:
+        """Tell whether the new calls of a stage may start."""
+        return stage <= self._stage
 
     def open(self, stage: int) -> None:
         """Let the calls of a stage, and of those before it, start."""

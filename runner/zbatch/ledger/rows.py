@@ -12,6 +12,7 @@ from functools import lru_cache
 from zbatch.model import (
     Attempt,
     Baseline,
+    Batch,
     Call,
     Charges,
     Draft,
@@ -54,13 +55,27 @@ def item_columns(item: Item) -> tuple[object, ...]:
 
 def payload_columns(item: Item) -> tuple[object, ...]:
     """Give the values of an item's payload, in the order of `PAYLOAD_COLUMNS`."""
-    charges = item.charges
+    return payload_of(item.invoice_date, item.charges)
+
+
+def payload_of(invoice_date: date, charges: Charges) -> tuple[object, ...]:
+    """Give the values of a payload, in the order of `PAYLOAD_COLUMNS`."""
     return (
-        item.invoice_date.isoformat(),
+        invoice_date.isoformat(),
         int(charges.one_time),
         int(charges.recurring),
         int(charges.usage),
     )
+
+
+def batch_payload(batch: Batch) -> tuple[object, ...]:
+    """Give the payload of the items of a batch, in the order of `PAYLOAD_COLUMNS`."""
+    return payload_of(batch.invoice_date, batch.charges)
+
+
+def batch_columns(batch: Batch) -> tuple[object, ...]:
+    """Give the values by which the items of a batch are found."""
+    return json.dumps(batch.accounts), batch.target_date.isoformat(), batch.revision
 
 
 def payload_changed(row: sqlite3.Row, item: Item) -> bool:

@@ -11,7 +11,17 @@ from itertools import islice
 
 from zbatch.ledger import rows
 from zbatch.ledger import statements as sql
-from zbatch.model import Earlier, IfAbsent, Item, KeyState, OpenCall, Outcome, Standing, Trail
+from zbatch.model import (
+    Earlier,
+    IfAbsent,
+    Item,
+    ItemRecord,
+    KeyState,
+    OpenCall,
+    Outcome,
+    Standing,
+    Trail,
+)
 
 AT_ONCE = 500  # items whose standings are read together
 
@@ -38,6 +48,28 @@ def read_standings(connection: sqlite3.Connection, items: Iterable[Item]) -> Ite
             except (ValueError, TypeError, KeyError) as error:
                 raise Damaged(f" of {item.identity}") from error
             yield standing
+
+
+def read_outcomes(connection: sqlite3.Connection, items: Iterable[Item]) -> Iterator[ItemRecord]:
+    """Give the outcomes of those items that have one, in their order.
+
+    Raises `Damaged`.
+    """
+    left = iter(items)
+    while chunk := list(islice(left, AT_ONCE)):
+        accounts = json.dumps(sorted({item.identity.account_id for item in chunk}))
+        held = {
+            (row["account_id"], row["target_date"], row["revision"]): row
+            for row in connection.execute(sql.OUTCOMES_OF_ACCOUNTS, (accounts,))
+        }
+        for item in chunk:
+            row = held.get(rows.identity_columns(item.identity))
+            try:
+                record = row and rows.record_of(row, item)
+            except (ValueError, TypeError, KeyError) as error:
+                raise Damaged(f" of {item.identity}") from error
+            if record:
+                yield record
 
 
 class _Shelf:

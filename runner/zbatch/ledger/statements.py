@@ -28,7 +28,10 @@ INSERT_RUN = (
     "INSERT INTO run (id, spec_name, spec_file, spec_digest, plan_digest, settle, started_at)"
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
-INSERT_RUN_ITEM = f"INSERT INTO run_item (run_id, ordinal, item_id) VALUES (?, ?, {ITEM_ID})"
+INSERT_RUN_ITEM = (
+    f"INSERT INTO run_item (run_id, ordinal, item_id) VALUES (?, ?, {ITEM_ID})"
+    " ON CONFLICT (run_id, ordinal) DO NOTHING"
+)
 RUNS_OF_PLAN = "SELECT id FROM run WHERE plan_digest = ? ORDER BY started_at, id"
 FINISH_RUN = "UPDATE run SET finished_at = ?, exit_code = ? WHERE id = ?"
 ID_OF_KEY = "SELECT id FROM call WHERE key = ?"
@@ -78,14 +81,17 @@ UPDATE_BASELINE = (
     "UPDATE item SET baseline = ? WHERE account_id = ? AND target_date = ? AND revision = ?"
 )
 ITEMS_WITH_OPEN_KEYS = (
-    "SELECT item.* FROM item WHERE EXISTS"
-    " (SELECT 1 FROM call_item WHERE item_id = item.id AND state <> 'settled')"
+    "SELECT * FROM item WHERE id IN (SELECT item_id FROM call_item WHERE state <> 'settled')"
     " ORDER BY account_id, target_date, revision"
 )
-# Lists of values go in as one JSON array.
+# Lists of values go in as one JSON array, accounts by position as one JSON object.
 _LISTED = "(SELECT value FROM json_each(?))"
 ITEMS_OF_ACCOUNTS = (
     f"SELECT * FROM item WHERE account_id IN {_LISTED} ORDER BY account_id, target_date, revision"
+)
+OUTCOMES_OF_ACCOUNTS = (
+    f"SELECT account_id, target_date, revision, {rows.RECORD_COLUMNS} FROM item"
+    f" WHERE account_id IN {_LISTED} AND outcome IS NOT NULL"
 )
 KEYS_OF_ACCOUNTS = (
     "SELECT call_item.item_id, call.id, call.generation, call_item.state, call_item.if_absent,"
@@ -108,4 +114,29 @@ ITEMS_OF_CALLS = (
 ATTEMPTS_OF_CALLS = f"SELECT * FROM attempt WHERE call_id IN {_LISTED} ORDER BY call_id, number"
 REST_ITEM = (
     "UPDATE item SET rests_until = ? WHERE account_id = ? AND target_date = ? AND revision = ?"
+)
+_BATCH = (
+    " FROM json_each(?) AS planned CROSS JOIN item ON account_id = planned.value"
+    " AND target_date = ? AND revision = ?"
+)
+_AS_PLANNED = (
+    f"outcome = 'invoiced' AND ({rows.PAYLOAD_COLUMNS}) = (?, ?, ?, ?)"
+    " AND NOT EXISTS (SELECT 1 FROM call_item WHERE item_id = item.id AND state <> 'settled')"
+)
+INVOICED_OF_BATCH = f"SELECT count(*){_BATCH} WHERE {_AS_PLANNED}"
+INSERT_SETTLED_OF_BATCH = (
+    "INSERT INTO run_item (run_id, ordinal, item_id)"
+    f" SELECT ?, CAST(planned.key AS INTEGER), item.id{_BATCH} WHERE outcome IS NOT NULL"
+)
+# What an earlier run has listed, in its order: read in a row, where accounts are found one by one.
+_IN_A_ROW = (
+    "SELECT group_concat(account_id, '') FROM (SELECT account_id FROM run_item"
+    " JOIN item ON item.id = item_id WHERE run_id = ? AND ordinal >= ? AND ordinal < ?"
+    " AND target_date = ? AND revision = ?"
+)
+INVOICED_IN_A_ROW = f"{_IN_A_ROW} AND {_AS_PLANNED} ORDER BY ordinal)"
+SETTLED_IN_A_ROW = f"{_IN_A_ROW} AND outcome IS NOT NULL ORDER BY ordinal)"
+COPY_RUN_ITEMS = (
+    "INSERT INTO run_item (run_id, ordinal, item_id) SELECT ?, ordinal, item_id FROM run_item"
+    " WHERE run_id = ? AND ordinal >= ? AND ordinal < ?"
 )

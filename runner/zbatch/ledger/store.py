@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -14,8 +14,9 @@ from zbatch.ledger import rows
 from zbatch.ledger import statements as sql
 from zbatch.ledger.place import LEDGER_FILE as LEDGER_FILE  # others look for it here
 from zbatch.ledger.schema import migrate
-from zbatch.ledger.standings import Damaged, read_standings
+from zbatch.ledger.standings import AT_ONCE, Damaged, read_outcomes, read_standings
 from zbatch.model import (
+    Batch,
     Call,
     Effect,
     ExitCode,
@@ -27,6 +28,7 @@ from zbatch.model import (
     Result,
     Send,
     Standing,
+    batches,
 )
 
 
@@ -91,6 +93,8 @@ class Store:
         """
         spec = plan.spec
         with self._transaction(now) as execute:
+            earlier = execute(sql.RUNS_OF_PLAN, (plan.digest,)).fetchall()
+            like = earlier[-1]["id"] if earlier else None
             execute(
                 sql.INSERT_RUN,
                 (
@@ -103,14 +107,9 @@ class Store:
                     rows.stamp(now),
                 ),
             )
-            self._connection.executemany(sql.INSERT_ITEM, map(rows.item_columns, plan.items))
-            self._connection.executemany(
-                sql.INSERT_RUN_ITEM,
-                (
-                    (run_id, ordinal, *rows.identity_columns(item.identity))
-                    for ordinal, item in enumerate(plan.items)
-                ),
-            )
+            for start in range(0, len(plan.items), AT_ONCE):
+                part = range(start, min(start + AT_ONCE, len(plan.items)))
+                self._list_items(run_id, plan.items, part, like)
 
     def runs_of(self, plan_digest: str) -> tuple[str, ...]:
         """Name the runs of this very plan, the latest last."""
@@ -129,12 +128,36 @@ class Store:
         with self._transaction(now) as execute:
             execute(sql.UPDATE_LOOKED, (stages, str(looked)))
 
+    def all_invoiced(
+        self, items: Sequence[Item], start: int, stop: int, listed_by: str | None = None
+    ) -> bool:
+        """Tell whether all items from `start` to before `stop` are invoiced as they are planned.
+
+        Then nothing is left of them, whatever else the ledger holds of their accounts. Higher
+        revisions are left out: they depend on lower ones. A run that has `listed` the same items
+        makes it faster.
+        """
+        with self._reading():
+            several = list(batches(items, start, stop))
+            if any(batch.revision > 1 for batch in several):
+                return False
+            if listed_by and self._in_a_row(
+                sql.INVOICED_IN_A_ROW, (listed_by, start, stop), several, rows.batch_payload
+            ):
+                return True
+            return all(self._invoiced(batch) == len(batch.accounts) for batch in several)
+
+    def outcomes(self, items: Iterable[Item]) -> Iterator[ItemRecord]:
+        """Give the outcomes of those items that have one, in their order, some at a time."""
+        with self._reading():
+            yield from read_outcomes(self._connection, items)
+
     def standing(self, items: Iterable[Item]) -> Iterator[Standing]:
         """Tell what is held of each item, in their order, some hundreds at a time."""
         with self._reading():
             yield from read_standings(self._connection, items)
 
-    def unsettled(self, without: Collection[Identity] = ()) -> Iterator[Standing]:
+    def unsettled(self, without: Container[Identity] = ()) -> Iterator[Standing]:
         """Tell of every item of this ledger that has an unsettled key, of whichever spec.
 
         Of those in `without` the caller knows already.
@@ -169,6 +192,8 @@ class Store:
             self._finish(run_id, results)
             for finding in findings:
                 self._note(run_id, finding)
+        for result in results:  # most keys are never sent again, and all are as many as calls
+            self._call_ids.pop(result.call.key, None)
 
     def finish_run(self, run_id: str, exit_code: ExitCode, now: datetime) -> None:
         """Record how the run ended."""
@@ -218,6 +243,55 @@ class Store:
         there = os.stat(self._path)
         if (there.st_dev, there.st_ino) != (self._file.st_dev, self._file.st_ino):
             raise OSError("the file has been replaced by another one")
+
+    def _list_items(
+        self, run_id: str, items: Sequence[Item], part: range, like: str | None
+    ) -> None:
+        """Record that a run has items in its plan; what has an outcome is only listed.
+
+        A run that was `like` it may have listed the same ones.
+        """
+        execute = self._connection.execute
+        several = list(batches(items, part.start, part.stop))
+        stretch = (like, part.start, part.stop)
+        if like and self._in_a_row(sql.SETTLED_IN_A_ROW, stretch, several):
+            execute(sql.COPY_RUN_ITEMS, (run_id, *stretch))
+            return
+        found = 0
+        for batch in several:
+            known = (run_id, *rows.batch_columns(batch))
+            found += execute(sql.INSERT_SETTLED_OF_BATCH, known).rowcount
+        if found == len(part):
+            return
+        planned = items[part.start : part.stop]
+        self._connection.executemany(sql.INSERT_ITEM, map(rows.item_columns, planned))
+        self._connection.executemany(
+            sql.INSERT_RUN_ITEM,
+            (
+                (run_id, ordinal, *rows.identity_columns(item.identity))
+                for ordinal, item in zip(part, planned, strict=True)
+            ),
+        )
+
+    def _in_a_row(
+        self,
+        statement: str,
+        stretch: tuple[object, ...],
+        several: Sequence[Batch],
+        values: Callable[[Batch], tuple[object, ...]] = lambda _: (),
+    ) -> bool:
+        """Tell whether a stretch of what a run has listed is these very items, as asked for."""
+        for batch in several:
+            kind = (batch.target_date.isoformat(), batch.revision, *values(batch))
+            found = self._connection.execute(statement, (*stretch, *kind)).fetchone()[0]
+            if found != "".join(batch.accounts.values()):
+                return False
+        return True
+
+    def _invoiced(self, batch: Batch) -> int:
+        values = (*rows.batch_columns(batch), *rows.batch_payload(batch))
+        count: int = self._connection.execute(sql.INVOICED_OF_BATCH, values).fetchone()[0]
+        return count
 
     def _write_record(self, record: ItemRecord, run_id: str) -> None:
         self._each(sql.UPDATE_ITEM, [_record_values(record, run_id)])

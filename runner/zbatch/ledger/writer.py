@@ -7,10 +7,13 @@ import mmap
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from typing import TypeVar
 
 from zbatch.errors import CannotStart
 from zbatch.ledger.store import Store
 from zbatch.model import Finding, Result, Send
+
+Found = TypeVar("Found")
 
 # A thread that starts without memory may never answer whoever has started it: an interpreter up
 # to 3.14 then waits forever. Its stack and some room beyond it must be free before it is asked for.
@@ -54,6 +57,11 @@ class LedgerWriter:
         """Make durable up to which stage a person has looked."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, self._store.look, stages, looked, self._now())
+
+    async def read(self, reading: Callable[[Store], Found]) -> Found:
+        """Read from the store between two transactions."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, reading, self._store)
 
     def close(self) -> None:
         """Wait for the last transaction and end the thread; the store stays open."""

@@ -1,5 +1,6 @@
 """The nouns: frozen values that every room shares and none of them owns."""
 
+from zbatch.model.batches import Batch, batches
 from zbatch.model.calls import (
     Attempt,
     Baseline,
@@ -41,6 +42,7 @@ __all__ = [
     "AccountFile",
     "Attempt",
     "Baseline",
+    "Batch",
     "Call",
     "Ceilings",
     "Charges",
@@ -76,4 +78,5 @@ __all__ = [
     "Tenant",
     "Totals",
     "Trail",
+    "batches",
 ]

@@ -80,6 +80,11 @@ class Fold:
         if outcome.settled and record.run_id not in (None, self._run_id):
             self._earlier[str(record.run_id)] = None
 
+    def add_invoiced(self, count: int, runs: Iterable[str]) -> None:
+        """Count so many more records that are invoiced, by these earlier runs."""
+        self._counts[Outcome.INVOICED] += count
+        self._earlier.update(dict.fromkeys(runs))
+
     def summary(self, planned: int) -> Summary:
         """Give what all records come to."""
         return Summary(

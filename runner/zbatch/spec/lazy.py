@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeVar, overload
 
 T_co = TypeVar("T_co", covariant=True)
@@ -50,6 +50,9 @@ class Singles(Lazy[tuple[int, ...]]):
 
     def __len__(self) -> int:
         return self._count
+
+    def __iter__(self) -> Iterator[tuple[int, ...]]:
+        return zip(range(self._count), strict=False)
 
     def _at(self, position: int) -> tuple[int, ...]:
         return (position,)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from zbatch.model import Charges, DatePair, Exclusion, Identity, Item
+from zbatch.model import Batch, Charges, DatePair, Exclusion, Identity, Item
 from zbatch.spec.lazy import Lazy
 from zbatch.spec.roster import Roster
 
@@ -97,6 +97,20 @@ class Items(Lazy[Item]):
             reason=traits.reason,
             account_number=roster.number(row),
         )
+
+    def batches(self, start: int, stop: int) -> Iterator[Batch]:
+        """Give the items from `start` to before `stop`, those together that are alike."""
+        selection, roster = self.selection, self.selection.roster
+        rows, days = selection.rows[start:stop], selection.days[start:stop]
+        found: dict[tuple[int, int], dict[int, str]] = {}
+        for position, row, day in zip(range(start, stop), rows, days, strict=True):
+            alike = (day, roster.style(row))
+            if alike not in found:
+                found[alike] = {}
+            found[alike][position] = roster.account_id(row)
+        for (day, style), accounts in found.items():
+            pair, revision = selection.pairs[day], roster.traits[style].revision
+            yield Batch(pair.target_date, revision, pair.invoice_date, self.charges, accounts)
 
 
 class _Chooser:

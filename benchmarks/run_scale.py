@@ -1,0 +1,179 @@
+"""What long runs cost: CPU and peak memory of whole commands, over ledgers of many items.
+
+Two commands are measured, each in a process of its own: a run over a ledger in which every item is
+invoiced already, and a first run against a cheap tenant on loopback. See docs/scale.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+from zbatch.app.state import State
+from zbatch.app.validate import Overrides, load_plan
+from zbatch.ledger.store import open_store
+from zbatch.model import Attempt, Effect, Item, ItemRecord, KeyState, Outcome, Plan, Result, Send
+from zbatch.zuora.request import make_call
+
+RUN = "20261130T220000Z-0001"
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+AT_ONCE = 1000
+SPEC = """version: 1
+name: scale
+tenant: bench
+dates: [{target_date: 2026-11-30}]
+limits: {concurrency: 40, rate: 50000/min}
+"""
+TENANTS = """version: 1
+tenants:
+  bench: {base_url: "http://127.0.0.1:%d"}
+"""
+KINDS = ("csv", "maps")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a process took: seconds of CPU, user and system, and megabytes at its peak."""
+
+    cpu: float
+    peak: float
+
+
+def write_project(folder: Path, count: int, kind: str, port: int = 1) -> Path:
+    """Write a spec of so many accounts, as a CSV or as maps, and its tenant."""
+    (folder / "tenants.yaml").write_text(TENANTS % port)
+    path = folder / "spec.yaml"
+    with path.open("w") as file:
+        file.write(SPEC)
+        if kind == "csv":
+            file.write("accounts:\n  - {file: accounts.csv}\n")
+        else:
+            file.write("accounts:\n")
+            file.writelines(f'  - {{id: "{one}", reason: moved}}\n' for one in _ids(count))
+    if kind == "csv":
+        with (folder / "accounts.csv").open("w") as file:
+            file.write("account_id\n")
+            file.writelines(f"{one}\n" for one in _ids(count))
+    return path
+
+
+def _ids(count: int) -> Iterator[str]:
+    chance = random.Random(5)  # noqa: S311 - not secret: the same accounts each time
+    return (f"{chance.getrandbits(128):032x}" for _ in range(count))
+
+
+def finish_all(path: Path) -> None:
+    """Write the ledger of a run that has invoiced every item of a spec, as zbatch writes it."""
+    plan = plan_of(path)
+    folder = State.of(path.parent, path.parent / "state").tenant_folder(plan.tenant)
+    with closing(open_store(folder)) as store:
+        store.start_run(RUN, plan, NOON)
+        items = iter(plan.items)
+        while chunk := list(islice(items, AT_ONCE)):
+            results = [_invoiced(plan, item) for item in chunk]
+            store.begin(RUN, [Send(one.call, one.attempt) for one in results], NOON)
+            store.finish(RUN, results, NOON)
+
+
+def plan_of(path: Path) -> Plan:
+    """Plan a spec as zbatch does."""
+    return load_plan(path, Overrides())
+
+
+def _invoiced(plan: Plan, item: Item) -> Result:
+    call = make_call(plan.tenant, (item,), 0)
+    invoice = item.identity.account_id[::-1]
+    track, asked = f"zb-{call.key[4:24]}-0001-1", f"01f5b2c4-{invoice[:12]}"
+    answered = {"finished_at": NOON, "http_status": 200, "request_id": asked}
+    attempt = Attempt(1, NOON, track, "rows", server_date=NOON, token=1, **answered)  # type: ignore[arg-type]
+    record = ItemRecord(
+        item,
+        Outcome.INVOICED,
+        invoice,
+        (invoice,),
+        attempts=1,
+        idempotency_key=call.key,
+        track_id=track,
+        started_at=NOON,
+        **answered,  # type: ignore[arg-type]
+    )
+    return Result(call, attempt, (Effect(KeyState.SETTLED, "rows", record),))
+
+
+@contextmanager
+def cheap_tenant() -> Iterator[int]:
+    """Start a tenant that costs next to nothing in a process of its own; give its port."""
+    command = [sys.executable, str(Path(__file__).with_name("quick_server.py")), "0.0"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        if process.stdout is None or process.stdin is None:
+            raise RuntimeError("a process was started without its pipes")
+        yield int(process.stdout.readline())
+        process.stdin.close()
+
+
+def run(path: Path) -> Cost:
+    """Run a spec with the command that people use."""
+    command = str(Path(sys.executable).with_name("zbatch"))
+    words = [command, "run", str(path), "--state-dir", str(path.parent / "state")]
+    log = os.open(path.parent / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    actions = [(os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2)]
+    environ = {**os.environ, "ZUORA_CLIENT_ID": "x", "ZUORA_CLIENT_SECRET": "y"}
+    child_id = os.posix_spawn(command, words, environ, file_actions=actions)
+    _, status, usage = os.wait4(child_id, 0)
+    os.close(log)
+    if status:
+        raise SystemExit((path.parent / "log").read_text())
+    unit = 1 if sys.platform == "darwin" else 1024
+    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e6)
+
+
+def again(folder: Path, count: int, kind: str) -> Cost:
+    """Run a spec over a ledger in which each of its items is invoiced."""
+    path = write_project(folder, count, kind)
+    writer = os.fork()  # so that this process stays small: its size counts for its children
+    if not writer:
+        finish_all(path)
+        os._exit(0)
+    os.waitpid(writer, 0)
+    return run(path)
+
+
+def first(folder: Path, count: int, kind: str) -> Cost:
+    """Run a spec for the first time."""
+    with cheap_tenant() as port:
+        return run(write_project(folder, count, kind, port))
+
+
+WAYS = {"again": again, "first": first}
+
+
+def main() -> None:
+    """Measure one of the two commands for so many accounts, and print a line of figures each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("way", choices=WAYS)
+    parser.add_argument("counts", type=int, nargs="+")
+    parser.add_argument("--kind", choices=KINDS, default="csv")
+    parser.add_argument(
+        "--folder", type=Path, help="a disk, where that for temporary files is none"
+    )
+    options = parser.parse_args()
+    for count in options.counts:
+        with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+            cost = WAYS[options.way](Path(folder), count, options.kind)
+        each = cost.cpu / count * 1e6
+        figures = f"{cost.cpu:.2f} s of CPU ({each:.1f} µs an item), {cost.peak:.0f} MB"
+        print(f"{options.way}, {options.kind}, {count:,} accounts: {figures}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""The report and the totals of a run: what stood before it, part by part, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from zbatch.app.backlog import Backlog
+from zbatch.app.ending import Closing, final_records
+from zbatch.app.parts import Part
+from zbatch.app.recorder import Recorder
+from zbatch.ledger.store import Store
+from zbatch.model import Standing
+from zbatch.report.summary import Fold, Summary
+
+
+class Books:
+    """Opened before the first call and closed after the last.
+
+    What an earlier run has invoiced is read once: nothing in the ledger changes that. Of each part
+    that is invoiced as a whole only the runs are kept that have done it.
+    """
+
+    def __init__(self, todo: Backlog, store: Store, recorder: Recorder, run_id: str) -> None:
+        self._todo = todo
+        self._store = store
+        self._recorder = recorder
+        self._run_id = run_id
+        self._runs: dict[Part, tuple[str, ...]] = {}
+
+    def open(self) -> None:
+        """Report the outcomes that stand."""
+        for part, records in self._todo.settled(self._store):
+            runs: dict[str, None] = {}
+            for record in records:
+                self._recorder.add(record)
+                runs[record.run_id or ""] = None
+            if part in self._todo.invoiced:
+                self._runs[part] = tuple(runs)
+
+    def close(self, closing: Closing) -> Summary:
+        """Fold the final records of all items, adding the report lines that are still missing."""
+        plan, fold = self._todo.plan, Fold(self._run_id)
+        others = final_records(self._changing(), self._todo.held_back, closing)
+        for part in self._todo.parts:
+            count = part.stop - part.start
+            if part in self._runs:
+                fold.add_invoiced(count, filter(None, self._runs[part]))
+                continue
+            for record in islice(others, count):
+                self._recorder.add(record)
+                fold.add(record)
+        return fold.summary(len(plan.items))
+
+    def _changing(self) -> Iterator[Standing]:
+        """Read again what may have changed since the start."""
+        parts = (part for part in self._todo.parts if part not in self._runs)
+        items = (item for part in parts for item in part.items(self._todo.plan))
+        return self._store.standing(items)
