@@ -123,3 +123,16 @@ def test_totals_are_those_of_the_report_when_the_last_read_fails(
     assert [doubt.error.code for doubt in result.unknown if doubt.error] == (
         ["LEDGER_UNREADABLE"] * unknown
     )
+
+
+def test_a_damaged_outcome_keeps_a_run_from_starting(project: Project, tenant: Start) -> None:
+    """What an earlier run has invoiced cannot be reported then, so nothing is sent at all."""
+    tenant()
+    told = project.run(project.spec(1))
+    finished = "UPDATE item SET finished_at = 'x' WHERE account_id = ?"
+    spoil(ledger_of(project, told), finished, 1)
+    with pytest.raises(CannotStart, match=f"{account(1)}.*nothing was sent"):
+        project.run(project.spec(1))
+    with closing(sqlite3.connect(ledger_of(project, told) / LEDGER_FILE)) as connection:
+        codes = connection.execute("SELECT exit_code FROM run ORDER BY exit_code").fetchall()
+    assert codes == [(0,), (6,)]

@@ -83,7 +83,11 @@ class Execution:
         self._start()
         self.watch.started(self._header(task.todo))
         books = Books(task.todo, self.store, self.recorder, self.record.run_id)
-        books.open()
+        try:
+            books.open()
+        except LedgerFailure as failure:
+            self._finish(ExitCode.CANNOT_START)
+            raise CannotStart(f"{failure}; nothing was sent") from failure
         if way is None:
             return self._close(books, Closing())
         try:
