@@ -1,7 +1,7 @@
-"""What long runs cost: CPU and peak memory of whole commands, over ledgers of many items.
+"""What long runs cost: CPU and peak memory of whole runs, over ledgers of many items.
 
-Two commands are measured, each in a process of its own: a run over a ledger in which every item is
-invoiced already, and a first run against a cheap tenant on loopback. See docs/scale.md.
+Two runs are measured, each in a process of its own: one over a ledger in which every item is
+invoiced already, and a first one against a cheap tenant on loopback. See docs/scale.md.
 """
 
 from __future__ import annotations
@@ -9,18 +9,22 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import resource
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
+from zbatch.app.api import RunHeader, RunOptions, RunResult
+from zbatch.app.run import run
 from zbatch.app.state import State
 from zbatch.app.validate import Overrides, load_plan
+from zbatch.engine.events import Event
 from zbatch.ledger.store import open_store
 from zbatch.model import Attempt, Effect, Item, ItemRecord, KeyState, Outcome, Plan, Result, Send
 from zbatch.zuora.request import make_call
@@ -39,14 +43,6 @@ tenants:
   bench: {base_url: "http://127.0.0.1:%d"}
 """
 KINDS = ("csv", "maps")
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a process took: seconds of CPU, user and system, and megabytes at its peak."""
-
-    cpu: float
-    peak: float
 
 
 def write_project(folder: Path, count: int, kind: str, port: int = 1) -> Path:
@@ -121,23 +117,40 @@ def cheap_tenant() -> Iterator[int]:
         process.stdin.close()
 
 
-def run(path: Path) -> Cost:
-    """Run a spec with the command that people use."""
-    command = str(Path(sys.executable).with_name("zbatch"))
-    words = [command, "run", str(path), "--state-dir", str(path.parent / "state")]
-    log = os.open(path.parent / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    actions = [(os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2)]
-    environ = {**os.environ, "ZUORA_CLIENT_ID": "x", "ZUORA_CLIENT_SECRET": "y"}
-    child_id = os.posix_spawn(command, words, environ, file_actions=actions)
-    _, status, usage = os.wait4(child_id, 0)
-    os.close(log)
-    if status:
-        raise SystemExit((path.parent / "log").read_text())
-    unit = 1 if sys.platform == "darwin" else 1024
-    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e6)
+class Watch:
+    """Takes the figures of its own process when the run begins and when it is over."""
+
+    def started(self, header: RunHeader) -> None:
+        """Tell what it took to know what is to be sent."""
+        print(f"  {header.outstanding:,} to send: {_so_far()}", flush=True)
+
+    def event(self, event: Event) -> None:
+        """Look away."""
+
+    def finished(self, result: RunResult) -> None:
+        """Tell what all of it took."""
+        print(f"  {result.totals[Outcome.INVOICED]:,} invoiced: {_so_far()}", flush=True)
 
 
-def again(folder: Path, count: int, kind: str) -> Cost:
+def _so_far() -> str:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak_mb = peak * (1 if sys.platform == "darwin" else 1024) / 1e6
+    return f"{time.process_time():.2f} s of CPU, {peak_mb:.0f} MB at most"
+
+
+def run_here(path: Path) -> None:
+    """Run a spec in this process."""
+    run(RunOptions(path, state_dir=path.parent / "state"), Watch())
+
+
+def run_aside(path: Path) -> None:
+    """Run a spec in a process of its own, from the interpreter's start to its end."""
+    environ = {**os.environ, "ZUORA_CLIENT_ID": "bench", "ZUORA_CLIENT_SECRET": "bench"}
+    command = [sys.executable, __file__, "here", str(path)]
+    subprocess.run(command, env=environ, check=True)
+
+
+def again(folder: Path, count: int, kind: str) -> None:
     """Run a spec over a ledger in which each of its items is invoiced."""
     path = write_project(folder, count, kind)
     writer = os.fork()  # so that this process stays small: its size counts for its children
@@ -145,20 +158,23 @@ def again(folder: Path, count: int, kind: str) -> Cost:
         finish_all(path)
         os._exit(0)
     os.waitpid(writer, 0)
-    return run(path)
+    run_aside(path)
 
 
-def first(folder: Path, count: int, kind: str) -> Cost:
+def first(folder: Path, count: int, kind: str) -> None:
     """Run a spec for the first time."""
     with cheap_tenant() as port:
-        return run(write_project(folder, count, kind, port))
+        run_aside(write_project(folder, count, kind, port))
 
 
 WAYS = {"again": again, "first": first}
 
 
 def main() -> None:
-    """Measure one of the two commands for so many accounts, and print a line of figures each."""
+    """Measure one of the two for so many accounts each time."""
+    if sys.argv[1:2] == ["here"]:
+        run_here(Path(sys.argv[2]))
+        return
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("way", choices=WAYS)
     parser.add_argument("counts", type=int, nargs="+")
@@ -168,11 +184,9 @@ def main() -> None:
     )
     options = parser.parse_args()
     for count in options.counts:
+        print(f"{options.way}, {options.kind}, {count:,} accounts", flush=True)
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-            cost = WAYS[options.way](Path(folder), count, options.kind)
-        each = cost.cpu / count * 1e6
-        figures = f"{cost.cpu:.2f} s of CPU ({each:.1f} µs an item), {cost.peak:.0f} MB"
-        print(f"{options.way}, {options.kind}, {count:,} accounts: {figures}", flush=True)
+            WAYS[options.way](Path(folder), count, options.kind)
 
 
 if __name__ == "__main__":
