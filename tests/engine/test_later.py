@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Sequence
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from support.budget import examples
 from support.engine import LOST, Bench, Run, failure, item, objects_of, status, success, works_of
-from zbatch.engine.order import Work
+from zbatch.engine.order import NOTHING_LATER, Work
 from zbatch.engine.settings import Staging
 from zbatch.engine.stages import Choice, StageEnd
 from zbatch.engine.verdict import StopReason
@@ -151,6 +152,12 @@ def test_the_last_stage_is_made_once_it_is_open() -> None:
     assert run.ending.stop is None
     assert {record.outcome for record in run.records.values()} == {Outcome.INVOICED}
     assert len(run.records) == 40
+
+
+def test_a_run_without_later_works_has_none_to_come() -> None:
+    """Who gives all works at once gives nothing beside them."""
+    assert NOTHING_LATER.ordinal is None
+    assert asyncio.run(NOTHING_LATER.works()) == ()
 
 
 def test_an_account_that_comes_twice_stops_the_run() -> None:
