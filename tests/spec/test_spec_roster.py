@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.engine import TENANT
-from zbatch.model import Account, Charges, DatePair, Exclusion, Identity, Item, Source, Spec
+from zbatch.model import (
+    Account,
+    Batch,
+    Charges,
+    DatePair,
+    Exclusion,
+    Identity,
+    Item,
+    Source,
+    Spec,
+    batches,
+)
 from zbatch.spec import SpecError, blank_spec, make_plan, resolve_plan
 from zbatch.spec.lazy import Groups, Singles
+from zbatch.spec.places import Places
 from zbatch.spec.roster import Roster
 from zbatch.spec.sorting import sorted_by
 from zbatch.spec.totals import accounts_digest, count_accounts, count_dates, count_sources
@@ -149,3 +162,58 @@ def test_lazy_sequences_are_compared_by_their_members() -> None:
     assert Singles(0) != ""
     assert Groups(array("I", [3, 1, 2]), array("I", [0, 2])) == [(3, 1), (2,)]
     assert repr(Singles(5)) == "<Singles of 5: (0,), (1,), (2,), …>"
+
+
+def test_what_no_longer_goes_into_a_byte_is_kept_whole() -> None:
+    """More than 256 reasons, pairs of dates, or dates of one account: no item is another's."""
+    days = [date(2026, 1, 1) + timedelta(days) for days in range(600)]
+    pairs = [DatePair(day, day) for day in days]
+    accounts = [
+        Account(f"{n:032x}", Source("spec.yaml", n + 1), (pairs[n],), f"reason {n}")
+        for n in range(300)
+    ]
+    once = Account("a" * 32, Source("spec.yaml", 400), tuple(pairs[:257]), "many")
+    twice = [
+        Account(
+            "b" * 32, Source("spec.yaml", 500 + n), tuple(pairs[300 * n : 300 * n + 300]), "two"
+        )
+        for n in range(2)
+    ]
+    for order in ([*accounts, once, *twice], [once, *accounts, *twice], [*twice, once, *accounts]):
+        spec = _spec(order, [])
+        items = make_plan(spec, TENANT).items
+        assert items == _plainly(spec)
+        assert count_accounts(items) == 302
+        assert count_dates(items) == count_dates(list(items))
+
+
+@settings(max_examples=200, deadline=None)
+@given(_accounts, _exclusions, st.data())
+def test_items_are_found_and_put_together_as_in_a_plain_plan(
+    accounts: list[Account], exclusions: list[Exclusion], data: st.DataObject
+) -> None:
+    """Asked in whatever order: each item's place, none for another; and batches of any stretch."""
+    spec = _spec([one for one in accounts if one.number is None], exclusions)
+    if _twice(spec):
+        return
+    items = make_plan(spec, TENANT).items
+    plain = [*items]
+    places = Places(items)
+    for at in data.draw(st.permutations(range(len(plain)))) * 2:
+        assert places.of(plain[at].identity) == at
+        assert plain[at].identity in places
+        later = replace(plain[at].identity, revision=7)
+        assert places.of(later) is None
+    assert places.of(Identity("c" * 32, date(2026, 11, 30))) is None
+    assert "an account" not in places
+    start = data.draw(st.integers(0, len(plain)))
+    stop = data.draw(st.integers(start, len(plain)))
+    assert _laid_out(batches(items, start, stop)) == _laid_out(batches(plain, start, stop))
+
+
+def _laid_out(found: Iterable[Batch]) -> dict[int, tuple[object, ...]]:
+    return {
+        at: (account, one.target_date, one.revision, one.invoice_date, one.charges)
+        for one in found
+        for at, account in one.accounts.items()
+    }

@@ -14,6 +14,7 @@ from zbatch.spec.lazy import Lazy
 from zbatch.spec.sorting import sorted_by
 
 WIDTH = 16  # bytes of an account ID
+BYTES = 256  # different numbers that go into a byte
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,7 @@ class RosterBuilder:
     def __init__(self) -> None:
         self._ids = bytearray()
         self._lines = array("I")
-        self._styles = array("I")
+        self._styles = array("B")
         self._traits: list[Traits] = []
         self._known: dict[Traits, int] = {}
         self._numbered = array("I")
@@ -203,12 +204,14 @@ class RosterBuilder:
         """Return the style of rows that have these traits in common."""
         style = self._known.setdefault(traits, len(self._traits))
         if style == len(self._traits):
-            self._traits.append(traits)
+            self.open_style(traits)
         return style
 
     def open_style(self, traits: Traits) -> int:
         """Return a style whose dates are set later, and which is therefore no other row's."""
         self._traits.append(traits)
+        if len(self._traits) == BYTES + 1:  # rarely: a byte a row is enough for most specs
+            self._styles = array("I", self._styles)
         return len(self._traits) - 1
 
     def set_dates(self, style: int, dates: tuple[DatePair, ...]) -> None:

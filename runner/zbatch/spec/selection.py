@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from zbatch.model import Batch, Charges, DatePair, Exclusion, Identity, Item
 from zbatch.spec.lazy import Lazy
-from zbatch.spec.roster import Roster
+from zbatch.spec.roster import BYTES, Roster
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +117,11 @@ class _Chooser:
     """Takes the rows of one account after the other."""
 
     def __init__(self, roster: Roster, dates: tuple[DatePair, ...]) -> None:
-        self.rows, self.days, self.counts = array("I"), array("I"), array("I")
+        self.rows, self.days, self.counts = array("I"), array("B"), array("B")
         self.pairs: dict[DatePair, int] = {}
         self._roster = roster
         self._dates = dates
-        self._by_style: dict[int, array[int]] = {}
+        self._by_style: dict[int, tuple[int, ...]] = {}
 
     def take(self, rows: Sequence[int]) -> None:
         """Take the rows of one account."""
@@ -149,15 +149,25 @@ class _Chooser:
         for _, _, row, day in sorted(chosen):
             self.rows.append(row)
             self.days.append(day)
+        self._make_room(len(chosen))
         self.counts.append(len(chosen))
 
     def _pairs(self, style: int) -> tuple[DatePair, ...]:
         own = self._roster.traits[style].dates
         return self._dates if own is None else own
 
-    def _sorted(self, style: int) -> array[int]:
+    def _sorted(self, style: int) -> tuple[int, ...]:
         pairs = sorted(self._pairs(style), key=lambda pair: pair.target_date)
-        return array("I", map(self._number, pairs))
+        self._make_room(len(pairs))
+        return tuple(map(self._number, pairs))
 
     def _number(self, pair: DatePair) -> int:
-        return self.pairs.setdefault(pair, len(self.pairs))
+        number = self.pairs.setdefault(pair, len(self.pairs))
+        if number == BYTES and self.days.typecode == "B":
+            self.days = array("I", self.days)
+        return number
+
+    def _make_room(self, count: int) -> None:
+        """See to it that an account may have so many items; a byte is enough for most specs."""
+        if count >= BYTES and self.counts.typecode == "B":
+            self.counts = array("I", self.counts)
