@@ -353,13 +353,13 @@ def test_overrides_are_frozen(project: Project) -> None:
     project.tenants(real="https://rest.zuora.com")
     spec = project.spec(1, tenant="real")
     path = project.root / "plan.json"
-    path.write_bytes(freeze(choose(spec, Overrides("emulator")).approved, spec, path.parent))
+    path.write_bytes(freeze(choose(spec, Overrides(tenant="emulator")).approved, spec, path.parent))
     assert project.run(path).result.plan.tenant.name == "emulator"
-    assert refused(path, Overrides("real")) == ["ZB507"]
-    assert choose_approved(path, Overrides("emulator")).plan.tenant.name == "emulator"
+    assert refused(path, Overrides(tenant="real")) == ["ZB507"]
+    assert choose_approved(path, Overrides(tenant="emulator")).plan.tenant.name == "emulator"
     digest = thaw(path)["digest"]
     assert refused(spec, digest=digest) == ["ZB509"]
-    assert choose_approved(spec, Overrides("emulator"), digest).digest == digest
+    assert choose_approved(spec, Overrides(tenant="emulator"), digest).digest == digest
 
 
 def test_a_period_is_frozen(project: Project) -> None:

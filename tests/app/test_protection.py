@@ -131,7 +131,7 @@ def test_no_flag_leads_a_spec_to_a_protected_tenant(project: Project, away: Away
     assert away.billing.exchanges() == away.billing.exchanges(QUERY) == []
     assert project.run(spec, tenant="emulator").outcomes == {"invoiced": 1}
     spec = project.spec(1, tenant="real")
-    assert load_plan(spec, Overrides("rehearsal")).tenant.name == "rehearsal"
+    assert load_plan(spec, Overrides(tenant="rehearsal")).tenant.name == "rehearsal"
     assert project.run(spec, tenant="real", confirmation=NAMED).outcomes == {"invoiced": 1}
 
 
@@ -202,4 +202,4 @@ def test_flags_tighten_what_the_ceilings_leave(project: Project) -> None:
     spec = project.spec(1, tenant="real", limits={"rate": "3/s"})
     with pytest.raises(Refused, match=r"ZB340 `rate` is 3/s.*\(ceiling: .*tenants.yaml:3:"):
         load_plan(spec, Overrides(rate=Rate(1, 1.0)))
-    assert load_plan(spec, Overrides("emulator")).spec.limits.rate == Rate(3, 1.0)
+    assert load_plan(spec, Overrides(tenant="emulator")).spec.limits.rate == Rate(3, 1.0)

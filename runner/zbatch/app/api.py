@@ -10,7 +10,7 @@ from typing import Protocol
 
 from zbatch.app.gate import Unattended
 from zbatch.app.protection import UNCONFIRMED, Confirmation
-from zbatch.app.validate import Warn, unheard
+from zbatch.app.validate import Overrides, Warn, unheard
 from zbatch.engine.events import Event
 from zbatch.engine.ports import Gate, Randomness
 from zbatch.engine.settings import PATIENCE
@@ -58,6 +58,18 @@ class RunOptions:
     patience: float = PATIENCE
     chance: Randomness = field(default_factory=SystemRandom)
     gate: Gate = field(default_factory=Unattended)
+
+    @property
+    def overrides(self) -> Overrides:
+        """What of it changes the spec."""
+        return Overrides(
+            tenant=self.tenant,
+            concurrency=self.concurrency,
+            rate=self.rate,
+            strict=self.strict,
+            warn=self.warn,
+            period=self.period,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ def reconcile(options: ReconcileOptions, watch: Watcher) -> RunResult:
     """
     project = find_project(options.spec or options.folder.absolute() / "spec")
     state = State.of(project.root, options.state_dir)
-    overrides = Overrides(options.tenant, period=options.period)
+    overrides = Overrides(tenant=options.tenant, period=options.period)
     plan = load_plan(options.spec, overrides) if options.spec else None
     tenant = plan.tenant if plan else _tenant(options, project, state)
     require_ledger(tenant, state)

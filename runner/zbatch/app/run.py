@@ -14,7 +14,6 @@ from zbatch.app.pace import refuse_too_much
 from zbatch.app.protection import confirm_run
 from zbatch.app.state import State
 from zbatch.app.task import to_converge
-from zbatch.app.validate import Overrides
 from zbatch.spec import find_project
 
 
@@ -24,9 +23,7 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
     Raises `Refused` for the spec and the flags, `CannotStart` for lock, folder, credentials and
     network, all before anything is sent; what happens later is told by the result.
     """
-    press = (options.tenant, options.concurrency, options.rate)
-    overrides = Overrides(*press, options.strict, options.warn, options.period)
-    chosen = choose_approved(options.spec, overrides, options.plan_digest)
+    chosen = choose_approved(options.spec, options.overrides, options.plan_digest)
     plan, project = chosen.plan, find_project(chosen.spec)
     state = State.of(project.root, options.state_dir)
     confirm_run(chosen, state, options.confirmation)

@@ -44,7 +44,7 @@ def unheard(warnings: tuple[Diagnostic, ...]) -> None:
     """Tell nobody of warnings."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overrides:
     """What the command line may change of a spec: another tenant, and tighter limits.
 

@@ -14,9 +14,15 @@ from zbatch.app.approval import Chosen, Stale, choose, look_at_frozen
 from zbatch.app.frozen import freeze, is_frozen
 from zbatch.app.keeping import write_new
 from zbatch.app.preview import Preview, preview
-from zbatch.app.validate import Overrides
 from zbatch.cli.findings import warn
-from zbatch.cli.options import Tightening, ordinary, plan_argument, state_folder, tightening
+from zbatch.cli.options import (
+    Tightening,
+    ordinary,
+    overrides,
+    plan_argument,
+    state_folder,
+    tightening,
+)
 from zbatch.cli.plan_json import plan_json, stale_json
 from zbatch.cli.plan_markdown import plan_markdown
 from zbatch.cli.plan_view import plan_text, stale_text
@@ -90,17 +96,16 @@ def plan(spec: Path, **flags: Unpack[Flags]) -> int:
     No network: the tenant is not asked. What earlier runs have settled is read from the ledger.
     Of a plan that was frozen with --out it is said whether it still is what its spec says.
     """
-    tighter = (flags["tenant"], flags["concurrency"], flags["rate"])
-    overrides = Overrides(*tighter, flags["strict"], warn, flags["period"])
+    changed = overrides(flags, warn)
     wanted = Wanted(flags["as_json"], flags["digest"], flags["markdown"], flags["out"])
     if wanted.products > 1:
         raise Refused("--json, --digest and --markdown - each want standard output: name one")
     if is_frozen(spec):
-        found = look_at_frozen(spec, overrides)
+        found = look_at_frozen(spec, changed)
         if isinstance(found, Stale):
             return _show_stale(found, wanted, strict=flags["strict"])
     else:
-        found = choose(spec, overrides)
+        found = choose(spec, changed)
     view = show(found, flags["state_dir"], wanted, flags["against"])
     if flags["strict"] and view.warnings:
         return ExitCode.REFUSED

@@ -12,7 +12,7 @@ import click
 
 from zbatch.app.approval import choose_approved
 from zbatch.app.frozen import is_frozen, thaw
-from zbatch.app.validate import Overrides, unheard
+from zbatch.app.validate import unheard
 from zbatch.cli.findings import warn
 from zbatch.cli.options import (
     EXIT_CODES,
@@ -22,6 +22,7 @@ from zbatch.cli.options import (
     confirming,
     hushed,
     ordinary,
+    overrides,
     plan_argument,
     report_copy,
     run_record,
@@ -98,9 +99,7 @@ def run(spec: Path, **flags: Unpack[Flags]) -> int:
     plan that zbatch plan --out has frozen, which is run only as it was approved.
     """
     if flags["dry_run"]:
-        press = (flags["tenant"], flags["concurrency"], flags["rate"])
-        tighter = Overrides(*press, flags["strict"], warn, flags["period"])
-        chosen = choose_approved(spec, tighter, flags["plan_digest"])
+        chosen = choose_approved(spec, overrides(flags, warn), flags["plan_digest"])
         show(chosen, flags["state_dir"], Wanted(as_json=flags["as_json"]))
         return ExitCode.OK
     return _converge(spec, flags)
