@@ -11,7 +11,7 @@ from datetime import date
 from itertools import groupby
 from pathlib import Path
 
-from zbatch.app.figures import billed_by_number, pairs_of
+from zbatch.app.figures import pairs_of
 from zbatch.app.revision import Repository, at_revision
 from zbatch.errors import CannotStart, Refused
 from zbatch.ledger.glance import Glance, Listed, PastRun, glance
@@ -160,7 +160,7 @@ def _accounts(plan: Plan, numbers: Mapping[str, str]) -> Iterator[tuple[str, Dat
     """Give each account once with its dates: by ID where that is known, else by number."""
     yield from by_account(plan.items)
     unresolved: dict[str, list[tuple[date, date, int]]] = defaultdict(list)
-    for account in billed_by_number(plan):
+    for account in plan.unresolved:
         key = numbers.get(account.named, account.named)
         unresolved[key] += (
             (pair.target_date, pair.invoice_date, account.revision)

@@ -67,7 +67,7 @@ def figures(plan: Plan) -> Figures:
     accounts, again = count_accounts(plan.items), count_again(plan.items)
     later = 0
     numbers: set[str] = set()
-    for named in billed_by_number(plan):
+    for named in plan.unresolved:
         numbers.add(named.named)
         dates = pairs_of(plan.spec, named)
         pairs.update(dates)
@@ -83,19 +83,13 @@ def figures(plan: Plan) -> Figures:
         dates=tuple(_date_counts(pairs)),
         sources=tuple(SourceCount(*pair) for pair in sources.items() if pair[1]),
         again=again,
-        accounts_digest=None if plan.unresolved else accounts_digest(plan.items),
+        accounts_digest=accounts_digest(plan.items) if plan.resolved else None,
     )
 
 
 def _date_counts(pairs: Counter[DatePair]) -> Iterator[DateCount]:
     for pair in sorted(pairs, key=lambda pair: (pair.target_date, pair.invoice_date)):
         yield DateCount(pair.target_date, pair.invoice_date, pairs[pair])
-
-
-def billed_by_number(plan: Plan) -> Iterator[Account]:
-    """Give the accounts that are billed once they are looked up; some are, to be kept out."""
-    kept_out = {one.number for one in plan.spec.exclusions}
-    return (one for one in plan.unresolved if one.number not in kept_out)
 
 
 def pairs_of(spec: Spec, account: Account) -> tuple[DatePair, ...]:

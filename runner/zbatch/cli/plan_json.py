@@ -9,7 +9,7 @@ from typing import Any
 
 from zbatch.app.altered import Altered
 from zbatch.app.approval import Stale
-from zbatch.app.figures import billed_by_number, pairs_of
+from zbatch.app.figures import pairs_of
 from zbatch.app.preview import Preview
 from zbatch.model import Account, Charges, Expect, Item, Outcome, StopRules
 from zbatch.report.record import limits_json
@@ -23,7 +23,7 @@ def plan_json(view: Preview) -> Iterator[str]:
     head = json.dumps(_head(view), indent=2, allow_nan=False)
     yield head.removesuffix("\n}")
     yield from _lines("items", map(_item, view.plan.items))
-    later = (_later(view, account) for account in billed_by_number(view.plan))
+    later = (_later(view, account) for account in view.plan.unresolved)
     yield from _lines("unresolved", chain.from_iterable(later))
     yield from _lines("calls", map(list, view.plan.groups))
     yield "\n}\n"
@@ -108,7 +108,7 @@ def _expect(view: Preview, expect: Expect) -> dict[str, Any]:
         "accounts": expect.accounts,
         "items": expect.items,
         "accounts_digest": expect.accounts_digest,
-        "checked": not view.plan.unresolved,
+        "checked": view.plan.resolved,
     }
 
 

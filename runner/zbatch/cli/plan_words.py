@@ -138,7 +138,7 @@ def expect(view: Preview) -> str:
     if not said:
         return ""
     # Of accounts by number nothing is certain before the tenant has said which ones they are.
-    later = bool(view.plan.unresolved)
+    later = not view.plan.resolved
     when = "checked once the numbers are looked up" if later else "which it comes to"
     return f"{', '.join(said)}; {when}"
 

@@ -97,10 +97,7 @@ def _claims(plan: Plan) -> Iterator[tuple[Claim, Source]]:
     for item in plan.items:
         identity = item.identity
         yield (identity.account_id, identity.target_date, identity.revision), item.source
-    kept_out = {one.number for one in plan.spec.exclusions}
     for account in plan.unresolved:
-        if account.number in kept_out:
-            continue
         for pair in plan.spec.dates if account.dates is None else account.dates:
             yield (account.named, pair.target_date, account.revision), account.source
 
