@@ -9,9 +9,9 @@ from typing import IO, Any
 import pytest
 
 from zbatch.app.init import begin_project
-from zbatch.app.validate import schema_text
 from zbatch.cli import main
 from zbatch.errors import CannotStart
+from zbatch.spec.schema import schema_text
 
 WRITTEN = {
     ".gitignore",

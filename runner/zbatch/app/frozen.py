@@ -11,13 +11,13 @@ from typing import Any, TypedDict, cast
 
 from zbatch import __version__
 from zbatch.app.figures import Figures
-from zbatch.app.validate import Overrides, schema_text
+from zbatch.app.validate import Overrides
 from zbatch.errors import Refused
 from zbatch.model import Plan
 from zbatch.report.record import limits_json
 from zbatch.spec import Diagnostic, SpecError
 from zbatch.spec.reading import read_text
-from zbatch.spec.schema import compile_validator, load_schema
+from zbatch.spec.schema import compile_validator, load_schema, schema_text
 from zbatch.zuora.strict_json import NotJson, parse_json
 
 KIND, VERSION = "zbatch-plan", 1

@@ -9,9 +9,9 @@ from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
 
-from zbatch.app.validate import schema_text
 from zbatch.errors import CannotStart, Refused
 from zbatch.spec import TENANTS_FILE, find_project
+from zbatch.spec.schema import schema_text
 
 SPEC = "specs/month-end.yaml"
 _IGNORED = frozenset({".zbatch", ".zbatch/", "/.zbatch", "/.zbatch/"})

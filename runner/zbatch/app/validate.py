@@ -1,10 +1,9 @@
-"""What can be said offline: the problems of specs, what a spec would send, and the schemas."""
+"""What can be said offline: the problems of specs, and what a spec would send."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from pathlib import Path
 
 from zbatch.errors import Refused
@@ -26,7 +25,6 @@ from zbatch.spec import (
 
 SUFFIXES = frozenset({".yaml", ".yml"})
 FAULTS_SUFFIXES = (".faults.yaml", ".faults.yml")
-KINDS = ("spec", "tenants", "plan", "faults", "report", "diagnostics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +99,6 @@ def _heed(warnings: tuple[Diagnostic, ...], overrides: Overrides) -> None:
 
 def _errors(findings: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
     return (finding for finding in findings if not finding.warning)
-
-
-def schema_text(kind: str) -> str:
-    """Read one of the schemas that are installed with the package; `kind` is one of `KINDS`."""
-    return files("zbatch.schemas").joinpath(f"{kind}.schema.json").read_text("utf-8")
 
 
 def _yaml_files(paths: Iterable[Path]) -> Iterator[Path]:
