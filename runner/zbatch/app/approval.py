@@ -54,10 +54,9 @@ class Stale:
 
 def choose(path: Path, overrides: Overrides) -> Chosen:
     """Lay out a spec; raise `SpecError` or `Refused`."""
-    loose = replace(overrides, concurrency=None, rate=None)
-    plan = load_plan(path, loose)
+    plan = load_plan(path, overrides)
     counts = figures(plan)
-    return Chosen(plan, path, counts, approved(plan, counts, loose)).tightened(overrides)
+    return Chosen(plan, path, counts, approved(plan, counts, overrides)).tightened(overrides)
 
 
 def choose_approved(path: Path, overrides: Overrides, digest: str | None = None) -> Chosen:

@@ -73,7 +73,10 @@ def validate(paths: Iterable[Path], period: str | None = None) -> Findings:
 
 
 def load_plan(path: Path, overrides: Overrides) -> Plan:
-    """Read a spec and lay out what it sends; raise `SpecError` or `Refused`."""
+    """Read a spec and lay out what it sends; raise `SpecError` or `Refused`.
+
+    Tighter limits are for `tighten`: a plan is approved with those of its spec.
+    """
     spec, findings = check_spec(path, overrides.period)
     if spec is None:
         strict = overrides.strict
@@ -85,9 +88,7 @@ def load_plan(path: Path, overrides: Overrides) -> Plan:
     if name == spec.tenant:
         findings = tidy((*findings, *misplaced(spec, tenant)))
     _heed(findings, overrides)
-    spec = under_ceilings(spec, tenant)
-    limits = tighten(spec.limits, overrides)
-    return make_plan(replace(spec, tenant=name, limits=limits), tenant)
+    return make_plan(replace(under_ceilings(spec, tenant), tenant=name), tenant)
 
 
 def _heed(warnings: tuple[Diagnostic, ...], overrides: Overrides) -> None:
