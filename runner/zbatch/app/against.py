@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,13 +17,13 @@ from zbatch.ledger.glance import Glance, Listed, PastRun, glance
 from zbatch.model import Plan
 from zbatch.spec import SpecError, load_spec, make_plan
 from zbatch.spec.difference import Dates, Difference, Listing, compare
+from zbatch.spec.expressions import PERIOD
 from zbatch.spec.listing import by_account
 from zbatch.zuora.strict_json import NotJson, parse_json
 from zbatch.zuora.text import one_line
 
 RUN, GIT = "run:", "git:"
 LATEST = "latest"
-PERIOD = re.compile("[0-9]{4}-(0[1-9]|1[0-2])")
 _MOST_NAMED = 5
 
 
