@@ -110,9 +110,10 @@ def _converge(spec: Path, flags: Flags) -> int:
     from zbatch.app.api import RunOptions
     from zbatch.app.run import run as converge
     from zbatch.cli.confirming import confirmation
-    from zbatch.cli.look import gate_for
     from zbatch.cli.screen import Wishes, screen_for
+    from zbatch.cli.stage_gate import gate_for
 
+    streams = (sys.stdin, sys.stderr)
     options = RunOptions(
         spec=spec,
         tenant=flags["tenant"],
@@ -127,7 +128,7 @@ def _converge(spec: Path, flags: Flags) -> int:
         strict=flags["strict"],
         warn=unheard if flags["quiet"] else warn,
         confirmation=confirmation(
-            flags["confirm"], flags["confirm_new_ledger"], (sys.stdin, sys.stderr), os.environ
+            flags["confirm"], flags["confirm_new_ledger"], streams, os.environ
         ),
     )
     frozen = thaw(spec) if is_frozen(spec) else None
@@ -136,7 +137,7 @@ def _converge(spec: Path, flags: Flags) -> int:
     called = Called(Verb.RUN, said["tenant"], flags["state_dir"], document, said["period"])
     wishes = Wishes(Style(flags["progress"]), flags["quiet"], flags["verbose"], called)
     with screen_for(sys.stderr, wishes, os.environ) as screen:
-        result = converge(replace(options, gate=gate_for(screen, os.environ)), screen)
+        result = converge(replace(options, gate=gate_for(screen, streams, os.environ)), screen)
     if flags["as_json"]:
         click.echo(result.run_record.read_text("utf-8"), nl=False)
     return result.exit_code
