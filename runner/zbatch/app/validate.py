@@ -28,7 +28,7 @@ FAULTS_SUFFIXES = (".faults.yaml", ".faults.yml")
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class Checked:
     """The problems of so many files, file by file and in the order of their places."""
 
     files: int
@@ -58,7 +58,7 @@ class Overrides:
     period: str | None = None
 
 
-def validate(paths: Iterable[Path], period: str | None = None) -> Findings:
+def validate(paths: Iterable[Path], period: str | None = None) -> Checked:
     """Check files, and all YAML files in folders; raise `Refused` where there is none.
 
     `period` takes the place of an absent one in each spec.
@@ -69,7 +69,7 @@ def validate(paths: Iterable[Path], period: str | None = None) -> Findings:
     for path in _yaml_files(paths):
         count += 1
         found.update(dict.fromkeys(_check(path, claims, period)))
-    return Findings(count, tuple(found))
+    return Checked(count, tuple(found))
 
 
 def load_plan(path: Path, overrides: Overrides) -> Plan:
