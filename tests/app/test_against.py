@@ -17,8 +17,8 @@ from support.runs import Project
 from zbatch.app.against import against
 from zbatch.app.approval import choose
 from zbatch.app.held import held
+from zbatch.app.loading import Overrides
 from zbatch.app.preview import preview
-from zbatch.app.validate import Overrides
 from zbatch.errors import Refused
 from zbatch.ledger.store import open_store
 from zbatch.model import Outcome

@@ -23,7 +23,7 @@ from zbatch.app.approval import Chosen, Stale, choose, choose_approved, look_at_
 from zbatch.app.figures import figures
 from zbatch.app.frozen import approved, freeze, is_frozen, thaw
 from zbatch.app.keeping import write_new
-from zbatch.app.validate import Overrides, load_plan
+from zbatch.app.loading import Overrides, load_plan
 from zbatch.errors import Refused
 from zbatch.model import Rate
 from zbatch.spec import SpecError

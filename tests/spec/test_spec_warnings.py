@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from zbatch.app.validate import Overrides, load_plan, validate
+from zbatch.app.loading import Overrides, load_plan
+from zbatch.app.validate import validate
 from zbatch.spec import Diagnostic, SpecError, check_spec
 
 Write = Callable[[str | bytes], Path]

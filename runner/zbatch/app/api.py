@@ -9,8 +9,8 @@ from random import SystemRandom
 from typing import Protocol
 
 from zbatch.app.gate import Unattended
+from zbatch.app.loading import Overrides, Warn, unheard
 from zbatch.app.protection import UNCONFIRMED, Confirmation
-from zbatch.app.validate import Overrides, Warn, unheard
 from zbatch.engine.events import Event
 from zbatch.engine.ports import Gate, Randomness
 from zbatch.engine.settings import PATIENCE

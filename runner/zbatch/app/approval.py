@@ -9,7 +9,7 @@ from pathlib import Path
 from zbatch.app.differing import differences
 from zbatch.app.figures import Figures, figures
 from zbatch.app.frozen import Approved, Frozen, approved, digest_of, is_frozen, thaw
-from zbatch.app.validate import Overrides, load_plan, tighten
+from zbatch.app.loading import Overrides, load_plan, tighten
 from zbatch.errors import Refused
 from zbatch.model import Plan
 from zbatch.spec import Diagnostic, SpecError

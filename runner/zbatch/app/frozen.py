@@ -11,7 +11,7 @@ from typing import Any, TypedDict, cast
 
 from zbatch import __version__
 from zbatch.app.figures import Figures
-from zbatch.app.validate import Overrides
+from zbatch.app.loading import Overrides
 from zbatch.errors import Refused
 from zbatch.model import Plan
 from zbatch.report.record import limits_json

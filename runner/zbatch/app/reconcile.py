@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from zbatch.app.api import ReconcileOptions, RunResult, Watcher
 from zbatch.app.desk import emulator_book, opened
+from zbatch.app.loading import Overrides, load_plan
 from zbatch.app.numbers import Preflight
 from zbatch.app.protection import confirm_decisions, require_ledger
 from zbatch.app.state import State
 from zbatch.app.task import to_settle
-from zbatch.app.validate import Overrides, load_plan
 from zbatch.errors import Refused
 from zbatch.model import Plan, Tenant
 from zbatch.spec import Project, blank_spec, builtin_emulator, find_project, load_tenants

@@ -8,7 +8,7 @@ from typing import Any, TypedDict, TypeVar
 
 import click
 
-from zbatch.app.validate import Overrides, Warn
+from zbatch.app.loading import Overrides, Warn
 from zbatch.model import Rate
 from zbatch.spec.expressions import PERIOD
 from zbatch.spec.values import parse_rate

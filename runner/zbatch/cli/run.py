@@ -12,7 +12,7 @@ import click
 
 from zbatch.app.approval import choose_approved
 from zbatch.app.frozen import is_frozen, thaw
-from zbatch.app.validate import unheard
+from zbatch.app.loading import unheard
 from zbatch.cli.findings import warn
 from zbatch.cli.options import (
     EXIT_CODES,
