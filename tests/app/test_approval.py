@@ -19,11 +19,11 @@ from jsonschema import Draft202012Validator
 from support.accounts import account
 from support.runs import Project
 from support.spec_text import specs
-from zbatch.app.approval import Chosen, Stale, choose, choose_approved, look_at_frozen
-from zbatch.app.figures import figures
-from zbatch.app.frozen import approved, freeze, is_frozen, thaw
 from zbatch.app.keeping import write_new
 from zbatch.app.loading import Overrides, load_plan
+from zbatch.app.review.approval import Chosen, Stale, choose, choose_approved, look_at_frozen
+from zbatch.app.review.figures import figures
+from zbatch.app.review.frozen import approved, freeze, is_frozen, thaw
 from zbatch.errors import Refused
 from zbatch.model import Rate
 from zbatch.spec import SpecError

@@ -10,9 +10,9 @@ import pytest
 
 from support.runs import QUERY, Away, Billing, Project, accepting
 from zbatch.app.api import Confirmation
-from zbatch.app.approval import choose
 from zbatch.app.loading import Overrides, load_plan
 from zbatch.app.protection import Question
+from zbatch.app.review.approval import choose
 from zbatch.errors import NothingSelected, Refused
 from zbatch.ledger.place import LEDGER_FILE
 from zbatch.model import Rate

@@ -12,9 +12,9 @@ import pytest
 
 from support.accounts import account
 from zbatch.app.altered import Altered
-from zbatch.app.figures import figures
-from zbatch.app.held import Held
-from zbatch.app.preview import Preview, look
+from zbatch.app.review.figures import figures
+from zbatch.app.review.held import Held
+from zbatch.app.review.preview import Preview, look
 from zbatch.cli.plan_json import plan_json
 from zbatch.cli.plan_markdown import plan_markdown
 from zbatch.cli.plan_view import WIDTH, plan_text

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from zbatch.app.api import Approval, RunOptions, RunResult, Watcher
-from zbatch.app.approval import choose_approved
 from zbatch.app.desk import emulator_book, opened
 from zbatch.app.numbers import Preflight
 from zbatch.app.outside import Outside
 from zbatch.app.outstanding import Wish
-from zbatch.app.pace import refuse_too_much
 from zbatch.app.protection import confirm_run
+from zbatch.app.review.approval import choose_approved
+from zbatch.app.review.estimate import refuse_too_much
 from zbatch.app.state import State
 from zbatch.app.task import to_converge
 from zbatch.spec import find_project

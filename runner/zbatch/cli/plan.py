@@ -10,10 +10,10 @@ from typing import Unpack
 import click
 
 from zbatch.app.altered import refusal
-from zbatch.app.approval import Chosen, Stale, choose, look_at_frozen
-from zbatch.app.frozen import freeze, is_frozen
 from zbatch.app.keeping import write_new
-from zbatch.app.preview import Preview, preview
+from zbatch.app.review.approval import Chosen, Stale, choose, look_at_frozen
+from zbatch.app.review.frozen import freeze, is_frozen
+from zbatch.app.review.preview import Preview, preview
 from zbatch.cli.findings import warn
 from zbatch.cli.options import (
     Tightening,

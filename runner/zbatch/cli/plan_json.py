@@ -8,9 +8,9 @@ from itertools import chain
 from typing import Any
 
 from zbatch.app.altered import Altered
-from zbatch.app.approval import Stale
-from zbatch.app.figures import pairs_of
-from zbatch.app.preview import Preview
+from zbatch.app.review.approval import Stale
+from zbatch.app.review.figures import pairs_of
+from zbatch.app.review.preview import Preview
 from zbatch.model import Account, Charges, Expect, Item, Outcome, StopRules
 from zbatch.report.record import limits_json
 from zbatch.spec.difference import Dates, Difference, Named

@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import PurePath
 from textwrap import wrap
 
-from zbatch.app.approval import Stale
-from zbatch.app.figures import pairs_of
-from zbatch.app.preview import Preview
+from zbatch.app.review.approval import Stale
+from zbatch.app.review.figures import pairs_of
+from zbatch.app.review.preview import Preview
 from zbatch.cli import plan_words as words
 from zbatch.cli.words import counted
 from zbatch.model import Account, DatePair, Plan, Source

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from zbatch.app.altered import WAY_OUT
-from zbatch.app.held import Held
-from zbatch.app.pace import INVOICE_SECONDS, Use
-from zbatch.app.preview import Preview
+from zbatch.app.review.estimate import INVOICE_SECONDS, Use
+from zbatch.app.review.held import Held
+from zbatch.app.review.preview import Preview
 from zbatch.cli.words import counted, duration, tally
 from zbatch.model import Charges
 from zbatch.spec.difference import Dates, Difference

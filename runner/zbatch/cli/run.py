@@ -10,9 +10,9 @@ from typing import Unpack
 
 import click
 
-from zbatch.app.approval import choose_approved
-from zbatch.app.frozen import is_frozen, thaw
 from zbatch.app.loading import unheard
+from zbatch.app.review.approval import choose_approved
+from zbatch.app.review.frozen import is_frozen, thaw
 from zbatch.cli.findings import warn
 from zbatch.cli.options import (
     EXIT_CODES,

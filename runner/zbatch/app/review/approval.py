@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from zbatch.app.differing import differences
-from zbatch.app.figures import Figures, figures
-from zbatch.app.frozen import Approved, Frozen, approved, digest_of, is_frozen, thaw
 from zbatch.app.loading import Overrides, load_plan, tighten
+from zbatch.app.review.differing import differences
+from zbatch.app.review.figures import Figures, figures
+from zbatch.app.review.frozen import Approved, Frozen, approved, digest_of, is_frozen, thaw
 from zbatch.errors import Refused
 from zbatch.model import Plan
 from zbatch.spec import Diagnostic, SpecError

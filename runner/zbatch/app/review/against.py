@@ -10,8 +10,8 @@ from datetime import date
 from itertools import groupby
 from pathlib import Path
 
-from zbatch.app.figures import pairs_of
-from zbatch.app.revision import Repository, at_revision
+from zbatch.app.review.figures import pairs_of
+from zbatch.app.review.revision import Repository, at_revision
 from zbatch.errors import CannotStart, Refused
 from zbatch.ledger.glance import Glance, Listed, PastRun, glance
 from zbatch.model import Plan

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, TypedDict, cast
 
 from zbatch import __version__
-from zbatch.app.figures import Figures
 from zbatch.app.loading import Overrides
+from zbatch.app.review.figures import Figures
 from zbatch.errors import Refused
 from zbatch.model import Plan
 from zbatch.report.record import limits_json
