@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from math import ceil
+from typing import Any
 
 from zbatch.model import Account, DatePair, Plan, Spec
 from zbatch.spec.totals import (
@@ -29,6 +30,14 @@ class DateCount:
     target_date: date
     invoice_date: date
     items: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Arrange it as in every document of a plan."""
+        return {
+            "target_date": self.target_date.isoformat(),
+            "invoice_date": self.invoice_date.isoformat(),
+            "items": self.items,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
@@ -13,7 +14,7 @@ from zbatch import __version__
 from zbatch.app.loading import Overrides
 from zbatch.app.review.figures import Figures
 from zbatch.errors import Refused
-from zbatch.model import Plan
+from zbatch.model import AccountFile, Plan
 from zbatch.report.record import limits_json
 from zbatch.spec import Diagnostic, SpecError
 from zbatch.spec.reading import read_text
@@ -66,10 +67,7 @@ def approved(plan: Plan, counts: Figures, overrides: Overrides) -> Approved:
             "period": plan.spec.period,
             "digest": plan.spec.digest,
         },
-        "files": [
-            {"path": file.path, "digest": file.digest, "rows": file.rows}
-            for file in plan.spec.files
-        ],
+        "files": files_json(plan.spec.files),
         "schemas": {kind: _sha256(schema_text(kind)) for kind in ("spec", "tenants")},
         "tenant": {
             "name": tenant.name,
@@ -97,15 +95,13 @@ def approved(plan: Plan, counts: Figures, overrides: Overrides) -> Approved:
         "calls": counts.calls,
         "excluded": sum(count for _, count in counts.excluded),
         "again": counts.again,
-        "dates": [
-            {
-                "target_date": entry.target_date.isoformat(),
-                "invoice_date": entry.invoice_date.isoformat(),
-                "items": entry.items,
-            }
-            for entry in counts.dates[:MOST_DATES]
-        ],
+        "dates": [entry.as_json() for entry in counts.dates[:MOST_DATES]],
     }
+
+
+def files_json(files: Iterable[AccountFile]) -> list[dict[str, Any]]:
+    """Arrange the lists that a spec names as in every document of a plan."""
+    return [{"path": file.path, "digest": file.digest, "rows": file.rows} for file in files]
 
 
 def digest_of(what: Approved) -> str:
