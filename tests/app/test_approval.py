@@ -19,7 +19,7 @@ from jsonschema import Draft202012Validator
 from support.accounts import account
 from support.runs import Project
 from support.spec_text import specs
-from zbatch.app.keeping import write_new
+from zbatch.app.keeping import keep
 from zbatch.app.loading import Overrides, load_plan
 from zbatch.app.review.approval import Chosen, Stale, choose, choose_approved, look_at_frozen
 from zbatch.app.review.figures import figures
@@ -479,15 +479,15 @@ def test_a_quota_that_cannot_hold_it_is_refused(project: Project) -> None:
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     """What is there stays; the very same once more is no trouble; nothing else is left behind."""
     path = tmp_path / "plan.json"
-    write_new(path, b"one", "--out")
-    write_new(path, b"one", "--out")
+    keep(path, b"one", "--out")
+    keep(path, b"one", "--out")
     with pytest.raises(Refused, match=r"--out .*plan\.json exists and holds something else"):
-        write_new(path, b"two", "--out")
+        keep(path, b"two", "--out")
     assert path.read_bytes() == b"one"
     assert [*tmp_path.iterdir()] == [path]
     (tmp_path / "link").symlink_to(path)
     for other in (tmp_path / "link", tmp_path):
         with pytest.raises(Refused, match="exists"):
-            write_new(other, b"two", "--out")
+            keep(other, b"two", "--out")
     with pytest.raises(Refused, match="cannot be written: No such file"):
-        write_new(tmp_path / "no" / "plan.json", b"", "--out")
+        keep(tmp_path / "no" / "plan.json", b"", "--out")

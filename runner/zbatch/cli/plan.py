@@ -10,7 +10,7 @@ from typing import Unpack
 import click
 
 from zbatch.app.altered import refusal
-from zbatch.app.keeping import write_new
+from zbatch.app.keeping import keep
 from zbatch.app.review.approval import Chosen, Stale, choose, look_at_frozen
 from zbatch.app.review.frozen import freeze, is_frozen
 from zbatch.app.review.preview import Preview, preview
@@ -120,10 +120,10 @@ def show(
     if wanted.out:
         if view.held.changed:  # frozen, it could never be run
             raise Refused(f"--out: {refusal(view.held.altered, view.held.changed)}")
-        write_new(wanted.out, freeze(chosen.approved, chosen.spec, wanted.out.parent), "--out")
+        keep(wanted.out, freeze(chosen.approved, chosen.spec, wanted.out.parent), "--out")
     comment = plan_markdown(view) if wanted.markdown else ""
     if wanted.markdown and wanted.markdown != STDOUT:
-        write_new(wanted.markdown, comment.encode(), "--markdown")
+        keep(wanted.markdown, comment.encode(), "--markdown")
     for piece in _product(view, wanted, comment):
         click.echo(piece, nl=False)
     return view
