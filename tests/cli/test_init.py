@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -121,12 +120,3 @@ def test_half_a_file_is_none(here: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert list((here / "billing").rglob("*.yaml")) == []
-
-
-def test_templates_are_installed(request: pytest.FixtureRequest) -> None:
-    """The templates that are installed are those of the repository."""
-    source = request.config.rootpath / "runner/zbatch/templates"
-    installed = files("zbatch").joinpath("templates")
-    for path in (path for path in source.rglob("*") if path.is_file()):
-        template = installed.joinpath(path.relative_to(source).as_posix())
-        assert template.read_bytes() == path.read_bytes()
