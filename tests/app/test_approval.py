@@ -23,13 +23,20 @@ from zbatch.app.keeping import keep
 from zbatch.app.loading import Overrides, load_plan
 from zbatch.app.review.approval import Chosen, Stale, choose, choose_approved, look_at_frozen
 from zbatch.app.review.figures import figures
-from zbatch.app.review.frozen import approved, freeze, is_frozen, thaw
+from zbatch.app.review.frozen import approved, document_at, freeze, is_frozen, thaw
 from zbatch.errors import Refused
 from zbatch.model import Rate
 from zbatch.spec import SpecError
 from zbatch.spec.schema import schema_text
 
 NOTHING = Overrides()
+
+
+def looked_at(path: Path) -> Chosen | Stale:
+    """Look at a frozen plan as `zbatch plan` does."""
+    document = document_at(path)
+    assert document is not None
+    return look_at_frozen(document, NOTHING)
 
 
 def frozen(project: Project, overrides: Overrides = NOTHING) -> Path:
@@ -274,7 +281,7 @@ def test_the_refusal_names_what_changed(
     path = frozen(project)
     change(project)
     assert refused(path) == expected
-    stale = look_at_frozen(path, NOTHING)
+    stale = looked_at(path)
     assert isinstance(stale, Stale)
     assert len(stale.why) == len(expected)
     assert stale.frozen["approved"]["items"] == 3
@@ -407,12 +414,12 @@ def test_the_spec_is_found_from_elsewhere(
     Path("plan.json").write_bytes(freeze(chosen.approved, spec, Path()))
     assert chosen.digest == choose(project.root / spec, NOTHING).digest
     monkeypatch.chdir(tmp_path)
-    assert isinstance(look_at_frozen(project.root / "plan.json", NOTHING), Chosen)
+    assert isinstance(looked_at(project.root / "plan.json"), Chosen)
     (tmp_path / "down").mkdir()
     os.replace(project.root / "plan.json", tmp_path / "down" / "plan.json")
     assert refused(tmp_path / "down" / "plan.json") == ["ZB508"]
     monkeypatch.chdir(project.root)
-    assert isinstance(look_at_frozen(tmp_path / "down" / "plan.json", NOTHING), Chosen)
+    assert isinstance(looked_at(tmp_path / "down" / "plan.json"), Chosen)
 
 
 def _without(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:

@@ -12,7 +12,7 @@ import click
 from zbatch.app.altered import refusal
 from zbatch.app.keeping import keep
 from zbatch.app.review.approval import Chosen, Stale, choose, look_at_frozen
-from zbatch.app.review.frozen import freeze, is_frozen
+from zbatch.app.review.frozen import document_at, freeze
 from zbatch.app.review.preview import Preview, preview
 from zbatch.cli.findings import warn
 from zbatch.cli.options import (
@@ -100,8 +100,9 @@ def plan(spec: Path, **flags: Unpack[Flags]) -> int:
     wanted = Wanted(flags["as_json"], flags["digest"], flags["markdown"], flags["out"])
     if wanted.products > 1:
         raise Refused("--json, --digest and --markdown - each want standard output: name one")
-    if is_frozen(spec):
-        found = look_at_frozen(spec, changed)
+    document = document_at(spec)
+    if document:
+        found = look_at_frozen(document, changed)
         if isinstance(found, Stale):
             return _show_stale(found, wanted, strict=flags["strict"])
     else:

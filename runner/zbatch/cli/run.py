@@ -12,7 +12,7 @@ import click
 
 from zbatch.app.loading import unheard
 from zbatch.app.review.approval import choose_approved
-from zbatch.app.review.frozen import is_frozen, thaw
+from zbatch.app.review.frozen import document_at
 from zbatch.cli.findings import warn
 from zbatch.cli.options import (
     EXIT_CODES,
@@ -114,8 +114,9 @@ def _converge(spec: Path, flags: Flags) -> int:
     from zbatch.cli.stage_gate import gate_for
 
     streams = (sys.stdin, sys.stderr)
+    document = document_at(spec)
     options = RunOptions(
-        spec=spec,
+        spec=document or spec,
         tenant=flags["tenant"],
         report=flags["report"],
         state_dir=flags["state_dir"],
@@ -131,10 +132,9 @@ def _converge(spec: Path, flags: Flags) -> int:
             flags["confirm"], flags["confirm_new_ledger"], streams, os.environ
         ),
     )
-    frozen = thaw(spec) if is_frozen(spec) else None
-    said = frozen["approved"]["overrides"] if frozen else flags
-    document = spec if frozen else None
-    called = Called(Verb.RUN, said["tenant"], flags["state_dir"], document, said["period"])
+    said = document.frozen["approved"]["overrides"] if document else flags
+    path = spec if document else None
+    called = Called(Verb.RUN, said["tenant"], flags["state_dir"], path, said["period"])
     wishes = Wishes(Style(flags["progress"]), flags["quiet"], flags["verbose"], called)
     with screen_for(sys.stderr, wishes, os.environ) as screen:
         result = converge(replace(options, gate=gate_for(screen, streams, os.environ)), screen)

@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
@@ -56,6 +57,14 @@ class Frozen(TypedDict):
     digest: str
     spec: dict[str, str]
     approved: Approved
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A frozen plan as it was read from its file: once, so that all go by the same."""
+
+    path: Path
+    frozen: Frozen
 
 
 def approved(plan: Plan, counts: Figures, overrides: Overrides) -> Approved:
@@ -133,6 +142,11 @@ def is_frozen(path: Path) -> bool:
     except OSError:
         return False
     return _MARK.search(head) is not None
+
+
+def document_at(path: Path) -> Document | None:
+    """Read a frozen plan, None where a spec is there; raise `SpecError` as `thaw` does."""
+    return Document(path, thaw(path)) if is_frozen(path) else None
 
 
 def thaw(path: Path) -> Frozen:
