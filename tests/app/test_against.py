@@ -14,11 +14,11 @@ from support.accounts import account
 from support.engine import item
 from support.plans import NOON, a_plan
 from support.runs import Project
-from zbatch.app.against import against
-from zbatch.app.approval import choose
-from zbatch.app.held import held
-from zbatch.app.preview import preview
-from zbatch.app.validate import Overrides
+from zbatch.app.loading import Overrides
+from zbatch.app.review.against import against
+from zbatch.app.review.approval import choose
+from zbatch.app.review.held import held
+from zbatch.app.review.preview import preview
 from zbatch.errors import Refused
 from zbatch.ledger.store import open_store
 from zbatch.model import Outcome

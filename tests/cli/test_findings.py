@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from rich.cells import cell_len
 
 from support.spec_cases import EXAMPLES, KINDS, cases
-from zbatch.app.validate import schema_text, validate
+from zbatch.app.validate import validate
 from zbatch.cli import main
 from zbatch.cli.findings import Format, Look, Verdict, chosen
 from zbatch.cli.findings_github import github_annotations, harmless
@@ -23,6 +23,7 @@ from zbatch.cli.findings_json import findings_json
 from zbatch.cli.findings_text import findings_text
 from zbatch.spec import Diagnostic, Related
 from zbatch.spec.diagnostics import LISTED
+from zbatch.spec.schema import schema_text
 
 HEAD = "version: 1\nname: nov\ntenant: emulator\ndates: [{target_date: 2026-11-30}]\n"
 ID = "2c93808457d787030157e0306be53a01"

@@ -61,15 +61,14 @@ class Preflight:
         Raises `SpecError` with the place of every number that is not one account's, `CannotStart`
         where the tenant does not tell, `Interrupted` by a signal; nothing is sent in any case.
         """
-        if not plan.unresolved:
+        if plan.resolved:
             return Resolved(plan)
         access = access_to(plan, self.desk.folder, self.book, os.environ)
         way = connected(access, self.desk.outside.clock)
         pace = Pace(plan.spec.limits.rate)
         with undisturbed(), event_loop() as loop:
             resolution, asked = loop.run(self._ask(plan, way, pace))
-        found = (finding for one in named(plan) for finding in _wrong(one, plan, resolution))
-        wrong = list(dict.fromkeys(found))  # whom to keep out may be named twice over
+        wrong = [finding for one in named(plan) for finding in _wrong(one, plan, resolution)]
         if wrong:
             raise SpecError(wrong, shown=LISTED)
         return Resolved(resolve_plan(plan, resolution.ids), asked, pace)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from zbatch.app.altered import WAY_OUT
-from zbatch.app.held import Held
-from zbatch.app.pace import INVOICE_SECONDS, Use
-from zbatch.app.preview import Preview
+from zbatch.app.review.estimate import INVOICE_SECONDS, Use
+from zbatch.app.review.held import Held
+from zbatch.app.review.preview import Preview
 from zbatch.cli.words import counted, duration, tally
 from zbatch.model import Charges
 from zbatch.spec.difference import Dates, Difference
@@ -138,7 +138,7 @@ def expect(view: Preview) -> str:
     if not said:
         return ""
     # Of accounts by number nothing is certain before the tenant has said which ones they are.
-    later = bool(view.plan.unresolved)
+    later = not view.plan.resolved
     when = "checked once the numbers are looked up" if later else "which it comes to"
     return f"{', '.join(said)}; {when}"
 

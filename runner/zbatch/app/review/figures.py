@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from math import ceil
+from typing import Any
 
 from zbatch.model import Account, DatePair, Plan, Spec
 from zbatch.spec.totals import (
@@ -29,6 +30,14 @@ class DateCount:
     target_date: date
     invoice_date: date
     items: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Arrange it as in every document of a plan."""
+        return {
+            "target_date": self.target_date.isoformat(),
+            "invoice_date": self.invoice_date.isoformat(),
+            "items": self.items,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +76,7 @@ def figures(plan: Plan) -> Figures:
     accounts, again = count_accounts(plan.items), count_again(plan.items)
     later = 0
     numbers: set[str] = set()
-    for named in billed_by_number(plan):
+    for named in plan.unresolved:
         numbers.add(named.named)
         dates = pairs_of(plan.spec, named)
         pairs.update(dates)
@@ -83,19 +92,13 @@ def figures(plan: Plan) -> Figures:
         dates=tuple(_date_counts(pairs)),
         sources=tuple(SourceCount(*pair) for pair in sources.items() if pair[1]),
         again=again,
-        accounts_digest=None if plan.unresolved else accounts_digest(plan.items),
+        accounts_digest=accounts_digest(plan.items) if plan.resolved else None,
     )
 
 
 def _date_counts(pairs: Counter[DatePair]) -> Iterator[DateCount]:
     for pair in sorted(pairs, key=lambda pair: (pair.target_date, pair.invoice_date)):
         yield DateCount(pair.target_date, pair.invoice_date, pairs[pair])
-
-
-def billed_by_number(plan: Plan) -> Iterator[Account]:
-    """Give the accounts that are billed once they are looked up; some are, to be kept out."""
-    kept_out = {one.number for one in plan.spec.exclusions}
-    return (one for one in plan.unresolved if one.number not in kept_out)
 
 
 def pairs_of(spec: Spec, account: Account) -> tuple[DatePair, ...]:
