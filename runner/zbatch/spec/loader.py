@@ -54,7 +54,7 @@ def check_spec(path: Path, period: str | None = None) -> tuple[Spec | None, tupl
     reader = AccountReader(str(path), files, findings, warnings)
     try:
         _require_text(path)
-        document, value, problems = load_document(path, "spec", {"accounts": reader.take})
+        document, value, problems = load_document(path, "spec", {"accounts": reader})
     except SpecError as error:
         return None, tidy(error.diagnostics)
     problems += but_refused(reader.check.findings(), problems)
