@@ -86,13 +86,14 @@ def load_plan(path: Path, overrides: Overrides) -> Plan:
         raise Refused(_not_here(tenant, spec.tenant))
     if name == spec.tenant:
         findings = tidy((*findings, *misplaced(spec, tenant)))
-    _heed(findings, overrides)
+    heed(findings, overrides)
     spec = under_ceilings(spec, tenant)
     limits = tighten(spec.limits, overrides)
     return make_plan(replace(spec, tenant=name, limits=limits), tenant)
 
 
-def _heed(warnings: tuple[Diagnostic, ...], overrides: Overrides) -> None:
+def heed(warnings: tuple[Diagnostic, ...], overrides: Overrides) -> None:
+    """Tell of warnings, or raise `SpecError` where they are as good as errors."""
     if warnings and overrides.strict:
         raise SpecError(warnings, strict=True)
     if warnings:
