@@ -13,6 +13,7 @@ from zbatch.spec import (
     TENANTS_FILE,
     Claims,
     Diagnostic,
+    Project,
     SpecError,
     check_spec,
     check_tenants,
@@ -81,15 +82,23 @@ def load_plan(path: Path, overrides: Overrides) -> Plan:
         strict = overrides.strict
         raise SpecError(findings if strict else _errors(findings), strict=strict)
     name = overrides.tenant or spec.tenant
-    tenant = resolve_tenant(replace(spec, tenant=name), find_project(path))
+    project = find_project(path)
+    tenant = resolve_tenant(replace(spec, tenant=name), project)
     if name != spec.tenant and tenant.protected:
         raise Refused(_not_here(tenant, spec.tenant))
     if name == spec.tenant:
-        findings = tidy((*findings, *misplaced(spec, tenant)))
-    heed(findings, overrides)
+        findings = (*findings, *misplaced(spec, tenant))
+    heed(tidy((*findings, *_of_tenants(tenant, project))), overrides)
     spec = under_ceilings(spec, tenant)
     limits = tighten(spec.limits, overrides)
     return make_plan(replace(spec, tenant=name, limits=limits), tenant)
+
+
+def _of_tenants(tenant: Tenant, project: Project) -> tuple[Diagnostic, ...]:
+    """Give the warnings of the file that a tenant is from."""
+    if tenant.embedded or project.tenants_file is None:
+        return ()
+    return check_tenants(project.tenants_file)[1]
 
 
 def heed(warnings: tuple[Diagnostic, ...], overrides: Overrides) -> None:
