@@ -317,6 +317,25 @@ def test_plan_and_run_warn_and_are_as_strict_as_asked(
     assert capfd.readouterr().err.startswith("spec.yaml:5:12: warning: other YAML tools")
 
 
+@pytest.mark.parametrize("verb", [["plan"], ["run", "--dry-run"], ["run"]])
+def test_plan_and_run_warn_of_the_tenants_file_too(
+    verb: list[str], checked: Checked, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What is doubtful of a tenant is told where it is billed, and with --strict refused there."""
+    files = "credentials: {client_id_file: ./id, client_secret_file: ./key}"
+    near = f"version: 1\ntenants:\n  near:\n    base_url: http://127.0.0.1:9\n    {files}\n"
+    Path("tenants.yaml").write_text(near)
+    checked(spec=f"{HEAD}accounts: ['{'a' * 32}']\n".replace("emulator", "near"))
+    place = "tenants.yaml:5:35"
+    assert main([*verb, "spec.yaml", "--strict"]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith(f"{place}: error: the file of `client_id_file` lies in the project")
+    assert not Path(".zbatch").exists()
+    main([*verb, "spec.yaml"])
+    assert capfd.readouterr().err.startswith(f"{place}: warning: the file of `client_id_file`")
+
+
 def test_a_refusal_in_actions_is_an_annotation(
     checked: Checked, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

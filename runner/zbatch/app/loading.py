@@ -10,8 +10,10 @@ from zbatch.errors import Refused
 from zbatch.model import Limits, Plan, Rate, Tenant
 from zbatch.spec import (
     Diagnostic,
+    Project,
     SpecError,
     check_spec,
+    check_tenants,
     find_project,
     make_plan,
     misplaced,
@@ -53,16 +55,25 @@ def load_plan(path: Path, overrides: Overrides) -> Plan:
         strict = overrides.strict
         raise SpecError(findings if strict else _errors(findings), strict=strict)
     name = overrides.tenant or spec.tenant
-    tenant = resolve_tenant(replace(spec, tenant=name), find_project(path))
+    project = find_project(path)
+    tenant = resolve_tenant(replace(spec, tenant=name), project)
     if name != spec.tenant and tenant.protected:
         raise Refused(_not_here(tenant, spec.tenant))
     if name == spec.tenant:
-        findings = tidy((*findings, *misplaced(spec, tenant)))
-    _heed(findings, overrides)
+        findings = (*findings, *misplaced(spec, tenant))
+    heed(tidy((*findings, *_of_tenants(tenant, project))), overrides)
     return make_plan(replace(under_ceilings(spec, tenant), tenant=name), tenant)
 
 
-def _heed(warnings: tuple[Diagnostic, ...], overrides: Overrides) -> None:
+def _of_tenants(tenant: Tenant, project: Project) -> tuple[Diagnostic, ...]:
+    """Give the warnings of the file that a tenant is from."""
+    if tenant.embedded or project.tenants_file is None:
+        return ()
+    return check_tenants(project.tenants_file)[1]
+
+
+def heed(warnings: tuple[Diagnostic, ...], overrides: Overrides) -> None:
+    """Tell of warnings, or raise `SpecError` where they are as good as errors."""
     if warnings and overrides.strict:
         raise SpecError(warnings, strict=True)
     if warnings:

@@ -32,7 +32,7 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
     book = emulator_book(project)
     began = outside.clock.monotonic()
     with opened(plan.tenant, state, outside) as desk:
-        resolved = Preflight(desk, book, watch, options.patience).resolved(plan)
+        resolved = Preflight(desk, book, watch, options.patience, options.overrides).resolved(plan)
         plan = resolved.plan
         task = to_converge(plan, desk.store, wish)
         refuse_too_much(plan, task.load)

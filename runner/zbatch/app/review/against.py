@@ -152,7 +152,8 @@ def _of_plan(plan: Plan, numbers: Mapping[str, str]) -> Listing:
         for one in plan.spec.exclusions
         for key in (one.named, numbers.get(one.named, one.named))
     }
-    return Listing("this plan", plan.spec.period, _accounts(plan, numbers), excluded)
+    listed = (one for one in _accounts(plan, numbers) if one[0] not in excluded)
+    return Listing("this plan", plan.spec.period, listed, excluded)
 
 
 def _accounts(plan: Plan, numbers: Mapping[str, str]) -> Iterator[tuple[str, Dates]]:
