@@ -100,9 +100,14 @@ def _figures(figures: Figures) -> dict[str, Any]:
         "calls_planned": figures.calls,
         "accounts_digest": figures.accounts_digest,
         "accounts_by_number": figures.by_number,
-        "excluded": [{"reason": reason, "accounts": number} for reason, number in figures.excluded],
+        "excluded": _reasons(figures.excluded),
+        "to_exclude": _reasons(figures.to_exclude),
         "billed_again": figures.again,
     }
+
+
+def _reasons(reasons: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
+    return [{"reason": reason, "accounts": number} for reason, number in reasons]
 
 
 def _load(view: Preview) -> dict[str, Any]:

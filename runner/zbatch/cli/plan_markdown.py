@@ -124,7 +124,7 @@ def _difference(difference: Difference) -> Iterator[str]:
         (
             f"{change.accounts.count:,}",
             words.dates_of(change.before),
-            words.dates_of(change.after),
+            words.dates_now(change),
             code(change.accounts.first[0]),
         )
         for change in difference.changed

@@ -143,7 +143,7 @@ def _difference(difference: Difference | None) -> Iterator[str]:
     for change in difference.changed[:FIRST_DATES]:
         yield f"{counted(change.accounts.count, 'account')} with other dates"
         yield from labelled("  then", words.dates_of(change.before))
-        yield from labelled("  now", words.dates_of(change.after))
+        yield from labelled("  now", words.dates_now(change))
         names = ", ".join(change.accounts.first[:2])
         more = change.accounts.count - 2
         yield from labelled("  such as", names + (f" and {more:,} more" if more > 0 else ""))
