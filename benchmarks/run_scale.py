@@ -21,9 +21,9 @@ from itertools import islice
 from pathlib import Path
 
 from zbatch.app.api import RunHeader, RunOptions, RunResult
+from zbatch.app.loading import Overrides, load_plan
 from zbatch.app.run import run
 from zbatch.app.state import State
-from zbatch.app.validate import Overrides, load_plan
 from zbatch.engine.events import Event
 from zbatch.ledger.store import open_store
 from zbatch.model import Attempt, Effect, Item, ItemRecord, KeyState, Outcome, Plan, Result, Send

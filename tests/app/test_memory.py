@@ -8,9 +8,9 @@ from pathlib import Path
 
 from support.plans import NOON, a_run_id
 from zbatch.app.api import RunOptions, RunResult
+from zbatch.app.loading import Overrides, load_plan
 from zbatch.app.run import run
 from zbatch.app.state import State
-from zbatch.app.validate import Overrides, load_plan
 from zbatch.ledger.store import open_store
 from zbatch.model import ExitCode, Outcome
 
