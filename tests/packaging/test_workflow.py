@@ -21,8 +21,16 @@ def workflow() -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "changed",
-    ["specs/may.yaml", "specs/emea/may.yaml", "tenants.yaml", "specs/emea.csv", "emea.csv"]
-    + ["accounts/list.csv", "accounts/emea/list.csv", "accounts/LIST.CSV"],
+    [
+        "specs/may.yaml",
+        "specs/emea/may.yaml",
+        "tenants.yaml",
+        "specs/emea.csv",
+        "emea.csv",
+        "accounts/list.csv",
+        "accounts/emea/list.csv",
+        "accounts/LIST.CSV",
+    ],
 )
 def test_what_changes_who_is_billed_starts_a_plan(workflow: dict[str, Any], changed: str) -> None:
     """A spec, the tenants, and an account file wherever it lies: each starts a plan alone."""
