@@ -11,6 +11,7 @@ from zbatch.spec.breach import Breach
 from zbatch.spec.diagnostics import ECHO, LISTED, Diagnostic, quote
 from zbatch.spec.expressions import NoDate, resolve_date
 from zbatch.spec.meant import KINDS, account_meant, example_of, names_near
+from zbatch.spec.misread import without_space
 from zbatch.spec.nodes import Mapping, Node
 from zbatch.spec.schema import Schema
 from zbatch.spec.slips import ID_LENGTH, beside_id, date_meant
@@ -106,6 +107,8 @@ def _retype(breach: Breach) -> str:
     text = breach.value.lower() if isinstance(breach.value, str) else ""
     if breach.schema.get("writeOnly"):
         return ""
+    if breach.limit in ("array", "object") and isinstance(breach.value, str):
+        return without_space(breach.value)
     if breach.limit == "integer" and re.fullmatch("[1-9][0-9]{0,5}", text):
         return f"write {text}, without quotes"
     if breach.limit == "number" and re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,2})? ?%", text):
