@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from zbatch.model import AccountFile
-from zbatch.spec.confinement import Outside, within
+from zbatch.spec.confinement import Outside, shown_from, within
 from zbatch.spec.csv_rows import AccountRow, AccountRows
 from zbatch.spec.diagnostics import Diagnostic, SpecError, quote, visible
 from zbatch.spec.findings import Findings
@@ -50,9 +50,8 @@ class AccountFiles:
         self.read.append(AccountFile(node.value, rows.digest, rows.rows))
 
     def shown(self, written: str) -> str:
-        """Return a file's path as findings and items tell it: as the spec's own path is given."""
-        folder, real = self._spec.parent, self._spec.resolve().parent
-        return str((folder if folder.resolve() == real else real) / written)
+        """Return a file's path as findings and items tell it."""
+        return shown_from(self._spec, written)
 
     def _within(self, node: Scalar) -> Path | None:
         """Return the real path of a file that is confined to the project."""
