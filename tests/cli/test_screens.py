@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,21 @@ def test_next_step_is_a_command_to_paste(
     """The advice of an exit code names one command, with the tenant and folder as given."""
     result = story.result([story.record(Outcome.NOT_ATTEMPTED)], code, 0, **given)
     assert command in advice(result, called)
+
+
+def test_who_is_to_run_again_is_told_from_when(story: Any) -> None:
+    """The time is that of the day on which the run ended, and has its date on another one."""
+    doubt = [story.record(Outcome.UNKNOWN, 1, RESTING)]
+    ended = story.result([], ExitCode.OK).finished_at
+    later = {"hours": 1}, {"days": 1}
+    told = [
+        advice(story.result(doubt, ExitCode.UNKNOWN, 0, settles_at=ended + timedelta(**after)), RUN)
+        for after in later
+    ]
+    first, second = (ended + timedelta(**after) for after in later)
+    begin = f"zbatch run {SPEC} again, not before"
+    assert told[0].startswith(f"{begin} {first:%H:%M:%S} UTC, or zbatch reconcile {SPEC};")
+    assert told[1].startswith(f"{begin} {second:%Y-%m-%d %H:%M:%S} UTC, or zbatch reconcile")
 
 
 def test_advice_without_a_spec_names_none(story: Any) -> None:

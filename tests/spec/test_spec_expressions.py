@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import os
+import re
 import time
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -146,3 +147,41 @@ def test_time_zones_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
         assert raised.value.code == "ZB334"
     monkeypatch.setattr(expressions, "available_timezones", set)
     check_timezone("Middle/Earth")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("end_of_month + 1d", "end_of_month+1d"),
+        ("end of month - 14 days", "end_of_month-14d"),
+        ("end-of-month-1d", "end_of_month-1d"),
+        ("End_Of_Month", "end_of_month"),
+        ("end_of_mouth+1", "end_of_month+1d"),
+        ("start_of_nextmonth+2D", "start_of_next_month+2d"),
+    ],
+)
+def test_a_suggestion_keeps_the_step(text: str, meant: str) -> None:
+    """Who takes what is suggested gets the day that was meant, with all that was added to it."""
+    with pytest.raises(NoDate, match=re.escape(f"did you mean `{meant}`?")):
+        resolve_date(text, "2026-11")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "end_of_month+1w",
+        "end_of_month + 1 month",
+        "end_of_month-",
+        "end_of_month+0",
+        "today",
+        "end_of_next_month",
+        "start_of_previous_month",
+        "end_of_month_minus_one_day",
+        "- 1d",
+    ],
+)
+def test_nothing_is_suggested_that_means_another_day(text: str) -> None:
+    """A step or a word that cannot be kept is not left out of a suggestion."""
+    with pytest.raises(NoDate) as refused:
+        resolve_date(text, "2026-11")
+    assert "did you mean" not in str(refused.value)

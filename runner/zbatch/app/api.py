@@ -133,7 +133,7 @@ class RunResult:
     `failures`, `unknown`, `settled_by`, `nothing_since` and `waiting` are those of
     `zbatch.report.summary.Summary`. `asked` counts the questions, `strays` are items in doubt that
     the spec does not list (any more), and `unread` is why there may be more of them: the ledger
-    could not be read to its end.
+    could not be read to its end. `settles_at` is that of `zbatch.engine.settings.Ending`.
     """
 
     run_id: str
@@ -155,6 +155,7 @@ class RunResult:
     nothing_since: datetime | None = None
     stop_reason: StopReason | None = None
     waiting: tuple[ItemRecord, ...] = ()
+    settles_at: datetime | None = None
 
 
 class Watcher(Protocol):

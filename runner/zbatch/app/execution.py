@@ -184,6 +184,7 @@ class Execution:
             nothing_since=summary.nothing_since,
             waiting=summary.waiting,
             stop_reason=stop.reason if stop else None,
+            settles_at=closing.ending.settles_at,
         )
         self.watch.finished(result)
         return result

@@ -96,6 +96,7 @@ class Engine:
             tuple(self._abandoned),
             tuple(self._aftermath.left),
             self._asker.asked,
+            self._aftermath.settles_at,
         )
 
     def stop(self, reason: StopReason, message: str, hint: str = "") -> None:

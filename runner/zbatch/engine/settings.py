@@ -132,7 +132,10 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the sending went: what stopped it, how many calls left, which items had to wait."""
+    """How the sending went: what stopped it, how many calls left, which items had to wait.
+
+    From `settles_at` on another run can settle all that this one left in doubt for its rest.
+    """
 
     stop: Stop | None
     sent: int
@@ -140,3 +143,4 @@ class Ending:
     abandoned: tuple[Item, ...]  # in flight when a second signal came
     left: tuple[ItemRecord, ...] = ()  # unknown or not attempted, with the reason
     asked: int = 0  # requests that were questions
+    settles_at: datetime | None = None
