@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from benchmarks.figures import FULL, QUICK, TINY, Row, Sizes
-from benchmarks.machine import BUILD, CLIENT, HERE, ROOT, clear, pin
+from benchmarks.machine import BUILD, CLIENT, HERE, ROOT, clear, compile_all, pin
 from benchmarks.page import page_of, table_of
 from benchmarks.parts import again, capacity, cost, ledger, limits, lists, pace, starting
 
@@ -44,6 +44,7 @@ def main() -> int:
     options = parser.parse_args()
     BUILD.mkdir(parents=True, exist_ok=True)
     pin(CLIENT)
+    compile_all()
     try:
         return _measure(SIZES[options.sizes or "full"], options.only, paged=not options.no_page)
     finally:

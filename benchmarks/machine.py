@@ -77,6 +77,17 @@ def measured(
     return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * unit / 1e6)
 
 
+def _environ() -> dict[str, str]:
+    """Give the environment that people have: an interpreter that keeps its bytecode."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+
+def compile_all() -> None:
+    """Compile zbatch to bytecode, as pip does where it installs it."""
+    words = [sys.executable, "-m", "compileall", "-q", str(ROOT / "runner" / "zbatch")]
+    subprocess.run(words, check=True, env=_environ())
+
+
 def scratch(name: str) -> Path:
     """Name a file of this process alone; `clear` takes it away."""
     return BUILD / f"{name}-{os.getpid()}"
