@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar
 import os
 import time
+import zoneinfo
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -14,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.budget import examples
-from zbatch.spec import expressions
 from zbatch.spec.expressions import NoDate, check_timezone, resolve_date
 
 YEARS = range(2000, 2100)
@@ -144,5 +144,5 @@ def test_time_zones_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(NoDate, match=r"did you mean `Europe/Berlin`\?") as raised:
             check_timezone(name)
         assert raised.value.code == "ZB334"
-    monkeypatch.setattr(expressions, "available_timezones", set)
+    monkeypatch.setattr(zoneinfo, "available_timezones", set)
     check_timezone("Middle/Earth")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from pathlib import Path
 
 from zbatch.errors import Refused
@@ -23,6 +22,7 @@ from zbatch.spec import (
     tidy,
     under_ceilings,
 )
+from zbatch.spec.schema import schema_text as schema_text  # others ask for it here
 
 SUFFIXES = frozenset({".yaml", ".yml"})
 FAULTS_SUFFIXES = (".faults.yaml", ".faults.yml")
@@ -101,11 +101,6 @@ def _heed(warnings: tuple[Diagnostic, ...], overrides: Overrides) -> None:
 
 def _errors(findings: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
     return (finding for finding in findings if not finding.warning)
-
-
-def schema_text(kind: str) -> str:
-    """Read one of the schemas that are installed with the package; `kind` is one of `KINDS`."""
-    return files("zbatch.schemas").joinpath(f"{kind}.schema.json").read_text("utf-8")
 
 
 def _yaml_files(paths: Iterable[Path]) -> Iterator[Path]:
