@@ -26,7 +26,7 @@ PARTS: Mapping[str, tuple[str, tuple[Part, ...]]] = {
     "slots": ("When the slots bind", (pace.by_slots,)),
     "cost": ("What a run costs", (cost.one_at_a_time, cost.fifty_at_a_time)),
     "ledger": ("What the ledger costs", (ledger.share, ledger.syncs)),
-    "lists": ("Long lists", (lists.memory, lists.checking)),
+    "lists": ("Long lists", (lists.inline, lists.memory, lists.checking)),
     "again": ("Running again", (again.over_a_finished_ledger,)),
     "capacity": ("The servers themselves", (capacity.capacity,)),
 }

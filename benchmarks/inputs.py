@@ -53,9 +53,7 @@ def write_project(folder: Path, sheet: Sheet, url: str = "http://127.0.0.1:9") -
         head = {"concurrency": sheet.concurrency, "rate": sheet.rate, "objects": sheet.objects}
         file.write(HEAD.format(**head))
         if sheet.listed is Listed.MAPS:
-            file.writelines(
-                f'  - {{id: "{one}", reason: moved out}}\n' for one in ids(sheet.accounts)
-            )
+            file.writelines(f'  - {{id: "{one}"}}\n' for one in ids(sheet.accounts))
         else:
             file.write("  - {file: accounts.csv}\n")
             _write_csv(folder / "accounts.csv", sheet.accounts)

@@ -14,6 +14,8 @@ from benchmarks.native import rival_words
 from benchmarks.runs import whole_run
 
 MOST = 100.0  # MB
+BYTES_A_MAP = 45
+MOST_BYTES = 32 * 1024 * 1024  # of a spec; what is longer is put into files
 
 
 def memory(sizes: Sizes) -> Iterator[Row]:
@@ -26,13 +28,33 @@ def memory(sizes: Sizes) -> Iterator[Row]:
         yield from _rows(f"`run` at 50 a call, {listed}", sizes, _running(listed))
 
 
+def inline(sizes: Sizes) -> Iterator[Row]:
+    """Tell whether one spec may hold all the accounts of a long list."""
+    if sizes.many <= inline_most(sizes):
+        return
+    with folder("list") as place:
+        spec = write_project(place, Sheet(sizes.many))
+        try:
+            measured([ZBATCH, "validate", str(spec)])
+        except RuntimeError:
+            refused = sizes.many / inline_most(sizes)
+            told = f"{sizes.many:,} are refused: a spec has at most 32 MB, for more there are files"
+            yield Row("accounts ÷ inline maps that one spec may hold", 1.0, (refused,), told=told)
+
+
+def inline_most(sizes: Sizes) -> int:
+    """Give how many inline maps are measured: as many as a spec may hold."""
+    return min(sizes.many, MOST_BYTES // BYTES_A_MAP - 1000)
+
+
 Peak = Callable[[int], float]
 
 
 def _rows(name: str, sizes: Sizes, peak: Peak) -> Iterator[Row]:
     """Measure once: a peak is the same each time, within a megabyte."""
-    many, few = peak(sizes.many), peak(sizes.few)
-    told = f"{many:.0f} MB at {sizes.many:,} accounts, {few:.0f} MB at {sizes.few:,}; one pair"
+    most = inline_most(sizes) if Listed.MAPS in name else sizes.many
+    many, few = peak(most), peak(sizes.few)
+    told = f"{many:.0f} MB at {most:,} accounts, {few:.0f} MB at {sizes.few:,}; one pair"
     yield Row(f"peak memory of {name}, many ÷ few accounts", 1.5, (many / few,), told=told)
     yield Row(f"peak memory of {name}", MOST, (many,), " MB")
 
@@ -53,7 +75,7 @@ def _running(listed: Listed) -> Peak:
 def checking(sizes: Sizes) -> Iterator[Row]:
     """Hold `validate` of inline maps against PyYAML's C loader and jsonschema."""
     with folder("list") as place:
-        spec = write_project(place, Sheet(sizes.many))
+        spec = write_project(place, Sheet(inline_most(sizes)))
         taken = alternating(
             sizes.pairs, lambda: measured([ZBATCH, "validate", str(spec)]), lambda: _tree(spec)
         )
@@ -61,7 +83,7 @@ def checking(sizes: Sizes) -> Iterator[Row]:
     yield Row(
         "CPU of `validate`, inline maps, ÷ CSafeLoader + jsonschema",
         1 / 8, tuple(mine.cpu / tree.cpu for mine, tree in taken), noise=NOISE,
-        told=f"{told}; {sizes.many:,} accounts",
+        told=f"{told}; {inline_most(sizes):,} accounts",
         hot=lambda: hot_command(
             Sheet(min(sizes.many, 20_000)), "validate", "`validate`, inline maps"
         ),
