@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from benchmarks.figures import FULL, QUICK, TINY, Row, Sizes
 from benchmarks.machine import BUILD, CLIENT, HERE, ROOT, clear, compile_all, pin
-from benchmarks.page import page_of, table_of
+from benchmarks.page import busy, page_of, table_of
 from benchmarks.parts import again, capacity, cost, ledger, limits, lists, pace, starting
 
 PAGE = ROOT / "docs" / "performance.md"
@@ -52,6 +52,8 @@ def main() -> int:
 
 
 def _measure(sizes: Sizes, only: Sequence[str] | None, *, paged: bool) -> int:
+    disturbed = busy()
+    print(disturbed.strip(), file=sys.stderr)
     wanted = only or [*PARTS, LIMITS, TREES]
     sections: dict[str, list[Row]] = {}
     for name, (title, parts) in PARTS.items():
@@ -66,7 +68,7 @@ def _measure(sizes: Sizes, only: Sequence[str] | None, *, paged: bool) -> int:
     print(table_of(rows), *filter(None, [said, *hot]), sep="\n\n")
     paged = paged and not only
     if paged:
-        PAGE.write_text(page_of(sections, said, hot, sizes), "utf-8")
+        PAGE.write_text(page_of(sections, said, hot, sizes, disturbed), "utf-8")
     if TREES in wanted:
         _trees(sizes, paged=paged and sizes is FULL)
     return 0 if met and all(row.met for row in rows) else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pstats
 import re
 import subprocess
@@ -35,8 +36,33 @@ def hot_command(sheet: Sheet, verb: str, name: str) -> str:
 
 
 def hot_project(spec: Path, name: str) -> str:
-    """Tell where a run over a project as it is spends its time."""
-    return _profiled(["run", str(spec)], name)
+    """Tell where a run over a project as it is spends its time, and what holds its memory."""
+    words = ["run", str(spec)]
+    return "\n\n".join((_profiled(words, name), _held(words, name)))
+
+
+def hot_memory(sheet: Sheet, verb: str, name: str) -> str:
+    """Tell what holds the memory of a command at its peak."""
+    calls = -(-sheet.accounts // sheet.objects)
+    with folder("hot") as place, tenant(sheet.objects, calls) as server:
+        spec = write_project(place, sheet, server.url)
+        return _held([verb, str(spec)], f"{name}, {sheet.accounts:,} accounts")
+
+
+def _held(words: list[str], name: str) -> str:
+    out = scratch("memory")
+    command = [sys.executable, "-m", "benchmarks.profiled", str(out), *words]
+    measured(command, {**CREDENTIALS, "PYTHONPATH": str(ROOT), "MEMORY": "1"})
+    lines = [((file, line, ""), size) for file, line, size in json.loads(out.read_text("utf-8"))]
+    total = sum(size for _, size in lines)
+    parts: Counter[str] = Counter()
+    for place, size in lines:
+        parts[_part(place)] += size
+    named = [(_line(place), size) for place, size in lines[:MOST_FUNCTIONS]]
+    return (
+        f"*{name[0].upper()}{name[1:]}*, what holds {total / 1e6:.0f} MB at the peak, by part:"
+        f" {_shares(parts.most_common(MOST_PARTS), total)}. By line: {_shares(named, total)}."
+    )
 
 
 def hot_start(words: list[str], name: str) -> str:
@@ -105,6 +131,13 @@ def _part(function: Function) -> str:
     if path.suffix == ".py" and path.parent.name.startswith("python"):
         return path.stem
     return path.parent.name if path.suffix == ".py" else "the interpreter"
+
+
+def _line(place: Function) -> str:
+    path = Path(place[0])
+    if path.suffix != ".py":
+        return "the code of modules"
+    return f"`{path.parent.name}/{path.name}:{place[1]}`"
 
 
 def _named(function: Function) -> str:

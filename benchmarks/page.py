@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -9,6 +10,7 @@ from benchmarks.figures import NOISE, Row, Sizes, table
 from benchmarks.machine import CLIENT, SHARED, described
 
 HEAD = ("what", "goal", "measured", "verdict", "of it")
+BUSY = 0.5  # of each core, from which on other work is told
 LABELS = {
     "full": "Full sizes: each figure is the median of {pairs} pairs or rounds, sending phases last"
     " 30 s or more.",
@@ -19,10 +21,26 @@ LABELS = {
 }
 
 
+def busy() -> str:
+    """Say whether the machine has other work to do, which spoils what is timed."""
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load < BUSY * cores:
+        return ""
+    return (
+        f"\n**Other work was under way on the machine**: a load of {load:.1f} on {cores} cores as"
+        " the bench began. Ratios of CPU stand that to some degree; rates, phases and anything in"
+        " seconds do not.\n"
+    )
+
+
 def page_of(
-    sections: Mapping[str, Sequence[Row]], limits: str, hot: Sequence[str], sizes: Sizes
+    sections: Mapping[str, Sequence[Row]],
+    limits: str,
+    hot: Sequence[str],
+    sizes: Sizes,
+    disturbed: str,
 ) -> str:
-    """Write the page."""
+    """Write the page; `disturbed` is what was said of other work before it all began."""
     today = datetime.now(UTC).date().isoformat()
     label = LABELS[sizes.name].format(pairs=sizes.pairs, seconds=sizes.seconds, many=sizes.many)
     cores = "clients and servers share a core" if CLIENT == SHARED else (
@@ -36,6 +54,7 @@ def page_of(
 Written by `make bench` on {today}. {described()}; {cores}.
 
 {label}
+{disturbed}
 Every figure is a ratio of two things measured side by side in this run, or a sum of one; in
 brackets the lowest and the highest of its pairs. CPU is user and system time of all threads. Where
 CPU is compared, {NOISE:.0%} over a goal counts as the noise of a shared machine, and is said.

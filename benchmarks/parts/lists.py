@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 from benchmarks.figures import NOISE, Row, Sizes, alternating
-from benchmarks.hot import hot_command
+from benchmarks.hot import hot_command, hot_memory
 from benchmarks.inputs import Listed, Sheet, write_project
 from benchmarks.machine import ZBATCH, Cost, folder, measured
 from benchmarks.native import rival_words
@@ -23,9 +24,9 @@ def memory(sizes: Sizes) -> Iterator[Row]:
     ways = tuple(Listed) if sizes.spare else (Listed.CSV,)
     for listed in ways:
         for verb in ("validate", "plan"):
-            yield from _rows(f"`{verb}`, {listed}", sizes, _offline(verb, listed))
+            yield from _rows(f"`{verb}`, {listed}", sizes, _offline(verb, listed), verb)
     for listed in ways if sizes.spare else ():
-        yield from _rows(f"`run` at 50 a call, {listed}", sizes, _running(listed))
+        yield from _rows(f"`run` at 50 a call, {listed}", sizes, _running(listed), "run")
 
 
 def inline(sizes: Sizes) -> Iterator[Row]:
@@ -50,13 +51,16 @@ def inline_most(sizes: Sizes) -> int:
 Peak = Callable[[int], float]
 
 
-def _rows(name: str, sizes: Sizes, peak: Peak) -> Iterator[Row]:
+def _rows(name: str, sizes: Sizes, peak: Peak, verb: str) -> Iterator[Row]:
     """Measure once: a peak is the same each time, within a megabyte."""
     most = inline_most(sizes) if Listed.MAPS in name else sizes.many
     many, few = peak(most), peak(sizes.few)
     told = f"{many:.0f} MB at {most:,} accounts, {few:.0f} MB at {sizes.few:,}; one pair"
+    listed = Listed.MAPS if Listed.MAPS in name else Listed.CSV
+    sheet = Sheet(min(most, 20_000), listed, objects=50)
+    hot = partial(hot_memory, sheet, verb, name)
     yield Row(f"peak memory of {name}, many ÷ few accounts", 1.5, (many / few,), told=told)
-    yield Row(f"peak memory of {name}", MOST, (many,), " MB")
+    yield Row(f"peak memory of {name}", MOST, (many,), " MB", hot=hot)
 
 
 def _offline(verb: str, listed: Listed) -> Peak:
