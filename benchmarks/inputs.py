@@ -1,4 +1,4 @@
-"""Specs to measure with, written line by line: whoever measures must stay small."""
+"""Specs to measure with, written line by line."""
 
 from __future__ import annotations
 

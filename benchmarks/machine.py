@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -48,33 +49,34 @@ def pin(core: int) -> None:
         os.sched_setaffinity(0, {core})
 
 
+@cache
+def _spawner() -> subprocess.Popen[str]:
+    """Start who starts the programs; it ends with this process, when its input does."""
+    words = [sys.executable, "-I", "-S", str(HERE / "spawner.py")]
+    return subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+    )
+
+
 def measured(
-    words: list[str],
-    environ: Mapping[str, str] | None = None,
-    out: Path | None = None,
-    good: tuple[int, ...] = (0,),
+    words: list[str], environ: Mapping[str, str] | None = None, out: Path | None = None
 ) -> Cost:
     """Run a program to its end, in a process of its own, and tell what it took.
 
-    This process stays small while it measures: its size at the start counts for its children.
+    Raise where it does not end with 0.
     """
-    sink = os.open(out or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    told = os.open(scratch("stderr"), os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
-    actions = [(os.POSIX_SPAWN_DUP2, sink, 1), (os.POSIX_SPAWN_DUP2, told, 2)]
-    begun = time.perf_counter()
-    child = os.posix_spawnp(
-        words[0], words, {**os.environ, **(environ or {})}, file_actions=actions
-    )
-    _, status, usage = os.wait4(child, 0)
-    wall = time.perf_counter() - begun
-    os.close(sink)
-    os.lseek(told, 0, os.SEEK_SET)
-    said = os.read(told, 4000).decode("utf-8", "replace")
-    os.close(told)
-    if os.waitstatus_to_exitcode(status) not in good:
-        raise RuntimeError(f"{words[:4]} ended with {os.waitstatus_to_exitcode(status)}: {said}")
-    unit = 1 if sys.platform == "darwin" else 1024
-    return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * unit / 1e6)
+    spawner, err = _spawner(), scratch("stderr")
+    if spawner.stdin is None or spawner.stdout is None:
+        raise RuntimeError("a process was started without its pipes")
+    whole = {**_environ(), **(environ or {})}
+    order = {"words": words, "environ": whole, "out": str(out or os.devnull), "err": str(err)}
+    spawner.stdin.write(json.dumps(order) + "\n")
+    spawner.stdin.flush()
+    told = json.loads(spawner.stdout.readline())
+    if told["code"]:
+        said = err.read_text("utf-8", "replace")[:4000]
+        raise RuntimeError(f"{words[:4]} ended with {told['code']}: {said}")
+    return Cost(told["cpu"], told["wall"], told["peak"])
 
 
 def _environ() -> dict[str, str]:

@@ -45,7 +45,7 @@ def syncs(sizes: Sizes) -> Iterator[Row]:
 
 
 def _pairs(pairs: int, calls: int) -> list[dict[str, dict[str, Any]]]:
-    """Take them in a process of their own: this one must stay small."""
+    """Take them in a process of their own, on the clients' core, with nothing else in it."""
     out = scratch("ledger")
     with tenant(1, calls, LATENCY) as server:
         words = [sys.executable, "-m", "benchmarks.ledger_cost", server.url, "--rate", str(RATE)]
