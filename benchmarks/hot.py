@@ -36,9 +36,13 @@ def hot_command(sheet: Sheet, verb: str, name: str) -> str:
 
 
 def hot_project(spec: Path, name: str) -> str:
-    """Tell where a run over a project as it is spends its time, and what holds its memory."""
-    words = ["run", str(spec)]
-    return "\n\n".join((_profiled(words, name), _held(words, name)))
+    """Tell where a run over a project as it is spends its time."""
+    return _profiled(["run", str(spec)], name)
+
+
+def held_by_project(spec: Path, name: str) -> str:
+    """Tell what holds the memory of such a run at its peak."""
+    return _held(["run", str(spec)], name)
 
 
 def hot_memory(sheet: Sheet, verb: str, name: str) -> str:

@@ -53,9 +53,11 @@ def _at_the_peak(zbatch: Callable[[], int], out: Path) -> int:
 
     looking = threading.Thread(target=look)
     looking.start()
-    code = zbatch()
-    over.set()
-    looking.join()
+    try:
+        code = zbatch()
+    finally:
+        over.set()
+        looking.join()
     found = found or tracemalloc.take_snapshot()
     lines = found.statistics("lineno")
     held = [(one.traceback[0].filename, one.traceback[0].lineno, one.size) for one in lines]
