@@ -14,8 +14,8 @@ from itertools import islice
 from pathlib import Path
 
 from zbatch.app.desk import opened
+from zbatch.app.loading import Overrides, load_plan
 from zbatch.app.state import State
-from zbatch.app.validate import Overrides, load_plan
 from zbatch.model import (
     Attempt,
     Baseline,

@@ -273,6 +273,12 @@ CLEAN: dict[str, Change] = {
     "a stray that was not executed": lambda e: replace(
         stray(e, 0), executions=[one for one in e.executions if one.account == ACCOUNT]
     ),
+    "nothing to bill": lambda e: told(
+        replace(unbilled(e), due={OTHER[0]}),
+        a_line(EARLY, "nothing_to_bill"),
+        a_line(OTHER, invoice="inv-2"),
+        a_line(LATE, "nothing_to_bill"),
+    ),
     "a date that waits for a failed one": lambda e: told(unbilled(e), *failed_later(e), code=1),
     "in doubt, with an invoice": lambda e: told(
         e, *lines_with(e, 1, outcome="unknown", success=False), code=3
@@ -428,6 +434,15 @@ WRONG: dict[str, tuple[str, Change]] = {
     "a line twice before a death": (
         "told more than was planned",
         lambda e: with_run(e, code=None, lines=[*e.runs[0].lines, e.runs[0].lines[0]]),
+    ),
+    "nothing to bill for an account that is due": (
+        "is told nothing_to_bill, and is due",
+        lambda e: told(
+            replace(unbilled(e), due={ACCOUNT}),
+            a_line(EARLY, "nothing_to_bill"),
+            a_line(OTHER, invoice="inv-2"),
+            a_line(LATE, "nothing_to_bill"),
+        ),
     ),
     "exit 0 in doubt": (
         "ended with 0, not [3]",

@@ -53,8 +53,10 @@ def _untrue(book: Casebook, run: Run, item: Item, line: Line) -> str | None:
 
 
 def _absences(book: Casebook) -> Iterator[str]:
-    """What is reported as not billed was not billed by us, as far as that ledger could tell."""
+    """What is told as not billed was not billed by us, or not to bill, as far as one could tell."""
     for run, item, line in book.lines():
+        if line["outcome"] == "nothing_to_bill" and item[0] in book.left_out:
+            yield f"{name_of(item)} is told nothing_to_bill, and is due"
         if line["outcome"] not in ABSENT:
             continue
         asked = book.asked(run, line) - book.all.lag
@@ -129,9 +131,7 @@ def _pressure(book: Casebook) -> Iterator[str]:
             recent = gone - bisect_right(left, trip.left - limits.seconds + INSTANT)
             if flying > limits.concurrency or recent > limits.calls:
                 yield f"run {number}: {flying} in flight, {recent} in {limits.seconds:g} s"
-            if trip.wait is None:
-                continue
-            hasty = bisect_left(left, trip.back + trip.wait - INSTANT)
+            hasty = bisect_left(left, trip.back + (trip.wait or 0.0) - INSTANT)
             if hasty > bisect_left(left, trip.back + INSTANT):
                 yield f"run {number}: sent while asked to wait {trip.wait:g} s"
 

@@ -18,10 +18,10 @@ _TYPES: dict[str, type] = {
     "array": list,
     "object": dict,
 }
-_ANNOTATIONS = frozenset(
-    {"$schema", "title", "description", "examples", "default", "errorMessage"}
-    | {"doNotSuggest", "writeOnly"}
-)
+_ANNOTATIONS = {
+    *("$schema", "title", "description", "examples", "default", "errorMessage", "writeOnly"),
+    *("doNotSuggest", "defaultSnippets"),
+}
 _WITHIN = {"type", "additionalProperties"}  # taken together with the keywords that need them
 
 

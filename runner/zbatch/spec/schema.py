@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 Schema = Mapping[str, Any]
 
+SCHEMAS = ("spec", "tenants", "plan", "faults", "report", "diagnostics")
+
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?")
 _BOOLEANS = {"true": True, "false": False}
 
 
 def schema_text(kind: str) -> str:
-    """Read one of the schemas that are installed with the package."""
+    """Read one of the schemas that are installed with the package; `kind` is one of `SCHEMAS`."""
     data = get_data("zbatch.schemas", f"{kind}.schema.json")
     if data is None:
         raise FileNotFoundError(f"the schema {kind} is not installed")
@@ -32,7 +34,7 @@ def schema_text(kind: str) -> str:
 
 @cache
 def load_schema(kind: str) -> Schema:
-    """Return the schema of a kind of file, `spec` or `tenants`, with its `$ref`s written out."""
+    """Return the schema of a kind of file, one of `SCHEMAS`, with its `$ref`s written out."""
     schema = json.loads(schema_text(kind))
     definitions = schema.pop("$defs", {})
     inlined: Schema = _inline(schema, definitions)
