@@ -6,6 +6,7 @@ import calendar
 import os
 import re
 import time
+import zoneinfo
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -15,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.budget import examples
-from zbatch.spec import expressions
 from zbatch.spec.expressions import NoDate, check_timezone, resolve_date
 
 YEARS = range(2000, 2100)
@@ -145,7 +145,7 @@ def test_time_zones_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(NoDate, match=r"did you mean `Europe/Berlin`\?") as raised:
             check_timezone(name)
         assert raised.value.code == "ZB334"
-    monkeypatch.setattr(expressions, "available_timezones", set)
+    monkeypatch.setattr(zoneinfo, "available_timezones", set)
     check_timezone("Middle/Earth")
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import tee
 from pathlib import Path
 
 from zbatch.app.api import Approval, RunHeader, RunResult, Watcher
@@ -27,7 +28,7 @@ from zbatch.engine.settings import Accepted, Ports, Settings
 from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart, LedgerFailure, Refused, ReportFailure
 from zbatch.ledger.store import Store
-from zbatch.model import ExitCode, ItemRecord, Outcome, Plan, StopRules
+from zbatch.model import ExitCode, Identity, ItemRecord, Outcome, Plan, StopRules
 from zbatch.report.record import RunRecord, write_record
 from zbatch.report.summary import Summary, summarise
 from zbatch.zuora.request import make_call
@@ -102,9 +103,8 @@ class Execution:
             raise CannotStart(f"{failure}; nothing was sent") from failure
 
     def _header(self, todo: Outstanding) -> RunHeader:
-        planned = {item.identity for item in self.plan.items}
         sending = [work for work in todo.works if not work.held]
-        sent = [item for work in sending for item in work.items if item.identity in planned]
+        sent = [i for work in sending for i in work.items if self.recorder.awaits(i.identity)]
         settled = sum(record.outcome.settled for record in todo.records)
         settled += len(todo.works) - len(sending)
         header = RunHeader(self.record.run_id, self.plan, len(sent), settled, self.files.report)
@@ -194,11 +194,12 @@ class Execution:
 
         Only what may have changed since the start is read again.
         """
-        items, final = self.plan.items, todo.final
-        changing = (item for item in items if item.identity not in final)
+        items, ahead = tee(self.plan.items)  # some hundreds apart: each item is made once
+        final = todo.final
+        changing = (item for item in ahead if item.identity not in final)
         others = final_records(self.store.standing(changing), todo.records, closing)
         records = self._recorded(in_their_places(items, final, others))
-        return summarise(records, len(items), self.record.run_id)
+        return summarise(records, len(self.plan.items), self.record.run_id)
 
     def _told(self) -> Summary:
         """Fold what the report says already; only the rest is lost with a ledger that fails now."""
@@ -207,10 +208,9 @@ class Execution:
 
     def _with_strays(self, closing: Closing) -> Closing:
         """Find what the ledger holds in doubt beyond this plan: nobody else would name it."""
-        planned = {item.identity for item in self.plan.items}
         strays: list[ItemRecord] = []
         try:
-            strays.extend(doubts(self.store.unsettled(without=planned)))
+            strays.extend(doubts(self.store.unsettled(without=_Planned(self.plan))))
         except LedgerFailure as failure:  # what was read before it is named all the same
             return replace(closing, strays=tuple(strays), unread=str(failure))
         return replace(closing, strays=tuple(strays))
@@ -237,6 +237,19 @@ class Execution:
         except ReportFailure:
             return after_disk_failure(code, record.calls_sent or 0)
         return code
+
+
+class _Planned(Container[Identity]):
+    """The identities of a plan's items, which are gathered only if somebody asks for one."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._gathered: frozenset[Identity] | None = None
+
+    def __contains__(self, identity: object) -> bool:
+        if self._gathered is None:
+            self._gathered = frozenset(item.identity for item in self._plan.items)
+        return identity in self._gathered
 
 
 class _Observer:

@@ -77,7 +77,7 @@ def outstanding(plan: Plan, standings: Sequence[Standing], wish: Wish) -> Outsta
     }
     works = [work for work in works if not (work.may_wait and work.items[0].identity in barriers)]
     sendable = {i: s for i, s in fresh.items() if i not in barriers}
-    works += _new_works(plan, sendable)
+    works += _new_works(plan.groups, standings, sendable)
     works += _held_works(standings, sendable, barriers)
     records = tuple(_standing_records(standings, fresh, barriers))
     return Outstanding(tuple(works), records)
@@ -185,10 +185,17 @@ def _why_apart(call: OpenCall, planned: Mapping[Identity, Item]) -> Problem | No
     return Problem("CALL_NOT_LISTED", message)
 
 
-def _new_works(plan: Plan, fresh: dict[Identity, Standing]) -> Iterator[Work]:
-    """Make works of what gets a new key: whole groups, or alone what is left of a group."""
-    for group in plan.groups:
-        items = tuple(plan.items[position] for position in group)
+def _new_works(
+    groups: Iterable[tuple[int, ...]],
+    standings: Sequence[Standing],
+    fresh: Mapping[Identity, Standing],
+) -> Iterator[Work]:
+    """Make works of what gets a new key: whole groups, or alone what is left of a group.
+
+    The standings are those of the plan's items, in their order.
+    """
+    for group in groups:
+        items = tuple(standings[position].item for position in group)
         left = [fresh[item.identity] for item in items if item.identity in fresh]
         again = any(standing.generation or standing.trail.rests_until for standing in left)
         if len(left) == len(items) and not again:

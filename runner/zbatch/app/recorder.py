@@ -40,6 +40,10 @@ class Recorder:
         self.counted = Fold(run_id)
         self.failure: ReportFailure | None = None
 
+    def awaits(self, identity: Identity) -> bool:
+        """Tell whether an item of the plan has no line yet."""
+        return identity in self._missing
+
     def add(self, record: ItemRecord) -> None:
         """Append the line of an item of the plan that has none yet."""
         if record.item.identity not in self._missing:

@@ -345,10 +345,12 @@ class Engine:
 def _waves(works: Sequence[Work]) -> Iterable[tuple[Work, ...]]:
     """Cut works into waves of at most `WAVE` items, never through a call."""
     wave: list[Work] = []
+    held = 0
     for work in works:
-        if wave and sum(len(one.items) for one in (*wave, work)) > WAVE:
+        if wave and held + len(work.items) > WAVE:
             yield tuple(wave)
-            wave = []
+            wave, held = [], 0
         wave.append(work)
+        held += len(work.items)
     if wave:
         yield tuple(wave)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 from zbatch.errors import CannotStart, LedgerFailure
@@ -14,7 +15,7 @@ from zbatch.ledger import rows
 from zbatch.ledger import statements as sql
 from zbatch.ledger.place import LEDGER_FILE as LEDGER_FILE  # others look for it here
 from zbatch.ledger.schema import migrate
-from zbatch.ledger.standings import Damaged, read_standings
+from zbatch.ledger.standings import AT_ONCE, Damaged, read_standings
 from zbatch.model import (
     Call,
     Effect,
@@ -103,14 +104,15 @@ class Store:
                     rows.stamp(now),
                 ),
             )
-            self._connection.executemany(sql.INSERT_ITEM, map(rows.item_columns, plan.items))
-            self._connection.executemany(
-                sql.INSERT_RUN_ITEM,
-                (
-                    (run_id, ordinal, *rows.identity_columns(item.identity))
-                    for ordinal, item in enumerate(plan.items)
-                ),
-            )
+            left = enumerate(plan.items)  # which makes each of its items when asked, in one pass
+            while some := list(islice(left, AT_ONCE)):
+                self._connection.executemany(
+                    sql.INSERT_ITEM, [rows.item_columns(item) for _, item in some]
+                )
+                self._connection.executemany(
+                    sql.INSERT_RUN_ITEM,
+                    [(run_id, at, *rows.identity_columns(item.identity)) for at, item in some],
+                )
 
     def runs_of(self, plan_digest: str) -> tuple[str, ...]:
         """Name the runs of this very plan, the latest last."""
@@ -134,7 +136,7 @@ class Store:
         with self._reading():
             yield from read_standings(self._connection, items)
 
-    def unsettled(self, without: Collection[Identity] = ()) -> Iterator[Standing]:
+    def unsettled(self, without: Container[Identity] = ()) -> Iterator[Standing]:
         """Tell of every item of this ledger that has an unsettled key, of whichever spec.
 
         Of those in `without` the caller knows already.
@@ -167,6 +169,14 @@ class Store:
         """Record what came of attempts, and what questions have shown, for each item."""
         with self._transaction(now):
             self._finish(run_id, results)
+            self._each(
+                sql.UPDATE_BASELINE,
+                [
+                    (rows.baseline_text(one.baseline), *rows.identity_columns(one.item.identity))
+                    for one in findings
+                    if one.baseline
+                ],
+            )
             for finding in findings:
                 self._note(run_id, finding)
 
@@ -239,11 +249,9 @@ class Store:
         self._each(sql.UPDATE_ITEM, records)
 
     def _note(self, run_id: str, finding: Finding) -> None:
+        """Record what a question has shown beyond a baseline."""
         execute = self._connection.execute
         identity = rows.identity_columns(finding.item.identity)
-        if finding.baseline:
-            text = rows.baseline_text(finding.baseline)
-            _one(execute(sql.UPDATE_BASELINE, (text, *identity)))
         if finding.effect and finding.key:
             key = self._call_id(finding.key)
             _one(execute(sql.SETTLE_BY_QUESTION, (*_effect(finding.effect), key, *identity)))

@@ -127,11 +127,15 @@ def as_json(line: Line) -> dict[str, Any]:
 
 def timestamp(moment: datetime) -> str:
     """Write a time as RFC 3339 in UTC with milliseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return f"{_in_utc(moment).isoformat(timespec='milliseconds')[: -len('+00:00')]}Z"
 
 
 def _whole_milliseconds(moment: datetime | None) -> datetime | None:
     if moment is None:
         return None
-    utc = moment.astimezone(UTC)
+    utc = _in_utc(moment)
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)  # as most are

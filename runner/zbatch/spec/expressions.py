@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import date, timedelta
 from difflib import get_close_matches
-from zoneinfo import available_timezones
 
 from zbatch.spec.diagnostics import quote
 from zbatch.spec.values import DATE, parse_date
@@ -51,6 +50,8 @@ def resolve_date(text: str, period: str | None) -> date:
 
 def check_timezone(name: str) -> None:
     """Raise NoDate where no time zone has this name; let any pass where no zones are installed."""
+    from zoneinfo import available_timezones  # loaded here, because few specs name a zone
+
     zones = available_timezones()
     if zones and name not in zones:
         near = get_close_matches(name, sorted(zones), n=1)
