@@ -131,6 +131,14 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Slots:
+    """How many requests were in flight at once, at most, and how many may be at the end."""
+
+    peak: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """How the sending went: what stopped it, how many calls left, which items had to wait."""
 
@@ -140,3 +148,4 @@ class Ending:
     abandoned: tuple[Item, ...]  # in flight when a second signal came
     left: tuple[ItemRecord, ...] = ()  # unknown or not attempted, with the reason
     asked: int = 0  # requests that were questions
+    slots: Slots | None = None
