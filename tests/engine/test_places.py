@@ -8,6 +8,9 @@ import pytest
 
 from support.engine import START, status
 from zbatch.engine.places import Places
+from zbatch.zuora.wire import Reply
+
+TOLD = {"concurrency-limit-limit": "40", "concurrency-limit-remaining": "35"}
 
 
 class HandClock:
@@ -98,8 +101,8 @@ def test_what_a_reply_tells_makes_room_at_once(clock: HandClock) -> None:
         assert places.take()
     places.queue(lambda: got.append(1))
     with places.flying():
-        headers = {"concurrency_limit_limit": "40", "concurrency_limit_remaining": "35"}
-        places.heard(status(200, **headers))
+        pass
+    places.heard(Reply(200, TOLD, b""))
     assert places.allowed == 33, "four of the five that are open are not ours: they are left room"
     assert got == [1]
     assert (places.peak, places.waiting) == (1, 0)

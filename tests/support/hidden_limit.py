@@ -49,13 +49,14 @@ class Hidden:
     """What the tenant is like.
 
     `told` says whether replies tell of the limit, by a count that is renewed once a second.
-    `others` are the requests of other clients. With `queues` nothing is refused: what is too much
-    waits.
+    Where `said` is given they tell of that one. `others` are the requests of other clients.
+    With `queues` nothing is refused: what is too much waits.
     """
 
     limit: Level
     latency: Latency
     told: bool = False
+    said: Level | None = None
     others: Level = lambda now: 0
     queues: bool = False
     network: float = 0.02  # seconds one way
@@ -76,6 +77,10 @@ class Driven:
     def answered(self, gates: Sequence[tuple[float, float]]) -> int:
         """Count answers from the tenth second on, gate windows left out."""
         return sum(one >= FROM and not any(a < one < b for a, b in gates) for one in self.answers)
+
+    def answered_between(self, begin: float, end: float) -> int:
+        """Count answers of a time."""
+        return sum(begin <= one < end for one in self.answers)
 
     @property
     def refused(self) -> float:
@@ -149,7 +154,7 @@ class _Tenant:
         if not self._hidden.told:
             return None
         if self._told is None or self._told[0] != int(now):
-            limit = self._hidden.limit(now)
+            limit = (self._hidden.said or self._hidden.limit)(now)
             left = max(0, limit - self._open - self._hidden.others(now))
             self._told = int(now), AtOnce(limit, left)
         return self._told[1]

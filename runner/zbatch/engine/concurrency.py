@@ -37,7 +37,7 @@ class _Refused:
     level: int
     try_at: float
     failures: int = 0
-    armed: bool = False
+    trying: bool = False  # one more, until its answer is there
     trial: int | None = None  # the flight that is one too many, if the number still holds
 
 
@@ -78,6 +78,8 @@ class Concurrency:
         self._flying: set[int] = set()
         self._numbers = 0
         self._lately = _Lately()
+        self._landed = 0  # the newest flight that is over
+        self._anew = 0  # the newest that had left when the number began anew
         self._filled_at = float("-inf")
         self._moved_at = float("-inf")
         self._told: tuple[AtOnce, float] | None = None
@@ -90,7 +92,7 @@ class Concurrency:
     @property
     def allowed(self) -> int:
         """How many may be in flight now."""
-        return int(self._base) + (self._refused is not None and self._refused.armed)
+        return int(self._base) + (self._refused is not None and self._refused.trying)
 
     @property
     def flying(self) -> int:
@@ -112,8 +114,8 @@ class Concurrency:
         self._lately.note(now, self.flying)
         self.peak = max(self.peak, self.flying)
         refused = self._refused
-        if refused and refused.armed and self.flying > refused.level:
-            refused.armed, refused.trial = False, flight.number
+        if refused and refused.trying and not refused.trial and self.flying > refused.level:
+            refused.trial = flight.number
         if self.flying >= int(self._base):
             self._filled_at = now
         return flight
@@ -121,6 +123,7 @@ class Concurrency:
     def landed(self, flight: Flight, now: float) -> None:
         """Take note that a request is over, whatever came of it."""
         self._flying.discard(flight.number)
+        self._landed = max(self._landed, flight.number)
         self._lately.note(now, self.flying)
 
     def clean(self, flight: Flight, now: float, *, timed: bool = True) -> None:
@@ -159,6 +162,8 @@ class Concurrency:
         if others and told.remaining + most - room < self._base:
             if rested:
                 self._move(max(1.0, told.remaining + most - room), now)
+        elif self._landed <= self._anew:
+            return  # of before a time in which nothing was sent
         elif told.remaining + least - 1 - room > self._base:
             self._raise(told.remaining + least - 1 - room, now)
         elif rested and self._filled_at >= now - STALE and told.remaining > room:
@@ -174,12 +179,12 @@ class Concurrency:
         again = now < self._shut_until
         self._shut_until = max(self._shut_until, now + wait)
         known = self._refused
-        if known and known.trial == flight.number:
-            level, failures = known.level, known.failures + 1
-        elif again and known:
+        if again and known:
             level, failures = min(known.level, max(1, before)), known.failures
         elif again:
             return
+        elif known and (known.trial == flight.number or before >= known.level):
+            level, failures = known.level, known.failures + 1  # or one that came in behind it
         else:
             level, failures = max(1, before, int(self._base) // FALL), 0
         if self._tells(now) and self._explained(level):
@@ -194,6 +199,7 @@ class Concurrency:
     def restart(self, now: float) -> None:
         """Begin anew from few, since nothing was sent for a time."""
         self._crowding.forget()
+        self._anew = self._numbers
         self._move(min(self._base, float(START), self._top(now)), now)
 
     def _top(self, now: float) -> float:
@@ -222,7 +228,7 @@ class Concurrency:
         self._moved_at = now
 
     def _try_one_more(self, now: float) -> None:
-        """Arm a trial where the number that was refused long ago binds."""
+        """Let one more leave where the number that was refused long ago binds."""
         refused = self._refused
-        if refused and refused.trial is None and now >= refused.try_at:
-            refused.armed = int(self._base) >= refused.level < self._most
+        if refused and now >= refused.try_at:
+            refused.trying = int(self._base) >= refused.level < self._most

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import exp, log
 
+FIRST = 20  # answers that the first mean is taken over, while few are in flight
 LEAST = 120  # answers that a mean is taken over, at least
 ROUNDS = 4  # and so many for each request that may be in flight
 SLOW = 2.0  # times as long as ever: half of what is in flight would only wait
@@ -65,7 +66,8 @@ class Crowding:
             return number
         self._count += 1
         self._logs += log(max(took, _SHORTEST))
-        if self._count < max(LEAST, ROUNDS * number) or now <= self._began:
+        enough = max(LEAST, ROUNDS * number) if self._fastest else FIRST
+        if self._count < enough or now <= self._began:
             return number
         mean, throughput = exp(self._logs / self._count), self._count / (now - self._began)
         trial = self._trial
