@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from zbatch.engine.pacing import Pace
 from zbatch.engine.ports import Clock, Gate, Ledger, Observer, Randomness, Sender
@@ -130,8 +131,7 @@ class Stop:
     rule: MetRule | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Slots:
+class Slots(NamedTuple):
     """How many requests were in flight at once, at most, and how many may be at the end."""
 
     peak: int
