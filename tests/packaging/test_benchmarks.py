@@ -15,3 +15,14 @@ def test_the_cost_of_the_ledger_can_be_measured(root: Path) -> None:
     assert done.stderr == ""
     assert done.stdout.count("answers") == 2
     assert done.stdout.splitlines()[-1].startswith("goal")
+
+
+def test_limits_that_nobody_tells_can_be_played(root: Path) -> None:
+    """A case is told with its goals, in Markdown; nothing depends on the machine."""
+    script = root / "benchmarks/hidden_limits.py"
+    command = [sys.executable, str(script), "--quick", "--cases", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert (
+        done.stdout.splitlines()[-1] == "| hidden | 7 | 0.4 s | 0.999 (0.999) | 0.03% | 1 | yes |"
+    )
