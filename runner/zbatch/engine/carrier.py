@@ -45,8 +45,8 @@ class Carrier:
         if judgement.free:
             work.tries -= 1
         self._learn(work, attempt, answer)
-        self._react(work, exchange, judgement)
         self._note(flight, exchange, answer, judgement)
+        self._react(work, exchange, judgement)
         return judgement
 
     async def _send(self, work: Work, attempt: Attempt) -> Reply | Fault:

@@ -24,21 +24,28 @@ _WEIGHT = 0.05  # of the newest answer in the mean round trip
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """A request at the server: which one of the run, and when it left."""
+    """A request at the server: which one of the run, when it left, and how many were out then."""
 
     number: int
     left: float
+    before: int
 
 
 @dataclass(slots=True)
 class _Refused:
-    """The number that was last taken where one more was refused, and when to try one more."""
+    """What the tenant took where it refused one more: `least` to `most`, and when to try again."""
 
-    level: int
+    least: int
+    most: int
     try_at: float
     failures: int = 0
     trying: bool = False  # one more, until its answer is there
     trial: int | None = None  # the flight that is one too many, if the number still holds
+
+    @property
+    def level(self) -> int:
+        """Give the number to stay at."""
+        return min(self.least, self.most)
 
 
 class _Lately:
@@ -100,16 +107,19 @@ class Concurrency:
         return len(self._flying)
 
     def within(self, seconds: float, most: int) -> int:
-        """Tell how many requests can leave in a time, at most `most`, if answers stay as quick."""
+        """Tell how many requests can leave in a time, at most `most`, if answers stay as quick.
+
+        Before the first answer no more than may be in flight, and as many again.
+        """
         if not self._round_trip:
-            return most
+            return min(most, 2 * self.allowed)
         rounds = max(1.0, seconds / self._round_trip)
         return min(most, int(self.allowed * rounds))
 
     def left(self, now: float) -> Flight:
         """Take note that a request leaves."""
         self._numbers += 1
-        flight = Flight(self._numbers, now)
+        flight = Flight(self._numbers, now, self.flying)
         self._flying.add(flight.number)
         self._lately.note(now, self.flying)
         self.peak = max(self.peak, self.flying)
@@ -173,27 +183,34 @@ class Concurrency:
     def refused(self, flight: Flight, now: float, wait: float) -> None:
         """Take note that a request was one too many, and for how long the tenant wants peace.
 
-        What left before it and is still out then is what the tenant had taken in.
+        What left before it and is still out then the tenant had taken in at least; what was out
+        when it left, at most. Where it did not refuse at once, that alone is known.
         """
-        before = sum(number < flight.number for number in self._flying)
+        least = sum(number < flight.number for number in self._flying)
+        if self._round_trip and now - flight.left > self._round_trip / 2:
+            least = flight.before
+        least, most = max(1, least), max(1, flight.before)
         again = now < self._shut_until
         self._shut_until = max(self._shut_until, now + wait)
         known = self._refused
+        failures = 0
         if again and known:
-            level, failures = min(known.level, max(1, before)), known.failures
+            least, most = max(least, known.least), min(most, known.most)
+            failures = known.failures
         elif again:
             return
-        elif known and (known.trial == flight.number or before >= known.level):
-            level, failures = known.level, known.failures + 1  # or one that came in behind it
+        elif known and (known.trial == flight.number or least >= known.level):
+            least = most = known.level  # refused was the trial, or what came in behind it
+            failures = known.failures + 1
         else:
-            level, failures = max(1, before, int(self._base) // FALL), 0
-        if self._tells(now) and self._explained(level):
+            least = max(least, int(self._base) // FALL)
+        if self._tells(now) and self._explained(least):
             self._refused = None
         else:
             waits = PATIENCE * 2.0 ** min(failures, 4)
             if self._tells(now) and failures == 0:
                 waits = 1.0  # it says that there is room
-            self._refused = _Refused(level, self._shut_until + waits * wait, failures)
+            self._refused = _Refused(least, most, self._shut_until + waits * wait, failures)
         self.restart(now)
 
     def restart(self, now: float) -> None:
