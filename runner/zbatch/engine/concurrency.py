@@ -150,7 +150,7 @@ class Concurrency:
             self._refused = None
         if self._filled_at < flight.left:
             return  # it was not this number that bound
-        if timed:
+        if timed and flight.number > self._anew:
             self._base = min(self._crowding.take(took, self._base, now), self._top(now))
         if not self._tells(now) and not self._crowding.trying:
             self._raise(self._base + GROWTH, now)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import exp, log
 
-FIRST = 20  # answers that the first mean is taken over, while few are in flight
+FIRST = 40  # answers that the first mean is taken over, while few are in flight
 LEAST = 120  # answers that a mean is taken over, at least
 ROUNDS = 4  # and so many for each request that may be in flight
-SLOW = 2.0  # times as long as ever: half of what is in flight would only wait
+SLOW = 2.5  # times as long as ever: more than half of what is in flight would only wait
 SPARE = 1.25  # of what would be enough without waiting
 SAME = 0.9  # of the throughput before
 _SHORTEST = 1e-6
@@ -27,7 +27,7 @@ class _Trial:
 class Crowding:
     """Geometric means over windows of answers, taken while as many as may be are in flight.
 
-    Where answers take twice as long as they once did, fewer are tried. If as much comes of fewer,
+    Where answers take far longer than they once did, fewer are tried. If as much comes of fewer,
     they stay fewer for a time; if not, latency has another cause, and is the measure from then on.
     """
 
