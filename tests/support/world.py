@@ -387,7 +387,7 @@ class World:
         with self._store.transaction():
             assert self._store.invoices.delete(invoice_id)
 
-    def crowd(self, limits: Iterable[tuple[float, int]], *, told: bool) -> None:
+    def narrow(self, limits: Iterable[tuple[float, int]], *, told: bool) -> None:
         """Let the tenant take so many requests at once, from so many seconds on; tell or not."""
         self.remote.untold = frozenset() if told else AT_ONCE
         for after, number in limits:

@@ -11,8 +11,8 @@ from support.simulation.scenario import (
     HOUR,
     SETTLE,
     Bill,
-    Crowd,
     Lose,
+    Narrowing,
     Policy,
     Round,
     Scenario,
@@ -128,17 +128,17 @@ def draw(seed: int, family: str, size: int = ITEMS) -> Scenario:
         mishaps=tuple(_fair((*_mishaps(random), *_catalogued(random)), chosen, drafts)),
         steps=tuple(FAMILIES[family](random, len(items))),
         policy=_policy(Random(f"{family} {seed} policy")),
-        crowd=_crowd(Random(f"{family} {seed} crowd")),
+        narrowing=_narrowing(Random(f"{family} {seed} crowd")),
     )
 
 
-def _crowd(random: Random) -> Crowd:
+def _narrowing(random: Random) -> Narrowing:
     """Draw a limit on requests at once that may move, for a part of the histories."""
     if random.random() < 0.5:
-        return Crowd()
+        return Narrowing()
     moves = sorted(random.choice(MOVES) for _ in range(random.randint(0, 3)))
     limits = [(after, random.choice(AT_ONCE)) for after in (0.0, *moves)]
-    return Crowd(tuple(limits), random.random() < 0.5)
+    return Narrowing(tuple(limits), random.random() < 0.5)
 
 
 def _policy(random: Random) -> Policy:

@@ -81,7 +81,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
+class Narrowing:
     """How many requests the tenant takes at once, from so many seconds of the history on.
 
     Without `told` no reply tells of it. A limit that moves is what others in the tenant leave.
@@ -96,8 +96,8 @@ class Scenario:
     """One history; the same scenario is always played in the same way.
 
     `calls` and `questions` name the requests, counted over all machines from 1, that meet a
-    trouble on the way; `mishaps` are the tenant's own, `crowd` is what it takes at once. Once the
-    steps are played, nothing goes wrong any more.
+    trouble on the way; `mishaps` are the tenant's own, `narrowing` is what it takes at once. Once
+    the steps are played, nothing goes wrong any more.
     """
 
     family: str
@@ -108,7 +108,7 @@ class Scenario:
     limits: Limits
     settling: Settling
     policy: Policy = field(default_factory=Policy)
-    crowd: Crowd = field(default_factory=Crowd)
+    narrowing: Narrowing = field(default_factory=Narrowing)
     calls: tuple[tuple[int, Trouble], ...] = ()
     questions: tuple[tuple[int, Trouble], ...] = ()
     mishaps: tuple[Scheduled, ...] = ()
