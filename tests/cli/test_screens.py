@@ -330,8 +330,9 @@ def test_fast_runs_are_not_told_line_by_line(story: Any) -> None:
 def test_lines_come_each_thirty_seconds(story: Any) -> None:
     """Where nothing is settled for long, other events still say that the run is alive."""
     screen, stream = lines(story)
-    drive(screen, story, [InFlight(number % 3) for number in range(61)])
+    drive(screen, story, [InFlight(number % 3, 5) for number in range(61)])
     assert stream.getvalue().count("4/40 10%") == 2
+    assert " of 5  " in stream.getvalue(), "how many may be is said beside how many are"
 
 
 def test_each_kind_of_failure_is_told_once(story: Any) -> None:

@@ -148,7 +148,7 @@ def test_requests_in_flight_are_counted_up_and_down(brake: Brake, events: list[E
     """Also where one of them raises."""
     with brake.flying(), pytest.raises(ValueError, match="broken"), brake.flying():
         raise ValueError("broken")
-    assert events == [InFlight(1), InFlight(2), InFlight(1), InFlight(0)]
+    assert events == [InFlight(1, 5), InFlight(2, 5), InFlight(1, 5), InFlight(0, 5)]
 
 
 def test_a_gate_is_told_with_its_reason_and_wait(brake: Brake, events: list[Event]) -> None:

@@ -36,3 +36,14 @@ def test_each_part_of_the_bench_runs(root: Path, part: str) -> None:
     assert done.returncode in (0, 1), done.stderr
     assert PARTS[part] in done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_limits_that_nobody_tells_can_be_played(root: Path) -> None:
+    """A case is told with its goals, in Markdown; nothing depends on the machine."""
+    script = root / "benchmarks/hidden_limits.py"
+    command = [sys.executable, str(script), "--quick", "--cases", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert (
+        done.stdout.splitlines()[-1] == "| hidden | 7 | 0.4 s | 0.999 (0.999) | 0.03% | 1 | yes |"
+    )

@@ -32,6 +32,7 @@ def test_record_of_a_finished_run(tmp_path: Path, plan: Plan) -> None:
             None,
             Totals(2, {Outcome.INVOICED: 1, Outcome.FAILED: 1}),
             3,
+            slots=(7, 5),
         ),
     )
     assert json.loads(path.read_text()) == {
@@ -68,6 +69,7 @@ def test_record_of_a_finished_run(tmp_path: Path, plan: Plan) -> None:
             "not_attempted": 0,
         },
         "calls_sent": 3,
+        "slots": {"peak": 7, "last": 5},
         "versions": {"zbatch": __version__, "python": "3.11.9"},
     }
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -80,6 +82,7 @@ def test_f103_record_of_a_live_run_is_replaced_whole(tmp_path: Path, plan: Plan)
     write_record(path, RunRecord("r", plan, START))
     live = json.loads(path.read_text())
     assert (live["finished_at"], live["exit_code"], live["outcomes"]) == (None, None, None)
+    assert live["slots"] is None
     write_record(path, RunRecord("r", plan, START, {}, START, ExitCode.OK))
     assert json.loads(path.read_text())["exit_code"] == 0
     assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]

@@ -344,6 +344,7 @@ class Bench:
     gate: Gate = field(default_factory=Unattended)
     during: Callable[[Engine, VirtualClock], Coroutine[Any, Any, None]] | None = None
     make_ledger: Callable[[], MemoryLedger] = MemoryLedger
+    make_server: type[ScriptedServer] = ScriptedServer
 
     def run(self, works: Sequence[Work], answer: Answerer) -> Run:
         return run_virtually(self._run(works, answer))
@@ -351,7 +352,7 @@ class Bench:
     async def _run(self, works: Sequence[Work], answer: Answerer) -> Run:
         ledger = self.make_ledger()
         ledger.fail_at = self.fail_at
-        server = ScriptedServer(
+        server = self.make_server(
             answer,
             self.latency,
             ledger,

@@ -36,8 +36,8 @@ from support.world_host import (
     Nobody,
     named,
 )
-from support.world_net import NONE, Remote, Trouble, Wire
-from support.world_time import Life, Timeline
+from support.world_net import AT_ONCE, NONE, Remote, Trouble, Wire
+from support.world_time import Event, Life, Timeline
 from zbatch.app.api import Acceptance, RunResult
 from zbatch.app.execution import Execution
 from zbatch.app.outside import Outside
@@ -75,6 +75,7 @@ from zbatch.spec.plan import make_plan
 FRIDAY = 1_795_867_200.0  # 2026-11-28 12:00 UTC
 UNGUARDED = Modes(second_generate=SecondGenerate.BILLS_AGAIN)
 LIMITS = Limits(10, Rate(6000, 60.0), 1, 150.0)
+MOST_AT_ONCE = 40
 HOUR = 3600.0
 DAY = 24 * HOUR
 
@@ -180,7 +181,7 @@ class _Process:
             lines_of(contents["report"]),
             json.loads(contents["record"]),
             None if self.code is None else int(self.code),
-            Pressure(limits.concurrency, limits.rate.calls, limits.rate.seconds),
+            Pressure(min(limits.concurrency, MOST_AT_ONCE), limits.rate.calls, limits.rate.seconds),
         )
 
 
@@ -385,6 +386,15 @@ class World:
         """Delete an invoice, as a person does."""
         with self._store.transaction():
             assert self._store.invoices.delete(invoice_id)
+
+    def narrow(self, limits: Iterable[tuple[float, int]], *, told: bool) -> None:
+        """Let the tenant take so many requests at once, from so many seconds on; tell or not."""
+        self.remote.untold = frozenset() if told else AT_ONCE
+        for after, number in limits:
+            self.timeline.at(self.timeline.now + after, self._admitting(number))
+
+    def _admitting(self, number: int) -> Event:
+        return lambda now: self.tenant.admit(number)
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass between runs."""

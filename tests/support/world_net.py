@@ -19,11 +19,19 @@ from zbatch.emulator.exchange import Request as Arrival
 from zbatch.emulator.tenant import Tenant
 from zbatch.emulator.visit import Pending
 from zbatch.model import Tenant as Endpoint
-from zbatch.zuora.headers import GENERATE_PATH, KEPT, query_headers, request_headers
+from zbatch.zuora.headers import (
+    CONCURRENCY_LIMIT,
+    CONCURRENCY_REMAINING,
+    GENERATE_PATH,
+    KEPT,
+    query_headers,
+    request_headers,
+)
 from zbatch.zuora.request import echo_matches
 from zbatch.zuora.wire import Ask, Fault, FaultKind, Reply, Request
 
 NETWORK = 0.05  # seconds one way
+AT_ONCE = frozenset({CONCURRENCY_LIMIT, CONCURRENCY_REMAINING})
 TOKEN_KEPT = 3000.0
 GENERATE, QUERY = "generate", "query"
 
@@ -106,6 +114,7 @@ class Remote:
         self._serial = 0
         self.tokens: list[str] = []
         self.throttled: set[str] = set()
+        self.untold: frozenset[str] = frozenset()  # headers that no reply has
 
     def token(self, stale: int | None) -> tuple[str, int]:
         """Give a bearer token and its serial, newer than `stale`."""
@@ -253,10 +262,12 @@ class Wire:
             return Fault(FaultKind.TIMEOUT, True, "no answer in time", sent_at)
         if not trouble.sent:
             return Fault(FaultKind.CONNECT, False, "connection refused")
-        return _reply(mail, trouble, sent_at, serial)
+        return _reply(mail, trouble, sent_at, serial, self.remote.untold)
 
 
-def _reply(mail: Mail, trouble: Trouble, sent_at: datetime, serial: int) -> Reply | Fault:
+def _reply(
+    mail: Mail, trouble: Trouble, sent_at: datetime, serial: int, untold: frozenset[str]
+) -> Reply | Fault:
     fate = _fate(trouble, mail)
     if fate is Fate.LOST:
         return Fault(FaultKind.DISCONNECT, True, "connection reset", sent_at)
@@ -272,7 +283,7 @@ def _reply(mail: Mail, trouble: Trouble, sent_at: datetime, serial: int) -> Repl
         body = gzip.decompress(mail.answer.body) if packed else mail.answer.body
     except (OSError, EOFError, zlib.error):
         return Fault(FaultKind.GARBLED, True, "the reply cannot be unpacked", sent_at)
-    headers = {name: value for name, value in kept.items() if name in KEPT}
+    headers = {name: value for name, value in kept.items() if name in KEPT - untold}
     return Reply(mail.answer.status, headers, body, serial, sent_at)
 
 

@@ -162,6 +162,7 @@ class Execution:
             rule=stop.rule if stop else None,
             totals=summary.totals,
             calls_sent=closing.ending.sent,
+            slots=closing.ending.slots,
         )
         code = self._write(record, code)
         result = RunResult(

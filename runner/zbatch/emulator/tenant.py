@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from email.utils import formatdate
 
 from zbatch.emulator import gateway
@@ -81,6 +82,10 @@ class Tenant:
             QUERY_PATH: lambda visit: self._ask(visit, self._queries.query(visit)),
             QUERY_MORE_PATH: lambda visit: self._ask(visit, self._queries.more(visit)),
         }
+
+    def admit(self, at_once: int) -> None:
+        """Take so many requests at once from now on; those under way go on."""
+        self._limits = replace(self._limits, concurrency=at_once)
 
     def meet(self, request: Request, now: float) -> Mishap | None:
         """Tell what goes wrong with a request, which counts as arrived whatever it comes to."""

@@ -11,14 +11,16 @@ from typing import Any, TypeVar
 
 from zbatch.engine import backoff
 from zbatch.engine.age import Clocks
+from zbatch.engine.concurrency import Flight
 from zbatch.engine.events import Gated, InFlight, Stopping
 from zbatch.engine.pacing import Pace, Reachability
+from zbatch.engine.places import Places
 from zbatch.engine.ports import Clock, Observer, Randomness
 from zbatch.engine.rules import overdue
 from zbatch.engine.settings import Settings, Stop
 from zbatch.engine.verdict import StopReason
-from zbatch.model import MetRule
-from zbatch.zuora.limits import date_of, retry_after
+from zbatch.model import MetRule, Problem
+from zbatch.zuora.limits import date_of, retry_after, too_many_at_once
 from zbatch.zuora.wire import Fault, Reply
 
 T = TypeVar("T")
@@ -37,6 +39,7 @@ class Brake:
         self._random = random
         self._tell = observer
         self._pace = settings.pace or Pace(settings.limits.rate)
+        self.places = Places(settings.limits.concurrency, clock)
         self._reachability = Reachability(settings.patience, self.jitter)
         self._throttled_since: float | None = None
         self._server: tuple[datetime, float] | None = None
@@ -54,6 +57,7 @@ class Brake:
         if self.stopped is None:
             self.stopped = Stop(reason, message, rule)
             self.stopping.set()
+            self.places.close()
             self._tell(Stopping(message, self.in_flight, hint))
         elif reason in _GRAVE and self.stopped.reason not in _GRAVE:
             self.stopped = Stop(reason, f"{message}; before that: {self.stopped.message}")
@@ -91,9 +95,31 @@ class Brake:
         return None
 
     async def turn(self) -> bool:
-        """Wait for a slot in the rate; False when the run stops before it comes."""
+        """Wait for a place in flight and a slot in the rate; False when the run stops before."""
+        while await self._place():
+            if await self._slot():
+                return True
+            self.places.give_back()
+        return False
+
+    async def _place(self) -> bool:
+        """Wait for a place in flight; False when the run stops before one is free."""
+        if self.stopping.is_set() or self.places.take():
+            return not self.stopping.is_set()
+        taken = asyncio.Event()
+        wake = taken.set
+        self.places.queue(wake)
+        try:
+            await taken.wait()
+        except asyncio.CancelledError:
+            self.places.forgo(wake)
+            raise
+        return not self.stopping.is_set()
+
+    async def _slot(self) -> bool:
+        """Wait for a slot in the rate; False when the run stops or its place falls away before."""
         slot = -math.inf  # none yet
-        while not self.stopping.is_set():
+        while not self.stopping.is_set() and self.places.stands():
             now = self._clock.monotonic()
             # a gate may have closed over the slot meanwhile
             slot = slot if self._pace.holds(slot) else self._pace.reserve(now)
@@ -103,19 +129,21 @@ class Brake:
         return False
 
     @contextmanager
-    def flying(self) -> Iterator[None]:
+    def flying(self) -> Iterator[Flight]:
         """Count a request that is at the server while the body runs."""
         self.in_flight += 1
-        self._tell(InFlight(self.in_flight))
         try:
-            yield
+            with self.places.flying() as flight:
+                self._tell(InFlight(self.in_flight, self.places.allowed))
+                yield flight
         finally:
             self.in_flight -= 1
-            self._tell(InFlight(self.in_flight))
+            self._tell(InFlight(self.in_flight, self.places.allowed))
 
     def answered(self, reply: Reply) -> None:
         """Take note that the host answered, and of its clock."""
         self._reachability.answered()
+        self.places.heard(reply)
         if date := date_of(reply.headers):
             self._server = (date, self._clock.monotonic())
 
@@ -160,6 +188,15 @@ class Brake:
         asked = retry_after(headers, self._clock.now()) or 0.0
         self._gate(message, max(asked, self.jitter(failures)))
 
+    def crowded(self, flight: Flight, exchange: Reply | Fault, problem: Problem) -> None:
+        """Take note of a limit that was met, where it is that of requests at once."""
+        if not too_many_at_once(problem):
+            self.places.undecided(flight)
+            return
+        headers = exchange.headers if isinstance(exchange, Reply) else {}
+        asked = retry_after(headers, self._clock.now())
+        self.places.refused(flight, backoff.CROWDED if asked is None else asked)
+
     def jitter(self, failures: int) -> float:
         """Draw a wait after so many failures: full jitter."""
         return self._random.uniform(0.0, backoff.ceiling(max(failures, 1)))
@@ -181,4 +218,5 @@ class Brake:
         if wait > backoff.LONGEST_GATE:
             self.stop(StopReason.LIMIT, f"the server asks to wait {wait:.0f} s: {reason}")
         elif self._pace.close(self._clock.monotonic() + wait):
+            self.places.restart()
             self._tell(Gated(reason, wait))

@@ -6,6 +6,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 from zbatch.engine.brake import Brake
+from zbatch.engine.concurrency import Flight
 from zbatch.engine.judge import Judgement, answered, judge
 from zbatch.engine.order import Work
 from zbatch.engine.settings import Ports, Settings
@@ -34,7 +35,8 @@ class Carrier:
 
         No await stands between the answer and what follows from it for the whole run.
         """
-        exchange = await self._send(work, attempt)
+        with self._brake.flying() as flight:
+            exchange = await self._send(work, attempt)
         answer = self._read(work, exchange)
         attempt = answered(attempt, exchange, answer, self._ports.clock.now())
         self.sent += attempt.sent
@@ -43,6 +45,7 @@ class Carrier:
         if judgement.free:
             work.tries -= 1
         self._learn(work, attempt, answer)
+        self._note(flight, exchange, answer, judgement)
         self._react(work, exchange, judgement)
         return judgement
 
@@ -51,10 +54,9 @@ class Carrier:
         stale = min(work.refused_tokens, default=None)  # any newer one, also if refused before
         self.flying.add(work)
         try:
-            with self._brake.flying():
-                return await self._ports.sender.send(
-                    Request(call.key, call.wire, attempt.track_id, stale, self._not_after(work))
-                )
+            return await self._ports.sender.send(
+                Request(call.key, call.wire, attempt.track_id, stale, self._not_after(work))
+            )
         except asyncio.CancelledError:
             self.sent += 1
             raise
@@ -92,6 +94,17 @@ class Carrier:
             self._good_tokens.add(attempt.token or 0)
         elif isinstance(answer, Unauthorized):
             work.refused_tokens.add(attempt.token or 0)
+
+    def _note(
+        self, flight: Flight, exchange: Reply | Fault, answer: object, judgement: Judgement
+    ) -> None:
+        """Learn from an answer how many requests may be in flight; a replay shows nothing."""
+        if judgement.gates:
+            self._brake.crowded(flight, exchange, judgement.problem)
+        elif isinstance(answer, Rows) and not answer.throttled:
+            self._brake.places.clean(flight)
+        else:
+            self._brake.places.undecided(flight)
 
     def _react(self, work: Work, exchange: Reply | Fault, judgement: Judgement) -> None:
         decision = judgement.decision

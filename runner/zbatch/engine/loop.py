@@ -26,7 +26,7 @@ from zbatch.engine.ports import Observer
 from zbatch.engine.preflight import OTHER_HOST, before_sending, recheck
 from zbatch.engine.question import Seen
 from zbatch.engine.rules import Tally
-from zbatch.engine.settings import Ending, Ports, Settings
+from zbatch.engine.settings import Ending, Ports, Settings, Slots
 from zbatch.engine.stages import Stages
 from zbatch.engine.steps import Cleared, Facts, Step
 from zbatch.engine.verdict import StopReason
@@ -97,6 +97,7 @@ class Engine:
             tuple(self._aftermath.left),
             self._asker.asked,
             self._aftermath.settles_at,
+            Slots(self._brake.places.peak, self._brake.places.allowed),
         )
 
     def stop(self, reason: StopReason, message: str, hint: str = "") -> None:
@@ -156,8 +157,12 @@ class Engine:
         return False
 
     def _room(self) -> int:
-        """How many more intents may be made durable ahead of their turn."""
-        return self._intents_ahead - self._armed.qsize()
+        """How many more intents may be made durable ahead of their turn.
+
+        Where few may be in flight, no more than can leave before their questions are too old.
+        """
+        ahead = self._armed.qsize() + self._brake.places.waiting
+        return self._brake.places.within(self._settings.ask_life / 4, self._intents_ahead) - ahead
 
     def _wanted(self) -> int:
         """How many works to take: whole waves, since a question costs as much as a call."""
@@ -272,6 +277,7 @@ class Engine:
         lately = self._asked_within(self._settings.ask_life, work)
         if not lately or needs_conclusion(work, self._facts()):
             # a gate or a suspended machine took the time
+            self._brake.places.give_back()
             self._aftermath.add(work, not_sent(work, attempt, self._ports.clock.now()))
             return
         attempt = await self._timely(work, attempt)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from zbatch.engine.pacing import Pace
 from zbatch.engine.ports import Clock, Gate, Ledger, Observer, Randomness, Sender
@@ -130,6 +131,13 @@ class Stop:
     rule: MetRule | None = None
 
 
+class Slots(NamedTuple):
+    """How many requests were in flight at once, at most, and how many may be at the end."""
+
+    peak: int
+    last: int
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How the sending went: what stopped it, how many calls left, which items had to wait.
@@ -144,3 +152,4 @@ class Ending:
     left: tuple[ItemRecord, ...] = ()  # unknown or not attempted, with the reason
     asked: int = 0  # requests that were questions
     settles_at: datetime | None = None
+    slots: Slots | None = None

@@ -24,7 +24,8 @@ class RunRecord:
     """What is to be known of a run as a whole; `finished_at` to `rule` are open at first.
 
     `versions` names what it ran on (python, aiohttp, …) beside zbatch's own version. `approved` is
-    the digest of what somebody approved, where the run was held to one.
+    the digest of what somebody approved, where the run was held to one. `slots` are how many
+    requests were in flight at once, at most, and how many might have been when it ended.
     """
 
     run_id: str
@@ -38,6 +39,7 @@ class RunRecord:
     calls_sent: int | None = None
     rule: MetRule | None = None
     approved: str | None = None
+    slots: tuple[int, int] | None = None
 
 
 def as_json(record: RunRecord) -> dict[str, Any]:
@@ -69,6 +71,7 @@ def as_json(record: RunRecord) -> dict[str, Any]:
         "planned": len(plan.items),
         "outcomes": totals and {outcome.value: totals[outcome] for outcome in Outcome},
         "calls_sent": record.calls_sent,
+        "slots": record.slots and dict(zip(("peak", "last"), record.slots, strict=True)),
         "versions": {"zbatch": __version__, **record.versions},
     }
 

@@ -12,6 +12,7 @@ from support.simulation.scenario import (
     SETTLE,
     Bill,
     Lose,
+    Narrowing,
     Policy,
     Round,
     Scenario,
@@ -92,6 +93,8 @@ CATALOGUED: Sequence[Known] = tuple(
     if known.random and {GENERATE, QUERY} & {*known.actions} and known.name not in LEFT_OUT
 )
 DOWNTIMES = (2.0, 60.0, 15 * 60.0, HOUR, 10 * HOUR, 22.5 * HOUR, 30 * HOUR, 80 * HOUR)
+AT_ONCE = (1, 2, 3, 5, 7, 13, 20, 33)  # requests that the tenant takes
+MOVES = (0.5, 5.0, 30.0, 130.0, 300.0, 1000.0, HOUR, 20 * HOUR)
 CLOCK_ERRORS = (-30.0, -2.0, -0.5, 0.0, 2.0, 25.0)  # hours
 MOST_CALLS, MOST_QUESTIONS = 200, 60  # that may meet a trouble
 
@@ -125,7 +128,17 @@ def draw(seed: int, family: str, size: int = ITEMS) -> Scenario:
         mishaps=tuple(_fair((*_mishaps(random), *_catalogued(random)), chosen, drafts)),
         steps=tuple(FAMILIES[family](random, len(items))),
         policy=_policy(Random(f"{family} {seed} policy")),
+        narrowing=_narrowing(Random(f"{family} {seed} crowd")),
     )
+
+
+def _narrowing(random: Random) -> Narrowing:
+    """Draw a limit on requests at once that may move, for a part of the histories."""
+    if random.random() < 0.5:
+        return Narrowing()
+    moves = sorted(random.choice(MOVES) for _ in range(random.randint(0, 3)))
+    limits = [(after, random.choice(AT_ONCE)) for after in (0.0, *moves)]
+    return Narrowing(tuple(limits), random.random() < 0.5)
 
 
 def _policy(random: Random) -> Policy:

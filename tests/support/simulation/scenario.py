@@ -81,12 +81,23 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class Narrowing:
+    """How many requests the tenant takes at once, from so many seconds of the history on.
+
+    Without `told` no reply tells of it. A limit that moves is what others in the tenant leave.
+    """
+
+    limits: tuple[tuple[float, int], ...] = ()
+    told: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """One history; the same scenario is always played in the same way.
 
     `calls` and `questions` name the requests, counted over all machines from 1, that meet a
-    trouble on the way; `mishaps` are the tenant's own. Once the steps are played, nothing goes
-    wrong any more.
+    trouble on the way; `mishaps` are the tenant's own, `narrowing` is what it takes at once. Once
+    the steps are played, nothing goes wrong any more.
     """
 
     family: str
@@ -97,6 +108,7 @@ class Scenario:
     limits: Limits
     settling: Settling
     policy: Policy = field(default_factory=Policy)
+    narrowing: Narrowing = field(default_factory=Narrowing)
     calls: tuple[tuple[int, Trouble], ...] = ()
     questions: tuple[tuple[int, Trouble], ...] = ()
     mishaps: tuple[Scheduled, ...] = ()
