@@ -51,6 +51,7 @@ class Casebook:
         for arrival in evidence.arrivals:
             if arrival.path != GENERATE:
                 self._ask(arrival)
+        self.left_out = evidence.due - {one.account for one in evidence.executions}
         self.billed: dict[Item, list[Execution]] = defaultdict(list)
         self.made: dict[Item, list[Execution]] = defaultdict(list)  # by us, or by hand and standing
         for execution in evidence.executions:

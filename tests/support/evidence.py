@@ -6,7 +6,7 @@ it is None, and what hangs on it is not held.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -134,10 +134,13 @@ class Trip:
 class Evidence:
     """All of a history.
 
+    `windows` are how many requests the tenant takes in so many seconds, and until when, where runs
+    can know that.
     `lag` is for how long an invoice may not be readable after it arose, `anonymous` that the tenant
     does not tell who made one, so that what a person billed may be claimed. `allowed` names items
-    that our calls may bill more than once: what no client can rule out. `outputs` are all bytes
-    that anybody may read, by name, and `secrets` what none of them may hold.
+    that our calls may bill more than once: what no client can rule out. `due` are accounts that the
+    tenant bills whenever it is asked to. `outputs` are all bytes that anybody may read, by name,
+    and `secrets` what none of them may hold.
     """
 
     arrivals: Sequence[Arrival] = ()
@@ -146,8 +149,10 @@ class Evidence:
     ledgers: Sequence[Ledger] = ()
     runs: Sequence[Run] = ()
     trips: Sequence[Trip] = ()
+    windows: Sequence[tuple[int, float, float]] = ()
     lag: float = 0.0
     anonymous: bool = False
     allowed: Mapping[Item, int] = field(default_factory=dict)
+    due: Set[str] = frozenset()
     outputs: Mapping[str, bytes] = field(default_factory=dict)
     secrets: Sequence[bytes] = ()

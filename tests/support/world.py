@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Se
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cache
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ from zbatch.app.outstanding import Wish
 from zbatch.app.signals import Interruptions
 from zbatch.app.task import Task, to_converge, to_settle
 from zbatch.emulator import EmulatorConfig, Faults, Modes, SecondGenerate, SourceField
-from zbatch.emulator.book import Book, BookAccount
+from zbatch.emulator.book import AccountStatus, Book, BookAccount
 from zbatch.emulator.history import Exchange, read_history
 from zbatch.emulator.invoices import Execution as Billed
 from zbatch.emulator.invoices import Invoice, Order, read_executions, read_invoices
@@ -208,6 +209,8 @@ class World:
         self.stop = StopRules()
         self.stages: tuple[int | None, ...] = ()
         self.looks: deque[Choice] = deque()
+        self.windows: tuple[Rate, ...] = ()
+        self.windows_end = inf
         self.hosts: dict[str, Host] = {}
         self.allowed: dict[Named, int] = {}
         self.story = Story(FRIDAY)
@@ -218,8 +221,8 @@ class World:
         self._db = sqlite3.connect(":memory:", isolation_level=None)
         self._db.deserialize(_blank_tenant())
         self._store = TenantStore(self._db, 0)
-        accounts = Book(book, BookAccount(latency=latency))
-        self.tenant = Tenant(self.config, accounts, self._store, self.faults)
+        self._book = Book(book, BookAccount(latency=latency))
+        self.tenant = Tenant(self.config, self._book, self._store, self.faults)
         self.remote = Remote(self.timeline, self.tenant, self.config)
 
     def close(self) -> None:
@@ -469,12 +472,24 @@ class World:
                 for process, contents in zip(self._processes, files, strict=True)
             ),
             trips=tuple(self._trips),
+            windows=tuple((one.calls, one.seconds, self.windows_end) for one in self.windows),
             lag=self.config.modes.read_lag,
             anonymous=self.config.modes.source_field is SourceField.ABSENT,
             allowed=dict(self.allowed),
+            due=self._due(),
             outputs=outputs,
             secrets=(self.config.client_secret.encode(), *map(str.encode, self.remote.tokens)),
         )
+
+    def _due(self) -> set[str]:
+        """Name the planned accounts that the tenant bills whenever it is asked to."""
+        planned = {item.identity.account_id for one in self._processes for item in one.plan.items}
+        found = {account: self._book.find(account) for account in planned}
+        return {
+            account
+            for account, one in found.items()
+            if one and one.charges_due and one.status is AccountStatus.ACTIVE
+        }
 
     def told(self) -> list[str]:
         """Tell what has happened so far, a line each."""

@@ -12,6 +12,7 @@ from zbatch.app.gate import Unattended
 from zbatch.app.protection import UNCONFIRMED, Confirmation
 from zbatch.app.validate import Warn, unheard
 from zbatch.engine.events import Event
+from zbatch.engine.outage import PROBE_SECONDS
 from zbatch.engine.ports import Gate, Randomness
 from zbatch.engine.settings import PATIENCE
 from zbatch.engine.verdict import StopReason
@@ -38,8 +39,9 @@ class RunOptions:
     `spec` may be a frozen plan instead; it, or what has the `plan_digest`, is run and nothing else.
     `report` is where an extra copy of the report goes. `concurrency` and `rate` only tighten.
     `strict` refuses a spec for its warnings; without it `warn` is told of them.
-    `patience` is how long an unreachable host is tried, in seconds; `chance` draws the jitter of
-    waits, and nothing else; `gate` looks between the spec's stages.
+    `patience` is how long an unreachable host is tried, `probe` how far apart requests are to a
+    tenant that is out of order, in seconds; `chance` draws the jitter of waits, and nothing else;
+    `gate` looks between the spec's stages.
     """
 
     spec: Path
@@ -56,6 +58,7 @@ class RunOptions:
     warn: Warn = unheard
     confirmation: Confirmation = UNCONFIRMED
     patience: float = PATIENCE
+    probe: float = PROBE_SECONDS
     chance: Randomness = field(default_factory=SystemRandom)
     gate: Gate = field(default_factory=Unattended)
 

@@ -83,6 +83,7 @@ def _head(view: Preview) -> dict[str, Any]:
         "questions_expected": view.load.questions,
         "requests_expected": view.load.requests,
         "seconds_expected": round(view.estimate.seconds, 3),
+        "decided_by": view.estimate.decided_by,
         "seconds_at_least": round(view.load.limited / limits.rate.per_second, 3),
         "rate_decides_below_seconds": round(limits.concurrency / limits.rate.per_second, 3),
         "quotas": [
