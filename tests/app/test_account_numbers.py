@@ -22,7 +22,7 @@ from zbatch.emulator import Delivery, Mishap, Scheduled
 from zbatch.emulator.catalogue import fault
 from zbatch.engine.events import Event, Gated, Resolving
 from zbatch.errors import CannotStart, Interrupted
-from zbatch.spec import SpecError
+from zbatch.spec import Diagnostic, SpecError
 
 Start = Callable[..., Away]
 
@@ -172,6 +172,53 @@ def test_who_is_kept_out_is_kept_out_under_either_name(
     told = project.run(spec)
     assert [line["account_id"] for line in told.lines] == [account(2)]
     assert numbers.billing.of(1) == []
+
+
+def idle(*, by_number: bool) -> tuple[list[Any], list[dict[str, Any]]]:
+    """Give accounts and exclusions with other kinds of names: one of use, idle, and twice."""
+    ids, numbers = [1, 2], named(1, 2)
+    outs = [{"id": account(one)} if by_number else named(one)[0] for one in (1, 3)]
+    again = named(1)[0] if by_number else {"id": account(1)}
+    listed = numbers if by_number else ids
+    return listed, [{**one, "reason": "dispute"} for one in (*outs, again)]
+
+
+@pytest.mark.parametrize("by_number", [False, True])
+def test_exclusions_that_keep_nobody_out_are_told_once_numbers_are_known(
+    project: Project, numbers: Away, *, by_number: bool
+) -> None:
+    """What only the tenant's answer shows is a warning before the first call, and once."""
+    listed, exclude = idle(by_number=by_number)
+    told: list[Diagnostic] = []
+    spec = project.spec(*listed, tenant="real", exclude=exclude)
+    assert project.run(spec, warn=told.extend).outcomes == {"invoiced": 1}
+    lines = spec.read_text().splitlines()
+    assert [one.code for one in told] == ["ZB915", "ZB916"]
+    assert [
+        str(exclude[at].get("id") or exclude[at]["number"]) in one.message
+        for at, one in zip((1, 2), told, strict=True)
+    ] == [True, True]
+    assert all("dispute" in lines[one.line] for one in told)
+
+
+def test_an_idle_exclusion_that_is_seen_offline_is_told_once(
+    project: Project, numbers: Away
+) -> None:
+    """Where all are named by number the tenant's answer adds nothing to what was said before."""
+    told: list[Diagnostic] = []
+    exclude = [{**named(3)[0], "reason": "dispute"}]
+    project.run(project.spec(*named(1), tenant="real", exclude=exclude), warn=told.extend)
+    assert [one.code for one in told] == ["ZB915"]
+
+
+def test_under_strict_an_idle_exclusion_sends_nothing(project: Project, numbers: Away) -> None:
+    """A warning that comes with the tenant's answer is an error like any other."""
+    listed, exclude = idle(by_number=False)
+    spec = project.spec(*listed, tenant="real", exclude=exclude)
+    with pytest.raises(SpecError) as refused:
+        project.run(spec, strict=True)
+    assert [found.code for found in refused.value.diagnostics] == ["ZB915", "ZB916"]
+    assert all(numbers.billing.of(one) == [] for one in (1, 2))
 
 
 def test_totals_are_held_against_what_numbers_come_to(project: Project, numbers: Away) -> None:

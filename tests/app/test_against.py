@@ -7,6 +7,7 @@ import subprocess
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,16 +15,16 @@ from support.accounts import account
 from support.engine import item
 from support.plans import NOON, a_plan
 from support.runs import Project
-from zbatch.app.against import against
-from zbatch.app.approval import choose
-from zbatch.app.held import held
-from zbatch.app.preview import preview
-from zbatch.app.validate import Overrides
+from zbatch.app.loading import Overrides
+from zbatch.app.review.against import against
+from zbatch.app.review.approval import choose
+from zbatch.app.review.held import held
+from zbatch.app.review.preview import preview
 from zbatch.errors import Refused
 from zbatch.ledger.store import open_store
 from zbatch.model import Outcome
 from zbatch.spec import SpecError
-from zbatch.spec.difference import Difference
+from zbatch.spec.difference import Difference, Named
 
 
 def compared(project: Project, spec: Path, name: str) -> Difference:
@@ -179,6 +180,34 @@ def test_numbers_are_compared_under_the_ids_that_runs_have_found(project: Projec
     view = preview(choose(spec, Overrides()))
     assert (view.figures.by_number, view.figures.items, view.held.to_send) == (2, 2, 2)
     assert view.figures.accounts_digest is None
+
+
+def test_a_run_by_number_and_a_plan_by_id_are_of_the_same_accounts(project: Project) -> None:
+    """A run has found the IDs of its numbers, so each account is the same under either name."""
+    project.tenants()
+    lines = "".join(f"{account(one)},A0000000{one},0s\n" for one in (1, 2, 3))
+    (project.root / "book.csv").write_text(f"account_id,account_number,latency\n{lines}", "utf-8")
+    numbers: list[Any] = [{"number": f"A0000000{one}"} for one in (1, 2, 3)]
+    by_number = project.run(project.spec(*numbers[:2], name="october")).result.run_id
+    by_id = project.run(project.spec(1, 2, name="november", dates=["2026-11-30"])).result.run_id
+    for run, listed in ((by_number, [1, 3]), (by_id, [numbers[0], numbers[2]]), (by_id, [1, 3])):
+        found = compared(project, project.spec(*listed, name="now"), run)
+        assert gone(found) == (account(2),)
+        assert found.new.count == 1
+
+
+def test_who_is_kept_out_under_another_name_is_not_listed(project: Project) -> None:
+    """An exclusion by ID of an account by number, or the reverse, counts where a run knows both."""
+    project.tenants()
+    lines = "".join(f"{account(one)},A0000000{one},0s\n" for one in (1, 2))
+    (project.root / "book.csv").write_text(f"account_id,account_number,latency\n{lines}", "utf-8")
+    numbers: list[Any] = [{"number": f"A0000000{one}"} for one in (1, 2)]
+    run = project.run(project.spec(*numbers)).result.run_id
+    for listed, out in ((numbers, {"id": account(2)}), ([1, 2], numbers[1])):
+        spec = project.spec(*listed, exclude=[{**out, "reason": "dispute"}])
+        found = compared(project, spec, run)
+        assert (found.gone.count, found.new.count, found.after.items) == (0, 0, 1)
+        assert found.excluded == (("dispute", Named(1, (account(2),))),)
 
 
 def test_what_the_ledger_holds_of_a_plan(project: Project) -> None:

@@ -19,16 +19,24 @@ from jsonschema import Draft202012Validator
 from support.accounts import account
 from support.runs import Project
 from support.spec_text import specs
-from zbatch.app.approval import Chosen, Stale, choose, choose_approved, look_at_frozen
-from zbatch.app.figures import figures
-from zbatch.app.frozen import approved, freeze, is_frozen, thaw
-from zbatch.app.keeping import write_new
-from zbatch.app.validate import Overrides, load_plan, schema_text
+from zbatch.app.keeping import keep
+from zbatch.app.loading import Overrides, load_plan
+from zbatch.app.review.approval import Chosen, Stale, choose, choose_approved, look_at_frozen
+from zbatch.app.review.figures import figures
+from zbatch.app.review.frozen import approved, document_at, freeze, is_frozen, thaw
 from zbatch.errors import Refused
 from zbatch.model import Rate
 from zbatch.spec import SpecError
+from zbatch.spec.schema import schema_text
 
 NOTHING = Overrides()
+
+
+def looked_at(path: Path) -> Chosen | Stale:
+    """Look at a frozen plan as `zbatch plan` does."""
+    document = document_at(path)
+    assert document is not None
+    return look_at_frozen(document, NOTHING)
 
 
 def frozen(project: Project, overrides: Overrides = NOTHING) -> Path:
@@ -273,7 +281,7 @@ def test_the_refusal_names_what_changed(
     path = frozen(project)
     change(project)
     assert refused(path) == expected
-    stale = look_at_frozen(path, NOTHING)
+    stale = looked_at(path)
     assert isinstance(stale, Stale)
     assert len(stale.why) == len(expected)
     assert stale.frozen["approved"]["items"] == 3
@@ -353,13 +361,13 @@ def test_overrides_are_frozen(project: Project) -> None:
     project.tenants(real="https://rest.zuora.com")
     spec = project.spec(1, tenant="real")
     path = project.root / "plan.json"
-    path.write_bytes(freeze(choose(spec, Overrides("emulator")).approved, spec, path.parent))
+    path.write_bytes(freeze(choose(spec, Overrides(tenant="emulator")).approved, spec, path.parent))
     assert project.run(path).result.plan.tenant.name == "emulator"
-    assert refused(path, Overrides("real")) == ["ZB507"]
-    assert choose_approved(path, Overrides("emulator")).plan.tenant.name == "emulator"
+    assert refused(path, Overrides(tenant="real")) == ["ZB507"]
+    assert choose_approved(path, Overrides(tenant="emulator")).plan.tenant.name == "emulator"
     digest = thaw(path)["digest"]
     assert refused(spec, digest=digest) == ["ZB509"]
-    assert choose_approved(spec, Overrides("emulator"), digest).digest == digest
+    assert choose_approved(spec, Overrides(tenant="emulator"), digest).digest == digest
 
 
 def test_a_period_is_frozen(project: Project) -> None:
@@ -406,12 +414,12 @@ def test_the_spec_is_found_from_elsewhere(
     Path("plan.json").write_bytes(freeze(chosen.approved, spec, Path()))
     assert chosen.digest == choose(project.root / spec, NOTHING).digest
     monkeypatch.chdir(tmp_path)
-    assert isinstance(look_at_frozen(project.root / "plan.json", NOTHING), Chosen)
+    assert isinstance(looked_at(project.root / "plan.json"), Chosen)
     (tmp_path / "down").mkdir()
     os.replace(project.root / "plan.json", tmp_path / "down" / "plan.json")
     assert refused(tmp_path / "down" / "plan.json") == ["ZB508"]
     monkeypatch.chdir(project.root)
-    assert isinstance(look_at_frozen(tmp_path / "down" / "plan.json", NOTHING), Chosen)
+    assert isinstance(looked_at(tmp_path / "down" / "plan.json"), Chosen)
 
 
 def _without(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -478,15 +486,15 @@ def test_a_quota_that_cannot_hold_it_is_refused(project: Project) -> None:
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     """What is there stays; the very same once more is no trouble; nothing else is left behind."""
     path = tmp_path / "plan.json"
-    write_new(path, b"one", "--out")
-    write_new(path, b"one", "--out")
+    keep(path, b"one", "--out")
+    keep(path, b"one", "--out")
     with pytest.raises(Refused, match=r"--out .*plan\.json exists and holds something else"):
-        write_new(path, b"two", "--out")
+        keep(path, b"two", "--out")
     assert path.read_bytes() == b"one"
     assert [*tmp_path.iterdir()] == [path]
     (tmp_path / "link").symlink_to(path)
     for other in (tmp_path / "link", tmp_path):
         with pytest.raises(Refused, match="exists"):
-            write_new(other, b"two", "--out")
+            keep(other, b"two", "--out")
     with pytest.raises(Refused, match="cannot be written: No such file"):
-        write_new(tmp_path / "no" / "plan.json", b"", "--out")
+        keep(tmp_path / "no" / "plan.json", b"", "--out")

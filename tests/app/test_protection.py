@@ -10,8 +10,9 @@ import pytest
 
 from support.runs import QUERY, Away, Billing, Project, accepting
 from zbatch.app.api import Confirmation
+from zbatch.app.loading import Overrides, load_plan
 from zbatch.app.protection import Question
-from zbatch.app.validate import Overrides, load_plan
+from zbatch.app.review.approval import choose
 from zbatch.errors import NothingSelected, Refused
 from zbatch.ledger.place import LEDGER_FILE
 from zbatch.model import Rate
@@ -131,7 +132,7 @@ def test_no_flag_leads_a_spec_to_a_protected_tenant(project: Project, away: Away
     assert away.billing.exchanges() == away.billing.exchanges(QUERY) == []
     assert project.run(spec, tenant="emulator").outcomes == {"invoiced": 1}
     spec = project.spec(1, tenant="real")
-    assert load_plan(spec, Overrides("rehearsal")).tenant.name == "rehearsal"
+    assert load_plan(spec, Overrides(tenant="rehearsal")).tenant.name == "rehearsal"
     assert project.run(spec, tenant="real", confirmation=NAMED).outcomes == {"invoiced": 1}
 
 
@@ -194,12 +195,12 @@ def test_flags_tighten_what_the_ceilings_leave(project: Project) -> None:
         "tenants: {real: {base_url: 'http://127.0.0.1:9', ceilings: {concurrency: 4, rate: 2/s}}}"
     )
     spec = project.spec(1, tenant="real", limits={"rate": "1/s"})
-    plan = load_plan(spec, Overrides())
+    plan = choose(spec, Overrides()).plan
     assert (plan.spec.limits.concurrency, plan.spec.lowered) == (4, ("concurrency",))
-    assert load_plan(spec, Overrides(concurrency=3)).spec.limits.concurrency == 3
+    assert choose(spec, Overrides(concurrency=3)).plan.spec.limits.concurrency == 3
     with pytest.raises(Refused, match=r"--concurrency 5 is more than is allowed here \(4\)"):
-        load_plan(spec, Overrides(concurrency=5))
+        choose(spec, Overrides(concurrency=5))
     spec = project.spec(1, tenant="real", limits={"rate": "3/s"})
     with pytest.raises(Refused, match=r"ZB340 `rate` is 3/s.*\(ceiling: .*tenants.yaml:3:"):
-        load_plan(spec, Overrides(rate=Rate(1, 1.0)))
-    assert load_plan(spec, Overrides("emulator")).spec.limits.rate == Rate(3, 1.0)
+        choose(spec, Overrides(rate=Rate(1, 1.0)))
+    assert choose(spec, Overrides(tenant="emulator")).plan.spec.limits.rate == Rate(3, 1.0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from zbatch.app.revision import Repository, at_revision
+from zbatch.app.review.revision import Repository, at_revision
 from zbatch.errors import Refused
 
 Commit = Callable[..., None]

@@ -142,6 +142,20 @@ def test_a_stage_that_waits_for_another_spec_is_looked_at(project: Project) -> N
     assert runs[0].outcomes == {"not_attempted": 3}
 
 
+def test_stages_hold_what_an_earlier_run_had_prepared_and_not_sent(project: Project) -> None:
+    """A run without stages stops with calls ready to leave; with stages, they leave in theirs."""
+    project.book(a1="Canceled,due,1,0s")
+    first = project.run(project.spec(*range(1, 31), stop={"failures": 1}, limits=ONE_BY_ONE))
+    assert (first.code, first.outcomes["failed"]) == (4, 1)
+    left = first.outcomes["not_attempted"]
+    assert left >= 20
+    settled = 30 - left
+    spec = project.spec(*range(1, 31), stages=[settled + 1, 4, "rest"])
+    runs = [project.run(spec) for _ in range(2)]
+    assert [(run.code, run.result.sent) for run in runs] == [(4, 1), (4, 4)]
+    assert runs[-1].outcomes["not_attempted"] == left - 5
+
+
 def test_other_stages_of_a_plan_are_looked_at_anew(project: Project) -> None:
     """Who has looked at one item has not looked at two."""
     assert project.run(project.spec(1, 2, 3, 4, stages=[1, "rest"])).code == 4

@@ -12,12 +12,12 @@ from typing import Any, TextIO
 
 import pytest
 
-from zbatch.app.approval import Chosen
-from zbatch.app.figures import figures
-from zbatch.app.frozen import approved
+from zbatch.app.loading import Overrides
 from zbatch.app.protection import Question
+from zbatch.app.review.approval import Chosen
+from zbatch.app.review.figures import figures
+from zbatch.app.review.frozen import approved
 from zbatch.app.state import State
-from zbatch.app.validate import Overrides
 from zbatch.cli.confirming import confirmation, in_ci
 from zbatch.model import Account, Plan, Source
 

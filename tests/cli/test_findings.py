@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from rich.cells import cell_len
 
 from support.spec_cases import EXAMPLES, KINDS, cases
-from zbatch.app.validate import schema_text, validate
+from zbatch.app.validate import validate
 from zbatch.cli import main
 from zbatch.cli.findings import Format, Look, Verdict, chosen
 from zbatch.cli.findings_github import github_annotations, harmless
@@ -23,6 +23,7 @@ from zbatch.cli.findings_json import findings_json
 from zbatch.cli.findings_text import findings_text
 from zbatch.spec import Diagnostic, Related
 from zbatch.spec.diagnostics import LISTED
+from zbatch.spec.schema import schema_text
 
 HEAD = "version: 1\nname: nov\ntenant: emulator\ndates: [{target_date: 2026-11-30}]\n"
 ID = "2c93808457d787030157e0306be53a01"
@@ -314,6 +315,25 @@ def test_plan_and_run_warn_and_are_as_strict_as_asked(
     assert not Path(".zbatch").exists()
     assert main([*verb, "spec.yaml"]) == 0
     assert capfd.readouterr().err.startswith("spec.yaml:5:12: warning: other YAML tools")
+
+
+@pytest.mark.parametrize("verb", [["plan"], ["run", "--dry-run"], ["run"]])
+def test_plan_and_run_warn_of_the_tenants_file_too(
+    verb: list[str], checked: Checked, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What is doubtful of a tenant is told where it is billed, and with --strict refused there."""
+    files = "credentials: {client_id_file: ./id, client_secret_file: ./key}"
+    near = f"version: 1\ntenants:\n  near:\n    base_url: http://127.0.0.1:9\n    {files}\n"
+    Path("tenants.yaml").write_text(near)
+    checked(spec=f"{HEAD}accounts: ['{'a' * 32}']\n".replace("emulator", "near"))
+    place = "tenants.yaml:5:35"
+    assert main([*verb, "spec.yaml", "--strict"]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith(f"{place}: error: the file of `client_id_file` lies in the project")
+    assert not Path(".zbatch").exists()
+    main([*verb, "spec.yaml"])
+    assert capfd.readouterr().err.startswith(f"{place}: warning: the file of `client_id_file`")
 
 
 def test_a_refusal_in_actions_is_an_annotation(

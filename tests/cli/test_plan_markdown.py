@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.accounts import account
-from zbatch.app.figures import figures
-from zbatch.app.held import Held
-from zbatch.app.preview import Preview, look
+from zbatch.app.review.figures import figures
+from zbatch.app.review.held import Held
+from zbatch.app.review.preview import Preview, look
 from zbatch.cli.plan_markdown import LIMIT, code, plan_markdown
 from zbatch.model import DatePair, Exclusion, Outcome, Plan, Source
 from zbatch.spec.difference import Dates, Difference, Listing, compare

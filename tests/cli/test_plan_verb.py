@@ -185,6 +185,33 @@ def test_the_page_on_reviewing_shows_what_is_printed(said: Said, project: Path) 
     assert text.removeprefix("text\n") == printed
 
 
+def test_who_may_be_excluded_by_number_is_told_before_it_is_looked_up(
+    said: Said, project: Path
+) -> None:
+    """An account listed by ID and kept out by number is counted in until the tenant is asked."""
+    write_months(project)
+    spec = project / "specs" / "2026-11.yaml"
+    text = spec.read_text("utf-8")
+    spec.write_text(text.replace("exclude: [", 'exclude: [{number: A7, reason: "FIN-4790"}, '))
+    line = 'by number, counted in until the run looks it up, 1 account: 1 for "FIN-4790"'
+    plan = " ".join(said("plan", "specs/2026-11.yaml").split())
+    assert f'excluded 1 account: 1 for "dispute"; {line}' in plan
+    assert "by number, counted in until" in said("plan", "specs/2026-11.yaml", "--markdown", "-")
+    told = json.loads(said("plan", "specs/2026-11.yaml", "--json"))
+    assert told["to_exclude"] == [{"reason": "FIN-4790", "accounts": 1}]
+
+
+def test_a_date_that_did_not_move_on_with_the_period_is_told(said: Said, project: Path) -> None:
+    """A list of last month whose own dates nobody has changed is what somebody forgot."""
+    for month, days in (("10", 31), ("11", 30)):
+        own = f'{{id: "{ACCOUNT}1", reason: late, dates: [{{target_date: 2026-10-15}}]}}'
+        text = f"version: 1\nname: m\ntenant: emulator\nperiod: 2026-{month}\naccounts: [{own}]\n"
+        dates = f"dates: [{{target_date: 2026-{month}-{days}}}]\n"
+        (project / "specs" / f"2026-{month}.yaml").write_text(text + dates)
+    plan = said("plan", "specs/2026-11.yaml", "--against", "specs/2026-10.yaml")
+    assert "  now     2026-10-15, the same as then: were they to move on?\n" in plan
+
+
 def test_who_is_excluded_has_not_disappeared(said: Said, project: Path) -> None:
     """Of accounts that are not listed any more those that `exclude` keeps out stand apart."""
     write_months(project)

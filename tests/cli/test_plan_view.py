@@ -12,9 +12,9 @@ import pytest
 
 from support.accounts import account
 from zbatch.app.altered import Altered
-from zbatch.app.figures import figures
-from zbatch.app.held import Held
-from zbatch.app.preview import Preview, look
+from zbatch.app.review.figures import figures
+from zbatch.app.review.held import Held
+from zbatch.app.review.preview import Preview, look
 from zbatch.cli.plan_json import plan_json
 from zbatch.cli.plan_markdown import plan_markdown
 from zbatch.cli.plan_view import WIDTH, plan_text
@@ -179,7 +179,9 @@ def test_who_is_kept_out_by_number_is_not_billed(story: Any) -> None:
     """Numbers are looked up for exclusions too, and those are no accounts to bill."""
     plan = numbered(story.plan(1))
     out = Exclusion(None, "A00991201", "dispute", plan.unresolved[0].source)
-    view = seen(replace(plan, spec=replace(plan.spec, exclusions=(out,))))
+    spec = replace(plan.spec, exclusions=(out,))
+    kept_out = replace(plan, spec=spec, unresolved_exclusions=(out,))
+    view = seen(replace(kept_out, unresolved=plan.unresolved[1:]))
     assert (view.figures.by_number, view.figures.items) == (1, 2)
     assert "A00991201" not in plan_text(view) + "".join(plan_json(view))
 

@@ -14,10 +14,10 @@ import click
 import pytest
 from jsonschema import Draft202012Validator
 
-from zbatch.app.validate import schema_text
 from zbatch.cli import main
 from zbatch.cli.group import VERBS, zbatch
 from zbatch.model import Outcome
+from zbatch.spec.schema import schema_text
 
 ROOT = Path(__file__).parents[2]
 REHEARSALS = shutil.ignore_patterns("rehearsals")  # they bring an emulator along

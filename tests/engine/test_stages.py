@@ -219,6 +219,18 @@ def test_what_has_a_key_is_settled_whatever_its_stage() -> None:
     assert sent_by(run, run.elapsed) == {0, 1, 7}
 
 
+def test_a_call_that_has_a_key_and_was_never_sent_waits_for_its_stage() -> None:
+    """An earlier run had made its intent durable ahead of its turn, and stopped before it."""
+    looks = Looks([CONFIRM])
+    late = in_doubt(item(7), 2, burnt=False)
+    (attempt,) = late.attempts
+    never = replace(attempt, answer=Kind.UNSENT.value, sent=False)
+    run = bench(looks).run([*staged(1), replace(late, ordinal=9, attempts=(never,))], invoice)
+    assert looks.numbers == [1]
+    assert sent_by(run, looks.answered[0]) == {0}
+    assert sent_by(run, run.elapsed) == {0, 7}
+
+
 def test_doubt_of_an_early_stage_is_looked_at_before_a_later_one_begins() -> None:
     """A stage is over only when all of it is settled, however far a crash had let it go."""
     looks = Looks([CONFIRM])

@@ -21,8 +21,9 @@ from zbatch.engine.verdict import Kind, kind_of
 from zbatch.model import ExitCode, Outcome, Problem
 from zbatch.net.faults import fault_of
 from zbatch.net.transport import Flight
+from zbatch.report.files import write_all
 from zbatch.report.lines import to_line
-from zbatch.report.writer import ReportWriter, write_all
+from zbatch.report.writer import ReportWriter
 from zbatch.spec import check_spec
 from zbatch.zuora.headers import GENERATE_QUERY, request_headers
 from zbatch.zuora.request import make_call

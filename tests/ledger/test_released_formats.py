@@ -16,11 +16,12 @@ from jsonschema import Draft202012Validator
 
 from support.accounts import account
 from support.world import HOUR, World
-from zbatch.app.validate import schema_text
+from zbatch.emulator.book import BookAccount
 from zbatch.errors import CannotStart
 from zbatch.ledger.schema import STEPS, migrate
 from zbatch.ledger.store import LEDGER_FILE, open_store
 from zbatch.model import Charges, Credentials, Identity, IfAbsent, Item, Source, Tenant
+from zbatch.spec.schema import schema_text
 from zbatch.zuora.request import make_call
 
 RELEASED = sorted((Path(__file__).parent / "released").glob("format-*"))
@@ -79,8 +80,12 @@ def left(request: pytest.FixtureRequest) -> Left:
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    """Give a tenant that bills again on every second generate."""
-    world = World()
+    """Give a tenant that bills again on every second generate, but for who had nothing to bill."""
+    book = {
+        account(number): BookAccount(charges_due=SETTLED.get(number) != "nothing_to_bill")
+        for number in (*SETTLED, *IN_DOUBT)
+    }
+    world = World(book=book)
     yield world
     world.close()
 

@@ -32,6 +32,27 @@ def test_every_schema_is_installed(root: Path) -> None:
     assert installed == {path.name: path.read_bytes() for path in (root / "schemas").glob("*.json")}
 
 
+def data_files(folder: Path) -> dict[str, Path]:
+    """Find all that lies in a package and is no code, by its path in it."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return {path.relative_to(folder).as_posix(): path for path in files if path.suffix != ".py"}
+
+
+def test_all_data_is_packed(root: Path, pyproject: dict[str, Any]) -> None:
+    """Explanations, schemas, templates: what is packed is all that lies in the packages."""
+    setuptools = pyproject["tool"]["setuptools"]
+    for package, patterns in setuptools["package-data"].items():
+        folder = root / setuptools["package-dir"][package]
+        packed = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
+        assert packed == set(data_files(folder).values())
+
+
+def test_all_data_is_installed(root: Path) -> None:
+    """What is read at run time is there, byte by byte, also where a wheel was installed."""
+    for name, path in data_files(root / "runner" / "zbatch").items():
+        assert files("zbatch").joinpath(name).read_bytes() == path.read_bytes(), name
+
+
 def test_types_are_announced() -> None:
     """The marker that tells type checkers to trust the annotations is installed."""
     assert files("zbatch").joinpath("py.typed").is_file()

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import signal
 import subprocess
-import termios
 import time
 from collections.abc import Callable
 
@@ -23,6 +20,7 @@ from support.processes import (
     book,
     check_billed_once,
     check_truth,
+    on_a_terminal,
     until,
 )
 
@@ -114,18 +112,7 @@ def test_f86_f87_a_closed_terminal_is_a_hangup(serve: Serve, project_at: Project
     served = serve(book=SLOW)
     project = project_at(served)
     project.write(range(6), concurrency=2)
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [ZBATCH, "run", "spec.yaml"],
-        cwd=project.folder,
-        env=project.env,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-    ) as process:
-        os.close(theirs)
+    with on_a_terminal(project, env=project.env) as (process, ours):
         _two_in_flight(served)
         os.close(ours)
         assert process.wait(LIMIT) == 129

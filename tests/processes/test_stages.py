@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import select
 import subprocess
-import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from support.processes import LIMIT, ZBATCH, Project, Tenant, check_billed_once
+from support.processes import LIMIT, Project, Tenant, check_billed_once, on_a_terminal
 
 Serve = Callable[..., Tenant]
 ProjectAt = Callable[..., Project]
@@ -52,19 +49,9 @@ class Terminal:
 @contextmanager
 def at_a_terminal(project: Project, *argv: str, **environment: str) -> Iterator[Terminal]:
     """Run the spec at a terminal of its own."""
-    ours, theirs = pty.openpty()
     env = {name: value for name, value in project.env.items() if name != "CI"}
-    with subprocess.Popen(
-        [ZBATCH, "run", "spec.yaml", *argv],
-        cwd=project.folder,
-        env={**env, "TERM": "xterm", **environment},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-    ) as process:
-        os.close(theirs)
+    env |= {"TERM": "xterm", **environment}
+    with on_a_terminal(project, *argv, env=env) as (process, ours):
         try:
             yield Terminal(process, ours)
         finally:

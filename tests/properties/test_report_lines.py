@@ -12,9 +12,9 @@ from jsonschema import Draft202012Validator
 
 from support.budget import examples
 from support.engine import item
-from zbatch.app.validate import schema_text
 from zbatch.model import Charges, Identity, Item, ItemRecord, Outcome, Problem, Source
 from zbatch.report.lines import as_json, line_of, to_line
+from zbatch.spec.schema import schema_text
 
 VALIDATOR = Draft202012Validator(json.loads(schema_text("report")))
 BREAKS = "\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e\r\n\x00\x1b[2J\x9b\udfff\ud800\U0001f600\u202e\ufeff"

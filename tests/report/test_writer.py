@@ -110,7 +110,7 @@ def test_f94_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
 def test_f94_short_writes_are_continued(tmp_path: Path) -> None:
     """A line larger than a pipe takes at once arrives whole."""
     program = (
-        "import os, sys; from zbatch.report.writer import write_all; "
+        "import os, sys; from zbatch.report.files import write_all; "
         "write_all(1, b'x' * 300_000 + b'\\n')"
     )
     done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True)

@@ -26,7 +26,7 @@ ALL = explanations()
 def test_every_code_is_explained_once_and_in_order() -> None:
     """The pages have a section for each code in the table, and none besides."""
     found = [one.code for page in load_pages() for one in page.explanations]
-    assert found == sorted(CODES)
+    assert found == sorted(CODES) == [*CODES]
 
 
 @pytest.mark.parametrize("one", ALL.values(), ids=ALL)

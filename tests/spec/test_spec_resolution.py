@@ -42,7 +42,7 @@ def test_numbers_take_their_places_once_they_are_known() -> None:
     told = [(item.identity.account_id, item.account_number) for item in resolved.items]
     assert told == [(ONE, "A1"), (TWO, None)]
     assert resolved.groups == ((0,), (1,))
-    assert resolved.unresolved == ()
+    assert resolved.resolved
     assert resolved.spec is spec
     assert resolve_plan(resolved, {}) is resolved
 
@@ -82,8 +82,8 @@ def test_whom_to_keep_out_by_number_is_asked_for_too() -> None:
     """Until the number's ID is known, nobody can say whether the list has that account."""
     exclusions = _excluding(None, "A9")
     plan = make_plan(_spec(_by_id(TWO, 7), exclusions=exclusions), TENANT)
-    (asked,) = plan.unresolved
-    assert (asked.number, asked.source) == ("A9", Source("spec.yaml", 20))
+    assert (plan.unresolved, plan.unresolved_exclusions) == ((), exclusions)
+    assert not plan.resolved
     assert plan.excluded == ()
 
 

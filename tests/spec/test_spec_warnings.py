@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from zbatch.app.validate import Overrides, load_plan, validate
+from zbatch.app.loading import Overrides, load_plan
+from zbatch.app.validate import validate
 from zbatch.spec import Diagnostic, SpecError, check_spec
 
 Write = Callable[[str | bytes], Path]
@@ -81,7 +82,7 @@ def test_a_tenant_that_the_command_line_names_is_no_slip(tmp_path: Path) -> None
         f'dates: [{{target_date: 2026-11-30}}]\naccounts: ["{ID}"]\n'
     )
     path.write_text(text.replace("TENANT", "emulator"))
-    load_plan(path, Overrides("trial", strict=True))
+    load_plan(path, Overrides(tenant="trial", strict=True))
     path.write_text(text.replace("TENANT", "trial"))
     with pytest.raises(SpecError, match="ZB904"):
         load_plan(path, Overrides(strict=True))

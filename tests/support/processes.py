@@ -6,12 +6,15 @@ nothing but the client's keys, ledger and questions protects a customer.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import signal
 import sqlite3
 import subprocess
 import sys
+import termios
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -147,6 +150,26 @@ def tenant(
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(LIMIT)
+
+
+@contextmanager
+def on_a_terminal(
+    project: Project, *argv: str, env: Mapping[str, str]
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Run the spec at a terminal of its own, whose other end is for the caller to close."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [ZBATCH, "run", "spec.yaml", *argv],
+        cwd=project.folder,
+        env=env,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    ) as process:
+        os.close(theirs)
+        yield process, ours
 
 
 def book(latencies: Mapping[int, str]) -> str:

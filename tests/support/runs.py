@@ -33,7 +33,6 @@ from zbatch.app.api import (
 from zbatch.app.doubt import in_doubt
 from zbatch.app.reconcile import reconcile
 from zbatch.app.run import run
-from zbatch.app.validate import schema_text
 from zbatch.emulator import (
     EmulatorConfig,
     Exchange,
@@ -53,6 +52,7 @@ from zbatch.engine.events import Event, Resolving, Settled
 from zbatch.ledger import rows
 from zbatch.ledger.store import LEDGER_FILE, open_store
 from zbatch.model import Identity, Outcome, Standing
+from zbatch.spec.schema import schema_text
 
 TARGET = "2026-11-30"
 FAST = {"rate": "50000/min", "timeout": "5s"}

@@ -19,7 +19,7 @@ from zbatch.zuora.quotas import QUOTAS, Quota, quota_of
 )
 def test_each_documented_kind_has_its_quota(kind: str, minute: int, hour: int, day: int) -> None:
     """The figures are those of Zuora's page on rate limits."""
-    assert quota_of(kind) == Quota(minute, hour, day, 40, 20)
+    assert quota_of(kind) == Quota(minute, hour, day)
 
 
 def test_a_tenant_without_a_kind_has_no_quota() -> None:

@@ -9,8 +9,9 @@ from random import SystemRandom
 from typing import Protocol
 
 from zbatch.app.gate import Unattended
+from zbatch.app.loading import Overrides, Warn, unheard
 from zbatch.app.protection import UNCONFIRMED, Confirmation
-from zbatch.app.validate import Warn, unheard
+from zbatch.app.review.frozen import Document
 from zbatch.engine.events import Event
 from zbatch.engine.outage import PROBE_SECONDS
 from zbatch.engine.ports import Gate, Randomness
@@ -36,7 +37,8 @@ __all__ = [
 class RunOptions:
     """What a person asks for beside the spec; None leaves it to the spec and its tenant.
 
-    `spec` may be a frozen plan instead; it, or what has the `plan_digest`, is run and nothing else.
+    `spec` may be a frozen plan instead, or its path; it, or what has the `plan_digest`, is run and
+    nothing else.
     `report` is where an extra copy of the report goes. `concurrency` and `rate` only tighten.
     `strict` refuses a spec for its warnings; without it `warn` is told of them.
     `patience` is how long an unreachable host is tried, `probe` how far apart requests are to a
@@ -44,7 +46,7 @@ class RunOptions:
     `gate` looks between the spec's stages.
     """
 
-    spec: Path
+    spec: Path | Document
     tenant: str | None = None
     report: Path | None = None
     state_dir: Path | None = None
@@ -61,6 +63,18 @@ class RunOptions:
     probe: float = PROBE_SECONDS
     chance: Randomness = field(default_factory=SystemRandom)
     gate: Gate = field(default_factory=Unattended)
+
+    @property
+    def overrides(self) -> Overrides:
+        """What of it changes the spec."""
+        return Overrides(
+            tenant=self.tenant,
+            concurrency=self.concurrency,
+            rate=self.rate,
+            strict=self.strict,
+            warn=self.warn,
+            period=self.period,
+        )
 
 
 @dataclass(frozen=True, slots=True)

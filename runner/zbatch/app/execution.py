@@ -19,8 +19,8 @@ from zbatch.app.ending import (
 )
 from zbatch.app.outside import Outside, Way
 from zbatch.app.outstanding import Outstanding
-from zbatch.app.pace import pace_of
 from zbatch.app.recorder import Recorder
+from zbatch.app.review.estimate import pace_of
 from zbatch.app.task import Task
 from zbatch.engine.events import Event, Settled
 from zbatch.engine.loop import Engine

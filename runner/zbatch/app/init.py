@@ -9,9 +9,10 @@ from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
 
-from zbatch.app.validate import schema_text
 from zbatch.errors import CannotStart, Refused
+from zbatch.report.files import write_new
 from zbatch.spec import TENANTS_FILE, find_project
+from zbatch.spec.schema import schema_text
 
 SPEC = "specs/month-end.yaml"
 _IGNORED = frozenset({".zbatch", ".zbatch/", "/.zbatch", "/.zbatch/"})
@@ -55,7 +56,7 @@ def begin_project(folder: Path) -> Begun:
 
 def _written(path: Path, text: str) -> Fate:
     try:
-        return _write_new(path, text)
+        return _begin(path, text)
     except OSError as error:
         raise CannotStart(f"{path}: cannot be written: {error.strerror}") from error
 
@@ -85,18 +86,12 @@ def _contents() -> Iterator[tuple[str, str]]:
         yield f"schemas/{kind}.schema.json", schema_text(kind)
 
 
-def _write_new(path: Path, text: str) -> Fate:
+def _begin(path: Path, text: str) -> Fate:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        stream = path.open("x", encoding="utf-8", newline="\n")
+        write_new(path, text.encode(), 0o666)  # never half of it, which would be kept next time
     except FileExistsError:
         return _kept(path, text)
-    try:
-        with stream:
-            stream.write(text)
-    except OSError:
-        path.unlink()  # ours, and half of it would be kept next time
-        raise
     return Fate.WRITTEN
 
 

@@ -8,19 +8,17 @@ from contextlib import suppress
 from pathlib import Path
 
 from zbatch.errors import Refused
-from zbatch.report.writer import sync_folder, write_all
-
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+from zbatch.report.files import sync_folder, write_new
 
 
-def write_new(path: Path, data: bytes, flag: str) -> None:
+def keep(path: Path, data: bytes, flag: str) -> None:
     """Write a file, readable as the user's umask has it, unless another one is there already.
 
     One that holds the very same is left as it is. Raises `Refused` in the name of `flag`.
     """
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        _write(fresh, data)
+        write_new(fresh, data, 0o666)
         try:
             os.link(fresh, path)  # other than a renaming, it never takes the place of a file
         finally:
@@ -35,15 +33,6 @@ def write_new(path: Path, data: bytes, flag: str) -> None:
             ) from error
     except OSError as error:
         raise Refused(f"{flag} {path} cannot be written: {error.strerror}") from error
-
-
-def _write(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, _FLAGS, 0o666)
-    try:
-        write_all(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _holds(path: Path, data: bytes) -> bool:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from zbatch.app.api import Watcher
 from zbatch.app.connection import access_to, connected
 from zbatch.app.desk import Desk, event_loop
+from zbatch.app.loading import Overrides, heed
 from zbatch.app.outside import Way
-from zbatch.app.pace import pace_of
+from zbatch.app.review.estimate import pace_of
 from zbatch.app.signals import interruptible, undisturbed
 from zbatch.engine.asking import Inquiry, Reading, Unanswered
 from zbatch.engine.brake import Brake
@@ -22,7 +23,7 @@ from zbatch.engine.settings import PATIENCE, Settings, Stop
 from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart, Interrupted
 from zbatch.model import Account, Exclusion, Plan, Tenant
-from zbatch.spec import Diagnostic, SpecError, resolve_plan
+from zbatch.spec import Diagnostic, SpecError, idle_once_resolved, resolve_plan
 from zbatch.spec.diagnostics import LISTED, quote
 from zbatch.zuora.numbers import (
     FoundAccount,
@@ -49,12 +50,16 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """With what numbers are asked for: the open ledger, whoever watches, and for how long."""
+    """With what numbers are asked for: the open ledger, whoever watches, and for how long.
+
+    `overrides` say whether warnings of what the answer shows are told, or refused.
+    """
 
     desk: Desk
     book: Path | None
     watch: Watcher
     patience: float = PATIENCE
+    overrides: Overrides = field(default_factory=Overrides)
 
     def resolved(self, plan: Plan) -> Resolved:
         """Give the plan with the ID of every account that it names by number.
@@ -62,18 +67,19 @@ class Preflight:
         Raises `SpecError` with the place of every number that is not one account's, `CannotStart`
         where the tenant does not tell, `Interrupted` by a signal; nothing is sent in any case.
         """
-        if not plan.unresolved:
+        if plan.resolved:
             return Resolved(plan)
         access = access_to(plan, self.desk.folder, self.book, os.environ)
         way = connected(access, self.desk.outside.clock)
         pace = pace_of(plan)
         with undisturbed(), event_loop() as loop:
             resolution, asked = loop.run(self._ask(plan, way, pace))
-        found = (finding for one in named(plan) for finding in _wrong(one, plan, resolution))
-        wrong = list(dict.fromkeys(found))  # whom to keep out may be named twice over
+        wrong = [finding for one in named(plan) for finding in _wrong(one, plan, resolution)]
         if wrong:
             raise SpecError(wrong, shown=LISTED)
-        return Resolved(resolve_plan(plan, resolution.ids), asked, pace)
+        full = resolve_plan(plan, resolution.ids)
+        heed(idle_once_resolved(full, resolution.ids), self.overrides)
+        return Resolved(full, asked, pace)
 
     async def _ask(self, plan: Plan, way: Way, pace: Pace) -> tuple[Resolution, int]:
         numbers = dict.fromkeys(one.number for one in named(plan) if one.number)

@@ -60,8 +60,10 @@ def outstanding(plan: Plan, standings: Sequence[Standing], wish: Wish) -> Outsta
     and target date under another invoice date would be a second invoice, for a revision whose
     lower one is not settled in this ledger, and for accounts whose ID is not known.
     """
-    if plan.unresolved:
-        names = ", ".join(account.named for account in plan.unresolved[:_MOST_NAMED])
+    if not plan.resolved:
+        unknown = [one.named for one in plan.unresolved]
+        unknown += [one.named for one in plan.unresolved_exclusions]
+        names = ", ".join(unknown[:_MOST_NAMED])
         raise Refused(f"it is not known which accounts these numbers mean: {names}")
     refuse_altered(standings)
     _refuse_revisions(standings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from zbatch.app.approval import Chosen
+from zbatch.app.review.approval import Chosen
 from zbatch.app.state import State
 from zbatch.errors import Refused
 from zbatch.model import Tenant

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from zbatch.app.api import ReconcileOptions, RunResult, Watcher
 from zbatch.app.desk import emulator_book, opened
+from zbatch.app.loading import Overrides, load_plan
 from zbatch.app.numbers import Preflight
 from zbatch.app.protection import confirm_decisions, require_ledger
 from zbatch.app.state import State
 from zbatch.app.task import to_settle
-from zbatch.app.validate import Overrides, load_plan
 from zbatch.errors import Refused
 from zbatch.model import Plan, Tenant
 from zbatch.spec import Project, blank_spec, builtin_emulator, find_project, load_tenants
@@ -24,7 +24,7 @@ def reconcile(options: ReconcileOptions, watch: Watcher) -> RunResult:
     """
     project = find_project(options.spec or options.folder.absolute() / "spec")
     state = State.of(project.root, options.state_dir)
-    overrides = Overrides(options.tenant, period=options.period)
+    overrides = Overrides(tenant=options.tenant, period=options.period)
     plan = load_plan(options.spec, overrides) if options.spec else None
     tenant = plan.tenant if plan else _tenant(options, project, state)
     require_ledger(tenant, state)

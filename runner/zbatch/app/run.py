@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from zbatch.app.api import Approval, RunOptions, RunResult, Watcher
-from zbatch.app.approval import choose_approved
 from zbatch.app.desk import emulator_book, opened
 from zbatch.app.numbers import Preflight
 from zbatch.app.outside import Outside
 from zbatch.app.outstanding import Wish
-from zbatch.app.pace import refuse_too_much
 from zbatch.app.protection import confirm_run
+from zbatch.app.review.approval import choose_approved
+from zbatch.app.review.estimate import refuse_too_much
 from zbatch.app.state import State
 from zbatch.app.task import to_converge
-from zbatch.app.validate import Overrides
 from zbatch.spec import find_project
 
 
@@ -24,9 +23,7 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
     Raises `Refused` for the spec and the flags, `CannotStart` for lock, folder, credentials and
     network, all before anything is sent; what happens later is told by the result.
     """
-    press = (options.tenant, options.concurrency, options.rate)
-    overrides = Overrides(*press, options.strict, options.warn, options.period)
-    chosen = choose_approved(options.spec, overrides, options.plan_digest)
+    chosen = choose_approved(options.spec, options.overrides, options.plan_digest)
     plan, project = chosen.plan, find_project(chosen.spec)
     state = State.of(project.root, options.state_dir)
     confirm_run(chosen, state, options.confirmation)
@@ -35,7 +32,7 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
     book = emulator_book(project)
     began = outside.clock.monotonic()
     with opened(plan.tenant, state, outside) as desk:
-        resolved = Preflight(desk, book, watch, options.patience).resolved(plan)
+        resolved = Preflight(desk, book, watch, options.patience, options.overrides).resolved(plan)
         plan = resolved.plan
         task = to_converge(plan, desk.store, wish)
         refuse_too_much(plan, task.load)

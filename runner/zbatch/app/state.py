@@ -10,7 +10,7 @@ from pathlib import Path
 from zbatch.errors import CannotStart
 from zbatch.ledger.place import LEDGER_FILE
 from zbatch.model import Tenant
-from zbatch.report.writer import sync_folder
+from zbatch.report.files import sync_folder
 
 STATE_FOLDER = ".zbatch"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from zbatch.app.api import Acceptance, Approval
 from zbatch.app.doubt import doubts
-from zbatch.app.figures import Load
 from zbatch.app.outstanding import Outstanding, Wish, open_works, outstanding
+from zbatch.app.review.figures import Load
 from zbatch.app.stages import put_in_stages
 from zbatch.engine.outage import PROBE_SECONDS
 from zbatch.engine.pacing import Pace

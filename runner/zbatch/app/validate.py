@@ -1,14 +1,12 @@
-"""What can be said offline: the problems of specs, what a spec would send, and the schemas."""
+"""Every problem of specs, tenants files and faults files, told offline."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from importlib.resources import files
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from zbatch.errors import Refused
-from zbatch.model import Limits, Plan, Rate, Tenant
 from zbatch.spec import (
     TENANTS_FILE,
     Claims,
@@ -17,7 +15,6 @@ from zbatch.spec import (
     check_spec,
     check_tenants,
     find_project,
-    make_plan,
     misplaced,
     resolve_tenant,
     tidy,
@@ -26,41 +23,17 @@ from zbatch.spec import (
 
 SUFFIXES = frozenset({".yaml", ".yml"})
 FAULTS_SUFFIXES = (".faults.yaml", ".faults.yml")
-KINDS = ("spec", "tenants", "plan", "faults", "report", "diagnostics")
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class Checked:
     """The problems of so many files, file by file and in the order of their places."""
 
     files: int
     diagnostics: tuple[Diagnostic, ...]
 
 
-Warn = Callable[[tuple[Diagnostic, ...]], None]
-
-
-def unheard(warnings: tuple[Diagnostic, ...]) -> None:
-    """Tell nobody of warnings."""
-
-
-@dataclass(frozen=True, slots=True)
-class Overrides:
-    """What the command line may change of a spec: another tenant, and tighter limits.
-
-    `period` takes the place of an absent one. `strict` refuses a spec for its warnings too;
-    otherwise `warn` is told of them.
-    """
-
-    tenant: str | None = None
-    concurrency: int | None = None
-    rate: Rate | None = None
-    strict: bool = False
-    warn: Warn = unheard
-    period: str | None = None
-
-
-def validate(paths: Iterable[Path], period: str | None = None) -> Findings:
+def validate(paths: Iterable[Path], period: str | None = None) -> Checked:
     """Check files, and all YAML files in folders; raise `Refused` where there is none.
 
     `period` takes the place of an absent one in each spec.
@@ -71,41 +44,7 @@ def validate(paths: Iterable[Path], period: str | None = None) -> Findings:
     for path in _yaml_files(paths):
         count += 1
         found.update(dict.fromkeys(_check(path, claims, period)))
-    return Findings(count, tuple(found))
-
-
-def load_plan(path: Path, overrides: Overrides) -> Plan:
-    """Read a spec and lay out what it sends; raise `SpecError` or `Refused`."""
-    spec, findings = check_spec(path, overrides.period)
-    if spec is None:
-        strict = overrides.strict
-        raise SpecError(findings if strict else _errors(findings), strict=strict)
-    name = overrides.tenant or spec.tenant
-    tenant = resolve_tenant(replace(spec, tenant=name), find_project(path))
-    if name != spec.tenant and tenant.protected:
-        raise Refused(_not_here(tenant, spec.tenant))
-    if name == spec.tenant:
-        findings = tidy((*findings, *misplaced(spec, tenant)))
-    _heed(findings, overrides)
-    spec = under_ceilings(spec, tenant)
-    limits = tighten(spec.limits, overrides)
-    return make_plan(replace(spec, tenant=name, limits=limits), tenant)
-
-
-def _heed(warnings: tuple[Diagnostic, ...], overrides: Overrides) -> None:
-    if warnings and overrides.strict:
-        raise SpecError(warnings, strict=True)
-    if warnings:
-        overrides.warn(warnings)
-
-
-def _errors(findings: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
-    return (finding for finding in findings if not finding.warning)
-
-
-def schema_text(kind: str) -> str:
-    """Read one of the schemas that are installed with the package; `kind` is one of `KINDS`."""
-    return files("zbatch.schemas").joinpath(f"{kind}.schema.json").read_text("utf-8")
+    return Checked(count, tuple(found))
 
 
 def _yaml_files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -147,27 +86,3 @@ def _check(path: Path, claims: Claims, period: str | None) -> tuple[Diagnostic, 
     except SpecError as error:
         return tidy((*diagnostics, *error.diagnostics))
     return tidy((*diagnostics, *misplaced(spec, tenant), *claims.against(spec, tenant)))
-
-
-def _not_here(tenant: Tenant, named: str) -> str:
-    return (
-        f"--tenant {tenant.name}: this tenant is protected, and the spec names {named}. "
-        f"A protected tenant is billed only by a spec that names it itself"
-    )
-
-
-def tighten(limits: Limits, overrides: Overrides) -> Limits:
-    """Press less, as the command line asks; raise `Refused` where it asks for more."""
-    concurrency = overrides.concurrency or limits.concurrency
-    rate = overrides.rate or limits.rate
-    if concurrency > limits.concurrency:
-        raise Refused(
-            f"--concurrency {concurrency} is more than is allowed here ({limits.concurrency}): "
-            "a flag may only tighten what was reviewed"
-        )
-    if rate.per_second > limits.rate.per_second:
-        raise Refused(
-            f"--rate {rate} is more than is allowed here ({limits.rate}): "
-            "a flag may only tighten what was reviewed"
-        )
-    return replace(limits, concurrency=concurrency, rate=rate)

@@ -20,6 +20,11 @@ def in_ci(environ: Mapping[str, str]) -> bool:
     return environ.get("CI", "").strip().lower() not in _NO
 
 
+def can_answer(source: TextIO | None, out: TextIO, environ: Mapping[str, str]) -> bool:
+    """Tell whether anybody is there: at a terminal, at both ends of it, and not on a CI runner."""
+    return source is not None and source.isatty() and out.isatty() and not in_ci(environ)
+
+
 def confirmation(
     named: str | None,
     new_ledger: str | None,
@@ -28,14 +33,13 @@ def confirmation(
 ) -> Confirmation:
     """Gather what the command line confirms; `streams` are where to read from and to write to.
 
-    Nobody is asked on a CI runner, nor where either stream is no terminal.
+    Nobody is asked where nobody can answer.
     """
     source, out = streams
-    thrown_away = in_ci(environ)
     ask = None
-    if source is not None and source.isatty() and out.isatty() and not thrown_away:
+    if source is not None and can_answer(source, out, environ):
         ask = _Asking(source, out).ask
-    return Confirmation(named, new_ledger, thrown_away, ask, lambda asked: _tell(asked, out))
+    return Confirmation(named, new_ledger, in_ci(environ), ask, lambda asked: _tell(asked, out))
 
 
 class _Asking:

@@ -8,6 +8,7 @@ from typing import Any, TypedDict, TypeVar
 
 import click
 
+from zbatch.app.loading import Overrides, Warn
 from zbatch.model import Rate
 from zbatch.spec.expressions import PERIOD
 from zbatch.spec.values import parse_rate
@@ -33,6 +34,18 @@ class Tightening(TypedDict):
     rate: Rate | None
     period: str | None
     strict: bool
+
+
+def overrides(flags: Tightening, warn: Warn) -> Overrides:
+    """Gather what `tightening` adds; `warn` is told of warnings."""
+    return Overrides(
+        tenant=flags["tenant"],
+        concurrency=flags["concurrency"],
+        rate=flags["rate"],
+        strict=flags["strict"],
+        warn=warn,
+        period=flags["period"],
+    )
 
 
 class Confirming(TypedDict):

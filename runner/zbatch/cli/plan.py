@@ -10,13 +10,19 @@ from typing import Unpack
 import click
 
 from zbatch.app.altered import refusal
-from zbatch.app.approval import Chosen, Stale, choose, look_at_frozen
-from zbatch.app.frozen import freeze, is_frozen
-from zbatch.app.keeping import write_new
-from zbatch.app.preview import Preview, preview
-from zbatch.app.validate import Overrides
+from zbatch.app.keeping import keep
+from zbatch.app.review.approval import Chosen, Stale, choose, look_at_frozen
+from zbatch.app.review.frozen import document_at, freeze
+from zbatch.app.review.preview import Preview, preview
 from zbatch.cli.findings import warn
-from zbatch.cli.options import Tightening, ordinary, plan_argument, state_folder, tightening
+from zbatch.cli.options import (
+    Tightening,
+    ordinary,
+    overrides,
+    plan_argument,
+    state_folder,
+    tightening,
+)
 from zbatch.cli.plan_json import plan_json, stale_json
 from zbatch.cli.plan_markdown import plan_markdown
 from zbatch.cli.plan_view import plan_text, stale_text
@@ -90,17 +96,17 @@ def plan(spec: Path, **flags: Unpack[Flags]) -> int:
     No network: the tenant is not asked. What earlier runs have settled is read from the ledger.
     Of a plan that was frozen with --out it is said whether it still is what its spec says.
     """
-    tighter = (flags["tenant"], flags["concurrency"], flags["rate"])
-    overrides = Overrides(*tighter, flags["strict"], warn, flags["period"])
+    changed = overrides(flags, warn)
     wanted = Wanted(flags["as_json"], flags["digest"], flags["markdown"], flags["out"])
     if wanted.products > 1:
         raise Refused("--json, --digest and --markdown - each want standard output: name one")
-    if is_frozen(spec):
-        found = look_at_frozen(spec, overrides)
+    document = document_at(spec)
+    if document:
+        found = look_at_frozen(document, changed)
         if isinstance(found, Stale):
             return _show_stale(found, wanted, strict=flags["strict"])
     else:
-        found = choose(spec, overrides)
+        found = choose(spec, changed)
     view = show(found, flags["state_dir"], wanted, flags["against"])
     if flags["strict"] and view.warnings:
         return ExitCode.REFUSED
@@ -115,10 +121,10 @@ def show(
     if wanted.out:
         if view.held.changed:  # frozen, it could never be run
             raise Refused(f"--out: {refusal(view.held.altered, view.held.changed)}")
-        write_new(wanted.out, freeze(chosen.approved, chosen.spec, wanted.out.parent), "--out")
+        keep(wanted.out, freeze(chosen.approved, chosen.spec, wanted.out.parent), "--out")
     comment = plan_markdown(view) if wanted.markdown else ""
     if wanted.markdown and wanted.markdown != STDOUT:
-        write_new(wanted.markdown, comment.encode(), "--markdown")
+        keep(wanted.markdown, comment.encode(), "--markdown")
     for piece in _product(view, wanted, comment):
         click.echo(piece, nl=False)
     return view

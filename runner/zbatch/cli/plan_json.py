@@ -8,10 +8,11 @@ from itertools import chain
 from typing import Any
 
 from zbatch.app.altered import Altered
-from zbatch.app.approval import Stale
-from zbatch.app.figures import billed_by_number, pairs_of
-from zbatch.app.preview import Preview
-from zbatch.model import Account, Charges, Expect, Item, Outcome, StopRules
+from zbatch.app.review.approval import Stale
+from zbatch.app.review.figures import Figures, pairs_of
+from zbatch.app.review.frozen import files_json
+from zbatch.app.review.preview import Preview
+from zbatch.model import Account, Charges, Expect, Item, Outcome, Plan, StopRules
 from zbatch.report.record import limits_json
 from zbatch.spec.difference import Dates, Difference, Named
 
@@ -23,7 +24,7 @@ def plan_json(view: Preview) -> Iterator[str]:
     head = json.dumps(_head(view), indent=2, allow_nan=False)
     yield head.removesuffix("\n}")
     yield from _lines("items", map(_item, view.plan.items))
-    later = (_later(view, account) for account in billed_by_number(view.plan))
+    later = (_later(view, account) for account in view.plan.unresolved)
     yield from _lines("unresolved", chain.from_iterable(later))
     yield from _lines("calls", map(list, view.plan.groups))
     yield "\n}\n"
@@ -45,62 +46,84 @@ def _lines(name: str, values: Iterable[object]) -> Iterator[str]:
 
 
 def _head(view: Preview) -> dict[str, Any]:
-    plan, figures, limits = view.plan, view.figures, view.plan.spec.limits
+    """Lay out all but the items; the keys of the parts stand in a row, in the order of a review."""
     return {
         "version": VERSION,
         "digest": view.digest,
+        **_where(view.plan),
+        **_rules(view),
+        **_figures(view.figures),
+        "ledger": _ledger(view),
+        **_load(view),
+        "warnings": [{"code": one.code, "message": one.message} for one in view.warnings],
+        "against": view.difference and _difference(view.difference),
+        "dates": [entry.as_json() for entry in view.figures.dates],
+        "sources": [{"file": one.file, "items": one.items} for one in view.figures.sources],
+    }
+
+
+def _where(plan: Plan) -> dict[str, Any]:
+    spec, tenant = plan.spec, plan.tenant
+    return {
         "spec": {
-            "name": plan.spec.name,
-            "file": plan.spec.file,
-            "period": plan.spec.period,
-            "timezone": plan.spec.timezone,
-            "digest": plan.spec.digest,
+            "name": spec.name,
+            "file": spec.file,
+            "period": spec.period,
+            "timezone": spec.timezone,
+            "digest": spec.digest,
         },
-        "files": [
-            {"path": file.path, "digest": file.digest, "rows": file.rows}
-            for file in plan.spec.files
-        ],
+        "files": files_json(spec.files),
         "tenant": {
-            "name": plan.tenant.name,
-            "host": plan.tenant.host,
-            "entity_id": plan.tenant.entity_id,
-            "kind": plan.tenant.kind,
+            "name": tenant.name,
+            "host": tenant.host,
+            "entity_id": tenant.entity_id,
+            "kind": tenant.kind,
         },
         "plan_digest": plan.digest,
-        "limits": limits_json(limits),
-        "expect": plan.spec.expect and _expect(view, plan.spec.expect),
-        "stages": ["rest" if cut is None else cut for cut in plan.spec.stages],
-        "stop": _stop(plan.spec.stop),
+    }
+
+
+def _rules(view: Preview) -> dict[str, Any]:
+    spec = view.plan.spec
+    return {
+        "limits": limits_json(spec.limits),
+        "expect": spec.expect and _expect(view, spec.expect),
+        "stages": ["rest" if cut is None else cut for cut in spec.stages],
+        "stop": _stop(spec.stop),
+    }
+
+
+def _figures(figures: Figures) -> dict[str, Any]:
+    return {
         "items_planned": figures.items,
         "accounts": figures.accounts,
         "calls_planned": figures.calls,
         "accounts_digest": figures.accounts_digest,
         "accounts_by_number": figures.by_number,
-        "excluded": [{"reason": reason, "accounts": number} for reason, number in figures.excluded],
+        "excluded": _reasons(figures.excluded),
+        "to_exclude": _reasons(figures.to_exclude),
         "billed_again": figures.again,
-        "ledger": _ledger(view),
-        "calls_expected": view.load.calls,
-        "questions_expected": view.load.questions,
-        "requests_expected": view.load.requests,
+    }
+
+
+def _reasons(reasons: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
+    return [{"reason": reason, "accounts": number} for reason, number in reasons]
+
+
+def _load(view: Preview) -> dict[str, Any]:
+    load, limits = view.load, view.plan.spec.limits
+    return {
+        "calls_expected": load.calls,
+        "questions_expected": load.questions,
+        "requests_expected": load.requests,
         "seconds_expected": round(view.estimate.seconds, 3),
         "decided_by": view.estimate.decided_by,
-        "seconds_at_least": round(view.load.limited / limits.rate.per_second, 3),
+        "seconds_at_least": round(load.limited / limits.rate.per_second, 3),
         "rate_decides_below_seconds": round(limits.concurrency / limits.rate.per_second, 3),
         "quotas": [
             {"stretch": use.stretch, "uses": use.uses, "allowed": use.allowed, "fits": use.fits}
             for use in view.uses
         ],
-        "warnings": [{"code": one.code, "message": one.message} for one in view.warnings],
-        "against": view.difference and _difference(view.difference),
-        "dates": [
-            {
-                "target_date": entry.target_date.isoformat(),
-                "invoice_date": entry.invoice_date.isoformat(),
-                "items": entry.items,
-            }
-            for entry in figures.dates
-        ],
-        "sources": [{"file": one.file, "items": one.items} for one in figures.sources],
     }
 
 
@@ -109,7 +132,7 @@ def _expect(view: Preview, expect: Expect) -> dict[str, Any]:
         "accounts": expect.accounts,
         "items": expect.items,
         "accounts_digest": expect.accounts_digest,
-        "checked": not view.plan.unresolved,
+        "checked": view.plan.resolved,
     }
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
-from zbatch.app.figures import billed_by_number
-from zbatch.app.preview import Preview
+from zbatch.app.review.preview import Preview
 from zbatch.cli import plan_words as words
 from zbatch.cli.words import counted
 from zbatch.spec.difference import Difference, Named
@@ -125,7 +124,7 @@ def _difference(difference: Difference) -> Iterator[str]:
         (
             f"{change.accounts.count:,}",
             words.dates_of(change.before),
-            words.dates_of(change.after),
+            words.dates_now(change),
             code(change.accounts.first[0]),
         )
         for change in difference.changed
@@ -146,7 +145,7 @@ def _out_of_the_ordinary(view: Preview) -> str:
         ),
         (
             (one.named, one.revision, one.reason)
-            for one in billed_by_number(plan)
+            for one in plan.unresolved
             if one.reason or one.revision > 1
         ),
     )

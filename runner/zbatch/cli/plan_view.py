@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import PurePath
 from textwrap import wrap
 
-from zbatch.app.approval import Stale
-from zbatch.app.figures import billed_by_number, pairs_of
-from zbatch.app.preview import Preview
+from zbatch.app.review.approval import Stale
+from zbatch.app.review.figures import pairs_of
+from zbatch.app.review.preview import Preview
 from zbatch.cli import plan_words as words
 from zbatch.cli.words import counted
 from zbatch.model import Account, DatePair, Plan, Source
@@ -143,7 +143,7 @@ def _difference(difference: Difference | None) -> Iterator[str]:
     for change in difference.changed[:FIRST_DATES]:
         yield f"{counted(change.accounts.count, 'account')} with other dates"
         yield from labelled("  then", words.dates_of(change.before))
-        yield from labelled("  now", words.dates_of(change.after))
+        yield from labelled("  now", words.dates_now(change))
         names = ", ".join(change.accounts.first[:2])
         more = change.accounts.count - 2
         yield from labelled("  such as", names + (f" and {more:,} more" if more > 0 else ""))
@@ -179,7 +179,7 @@ def _items(view: Preview) -> Iterator[str]:
 
 
 def _unresolved(plan: Plan) -> Iterator[tuple[Account, DatePair]]:
-    return ((one, pair) for one in billed_by_number(plan) for pair in pairs_of(plan.spec, one))
+    return ((one, pair) for one in plan.unresolved for pair in pairs_of(plan.spec, one))
 
 
 def _why(revision: int, reason: str | None) -> Iterator[str]:

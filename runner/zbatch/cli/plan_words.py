@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from zbatch.app.altered import WAY_OUT
-from zbatch.app.held import Held
-from zbatch.app.pace import INVOICE_SECONDS, Use
-from zbatch.app.preview import Preview
+from zbatch.app.review.estimate import INVOICE_SECONDS, Use
+from zbatch.app.review.held import Held
+from zbatch.app.review.preview import Preview
 from zbatch.cli.words import counted, duration, tally
 from zbatch.model import Charges
-from zbatch.spec.difference import Dates, Difference
+from zbatch.spec.difference import Change, Dates, Difference
 
 _MOST_DATES = 3  # of one account, in one line
 _MOST_REASONS = 10
@@ -52,6 +52,12 @@ def compared(difference: Difference) -> str:
         else "dates are compared as they are, since not both have a period"
     )
     return f"{counted(before.accounts, 'account')} and {counted(before.items, 'item')}; {how}"
+
+
+def dates_now(change: Change) -> str:
+    """Say the dates that accounts have now; one that did not move with the period is suspect."""
+    kept = ", the same as then: were they to move on?" if change.before == change.after else ""
+    return f"{dates_of(change.after)}{kept}"
 
 
 def dates_of(dates: Dates) -> str:
@@ -138,16 +144,22 @@ def expect(view: Preview) -> str:
     if not said:
         return ""
     # Of accounts by number nothing is certain before the tenant has said which ones they are.
-    later = bool(view.plan.unresolved)
+    later = not view.plan.resolved
     when = "checked once the numbers are looked up" if later else "which it comes to"
     return f"{', '.join(said)}; {when}"
 
 
 def excluded(view: Preview, quote: Callable[[str], str]) -> str:
     """Say how many accounts are kept out, and why; nothing where there are none."""
-    reasons = view.figures.excluded
-    if not reasons:
-        return ""
+    figures = view.figures
+    said = [_kept_out(figures.excluded, quote)] if figures.excluded else []
+    if figures.to_exclude:
+        by_number = _kept_out(figures.to_exclude, quote)
+        said.append(f"by number, counted in until the run looks it up, {by_number}")
+    return "; ".join(said)
+
+
+def _kept_out(reasons: Sequence[tuple[str, int]], quote: Callable[[str], str]) -> str:
     total = counted(sum(number for _, number in reasons), "account")
     said = [f"{number:,} for {quote(reason)}" for reason, number in reasons[:_MOST_REASONS]]
     if len(reasons) > _MOST_REASONS:

@@ -10,9 +10,9 @@ from typing import Unpack
 
 import click
 
-from zbatch.app.approval import choose_approved
-from zbatch.app.frozen import is_frozen, thaw
-from zbatch.app.validate import Overrides, unheard
+from zbatch.app.loading import unheard
+from zbatch.app.review.approval import choose_approved
+from zbatch.app.review.frozen import document_at
 from zbatch.cli.findings import warn
 from zbatch.cli.options import (
     EXIT_CODES,
@@ -22,6 +22,7 @@ from zbatch.cli.options import (
     confirming,
     hushed,
     ordinary,
+    overrides,
     plan_argument,
     report_copy,
     run_record,
@@ -98,9 +99,7 @@ def run(spec: Path, **flags: Unpack[Flags]) -> int:
     plan that zbatch plan --out has frozen, which is run only as it was approved.
     """
     if flags["dry_run"]:
-        press = (flags["tenant"], flags["concurrency"], flags["rate"])
-        tighter = Overrides(*press, flags["strict"], warn, flags["period"])
-        chosen = choose_approved(spec, tighter, flags["plan_digest"])
+        chosen = choose_approved(spec, overrides(flags, warn), flags["plan_digest"])
         show(chosen, flags["state_dir"], Wanted(as_json=flags["as_json"]))
         return ExitCode.OK
     return _converge(spec, flags)
@@ -111,11 +110,13 @@ def _converge(spec: Path, flags: Flags) -> int:
     from zbatch.app.api import RunOptions
     from zbatch.app.run import run as converge
     from zbatch.cli.confirming import confirmation
-    from zbatch.cli.look import gate_for
     from zbatch.cli.screen import Wishes, screen_for
+    from zbatch.cli.stage_gate import gate_for
 
+    streams = (sys.stdin, sys.stderr)
+    document = document_at(spec)
     options = RunOptions(
-        spec=spec,
+        spec=document or spec,
         tenant=flags["tenant"],
         report=flags["report"],
         state_dir=flags["state_dir"],
@@ -128,16 +129,15 @@ def _converge(spec: Path, flags: Flags) -> int:
         strict=flags["strict"],
         warn=unheard if flags["quiet"] else warn,
         confirmation=confirmation(
-            flags["confirm"], flags["confirm_new_ledger"], (sys.stdin, sys.stderr), os.environ
+            flags["confirm"], flags["confirm_new_ledger"], streams, os.environ
         ),
     )
-    frozen = thaw(spec) if is_frozen(spec) else None
-    said = frozen["approved"]["overrides"] if frozen else flags
-    document = spec if frozen else None
-    called = Called(Verb.RUN, said["tenant"], flags["state_dir"], document, said["period"])
+    said = document.frozen["approved"]["overrides"] if document else flags
+    path = spec if document else None
+    called = Called(Verb.RUN, said["tenant"], flags["state_dir"], path, said["period"])
     wishes = Wishes(Style(flags["progress"]), flags["quiet"], flags["verbose"], called)
     with screen_for(sys.stderr, wishes, os.environ) as screen:
-        result = converge(replace(options, gate=gate_for(screen, os.environ)), screen)
+        result = converge(replace(options, gate=gate_for(screen, streams, os.environ)), screen)
     if flags["as_json"]:
         click.echo(result.run_record.read_text("utf-8"), nl=False)
     return result.exit_code

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from zbatch.app.validate import KINDS, schema_text
+from zbatch.spec.schema import SCHEMAS, schema_text
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("kind", type=click.Choice(SCHEMAS))
 def schema(kind: str) -> None:
     """Print a JSON Schema for editors and other tools.
 

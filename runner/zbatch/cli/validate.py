@@ -38,8 +38,8 @@ def validate(paths: tuple[Path, ...], wanted: str, period: str | None, strict: b
     Problems go to standard output, and zbatch explain CODE says more of each kind. Exit code 0:
     no errors, 1: some, 2: a path does not exist.
     """
-    findings = offline.validate(paths, period)
-    verdict = Verdict(findings.diagnostics, findings.files, strict)
+    checked = offline.validate(paths, period)
+    verdict = Verdict(checked.diagnostics, checked.files, strict)
     format_ = chosen(Format(wanted), os.environ)
     for line in told(verdict, format_, sys.stdout, os.environ):
         click.echo(line, color=True)

@@ -59,9 +59,12 @@ class Work:
 
         A call of several items under a key is not taken apart for the sake of one of them.
         """
-        if self.call is None:
-            return True
-        return len(self.items) == 1 and not (self.burnt or doubtful(self.attempts))
+        return self.call is None or (len(self.items) == 1 and not self.in_doubt)
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether it was sent and nobody knows what came of it; a key alone makes no doubt."""
+        return self.burnt or doubtful(self.attempts)
 
     def forget(self) -> None:
         """Let go of what was sent: works are as many as items, and live as long as the run."""
@@ -72,9 +75,9 @@ class Order:
     """The calls of a run that are not yet done, as chains: one an account.
 
     A call may start when each of its items is the first of its account's chain. Calls in doubt
-    stand before the others, so that doubt is settled first. New calls of stages after `stage` wait
-    until that is opened; what has a key already is settled, and what is held is asked about,
-    whatever its stage.
+    stand before the others, so that doubt is settled first. Calls of stages after `stage` wait
+    until that is opened, also those that have a key and were never sent; what is in doubt is
+    settled, and what is held is asked about, whatever its stage.
     """
 
     def __init__(self, works: Iterable[Work], stage: int = 0) -> None:
@@ -190,7 +193,7 @@ class Order:
             self._push(work)
 
     def _push(self, work: Work) -> None:
-        if work.call is None and not work.held and work.stage > self._stage:
+        if work.stage > self._stage and not work.held and not work.in_doubt:
             self._shut.append(work)
             return
         self._pushes += 1
@@ -210,7 +213,7 @@ def _rank(link: tuple[Item, Work]) -> tuple[bool, int, Identity]:
 def doubted(works: Iterable[Work]) -> Iterator[Identity]:
     """Name the items of which an earlier run has left open what came of them."""
     for work in works:
-        if work.burnt or doubtful(work.attempts):
+        if work.in_doubt:
             yield from (item.identity for item in work.items)
 
 

@@ -54,8 +54,9 @@ class Plan:
 
     `groups` holds positions in `items`; a group never has one account twice. `digest` is a
     SHA-256 in hexadecimal over all that decides what is billed where; it goes by the accounts as
-    they are named, and so stays the same once the `unresolved` ones, which are named by number,
-    have their IDs and their items. `excluded` are the exclusions that keep an account out.
+    they are named, and so stays the same once the `unresolved` ones, which are billed and named by
+    number, have their IDs and their items. `excluded` are the exclusions that keep an account out;
+    of `unresolved_exclusions`, named by number, that is not known yet.
     """
 
     spec: Spec
@@ -65,3 +66,9 @@ class Plan:
     digest: str
     unresolved: tuple[Account, ...] = ()
     excluded: tuple[Exclusion, ...] = ()
+    unresolved_exclusions: tuple[Exclusion, ...] = ()
+
+    @property
+    def resolved(self) -> bool:
+        """Whether no number has to be looked up before anything is made of the plan."""
+        return not self.unresolved and not self.unresolved_exclusions

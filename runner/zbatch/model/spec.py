@@ -93,8 +93,25 @@ class DatePair:
     invoice_date: date
 
 
+class _Named:
+    """What is named by ID or by number, by one of them."""
+
+    __slots__ = ()
+    account_id: str | None
+    number: str | None
+
+    def __post_init__(self) -> None:
+        if (self.account_id is None) == (self.number is None):
+            raise ValueError("an account is named by its ID or by its number")
+
+    @property
+    def named(self) -> str:
+        """Its ID or its number, whichever the spec names it by."""
+        return self.account_id or self.number or ""
+
+
 @dataclass(frozen=True, slots=True)
-class Account:
+class Account(_Named):
     """One account to bill, named by ID or by number; `dates` is None where the spec's hold."""
 
     account_id: str | None
@@ -104,33 +121,15 @@ class Account:
     revision: int = 1
     number: str | None = None
 
-    def __post_init__(self) -> None:
-        if (self.account_id is None) == (self.number is None):
-            raise ValueError("an account is named by its ID or by its number")
-
-    @property
-    def named(self) -> str:
-        """Its ID or its number, whichever the spec names it by."""
-        return self.account_id or self.number or ""
-
 
 @dataclass(frozen=True, slots=True)
-class Exclusion:
+class Exclusion(_Named):
     """An account that is not billed, named by ID or by number, and why."""
 
     account_id: str | None
     number: str | None
     reason: str
     source: Source
-
-    def __post_init__(self) -> None:
-        if (self.account_id is None) == (self.number is None):
-            raise ValueError("an account is named by its ID or by its number")
-
-    @property
-    def named(self) -> str:
-        """Its ID or its number, whichever the spec names it by."""
-        return self.account_id or self.number or ""
 
 
 @dataclass(frozen=True, slots=True)

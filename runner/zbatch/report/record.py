@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,8 +13,8 @@ from typing import Any
 from zbatch import __version__
 from zbatch.errors import ReportFailure
 from zbatch.model import ExitCode, Limits, MetRule, Outcome, Plan, Totals
+from zbatch.report.files import sync_folder, write_new
 from zbatch.report.lines import timestamp
-from zbatch.report.writer import sync_folder, write_all
 
 VERSION = 1
 
@@ -105,21 +104,11 @@ def write_record(path: Path, record: RunRecord) -> None:
     try:
         with suppress(FileNotFoundError):  # of a run that was killed between write and rename
             fresh.unlink()
-        _write_synced(fresh, encode(record))
+        write_new(fresh, encode(record), 0o600)
         fresh.replace(path)
         sync_folder(path.parent)
     except OSError as error:
         raise ReportFailure(f"cannot write the run record {path}: {error.strerror}") from error
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(path, flags, 0o600)
-    try:
-        write_all(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def limits_json(limits: Limits) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from zbatch.errors import CannotStart, Refused, ReportFailure
+from zbatch.report.files import sync_folder, write_all
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -90,22 +91,6 @@ class _AppendFile:
             f"cannot write the report {self._path}: {error.strerror}; the ledger holds every "
             "outcome, so run the same command again once that is mended"
         )
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of `data`, however little the system takes at a time."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _create_copy(path: Path) -> _AppendFile:

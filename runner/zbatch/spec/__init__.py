@@ -3,6 +3,7 @@
 from zbatch.spec.ceilings import under_ceilings
 from zbatch.spec.diagnostics import CODES, SHOWN, Diagnostic, Related, SpecError, tidy
 from zbatch.spec.documents import load_document
+from zbatch.spec.idle import idle_once_resolved
 from zbatch.spec.loader import blank_spec, check_spec, load_spec
 from zbatch.spec.nodes import node_at
 from zbatch.spec.plan import make_plan, resolve_plan
@@ -25,6 +26,7 @@ __all__ = [
     "check_spec",
     "check_tenants",
     "find_project",
+    "idle_once_resolved",
     "load_document",
     "load_spec",
     "load_tenants",

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from zbatch.model import AccountFile
+from zbatch.spec.confinement import Outside, within
 from zbatch.spec.csv_rows import AccountRow, AccountRows
 from zbatch.spec.diagnostics import Diagnostic, SpecError, quote
 from zbatch.spec.findings import Findings
@@ -64,18 +65,14 @@ class AccountFiles:
             self._problem(node, "ZB305", message)
             return None
         try:
-            path = (self._spec.resolve().parent / written).resolve()
-            exists = path.exists()
-        except (OSError, RuntimeError, ValueError):  # too long, links in a circle
-            path, exists = self._root, False
-        if not path.is_relative_to(self._root):  # first: whether it exists is not told
+            path = within(self._root, self._spec.resolve().parent, written)
+        except Outside:
             message = f"the path {quote(written)} leaves the project's folder"
             self._problem(node, "ZB305", message)
-        elif not exists:
+            return None
+        if path is None:
             self._problem(node, "ZB306", f"there is no file {quote(written)} beside the spec")
-        else:
-            return path
-        return None
+        return path
 
     def _problem(self, node: Scalar, code: str, message: str) -> None:
         place = (str(self._spec), node.line, node.column)

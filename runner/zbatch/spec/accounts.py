@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 
 from zbatch.model import DatePair, Exclusion, Source
 from zbatch.spec.account_files import AccountFiles
+from zbatch.spec.alike import Alike, Form
 from zbatch.spec.days import DateReader, needs_period
 from zbatch.spec.diagnostics import Diagnostic, quote
 from zbatch.spec.findings import Findings
 from zbatch.spec.nodes import Mapping, Node, Scalar, Sequence, child
 from zbatch.spec.roster import RosterBuilder, Traits
+from zbatch.spec.rows import Accepts, compile_rows
 from zbatch.spec.schema import load_schema, load_shape, typed
 from zbatch.spec.structure import EntryCheck
 from zbatch.spec.values import ACCOUNT_ID, ACCOUNT_NUMBER, REVISION, is_retyped
 from zbatch.spec.warnings import DayWarnings
 
 _TEXTS = ("id", "number", "file", "reason")
+MOST_FORMS = 1000  # that are remembered
+
+
+@dataclass(frozen=True, slots=True)
+class _Like:
+    """What is known of an entry once another of its form was read: all but its name."""
+
+    style: int
+    by_number: bool
+    accepts: Accepts  # the names that the schema lets pass
 
 
 class AccountReader:
@@ -39,10 +52,16 @@ class AccountReader:
         self._shape = load_shape("spec").keys["accounts"].items
         self._waiting: list[tuple[int, Node]] = []
         self._position = -1
+        branches = {branch["type"]: branch for branch in schema["oneOf"]}
+        named = branches["object"]["properties"]
+        self._accepts = {key: compile_rows(named[key]) for key in ("id", "number")}
+        self._forms: dict[Form, _Like] = {}
+        self._last: _Like | None = None
 
     def take(self, entry: Node) -> None:
         """Take the next entry."""
         self._position += 1
+        self._last = None
         value = entry.value if isinstance(entry, Scalar) else typed(entry, self._shape)
         if not self.check.accepts(value):
             self.check.refuse(self._position, entry, value)
@@ -53,12 +72,30 @@ class AccountReader:
         elif isinstance(entry, Mapping):
             self._take_map(entry)
 
+    def take_alike(self, entry: Alike) -> bool:
+        """Take the next entry if one of its form was learnt, and nothing is wrong with its name."""
+        like = self._forms.get(entry.form)
+        if like is None:
+            return False
+        line, _, name, plain = entry.name
+        if not like.accepts(name) or (plain and is_retyped(name)):
+            return False
+        self._position += 1
+        self.builder.add(name, line, like.style, by_number=like.by_number)
+        return True
+
+    def learn(self, form: Form) -> None:
+        """Remember that the entry that was taken last had this form, if that tells all of it."""
+        if self._last is not None and len(self._forms) < MOST_FORMS:
+            self._forms[form] = self._last
+
     def finish(self, period: str | None) -> None:
         """Read the dates that may need the period."""
         for style, node in self._waiting:
             self.builder.set_dates(style, self._days.dates(node, period))
 
     def _take_map(self, entry: Mapping) -> None:
+        found = self._findings.added
         warn_texts(entry, self._file, self._findings)
         file, dates = child(entry, "file"), child(entry, "dates")
         reason, revision = _text(child(entry, "reason")), _revision(child(entry, "revision"))
@@ -70,7 +107,11 @@ class AccountReader:
         style = self.builder.style(traits) if known or not dates else self._wait(traits, dates)
         number = _text(child(entry, "number"))
         name = number or _text(child(entry, "id")) or ""
-        self.builder.add(name, entry.line, style, by_number=number is not None)
+        by_number = number is not None
+        self.builder.add(name, entry.line, style, by_number=by_number)
+        if (known or not dates) and self._findings.added == found:
+            accepts = self._accepts["number" if by_number else "id"]
+            self._last = _Like(style, by_number, accepts)
 
     def _wait(self, traits: Traits, dates: Node) -> int:
         style = self.builder.open_style(traits)

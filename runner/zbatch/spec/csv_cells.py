@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from zbatch.spec.csv_text import Findings
+from zbatch.spec.csv_text import WrongPlaces
 
 MAX_CELL = 32_767  # characters: what a spreadsheet's cell can hold
 _CLOSED = re.compile(r'[^"]*+(?:""[^"]*+)*+"')
@@ -62,7 +62,7 @@ class Cells:
     Most lines have no quotes, or every cell in quotes: these are split at once.
     """
 
-    def __init__(self, lines: Iterable[str], delimiter: str, findings: Findings) -> None:
+    def __init__(self, lines: Iterable[str], delimiter: str, findings: WrongPlaces) -> None:
         self._line = 0
         self._lines = iter(lines)
         self._delimiter = delimiter

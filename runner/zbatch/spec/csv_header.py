@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from zbatch.spec.csv_near import alike, nearly_date, nearly_key
-from zbatch.spec.csv_text import Findings
+from zbatch.spec.csv_text import WrongPlaces
 from zbatch.spec.diagnostics import ECHO, quote
 
 KINDS = ("account_id", "account_number")
@@ -42,7 +42,7 @@ class Header:
         cells: list[str],
         places: list[tuple[int, int]],
         columns: Mapping[str, str],
-        findings: Findings,
+        findings: WrongPlaces,
         *,
         dated: bool = True,
     ) -> None:

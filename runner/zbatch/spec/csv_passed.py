@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from zbatch.spec.csv_cells import Row, place
 from zbatch.spec.csv_header import Layout
-from zbatch.spec.csv_text import Findings
+from zbatch.spec.csv_text import WrongPlaces
 from zbatch.spec.diagnostics import quote
 
 ROWS = 10_000  # that are looked at: a column of dates has one among so many
@@ -37,7 +37,7 @@ class PassedOver:
             self._left.remove(position)
             self._dated.append(position)
 
-    def tell(self, findings: Findings) -> None:
+    def tell(self, findings: WrongPlaces) -> None:
         """Warn of the columns that hold dates, all at once, at the first of them."""
         if not self._dated:
             return

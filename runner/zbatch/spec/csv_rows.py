@@ -12,7 +12,7 @@ from typing import BinaryIO
 from zbatch.spec.csv_cells import Cells, Row, Unreadable, find_delimiter, place
 from zbatch.spec.csv_header import Header, Layout
 from zbatch.spec.csv_passed import PassedOver
-from zbatch.spec.csv_text import Findings, Lines
+from zbatch.spec.csv_text import Lines, WrongPlaces
 from zbatch.spec.csv_values import Complaint, read_date, why_not_id, why_not_number
 from zbatch.spec.diagnostics import Diagnostic
 from zbatch.spec.reading import FORBIDDEN
@@ -51,7 +51,7 @@ class AccountRows:
     ) -> None:
         self.rows = 0
         self._dated = dated
-        self._findings = Findings(file)
+        self._findings = WrongPlaces(file)
         stream = BytesIO(content) if isinstance(content, bytes) else content
         self._text = Lines(stream, self._findings)
         self._days: dict[str, date | None] = {"": None}

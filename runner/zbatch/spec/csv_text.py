@@ -18,7 +18,7 @@ _UTF8 = 'save the file as "CSV UTF-8"'
 _VISIBLE = bytes(range(0x20, 0x7F)) + b"\t\r\n"
 
 
-class Findings:
+class WrongPlaces:
     """What is wrong with an account file; beyond a thousand wrong places they are only counted."""
 
     def __init__(self, file: str) -> None:
@@ -61,7 +61,7 @@ class Lines:
     all lines are read, `digest` is the SHA-256 of the bytes in hexadecimal.
     """
 
-    def __init__(self, stream: BinaryIO, findings: Findings) -> None:
+    def __init__(self, stream: BinaryIO, findings: WrongPlaces) -> None:
         self.failed = False
         self._stream = stream
         self._findings = findings

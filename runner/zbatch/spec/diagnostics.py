@@ -114,13 +114,13 @@ CODES: dict[str, str] = {
     "ZB905": "Two specs of one period bill an account for the same target date.",
     "ZB906": "Columns of an account file hold dates and are passed over.",
     "ZB915": "An exclusion keeps nobody out.",
-    "ZB925": "A file of credentials lies in the project, where version control may take it along.",
-    "ZB926": "A production tenant does not say whether it is protected.",
     "ZB916": "An account is kept out twice.",
     "ZB920": "A plan has far more items than what it is compared with.",
     "ZB921": "A plan has far fewer items than what it is compared with.",
     "ZB922": "A plan needs more calls than a quota of the tenant's kind allows.",
     "ZB923": "A plan needs longer than `stop.deadline` lets a run take.",
+    "ZB925": "A file of credentials lies in the project, where version control may take it along.",
+    "ZB926": "A production tenant does not say whether it is protected.",
 }
 LISTED = 1000  # findings of one code in one file that are kept one by one
 SHOWN = 10  # of them that people are shown one by one

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from zbatch.model import ACCOUNT_ID
+from zbatch.spec.expressions import month_of
 
 MOST_NAMED = 1000  # accounts of a kind that are kept by name; beyond that they are counted
 MOST_CHANGES = 100  # different changes of dates that are kept apart
@@ -113,11 +114,11 @@ def compare(before: Listing, after: Listing) -> Difference:
     the end of the other, and its 15th the same as the other's 15th. In the last week of a month a
     date is the same by its day or by how many days are left.
     """
-    relative = before.period is not None and after.period is not None
-    months = (_month(before.period), _month(after.period)) if relative else (0, 0)
+    then, now = month_of(before.period), month_of(after.period)
+    months = None if then is None or now is None else (then, now)
     old, old_items = _by_key(before.accounts)
     old_accounts = len(old)
-    same = _Sameness(*months)
+    same = _Sameness(*(months or (0, 0)))
     new, changes = _Names(), _Changes()
     accounts = items = 0
     for key, dates in after.accounts:
@@ -137,7 +138,7 @@ def compare(before: Listing, after: Listing) -> Difference:
     return Difference(
         Side(before.label, old_accounts, old_items),
         Side(after.label, accounts, items),
-        relative,
+        months is not None,
         new.named(),
         gone.named(),
         told,
@@ -229,12 +230,6 @@ class _Sameness:
             return False
         left = _days_left(before)
         return before.day == after.day or (left < LAST_DAYS and left == _days_left(after))
-
-
-def _month(period: str | None) -> int:
-    """Count the months to a period `YYYY-MM`."""
-    year, _, month = (period or "").partition("-")
-    return int(year) * 12 + int(month) - 1
 
 
 def _months_of(day: date) -> int:

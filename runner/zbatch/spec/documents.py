@@ -6,16 +6,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from zbatch.spec.alike import Entries
 from zbatch.spec.diagnostics import Diagnostic
 from zbatch.spec.nodes import Document
-from zbatch.spec.parsing import Take, parse
+from zbatch.spec.parsing import parse
 from zbatch.spec.reading import read_text
 from zbatch.spec.schema import load_shape, typed
 from zbatch.spec.structure import check_structure
 
 
 def load_document(
-    path: Path, kind: str, streamed: dict[str, Take] | None = None
+    path: Path, kind: str, streamed: dict[str, Entries] | None = None
 ) -> tuple[Document, Any, list[Diagnostic]]:
     """Return a file's tree, its typed value, and what reading and schema have against it.
 

@@ -78,10 +78,18 @@ def _no_expression(text: str, name: str) -> str:
     return f"{quote(text)} is no day written YYYY-MM-DD, and no date expression; {hint}"
 
 
+def month_of(period: str | None) -> int | None:
+    """Count the months from the year 0 to a period; None for what is none."""
+    if period is None or not PERIOD.fullmatch(period):
+        return None
+    year, month = map(int, period.split("-"))
+    return year * 12 + month - 1
+
+
 def _first_day(period: str, later: int) -> date:
-    if not PERIOD.fullmatch(period):
+    month = month_of(period)
+    if month is None:
         form = "a period is a month from 2000-01 to 2099-12, written YYYY-MM"
         raise NoDate("ZB333", f"{form}; this is {quote(period)}")
-    year, month = map(int, period.split("-"))
-    index = year * 12 + month - 1 + later
+    index = month + later
     return date(index // 12, index % 12 + 1, 1)

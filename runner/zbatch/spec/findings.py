@@ -11,6 +11,7 @@ class Findings:
     """Keeps a thousand findings of each kind in each file, and counts those beyond."""
 
     def __init__(self) -> None:
+        self.added = 0
         self._kept: list[Diagnostic] = []
         self._seen: Counter[tuple[str, str]] = Counter()
         self._beyond: Counter[tuple[str, str]] = Counter()
@@ -18,6 +19,7 @@ class Findings:
 
     def add(self, finding: Diagnostic) -> None:
         """Keep a finding, or count it."""
+        self.added += 1
         key = (finding.file, finding.code)
         if self._seen[key] < LISTED:
             self._seen[key] += 1

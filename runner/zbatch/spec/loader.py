@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from zbatch.model import Account, AccountFile, DatePair, Exclusion, Source, Spec
+from zbatch.model import Account, AccountFile, DatePair, Exclusion, Spec
 from zbatch.spec.account_files import AccountFiles
 from zbatch.spec.accounts import AccountReader, ExclusionReader, warn_retyped
 from zbatch.spec.days import DateReader
-from zbatch.spec.diagnostics import Diagnostic, Related, SpecError, tidy
+from zbatch.spec.diagnostics import Diagnostic, SpecError, tidy
 from zbatch.spec.documents import but_refused, has_errors, load_document
 from zbatch.spec.duplicates import duplicates
 from zbatch.spec.findings import Findings
@@ -26,6 +26,7 @@ from zbatch.spec.head import (
     stages_of,
     stop_of,
 )
+from zbatch.spec.idle import named_alike, unused
 from zbatch.spec.nodes import Document, Mapping, child
 from zbatch.spec.roster import Roster
 from zbatch.spec.schema import load_schema, with_defaults
@@ -54,7 +55,7 @@ def check_spec(path: Path, period: str | None = None) -> tuple[Spec | None, tupl
     reader = AccountReader(str(path), files, findings, warnings)
     try:
         _require_text(path)
-        document, value, problems = load_document(path, "spec", {"accounts": reader.take})
+        document, value, problems = load_document(path, "spec", {"accounts": reader})
     except SpecError as error:
         return None, tidy(error.diagnostics)
     problems += but_refused(reader.check.findings(), problems)
@@ -93,29 +94,11 @@ def _told_offline(spec: Spec) -> list[Diagnostic]:
     if spec.exclusions and not selection.rows:
         return [nobody_left(spec.exclusions)]
     found: list[Diagnostic] = []
-    if (roster.resolved and not by_number) or (
-        len(roster.numbered) == len(roster) and by_number == len(spec.exclusions)
-    ):
+    if named_alike(roster, spec.exclusions):
         found += unused(spec.exclusions, selection.used)
     if roster.resolved and not by_number:
         found += unexpected(spec.expect, Items(selection, spec.charges), spec.file)
     return found
-
-
-def unused(exclusions: Sequence[Exclusion], used: Sequence[bool]) -> Iterator[Diagnostic]:
-    """Warn of each exclusion that keeps nobody out, or nobody whom another does not."""
-    first: dict[str, Source] = {}
-    for exclusion, keeps in zip(exclusions, used, strict=True):
-        at = exclusion.source
-        place = (at.file, at.line, at.column)
-        before = first.setdefault(exclusion.named, at)
-        if before is not at:
-            message = f"`exclude` names the account {exclusion.named} twice"
-            related = (Related("first named here", before.file, before.line, before.column),)
-            yield Diagnostic(*place, "ZB916", message, "one of them is enough", related)
-        elif not keeps:
-            message = f"`exclude` names the account {exclusion.named}, which is not billed anyway"
-            yield Diagnostic(*place, "ZB915", message)
 
 
 def _spec(

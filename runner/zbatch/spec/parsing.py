@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import yaml
 
+from zbatch.spec.alike import Entries, look_at
 from zbatch.spec.diagnostics import Diagnostic, Related, SpecError, quote
 from zbatch.spec.nodes import Document, Mapping, Node, Scalar, Sequence
 from zbatch.spec.reading import FORBIDDEN, Text, character
@@ -20,11 +21,8 @@ LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = (
 )
 
 
-Take = Callable[[Node], None]
-
-
 def parse(
-    text: Text, loader: type[Any] = LOADER, streamed: dict[str, Take] | None = None
+    text: Text, loader: type[Any] = LOADER, streamed: dict[str, Entries] | None = None
 ) -> tuple[Document, list[Diagnostic]]:
     """Build the tree and list what is wrong but leaves a tree; raise SpecError where none is left.
 
@@ -35,22 +33,43 @@ def parse(
     deep: composing such a text would overflow the stack of the C composer.
     """
     tree = _Tree(text.file, streamed or {})
+    parser = loader(text.text)
+    events: Iterator[yaml.Event] = iter(parser.get_event, None)
     try:
-        for event in _events(text, loader):
-            tree.take(event)
+        for event in events:
+            if type(event) is yaml.MappingStartEvent and (entries := tree.entries):
+                _take_entry(event, events, tree, entries)
+            else:
+                tree.take(event)
     except yaml.YAMLError as error:
         tree.fail(*_syntax(error, text.text), _began(error, text.file))
+    finally:
+        parser.dispose()
     if tree.root is None:
         tree.fail(1, 1, "ZB103", "the file holds nothing but comments")
     return Document(text.file, text.digest, tree.root), tree.problems
 
 
-def _events(text: Text, loader: type[Any]) -> Iterator[yaml.Event]:
-    parser = loader(text.text)
+def _take_entry(
+    start: yaml.MappingStartEvent, events: Iterator[yaml.Event], tree: _Tree, entries: Entries
+) -> None:
+    """Take an entry that is like an earlier one at once, and any other event by event."""
+    seen: list[yaml.Event] = [start]
     try:
-        yield from iter(parser.get_event, None)
-    finally:
-        parser.dispose()
+        entry = look_at(start, events, seen)
+    except yaml.YAMLError:  # what stands before that place comes first
+        _take_all(seen, tree)
+        raise
+    if entry is None or not entries.take_alike(entry):
+        problems = len(tree.problems)
+        _take_all(seen, tree)
+        if entry is not None and len(tree.problems) == problems:
+            entries.learn(entry.form)
+
+
+def _take_all(events: Iterable[yaml.Event], tree: _Tree) -> None:
+    for event in events:
+        tree.take(event)
 
 
 def _syntax(error: yaml.YAMLError, text: str) -> tuple[int, int, str, str]:
@@ -79,13 +98,13 @@ class _Open:
     node: Sequence | Mapping
     key: Scalar | None = None
     skip: bool = False  # the value to come belongs to a key that was refused
-    take: Take | None = None  # who takes the entries of this list
+    entries: Entries | None = None  # who takes the entries of this list
 
 
 class _Tree:
     """Takes events and grows a tree; never deeper than `MAX_DEPTH`, and without recursion."""
 
-    def __init__(self, file: str, streamed: dict[str, Take]) -> None:
+    def __init__(self, file: str, streamed: dict[str, Entries]) -> None:
         self.file = file
         self._streamed = streamed
         self.problems: list[Diagnostic] = []
@@ -103,6 +122,11 @@ class _Tree:
             yaml.SequenceEndEvent: self._end,
             yaml.MappingEndEvent: self._end,
         }
+
+    @property
+    def entries(self) -> Entries | None:
+        """Who takes what comes next, if it is an entry of a streamed list."""
+        return self._open[-1].entries if self._open else None
 
     def take(self, event: yaml.Event) -> None:
         """Take the next event, or raise SpecError where no tree can come of it."""
@@ -148,20 +172,20 @@ class _Tree:
             self.fail(line, column, "ZB108", message)
         is_list = isinstance(event, yaml.SequenceStartEvent)
         node = Sequence(line, column, []) if is_list else Mapping(line, column, {})
-        take = self._taker() if is_list else None
+        entries = self._streams() if is_list else None
         self._add(node)
-        self._open.append(_Open(node, take=take))
+        self._open.append(_Open(node, entries=entries))
 
-    def _taker(self) -> Take | None:
+    def _streams(self) -> Entries | None:
         """Tell who takes the entries of the list that begins, if it is one that is streamed."""
         top = self._open[0] if len(self._open) == 1 else None
         return self._streamed.get(top.key.value) if top and top.key else None
 
     def _end(self, _event: Any, _line: int, _column: int) -> None:
         node = self._open.pop().node
-        if self._open and (take := self._open[-1].take):
+        if self._open and (entries := self._open[-1].entries):
             self._nodes = self._before
-            take(node)
+            entries.take(node)
 
     def _properties(self, event: Any, line: int, column: int) -> None:
         if event.anchor is not None:
@@ -181,13 +205,13 @@ class _Tree:
             return
         top = self._open[-1]
         if isinstance(top.node, Sequence):
-            if top.take is None or not top.node.items:
+            if top.entries is None or not top.node.items:
                 top.node.items.append(node)
-            if top.take is not None:
+            if top.entries is not None:
                 self._before = self._nodes - 1
                 if isinstance(node, Scalar):
                     self._nodes = self._before
-                    top.take(node)
+                    top.entries.take(node)
         elif top.skip:
             top.skip = False
         elif top.key is None:

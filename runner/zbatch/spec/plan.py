@@ -27,16 +27,20 @@ def make_plan(spec: Spec, tenant: Tenant) -> Plan:
     from waves (the first date of every account, then the second, …), so that no account stands
     twice in a call and none has a later date in an earlier call.
 
-    Accounts named by number are left `unresolved`. Raises SpecError where nothing is, and the
-    items do not come to what the spec expects.
+    What is named by number is left unresolved. Raises SpecError where nothing is, and the items do
+    not come to what the spec expects.
     """
     roster = Roster.of(spec.accounts)
     named = select(roster, spec.dates, spec.exclusions)
     digest = _digest(spec, tenant, named)
-    unresolved = tuple(_unresolved(spec, named))
+    unresolved = tuple(_unresolved(named))
+    unsure = tuple(_unresolved_exclusions(spec, roster))
     if not roster.resolved:
         named = select(roster, spec.dates, spec.exclusions, identified=True)
-    return _plan(spec, tenant, named, digest, unresolved)
+    if not unresolved and not unsure:
+        return _whole(spec, tenant, named, digest)
+    plan = _plan(spec, tenant, named, digest)
+    return replace(plan, unresolved=unresolved, unresolved_exclusions=unsure)
 
 
 def resolve_plan(plan: Plan, ids: Mapping[str, str]) -> Plan:
@@ -45,7 +49,7 @@ def resolve_plan(plan: Plan, ids: Mapping[str, str]) -> Plan:
     Raises SpecError for an account that is now listed twice, with both places, where nobody is
     left to bill, and where the items do not come to what the spec expects.
     """
-    if not plan.unresolved:
+    if plan.resolved:
         return plan
     spec = plan.spec
     kept_out = {one.number for one in spec.exclusions if one.number is not None}
@@ -56,35 +60,40 @@ def resolve_plan(plan: Plan, ids: Mapping[str, str]) -> Plan:
     selection = select(roster, spec.dates, [_with_id(one, ids) for one in spec.exclusions])
     if spec.exclusions and not selection.rows:
         raise SpecError([nobody_left(spec.exclusions)])
-    return _plan(spec, plan.tenant, selection, plan.digest, ())
+    return _whole(spec, plan.tenant, selection, plan.digest)
 
 
-def _plan(
-    spec: Spec, tenant: Tenant, selection: Selection, digest: str, unresolved: tuple[Account, ...]
-) -> Plan:
+def _whole(spec: Spec, tenant: Tenant, selection: Selection, digest: str) -> Plan:
+    """Return a plan of which nothing is unresolved, held to what the spec expects."""
+    plan = _plan(spec, tenant, selection, digest)
+    wrong = tidy(unexpected(spec.expect, plan.items, spec.file))
+    if wrong:
+        raise SpecError(wrong)
+    return plan
+
+
+def _plan(spec: Spec, tenant: Tenant, selection: Selection, digest: str) -> Plan:
     items = Items(selection, spec.charges)
-    if not unresolved:
-        wrong = tidy(unexpected(spec.expect, items, spec.file))
-        if wrong:
-            raise SpecError(wrong)
     size = spec.limits.objects_per_call
     groups = Singles(len(items)) if size == 1 else _waves(selection.counts, size)
     excluded = tuple(compress(spec.exclusions, selection.used))
-    return Plan(spec, tenant, items, groups, digest, unresolved, excluded)
+    return Plan(spec, tenant, items, groups, digest, excluded=excluded)
 
 
-def _unresolved(spec: Spec, named: Selection) -> Iterator[Account]:
-    """Tell whose ID must be asked for: accounts named by number, and whom to keep out by number."""
+def _unresolved(named: Selection) -> Iterator[Account]:
+    """Tell which accounts to bill are named by number."""
     roster = named.roster
     if not roster.resolved:
         selected = bytearray(len(roster))
         for row in named.rows:
             selected[row] = True
         yield from (roster[row] for row in roster.numbered if selected[row])
+
+
+def _unresolved_exclusions(spec: Spec, roster: Roster) -> Iterator[Exclusion]:
+    """Tell who is kept out by number where the list has accounts by ID, one of which it may be."""
     if len(roster.numbered) < len(roster):
-        for one in spec.exclusions:
-            if one.number is not None:
-                yield Account(None, one.source, reason=one.reason, number=one.number)
+        yield from (one for one in spec.exclusions if one.number is not None)
 
 
 def _with_id(one: Exclusion, ids: Mapping[str, str]) -> Exclusion:

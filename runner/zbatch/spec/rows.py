@@ -17,7 +17,10 @@ _TYPES: dict[str, type] = {
     "array": list,
     "object": dict,
 }
-_ANNOTATIONS = {"description", "examples", "default", "errorMessage", "doNotSuggest", "writeOnly"}
+_ANNOTATIONS = {
+    *("description", "examples", "default", "errorMessage", "writeOnly"),
+    *("doNotSuggest", "defaultSnippets"),
+}
 _WITHIN = {"type", "additionalProperties"}  # taken together with the keywords that need them
 
 

@@ -17,16 +17,22 @@ from zbatch.spec import nodes
 
 Schema = Mapping[str, Any]
 
+SCHEMAS = ("spec", "tenants", "plan", "faults", "report", "diagnostics")
+
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?")
 _BOOLEANS = {"true": True, "false": False}
 
 
+def schema_text(kind: str) -> str:
+    """Read one of the schemas that are installed with the package; `kind` is one of `SCHEMAS`."""
+    return files("zbatch.schemas").joinpath(f"{kind}.schema.json").read_text("utf-8")
+
+
 @cache
 def load_schema(kind: str) -> Schema:
-    """Return the schema of a kind of file, `spec` or `tenants`, with its `$ref`s written out."""
-    text = files("zbatch.schemas").joinpath(f"{kind}.schema.json").read_text("utf-8")
-    schema = json.loads(text)
+    """Return the schema of a kind of file, one of `SCHEMAS`, with its `$ref`s written out."""
+    schema = json.loads(schema_text(kind))
     definitions = schema.pop("$defs", {})
     inlined: Schema = _inline(schema, definitions)
     return inlined

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zbatch.model import EMULATOR
+from zbatch.spec.confinement import Outside, within
 from zbatch.spec.diagnostics import Diagnostic, Related, quote
 from zbatch.spec.nodes import Mapping, Node, Scalar, child
 from zbatch.zuora.hosts import (
@@ -83,17 +84,14 @@ class TenantRules:
         if not isinstance(node, Scalar) or not node.value:
             return None
         try:
-            path = (self._folder / node.value).resolve()
-            found = path.is_file()
-        except (OSError, ValueError, RuntimeError):  # too long, a NUL, links in a circle
-            path, found = self._folder, False
-        if Path(node.value).is_absolute() or not path.is_relative_to(self._folder):
+            path = within(self._folder, self._folder, node.value)
+        except Outside:
             self._problem(node, "ZB305", f"the path {quote(node.value)} leaves the project folder")
-        elif not found:
+            return None
+        if path is None or not path.is_file():
             self._problem(node, "ZB306", f"there is no file {quote(node.value)} in the project")
-        else:
-            return path
-        return None
+            return None
+        return path
 
     def _problem(self, node: Node, code: str, message: str, hint: str = "", *also: Related) -> None:
         place = (self._file, node.line, node.column)

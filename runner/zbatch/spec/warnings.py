@@ -9,7 +9,7 @@ from pathlib import Path
 
 from zbatch.model import Plan, Source, Spec, Tenant
 from zbatch.spec.diagnostics import Diagnostic, Related, quote
-from zbatch.spec.expressions import PERIOD
+from zbatch.spec.expressions import month_of
 from zbatch.spec.findings import Findings
 from zbatch.spec.plan import make_plan
 from zbatch.zuora.hosts import KINDS, PRODUCTION, kinds_at
@@ -42,10 +42,10 @@ class DayWarnings:
 
     def tell(self, period: str | None) -> None:
         """Warn of days that are far from the period, and of invoice dates on a weekend."""
-        month = _month(period)
+        month = month_of(period)
         for (file, key, day), place in self._places.items():
             what = f"the {key.replace('_', ' ')} {day.isoformat()}"
-            apart = 0 if month is None else abs(day.year * 12 + day.month - month)
+            apart = 0 if month is None else abs(day.year * 12 + day.month - 1 - month)
             if apart > FAR:
                 message = f"{what} is {apart} months from the period {period}"
                 self._findings.add(Diagnostic(file, *place, "ZB902", message))
@@ -97,10 +97,7 @@ def _claims(plan: Plan) -> Iterator[tuple[Claim, Source]]:
     for item in plan.items:
         identity = item.identity
         yield (identity.account_id, identity.target_date, identity.revision), item.source
-    kept_out = {one.number for one in plan.spec.exclusions}
     for account in plan.unresolved:
-        if account.number in kept_out:
-            continue
         for pair in plan.spec.dates if account.dates is None else account.dates:
             yield (account.named, pair.target_date, account.revision), account.source
 
@@ -113,13 +110,6 @@ def _shared(first: tuple[Claim, Source], theirs: Source, count: int, period: str
     related = Related("the other", theirs.file, theirs.line, theirs.column)
     hint = "list it in one of them"
     return Diagnostic(at.file, at.line, at.column, "ZB905", message, hint, (related,), count)
-
-
-def _month(period: str | None) -> int | None:
-    if not period or not PERIOD.fullmatch(period):
-        return None
-    year, month = map(int, period.split("-"))
-    return year * 12 + month
 
 
 def _words(text: str) -> set[str]:

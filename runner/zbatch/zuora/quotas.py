@@ -13,26 +13,22 @@ from zbatch.zuora.hosts import API_SANDBOX, CENTRAL_SANDBOX, DEVELOPER_SANDBOX, 
 class Quota:
     """What Zuora documents for all of a tenant's clients together; None where it does not.
 
-    Calls and questions count alike, failed ones too; tokens have a quota of their own. The two
-    concurrencies hold for each entity: `concurrency` for calls of any sort, and within it
-    `generates` for the Big Process requests, of which generate and our questions are.
+    Calls and questions count alike, failed ones too; tokens have a quota of their own. How many may
+    be in flight at once is not for a plan to fit into: the tenant's ceilings and `limits` say that.
     """
 
     calls_a_minute: int | None
     calls_an_hour: int | None
     calls_a_day: int | None
-    concurrency: int | None
-    generates: int | None
 
 
-# Calls: Zuora's "Rate limits" page, class API. Its 40 at once is the default, which Performance
-# Booster doubles; the 20 stand on the superseded page alone, so they bind no one: they inform.
+# Zuora's "Rate limits" page, class API.
 QUOTAS: Mapping[str, Quota] = MappingProxyType(
     {
-        PRODUCTION: Quota(50_000, 2_250_000, 27_000_000, 40, 20),
-        CENTRAL_SANDBOX: Quota(50_000, 2_250_000, 27_000_000, 40, 20),
-        DEVELOPER_SANDBOX: Quota(12_500, 25_000, 50_000, 40, 20),
-        API_SANDBOX: Quota(2_500, 5_000, 10_000, 40, 20),
+        PRODUCTION: Quota(50_000, 2_250_000, 27_000_000),
+        CENTRAL_SANDBOX: Quota(50_000, 2_250_000, 27_000_000),
+        DEVELOPER_SANDBOX: Quota(12_500, 25_000, 50_000),
+        API_SANDBOX: Quota(2_500, 5_000, 10_000),
     }
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from support.language_server import Editor
+from zbatch.spec import check_spec
 
 ROOT = Path(__file__).parents[3]
 SPEC = "# yaml-language-server: $schema=../schemas/spec.schema.json\n"
@@ -81,6 +83,8 @@ def test_no_error_in_what_is_committed(editor: Editor, name: str) -> None:
         ("specs/c3.yaml", f"{SPEC}dates:\n  - |\n", {"target_date", "invoice_date"}),
         ("specs/c4.yaml", f"{SPEC}dates:\n  - target_date: |\n", {"end_of_month"}),
         ("specs/c5.yaml", f"{SPEC}accounts:\n  - |\n", {"id", "number", "file"}),
+        ("specs/c8.yaml", f"{SPEC}stages: |\n", {"[5, 50, rest]"}),
+        ("specs/c9.yaml", f"{SPEC}accounts:\n  - |\n", {"account by ID", "account by number"}),
         ("c6.yaml", f"{TENANTS}tenants:\n  a:\n    |\n", {"data_center", "base_url", "kind"}),
         (
             "c7.yaml",
@@ -92,6 +96,28 @@ def test_no_error_in_what_is_committed(editor: Editor, name: str) -> None:
 def test_completion(editor: Editor, name: str, text: str, offered: set[str]) -> None:
     """At each place the keys, or the values, that may stand there are offered."""
     assert offered <= set(editor.completion(*place(editor, text, name)))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "label"),
+    [
+        ("w1", "stages: |\n", "[5, 50, rest]"),
+        ("w2", "accounts:\n  - |\n", "account by ID"),
+        ("w3", "accounts:\n  - |\n", "account by number"),
+        ("w4", "accounts:\n  - |\n", "account with its own dates"),
+    ],
+)
+def test_what_is_completed_to_is_good(editor: Editor, name: str, text: str, label: str) -> None:
+    """Stages and an account are offered whole; with their places filled the spec is good."""
+    filled = {"account ID": "2c93808457d787030157e0306be53a75", "account number": "A00991201"}
+    offered = editor.completion(*place(editor, SPEC + text, f"specs/{name}.yaml"))[label]
+    written = re.sub(r"\$\{\d:([^}]*)\}", lambda gap: filled.get(gap[1], gap[1]), offered)
+    spec = (editor.folder / "specs/month-end.yaml").read_text("utf-8")
+    kept = spec.partition("accounts:")[0] if text.startswith("accounts") else spec
+    path = editor.folder / f"specs/{name}-filled.yaml"
+    path.write_text(kept + text.replace("|", written), "utf-8")
+    assert check_spec(path)[1] == ()
+    assert editor.open(path) == []
 
 
 def test_completion_offers_nothing_that_is_refused(editor: Editor) -> None:

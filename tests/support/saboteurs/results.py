@@ -16,7 +16,7 @@ from zbatch.app.recorder import Recorder
 from zbatch.engine.verdict import Kind
 from zbatch.ledger import rows
 from zbatch.model import ExitCode, ItemRecord, Outcome, Plan, Standing
-from zbatch.report import lines, writer
+from zbatch.report import files, lines, writer
 from zbatch.report.lines import Line, as_json, to_line
 
 NO_FILE = "the simulation keeps reports as values: it writes no file"
@@ -78,7 +78,7 @@ def a_line_for_each_word(bench: Bench) -> None:
 def lines_are_held_back(bench: Bench) -> None:
     """Lines wait in memory, and a full disk shows only when the report is closed."""
     held: dict[int, list[bytes]] = {}
-    write, close = writer.write_all, writer._AppendFile.close
+    write, close = files.write_all, writer._AppendFile.close
 
     def keep(descriptor: int, data: bytes) -> None:
         held.setdefault(descriptor, []).append(data)

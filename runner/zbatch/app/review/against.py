@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -11,20 +10,20 @@ from datetime import date
 from itertools import groupby
 from pathlib import Path
 
-from zbatch.app.figures import billed_by_number, pairs_of
-from zbatch.app.revision import Repository, at_revision
+from zbatch.app.review.figures import pairs_of
+from zbatch.app.review.revision import Repository, at_revision
 from zbatch.errors import CannotStart, Refused
 from zbatch.ledger.glance import Glance, Listed, PastRun, glance
 from zbatch.model import Plan
 from zbatch.spec import SpecError, load_spec, make_plan
 from zbatch.spec.difference import Dates, Difference, Listing, compare
+from zbatch.spec.expressions import PERIOD
 from zbatch.spec.listing import by_account
 from zbatch.zuora.strict_json import NotJson, parse_json
 from zbatch.zuora.text import one_line
 
 RUN, GIT = "run:", "git:"
 LATEST = "latest"
-PERIOD = re.compile("[0-9]{4}-(0[1-9]|1[0-2])")
 _MOST_NAMED = 5
 
 
@@ -153,14 +152,15 @@ def _of_plan(plan: Plan, numbers: Mapping[str, str]) -> Listing:
         for one in plan.spec.exclusions
         for key in (one.named, numbers.get(one.named, one.named))
     }
-    return Listing("this plan", plan.spec.period, _accounts(plan, numbers), excluded)
+    listed = (one for one in _accounts(plan, numbers) if one[0] not in excluded)
+    return Listing("this plan", plan.spec.period, listed, excluded)
 
 
 def _accounts(plan: Plan, numbers: Mapping[str, str]) -> Iterator[tuple[str, Dates]]:
     """Give each account once with its dates: by ID where that is known, else by number."""
     yield from by_account(plan.items)
     unresolved: dict[str, list[tuple[date, date, int]]] = defaultdict(list)
-    for account in billed_by_number(plan):
+    for account in plan.unresolved:
         key = numbers.get(account.named, account.named)
         unresolved[key] += (
             (pair.target_date, pair.invoice_date, account.revision)

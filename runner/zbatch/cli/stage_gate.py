@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator, Mapping
+from typing import TextIO
 
 from rich.text import Text
 
-from zbatch.cli.confirming import in_ci
+from zbatch.cli.confirming import can_answer
 from zbatch.cli.notices import item_line
 from zbatch.cli.screen import Screen
 from zbatch.cli.typed import forget_typed
@@ -16,7 +17,7 @@ from zbatch.cli.words import counted, tally
 from zbatch.engine.ports import Gate
 from zbatch.engine.stages import Choice, StageEnd
 
-STDIN, STDERR = 0, 2
+STDIN = 0
 LONGEST = 1024  # bytes of one answer
 LEGEND = (
     "confirm: go on to the next stage, and ask again after it\n"
@@ -25,10 +26,11 @@ LEGEND = (
 )
 
 
-def gate_for(screen: Screen, environment: Mapping[str, str]) -> Gate:
-    """Ask where somebody can answer: at a terminal, and not under CI."""
-    able = os.isatty(STDIN) and os.isatty(STDERR) and not in_ci(environment)
-    return Prompt(screen) if able else Shown(screen)
+def gate_for(
+    screen: Screen, streams: tuple[TextIO | None, TextIO], environ: Mapping[str, str]
+) -> Gate:
+    """Ask where somebody can answer, as `zbatch.cli.confirming` does; else show."""
+    return Prompt(screen) if can_answer(*streams, environ) else Shown(screen)
 
 
 class Shown:

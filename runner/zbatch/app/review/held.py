@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from zbatch.model import Identity, Outcome, Plan, Standing
 
 if TYPE_CHECKING:
     from zbatch.ledger.glance import Glance
+
+_PLAIN = Wish()  # a run that is asked for nothing more
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,39 +74,29 @@ def held(plan: Plan, items: int, folder: Path) -> Held:
 
 def _read(plan: Plan, items: int, ledger: Glance) -> Held:
     counts: Counter[Outcome] = Counter()
-    to_send, changed = items - len(plan.items), 0
+    to_send, held_back, changed = items - len(plan.items), 0, 0
     first: list[Altered] = []
-    behind: list[tuple[Identity, ...]] = []
-    for standing in ledger.standings(plan.items):
-        outcome = _outcome(standing)
-        if outcome is not None:
-            counts[outcome] += 1
-        elif barriers := tuple(one.identity for one in earlier_open(standing)):
-            behind.append(barriers)
-        else:
-            to_send += 1
-        if change := altered(standing):
-            changed += 1
-            first += [change] if changed <= MOST_NAMED else []
-    held_back = _held_back(behind, plan, ledger)
+    for _, standings in groupby(ledger.standings(plan.items), key=_account):
+        worked_on: set[Identity] = set()  # of the account, whose dates come in their order
+        for standing in standings:
+            outcome = _outcome(standing)
+            if outcome is not None:
+                counts[outcome] += 1
+            elif any(one.identity not in worked_on for one in earlier_open(standing)):
+                held_back += 1
+            else:
+                to_send += 1
+            if is_worked_on(standing, _PLAIN):
+                worked_on.add(standing.item.identity)
+            if change := altered(standing):
+                changed += 1
+                first += [change] if changed <= MOST_NAMED else []
     runs = (run.id for run in ledger.runs() if run.plan_digest == plan.digest)
-    to_send += len(behind) - held_back
     return Held(counts, to_send, changed, tuple(runs), held_back=held_back, altered=tuple(first))
 
 
-def _held_back(behind: list[tuple[Identity, ...]], plan: Plan, ledger: Glance) -> int:
-    """Count the items behind a date that the run does not work on itself."""
-    if not behind:
-        return 0
-    asked = {identity for barriers in behind for identity in barriers}
-    early = (item for item in plan.items if item.identity in asked)
-    plain = Wish()
-    worked_on = {
-        standing.item.identity
-        for standing in ledger.standings(early)
-        if is_worked_on(standing, plain)
-    }
-    return sum(any(one not in worked_on for one in barriers) for barriers in behind)
+def _account(standing: Standing) -> str:
+    return standing.item.identity.account_id
 
 
 def _outcome(standing: Standing) -> Outcome | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from zbatch.app.frozen import Approved
+from zbatch.app.review.frozen import Approved
 from zbatch.spec import Diagnostic
 from zbatch.zuora.text import one_line
 

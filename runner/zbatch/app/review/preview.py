@@ -8,10 +8,10 @@ from datetime import timedelta
 from math import ceil
 from pathlib import Path
 
-from zbatch.app.approval import Chosen
-from zbatch.app.figures import Figures, Load
-from zbatch.app.held import Held, held
-from zbatch.app.pace import INVOICE_SECONDS, Estimate, Use, estimate, too_much, uses
+from zbatch.app.review.approval import Chosen
+from zbatch.app.review.estimate import INVOICE_SECONDS, Estimate, Use, estimate, too_much, uses
+from zbatch.app.review.figures import Figures, Load
+from zbatch.app.review.held import Held, held
 from zbatch.app.state import State
 from zbatch.model import Plan
 from zbatch.spec import find_project
@@ -56,7 +56,7 @@ def preview(chosen: Chosen, state_dir: Path | None = None, other: str | None = N
 
 def _against(other: str, plan: Plan, folder: Path) -> Difference:
     # Loaded here, because most plans are held against nothing.
-    from zbatch.app.against import against
+    from zbatch.app.review.against import against
 
     return against(other, plan, folder)
 

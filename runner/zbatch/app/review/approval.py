@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from zbatch.app.differing import differences
-from zbatch.app.figures import Figures, figures
-from zbatch.app.frozen import Approved, Frozen, approved, digest_of, is_frozen, thaw
-from zbatch.app.validate import Overrides, load_plan, tighten
+from zbatch.app.loading import Overrides, load_plan, tighten
+from zbatch.app.review.differing import differences
+from zbatch.app.review.figures import Figures, figures
+from zbatch.app.review.frozen import Approved, Document, Frozen, approved, digest_of, document_at
 from zbatch.errors import Refused
 from zbatch.model import Plan
 from zbatch.spec import Diagnostic, SpecError
@@ -54,26 +54,31 @@ class Stale:
 
 def choose(path: Path, overrides: Overrides) -> Chosen:
     """Lay out a spec; raise `SpecError` or `Refused`."""
-    loose = replace(overrides, concurrency=None, rate=None)
-    plan = load_plan(path, loose)
+    plan = load_plan(path, overrides)
     counts = figures(plan)
-    return Chosen(plan, path, counts, approved(plan, counts, loose)).tightened(overrides)
+    return Chosen(plan, path, counts, approved(plan, counts, overrides)).tightened(overrides)
 
 
-def choose_approved(path: Path, overrides: Overrides, digest: str | None = None) -> Chosen:
+def choose_approved(
+    asked: Path | Document, overrides: Overrides, digest: str | None = None
+) -> Chosen:
     """Lay out a spec, or the spec of a frozen plan, and insist that it is what was approved.
 
-    Approved is what the frozen plan says, and what `digest` stands for; with neither, anything.
+    A path may be that of either. Approved is what the frozen plan says, and what `digest` stands
+    for; with neither, anything.
     A digest that is none, for instance an empty variable, is refused as such.
     The command line may always press less than that. Raises `SpecError` or `Refused`.
     """
+    path = asked if isinstance(asked, Path) else asked.path
     if digest is not None and not _DIGEST.fullmatch(digest):
         raise _not_approved(str(path), _no_digest(digest))
-    if is_frozen(path):
-        frozen = thaw(path)
-        if digest not in (None, frozen["digest"]):
-            raise _not_approved(str(path), f"its digest is {frozen['digest']}")
-        return _as_frozen(path, frozen, overrides)
+    document = document_at(asked) if isinstance(asked, Path) else asked
+    if document:
+        approved_digest = document.frozen["digest"]
+        if digest not in (None, approved_digest):
+            raise _not_approved(str(path), f"its digest is {approved_digest}")
+        _insist(document, overrides)
+        return _as_frozen(document, overrides)
     loose = choose(path, replace(overrides, concurrency=None, rate=None))
     tightened = loose.tightened(overrides)
     if digest is None or digest == tightened.digest:
@@ -83,22 +88,21 @@ def choose_approved(path: Path, overrides: Overrides, digest: str | None = None)
     raise _not_approved(str(path), _why(digest, tightened))
 
 
-def look_at_frozen(path: Path, overrides: Overrides) -> Chosen | Stale:
+def look_at_frozen(document: Document, overrides: Overrides) -> Chosen | Stale:
     """Lay out the spec of a frozen plan, or say why that is not what was approved.
 
-    Raises `SpecError` for a document that is none, and for overrides that contradict it.
+    Raises `SpecError` for overrides that contradict it.
     """
-    frozen = thaw(path)
-    _insist(path, frozen, overrides)
+    _insist(document, overrides)
     try:
-        return _as_frozen(path, frozen, overrides)
+        return _as_frozen(document, overrides)
     except Refused as error:
-        return Stale(path, frozen, tuple(str(error).split("\n")))
+        return Stale(document.path, document.frozen, tuple(str(error).split("\n")))
 
 
-def _as_frozen(path: Path, frozen: Frozen, overrides: Overrides) -> Chosen:
+def _as_frozen(document: Document, overrides: Overrides) -> Chosen:
     """Lay out the spec of a frozen plan; raise `SpecError` with all that is not as it was."""
-    _insist(path, frozen, overrides)
+    path, frozen = document.path, document.frozen
     chosen = choose(spec_of(path, frozen), _as_then(frozen, overrides))
     changed = differences(frozen["approved"], chosen.approved, str(path), str(chosen.spec))
     if changed:
@@ -107,9 +111,9 @@ def _as_frozen(path: Path, frozen: Frozen, overrides: Overrides) -> Chosen:
     return replace(tightened, approved=frozen["approved"], document=path)
 
 
-def _insist(path: Path, frozen: Frozen, overrides: Overrides) -> None:
+def _insist(document: Document, overrides: Overrides) -> None:
     """Refuse a command line that names another tenant or period than was approved."""
-    was = frozen["approved"]
+    path, was = document.path, document.frozen["approved"]
     asked = (
         ("tenant", overrides.tenant, was["tenant"]["name"]),
         ("period", overrides.period, was["spec"]["period"]),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from math import ceil
+from typing import Any
 
-from zbatch.model import Account, DatePair, Plan, Spec
+from zbatch.model import Account, DatePair, Exclusion, Plan, Spec
 from zbatch.spec.totals import (
     accounts_digest,
     count_accounts,
@@ -30,6 +31,14 @@ class DateCount:
     invoice_date: date
     items: int
 
+    def as_json(self) -> dict[str, Any]:
+        """Arrange it as in every document of a plan."""
+        return {
+            "target_date": self.target_date.isoformat(),
+            "invoice_date": self.invoice_date.isoformat(),
+            "items": self.items,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class SourceCount:
@@ -45,8 +54,9 @@ class Figures:
 
     Of the accounts so many as `by_number` says are named by number. How many calls their items
     take is known once they have IDs; before that it is reckoned. `excluded` are accounts that the
-    spec names and keeps out, by reason. `accounts_digest` is what `expect` in a spec takes, None
-    while some accounts have no ID.
+    spec names and keeps out, by reason; `to_exclude` those of which only their number's look-up
+    shows whether they are among the accounts, which count until then. `accounts_digest` is what
+    `expect` in a spec takes, None while some accounts have no ID.
     """
 
     accounts: int
@@ -54,6 +64,7 @@ class Figures:
     items: int
     calls: int
     excluded: tuple[tuple[str, int], ...]
+    to_exclude: tuple[tuple[str, int], ...]
     dates: tuple[DateCount, ...]
     sources: tuple[SourceCount, ...]
     again: int
@@ -67,7 +78,7 @@ def figures(plan: Plan) -> Figures:
     accounts, again = count_accounts(plan.items), count_again(plan.items)
     later = 0
     numbers: set[str] = set()
-    for named in billed_by_number(plan):
+    for named in plan.unresolved:
         numbers.add(named.named)
         dates = pairs_of(plan.spec, named)
         pairs.update(dates)
@@ -79,23 +90,22 @@ def figures(plan: Plan) -> Figures:
         by_number=len(numbers),
         items=len(plan.items) + later,
         calls=len(plan.groups) + ceil(later / plan.spec.limits.objects_per_call),
-        excluded=tuple(Counter(one.reason for one in plan.excluded).most_common()),
+        excluded=_by_reason(plan.excluded),
+        to_exclude=_by_reason(plan.unresolved_exclusions),
         dates=tuple(_date_counts(pairs)),
         sources=tuple(SourceCount(*pair) for pair in sources.items() if pair[1]),
         again=again,
-        accounts_digest=None if plan.unresolved else accounts_digest(plan.items),
+        accounts_digest=accounts_digest(plan.items) if plan.resolved else None,
     )
+
+
+def _by_reason(exclusions: Iterable[Exclusion]) -> tuple[tuple[str, int], ...]:
+    return tuple(Counter(one.reason for one in exclusions).most_common())
 
 
 def _date_counts(pairs: Counter[DatePair]) -> Iterator[DateCount]:
     for pair in sorted(pairs, key=lambda pair: (pair.target_date, pair.invoice_date)):
         yield DateCount(pair.target_date, pair.invoice_date, pairs[pair])
-
-
-def billed_by_number(plan: Plan) -> Iterator[Account]:
-    """Give the accounts that are billed once they are looked up; some are, to be kept out."""
-    kept_out = {one.number for one in plan.spec.exclusions}
-    return (one for one in plan.unresolved if one.number not in kept_out)
 
 
 def pairs_of(spec: Spec, account: Account) -> tuple[DatePair, ...]:

@@ -6,18 +6,20 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
 from zbatch import __version__
-from zbatch.app.figures import Figures
-from zbatch.app.validate import Overrides, schema_text
+from zbatch.app.loading import Overrides
+from zbatch.app.review.figures import Figures
 from zbatch.errors import Refused
-from zbatch.model import Plan
+from zbatch.model import AccountFile, Plan
 from zbatch.report.record import limits_json
 from zbatch.spec import Diagnostic, SpecError
 from zbatch.spec.reading import read_text
-from zbatch.spec.schema import compile_validator, load_schema
+from zbatch.spec.schema import compile_validator, load_schema, schema_text
 from zbatch.zuora.strict_json import NotJson, parse_json
 
 KIND, VERSION = "zbatch-plan", 1
@@ -57,6 +59,14 @@ class Frozen(TypedDict):
     approved: Approved
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A frozen plan as it was read from its file: once, so that all go by the same."""
+
+    path: Path
+    frozen: Frozen
+
+
 def approved(plan: Plan, counts: Figures, overrides: Overrides) -> Approved:
     """Gather what somebody approves who approves a plan."""
     tenant = plan.tenant
@@ -66,10 +76,7 @@ def approved(plan: Plan, counts: Figures, overrides: Overrides) -> Approved:
             "period": plan.spec.period,
             "digest": plan.spec.digest,
         },
-        "files": [
-            {"path": file.path, "digest": file.digest, "rows": file.rows}
-            for file in plan.spec.files
-        ],
+        "files": files_json(plan.spec.files),
         "schemas": {kind: _sha256(schema_text(kind)) for kind in ("spec", "tenants")},
         "tenant": {
             "name": tenant.name,
@@ -97,15 +104,13 @@ def approved(plan: Plan, counts: Figures, overrides: Overrides) -> Approved:
         "calls": counts.calls,
         "excluded": sum(count for _, count in counts.excluded),
         "again": counts.again,
-        "dates": [
-            {
-                "target_date": entry.target_date.isoformat(),
-                "invoice_date": entry.invoice_date.isoformat(),
-                "items": entry.items,
-            }
-            for entry in counts.dates[:MOST_DATES]
-        ],
+        "dates": [entry.as_json() for entry in counts.dates[:MOST_DATES]],
     }
+
+
+def files_json(files: Iterable[AccountFile]) -> list[dict[str, Any]]:
+    """Arrange the lists that a spec names as in every document of a plan."""
+    return [{"path": file.path, "digest": file.digest, "rows": file.rows} for file in files]
 
 
 def digest_of(what: Approved) -> str:
@@ -137,6 +142,11 @@ def is_frozen(path: Path) -> bool:
     except OSError:
         return False
     return _MARK.search(head) is not None
+
+
+def document_at(path: Path) -> Document | None:
+    """Read a frozen plan, None where a spec is there; raise `SpecError` as `thaw` does."""
+    return Document(path, thaw(path)) if is_frozen(path) else None
 
 
 def thaw(path: Path) -> Frozen:
