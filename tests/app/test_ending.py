@@ -73,6 +73,7 @@ STOPS = {
     StopReason.MISDIRECTED: (ExitCode.CANNOT_START, ExitCode.STOPPED),
     StopReason.QUESTION: (ExitCode.CANNOT_START, ExitCode.STOPPED),
     StopReason.DISK: (ExitCode.CANNOT_START, ExitCode.UNKNOWN),
+    StopReason.OUTAGE: (ExitCode.STOPPED, ExitCode.STOPPED),
     StopReason.LIMIT: (ExitCode.STOPPED, ExitCode.STOPPED),
     StopReason.INTERRUPTED: (ExitCode.INTERRUPTED, ExitCode.INTERRUPTED),
     StopReason.INTERNAL: (ExitCode.INTERNAL, ExitCode.INTERNAL),

@@ -25,6 +25,7 @@ from support.engine import (
 )
 from zbatch.engine.events import Gated, InFlight, Retrying
 from zbatch.engine.order import Work
+from zbatch.engine.pacing import Pace
 from zbatch.engine.verdict import StopReason
 from zbatch.model import KeyState, Limits, Outcome, Rate
 from zbatch.zuora.wire import Fault, Reply, Request
@@ -296,7 +297,7 @@ def test_the_rate_holds_with_retries_included() -> None:
     bench = Bench(limits=Limits(40, Rate(20, 1.0), 1, 150.0))
     run = bench.run(
         works_of([item(n) for n in range(150)]),
-        lambda r, before: status(500) if before == 0 and r.key < "zb1-8" else success(),
+        lambda r, before: status(500) if before == 0 and r.key < "zb1-5" else success(),
     )
     times = sorted([*run.server.times, *(time for time, _ in run.server.questions)])
     assert len(run.server.times) > 150
@@ -485,3 +486,18 @@ def test_throttling_now_and_then_over_hours_stops_no_run() -> None:
     run = bench.run(works_of([item(n) for n in range(80)]), answer)
     assert run.ending.stop is None
     assert outcomes(run) == {Outcome.INVOICED}
+
+
+@pytest.mark.parametrize(("items", "calls"), [(1, 1), (60, 1), (60, 2), (60, 20)])
+def test_a_quota_that_is_used_up_for_a_day_ends_the_run(items: int, calls: int) -> None:
+    """Whether a question or a call is the first that may not leave: the run ends, resumable.
+
+    Also where it is the only one, and nothing else wakes the run.
+    """
+    pace = Pace(Rate(1, 1.0), [Rate(calls, 86_400.0)])
+    run = Bench(pace=pace).run(works_of([item(n) for n in range(items)]), lambda r, b: success())
+    assert run.ending.stop is not None
+    assert run.ending.stop.reason is StopReason.LIMIT
+    assert run.ending.sent + run.ending.asked == calls
+    assert run.ending.flow.requests == calls
+    assert outcomes(run) <= {Outcome.INVOICED}

@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Se
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cache
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,8 @@ class World:
         self.stop = StopRules()
         self.stages: tuple[int | None, ...] = ()
         self.looks: deque[Choice] = deque()
+        self.windows: tuple[Rate, ...] = ()
+        self.windows_end = inf
         self.hosts: dict[str, Host] = {}
         self.allowed: dict[Named, int] = {}
         self.story = Story(FRIDAY)
@@ -469,6 +472,7 @@ class World:
                 for process, contents in zip(self._processes, files, strict=True)
             ),
             trips=tuple(self._trips),
+            windows=tuple((one.calls, one.seconds, self.windows_end) for one in self.windows),
             lag=self.config.modes.read_lag,
             anonymous=self.config.modes.source_field is SourceField.ABSENT,
             allowed=dict(self.allowed),

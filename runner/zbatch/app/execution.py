@@ -21,15 +21,17 @@ from zbatch.app.ending import (
 from zbatch.app.outside import Outside, Way
 from zbatch.app.outstanding import Outstanding
 from zbatch.app.recorder import Recorder
+from zbatch.app.review.estimate import pace_of
 from zbatch.app.task import Task
 from zbatch.engine.events import Event, Settled
 from zbatch.engine.loop import Engine
+from zbatch.engine.pacing import Flow
 from zbatch.engine.settings import Accepted, Ports, Settings
 from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart, LedgerFailure, Refused, ReportFailure
 from zbatch.ledger.store import Store
 from zbatch.model import ExitCode, Identity, ItemRecord, Outcome, Plan, StopRules
-from zbatch.report.record import RunRecord, write_record
+from zbatch.report.record import PaceRecord, RunRecord, write_record
 from zbatch.report.summary import Summary, summarise
 from zbatch.zuora.request import make_call
 
@@ -120,6 +122,7 @@ class Execution:
             make_call=lambda items, generation: make_call(self.plan.tenant, items, generation),
             newest=newest,
             patience=task.patience,
+            probe=task.probe,
             settling=self.plan.spec.settling,
             read_only=task.read_only,
             accepted={
@@ -128,7 +131,7 @@ class Execution:
             },
             rules=StopRules() if task.read_only else self.plan.spec.stop,
             stages=task.stages,
-            pace=task.pace,
+            pace=task.pace or pace_of(self.plan),
             began=task.began,
         )
         try:
@@ -163,6 +166,7 @@ class Execution:
             totals=summary.totals,
             calls_sent=closing.ending.sent,
             slots=closing.ending.slots,
+            pace=_pace_record(closing.ending.flow),
         )
         code = self._write(record, code)
         result = RunResult(
@@ -251,6 +255,13 @@ class _Planned(Container[Identity]):
         if self._gathered is None:
             self._gathered = frozenset(item.identity for item in self._plan.items)
         return identity in self._gathered
+
+
+def _pace_record(flow: Flow) -> PaceRecord | None:
+    if not flow.requests:
+        return None
+    closeness = flow.closeness
+    return PaceRecord(flow.requests, flow.seconds, flow.gated, flow.per_second, closeness)
 
 
 class _Observer:

@@ -11,6 +11,7 @@ from zbatch.app.doubt import doubts
 from zbatch.app.outstanding import Outstanding, Wish, open_works, outstanding
 from zbatch.app.review.figures import Load
 from zbatch.app.stages import put_in_stages
+from zbatch.engine.outage import PROBE_SECONDS
 from zbatch.engine.pacing import Pace
 from zbatch.engine.settings import PATIENCE, Staging
 from zbatch.errors import NothingSelected
@@ -34,6 +35,7 @@ class Task:
     read_only: bool = False
     accepted: Mapping[Identity, Acceptance] = field(default_factory=dict)
     patience: float = PATIENCE
+    probe: float = PROBE_SECONDS
     approval: Approval | None = None
     asked: int = 0
     pace: Pace | None = None

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from zbatch.engine import backoff
-from zbatch.engine.age import Clocks
+from zbatch.engine.age import Clocks, expires
 from zbatch.engine.concurrency import Flight
 from zbatch.engine.events import Gated, InFlight, Stopping
-from zbatch.engine.pacing import Pace, Reachability
+from zbatch.engine.order import Work
+from zbatch.engine.outage import Outage, Shown
+from zbatch.engine.pacing import Flow, Pace, Reachability, Slot
 from zbatch.engine.places import Places
 from zbatch.engine.ports import Clock, Observer, Randomness
-from zbatch.engine.rules import overdue
+from zbatch.engine.rules import outlasts, overdue
 from zbatch.engine.settings import Settings, Stop
-from zbatch.engine.verdict import StopReason
+from zbatch.engine.verdict import StopReason, doubtful
 from zbatch.model import MetRule, Problem
+from zbatch.zuora.allowance import allowance
 from zbatch.zuora.limits import date_of, retry_after, too_many_at_once
 from zbatch.zuora.wire import Fault, Reply
 
@@ -27,13 +29,20 @@ T = TypeVar("T")
 
 # What a run that is stopping already must still be known for: its exit code is graver.
 _GRAVE = frozenset({StopReason.DISK, StopReason.INTERNAL})
+_TOLD = 1.0  # seconds: a shorter wait for one of the tenant's windows is told to nobody
+_OLD = timedelta(seconds=5)  # a reply that is so much older than another is a kept one
 
 
 class Brake:
     """One for a run: every request, call or question, takes its turn here."""
 
     def __init__(
-        self, clock: Clock, random: Randomness, observer: Observer, settings: Settings
+        self,
+        clock: Clock,
+        random: Randomness,
+        observer: Observer,
+        settings: Settings,
+        works: Iterable[Work] = (),
     ) -> None:
         self._clock = clock
         self._random = random
@@ -46,6 +55,12 @@ class Brake:
         self._newest = settings.newest
         self._rules = settings.rules
         self._began = settings.began
+        self._ends: float | None = None  # by the run's own deadline
+        works = tuple(works)
+        self._probe = settings.probe
+        self._outage = Outage(sum(len(work.items) for work in works))
+        self._doubted = [work for work in works if doubtful(work.attempts)]
+        self._news = asyncio.Event()  # a slot may be had sooner, or never
         self.stopping = asyncio.Event()
         self.stopped: Stop | None = None
         self.in_flight = 0
@@ -58,6 +73,7 @@ class Brake:
             self.stopped = Stop(reason, message, rule)
             self.stopping.set()
             self.places.close()
+            self._news.set()
             self._tell(Stopping(message, self.in_flight, hint))
         elif reason in _GRAVE and self.stopped.reason not in _GRAVE:
             self.stopped = Stop(reason, f"{message}; before that: {self.stopped.message}")
@@ -75,6 +91,7 @@ class Brake:
             return
         now, loop = self._clock.monotonic(), asyncio.get_running_loop()
         began = now if self._began is None else self._began
+        self._began, self._ends = began, began + self._rules.deadline
         left = max(0.0, self._rules.deadline - (now - began))
         timer = loop.call_later(left, self._overdue, began, wake)
         try:
@@ -118,14 +135,18 @@ class Brake:
 
     async def _slot(self) -> bool:
         """Wait for a slot in the rate; False when the run stops or its place falls away before."""
-        slot = -math.inf  # none yet
+        slot: Slot | None = None
         while not self.stopping.is_set() and self.places.stands():
             now = self._clock.monotonic()
-            # a gate may have closed over the slot meanwhile
-            slot = slot if self._pace.holds(slot) else self._pace.reserve(now)
-            if slot <= now:
+            # a gate may have closed over the slot meanwhile, or a suspended machine missed it
+            slot = slot if slot and self._pace.holds(slot, now) else self._pace.reserve(now)
+            if slot.at > now:
+                await self.until(self._news, slot.at)
+            elif full := self._pace.full(now):
+                self._gate(full.reason, full.until - now, told=full.until - now >= _TOLD)
+            else:
+                self._pace.left(slot, now)
                 return True
-            await self.until(self.stopping, slot)
         return False
 
     @contextmanager
@@ -144,8 +165,33 @@ class Brake:
         """Take note that the host answered, and of its clock."""
         self._reachability.answered()
         self.places.heard(reply)
-        if date := date_of(reply.headers):
-            self._server = (date, self._clock.monotonic())
+        now, known = self._clock.monotonic(), self.server_date()
+        date = date_of(reply.headers)
+        kept = date is not None and known is not None and date < known - _OLD
+        if (told := allowance(reply.headers)) and not kept:
+            self._pace.heard(told, now, self.in_flight)
+        if date:
+            self._server = (date, now)
+
+    def learn(self, shown: Shown) -> None:
+        """Take in whether the answer to a key shows that the tenant is out of order.
+
+        While it is, requests are but probes; the run stops where too many retries fail.
+        """
+        outage = self._outage
+        if outage.take(shown, self._clock.monotonic()):
+            self._pace.slow(self._probe if outage.on else 0.0)
+            self._changed()
+            if outage.on:
+                self._tell(Gated("most calls fail, whichever account they are for", self._probe))
+        if outage.lasting:
+            self.stop(
+                StopReason.OUTAGE, "the tenant is out of order: most calls of any account fail"
+            )
+
+    def flow(self) -> Flow:
+        """Tell how requests have left so far."""
+        return self._pace.flow()
 
     def clocks(self) -> Clocks:
         """Read all clocks, and keep the latest time of ours: it must never be undercut."""
@@ -214,9 +260,34 @@ class Brake:
         self.mind(overdue(self._rules, self._clock.monotonic() - began))
         wake.set()
 
-    def _gate(self, reason: str, wait: float) -> None:
+    def _gate(self, reason: str, wait: float, *, told: bool = True) -> None:
+        """Close the gate, unless that would outlast what the run has or must keep: then stop it."""
+        now = self._clock.monotonic()
         if wait > backoff.LONGEST_GATE:
             self.stop(StopReason.LIMIT, f"the server asks to wait {wait:.0f} s: {reason}")
-        elif self._pace.close(self._clock.monotonic() + wait):
-            self.places.restart()
-            self._tell(Gated(reason, wait))
+        elif self._ends is not None and now + wait > self._ends and self._began is not None:
+            self.mind(outlasts(self._rules, now - self._began, wait, reason))
+        elif self._outlasts_a_key(wait):
+            said = f"a wait of {wait:.0f} s would outlast a key that is in doubt: {reason}"
+            self.stop(StopReason.LIMIT, said)
+        elif self._pace.close(now, now + wait):
+            self._changed()
+            if told:
+                self.places.restart()
+                self._tell(Gated(reason, wait))
+
+    def _outlasts_a_key(self, wait: float) -> bool:
+        """Tell whether the server would forget a key within the wait that is still good now."""
+        clocks = self.clocks()
+        return any(
+            work.call is not None
+            and not work.burnt
+            and doubtful(work.attempts)
+            and expires(work.attempts, clocks, timedelta(seconds=wait))
+            for work in self._doubted
+        )
+
+    def _changed(self) -> None:
+        """Wake all who wait for a slot: theirs is void."""
+        self._news.set()
+        self._news = asyncio.Event()

@@ -9,6 +9,7 @@ from zbatch.engine.brake import Brake
 from zbatch.engine.concurrency import Flight
 from zbatch.engine.judge import Judgement, answered, judge
 from zbatch.engine.order import Work
+from zbatch.engine.outage import Shown, failed
 from zbatch.engine.settings import Ports, Settings
 from zbatch.engine.verdict import Again, Context, Halt, Pause
 from zbatch.model import Attempt, Send
@@ -35,6 +36,7 @@ class Carrier:
 
         No await stands between the answer and what follows from it for the whole run.
         """
+        left = self._ports.clock.monotonic()
         with self._brake.flying() as flight:
             exchange = await self._send(work, attempt)
         answer = self._read(work, exchange)
@@ -47,6 +49,9 @@ class Carrier:
         self._learn(work, attempt, answer)
         self._note(flight, exchange, answer, judgement)
         self._react(work, exchange, judgement)
+        if (bad := failed(answer, attempt, work.attempts)) is not None:
+            again = work.prior_attempts > 0 or any(past.sent for past in work.attempts)
+            self._brake.learn(Shown(send_of(work, attempt).call.key, bad, left, again))
         return judgement
 
     async def _send(self, work: Work, attempt: Attempt) -> Reply | Fault:

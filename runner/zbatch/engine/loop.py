@@ -59,9 +59,9 @@ class Engine:
         self._settings = settings
         self._intents_ahead = settings.intents_ahead
         self._asked_ahead = settings.asked_ahead
-        self._brake = Brake(ports.clock, ports.random, ports.observer, settings)
-        self._asker = Asker(ports.sender, self._brake, ports.clock)
         works = list(works)
+        self._brake = Brake(ports.clock, ports.random, ports.observer, settings, works)
+        self._asker = Asker(ports.sender, self._brake, ports.clock)
         staging = settings.stages
         self._stages = Stages(staging.of, works, staging.looked, staging.past)
         self._looks = Looks(ports, self._brake, self._stages, staging)
@@ -98,6 +98,7 @@ class Engine:
             self._asker.asked,
             self._aftermath.settles_at,
             Slots(self._brake.places.peak, self._brake.places.allowed),
+            self._brake.flow(),
         )
 
     def stop(self, reason: StopReason, message: str, hint: str = "") -> None:
@@ -270,6 +271,7 @@ class Engine:
             self._withdrawn.append(armed)
             raise
         self._withdrawn.append(armed)
+        self._aftermath.more.set()  # a window of the tenant may be what stopped the run
         return False
 
     async def _carry(self, armed: _Sending) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from zbatch.engine.pacing import Pace
+from zbatch.engine.outage import PROBE_SECONDS
+from zbatch.engine.pacing import Flow, Pace
 from zbatch.engine.ports import Clock, Gate, Ledger, Observer, Randomness, Sender
 from zbatch.engine.stages import Part
 from zbatch.engine.verdict import StopReason
@@ -62,7 +63,8 @@ class Settings:
     """What one run is bound by.
 
     `newest` is the latest wall time in the ledger before the run. `make_call` mints the key of
-    some items in a generation. `patience` is how long an unreachable host is tried, in seconds.
+    some items in a generation. `patience` is how long an unreachable host is tried, `probe` how far
+    apart requests are to a tenant that is out of order, in seconds.
     With `read_only` no call is sent: keys in doubt are settled by question or stay. `accepted`
     holds what a person has decided of items in doubt. `rules` are those by which it stops itself,
     `stages` are the parts it has, between which a person looks.
@@ -83,6 +85,7 @@ class Settings:
     stages: Staging = field(default_factory=Staging)
     pace: Pace | None = None
     began: float | None = None
+    probe: float = PROBE_SECONDS
 
     @property
     def workers(self) -> int:
@@ -153,3 +156,4 @@ class Ending:
     asked: int = 0  # requests that were questions
     settles_at: datetime | None = None
     slots: Slots | None = None
+    flow: Flow = field(default_factory=Flow)
