@@ -117,3 +117,19 @@ def test_only_a_limit_at_once_takes_places(refusal: Reply, last: int) -> None:
     assert len(run.records) == 350
     assert run.ending.slots is not None
     assert run.ending.slots.last == last
+
+
+def test_rows_under_a_429_that_names_a_wait_close_the_gate_too() -> None:
+    """Whatever they say of the call: nothing leaves inside the window."""
+    told: list[float] = []
+
+    def answer(request: Request, before: int) -> Reply:
+        now = asyncio.get_running_loop().time()
+        if told or now < 3.0:
+            return success()
+        told.append(now)
+        return Reply(429, {"retry-after": "30"}, b'{"Success": false}', token=1)
+
+    run = Bench(limits=SPEC, latency=1.0).run(works_of([item(n) for n in range(100)]), answer)
+    assert [time for time in run.server.times if told[0] < time < told[0] + 30.0] == []
+    assert len(run.records) == 100

@@ -11,7 +11,7 @@ from zbatch.engine.judge import Judgement, answered, judge
 from zbatch.engine.order import Work
 from zbatch.engine.outage import Shown, failed
 from zbatch.engine.settings import Ports, Settings
-from zbatch.engine.verdict import Again, Context, Halt, Pause
+from zbatch.engine.verdict import Again, Context, Halt, Kind, Pause, Settle
 from zbatch.model import Attempt, Send
 from zbatch.zuora.reply import Answer, Rows, Unauthorized, read_reply
 from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
@@ -115,10 +115,21 @@ class Carrier:
         decision = judgement.decision
         if isinstance(decision, Halt):
             self._brake.stop(decision.reason, decision.problem.message)
-        elif judgement.gates:
+        elif judgement.gates or _asks_to_wait(exchange, judgement):
             self._brake.throttled(exchange, judgement.problem.message, work.tries)
         elif isinstance(decision, Again) and decision.pause is Pause.REACHABLE:
             self._brake.unreachable(decision.problem.message)
+
+
+def _asks_to_wait(exchange: Reply | Fault, judgement: Judgement) -> bool:
+    """Tell whether rows came under a 429 that names a wait: kept too, whatever the rows say."""
+    return (
+        isinstance(exchange, Reply)
+        and isinstance(judgement.decision, Settle)
+        and judgement.result.attempt.answer == Kind.ROWS.value
+        and exchange.status == 429
+        and "retry-after" in exchange.headers
+    )
 
 
 def send_of(work: Work, attempt: Attempt) -> Send:
