@@ -217,7 +217,7 @@ def test_the_deadline_counts_what_came_before_the_first_question(
         works_of([item(1)]), lambda request, n: status(409)
     )
     assert stopped_by(run) == "deadline"
-    assert run.elapsed == pytest.approx(left, abs=1.0)
+    assert run.elapsed == pytest.approx(left, abs=0.5)
 
 
 def test_a_run_that_is_done_before_its_deadline_does_not_wait_for_it() -> None:
