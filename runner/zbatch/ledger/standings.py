@@ -196,9 +196,10 @@ def _invoiced_after(around: Sequence[sqlite3.Row], target: str, revision: int) -
 
 
 def _settled_at(around: Sequence[sqlite3.Row], target: str, revision: int) -> datetime | None:
-    """Tell when this ledger had a revision billed: what a question has found may be any age."""
+    """Tell when a revision was settled; what a question has found may be of any age."""
     row = _row_of(around, target, revision)
-    return rows.moment(row["finished_at"]) if row and row["outcome"] == _INVOICED else None
+    ours = row is not None and row["outcome"] not in (None, _ALREADY_INVOICED)
+    return rows.moment(row["finished_at"]) if row and ours else None
 
 
 def _credited(around: Sequence[sqlite3.Row], target: str, revision: int) -> frozenset[str]:
