@@ -1,7 +1,8 @@
 """What durability costs: CPU per call with the ledger, and with one that forgets, side by side.
 
-The whole way of a call is taken: questions, intents, the engine, the HTTP client over loopback,
-verdicts, outcomes. Rounds are paired and alternate; see docs/performance.md, which this writes.
+`python -m benchmarks.ledger_cost URL`. The whole way of a call is taken: questions, intents, the
+engine, the HTTP client over loopback, verdicts, outcomes. Rounds are paired and alternate. It
+prints one JSON object for each pair.
 """
 
 from __future__ import annotations
@@ -9,21 +10,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import os
-import platform
+import json
 import random
-import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
-from importlib.metadata import version
 from pathlib import Path
-from statistics import median
+from urllib.parse import urlsplit
+
+from benchmarks.machine import BUILD
 
 from zbatch.app.gate import Unattended
 from zbatch.engine.events import Event
@@ -55,15 +54,9 @@ from zbatch.net.token import TokenSource
 from zbatch.net.transport import Endpoint
 from zbatch.zuora.request import make_call
 
-ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "performance.md"
-CORE = 0
-GOAL = 1.3
 RUN = "20261130T220000Z-bench"
 TARGET = date(2026, 11, 30)
-LIMITS = Limits(concurrency=40, rate=Rate(1_000_000, 1.0), objects_per_call=1, timeout=60.0)
 SECRETS = (Secret("bench"), Secret("bench"))
-DELAYS = {"answers at once": 0.0, "answers after 48 ms": 0.048}
 
 
 class SystemClock:
@@ -105,50 +98,25 @@ class Cost:
     rate: float
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Two rounds, one right after the other."""
-
-    durable: Cost
-    forgetful: Cost
-
-    @property
-    def ratio(self) -> float:
-        """How much more the durable round took."""
-        return self.durable.cpu / self.forgetful.cpu
-
-
-@contextmanager
-def quick_tenant(delay: float) -> Iterator[Tenant]:
-    """Start a tenant in a process of its own, and end it."""
-    command = [sys.executable, str(Path(__file__).with_name("quick_server.py")), str(delay)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        if process.stdout is None or process.stdin is None:
-            raise RuntimeError("a process was started without its pipes")
-        port = int(process.stdout.readline())
-        yield Tenant(
-            "bench", f"http://127.0.0.1:{port}", f"127.0.0.1:{port}", Credentials("ID", "SECRET")
-        )
-        process.stdin.close()
-
-
-def plan_of(calls: int, tenant: Tenant) -> Plan:
+def plan_of(calls: int, tenant: Tenant, rate: int) -> Plan:
     """Plan one item for each of so many accounts."""
+    limits = Limits(concurrency=40, rate=Rate(rate, 1.0), objects_per_call=1, timeout=60.0)
     source = Source("bench.yaml", 1)
     items = tuple(
         Item(Identity(f"{number:032x}", TARGET), TARGET, Charges(), source)
         for number in range(calls)
     )
     dates = (DatePair(TARGET, TARGET),)
-    spec = Spec("bench", "bench", (), dates, Charges(), LIMITS, 6, "bench.yaml", "0" * 64)
+    spec = Spec("bench", "bench", (), dates, Charges(), limits, 6, "bench.yaml", "0" * 64)
     return Plan(spec, tenant, items, tuple((n,) for n in range(calls)), "0" * 64)
 
 
 async def run_engine(plan: Plan, ledger: Ledger) -> Ending:
     """Bill the plan once; raise if anything but success came of it."""
     clock = SystemClock()
-    settings = Settings("bench", LIMITS, 6, lambda items, gen: make_call(plan.tenant, items, gen))
-    endpoint = Endpoint(plan.tenant, LIMITS.timeout, LIMITS.concurrency, clock.now)
+    limits = plan.spec.limits
+    settings = Settings("bench", limits, 6, lambda items, gen: make_call(plan.tenant, items, gen))
+    endpoint = Endpoint(plan.tenant, limits.timeout, limits.concurrency, clock.now)
     works = [Work(number, (item,), 0) for number, item in enumerate(plan.items)]
     async with TokenSource(endpoint, SECRETS) as tokens, Sender(endpoint, tokens) as sender:
         jitter = random.Random(0)  # noqa: S311 - jitter only
@@ -202,106 +170,26 @@ def _measured(plan: Plan, ledger: Ledger, books: float) -> Cost:
     return Cost(cpu * each, (cpu - loop) * each, books * each, calls / wall)
 
 
-def pairs_of(delay: float, pairs: int, calls: int, folder: Path) -> list[Pair]:
+def main() -> None:
     """Take so many pairs of rounds, each pair in the other order, after one round to warm up."""
-    with quick_tenant(delay) as tenant:
-        plan = plan_of(calls, tenant)
-        durable_round(plan_of(min(calls, 500), tenant), folder)
-        taken = []
-        for number in range(pairs):
-            if number % 2:
-                forgetful = forgetful_round(plan)
-                taken.append(Pair(durable_round(plan, folder), forgetful))
-            else:
-                taken.append(Pair(durable_round(plan, folder), forgetful_round(plan)))
-        return taken
-
-
-HEADINGS = (
-    "the tenant", "durable", "of it the ledger's thread", "forgetful", "ratio", "pairs from to",
-    "durable calls/s", "the plan's own rows",
-)  # fmt: skip
-
-
-def row_of(name: str, pairs: Sequence[Pair]) -> tuple[str, ...]:
-    """Tell the medians of a series of pairs, in the order of the headings."""
-    ratios = sorted(pair.ratio for pair in pairs)
-    durable = [pair.durable for pair in pairs]
-    return (
-        name,
-        f"{median(cost.cpu for cost in durable):.0f} µs",
-        f"{median(cost.aside for cost in durable):.0f} µs",
-        f"{median(pair.forgetful.cpu for pair in pairs):.0f} µs",
-        f"{median(ratios):.2f}",
-        f"{ratios[0]:.2f} to {ratios[-1]:.2f}",
-        f"{median(cost.rate for cost in durable):.0f}",
-        f"{median(cost.books for cost in durable):.0f} µs",
-    )
-
-
-def table_of(rows: Sequence[Sequence[str]]) -> str:
-    """Lay out the rows as a Markdown table."""
-    lines = [HEADINGS, ("---",) * len(HEADINGS), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def machine() -> str:
-    """Tell the kind of machine and the versions, and nothing that names this one."""
-    cpu = platform.machine()
-    if (info := Path("/proc/cpuinfo")).exists():
-        names = [line for line in info.read_text("utf-8").splitlines() if "model name" in line]
-        cpu = names[0].partition(":")[2].strip() if names else cpu
-    return (
-        f"{platform.system()}, {os.cpu_count()} cores ({cpu}); Python {platform.python_version()},"
-        f" aiohttp {version('aiohttp')}, SQLite {sqlite3.sqlite_version}"
-    )
-
-
-def page_of(table: str, pairs: int, calls: int) -> str:
-    """Write the page for docs/."""
-    today = datetime.now(UTC).date().isoformat()
-    return f"""\
-# What the ledger costs
-
-Written by `make bench` on {today}. {machine()}.
-
-CPU per call, user and system, of all threads: medians of {pairs} pairs of rounds of
-{calls} calls with {LIMITS.concurrency} in flight, each pair in the other order. *Durable* is the
-real ledger on a real disk, *forgetful* one that keeps nothing; all else is the same: the questions
-before the sends, the engine, the HTTP client over loopback against a cheap server in another
-process, the verdicts. The ratio is taken pair by pair. Goal: at most {GOAL}.
-
-{table}
-
-*The plan's own rows* are written in one transaction before the first call and read once after the
-last one; they are not in the other columns. Read ratios, not microseconds: those move with the
-machine and its neighbours. A tenant takes 833 calls a second.
-"""
-
-
-def main() -> int:
-    """Measure, print the table, write the page; 1 where the goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("url")
+    parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--calls", type=int, default=3000)
-    parser.add_argument("--no-page", action="store_true", help="leave docs/performance.md alone")
+    parser.add_argument("--rate", type=int, default=1_000_000)
     options = parser.parse_args()
-    if hasattr(os, "sched_setaffinity") and CORE in os.sched_getaffinity(0):
-        os.sched_setaffinity(0, {CORE})
-    folder = ROOT / "build" / "bench"  # a disk, where a folder for temporary files may be none
-    folder.mkdir(parents=True, exist_ok=True)
-    taken = {
-        name: pairs_of(delay, options.pairs, options.calls, folder)
-        for name, delay in DELAYS.items()
-    }
-    table = table_of([row_of(name, pairs) for name, pairs in taken.items()])
-    print(table)
-    if not options.no_page:
-        PAGE.write_text(page_of(table, options.pairs, options.calls), "utf-8")
-    met = all(median(pair.ratio for pair in pairs) <= GOAL for pairs in taken.values())
-    print(f"goal, at most {GOAL}: {'met' if met else 'missed'}")
-    return 0 if met else 1
+    host = urlsplit(options.url).netloc
+    tenant = Tenant("bench", options.url, host, Credentials("ID", "SECRET"))
+    plan = plan_of(options.calls, tenant, options.rate)
+    durable_round(plan_of(min(options.calls, 500), tenant, options.rate), BUILD)
+    for number in range(options.pairs):
+        if number % 2:
+            forgetful, durable = forgetful_round(plan), durable_round(plan, BUILD)
+        else:
+            durable, forgetful = durable_round(plan, BUILD), forgetful_round(plan)
+        told = {"durable": asdict(durable), "forgetful": asdict(forgetful)}
+        sys.stdout.write(json.dumps(told) + "\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

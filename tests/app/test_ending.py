@@ -13,7 +13,6 @@ from zbatch.app.ending import (
     after_disk_failure,
     exit_code,
     final_records,
-    in_their_places,
     unreadable_records,
 )
 from zbatch.app.outstanding import blocked
@@ -73,6 +72,7 @@ STOPS = {
     StopReason.MISDIRECTED: (ExitCode.CANNOT_START, ExitCode.STOPPED),
     StopReason.QUESTION: (ExitCode.CANNOT_START, ExitCode.STOPPED),
     StopReason.DISK: (ExitCode.CANNOT_START, ExitCode.UNKNOWN),
+    StopReason.OUTAGE: (ExitCode.STOPPED, ExitCode.STOPPED),
     StopReason.LIMIT: (ExitCode.STOPPED, ExitCode.STOPPED),
     StopReason.INTERRUPTED: (ExitCode.INTERRUPTED, ExitCode.INTERRUPTED),
     StopReason.INTERNAL: (ExitCode.INTERNAL, ExitCode.INTERNAL),
@@ -327,14 +327,6 @@ def test_a_member_of_a_call_is_told_as_the_spec_has_it_now() -> None:
     (final,) = final_records([standing], [], Closing())
     assert (final.item, final.idempotency_key) == (planned, call.key)
     assert final.outcome is Outcome.UNKNOWN
-
-
-def test_what_is_known_already_stands_in_its_place() -> None:
-    """The order is that of the plan, whichever records were known from the start."""
-    one, two, three = (a_record(item(number)) for number in (1, 2, 3))
-    known = {two.item.identity: two}
-    records = in_their_places([item(1), item(2), item(3)], known, iter([one, three]))
-    assert list(records) == [one, two, three]
 
 
 def test_an_unreadable_ledger_makes_every_item_unknown() -> None:

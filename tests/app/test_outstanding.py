@@ -116,16 +116,6 @@ def test_what_the_tenants_people_may_change_is_asked_again_and_not_sent(outcome:
     assert (held.generation, held.prior_attempts, held.call) == (1, 2, None)
 
 
-def test_only_what_is_invoiced_and_not_worked_on_is_final() -> None:
-    """A failure may be told in other words at the end, and what has an open key may change."""
-    invoiced, failed = an_outcome(item(1), Outcome.INVOICED), an_outcome(item(2), Outcome.FAILED)
-    in_work = replace(
-        resent(item(3), a_call(item(3))), record=an_outcome(item(3), Outcome.INVOICED).record
-    )
-    todo = left_of([invoiced, failed, in_work, a_standing(item(4))])
-    assert todo.final == {item(1).identity: invoiced.record}
-
-
 def test_what_is_known_of_an_item_goes_with_its_work() -> None:
     """The baseline of an earlier run is the one that the next question is held against."""
     standings = [a_standing(item(1), trail=SEEN), a_standing(item(2))]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from support.behind import Shortly
+from support.behind import SOON, Shortly
 from support.runs import Away, Project, Told, away
 from zbatch.app.faults import RANDOM, load_faults
 from zbatch.emulator import EmulatorConfig
@@ -26,6 +27,7 @@ QUICKER = {
     "timeout: 3s": "timeout: 1s",
     "settle: 10s": "settle: 1200ms",
 }
+QUICKLY: dict[str, Any] = {"chance": Shortly(), "probe": SOON}
 
 
 def spec_of(name: str, project: Project, url: str) -> Path:
@@ -59,7 +61,7 @@ def rehearse(found: Rehearsal, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         while not runs or not settled(runs[-1]):
             assert len(runs) < MOST_RUNS, [told.code for told in runs]
             failed = bool(runs) and runs[-1].code == 1
-            runs.append(project.run(spec, retry_failed=failed, chance=Shortly()))
+            runs.append(project.run(spec, retry_failed=failed, **QUICKLY))
         check(runs[-1], server)
     return runs
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 from collections.abc import Callable
@@ -13,11 +14,14 @@ from pathlib import Path
 import pytest
 
 from support.accounts import account
-from support.runs import QUERY, TARGET, Away, Billing, Project
+from support.runs import QUERY, TARGET, Away, Billing, Project, Watch
+from zbatch.app.api import RunOptions
+from zbatch.app.run import run
 from zbatch.emulator import Delivery, Mishap, Scheduled, ServerLimits
 from zbatch.emulator.catalogue import fault
-from zbatch.engine.events import InFlight, Settled
-from zbatch.model import ExitCode
+from zbatch.engine.events import Event, InFlight, Settled
+from zbatch.model import ExitCode, Item
+from zbatch.spec.selection import Items
 
 ROOT = Path(__file__).parents[2]
 Start = Callable[..., Away]
@@ -48,6 +52,36 @@ def test_a_first_run_invoices_and_a_second_one_sends_nothing(project: Project) -
         line["invoice_id"] for line in first.lines if line["success"]
     )
     assert len(billing.exchanges()) == 3
+
+
+def test_a_run_goes_through_its_items_five_times_at_most(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Items are made when asked: each way through them is paid again, by all of a long list."""
+    made: list[int] = []
+    make = Items._at
+
+    def counted(items: Items, position: int) -> Item:
+        made.append(position)
+        return make(items, position)
+
+    monkeypatch.setattr(Items, "_at", counted)
+    assert run(RunOptions(project.spec(1, 2, 3)), Watch()).exit_code == 0
+    assert len(made) <= 5 * 3
+
+
+def test_a_run_spares_the_collector_only_while_it_sends(project: Project) -> None:
+    """What was put aside for the run is swept like everything else once it is over."""
+    before = gc.get_freeze_count()
+    frozen: list[int] = []
+
+    class Looking(Watch):
+        def event(self, event: Event) -> None:
+            frozen.append(gc.get_freeze_count())
+
+    assert run(RunOptions(project.spec(1)), Looking()).exit_code == 0
+    assert min(frozen) > before
+    assert gc.get_freeze_count() == before
 
 
 def test_a_run_of_what_is_invoiced_reaches_for_nothing(

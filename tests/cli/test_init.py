@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.accounts import account
 from zbatch.app.init import begin_project
 from zbatch.cli import main
 from zbatch.errors import CannotStart
@@ -43,6 +44,17 @@ def test_what_it_writes_validates_and_runs(here: Path, capfd: pytest.CaptureFixt
     assert capfd.readouterr().err == "0 errors, 0 warnings in 2 files\n"
     assert main(["run", "billing/specs/month-end.yaml"]) == 0
     assert "invoiced 3 " in capfd.readouterr().err
+
+
+def test_the_account_file_of_its_comment_lies_in_the_project(here: Path) -> None:
+    """Who takes the comment's line as it is, and a list in the folder of the project, is billed."""
+    main(["init"])
+    spec = here / "specs/month-end.yaml"
+    text = spec.read_text("utf-8").replace("# - {file:", "  - {file:")
+    spec.write_text(text.replace("expect: {accounts: 3}", "expect: {accounts: 4}"))
+    (here / "accounts").mkdir()
+    (here / "accounts/emea.csv").write_text(f"account_id\n{account(1)}\n")
+    assert main(["validate", "specs"]) == 0
 
 
 def test_the_editor_finds_the_schemas(here: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.accounts import account
+from zbatch.app.loading import Overrides, load_plan
 from zbatch.app.review.figures import figures
 from zbatch.app.review.held import Held
 from zbatch.app.review.preview import Preview, look
@@ -69,6 +72,23 @@ def test_a_comment_on_a_pull_request(story: Any, golden: Callable[[str, str], No
     lines = text.splitlines()
     assert lines[0].startswith("**40 items · 40 accounts · 40 calls** · **60 accounts disappeared")
     assert lines[-1] == f"digest `{DIGEST}`"
+
+
+def test_one_file_has_one_name(tmp_path: Path) -> None:
+    """The table of digests names a file as the table of items above it does."""
+    spec, listed = tmp_path / "specs/nov.yaml", tmp_path / "accounts/list.csv"
+    for path in (spec, listed):
+        path.parent.mkdir()
+    (tmp_path / "tenants.yaml").write_text("version: 1\ntenants: {}\n")
+    listed.write_text(f"account_id\n{account(1)}\n")
+    spec.write_text(
+        "version: 1\nname: nov\ntenant: emulator\ndates: [{target_date: 2026-11-30}]\n"
+        f'accounts: [{{file: ../accounts/list.csv}}, "{account(2)}"]\n'
+    )
+    text = plan_markdown(seen(load_plan(spec, Overrides())))
+    for name in ("list.csv", "specs/nov.yaml"):
+        first, second = re.findall(rf"^\| `(.*{name})` \|", text, re.MULTILINE)
+        assert first == second
 
 
 def test_it_fits_however_much_there_is(story: Any) -> None:

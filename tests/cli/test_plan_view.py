@@ -206,6 +206,22 @@ def test_the_last_call_takes_its_time_at_the_rate(story: Any) -> None:
     limits = replace(plan.spec.limits, rate=Rate(1, 1.0))
     view = seen(replace(plan, spec=replace(plan.spec, limits=limits)))
     assert (view.estimate.by_rate, view.estimate.seconds) == (True, 52)
+    assert view.estimate.decided_by == "rate"
+    assert "the rate of 1/s decides" in plan_text(view)
+
+
+def test_a_ceiling_that_decides_is_named(story: Any) -> None:
+    """Whoever wants a run to be faster learns that the spec is not where to change it."""
+    plan = story.plan(50)
+    limits = replace(plan.spec.limits, rate=Rate(1, 1.0))
+    lowered = replace(plan.spec, limits=limits, lowered=("rate",))
+    text = plan_text(seen(replace(plan, spec=lowered)))
+    assert "the rate of 1/s, the tenant's ceiling, decides" in text
+
+
+def test_where_nothing_is_left_no_limit_decides(story: Any) -> None:
+    """A plan that is carried out takes no time."""
+    assert seen(story.plan(0)).estimate.decided_by is None
 
 
 @pytest.mark.parametrize(("deadline", "warned"), [(None, False), (300.0, False), (240.0, True)])

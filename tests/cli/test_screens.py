@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,21 @@ def test_next_step_is_a_command_to_paste(
     assert command in advice(result, called)
 
 
+def test_who_is_to_run_again_is_told_from_when(story: Any) -> None:
+    """The time is that of the day on which the run ended, and has its date on another one."""
+    doubt = [story.record(Outcome.UNKNOWN, 1, RESTING)]
+    ended = story.result([], ExitCode.OK).finished_at
+    later = {"hours": 1}, {"days": 1}
+    told = [
+        advice(story.result(doubt, ExitCode.UNKNOWN, 0, settles_at=ended + timedelta(**after)), RUN)
+        for after in later
+    ]
+    first, second = (ended + timedelta(**after) for after in later)
+    begin = f"zbatch run {SPEC} again, not before"
+    assert told[0].startswith(f"{begin} {first:%H:%M:%S} UTC, or zbatch reconcile {SPEC};")
+    assert told[1].startswith(f"{begin} {second:%Y-%m-%d %H:%M:%S} UTC, or zbatch reconcile")
+
+
 def test_advice_without_a_spec_names_none(story: Any) -> None:
     """After a reconciliation of a whole ledger no spec is made up."""
     story.names = {"file": ""}
@@ -314,8 +330,9 @@ def test_fast_runs_are_not_told_line_by_line(story: Any) -> None:
 def test_lines_come_each_thirty_seconds(story: Any) -> None:
     """Where nothing is settled for long, other events still say that the run is alive."""
     screen, stream = lines(story)
-    drive(screen, story, [InFlight(number % 3) for number in range(61)])
+    drive(screen, story, [InFlight(number % 3, 5) for number in range(61)])
     assert stream.getvalue().count("4/40 10%") == 2
+    assert " of 5  " in stream.getvalue(), "how many may be is said beside how many are"
 
 
 def test_each_kind_of_failure_is_told_once(story: Any) -> None:

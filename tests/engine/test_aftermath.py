@@ -148,6 +148,16 @@ def test_a_run_that_does_not_wait_says_from_when_a_key_can_be_settled(bench: Ben
     assert [left.item for left in run.ending.left] == [item(1)]
 
 
+@pytest.mark.parametrize("step", [1, -1])
+def test_a_run_says_from_when_all_of_its_doubt_can_be_settled(bench: Bench, step: int) -> None:
+    """R6: of two keys that rest the one that rests longer counts, whichever is left first."""
+    ages = {1: 0.5, 2: 0.2}  # hours
+    works = [replace(in_doubt(item(n), age, burnt=True), ordinal=n) for n, age in ages.items()]
+    run = bench.run(works[::step], lambda r, before: success())
+    assert {left.item for left in run.ending.left} == {item(1), item(2)}
+    assert run.ending.settles_at == START + timedelta(hours=0.8)
+
+
 @pytest.mark.parametrize(("wait", "settled"), [(3590.0, False), (3610.0, True)])
 def test_a_run_waits_only_if_the_rest_ends_in_time(wait: float, settled: bool) -> None:
     """R6: `reconcile.wait` counts from when nothing else is left to do."""
@@ -268,6 +278,7 @@ def test_what_generates_is_waited_for_five_minutes_at_most(bench: Bench) -> None
     assert run.server.requests == []
     assert record(run, item(1)).outcome is Outcome.NOT_ATTEMPTED
     assert problem(run, item(1)).code == "GENERATING"
+    assert run.ending.settles_at is None
     assert 270 < run.elapsed < 320
     assert len(run.server.questions) == 11
 

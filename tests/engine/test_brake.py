@@ -12,6 +12,7 @@ from support.engine import LOST, START, TENANT, HighRandom, status
 from zbatch.engine.backoff import LONGEST_GATE
 from zbatch.engine.brake import Brake
 from zbatch.engine.events import Event, Gated, InFlight, Stopping
+from zbatch.engine.outage import Shown
 from zbatch.engine.pacing import Pace
 from zbatch.engine.settings import Settings, Stop
 from zbatch.engine.verdict import StopReason
@@ -57,6 +58,7 @@ def a_brake(
     events: list[Event],
     random: HighRandom | LowRandom | None = None,
     rules: StopRules | None = None,
+    pace: Pace | None = None,
 ) -> Brake:
     settings = Settings(
         "tail",
@@ -65,6 +67,7 @@ def a_brake(
         lambda items, generation: make_call(TENANT, items, generation),
         patience=120.0,
         rules=rules or StopRules(),
+        pace=pace,
     )
     return Brake(clock, random or HighRandom(), events.append, settings)
 
@@ -148,7 +151,7 @@ def test_requests_in_flight_are_counted_up_and_down(brake: Brake, events: list[E
     """Also where one of them raises."""
     with brake.flying(), pytest.raises(ValueError, match="broken"), brake.flying():
         raise ValueError("broken")
-    assert events == [InFlight(1), InFlight(2), InFlight(1), InFlight(0)]
+    assert events == [InFlight(1, 5), InFlight(2, 5), InFlight(1, 5), InFlight(0, 5)]
 
 
 def test_a_gate_is_told_with_its_reason_and_wait(brake: Brake, events: list[Event]) -> None:
@@ -262,7 +265,7 @@ def test_the_latest_time_of_ours_is_kept(clock: HandClock, brake: Brake) -> None
 def test_a_run_goes_on_in_the_pace_of_the_questions_before_it(clock: HandClock) -> None:
     """What was asked before took slots of the same rate, and a closed gate stays closed."""
     pace = Pace(Rate(1, 10.0))
-    assert pace.reserve(0.0) == 0.0
+    pace.left(pace.reserve(0.0), 0.0)
     settings = Settings(
         "tail",
         Limits(10, Rate(1, 10.0), 1, 150.0),
@@ -273,4 +276,108 @@ def test_a_run_goes_on_in_the_pace_of_the_questions_before_it(clock: HandClock) 
     brake = Brake(clock, HighRandom(), lambda event: None, settings)
     brake.throttled(status(429, retry_after="30"), "busy", 1)
     assert pace.opens >= 30.0
-    assert pace.reserve(clock.at) == pace.opens
+    assert pace.reserve(clock.at).at == pace.opens
+
+
+def left(remaining: int, reset: int, date: str = "") -> Reply:
+    return status(200, date=date, ratelimit_remaining=str(remaining), ratelimit_reset=str(reset))
+
+
+def test_a_window_that_is_used_up_closes_the_gate(
+    clock: HandClock, brake: Brake, events: list[Event]
+) -> None:
+    """The tenant says that nothing is left for 40 s: nothing leaves before, and all may see why."""
+    brake.answered(left(0, 40))
+
+    async def next_turn() -> None:
+        turn = asyncio.ensure_future(brake.turn())
+        await asyncio.sleep(0)
+        clock.at = 0.1
+        brake.stop(StopReason.INTERRUPTED, "enough")
+        assert not await turn
+
+    clock.at = 0.1
+    asyncio.run(next_turn())
+    assert events[0] == Gated("the tenant says that its rate limit is used up", 39.9)
+
+
+def test_the_last_moment_of_a_window_is_awaited_without_a_word(
+    clock: HandClock, events: list[Event]
+) -> None:
+    """A second that is short of a call or two is nothing that anybody must be told."""
+    brake = a_brake(clock, events)
+    brake.answered(left(0, 40))
+    clock.at = 39.5
+
+    async def next_turn() -> None:
+        turn = asyncio.ensure_future(brake.turn())
+        await asyncio.sleep(0)
+        clock.at = 41.0
+        assert await asyncio.wait_for(turn, 30)
+
+    asyncio.run(next_turn())
+    assert events == []
+
+
+def test_a_quota_that_is_full_for_longer_than_an_hour_stops_the_run(
+    clock: HandClock, events: list[Event]
+) -> None:
+    """A day's quota is not slept away: the run ends resumable, and says which limit it was."""
+    brake = a_brake(clock, events, pace=Pace(Rate(600, 60.0), [Rate(1, 86_400.0)]))
+    assert asyncio.run(brake.turn())
+    clock.at = 1.0
+    assert not asyncio.run(brake.turn())
+    assert brake.stopped is not None
+    assert brake.stopped.reason is StopReason.LIMIT
+    assert "the tenant's quota of 1 calls a day is used up" in brake.stopped.message
+
+
+def test_the_headers_of_a_kept_reply_are_not_taken_in(
+    clock: HandClock, events: list[Event]
+) -> None:
+    """A reply that the server has kept under its key tells of a window of hours ago."""
+    brake = a_brake(clock, events)
+    brake.answered(status(200, date="Mon, 30 Nov 2026 22:30:00 GMT"))
+    brake.answered(left(0, 3000, date="Mon, 30 Nov 2026 20:00:00 GMT"))
+    assert asyncio.run(brake.turn())
+    brake.answered(left(0, 30, date="Mon, 30 Nov 2026 22:30:01 GMT"))
+    clock.at = 0.2
+
+    async def next_turn() -> bool | None:
+        return await brake.unless_stopped(asyncio.wait_for(brake.turn(), 0.01))
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(next_turn())
+
+
+def test_an_outage_is_told_and_stops_the_run_when_it_lasts(
+    clock: HandClock, brake: Brake, events: list[Event]
+) -> None:
+    """Twenty keys that fail make one, and the next failed retry of a run of no items ends it."""
+    for number in range(20):
+        brake.learn(Shown(f"{number}", failed=True, left=0.0))
+    assert events == [Gated("most calls fail, whichever account they are for", 5.0)]
+    clock.at = 5.0
+    brake.learn(Shown("0", failed=True, left=4.0, again=True))
+    assert brake.stopped is not None
+    assert brake.stopped.reason is StopReason.OUTAGE
+
+
+def test_an_outage_that_is_over_holds_nobody_back(
+    clock: HandClock, brake: Brake, events: list[Event]
+) -> None:
+    """Who waited for his probe leaves at once when the last ten of twenty answers are good."""
+    assert asyncio.run(brake.turn())
+    for number in range(20):
+        brake.learn(Shown(f"{number}", failed=True, left=0.0))
+
+    async def wait_for_it() -> None:
+        turn = asyncio.ensure_future(brake.turn())
+        await asyncio.sleep(0)
+        clock.at = 1.0
+        for number in range(10):
+            brake.learn(Shown(f"{number}", failed=False, left=0.0))
+        assert await asyncio.wait_for(turn, 30)
+
+    asyncio.run(wait_for_it())
+    assert len(events) == 1

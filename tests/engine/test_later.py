@@ -33,6 +33,7 @@ class InParts:
 
     def __init__(self, items: Sequence[Item], size: int, stage: int = 0) -> None:
         self.stage = stage
+        self.items = len(items)
         self.made = 0
         self._left = deque(enumerate(items))
         self._size = size
@@ -156,7 +157,7 @@ def test_the_last_stage_is_made_once_it_is_open() -> None:
 
 def test_a_run_without_later_works_has_none_to_come() -> None:
     """Who gives all works at once gives nothing beside them."""
-    assert NOTHING_LATER.ordinal is None
+    assert (NOTHING_LATER.ordinal, NOTHING_LATER.items) == (None, 0)
     assert asyncio.run(NOTHING_LATER.works()) == ()
 
 
@@ -175,3 +176,14 @@ class _Torn(InParts):
 
     def _goes_on(self, last: Work) -> bool:
         return False
+
+
+def test_f69_what_comes_later_counts_for_the_retries_of_an_outage() -> None:
+    """A fifth of all items may fail again before an outage ends the run, whenever they are made."""
+    items = [item(n) for n in range(60)]
+    later = InParts(items, 10)
+    parts = Bench(later=later).run((), lambda request, before: status(500))
+    whole = Bench().run(works_of(items), lambda request, before: status(500))
+    assert parts.ending.stop is not None
+    assert parts.ending.stop.reason is StopReason.OUTAGE
+    assert parts.server.requests == whole.server.requests

@@ -25,6 +25,7 @@ from support.engine import (
 )
 from zbatch.engine.events import Gated, InFlight, Retrying
 from zbatch.engine.order import Work
+from zbatch.engine.pacing import Pace
 from zbatch.engine.verdict import StopReason
 from zbatch.model import KeyState, Limits, Outcome, Rate
 from zbatch.zuora.wire import Fault, Reply, Request
@@ -146,18 +147,24 @@ def test_f2_an_unreachable_host_stops_the_run_with_nothing_sent(bench: Bench) ->
 def test_f63_a_429_closes_one_gate_for_the_whole_run(limited: Reply) -> None:
     """F63, F65: with 40 in flight and 120 seconds asked for, nothing leaves inside the window."""
     bench = Bench(limits=FAST)
+    refused: list[float] = []
 
     def answer(request: Request, before: int) -> Reply:
-        return success() if asyncio.get_running_loop().time() > 100 else limited
+        now = asyncio.get_running_loop().time()
+        if 1.0 < now < 100.0:
+            refused.append(now)
+            return limited
+        return success()
 
-    run = bench.run(works_of([item(n) for n in range(100)]), answer)
+    run = bench.run(works_of([item(n) for n in range(400)]), answer)
     assert run.ending.stop is None
-    assert len(run.records) == 100
-    opens = 119.9 if "date" in limited.headers else 120.0
-    told = min(run.server.times) + bench.latency
+    assert len(run.records) == 400
+    told = min(refused)
+    opens = 119.9 if "Nov" in limited.headers.get("retry-after", "") else told + 120.0
     inside = [time for time in run.server.times if told < time < opens]
     assert inside == []
     assert run.server.peak == 40
+    assert len(refused) == 39, "and a question"
     assert any(isinstance(event, Gated) for event in run.events)
 
 
@@ -173,7 +180,9 @@ def test_f66_after_the_gate_opens_the_rate_holds(bench: Bench) -> None:
     answered = run.server.times[0] + 0.11
     assert [time for time in run.server.times if answered < time < 120] == []
     assert len(late) >= 30
-    assert min(b - a for a, b in pairwise(late)) > 0.0999
+    written = 0.001  # what the ledger takes for an intent whose time is renewed in its turn
+    assert min(b - a for a, b in pairwise(late)) > 0.0999 - written
+    assert late[-1] - late[0] > (len(late) - 1) * 0.1 - 2 * written
 
 
 def test_f70_a_limit_told_in_a_row_gates_the_run_too(bench: Bench) -> None:
@@ -290,7 +299,7 @@ def test_the_rate_holds_with_retries_included() -> None:
     bench = Bench(limits=Limits(40, Rate(20, 1.0), 1, 150.0))
     run = bench.run(
         works_of([item(n) for n in range(150)]),
-        lambda r, before: status(500) if before == 0 and r.key < "zb1-8" else success(),
+        lambda r, before: status(500) if before == 0 and r.key < "zb1-5" else success(),
     )
     times = sorted([*run.server.times, *(time for time, _ in run.server.questions)])
     assert len(run.server.times) > 150
@@ -479,3 +488,18 @@ def test_throttling_now_and_then_over_hours_stops_no_run() -> None:
     run = bench.run(works_of([item(n) for n in range(80)]), answer)
     assert run.ending.stop is None
     assert outcomes(run) == {Outcome.INVOICED}
+
+
+@pytest.mark.parametrize(("items", "calls"), [(1, 1), (60, 1), (60, 2), (60, 20)])
+def test_a_quota_that_is_used_up_for_a_day_ends_the_run(items: int, calls: int) -> None:
+    """Whether a question or a call is the first that may not leave: the run ends, resumable.
+
+    Also where it is the only one, and nothing else wakes the run.
+    """
+    pace = Pace(Rate(1, 1.0), [Rate(calls, 86_400.0)])
+    run = Bench(pace=pace).run(works_of([item(n) for n in range(items)]), lambda r, b: success())
+    assert run.ending.stop is not None
+    assert run.ending.stop.reason is StopReason.LIMIT
+    assert run.ending.sent + run.ending.asked == calls
+    assert run.ending.flow.requests == calls
+    assert outcomes(run) <= {Outcome.INVOICED}

@@ -33,7 +33,7 @@ from zbatch.engine.events import Event, InFlight, Settled, Stopping
 from zbatch.engine.loop import Engine
 from zbatch.engine.order import Work
 from zbatch.engine.verdict import Kind, StopReason, doubtful
-from zbatch.model import Attempt, KeyState, Limits, Outcome, Rate, Send
+from zbatch.model import Attempt, KeyState, Limits, Outcome, Rate, Send, Settling
 from zbatch.zuora.request import make_call
 from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
 
@@ -392,23 +392,37 @@ def test_f112_a_clock_behind_the_ledger_lets_no_doubtful_key_be_sent() -> None:
 
 
 @pytest.mark.parametrize(("hours", "gate"), [(22.5, 3000), (22.96, 240)])
-def test_a_doubtful_key_that_grows_too_old_while_it_waits_for_its_turn_is_not_sent(
-    hours: float, gate: int
-) -> None:
-    """D22: behind a gate it passes 23 hours, and is not sent when the gate opens.
+def test_a_wait_that_would_outlast_a_doubtful_key_is_not_slept(hours: float, gate: int) -> None:
+    """D22: the run ends at once: a sleep would only let the key grow too old."""
+    work = in_doubt(hours)
+    run = Bench().run([work], lambda request, before: status(429, retry_after=str(gate)))
+    assert run.elapsed < 1.0
+    assert run.ending.stop is not None
+    assert run.ending.stop.reason is StopReason.LIMIT
+    said = f"a wait of {gate} s would outlast a key that is in doubt"
+    assert run.ending.stop.message.startswith(said)
 
-    Neither after 50 minutes nor after four, when its question would still let it go.
-    """
+
+@pytest.mark.parametrize("hours", [1.0, 22.0, 23.5])
+def test_a_wait_that_no_doubtful_key_runs_out_in_is_slept(hours: float) -> None:
+    """The key is younger than that by far, or too old already: waiting takes nothing from it."""
 
     def answer(request: Request, before: int) -> Reply:
         early = asyncio.get_running_loop().time() < 60
-        return status(429, retry_after=str(gate)) if early else success()
+        return status(429, retry_after="3000") if early else success()
 
-    filler = works_of([item(2), item(3)])
-    bench = Bench(limits=Limits(1, Rate(1, 1.0), 1, 150.0))
-    work = in_doubt(hours)
+    run = Bench(settling=Settling(60.0)).run([in_doubt(hours), *works_of([item(2)])], answer)
+    assert run.ending.stop is None
+    assert {record.outcome for record in run.records.values()} == {Outcome.INVOICED}
+
+
+def test_a_doubtful_key_that_grows_too_old_while_it_waits_for_its_turn_is_not_sent() -> None:
+    """D22: at one call a minute it passes 23 hours before its slot comes, and is not sent in it."""
+    filler = works_of([item(n) for n in range(2, 10)])
+    bench = Bench(limits=Limits(1, Rate(1, 60.0), 1, 150.0))
+    work = in_doubt(22.96)
     work.ordinal = 10
-    run = bench.run([*filler, work], answer)
+    run = bench.run([*filler, work], lambda request, before: success())
     assert work.call is not None
     assert work.call.key not in run.server.keys
     assert work.call.key in {finding.key for finding in run.ledger.noted}

@@ -9,14 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zbatch.engine.pacing import Pace, Reachability
+from zbatch.engine.pacing import LATE, Flow, Pace, Reachability, Slot
 from zbatch.model import Rate
+from zbatch.zuora.allowance import Allowance
 
 TEN_A_SECOND = Rate(10, 1.0)
 
 
 def slots(pace: Pace, nows: list[float]) -> list[float]:
-    return [pace.reserve(now) for now in nows]
+    return [pace.reserve(now).at for now in nows]
+
+
+def leave(pace: Pace, now: float) -> float:
+    """Let a request leave as soon as it may; give when."""
+    slot = pace.reserve(now)
+    pace.left(slot, slot.at)
+    return slot.at
 
 
 def test_slots_are_one_interval_apart() -> None:
@@ -26,7 +34,7 @@ def test_slots_are_one_interval_apart() -> None:
 
 def test_the_first_call_leaves_at_once() -> None:
     """A run that begins does not wait for its first slot."""
-    assert Pace(Rate(1, 3600.0)).reserve(7.0) == 7.0
+    assert slots(Pace(Rate(1, 3600.0)), [7.0]) == [7.0]
 
 
 def test_a_pause_is_not_caught_up() -> None:
@@ -42,39 +50,125 @@ def test_waking_late_shifts_no_later_slot() -> None:
     assert slots(pace, [0.0, 0.09, 0.11]) == pytest.approx([0.0, 0.1, 0.2])
 
 
-def test_no_slot_lies_before_the_gate_opens() -> None:
-    """While the gate is closed, slots begin where it opens, one interval apart."""
+def test_slots_begin_where_the_gate_opens_and_grow_denser() -> None:
+    """After a gate of 100 s the first gap is four times as long, after 10 s all are as ever."""
     pace = Pace(TEN_A_SECOND)
-    assert pace.close(120.0)
-    assert slots(pace, [1.0, 1.0]) == pytest.approx([120.0, 120.1])
+    assert pace.close(20.0, 120.0)
+    times = [leave(pace, 21.0)]
+    while times[-1] < 135.0:
+        times.append(leave(pace, times[-1]))
+    gaps = [b - a for a, b in pairwise(times)]
+    assert (times[0], gaps[0]) == pytest.approx((120.0, 0.4))
+    assert gaps == sorted(gaps, reverse=True)
+    assert gaps[-40:] == pytest.approx([0.1] * 40)
+    assert times[-40] < 131.2
+
+
+def test_the_ramp_after_a_short_gate_is_short() -> None:
+    """A tenth of the time that the gate was closed, however slow the rate is."""
+    pace = Pace(Rate(1, 60.0))
+    pace.close(0.0, 5.0)
+    assert slots(pace, [0.0] * 3) == pytest.approx([5.0, 65.5, 125.5])
 
 
 def test_a_slot_taken_before_the_gate_closed_no_longer_holds() -> None:
-    """Who reserved before the gate closed must reserve again; later slots still stand."""
+    """Who reserved before the gate closed must reserve again, with all who come later."""
     pace = Pace(TEN_A_SECOND)
     early = pace.reserve(0.0)
-    assert pace.holds(early)
-    pace.close(120.0)
-    assert not pace.holds(early)
-    assert pace.holds(pace.reserve(0.0))
-    assert pace.holds(120.0)
+    assert pace.holds(early, 0.0)
+    pace.close(0.0, 120.0)
+    assert not pace.holds(early, 0.0)
+    fresh = pace.reserve(0.0)
+    assert (fresh.at, pace.holds(fresh, 120.0)) == (120.0, True)
+
+
+def test_a_slot_that_was_given_and_not_used_is_free_again() -> None:
+    """Forty who waited give their slots back with the gate: nobody waits for nobody."""
+    pace = Pace(TEN_A_SECOND)
+    pace.left(pace.reserve(0.0), 0.0)
+    slots(pace, [0.0] * 40)
+    pace.close(0.1, 0.2)
+    assert slots(pace, [0.1]) == pytest.approx([0.2])
+
+
+def test_who_comes_late_has_lost_his_slot() -> None:
+    """A process that was suspended with forty slots in hand does not use them all at once."""
+    pace = Pace(Rate(1000, 1.0))
+    held = [pace.reserve(0.0) for _ in range(40)]
+    assert pace.holds(held[0], LATE)
+    assert not any(pace.holds(slot, 3600.0) for slot in held)
+    assert slots(pace, [3600.0] * 3) == pytest.approx([3600.0, 3600.001, 3600.002])
+    slow = Pace(TEN_A_SECOND)
+    assert slow.holds(slow.reserve(0.0), 0.1), "one call more than the rate is always allowed"
+    assert not slow.holds(Slot(0.0, 0), 0.11)
 
 
 def test_the_gate_never_opens_earlier_than_it_was_told() -> None:
     """A shorter wait does not shorten a longer one, and says so."""
     pace = Pace(TEN_A_SECOND)
-    assert pace.close(120.0)
-    assert not pace.close(60.0)
-    assert not pace.close(120.0)
+    assert pace.close(0.0, 120.0)
+    assert not pace.close(0.0, 60.0)
+    assert not pace.close(0.0, 120.0)
+    assert not pace.close(130.0, 130.0)
     assert pace.opens == 120.0
-    assert pace.close(121.0)
+    assert pace.close(0.0, 121.0)
+
+
+def test_probes_are_far_apart_until_told_otherwise() -> None:
+    """While a least gap holds no two slots are closer; then the pace is as ever, at once."""
+    pace = Pace(TEN_A_SECOND)
+    leave(pace, 0.0)
+    pace.slow(5.0)
+    assert slots(pace, [0.0] * 3) == pytest.approx([5.0, 10.0, 15.0])
+    pace.slow(0.0)
+    assert slots(pace, [6.0, 6.0]) == pytest.approx([6.0, 6.1])
+
+
+def test_a_quota_of_the_tenant_below_the_rate_sets_the_gap() -> None:
+    """Of a minute's quota no second gets more than its share."""
+    pace = Pace(TEN_A_SECOND, [Rate(60, 60.0), Rate(1000, 3600.0)])
+    assert slots(pace, [0.0] * 3) == pytest.approx([0.0, 1.0, 2.0])
+
+
+def test_a_quota_that_is_used_up_says_so() -> None:
+    """By our own count, with no word from the tenant."""
+    pace = Pace(TEN_A_SECOND, [Rate(2, 3600.0)])
+    assert pace.full(0.0) is None
+    leave(pace, 0.0)
+    leave(pace, 0.0)
+    full = pace.full(1.0)
+    assert full is not None
+    assert full.until == 3660.0
+    assert full.reason == "the tenant's quota of 2 calls an hour is used up"
+
+
+def test_the_word_of_the_tenant_sets_the_gap() -> None:
+    """What is left of its minute is spread over the rest of it."""
+    pace = Pace(TEN_A_SECOND)
+    pace.heard(Allowance(100, 20, 40.0), 0.0, 0)
+    assert slots(pace, [0.0] * 3) == pytest.approx([0.0, 2.0, 3.9])
+
+
+def test_how_close_a_run_came_is_told_without_its_gates() -> None:
+    """Ten a second for two seconds around a gate of a minute, which had no ramp to speak of."""
+    pace = Pace(TEN_A_SECOND)
+    assert pace.flow() == Flow(0, 0.0, 0.0, 10.0)
+    assert pace.flow().closeness is None
+    for number in range(10):
+        assert leave(pace, 5.0) == pytest.approx(5.0 + number / 10)
+    assert pace.flow().closeness == pytest.approx(1.0)
+    pace.close(6.0, 66.0)
+    assert leave(pace, 6.0) == 66.0
+    flow = pace.flow()
+    assert (flow.requests, flow.seconds, flow.gated) == pytest.approx((11, 61.0, 60.0))
+    assert flow.closeness == pytest.approx(1.0)
 
 
 def test_f72_six_hundred_calls_at_one_a_second_keep_their_schedule() -> None:
     """F72: 600 calls at 1/s take 599 s within one per cent, and never two in one second."""
     pace, now, times = Pace(Rate(1, 1.0)), 0.0, []
     for _ in range(600):
-        now = pace.reserve(now) + 0.0003  # each sleep ends a little late
+        now = leave(pace, now) + 0.0003  # each sleep ends a little late
         times.append(now)
     assert times[-1] - times[0] == pytest.approx(599.0, rel=0.01)
     assert min(b - a for a, b in pairwise(times)) > 0.99
@@ -95,8 +189,8 @@ def test_no_window_holds_more_than_the_rate_and_one_call(
     for pause, gated, wait in steps:
         now += pause
         if gated:
-            pace.close(now + wait)
-        slot = pace.reserve(now)
+            pace.close(now, now + wait)
+        slot = leave(pace, now)
         assert slot >= max(now, pace.opens)
         taken.append(slot)
     assert taken == sorted(taken)

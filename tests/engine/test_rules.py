@@ -128,11 +128,11 @@ def test_rules_look_once_all_items_of_an_answer_are_counted() -> None:
 
 def test_burnt_keys_count_as_unknown_though_they_are_only_asked_about_later() -> None:
     """A tenant that says 500 to everything must not get the whole list into doubt first."""
-    works = works_of([item(n) for n in range(60)])
+    works = works_of([item(n) for n in range(19)])  # too few to show an outage
     slow = Limits(2, Rate(6, 60.0), 1, 150.0)
     run = Bench(limits=slow, rules=StopRules(unknown=3)).run(works, lambda r, before: status(500))
     assert stopped_by(run) == "unknown"
-    assert len(set(run.server.keys)) < 60
+    assert sum(record.outcome is DOUBT for record in run.records.values()) < 19
 
 
 def test_doubt_of_earlier_runs_stops_nothing() -> None:
@@ -153,8 +153,8 @@ def test_doubt_of_earlier_runs_stops_nothing() -> None:
 
 @pytest.mark.parametrize(
     "trouble",
-    [status(409), status(429, retry_after="3000"), LOST],
-    ids=["a call under execution", "the server's wish", "a backoff"],
+    [status(409), LOST],
+    ids=["a call under execution", "a backoff"],
 )
 def test_the_deadline_ends_every_wait(trouble: Reply | Fault) -> None:
     """Whatever the run waits for then: it ends, and what is in doubt stays so in the ledger."""
@@ -164,6 +164,27 @@ def test_the_deadline_ends_every_wait(trouble: Reply | Fault) -> None:
     assert stopped_by(run) == "deadline"
     assert run.elapsed == pytest.approx(60.0, abs=1.0)
     assert not run.records
+
+
+def test_a_wait_that_outlasts_the_deadline_is_not_slept() -> None:
+    """Where the tenant wants more time than the run has, the run ends at once, resumable."""
+    run = Bench(rules=StopRules(deadline=60.0)).run(
+        works_of([item(1)]), lambda request, before: status(429, retry_after="3000")
+    )
+    assert stopped_by(run) == "deadline"
+    assert run.elapsed < 1.0
+    assert run.ending.stop is not None
+    assert "a wait of 3000 s would outlast the run's deadline" in run.ending.stop.message
+
+
+def test_a_wait_that_fits_into_the_deadline_is_slept() -> None:
+    """The run goes on after it, and may still meet its deadline elsewhere."""
+    run = Bench(rules=StopRules(deadline=60.0)).run(
+        works_of([item(1)]),
+        lambda request, before: success() if before else status(429, retry_after="50"),
+    )
+    assert run.ending.stop is None
+    assert run.elapsed > 50.0
 
 
 def test_the_deadline_ends_the_rest_of_a_burnt_key() -> None:
@@ -183,7 +204,7 @@ def test_calls_in_flight_at_the_deadline_are_awaited() -> None:
     )
     assert stopped_by(run) == "deadline"
     assert {record.outcome for record in run.records.values()} == {GOOD}
-    assert len(run.records) == run.ending.sent == 10
+    assert len(run.records) == run.ending.sent == 5, "as many as a run begins with"
     assert run.elapsed == pytest.approx(100.0, abs=2.0)
 
 
@@ -196,7 +217,7 @@ def test_the_deadline_counts_what_came_before_the_first_question(
         works_of([item(1)]), lambda request, n: status(409)
     )
     assert stopped_by(run) == "deadline"
-    assert run.elapsed == pytest.approx(left, abs=1.0)
+    assert run.elapsed == pytest.approx(left, abs=0.5)
 
 
 def test_a_run_that_is_done_before_its_deadline_does_not_wait_for_it() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from support.engine import HighRandom, VirtualClock, run_virtually, status
 from zbatch.engine.brake import Brake
 from zbatch.engine.events import Event
 from zbatch.engine.settings import Settings
 from zbatch.engine.verdict import StopReason
-from zbatch.model import Call, Limits, Rate
+from zbatch.model import Call, Limits, Problem, Rate
 
 
 def never(*_: object) -> Call:
@@ -54,3 +56,66 @@ def test_a_stop_ends_the_wait_for_a_turn() -> None:
         return asyncio.get_running_loop().time()
 
     assert run_virtually(turns()) == 1.0
+
+
+def test_a_turn_waits_for_a_place_in_flight() -> None:
+    """Five requests may be in flight at first: the sixth waits until one of them is over."""
+
+    async def turns() -> float:
+        settings = Settings("tail", Limits(10, Rate(100, 1.0), 1, 150.0), 6, never)
+        brake = Brake(VirtualClock(), HighRandom(), lambda event: None, settings)
+        for _ in range(5):
+            assert await brake.turn()
+        sixth = asyncio.create_task(brake.turn())
+        await asyncio.sleep(3.0)
+        with brake.flying():
+            assert not sixth.done()
+        assert await sixth
+        return asyncio.get_running_loop().time()
+
+    assert run_virtually(turns()) == pytest.approx(3.04), "four turns of the rate came before"
+
+
+def test_a_stop_ends_the_wait_for_a_place() -> None:
+    """So does giving up; neither takes a place with it."""
+
+    async def turns() -> list[bool]:
+        settings = Settings("tail", Limits(1, Rate(100, 1.0), 1, 150.0), 6, never)
+        brake = Brake(VirtualClock(), HighRandom(), lambda event: None, settings)
+        assert await brake.turn()
+        waiting = [asyncio.create_task(brake.turn()) for _ in range(2)]
+        await asyncio.sleep(1.0)
+        waiting[0].cancel()
+        await asyncio.sleep(0.0)
+        assert brake.places.waiting == 1
+        brake.stop(StopReason.INTERRUPTED, "interrupted")
+        return [await waiting[1], await brake.turn()]
+
+    assert run_virtually(turns()) == [False, False]
+
+
+def test_a_place_that_falls_away_behind_a_gate_is_waited_for_again() -> None:
+    """Of five that wait behind it only as many leave as were taken in before."""
+
+    async def turns() -> list[float]:
+        settings = Settings("tail", Limits(10, Rate(100, 1.0), 1, 150.0), 6, never)
+        brake = Brake(VirtualClock(), HighRandom(), lambda event: None, settings)
+        loop = asyncio.get_running_loop()
+        assert await brake.turn()
+        with brake.flying() as flight:
+            await asyncio.sleep(1.0)
+        brake.throttled(status(429, retry_after="30"), "too many", 1)
+        others = [asyncio.create_task(brake.turn()) for _ in range(5)]
+        await asyncio.sleep(1.0)
+        brake.crowded(flight, status(429), Problem("50000070", "too many"))
+        assert brake.places.allowed == 1
+        gone = []
+        while others:
+            done, _ = await asyncio.wait(others, return_when=asyncio.FIRST_COMPLETED)
+            others = [one for one in others if one not in done]
+            gone += [loop.time()] * len(done)
+            with brake.flying():
+                await asyncio.sleep(1.0)
+        return gone
+
+    assert run_virtually(turns()) == pytest.approx([31.0, 32.0, 33.0, 34.0, 35.0], abs=0.2)

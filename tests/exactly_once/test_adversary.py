@@ -131,6 +131,40 @@ def test_reconcile_without_a_spec_rests_as_long_as_the_run_that_sent(
     assert len(world.keys(ONE)) == 1
 
 
+@pytest.mark.parametrize("hours", [1.0, 30.0])
+@pytest.mark.parametrize("other_payload", [False, True])
+def test_d15_a_revision_is_not_billed_again_without_the_ledger(
+    make_world: MakeWorld, hours: float, other_payload: bool
+) -> None:
+    """Its own invoice is among those that are found for the lower one, now or much later."""
+    world = make_world()
+    second = replace(ONE, identity=replace(ONE.identity, revision=2))
+    world.run([ONE])
+    world.pass_time(HOUR)
+    assert world.run([second]).outcomes == ["invoiced"]
+    world.pass_time(hours * HOUR)
+    world.host().lose_ledger()
+    assert world.run([ONE]).outcomes == ["already_invoiced"]
+    if other_payload:
+        second = replace(second, invoice_date=second.invoice_date + timedelta(days=1))
+    sent = world.sent
+    assert world.run([second]).outcomes == ["already_invoiced"]
+    assert world.sent == sent
+
+
+def test_a_revision_is_billed_where_a_question_has_found_the_lower_one(
+    make_world: MakeWorld,
+) -> None:
+    """One invoice is there, and it is credited to the lower revision: the next one may go."""
+    world = make_world()
+    world.run([ONE])
+    world.pass_time(30 * HOUR)
+    world.host().lose_ledger()
+    assert world.run([ONE]).outcomes == ["already_invoiced"]
+    second = replace(ONE, identity=replace(ONE.identity, revision=2))
+    assert world.run([second]).outcomes == ["invoiced"]
+
+
 @pytest.mark.parametrize("invoices", [1, 3])
 def test_a_revision_is_billed_though_the_lower_one_made_several_invoices(
     make_world: MakeWorld, invoices: int

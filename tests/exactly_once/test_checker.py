@@ -292,6 +292,9 @@ CLEAN: dict[str, Change] = {
         with_run(e, code=6), exit_code=6, stop="no answer", calls_sent=0
     ),
     "died": lambda e: with_run(e, code=None, lines=e.runs[0].lines[:1]),
+    "as many as the tenant's window takes, and what left before its word": lambda e: replace(
+        e, windows=[(2, 1000.0, 200.0), (0, 1000.0, 100.0)]
+    ),
     "waited as asked": lambda e: with_trips(
         e, Trip(0, 130.0, 131.0, 60.0), Trip(0, 131.005, 131.1), Trip(0, 191.0, 192.0)
     ),
@@ -407,11 +410,25 @@ WRONG: dict[str, tuple[str, Change]] = {
     ),
     "too many in flight": (
         "3 in flight",
-        lambda e: with_trips(e, Trip(0, 120.2, 122.0), Trip(0, 120.4, 122.0)),
+        lambda e: with_trips(
+            with_run(e, pressure=Pressure(2, 30, 10.0)),
+            *(Trip(0, 120.2, 122.0), Trip(0, 120.4, 122.0)),
+        ),
     ),
     "too many in a time": (
         "4 in 10 s",
         lambda e: with_trips(e, Trip(0, 112.5, 112.6)),
+    ),
+    "too many in a second": (
+        "3 in a second",
+        lambda e: with_trips(
+            with_run(e, pressure=Pressure(9, 9, 10.0)),
+            *(Trip(0, 130.0 + n / 4, 130.1 + n / 4) for n in range(3)),
+        ),
+    ),
+    "too many in the tenant's window": (
+        "4 requests in a window of 1 in 1000 s",
+        lambda e: replace(e, windows=[(1, 1000.0, 200.0)]),
     ),
     "sent while asked to wait": (
         "sent while asked to wait 60 s",

@@ -41,6 +41,41 @@ def test_what_was_awaited_is_in_the_ledger(store: Store, items: list[Item]) -> N
     assert held.record is not None
 
 
+def test_all_that_is_written_is_written_by_one_thread(store: Store, items: list[Item]) -> None:
+    """Two transactions at once would be one: looks take their turn like calls and answers."""
+    threads: list[int] = []
+
+    class Watched(Store):
+        def __init__(self) -> None:
+            pass
+
+        def begin(self, run_id: str, sends: Sequence[Send], now: datetime) -> None:
+            threads.append(threading.get_ident())
+
+        def finish(
+            self,
+            run_id: str,
+            results: Sequence[Result],
+            now: datetime,
+            findings: Sequence[Finding] = (),
+        ) -> None:
+            threads.append(threading.get_ident())
+
+        def look(self, stages: str, looked: int, now: datetime) -> None:
+            threads.append(threading.get_ident())
+
+    async def work() -> None:
+        writer = LedgerWriter(Watched(), RUN, lambda: NOON)
+        await writer.begin([a_send(a_call(items[0]))])
+        await writer.finish([], ())
+        await writer.look("plan rest", 1)
+        writer.close()
+
+    asyncio.run(work())
+    assert len(threads) == 3
+    assert len(set(threads)) == 1
+
+
 def test_a_failure_reaches_whoever_awaits_and_sticks(store: Store, items: list[Item]) -> None:
     """The error of the thread is raised where the write was asked for."""
 

@@ -277,7 +277,10 @@ def test_an_item_with_an_outcome_keeps_what_it_was_asked_about_with(
     store.finish(RUN, [], NOON, [Finding(items[0], effect=Effect(KeyState.SETTLED, "q", record))])
     changed = replace(items[0], charges=Charges(usage=False))
     store.start_run(a_run_id(), a_plan([changed]), NOON)
-    assert standing(store, changed).payload_changed
+    held = standing(store, changed)
+    assert held.payload_changed
+    assert held.was == items[0]
+    assert standing(store, items[0]).was is None
 
 
 def test_the_items_of_a_run_are_kept_for_auditors(tmp_path: Path, store: Store) -> None:

@@ -76,6 +76,7 @@ def test_reply_headers_are_kept_by_name_and_made_safe() -> None:
         "zuora-request-id": "r�q",
         "ratelimit-reset": "5",
         "retry-after": "1, 2",
+        "concurrency-limit-remaining": "3",
         "date": "Mon, 30 Nov 2026 12:02:00 GMT",
     }
 

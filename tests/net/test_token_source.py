@@ -45,6 +45,10 @@ class Clocks:
         self.wall += timedelta(seconds=seconds)
         self.mono += seconds
 
+    async def sleep(self, seconds: float) -> None:
+        """Let a wait be over at once."""
+        self.advance(seconds)
+
 
 @dataclass
 class TokenEndpoint:
@@ -79,7 +83,8 @@ def with_source(script: Script, body: Body, timeout: float = 150.0) -> None:
         clocks = Clocks()
         async with RawServer(script) as server:
             endpoint = replace(endpoint_at(server.url, timeout), now=lambda: clocks.wall)
-            async with TokenSource(endpoint, CREDENTIALS, lambda: clocks.mono) as source:
+            mono = (lambda: clocks.mono, clocks.sleep)
+            async with TokenSource(endpoint, CREDENTIALS, *mono) as source:
                 await body(source, server, clocks)
 
     asyncio.run(run())
@@ -119,6 +124,22 @@ def test_f54_forty_waiters_make_one_request() -> None:
         assert (await source.token(1)).serial == 2
         assert (await source.token(None)).serial == 2
         assert len(server.requests) == 2
+
+    with_source(TokenEndpoint().script, body)
+
+
+def test_no_minute_has_more_requests_than_the_quota_of_tokens() -> None:
+    """Twenty may follow each other at once; however often a token is refused, 100 a minute hold."""
+
+    async def body(source: TokenSource, server: RawServer, clocks: Clocks) -> None:
+        asked: list[float] = []
+        for serial in range(130):
+            await source.token(serial)
+            asked.append(clocks.mono)
+        assert len(server.requests) == 130
+        assert asked[:20] == [100.0] * 20
+        assert asked[-1] - asked[0] == pytest.approx(110 * 0.75)
+        assert all(sum(at <= one < at + 60.0 for one in asked) <= 100 for at in asked)
 
     with_source(TokenEndpoint().script, body)
 

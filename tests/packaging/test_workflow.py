@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support.workflow import read_workflow
+from support.workflow import read_workflow, starts
 
 FILE = Path(__file__).parents[2] / "docs/examples/zbatch.yml"
 
@@ -17,6 +17,25 @@ FILE = Path(__file__).parents[2] / "docs/examples/zbatch.yml"
 def workflow() -> dict[str, Any]:
     """Read the workflow."""
     return read_workflow(FILE)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "specs/may.yaml",
+        "specs/emea/may.yaml",
+        "tenants.yaml",
+        "specs/emea.csv",
+        "emea.csv",
+        "accounts/list.csv",
+        "accounts/emea/list.csv",
+        "accounts/LIST.CSV",
+    ],
+)
+def test_what_changes_who_is_billed_starts_a_plan(workflow: dict[str, Any], changed: str) -> None:
+    """A spec, the tenants, and an account file wherever it lies: each starts a plan alone."""
+    assert starts(workflow, changed)
+    assert not starts(workflow, f"docs/{changed}.md")
 
 
 def test_runs_of_a_tenant_stand_in_one_line(workflow: dict[str, Any]) -> None:

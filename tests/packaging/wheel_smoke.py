@@ -19,7 +19,8 @@ PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet")
 SDIST = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
 # What zbatch decides, long proofs, tests of the tests: an installation changes none of them.
 DECIDE = ("engine", "ledger", "zuora")
-PROOFS = (*DECIDE, "exactly_once", "faults", "mutation", "properties", "saboteurs")
+LONG = ("app/test_rehearsals.py", "packaging/test_benchmarks.py")
+PROOFS = (*DECIDE, *LONG, "exactly_once", "faults", "mutation", "properties", "saboteurs")
 WHERE = "import sys, zbatch; sys.exit(not zbatch.__file__.startswith(sys.prefix))"
 
 

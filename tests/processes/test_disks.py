@@ -96,7 +96,7 @@ def test_f99_a_ledger_that_is_gone_stops_the_run(
     project = project_at(served)
     project.write(range(10), concurrency=1)
     client = project.start("run", "spec.yaml")
-    until(lambda: served.executions, "the first call answered")
+    until(lambda: served.arrived == 2, "the second call arrived")
     lose(project.ledger)
     assert client.wait() == 3
     assert "the ledger" in client.said

@@ -12,7 +12,7 @@ import pytest
 from zbatch import __version__
 from zbatch.errors import ReportFailure
 from zbatch.model import ExitCode, Outcome, Plan, Totals
-from zbatch.report.record import RunRecord, write_record
+from zbatch.report.record import PaceRecord, RunRecord, write_record
 
 START = datetime(2026, 11, 30, 20, 15, 2, tzinfo=UTC)
 
@@ -32,6 +32,8 @@ def test_record_of_a_finished_run(tmp_path: Path, plan: Plan) -> None:
             None,
             Totals(2, {Outcome.INVOICED: 1, Outcome.FAILED: 1}),
             3,
+            slots=(7, 5),
+            pace=PaceRecord(4, 2.0, 1.7, 10.0, 0.999949),
         ),
     )
     assert json.loads(path.read_text()) == {
@@ -68,6 +70,14 @@ def test_record_of_a_finished_run(tmp_path: Path, plan: Plan) -> None:
             "not_attempted": 0,
         },
         "calls_sent": 3,
+        "slots": {"peak": 7, "last": 5},
+        "pace": {
+            "requests": 4,
+            "sending_ms": 2000,
+            "waited_ms": 1700,
+            "rate_per_second": 10.0,
+            "used": 0.9999,
+        },
         "versions": {"zbatch": __version__, "python": "3.11.9"},
     }
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -80,6 +90,7 @@ def test_f103_record_of_a_live_run_is_replaced_whole(tmp_path: Path, plan: Plan)
     write_record(path, RunRecord("r", plan, START))
     live = json.loads(path.read_text())
     assert (live["finished_at"], live["exit_code"], live["outcomes"]) == (None, None, None)
+    assert live["slots"] is None
     write_record(path, RunRecord("r", plan, START, {}, START, ExitCode.OK))
     assert json.loads(path.read_text())["exit_code"] == 0
     assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import calendar
 import os
+import re
 import time
+import zoneinfo
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -14,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.budget import examples
-from zbatch.spec import expressions
 from zbatch.spec.expressions import NoDate, check_timezone, resolve_date
 
 YEARS = range(2000, 2100)
@@ -144,5 +145,43 @@ def test_time_zones_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(NoDate, match=r"did you mean `Europe/Berlin`\?") as raised:
             check_timezone(name)
         assert raised.value.code == "ZB334"
-    monkeypatch.setattr(expressions, "available_timezones", set)
+    monkeypatch.setattr(zoneinfo, "available_timezones", set)
     check_timezone("Middle/Earth")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("end_of_month + 1d", "end_of_month+1d"),
+        ("end of month - 14 days", "end_of_month-14d"),
+        ("end-of-month-1d", "end_of_month-1d"),
+        ("End_Of_Month", "end_of_month"),
+        ("end_of_mouth+1", "end_of_month+1d"),
+        ("start_of_nextmonth+2D", "start_of_next_month+2d"),
+    ],
+)
+def test_a_suggestion_keeps_the_step(text: str, meant: str) -> None:
+    """Who takes what is suggested gets the day that was meant, with all that was added to it."""
+    with pytest.raises(NoDate, match=re.escape(f"did you mean `{meant}`?")):
+        resolve_date(text, "2026-11")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "end_of_month+1w",
+        "end_of_month + 1 month",
+        "end_of_month-",
+        "end_of_month+0",
+        "today",
+        "end_of_next_month",
+        "start_of_previous_month",
+        "end_of_month_minus_one_day",
+        "- 1d",
+    ],
+)
+def test_nothing_is_suggested_that_means_another_day(text: str) -> None:
+    """A step or a word that cannot be kept is not left out of a suggestion."""
+    with pytest.raises(NoDate) as refused:
+        resolve_date(text, "2026-11")
+    assert "did you mean" not in str(refused.value)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator
 
 from support.casebook import Casebook, item_of, name_of
+from support.checker_of_limits import pressure, windows
 from support.evidence import GENERATE, Arrival, Evidence, Item, Line, Run
 
 GOOD = ("invoiced", "already_invoiced")
 SETTLED = (*GOOD, "failed", "nothing_to_bill")
 ABSENT = ("nothing_to_bill", "failed", "not_attempted")
-INSTANT = 0.01  # seconds: a turn taken before a reply came in, and a commit in between
 
 
 def check(evidence: Evidence) -> list[str]:
@@ -120,22 +119,6 @@ def _order(book: Casebook) -> Iterator[str]:
             busy[ledger.name, account] = max(before, call, key=lambda arrival: arrival.done or 0.0)
 
 
-def _pressure(book: Casebook) -> Iterator[str]:
-    """No run has more in flight, or sends more in a time, or sooner, than it may."""
-    for number, trips in book.trips.items():
-        limits = book.all.runs[number].pressure
-        left, back = [t.left for t in trips], sorted(t.back for t in trips)
-        for trip in trips:
-            gone = bisect_right(left, trip.left)
-            flying = gone - bisect_right(back, trip.left)
-            recent = gone - bisect_right(left, trip.left - limits.seconds + INSTANT)
-            if flying > limits.concurrency or recent > limits.calls:
-                yield f"run {number}: {flying} in flight, {recent} in {limits.seconds:g} s"
-            hasty = bisect_left(left, trip.back + (trip.wait or 0.0) - INSTANT)
-            if hasty > bisect_left(left, trip.back + INSTANT):
-                yield f"run {number}: sent while asked to wait {trip.wait:g} s"
-
-
 def _totals(book: Casebook) -> Iterator[str]:
     """Each planned item has one line, the totals count the lines, the gravest is the exit code."""
     for run in book.all.runs:
@@ -194,5 +177,5 @@ def _secrets(book: Casebook) -> Iterator[str]:
 
 RULES: tuple[Callable[[Casebook], Iterator[str]], ...] = (
     *(_billed_twice, _invoices, _absences, _keys, _intents, _live_keys),
-    *(_order, _pressure, _totals, _kept, _secrets),
+    *(_order, pressure, windows, _totals, _kept, _secrets),
 )

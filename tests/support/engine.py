@@ -15,6 +15,7 @@ from zbatch.app.gate import Unattended
 from zbatch.engine.events import Event, Settled
 from zbatch.engine.loop import Engine
 from zbatch.engine.order import NOTHING_LATER, Later, Work
+from zbatch.engine.pacing import Pace
 from zbatch.engine.ports import Gate, Observer, Randomness
 from zbatch.engine.settings import Accepted, Ending, Ports, Settings, Staging
 from zbatch.errors import LedgerFailure
@@ -340,11 +341,13 @@ class Bench:
     accepted: Mapping[Identity, Accepted] = field(default_factory=dict)
     rules: StopRules = field(default_factory=StopRules)
     stages: Staging = field(default_factory=Staging)
+    pace: Pace | None = None
     began: float | None = None
     gate: Gate = field(default_factory=Unattended)
     during: Callable[[Engine, VirtualClock], Coroutine[Any, Any, None]] | None = None
     make_ledger: Callable[[], MemoryLedger] = MemoryLedger
     later: Later = NOTHING_LATER
+    make_server: type[ScriptedServer] = ScriptedServer
 
     def run(self, works: Sequence[Work], answer: Answerer) -> Run:
         return run_virtually(self._run(works, answer))
@@ -352,7 +355,7 @@ class Bench:
     async def _run(self, works: Sequence[Work], answer: Answerer) -> Run:
         ledger = self.make_ledger()
         ledger.fail_at = self.fail_at
-        server = ScriptedServer(
+        server = self.make_server(
             answer,
             self.latency,
             ledger,
@@ -378,6 +381,7 @@ class Bench:
             self.accepted,
             self.rules,
             self.stages,
+            pace=self.pace,
             began=self.began,
         )
         ports = Ports(clock, self.random, server, ledger, self.observer or events.append, self.gate)

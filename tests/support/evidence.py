@@ -134,6 +134,8 @@ class Trip:
 class Evidence:
     """All of a history.
 
+    `windows` are how many requests the tenant takes in so many seconds, and until when, where runs
+    can know that.
     `lag` is for how long an invoice may not be readable after it arose, `anonymous` that the tenant
     does not tell who made one, so that what a person billed may be claimed. `allowed` names items
     that our calls may bill more than once: what no client can rule out. `due` are accounts that the
@@ -147,6 +149,7 @@ class Evidence:
     ledgers: Sequence[Ledger] = ()
     runs: Sequence[Run] = ()
     trips: Sequence[Trip] = ()
+    windows: Sequence[tuple[int, float, float]] = ()
     lag: float = 0.0
     anonymous: bool = False
     allowed: Mapping[Item, int] = field(default_factory=dict)

@@ -107,6 +107,13 @@ class Tenant:
         return sum(action == "generate" for action, _ in self.calls)
 
     @property
+    def arrived(self) -> int:
+        """How many generate calls have arrived, answered or not."""
+        count = "select count(*) from arrivals where path like '%/generate'"
+        with reading(self.data / "emulator.sqlite3") as store:
+            return int(store.execute(count).fetchone()[0])
+
+    @property
     def tokens(self) -> list[str]:
         """The access tokens that it has issued."""
         with reading(self.data / "emulator.sqlite3") as store:

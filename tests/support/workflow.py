@@ -18,6 +18,7 @@ import yaml
 
 from support.processes import environment
 
+_WILD = re.compile(r"\*\*/|\*\*|\*")
 _EXPRESSION = re.compile(r"\$\{\{ *([^}]+?) *\}\}")
 # As documented for `shell: bash`.
 _BASH = ("bash", "--noprofile", "--norc", "-eo", "pipefail")
@@ -27,6 +28,20 @@ def read_workflow(path: Path) -> dict[str, Any]:
     """Read a workflow; its key `on` stays text, which YAML 1.1 takes for a boolean."""
     workflow: dict[str, Any] = yaml.load(path.read_text("utf-8"), yaml.BaseLoader)  # noqa: S506 - text alone
     return workflow
+
+
+def starts(workflow: Mapping[str, Any], changed: str) -> bool:
+    """Tell whether a pull request that changes one file starts a workflow; `!` is not known."""
+    return any(
+        _pattern(path).fullmatch(changed) for path in workflow["on"]["pull_request"]["paths"]
+    )
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    """Translate a filter of GitHub's: `*` stays in its folder, `**` does not."""
+    wild = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*"}
+    parts = zip(_WILD.split(path), [*_WILD.findall(path), ""], strict=True)
+    return re.compile("".join(re.escape(text) + wild.get(star, "") for text, star in parts))
 
 
 @dataclass(slots=True)

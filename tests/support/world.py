@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Se
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cache
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,8 @@ from support.world_host import (
     Nobody,
     named,
 )
-from support.world_net import NONE, Remote, Trouble, Wire
-from support.world_time import Life, Timeline
+from support.world_net import AT_ONCE, NONE, Remote, Trouble, Wire
+from support.world_time import Event, Life, Timeline
 from zbatch.app.api import Acceptance, RunResult
 from zbatch.app.execution import Execution
 from zbatch.app.outside import Outside
@@ -76,6 +77,7 @@ FRIDAY = 1_795_867_200.0  # 2026-11-28 12:00 UTC
 UNGUARDED = Modes(second_generate=SecondGenerate.BILLS_AGAIN)
 LIMITS = Limits(10, Rate(6000, 60.0), 1, 150.0)
 PART = 3  # items that a plan is worked out by, so that short ones are cut as long ones are
+MOST_AT_ONCE = 40
 HOUR = 3600.0
 DAY = 24 * HOUR
 
@@ -181,7 +183,7 @@ class _Process:
             lines_of(contents["report"]),
             json.loads(contents["record"]),
             None if self.code is None else int(self.code),
-            Pressure(limits.concurrency, limits.rate.calls, limits.rate.seconds),
+            Pressure(min(limits.concurrency, MOST_AT_ONCE), limits.rate.calls, limits.rate.seconds),
         )
 
 
@@ -208,6 +210,8 @@ class World:
         self.stop = StopRules()
         self.stages: tuple[int | None, ...] = ()
         self.looks: deque[Choice] = deque()
+        self.windows: tuple[Rate, ...] = ()
+        self.windows_end = inf
         self.hosts: dict[str, Host] = {}
         self.allowed: dict[Named, int] = {}
         self.story = Story(FRIDAY)
@@ -387,6 +391,15 @@ class World:
         with self._store.transaction():
             assert self._store.invoices.delete(invoice_id)
 
+    def narrow(self, limits: Iterable[tuple[float, int]], *, told: bool) -> None:
+        """Let the tenant take so many requests at once, from so many seconds on; tell or not."""
+        self.remote.untold = frozenset() if told else AT_ONCE
+        for after, number in limits:
+            self.timeline.at(self.timeline.now + after, self._admitting(number))
+
+    def _admitting(self, number: int) -> Event:
+        return lambda now: self.tenant.admit(number)
+
     def pass_time(self, seconds: float) -> None:
         """Let time pass between runs."""
         self.timeline.pass_time(seconds)
@@ -460,6 +473,7 @@ class World:
                 for process, contents in zip(self._processes, files, strict=True)
             ),
             trips=tuple(self._trips),
+            windows=tuple((one.calls, one.seconds, self.windows_end) for one in self.windows),
             lag=self.config.modes.read_lag,
             anonymous=self.config.modes.source_field is SourceField.ABSENT,
             allowed=dict(self.allowed),

@@ -7,7 +7,7 @@ import gzip
 import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, auto
 from urllib.parse import urlencode
@@ -19,13 +19,41 @@ from zbatch.emulator.exchange import Request as Arrival
 from zbatch.emulator.tenant import Tenant
 from zbatch.emulator.visit import Pending
 from zbatch.model import Tenant as Endpoint
-from zbatch.zuora.headers import GENERATE_PATH, KEPT, query_headers, request_headers
+from zbatch.zuora.headers import (
+    CONCURRENCY_LIMIT,
+    CONCURRENCY_REMAINING,
+    GENERATE_PATH,
+    KEPT,
+    RATE_PREFIXES,
+    query_headers,
+    request_headers,
+)
 from zbatch.zuora.request import echo_matches
 from zbatch.zuora.wire import Ask, Fault, FaultKind, Reply, Request
 
 NETWORK = 0.05  # seconds one way
+AT_ONCE = frozenset({CONCURRENCY_LIMIT, CONCURRENCY_REMAINING})
 TOKEN_KEPT = 3000.0
+MINUTE = 60.0
+RATES = "ratelimit-"  # as the emulator writes them
 GENERATE, QUERY = "generate", "query"
+
+
+class Telling(Enum):
+    """How a tenant tells of its rates."""
+
+    ALL = auto()
+    LATE = auto()  # what was so up to a second ago
+    NOTHING = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Who else uses the tenant, in requests a second, and how it tells of its rates."""
+
+    others: float = 0.0
+    telling: Telling = Telling.ALL
+    spelling: str = RATES
 
 
 class Fate(Enum):
@@ -105,7 +133,13 @@ class Remote:
         self._bearer_at = 0.0
         self._serial = 0
         self.tokens: list[str] = []
+        self.crowd = Crowd()
+        self._used_at = timeline.now
+        self._used = 0.0
+        self._heard: dict[str, str] = {}
+        self._heard_at = 0.0
         self.throttled: set[str] = set()
+        self.untold: frozenset[str] = frozenset()  # headers that no reply has
 
     def token(self, stale: int | None) -> tuple[str, int]:
         """Give a bearer token and its serial, newer than `stale`."""
@@ -131,6 +165,7 @@ class Remote:
         self._timeline.at(when, lambda now: self._arrive(arrival, mail, now))
 
     def _arrive(self, arrival: Arrival, mail: Mail, now: float) -> None:
+        self._let_others_send(now)
         came = self._tenant.arrive(arrival, now)
         if isinstance(came, Answer):
             self._deliver(mail, came, now)
@@ -145,6 +180,26 @@ class Remote:
 
     def _complete(self, pending: Pending, mail: Mail, now: float) -> None:
         self._deliver(mail, self._tenant.complete(pending, now), now)
+
+    def _let_others_send(self, now: float) -> None:
+        """Count what others have sent since a request of ours came last, a minute's at most."""
+        self._used += self.crowd.others * min(now - self._used_at, MINUTE)
+        self._used_at = now
+        self._tenant.quota.use(int(self._used), now)
+        self._used %= 1.0
+
+    def retold(self, headers: Mapping[str, str], now: float) -> dict[str, str]:
+        """Tell of the rates as this tenant does; where it is slow to count, as a moment ago."""
+        rates = {name: value for name, value in headers.items() if name.startswith(RATES)}
+        rest = {name: value for name, value in headers.items() if name not in rates}
+        if self.crowd.telling is Telling.NOTHING:
+            return rest
+        if self.crowd.telling is Telling.LATE:
+            if now - self._heard_at >= 1.0:
+                self._heard, self._heard_at = rates, now
+            rates = self._heard
+        spelt = {name.replace(RATES, self.crowd.spelling): one for name, one in rates.items()}
+        return rest | spelt
 
     def _deliver(self, mail: Mail, answer: Answer, now: float) -> None:
         if answer.late:
@@ -223,20 +278,29 @@ class Wire:
         try:
             came = await self._await(mail, trouble, sent_at, serial)
         finally:
-            self.trip(left, self._wait(came))
+            self.trip(left, self._wait(came, arrival.headers.get("idempotency-key")))
         self.life.check()
         self.life.edge(f"{what} answered, unjudged")
         return came
 
-    def _wait(self, came: Reply | Fault | None) -> float | None:
-        """Read how long the tenant is to be left alone; a replay asks for nothing new."""
+    def _wait(self, came: Reply | Fault | None, key: str | None) -> float | None:
+        """Read how long the tenant is to be left alone.
+
+        A replay asks for nothing new, and the reply of another call is not believed.
+        """
         if not isinstance(came, Reply) or came.status not in (429, 503):
+            return None
+        if key and not echo_matches(key, came.headers.get("zuora-track-id")):
             return None
         request_id = came.headers.get("zuora-request-id", "")
         replayed = request_id in self.remote.throttled
         self.remote.throttled |= {request_id} if request_id else set()
-        wait = came.headers.get("retry-after", "")
-        return float(wait) if wait.isdigit() and not replayed else None
+        if came.status == 503 and not came.headers.get("retry-after"):
+            return None
+        names = ("retry-after", *(prefix + "reset" for prefix in RATE_PREFIXES))
+        waits = [came.headers.get(name, "") for name in names]
+        asked = [float(wait) for wait in waits if wait.isdigit()]
+        return None if replayed else max(asked, default=None)
 
     async def _await(
         self, mail: Mail, trouble: Trouble, sent_at: datetime, serial: int
@@ -253,10 +317,15 @@ class Wire:
             return Fault(FaultKind.TIMEOUT, True, "no answer in time", sent_at)
         if not trouble.sent:
             return Fault(FaultKind.CONNECT, False, "connection refused")
-        return _reply(mail, trouble, sent_at, serial)
+        came = _reply(mail, trouble, sent_at, serial, self.remote.untold)
+        if not isinstance(came, Reply):
+            return came
+        return replace(came, headers=self.remote.retold(came.headers, self.remote.now))
 
 
-def _reply(mail: Mail, trouble: Trouble, sent_at: datetime, serial: int) -> Reply | Fault:
+def _reply(
+    mail: Mail, trouble: Trouble, sent_at: datetime, serial: int, untold: frozenset[str]
+) -> Reply | Fault:
     fate = _fate(trouble, mail)
     if fate is Fate.LOST:
         return Fault(FaultKind.DISCONNECT, True, "connection reset", sent_at)
@@ -272,7 +341,7 @@ def _reply(mail: Mail, trouble: Trouble, sent_at: datetime, serial: int) -> Repl
         body = gzip.decompress(mail.answer.body) if packed else mail.answer.body
     except (OSError, EOFError, zlib.error):
         return Fault(FaultKind.GARBLED, True, "the reply cannot be unpacked", sent_at)
-    headers = {name: value for name, value in kept.items() if name in KEPT}
+    headers = {name: value for name, value in kept.items() if name in KEPT - untold}
     return Reply(mail.answer.status, headers, body, serial, sent_at)
 
 

@@ -9,8 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zbatch.model import Problem
 from zbatch.zuora.headers import KEPT
-from zbatch.zuora.limits import CAP_SECONDS, date_of, retry_after
+from zbatch.zuora.limits import (
+    CAP_SECONDS,
+    AtOnce,
+    at_once,
+    date_of,
+    retry_after,
+    too_many_at_once,
+)
 
 NOW = datetime(2026, 11, 30, 12, 0, 0, tzinfo=UTC)
 
@@ -87,3 +95,43 @@ def test_no_value_raises(value: str) -> None:
     """Whatever a header holds, the answer is None or a wait within bounds."""
     wait = retry_after({"retry-after": value, "ratelimit-reset": value}, NOW)
     assert wait is None or 0.0 <= wait <= CAP_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("limit", "remaining", "expected"),
+    [
+        ("40", "35", AtOnce(40, 35)),
+        (" 40 ", "0", AtOnce(40, 0)),
+        ("40", None, None),
+        (None, "35", None),
+        ("40", "-1", None),
+        ("forty", "35", None),
+        ("40", "9" * 5000, None),
+        ("40, 40", "35", None),
+    ],
+)
+def test_how_many_requests_the_tenant_takes_at_once(
+    limit: str | None, remaining: str | None, expected: AtOnce | None
+) -> None:
+    """Only where it tells both numbers, and each of them once; both headers are kept."""
+    told = {"concurrency-limit-limit": limit, "concurrency-limit-remaining": remaining}
+    assert at_once({name: value for name, value in told.items() if value is not None}) == expected
+    assert told.keys() <= KEPT
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "expected"),
+    [
+        ("50000070", "The total number of concurrent requests has exceeded the limit", True),
+        ("REQUEST_EXCEEDED_LIMIT", "", True),
+        ("HTTP_429", "Request exceeded limit.", True),
+        ("70", "API Rate limit exceeded for the minute", False),
+        ("REQUEST_EXCEEDED_RATE", "", False),
+        ("HTTP_429", "Too Many Requests", False),
+    ],
+)
+def test_a_limit_on_requests_at_once_is_told_from_one_on_their_rate(
+    code: str, message: str, expected: bool
+) -> None:
+    """By code, or by the one message that comes without any."""
+    assert too_many_at_once(Problem(code, message)) is expected

@@ -13,6 +13,7 @@ from zbatch.app.loading import Overrides, Warn, unheard
 from zbatch.app.protection import UNCONFIRMED, Confirmation
 from zbatch.app.review.frozen import Document
 from zbatch.engine.events import Event
+from zbatch.engine.outage import PROBE_SECONDS
 from zbatch.engine.ports import Gate, Randomness
 from zbatch.engine.settings import PATIENCE
 from zbatch.engine.verdict import StopReason
@@ -40,8 +41,9 @@ class RunOptions:
     nothing else.
     `report` is where an extra copy of the report goes. `concurrency` and `rate` only tighten.
     `strict` refuses a spec for its warnings; without it `warn` is told of them.
-    `patience` is how long an unreachable host is tried, in seconds; `chance` draws the jitter of
-    waits, and nothing else; `gate` looks between the spec's stages.
+    `patience` is how long an unreachable host is tried, `probe` how far apart requests are to a
+    tenant that is out of order, in seconds; `chance` draws the jitter of waits, and nothing else;
+    `gate` looks between the spec's stages.
     """
 
     spec: Path | Document
@@ -58,6 +60,7 @@ class RunOptions:
     warn: Warn = unheard
     confirmation: Confirmation = UNCONFIRMED
     patience: float = PATIENCE
+    probe: float = PROBE_SECONDS
     chance: Randomness = field(default_factory=SystemRandom)
     gate: Gate = field(default_factory=Unattended)
 
@@ -133,7 +136,7 @@ class RunResult:
     `failures`, `unknown`, `settled_by`, `nothing_since` and `waiting` are those of
     `zbatch.report.summary.Summary`. `asked` counts the questions, `strays` are items in doubt that
     the spec does not list (any more), and `unread` is why there may be more of them: the ledger
-    could not be read to its end.
+    could not be read to its end. `settles_at` is that of `zbatch.engine.settings.Ending`.
     """
 
     run_id: str
@@ -155,6 +158,7 @@ class RunResult:
     nothing_since: datetime | None = None
     stop_reason: StopReason | None = None
     waiting: tuple[ItemRecord, ...] = ()
+    settles_at: datetime | None = None
 
 
 class Watcher(Protocol):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from zbatch.app.altered import refuse_altered
 from zbatch.app.outside import Keeper
-from zbatch.app.outstanding import Outstanding, Wish, refuse_revisions
+from zbatch.app.outstanding import Outstanding, Wish, refuse_revisions, refuse_unresolved
 from zbatch.app.parts import AT_LEAST, Part, cut, left_of, standings_of
 from zbatch.app.stages import early_groups
 from zbatch.engine.order import Work
@@ -110,6 +110,7 @@ class LaterWorks:
 
     def __init__(self, todo: Backlog, keeper: Keeper) -> None:
         self.stage = len(todo.plan.spec.stages)
+        self.items = todo.counts.asked - sum(len(work.items) for work in todo.now.works)
         self._todo = todo
         self._keeper = keeper
         self._parts = deque(todo.later)
@@ -130,6 +131,7 @@ def backlog_of(plan: Plan, store: Store, wish: Wish, at_least: int = AT_LEAST) -
 
     Raises `Refused` as `outstanding` does.
     """
+    refuse_unresolved(plan)
     try:
         return _Survey(plan, store, wish).backlog(at_least)
     except Refused:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from zbatch.app.doubt import in_doubt
@@ -76,14 +76,6 @@ def final_records(
             or waiting.get(standing.item.identity)
             or _not_attempted(standing.item, closing)
         )
-
-
-def in_their_places(
-    items: Iterable[Item], known: Mapping[Identity, ItemRecord], others: Iterator[ItemRecord]
-) -> Iterator[ItemRecord]:
-    """Put records that are known already among those of the other items, in the items' order."""
-    for item in items:
-        yield known.get(item.identity) or next(others)
 
 
 def unreadable_records(items: Iterable[Item]) -> Iterator[ItemRecord]:

@@ -18,15 +18,17 @@ from zbatch.app.ending import (
 )
 from zbatch.app.outside import Outside, Way
 from zbatch.app.recorder import Recorder
+from zbatch.app.review.estimate import pace_of
 from zbatch.app.task import Task
 from zbatch.engine.events import Event, Settled
 from zbatch.engine.loop import Engine
+from zbatch.engine.pacing import Flow
 from zbatch.engine.settings import Accepted, Ports, Settings
 from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart, LedgerFailure, Refused, ReportFailure
 from zbatch.ledger.store import Store
 from zbatch.model import ExitCode, ItemRecord, Plan, StopRules
-from zbatch.report.record import RunRecord, write_record
+from zbatch.report.record import PaceRecord, RunRecord, write_record
 from zbatch.report.summary import Summary
 from zbatch.spec.places import Places
 from zbatch.zuora.request import make_call
@@ -125,6 +127,7 @@ class Execution:
             make_call=lambda items, generation: make_call(self.plan.tenant, items, generation),
             newest=newest,
             patience=task.patience,
+            probe=task.probe,
             settling=self.plan.spec.settling,
             read_only=task.read_only,
             accepted={
@@ -133,7 +136,7 @@ class Execution:
             },
             rules=StopRules() if task.read_only else self.plan.spec.stop,
             stages=task.stages,
-            pace=task.pace,
+            pace=task.pace or pace_of(self.plan),
             began=task.began,
         )
         try:
@@ -168,6 +171,8 @@ class Execution:
             rule=stop.rule if stop else None,
             totals=summary.totals,
             calls_sent=closing.ending.sent,
+            slots=closing.ending.slots,
+            pace=_pace_record(closing.ending.flow),
         )
         code = self._write(record, code)
         result = RunResult(
@@ -190,6 +195,7 @@ class Execution:
             nothing_since=summary.nothing_since,
             waiting=summary.waiting,
             stop_reason=stop.reason if stop else None,
+            settles_at=closing.ending.settles_at,
         )
         self.watch.finished(result)
         return result
@@ -226,6 +232,13 @@ class Execution:
         except ReportFailure:
             return after_disk_failure(code, record.calls_sent or 0)
         return code
+
+
+def _pace_record(flow: Flow) -> PaceRecord | None:
+    if not flow.requests:
+        return None
+    closeness = flow.closeness
+    return PaceRecord(flow.requests, flow.seconds, flow.gated, flow.per_second, closeness)
 
 
 class _Observer:

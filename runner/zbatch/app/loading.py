@@ -50,12 +50,12 @@ def load_plan(path: Path, overrides: Overrides) -> Plan:
 
     Tighter limits are for `tighten`: a plan is approved with those of its spec.
     """
-    spec, findings = check_spec(path, overrides.period)
+    project = find_project(path)
+    spec, findings = check_spec(path, overrides.period, None if overrides.tenant else project)
     if spec is None:
         strict = overrides.strict
         raise SpecError(findings if strict else _errors(findings), strict=strict)
     name = overrides.tenant or spec.tenant
-    project = find_project(path)
     tenant = resolve_tenant(replace(spec, tenant=name), project)
     if name != spec.tenant and tenant.protected:
         raise Refused(_not_here(tenant, spec.tenant))

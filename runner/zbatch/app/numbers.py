@@ -13,6 +13,7 @@ from zbatch.app.connection import access_to, connected
 from zbatch.app.desk import Desk, event_loop
 from zbatch.app.loading import Overrides, heed
 from zbatch.app.outside import Way
+from zbatch.app.review.estimate import pace_of
 from zbatch.app.signals import interruptible, undisturbed
 from zbatch.engine.asking import Inquiry, Reading, Unanswered
 from zbatch.engine.brake import Brake
@@ -70,7 +71,7 @@ class Preflight:
             return Resolved(plan)
         access = access_to(plan, self.desk.folder, self.book, os.environ)
         way = connected(access, self.desk.outside.clock)
-        pace = Pace(plan.spec.limits.rate)
+        pace = pace_of(plan)
         with undisturbed(), event_loop() as loop:
             resolution, asked = loop.run(self._ask(plan, way, pace))
         wrong = [finding for one in named(plan) for finding in _wrong(one, plan, resolution)]

@@ -42,16 +42,6 @@ class Outstanding:
     works: tuple[Work, ...]
     records: tuple[ItemRecord, ...]
 
-    @property
-    def final(self) -> dict[Identity, ItemRecord]:
-        """What was invoiced before and is not worked on: nothing in the ledger changes that."""
-        working = {item.identity for work in self.works for item in work.items}
-        return {
-            record.item.identity: record
-            for record in self.records
-            if record.outcome is Outcome.INVOICED and record.item.identity not in working
-        }
-
 
 def outstanding(plan: Plan, standings: Sequence[Standing], wish: Wish) -> Outstanding:
     """Sort the planned items into works to do and outcomes that stand.
@@ -60,11 +50,7 @@ def outstanding(plan: Plan, standings: Sequence[Standing], wish: Wish) -> Outsta
     and target date under another invoice date would be a second invoice, for a revision whose
     lower one is not settled in this ledger, and for accounts whose ID is not known.
     """
-    if not plan.resolved:
-        unknown = [one.named for one in plan.unresolved]
-        unknown += [one.named for one in plan.unresolved_exclusions]
-        names = ", ".join(unknown[:_MOST_NAMED])
-        raise Refused(f"it is not known which accounts these numbers mean: {names}")
+    refuse_unresolved(plan)
     refuse_altered(standings)
     refuse_revisions(standings)
     works = list(open_works(standings))
@@ -77,7 +63,7 @@ def outstanding(plan: Plan, standings: Sequence[Standing], wish: Wish) -> Outsta
     }
     works = [work for work in works if not (work.may_wait and work.items[0].identity in barriers)]
     sendable = {i: s for i, s in fresh.items() if i not in barriers}
-    works += _new_works(plan, sendable)
+    works += _new_works(plan.groups, standings, sendable)
     works += _held_works(standings, sendable, barriers)
     records = tuple(_standing_records(standings, fresh, barriers))
     return Outstanding(tuple(works), records)
@@ -104,6 +90,15 @@ def _is_fresh(standing: Standing, wish: Wish) -> bool:
     if record.outcome is Outcome.NOTHING_TO_BILL:
         return wish.retry_nothing or standing.payload_changed
     return False
+
+
+def refuse_unresolved(plan: Plan) -> None:
+    """Raise `Refused` for accounts whose ID is not known."""
+    if not plan.resolved:
+        unknown = [one.named for one in plan.unresolved]
+        unknown += [one.named for one in plan.unresolved_exclusions]
+        names = ", ".join(unknown[:_MOST_NAMED])
+        raise Refused(f"it is not known which accounts these numbers mean: {names}")
 
 
 def refuse_revisions(standings: Iterable[Standing]) -> None:
@@ -186,10 +181,17 @@ def _why_apart(call: OpenCall, planned: Mapping[Identity, Item]) -> Problem | No
     return Problem("CALL_NOT_LISTED", message)
 
 
-def _new_works(plan: Plan, fresh: dict[Identity, Standing]) -> Iterator[Work]:
-    """Make works of what gets a new key: whole groups, or alone what is left of a group."""
-    for group in plan.groups:
-        items = tuple(plan.items[position] for position in group)
+def _new_works(
+    groups: Iterable[tuple[int, ...]],
+    standings: Sequence[Standing],
+    fresh: Mapping[Identity, Standing],
+) -> Iterator[Work]:
+    """Make works of what gets a new key: whole groups, or alone what is left of a group.
+
+    The standings are those of the plan's items, in their order.
+    """
+    for group in groups:
+        items = tuple(standings[position].item for position in group)
         left = [fresh[item.identity] for item in items if item.identity in fresh]
         again = any(standing.generation or standing.trail.rests_until for standing in left)
         if len(left) == len(items) and not again:

@@ -19,7 +19,7 @@ def put_in_stages(plan: Plan, todo: Outstanding, store: Store) -> Staging:
     last = len(plan.spec.stages)
     if not last:
         return Staging()
-    early = dict(_early(plan))
+    early = dict(early_stages(plan))
     for work in todo.works:
         work.stage = min(early.get(item.identity, last) for item in work.items)
     past: dict[int, Part] = {}
@@ -28,11 +28,11 @@ def put_in_stages(plan: Plan, todo: Outstanding, store: Store) -> Staging:
             part = past.setdefault(stage, Part())
             part.items += 1
             part.take(record)
-    name = _name(plan)
+    name = name_of_stages(plan)
     return Staging(last, name, min(store.looked(name), last), past)
 
 
-def _name(plan: Plan) -> str:
+def name_of_stages(plan: Plan) -> str:
     """Name the stages of a plan: other sizes are other stages, of which nobody has seen any."""
     sizes = ",".join("rest" if size is None else str(size) for size in plan.spec.stages)
     return f"{plan.digest} {sizes}"
@@ -43,7 +43,7 @@ def early_groups(plan: Plan) -> int:
     return sum(1 for _ in _early_groups(plan))
 
 
-def _early(plan: Plan) -> Iterator[tuple[Identity, int]]:
+def early_stages(plan: Plan) -> Iterator[tuple[Identity, int]]:
     """Name the items of all stages but the last."""
     for group, stage in _early_groups(plan):
         yield from ((plan.items[position].identity, stage) for position in group)

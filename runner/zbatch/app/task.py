@@ -13,6 +13,7 @@ from zbatch.app.outstanding import Outstanding, Wish, open_works
 from zbatch.app.parts import AT_LEAST
 from zbatch.app.review.figures import Load
 from zbatch.app.stages import put_in_stages
+from zbatch.engine.outage import PROBE_SECONDS
 from zbatch.engine.pacing import Pace
 from zbatch.engine.settings import PATIENCE, Staging
 from zbatch.errors import NothingSelected
@@ -36,6 +37,7 @@ class Task:
     read_only: bool = False
     accepted: Mapping[Identity, Acceptance] = field(default_factory=dict)
     patience: float = PATIENCE
+    probe: float = PROBE_SECONDS
     approval: Approval | None = None
     asked: int = 0
     pace: Pace | None = None

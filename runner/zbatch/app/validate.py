@@ -77,11 +77,12 @@ def _check(path: Path, claims: Claims, period: str | None) -> tuple[Diagnostic, 
         from zbatch.app.faults import check_faults
 
         return check_faults(path)
-    spec, diagnostics = check_spec(path, period)
+    project = find_project(path)
+    spec, diagnostics = check_spec(path, period, project)
     if spec is None:
         return diagnostics
     try:
-        tenant = resolve_tenant(spec, find_project(path))
+        tenant = resolve_tenant(spec, project)
         under_ceilings(spec, tenant)
     except SpecError as error:
         return tidy((*diagnostics, *error.diagnostics))

@@ -10,12 +10,12 @@ from zbatch.zuora.text import one_line
 
 _GO_ON = "{again}   goes on where this run stopped"
 
-# By exit code; {again} is the command as given, {run} and {reconcile} are for the same spec, and
-# {all} reconciles whatever the ledger holds in doubt.
+# By exit code; {again} is the command as given, {run} and {reconcile} are for the same spec, {when}
+# is the time from which they help, and {all} reconciles whatever the ledger holds in doubt.
 NEXT = {
     ExitCode.OK: "nothing is left to do; the same command again bills nothing twice",
     ExitCode.FAILURES: "mend the causes above, then {run} --retry-failed",
-    ExitCode.UNKNOWN: "{run} again, or {reconcile}; bill nothing of this by hand meanwhile",
+    ExitCode.UNKNOWN: "{run} again{when}, or {reconcile}; bill nothing of this by hand meanwhile",
     ExitCode.STOPPED: _GO_ON,
     ExitCode.CANNOT_START: "mend the cause, then {again}",
     ExitCode.INTERNAL: "report this bug with run.json, and bill nothing of this by hand; "
@@ -55,8 +55,18 @@ def advice(result: RunResult, called: Called) -> str:
         reconcile=called.command(Verb.RECONCILE, spec),
         all=reconcile_all(result, called),
         places=one_line(result.plan.tenant.credentials.places),
+        when=_when(result),
         count="one item waits" if left == 1 else f"{left:,} items wait",
     )
+
+
+def _when(result: RunResult) -> str:
+    """Say from when all that this run left in doubt can be settled, where it knows."""
+    at = result.settles_at
+    if at is None:
+        return ""
+    form = "%H:%M:%S" if at.date() == result.finished_at.date() else "%Y-%m-%d %H:%M:%S"
+    return f", not before {at:{form}} UTC"
 
 
 def reconcile_all(result: RunResult, called: Called) -> str:

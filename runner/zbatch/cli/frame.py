@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from typing import TextIO
@@ -97,6 +96,8 @@ def _lines_of(error: ZbatchError) -> Iterator[str]:
 
 def _confess(error: Exception) -> Iterator[str]:
     """Tell of a bug by class and place; messages and values may hold secrets and stay inside."""
+    import traceback  # loaded here, because hardly any command has a bug to tell of
+
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "?"
     yield (
@@ -109,6 +110,8 @@ def _confess(error: Exception) -> Iterator[str]:
 
 
 def _chain(error: BaseException) -> Iterator[str]:
+    import traceback
+
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if cause is not None:
         yield from _chain(cause)

@@ -117,6 +117,7 @@ def _load(view: Preview) -> dict[str, Any]:
         "questions_expected": load.questions,
         "requests_expected": load.requests,
         "seconds_expected": round(view.estimate.seconds, 3),
+        "decided_by": view.estimate.decided_by,
         "seconds_at_least": round(load.limited / limits.rate.per_second, 3),
         "rate_decides_below_seconds": round(limits.concurrency / limits.rate.per_second, 3),
         "quotas": [

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
+from pathlib import Path
 
 from zbatch.app.review.preview import Preview
 from zbatch.cli import plan_words as words
 from zbatch.cli.words import counted
+from zbatch.spec.confinement import shown_from
 from zbatch.spec.difference import Difference, Named
 from zbatch.spec.listing import unusual
 from zbatch.zuora.text import one_line
@@ -161,7 +163,9 @@ def _digests(view: Preview) -> str:
     """List what the digest at the end is made of, for who asks what has changed since."""
     spec, accounts = view.plan.spec, view.figures.accounts_digest
     rows = [(code(spec.file), code(spec.digest))]
-    rows += ((code(file.path), code(file.digest)) for file in spec.files)
+    rows += (
+        (code(shown_from(Path(spec.file), file.path)), code(file.digest)) for file in spec.files
+    )
     if accounts:
         rows.append(("the set of accounts, for `expect`", code(accounts)))
     table = _table(("SHA-256 of", ""), rows, len(rows))

@@ -214,14 +214,12 @@ def time_needed(view: Preview) -> str:
     limits = view.plan.spec.limits
     if not view.load.limited:
         return _nothing(view)
-    by = (
-        f"the rate of {limits.rate}"
-        if view.estimate.by_rate
-        else f"the concurrency of {limits.concurrency}"
-    )
+    by = view.estimate.decided_by or ""
+    ceiling = ", the tenant's ceiling," if by in view.plan.spec.lowered else ""
+    limit = limits.rate if by == "rate" else limits.concurrency
     return (
-        f"about {duration(view.estimate.seconds)}; {by} decides, if an invoice takes"
-        f" {INVOICE_SECONDS:g} s (assumed)"
+        f"about {duration(view.estimate.seconds)}; the {by} of {limit}{ceiling} decides, if an"
+        f" invoice takes {INVOICE_SECONDS:g} s (assumed)"
     )
 
 

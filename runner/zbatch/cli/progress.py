@@ -20,13 +20,14 @@ class Progress:
     started_at: datetime
     counts: Counter[Outcome] = field(default_factory=Counter)
     in_flight: int = 0
+    allowed: int = 0  # how many may be in flight
 
     def take(self, event: Event) -> None:
         """Count what the engine tells."""
         if isinstance(event, Settled):
             self.counts[event.record.outcome] += 1
         elif isinstance(event, InFlight):
-            self.in_flight = event.calls
+            self.in_flight, self.allowed = event.calls, event.allowed
 
     @property
     def done(self) -> int:
@@ -49,10 +50,11 @@ class Progress:
     def counted(self) -> str:
         """Say the counts of what has been done."""
         invoiced = self.counts[Outcome.INVOICED] + self.counts[Outcome.ALREADY_INVOICED]
+        allowed = f" of {self.allowed:,}" if self.allowed else ""
         return (
             f"invoiced {invoiced:,}  nothing to bill {self.counts[Outcome.NOTHING_TO_BILL]:,}  "
             f"failed {self.counts[Outcome.FAILED]:,}  unknown {self.counts[Outcome.UNKNOWN]:,}  "
-            f"in flight {self.in_flight:,}"
+            f"in flight {self.in_flight:,}{allowed}"
         )
 
     def pace(self, now: datetime) -> str:

@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from zbatch.model import Item, ItemRecord, Outcome, Problem
+from zbatch.model import Outcome, Problem
 from zbatch.zuora.text import one_line
+
+if TYPE_CHECKING:
+    from zbatch.model import Item, ItemRecord
 
 MESSAGE_LIMIT = 160
 

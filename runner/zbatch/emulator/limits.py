@@ -55,6 +55,20 @@ class Quota:
                 exceeded = window
         return None if exceeded is None else self._refuse(exceeded, now)
 
+    def use(self, requests: int, now: float) -> None:
+        """Count what other clients of the tenant have sent."""
+        for window in self._windows:
+            window.roll(now)
+            window.used += requests
+
+    def change(self, rates: Sequence[Rate], now: float) -> None:
+        """Allow another number of requests from now on; what was used stays used."""
+        used = {window.rate.seconds: window.used for window in self._windows}
+        self._windows = [_Window(rate) for rate in rates]
+        for window in self._windows:
+            window.roll(now)
+            window.used = used.get(window.rate.seconds, 0)
+
     def headers(self, now: float) -> dict[str, str]:
         """Tell of the window nearest to its end, as the page "Rate limits" writes it."""
         if not self._windows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from email.utils import formatdate
 
 from zbatch.emulator import gateway
@@ -69,7 +70,7 @@ class Tenant:
         self._query_latency = config.query_latency
         self._book = book
         self._store = store
-        self._quota = Quota(config.limits.rates)
+        self.quota = Quota(config.limits.rates)
         self._tokens = TokenDesk(config, store)
         self._keys = KeyDesk(store, config.modes, config.limits.key_life)
         self._open: set[Pending] = set()
@@ -81,6 +82,10 @@ class Tenant:
             QUERY_PATH: lambda visit: self._ask(visit, self._queries.query(visit)),
             QUERY_MORE_PATH: lambda visit: self._ask(visit, self._queries.more(visit)),
         }
+
+    def admit(self, at_once: int) -> None:
+        """Take so many requests at once from now on; those under way go on."""
+        self._limits = replace(self._limits, concurrency=at_once)
 
     def meet(self, request: Request, now: float) -> Mishap | None:
         """Tell what goes wrong with a request, which counts as arrived whatever it comes to."""
@@ -189,7 +194,7 @@ class Tenant:
             return gateway.sign_in_first()
         if (refusal := gateway.refuse_entity(request, self._entities)) is not None:
             return refusal
-        if (refusal := self._quota.count(now)) is not None:
+        if (refusal := self.quota.count(now)) is not None:
             return refusal
         if len(self._open) >= self._limits.concurrency:
             return too_many_at_once()
@@ -285,7 +290,7 @@ class Tenant:
         if "Zuora-Request-Id" not in answer.headers:  # a kept answer has the IDs it was kept with
             headers |= gateway.ids(visit.request, visit.request_id)
         if visit.request.path.startswith(API) and answer.status != 401 and not _bare(visit):
-            headers |= self._quota.headers(now)
+            headers |= self.quota.headers(now)
             headers |= concurrency_headers(self._limits.concurrency, len(self._open))
         accepts = visit.request.headers.get("accept-encoding", "")
         return answer.with_headers(headers).encoded(accepts)

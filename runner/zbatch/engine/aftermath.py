@@ -83,6 +83,7 @@ class Aftermath:
         self.waiting = asyncio.Event()  # something waits to be committed
         self.blocked: list[tuple[Item, Item]] = []
         self.left: list[ItemRecord] = []
+        self.settles_at: datetime | None = None  # when the last of what rests can be asked about
 
     def __bool__(self) -> bool:
         return bool(self._answers or self._looks)
@@ -246,7 +247,7 @@ class Aftermath:
             work.rechecks += 1
             self._order.postpone(work, self._steady(rest.until))
         else:
-            self._leave(left_in_doubt(work, work.items[0], rest))
+            self._leave_resting(work, work.items[0], rest)
 
     # Works that rest
 
@@ -271,7 +272,7 @@ class Aftermath:
                 self._order.postpone(work, self._steady(until))
             else:
                 for item in work.items:
-                    self._leave(left_in_doubt(work, item, Rest(until, problem)))
+                    self._leave_resting(work, item, Rest(until, problem))
         return True
 
     def begin_stage(self) -> None:
@@ -301,6 +302,12 @@ class Aftermath:
             self._order.release(record.item)
         if not self._order.works_on(account := record.item.identity.account_id):
             self._credited.pop(account, None)
+
+    def _leave_resting(self, work: Work, item: Item, rest: Rest) -> None:
+        record = left_in_doubt(work, item, rest)
+        if record.outcome is Outcome.UNKNOWN:
+            self.settles_at = max(self.settles_at or rest.until, rest.until)
+        self._leave(record)
 
     def _leave(self, record: ItemRecord) -> None:
         self.left.append(record)

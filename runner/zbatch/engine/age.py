@@ -40,6 +40,13 @@ def expired(attempts: Sequence[Attempt], clocks: Clocks) -> bool:
     return max(clocks.now - min(starts), _age_at_server(sent, clocks)) >= KEY_LIFE
 
 
+def expires(attempts: Sequence[Attempt], clocks: Clocks, within: timedelta) -> bool:
+    """Tell whether a key that is still good may be forgotten within a time."""
+    later = clocks.server + within if clocks.server else None
+    then = Clocks(clocks.now + within, clocks.newest, later)
+    return not expired(attempts, clocks) and expired(attempts, then)
+
+
 def _age_at_server(sent: Sequence[Attempt], clocks: Clocks) -> timedelta:
     told = [attempt.server_date for attempt in sent if attempt.server_date]
     return clocks.server - min(told) if clocks.server and told else timedelta()

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Generic, NoReturn, TypeVar
 
 from zbatch.engine.brake import Brake
+from zbatch.engine.concurrency import Flight
 from zbatch.engine.order import Work
 from zbatch.engine.ports import Clock, Sender
 from zbatch.engine.question import Seen
@@ -108,8 +109,9 @@ class Inquiry:
         failures = 0
         while await self._brake.turn():
             asked_at = self._clock.monotonic(), self._clock.now()
-            exchange = await self._exchange(ask)
+            flight, exchange = await self._exchange(ask)
             page = exchange if isinstance(exchange, Fault) else reading.page(exchange)
+            self._note(flight, exchange, page)
             if isinstance(page, Page):
                 return asked_at, page
             if isinstance(page, MissingField):
@@ -129,13 +131,22 @@ class Inquiry:
                 await self._pause(failures, problem.message)
         raise Unanswered
 
-    async def _exchange(self, ask: Ask) -> Reply | Fault:
+    async def _exchange(self, ask: Ask) -> tuple[Flight, Reply | Fault]:
         self.asked += 1
-        with self._brake.flying():
+        with self._brake.flying() as flight:
             exchange = await self._sender.ask(ask)
         if isinstance(exchange, Reply):
             self._brake.answered(exchange)
-        return exchange
+        return flight, exchange
+
+    def _note(self, flight: Flight, exchange: Reply | Fault, page: object) -> None:
+        """Learn from an answer how many requests may be in flight."""
+        if isinstance(page, Throttled):
+            self._brake.crowded(flight, exchange, page.problem)
+        elif isinstance(page, Page):
+            self._brake.places.clean(flight, timed=False)
+        else:
+            self._brake.places.undecided(flight)
 
     def _after(self, page: object, exchange: Reply | Fault, ask: Ask) -> Ask:
         """Ask with a fresh token after a 401, and stop when that one is refused too."""

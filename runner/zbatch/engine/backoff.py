@@ -5,6 +5,7 @@ from __future__ import annotations
 BASE = 1.0
 CAP = 60.0
 CONFLICT_PATIENCE = 600.0
+CROWDED = 120.0  # what the tenant asks for where too many requests are under way at once
 LONGEST_GATE = 3600.0
 
 

@@ -3,46 +3,65 @@
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from zbatch.engine import backoff
-from zbatch.engine.age import Clocks
+from zbatch.engine.age import Clocks, expires
+from zbatch.engine.concurrency import Flight
 from zbatch.engine.events import Gated, InFlight, Stopping
-from zbatch.engine.pacing import Pace, Reachability
+from zbatch.engine.order import Work
+from zbatch.engine.outage import Outage, Shown
+from zbatch.engine.pacing import Flow, Pace, Reachability, Slot
+from zbatch.engine.places import Places
 from zbatch.engine.ports import Clock, Observer, Randomness
-from zbatch.engine.rules import overdue
+from zbatch.engine.rules import outlasts, overdue
 from zbatch.engine.settings import Settings, Stop
-from zbatch.engine.verdict import StopReason
-from zbatch.model import MetRule
-from zbatch.zuora.limits import date_of, retry_after
+from zbatch.engine.verdict import StopReason, doubtful
+from zbatch.model import MetRule, Problem
+from zbatch.zuora.allowance import allowance
+from zbatch.zuora.limits import date_of, retry_after, too_many_at_once
 from zbatch.zuora.wire import Fault, Reply
 
 T = TypeVar("T")
 
 # What a run that is stopping already must still be known for: its exit code is graver.
 _GRAVE = frozenset({StopReason.DISK, StopReason.INTERNAL})
+_TOLD = 1.0  # seconds: a shorter wait for one of the tenant's windows is told to nobody
+_OLD = timedelta(seconds=5)  # a reply that is so much older than another is a kept one
 
 
 class Brake:
     """One for a run: every request, call or question, takes its turn here."""
 
     def __init__(
-        self, clock: Clock, random: Randomness, observer: Observer, settings: Settings
+        self,
+        clock: Clock,
+        random: Randomness,
+        observer: Observer,
+        settings: Settings,
+        works: Iterable[Work] = (),
+        later: int = 0,
     ) -> None:
         self._clock = clock
         self._random = random
         self._tell = observer
         self._pace = settings.pace or Pace(settings.limits.rate)
+        self.places = Places(settings.limits.concurrency, clock)
         self._reachability = Reachability(settings.patience, self.jitter)
         self._throttled_since: float | None = None
         self._server: tuple[datetime, float] | None = None
         self._newest = settings.newest
         self._rules = settings.rules
         self._began = settings.began
+        self._ends: float | None = None  # by the run's own deadline
+        works = tuple(works)
+        self._probe = settings.probe
+        self._outage = Outage(sum(len(work.items) for work in works) + later)
+        self._doubted = [work for work in works if doubtful(work.attempts)]
+        self._news = asyncio.Event()  # a slot may be had sooner, or never
         self.stopping = asyncio.Event()
         self.stopped: Stop | None = None
         self.in_flight = 0
@@ -54,6 +73,8 @@ class Brake:
         if self.stopped is None:
             self.stopped = Stop(reason, message, rule)
             self.stopping.set()
+            self.places.close()
+            self._news.set()
             self._tell(Stopping(message, self.in_flight, hint))
         elif reason in _GRAVE and self.stopped.reason not in _GRAVE:
             self.stopped = Stop(reason, f"{message}; before that: {self.stopped.message}")
@@ -71,6 +92,7 @@ class Brake:
             return
         now, loop = self._clock.monotonic(), asyncio.get_running_loop()
         began = now if self._began is None else self._began
+        self._began, self._ends = began, began + self._rules.deadline
         left = max(0.0, self._rules.deadline - (now - began))
         timer = loop.call_later(left, self._overdue, began, wake)
         try:
@@ -91,33 +113,86 @@ class Brake:
         return None
 
     async def turn(self) -> bool:
-        """Wait for a slot in the rate; False when the run stops before it comes."""
-        slot = -math.inf  # none yet
-        while not self.stopping.is_set():
-            now = self._clock.monotonic()
-            # a gate may have closed over the slot meanwhile
-            slot = slot if self._pace.holds(slot) else self._pace.reserve(now)
-            if slot <= now:
+        """Wait for a place in flight and a slot in the rate; False when the run stops before."""
+        while await self._place():
+            if await self._slot():
                 return True
-            await self.until(self.stopping, slot)
+            self.places.give_back()
+        return False
+
+    async def _place(self) -> bool:
+        """Wait for a place in flight; False when the run stops before one is free."""
+        if self.stopping.is_set() or self.places.take():
+            return not self.stopping.is_set()
+        taken = asyncio.Event()
+        wake = taken.set
+        self.places.queue(wake)
+        try:
+            await taken.wait()
+        except asyncio.CancelledError:
+            self.places.forgo(wake)
+            raise
+        return not self.stopping.is_set()
+
+    async def _slot(self) -> bool:
+        """Wait for a slot in the rate; False when the run stops or its place falls away before."""
+        slot: Slot | None = None
+        while not self.stopping.is_set() and self.places.stands():
+            now = self._clock.monotonic()
+            # a gate may have closed over the slot meanwhile, or a suspended machine missed it
+            slot = slot if slot and self._pace.holds(slot, now) else self._pace.reserve(now)
+            if slot.at > now:
+                await self.until(self._news, slot.at)
+            elif full := self._pace.full(now):
+                self._gate(full.reason, full.until - now, told=full.until - now >= _TOLD)
+            else:
+                self._pace.left(slot, now)
+                return True
         return False
 
     @contextmanager
-    def flying(self) -> Iterator[None]:
+    def flying(self) -> Iterator[Flight]:
         """Count a request that is at the server while the body runs."""
         self.in_flight += 1
-        self._tell(InFlight(self.in_flight))
         try:
-            yield
+            with self.places.flying() as flight:
+                self._tell(InFlight(self.in_flight, self.places.allowed))
+                yield flight
         finally:
             self.in_flight -= 1
-            self._tell(InFlight(self.in_flight))
+            self._tell(InFlight(self.in_flight, self.places.allowed))
 
     def answered(self, reply: Reply) -> None:
         """Take note that the host answered, and of its clock."""
         self._reachability.answered()
-        if date := date_of(reply.headers):
-            self._server = (date, self._clock.monotonic())
+        self.places.heard(reply)
+        now, known = self._clock.monotonic(), self.server_date()
+        date = date_of(reply.headers)
+        kept = date is not None and known is not None and date < known - _OLD
+        if (told := allowance(reply.headers)) and not kept:
+            self._pace.heard(told, now, self.in_flight)
+        if date:
+            self._server = (date, now)
+
+    def learn(self, shown: Shown) -> None:
+        """Take in whether the answer to a key shows that the tenant is out of order.
+
+        While it is, requests are but probes; the run stops where too many retries fail.
+        """
+        outage = self._outage
+        if outage.take(shown, self._clock.monotonic()):
+            self._pace.slow(self._probe if outage.on else 0.0)
+            self._changed()
+            if outage.on:
+                self._tell(Gated("most calls fail, whichever account they are for", self._probe))
+        if outage.lasting:
+            self.stop(
+                StopReason.OUTAGE, "the tenant is out of order: most calls of any account fail"
+            )
+
+    def flow(self) -> Flow:
+        """Tell how requests have left so far."""
+        return self._pace.flow()
 
     def clocks(self) -> Clocks:
         """Read all clocks, and keep the latest time of ours: it must never be undercut."""
@@ -160,6 +235,15 @@ class Brake:
         asked = retry_after(headers, self._clock.now()) or 0.0
         self._gate(message, max(asked, self.jitter(failures)))
 
+    def crowded(self, flight: Flight, exchange: Reply | Fault, problem: Problem) -> None:
+        """Take note of a limit that was met, where it is that of requests at once."""
+        if not too_many_at_once(problem):
+            self.places.undecided(flight)
+            return
+        headers = exchange.headers if isinstance(exchange, Reply) else {}
+        asked = retry_after(headers, self._clock.now())
+        self.places.refused(flight, backoff.CROWDED if asked is None else asked)
+
     def jitter(self, failures: int) -> float:
         """Draw a wait after so many failures: full jitter."""
         return self._random.uniform(0.0, backoff.ceiling(max(failures, 1)))
@@ -177,8 +261,34 @@ class Brake:
         self.mind(overdue(self._rules, self._clock.monotonic() - began))
         wake.set()
 
-    def _gate(self, reason: str, wait: float) -> None:
+    def _gate(self, reason: str, wait: float, *, told: bool = True) -> None:
+        """Close the gate, unless that would outlast what the run has or must keep: then stop it."""
+        now = self._clock.monotonic()
         if wait > backoff.LONGEST_GATE:
             self.stop(StopReason.LIMIT, f"the server asks to wait {wait:.0f} s: {reason}")
-        elif self._pace.close(self._clock.monotonic() + wait):
-            self._tell(Gated(reason, wait))
+        elif self._ends is not None and now + wait > self._ends and self._began is not None:
+            self.mind(outlasts(self._rules, now - self._began, wait, reason))
+        elif self._outlasts_a_key(wait):
+            said = f"a wait of {wait:.0f} s would outlast a key that is in doubt: {reason}"
+            self.stop(StopReason.LIMIT, said)
+        elif self._pace.close(now, now + wait):
+            self._changed()
+            if told:
+                self.places.restart()
+                self._tell(Gated(reason, wait))
+
+    def _outlasts_a_key(self, wait: float) -> bool:
+        """Tell whether the server would forget a key within the wait that is still good now."""
+        clocks = self.clocks()
+        return any(
+            work.call is not None
+            and not work.burnt
+            and doubtful(work.attempts)
+            and expires(work.attempts, clocks, timedelta(seconds=wait))
+            for work in self._doubted
+        )
+
+    def _changed(self) -> None:
+        """Wake all who wait for a slot: theirs is void."""
+        self._news.set()
+        self._news = asyncio.Event()

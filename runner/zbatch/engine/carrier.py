@@ -6,10 +6,12 @@ import asyncio
 from datetime import datetime, timedelta
 
 from zbatch.engine.brake import Brake
+from zbatch.engine.concurrency import Flight
 from zbatch.engine.judge import Judgement, answered, judge
 from zbatch.engine.order import Work
+from zbatch.engine.outage import Shown, failed
 from zbatch.engine.settings import Ports, Settings
-from zbatch.engine.verdict import Again, Context, Halt, Pause
+from zbatch.engine.verdict import Again, Context, Halt, Kind, Pause, Settle
 from zbatch.model import Attempt, Send
 from zbatch.zuora.reply import Answer, Rows, Unauthorized, read_reply
 from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
@@ -34,7 +36,9 @@ class Carrier:
 
         No await stands between the answer and what follows from it for the whole run.
         """
-        exchange = await self._send(work, attempt)
+        left = self._ports.clock.monotonic()
+        with self._brake.flying() as flight:
+            exchange = await self._send(work, attempt)
         answer = self._read(work, exchange)
         attempt = answered(attempt, exchange, answer, self._ports.clock.now())
         self.sent += attempt.sent
@@ -43,7 +47,11 @@ class Carrier:
         if judgement.free:
             work.tries -= 1
         self._learn(work, attempt, answer)
+        self._note(flight, exchange, answer, judgement)
         self._react(work, exchange, judgement)
+        if (bad := failed(answer, attempt, work.attempts)) is not None:
+            again = work.prior_attempts > 0 or any(past.sent for past in work.attempts)
+            self._brake.learn(Shown(send_of(work, attempt).call.key, bad, left, again))
         return judgement
 
     async def _send(self, work: Work, attempt: Attempt) -> Reply | Fault:
@@ -51,10 +59,9 @@ class Carrier:
         stale = min(work.refused_tokens, default=None)  # any newer one, also if refused before
         self.flying.add(work)
         try:
-            with self._brake.flying():
-                return await self._ports.sender.send(
-                    Request(call.key, call.wire, attempt.track_id, stale, self._not_after(work))
-                )
+            return await self._ports.sender.send(
+                Request(call.key, call.wire, attempt.track_id, stale, self._not_after(work))
+            )
         except asyncio.CancelledError:
             self.sent += 1
             raise
@@ -93,14 +100,36 @@ class Carrier:
         elif isinstance(answer, Unauthorized):
             work.refused_tokens.add(attempt.token or 0)
 
+    def _note(
+        self, flight: Flight, exchange: Reply | Fault, answer: object, judgement: Judgement
+    ) -> None:
+        """Learn from an answer how many requests may be in flight; a replay shows nothing."""
+        if judgement.gates:
+            self._brake.crowded(flight, exchange, judgement.problem)
+        elif isinstance(answer, Rows) and not answer.throttled:
+            self._brake.places.clean(flight)
+        else:
+            self._brake.places.undecided(flight)
+
     def _react(self, work: Work, exchange: Reply | Fault, judgement: Judgement) -> None:
         decision = judgement.decision
         if isinstance(decision, Halt):
             self._brake.stop(decision.reason, decision.problem.message)
-        elif judgement.gates:
+        elif judgement.gates or _asks_to_wait(exchange, judgement):
             self._brake.throttled(exchange, judgement.problem.message, work.tries)
         elif isinstance(decision, Again) and decision.pause is Pause.REACHABLE:
             self._brake.unreachable(decision.problem.message)
+
+
+def _asks_to_wait(exchange: Reply | Fault, judgement: Judgement) -> bool:
+    """Tell whether rows came under a 429 that names a wait: kept too, whatever the rows say."""
+    return (
+        isinstance(exchange, Reply)
+        and isinstance(judgement.decision, Settle)
+        and judgement.result.attempt.answer == Kind.ROWS.value
+        and exchange.status == 429
+        and "retry-after" in exchange.headers
+    )
 
 
 def send_of(work: Work, attempt: Attempt) -> Send:

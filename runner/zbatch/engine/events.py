@@ -16,9 +16,10 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
-    """So many calls are at the server now."""
+    """So many calls are at the server now; `allowed` tells how many may be."""
 
     calls: int
+    allowed: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,21 +71,30 @@ def answered(
     attempt: Attempt, exchange: Reply | Fault, answer: Answer | Fault, now: datetime
 ) -> Attempt:
     """Complete an attempt with what came of it."""
-    completed = replace(
-        attempt,
-        started_at=exchange.sent_at or attempt.started_at,
-        finished_at=now,
-        answer=kind_of(answer).value,
-        problem=_worst(answer) if isinstance(answer, Rows) else problem_of(answer),
-    )
+    started_at = exchange.sent_at or attempt.started_at
+    kind = kind_of(answer).value
+    problem = _worst(answer) if isinstance(answer, Rows) else problem_of(answer)
     if isinstance(exchange, Fault):
-        return replace(completed, sent=exchange.sent)
-    return replace(
-        completed,
+        return replace(
+            attempt,
+            started_at=started_at,
+            finished_at=now,
+            answer=kind,
+            problem=problem,
+            sent=exchange.sent,
+        )
+    return Attempt(
+        attempt.number,
+        started_at,
+        attempt.track_id,
+        answer=kind,
+        sent=attempt.sent,
+        finished_at=now,
+        server_date=date_of(exchange.headers) or attempt.server_date,
         http_status=exchange.status,
         request_id=exchange.headers.get("zuora-request-id") or None,
-        server_date=date_of(exchange.headers) or attempt.server_date,
         token=exchange.token,
+        problem=problem,
     )
 
 

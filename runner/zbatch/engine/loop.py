@@ -26,7 +26,7 @@ from zbatch.engine.ports import Observer
 from zbatch.engine.preflight import OTHER_HOST, before_sending, recheck
 from zbatch.engine.question import Seen
 from zbatch.engine.rules import Tally
-from zbatch.engine.settings import Ending, Ports, Settings
+from zbatch.engine.settings import Ending, Ports, Settings, Slots
 from zbatch.engine.stages import Stages
 from zbatch.engine.steps import Cleared, Facts, Step
 from zbatch.engine.verdict import StopReason
@@ -65,9 +65,9 @@ class Engine:
         self._settings = settings
         self._intents_ahead = settings.intents_ahead
         self._asked_ahead = settings.asked_ahead
-        self._brake = Brake(ports.clock, ports.random, ports.observer, settings)
-        self._asker = Asker(ports.sender, self._brake, ports.clock)
         works = list(works)
+        self._brake = Brake(ports.clock, ports.random, ports.observer, settings, works, later.items)
+        self._asker = Asker(ports.sender, self._brake, ports.clock)
         staging = settings.stages
         self._stages = Stages(staging.of, works, staging.looked, staging.past)
         self._looks = Looks(ports, self._brake, self._stages, staging)
@@ -103,6 +103,9 @@ class Engine:
             tuple(self._abandoned),
             tuple(self._aftermath.left),
             self._asker.asked,
+            self._aftermath.settles_at,
+            Slots(self._brake.places.peak, self._brake.places.allowed),
+            self._brake.flow(),
         )
 
     def stop(self, reason: StopReason, message: str, hint: str = "") -> None:
@@ -180,8 +183,12 @@ class Engine:
             self._order.add(await self._later.works())
 
     def _room(self) -> int:
-        """How many more intents may be made durable ahead of their turn."""
-        return self._intents_ahead - self._armed.qsize()
+        """How many more intents may be made durable ahead of their turn.
+
+        Where few may be in flight, no more than can leave before their questions are too old.
+        """
+        ahead = self._armed.qsize() + self._brake.places.waiting
+        return self._brake.places.within(self._settings.ask_life / 4, self._intents_ahead) - ahead
 
     def _wanted(self) -> int:
         """How many works to take: whole waves, since a question costs as much as a call."""
@@ -289,6 +296,7 @@ class Engine:
             self._withdrawn.append(armed)
             raise
         self._withdrawn.append(armed)
+        self._aftermath.more.set()  # a window of the tenant may be what stopped the run
         return False
 
     async def _carry(self, armed: _Sending) -> None:
@@ -296,6 +304,7 @@ class Engine:
         lately = self._asked_within(self._settings.ask_life, work)
         if not lately or needs_conclusion(work, self._facts()):
             # a gate or a suspended machine took the time
+            self._brake.places.give_back()
             self._aftermath.add(work, not_sent(work, attempt, self._ports.clock.now()))
             return
         attempt = await self._timely(work, attempt)
@@ -369,10 +378,12 @@ class Engine:
 def _waves(works: Sequence[Work]) -> Iterable[tuple[Work, ...]]:
     """Cut works into waves of at most `WAVE` items, never through a call."""
     wave: list[Work] = []
+    held = 0
     for work in works:
-        if wave and sum(len(one.items) for one in (*wave, work)) > WAVE:
+        if wave and held + len(work.items) > WAVE:
             yield tuple(wave)
-            wave = []
+            wave, held = [], 0
         wave.append(work)
+        held += len(work.items)
     if wave:
         yield tuple(wave)

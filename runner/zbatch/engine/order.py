@@ -75,10 +75,12 @@ class Work:
 class Later(Protocol):
     """Works that are made when their turn comes: all of an account together, in the plan's order.
 
-    They are new calls or outcomes to be asked about again; those of `stage` wait until it opens.
+    They are new calls or outcomes to be asked about again, of so many `items`; those of `stage`
+    wait until it opens.
     """
 
     stage: int
+    items: int
 
     @property
     def ordinal(self) -> int | None:
@@ -94,6 +96,7 @@ class NothingLater:
     """Has no works that come later."""
 
     stage = 0
+    items = 0
     ordinal = None
 
     async def works(self) -> Sequence[Work]:

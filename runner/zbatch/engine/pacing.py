@@ -5,43 +5,138 @@ All times are seconds of the caller's steady clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
+from zbatch.engine.windows import Full, Windows
 from zbatch.model import Rate
+from zbatch.zuora.allowance import Allowance
+
+LATE = 0.03  # seconds: who comes so late to his slot has lost it, or calls would catch up
+RAMP = 10.0  # seconds, at most, that the pace takes after a gate to be whole again
+RAMP_SHARE = 0.1  # of the time that the gate was closed
+FIRST_GAP = 4.0  # times as long as any other, just after a gate
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A time to leave at; `epoch` tells whether anything has changed since it was given."""
+
+    at: float
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """How requests have left: how many, over how many seconds, with the gate closed for how long.
+
+    `per_second` is what the rate allows.
+    """
+
+    requests: int = 0
+    seconds: float = 0.0
+    gated: float = 0.0
+    per_second: float = 0.0
+
+    @property
+    def closeness(self) -> float | None:
+        """Tell how close it came to the rate while the gate was open: 1 is all of it."""
+        open_for = self.seconds - self.gated
+        if self.requests < 2 or open_for <= 0.0:
+            return None
+        return (self.requests - 1) / open_for / self.per_second
 
 
 class Pace:
-    """Give each call a slot: absolute deadlines one interval apart, none before the gate opens.
+    """Give each request a slot: absolute deadlines an interval apart, none before the gate opens.
 
     The generic cell rate algorithm without a burst: a pause is never caught up, and a sleep that
-    ends late shifts no later slot.
+    ends late shifts no later slot. The interval is that of the rate, or longer where one of the
+    tenant's `quotas`, or what it tells of its windows, wants it so.
     """
 
-    def __init__(self, rate: Rate) -> None:
+    def __init__(self, rate: Rate, quotas: Iterable[Rate] = ()) -> None:
+        self._rate = rate
         self._interval = rate.seconds / rate.calls
+        self._windows = Windows(quotas)
+        self._least = 0.0  # while more than that is to be between two requests
         self._next = 0.0
         self._opens = 0.0
+        self._closed_at = 0.0
+        self._ramp = 0.0
+        self._epoch = 0
+        self._slot: float | None = None  # that of the last request that left
+        self._first = 0.0
+        self._last = 0.0
+        self._gated = 0.0
 
     @property
     def opens(self) -> float:
         """When the gate is open again; in the past while it is open."""
         return self._opens
 
-    def close(self, until: float) -> bool:
-        """Close the gate until then; tell whether that made the wait longer."""
-        longer = until > self._opens
-        self._opens = max(self._opens, until)
-        return longer
+    def close(self, now: float, until: float) -> bool:
+        """Close the gate until then; tell whether that made the wait longer.
 
-    def reserve(self, now: float) -> float:
-        """Take the next free slot and give its time."""
-        slot = max(now, self._next, self._opens)
-        self._next = slot + self._interval
-        return slot
+        Slots given before are void, and after it the pace begins slowly: others wait there too.
+        """
+        if until <= max(now, self._opens):
+            return False
+        if now >= self._opens:
+            self._closed_at = now
+        self._opens = until
+        self._ramp = min(RAMP, RAMP_SHARE * (until - self._closed_at))
+        self._renew()
+        return True
 
-    def holds(self, slot: float) -> bool:
-        """Tell whether a slot still stands: the gate may have closed over it since."""
-        return slot >= self._opens
+    def slow(self, gap: float) -> None:
+        """Let at least so many seconds be between two requests; 0 ends that."""
+        self._least = gap
+        self._renew()
+
+    def reserve(self, now: float) -> Slot:
+        """Take the next free slot."""
+        at = max(now, self._next, self._opens)
+        self._next = at + self._gap(at)
+        return Slot(at, self._epoch)
+
+    def holds(self, slot: Slot, now: float) -> bool:
+        """Tell whether a slot still stands: nothing has changed since, and it is not long over."""
+        return slot.epoch == self._epoch and now - slot.at <= max(LATE, self._interval)
+
+    def full(self, now: float) -> Full | None:
+        """Tell whether one of the tenant's windows is used up, and until when."""
+        return self._windows.full(now)
+
+    def left(self, slot: Slot, now: float) -> None:
+        """Count a request that leaves in its slot."""
+        self._windows.count(now)
+        if self._slot is None:
+            self._first = now
+        elif self._opens > self._last:
+            self._gated += self._opens - max(self._closed_at, self._last)
+        self._slot, self._last = slot.at, now
+
+    def heard(self, told: Allowance, now: float, in_flight: int) -> None:
+        """Take in what a reply tells of the tenant's windows."""
+        self._windows.heard(told, now, in_flight)
+
+    def flow(self) -> Flow:
+        """Tell how requests have left so far."""
+        seconds = self._last - self._first
+        return Flow(self._windows.sent, seconds, self._gated, self._rate.per_second)
+
+    def _renew(self) -> None:
+        """Void all slots that were given and not used."""
+        self._epoch += 1
+        self._next = 0.0 if self._slot is None else self._slot + self._gap(self._slot)
+
+    def _gap(self, at: float) -> float:
+        gap = max(self._interval, self._windows.gap(at), self._least)
+        since = at - self._opens
+        if not 0.0 <= since < self._ramp:
+            return gap
+        return gap + min((FIRST_GAP - 1.0) * gap, self._ramp) * (1.0 - since / self._ramp)
 
 
 class Reachability:

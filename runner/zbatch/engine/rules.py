@@ -65,6 +65,12 @@ def overdue(rules: StopRules, seconds: float) -> MetRule:
     return _met(rules, "deadline", seconds, f"{seconds:.0f} s have passed since the run began")
 
 
+def outlasts(rules: StopRules, seconds: float, wait: float, reason: str) -> MetRule:
+    """Tell that a wait would end after a run's deadline, so many seconds after it began."""
+    said = f"a wait of {wait:.0f} s would outlast the run's deadline: {reason}"
+    return _met(rules, "deadline", seconds, said)
+
+
 def _met(rules: StopRules, rule: str, value: float, said: str) -> MetRule:
     limit: float = getattr(rules, rule)
     source = dict(rules.places).get(rule)

@@ -6,8 +6,10 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
-from zbatch.engine.pacing import Pace
+from zbatch.engine.outage import PROBE_SECONDS
+from zbatch.engine.pacing import Flow, Pace
 from zbatch.engine.ports import Clock, Gate, Ledger, Observer, Randomness, Sender
 from zbatch.engine.stages import Part
 from zbatch.engine.verdict import StopReason
@@ -61,7 +63,8 @@ class Settings:
     """What one run is bound by.
 
     `newest` is the latest wall time in the ledger before the run. `make_call` mints the key of
-    some items in a generation. `patience` is how long an unreachable host is tried, in seconds.
+    some items in a generation. `patience` is how long an unreachable host is tried, `probe` how far
+    apart requests are to a tenant that is out of order, in seconds.
     With `read_only` no call is sent: keys in doubt are settled by question or stay. `accepted`
     holds what a person has decided of items in doubt. `rules` are those by which it stops itself,
     `stages` are the parts it has, between which a person looks.
@@ -82,6 +85,7 @@ class Settings:
     stages: Staging = field(default_factory=Staging)
     pace: Pace | None = None
     began: float | None = None
+    probe: float = PROBE_SECONDS
 
     @property
     def workers(self) -> int:
@@ -130,9 +134,19 @@ class Stop:
     rule: MetRule | None = None
 
 
+class Slots(NamedTuple):
+    """How many requests were in flight at once, at most, and how many may be at the end."""
+
+    peak: int
+    last: int
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the sending went: what stopped it, how many calls left, which items had to wait."""
+    """How the sending went: what stopped it, how many calls left, which items had to wait.
+
+    From `settles_at` on another run can settle all that this one left in doubt for its rest.
+    """
 
     stop: Stop | None
     sent: int
@@ -140,3 +154,6 @@ class Ending:
     abandoned: tuple[Item, ...]  # in flight when a second signal came
     left: tuple[ItemRecord, ...] = ()  # unknown or not attempted, with the reason
     asked: int = 0  # requests that were questions
+    settles_at: datetime | None = None
+    slots: Slots | None = None
+    flow: Flow = field(default_factory=Flow)

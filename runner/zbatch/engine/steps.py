@@ -10,7 +10,6 @@ from zbatch.engine.age import Clocks
 from zbatch.engine.judge import sends_of
 from zbatch.engine.order import Work
 from zbatch.engine.settings import Accepted
-from zbatch.engine.verdict import doubtful
 from zbatch.model import (
     Baseline,
     Effect,
@@ -120,7 +119,7 @@ def finding(work: Work, item: Item, step: Step) -> Finding | None:
     if isinstance(step, Settled):
         effect = Effect(KeyState.SETTLED, step.evidence, step.record)
         return Finding(item, key=key, effect=effect)
-    if isinstance(step, Rest) and len(work.items) > 1 and not in_doubt(work):
+    if isinstance(step, Rest) and len(work.items) > 1 and not work.in_doubt:
         evidence = "never executed, and the items of its call go alone from now on"
         given_up = Effect(KeyState.SETTLED, evidence) if key else None
         return Finding(item, key=key, effect=given_up, rests_until=step.until)
@@ -140,16 +139,12 @@ def finding(work: Work, item: Item, step: Step) -> Finding | None:
 
 def left_in_doubt(work: Work, item: Item, rest: Rest) -> ItemRecord:
     """Report an item that the run does not wait for, and say from when it can be settled."""
-    doubt = in_doubt(work)
+    doubt = work.in_doubt
     outcome = Outcome.UNKNOWN if doubt else Outcome.NOT_ATTEMPTED
     what = "settle it" if doubt else "ask again"
     said = f"; from {rest.until:%Y-%m-%d %H:%M:%S} UTC zbatch run or zbatch reconcile can {what}"
     problem = replace(rest.problem, message=rest.problem.message + said)
     return record_of(work, item, outcome, problem=problem)
-
-
-def in_doubt(work: Work) -> bool:
-    return work.burnt or doubtful(work.attempts)
 
 
 def left_renewed(work: Work, item: Item, step: Renewed) -> ItemRecord:

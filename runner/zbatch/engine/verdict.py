@@ -60,6 +60,7 @@ class StopReason(StrEnum):
     UNREACHABLE = "unreachable"
     MISDIRECTED = "misdirected"
     LIMIT = "limit"
+    OUTAGE = "outage"  # most calls fail, whatever they are for
     DISK = "disk"
     QUESTION = "question"  # the tenant does not answer what is there
     INTERNAL = "internal"

@@ -27,7 +27,10 @@ from zbatch.model import (
 
 def stamp(moment: datetime | None) -> str | None:
     """Write a moment as UTC text that sorts by time, to the microsecond."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds") if moment else None
+    if moment is None:
+        return None
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)  # as most are
+    return utc.isoformat(timespec="microseconds")
 
 
 def moment(text: str | None) -> datetime | None:
@@ -156,6 +159,7 @@ def invoice_ids_of(text: str) -> tuple[str, ...]:
     return tuple(json.loads(text))
 
 
+@lru_cache(maxsize=64)  # most items of a question have nothing, as of the same moment
 def baseline_text(baseline: Baseline) -> str:
     """Write a baseline as JSON."""
     drafts = [[draft.id, draft.amount, stamp(draft.updated_at)] for draft in baseline.drafts]

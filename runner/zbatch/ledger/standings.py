@@ -27,6 +27,7 @@ AT_ONCE = 500  # items whose standings are read together
 
 _SETTLED = KeyState.SETTLED.value
 _INVOICED = Outcome.INVOICED.value
+_ALREADY_INVOICED = Outcome.ALREADY_INVOICED.value
 _RENEWING = frozenset({IfAbsent.RENEW.value, IfAbsent.RENEW_TWICE.value})
 
 
@@ -227,19 +228,29 @@ def _invoiced_after(around: Sequence[sqlite3.Row], target: str, revision: int) -
 
 
 def _settled_at(around: Sequence[sqlite3.Row], target: str, revision: int) -> datetime | None:
+    """Tell when a revision was settled; what a question has found may be of any age."""
     row = _row_of(around, target, revision)
-    return rows.moment(row["finished_at"]) if row and row["outcome"] is not None else None
+    ours = row is not None and row["outcome"] not in (None, _ALREADY_INVOICED)
+    return rows.moment(row["finished_at"]) if row and ours else None
 
 
 def _credited(around: Sequence[sqlite3.Row], target: str, revision: int) -> frozenset[str]:
     """Tell which of the account's invoices are credited to other dates or lower revisions.
 
     What a higher revision was credited with is there for a lower one, which must not bill again.
+    Where a question has found several invoices for a lower revision, as after the loss of a ledger,
+    one of them may be this very one's: then they are credited to none.
     """
     credited = (
         row["invoice_ids"]
         for row in around
         if row["invoice_id"] is not None
         and (row["target_date"] != target or row["revision"] < revision)
+        and not (row["target_date"] == target and _may_be_of_others(row))
     )
     return frozenset(one for ids in credited for one in rows.invoice_ids_of(ids))
+
+
+def _may_be_of_others(row: sqlite3.Row) -> bool:
+    found = row["outcome"] == _ALREADY_INVOICED
+    return found and len(rows.invoice_ids_of(row["invoice_ids"])) > 1

@@ -190,6 +190,14 @@ class Store:
         """Record what came of attempts, and what questions have shown, for each item."""
         with self._transaction(now):
             self._finish(run_id, results)
+            self._each(
+                sql.UPDATE_BASELINE,
+                [
+                    (rows.baseline_text(one.baseline), *rows.identity_columns(one.item.identity))
+                    for one in findings
+                    if one.baseline
+                ],
+            )
             for finding in findings:
                 self._note(run_id, finding)
         for result in results:  # most keys are never sent again, and all are as many as calls
@@ -313,11 +321,9 @@ class Store:
         self._each(sql.UPDATE_ITEM, records)
 
     def _note(self, run_id: str, finding: Finding) -> None:
+        """Record what a question has shown beyond a baseline."""
         execute = self._connection.execute
         identity = rows.identity_columns(finding.item.identity)
-        if finding.baseline:
-            text = rows.baseline_text(finding.baseline)
-            _one(execute(sql.UPDATE_BASELINE, (text, *identity)))
         if finding.effect and finding.key:
             key = self._call_id(finding.key)
             _one(execute(sql.SETTLE_BY_QUESTION, (*_effect(finding.effect), key, *identity)))

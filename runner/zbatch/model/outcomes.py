@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING
 
-from zbatch.model.spec import Source
+if TYPE_CHECKING:
+    from zbatch.model.spec import Source
 
 
 class Outcome(StrEnum):

@@ -33,7 +33,7 @@ class Secret:
         HTML, character by character, and in base64 at any place of a longer text. A secret of less
         than 8 characters is not looked for: it would be found in what is none.
         """
-        if len(self._value) < _LEAST:
+        if len(self._value) < _LEAST or len(data) < len(self._value):  # no spelling is shorter
             return data
         if self._pattern is None:
             self._pattern = re.compile(b"|".join(_spellings(self._value)))
@@ -41,6 +41,8 @@ class Secret:
 
     def hide_in_text(self, text: str) -> str:
         """Take the secret out of a text."""
+        if len(text) < len(self._value) and text.isascii():
+            return text
         data = text.encode("utf-8", "surrogateescape")
         return self.hide_in(data).decode("utf-8", "surrogateescape")
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -24,7 +25,10 @@ MARGIN_SECONDS = 30.0
 """How much longer than a call a token must live when it is handed out."""
 
 PAUSE_SECONDS = 1.0
-"""How long a failed request stands for those that follow: the quota is 100 a minute for an IP."""
+"""How long a failed request stands for those that follow."""
+
+AT_ONCE, APART_SECONDS = 20, 0.75
+"""So many requests may follow each other at once, all others are apart: no minute has over 100."""
 
 REQUEST_SECONDS = 60.0
 
@@ -94,16 +98,19 @@ class TokenSource:
         endpoint: Endpoint,
         credentials: tuple[Secret, Secret],
         monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._endpoint = endpoint
         self._credentials = credentials
         self._monotonic = monotonic
+        self._sleep = sleep
         self._session: aiohttp.ClientSession | None = None
         self._held: _Held | None = None
         self._serial = 0
         self._refresh: asyncio.Task[Token] | None = None
         self._failure: TokenFailure | None = None
         self._failure_ends = 0.0
+        self._due = -math.inf  # by an even pace, the next request; it may be so many ahead of that
 
     async def __aenter__(self) -> Self:
         self._session = open_session(self._endpoint)
@@ -151,7 +158,16 @@ class TokenSource:
         self._failure = None
         return token
 
+    async def _turn(self) -> None:
+        """Keep to the quota of tokens, which is 100 a minute for an IP whatever else is sent."""
+        now = self._monotonic()
+        self._due = max(self._due, now) + APART_SECONDS
+        wait = self._due - AT_ONCE * APART_SECONDS - now
+        if wait > 0.0:
+            await self._sleep(wait)
+
     async def _ask(self) -> Token:
+        await self._turn()
         wall, monotonic = self._clocks()
         status, headers, body = await self._exchange()
         answer = read_token_reply(status, body, self._hide)

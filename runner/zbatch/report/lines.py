@@ -157,12 +157,15 @@ def as_json(line: Line) -> dict[str, Any]:
 
 def timestamp(moment: datetime) -> str:
     """Write a time as RFC 3339 in UTC with milliseconds."""
-    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-    return utc.isoformat(timespec="milliseconds")[:-6] + "Z"  # in place of +00:00
+    return f"{_in_utc(moment).isoformat(timespec='milliseconds')[: -len('+00:00')]}Z"
 
 
 def _whole_milliseconds(moment: datetime | None) -> datetime | None:
     if moment is None:
         return None
-    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    utc = _in_utc(moment)
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)  # as most are

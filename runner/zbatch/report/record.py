@@ -20,11 +20,27 @@ VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
+class PaceRecord:
+    """How a run has used its rate, in seconds from the first request of any sort to the last.
+
+    `gated` of them it was not allowed to send; `closeness` is how much of the rate it has used in
+    the others, None where one request shows nothing.
+    """
+
+    requests: int
+    seconds: float
+    gated: float
+    per_second: float
+    closeness: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """What is to be known of a run as a whole; `finished_at` to `rule` are open at first.
 
     `versions` names what it ran on (python, aiohttp, …) beside zbatch's own version. `approved` is
-    the digest of what somebody approved, where the run was held to one.
+    the digest of what somebody approved, where the run was held to one. `slots` are how many
+    requests were in flight at once, at most, and how many might have been when it ended.
     """
 
     run_id: str
@@ -38,6 +54,8 @@ class RunRecord:
     calls_sent: int | None = None
     rule: MetRule | None = None
     approved: str | None = None
+    slots: tuple[int, int] | None = None
+    pace: PaceRecord | None = None
 
 
 def as_json(record: RunRecord) -> dict[str, Any]:
@@ -69,6 +87,8 @@ def as_json(record: RunRecord) -> dict[str, Any]:
         "planned": len(plan.items),
         "outcomes": totals and {outcome.value: totals[outcome] for outcome in Outcome},
         "calls_sent": record.calls_sent,
+        "slots": record.slots and dict(zip(("peak", "last"), record.slots, strict=True)),
+        "pace": record.pace and _pace_json(record.pace),
         "versions": {"zbatch": __version__, **record.versions},
     }
 
@@ -108,6 +128,16 @@ def _rule_json(met: MetRule) -> dict[str, Any]:
         "limit": met.limit,
         "file": met.source and met.source.file,
         "line": met.source and met.source.line,
+    }
+
+
+def _pace_json(pace: PaceRecord) -> dict[str, Any]:
+    return {
+        "requests": pace.requests,
+        "sending_ms": round(pace.seconds * 1000),
+        "waited_ms": round(pace.gated * 1000),
+        "rate_per_second": round(pace.per_second, 3),
+        "used": None if pace.closeness is None else round(pace.closeness, 4),
     }
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from zbatch.model import AccountFile
-from zbatch.spec.confinement import Outside, within
+from zbatch.spec.confinement import Outside, shown_from, within
 from zbatch.spec.csv_rows import AccountRow, AccountRows
-from zbatch.spec.diagnostics import Diagnostic, SpecError, quote
+from zbatch.spec.diagnostics import Diagnostic, SpecError, quote, visible
 from zbatch.spec.findings import Findings
 from zbatch.spec.nodes import Scalar
 from zbatch.spec.project import find_project
@@ -49,9 +50,8 @@ class AccountFiles:
         self.read.append(AccountFile(node.value, rows.digest, rows.rows))
 
     def shown(self, written: str) -> str:
-        """Return a file's path as findings and items tell it: as the spec's own path is given."""
-        folder, real = self._spec.parent, self._spec.resolve().parent
-        return str((folder if folder.resolve() == real else real) / written)
+        """Return a file's path as findings and items tell it."""
+        return shown_from(self._spec, written)
 
     def _within(self, node: Scalar) -> Path | None:
         """Return the real path of a file that is confined to the project."""
@@ -71,9 +71,22 @@ class AccountFiles:
             self._problem(node, "ZB305", message)
             return None
         if path is None:
-            self._problem(node, "ZB306", f"there is no file {quote(written)} beside the spec")
+            looked = visible(self.shown(written))
+            message = f"{quote(written)} is relative to the spec, and there is no file {looked}"
+            self._problem(node, "ZB306", message, self._elsewhere(self._root, written))
         return path
 
-    def _problem(self, node: Scalar, code: str, message: str) -> None:
+    def _elsewhere(self, root: Path, written: str) -> str:
+        """Suggest the path of a file that lies so as seen from a folder above the spec."""
+        folder = self._spec.resolve().parent
+        for steps, above in enumerate(folder.parents, 1):
+            if not above.is_relative_to(root):
+                break
+            with suppress(Outside):
+                if (there := within(root, above, written)) and there.is_file():
+                    return f"did you mean `{'../' * steps}{written}`?"
+        return ""
+
+    def _problem(self, node: Scalar, code: str, message: str, hint: str = "") -> None:
         place = (str(self._spec), node.line, node.column)
-        self._findings.add(Diagnostic(*place, code, message))
+        self._findings.add(Diagnostic(*place, code, message, hint))

@@ -11,8 +11,10 @@ from zbatch.spec.breach import Breach
 from zbatch.spec.diagnostics import ECHO, LISTED, Diagnostic, quote
 from zbatch.spec.expressions import NoDate, resolve_date
 from zbatch.spec.meant import KINDS, account_meant, example_of, names_near
+from zbatch.spec.misread import without_space
 from zbatch.spec.nodes import Mapping, Node
 from zbatch.spec.schema import Schema
+from zbatch.spec.slips import ID_LENGTH, beside_id, date_meant
 
 
 class Finding(NamedTuple):
@@ -105,6 +107,8 @@ def _retype(breach: Breach) -> str:
     text = breach.value.lower() if isinstance(breach.value, str) else ""
     if breach.schema.get("writeOnly"):
         return ""
+    if breach.limit in ("array", "object") and isinstance(breach.value, str):
+        return without_space(breach.value)
     if breach.limit == "integer" and re.fullmatch("[1-9][0-9]{0,5}", text):
         return f"write {text}, without quotes"
     if breach.limit == "number" and re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,2})? ?%", text):
@@ -126,17 +130,31 @@ def _either(breach: Breach) -> Iterator[Finding]:
 
 
 def _form(breach: Breach) -> Iterator[Finding]:
-    if breach.path[-1:] in (("target_date",), ("invoice_date",)) and breach.value[:1].isalpha():
+    if _is_date(breach) and breach.value[:1].isalpha():
         try:
             resolve_date(breach.value, _ANY_PERIOD)
         except NoDate as error:
             yield Finding(breach.node, error.code, f"{breach.label}: {error}")
             return
-    given = breach.given
-    if "minLength" in breach.schema and breach.value and not breach.schema.get("writeOnly"):
-        given += f", of length {len(breach.value)}"
+    given = ", ".join(filter(None, (breach.given, _differs(breach))))
     message = f"{breach.label} {breach.schema['errorMessage']}; {given}"
-    yield Finding(breach.node, "ZB205", message, account_meant(breach))
+    hint = date_meant(breach.value) if _is_date(breach) else account_meant(breach)
+    yield Finding(breach.node, "ZB205", message, hint)
+
+
+def _is_date(breach: Breach) -> bool:
+    return breach.path[-1:] in (("target_date",), ("invoice_date",))
+
+
+def _differs(breach: Breach) -> str:
+    """Say in what a text differs from a form that has one length."""
+    wanted = breach.schema.get("minLength")
+    if not breach.value or breach.schema.get("writeOnly") or wanted is None:
+        return ""
+    if wanted == ID_LENGTH:
+        return beside_id(breach.value)
+    fixed = wanted == breach.schema.get("maxLength")
+    return f"of length {len(breach.value)}" if fixed and len(breach.value) != wanted else ""
 
 
 def _length(breach: Breach) -> Iterator[Finding]:

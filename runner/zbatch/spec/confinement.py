@@ -22,3 +22,9 @@ def within(root: Path, folder: Path, written: str) -> Path | None:
     if Path(written).is_absolute() or not path.is_relative_to(root):
         raise Outside(written)
     return path if exists else None
+
+
+def shown_from(spec: Path, written: str) -> str:
+    """Return the path of a file that a spec names as it is told: as the spec's own is given."""
+    folder, real = spec.parent, spec.resolve().parent
+    return str((folder if folder.resolve() == real else real) / written)

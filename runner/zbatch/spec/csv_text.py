@@ -15,6 +15,7 @@ PIECE = 256 * 1024  # bytes read at once
 MAX_LINE = 1_000_000  # characters: a file without line ends is left here, and not held in memory
 EXAMINED = 1000  # wrong places of a file that are looked at one by one
 _UTF8 = 'save the file as "CSV UTF-8"'
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")  # .xlsx is a ZIP; .xls is not
 _VISIBLE = bytes(range(0x20, 0x7F)) + b"\t\r\n"
 
 
@@ -79,7 +80,10 @@ class Lines:
         decoder: Final = codecs.getincrementaldecoder("utf-8-sig")()
         ends: Final = io.IncrementalNewlineDecoder(decoder, translate=True)
         data = self._stream.read(PIECE)
-        if data.startswith(BYTE_ORDER_MARKS) or b"\x00" in data[:4]:
+        if data.startswith(_WORKBOOKS):
+            what = "this is an Excel workbook, or another archive, and no CSV file"
+            self._fail(1, "ZB105", what, 'open it in Excel and save it as "CSV UTF-8"')
+        elif data.startswith(BYTE_ORDER_MARKS) or b"\x00" in data[:4]:
             self._fail(1, "ZB105", "the file is UTF-16, UTF-32 or no text at all", _UTF8)
         while not self.failed:
             self._sha256.update(data)

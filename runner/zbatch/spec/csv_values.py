@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from datetime import date
 
 from zbatch.spec.diagnostics import quote
+from zbatch.spec.slips import beside_id, days_meant, is_turned
 from zbatch.spec.values import ACCOUNT_NUMBER, DATE, parse_date
 
 Complaint = tuple[str, str, str]  # code, message, hint
@@ -14,7 +14,6 @@ Complaint = tuple[str, str, str]  # code, message, hint
 _EXPONENT = re.compile(r"[-+]?[0-9]+([.,][0-9]+)?[eE][-+]?[0-9]+")
 _GROUPED = re.compile(r"[0-9]{1,3}([.,' \u00a0\u202f][0-9]{3})+([.,][0-9]+)?|[0-9]+[.,][0-9]+")
 _ERROR = re.compile(r"#(N/?A|REF|NAME|VALUE|DIV/0|NULL|NUM|SPILL|CALC)[!?]?|#{2,}", re.IGNORECASE)
-_TURNED = re.compile(r"[0-9]{1,4}[/.-][0-9]{1,4}([/.-][0-9]{1,4})?")
 _SERIAL = re.compile(r"[1-9][0-9]{4}([.,][0-9]+)?")
 _TIMED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T].+")
 _EXPRESSION = re.compile(r"(start|end)_of_.*")
@@ -33,7 +32,7 @@ def why_not_id(text: str) -> Complaint:
     if text.isdecimal() and len(text) < 32:
         message = f"the account ID {quote(text)} has {len(text)} of 32 digits"
         return "ZB424", f"{message}: spreadsheets drop the zeros at the front of a number", hint
-    return "ZB422", f"{_ID}; this is {quote(text)}, of length {len(text):,}", hint
+    return "ZB422", f"{_ID}; this is {quote(text)}, {beside_id(text)}", hint
 
 
 def why_not_number(text: str) -> Complaint:
@@ -81,7 +80,7 @@ def _why_not_date(text: str) -> Complaint:
         return "ZB427", f"{given} is a spreadsheet's serial number of a day, not a date", _ISO
     if _TIMED.fullmatch(text):
         return "ZB426", f"the date {given} has a time of day", _ISO
-    if _TURNED.fullmatch(text):
+    if is_turned(text):
         return _turned(text)
     if _EXPRESSION.fullmatch(text):
         hint = "write the day out here, or give the spec's own `dates` by expression"
@@ -93,7 +92,7 @@ def _why_not_date(text: str) -> Complaint:
 
 def _turned(text: str) -> Complaint:
     """Tell which days a date in another form than ours may mean."""
-    given, days = quote(text), sorted(_days(text))
+    given, days = quote(text), days_meant(text)
     if len(days) == 2:
         which = f"{days[0]} or {days[1]}, and is not guessed"
         return "ZB427", f"the date {given} may mean {which}", _ISO
@@ -101,19 +100,3 @@ def _turned(text: str) -> Complaint:
     if not days:
         return "ZB427", message, _ISO
     return "ZB427", message, f"write {days[0]}: give the column that format and export again"
-
-
-def _days(text: str) -> set[date]:
-    """Return the days of the calendar that three numbers may mean, the year with four digits."""
-    parts = re.split("[/.-]", text)
-    if len(parts) != 3:
-        return set()
-    first, second, third = parts
-    orders = [(first, second, third)] if len(first) == 4 else []
-    if len(third) == 4:
-        orders += [(third, second, first), (third, first, second)]
-    found = set()
-    for year, month, day in orders:
-        with suppress(ValueError):
-            found.add(date(int(year), int(month), int(day)))
-    return found

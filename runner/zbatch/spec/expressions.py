@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import date, timedelta
 from difflib import get_close_matches
-from zoneinfo import available_timezones
 
 from zbatch.spec.diagnostics import quote
 from zbatch.spec.values import DATE, parse_date
@@ -14,6 +13,8 @@ PERIOD = re.compile(r"20[0-9]{2}-(?:0[1-9]|1[0-2])")
 MOST_DAYS = 366  # a larger step is a slip of the pen, or a date better written out
 
 _EXPRESSION = re.compile(r"([a-z]+(?:_[a-z]+)+)(?:([+-])([0-9]{1,9})d)?")
+# a step as people write it, too; a digit or a sign anywhere else is no step that could be kept
+_LOOSE = re.compile(r"([a-z _-]+?)(?:[ _]*([+-])[ _]*([0-9]{1,9}) *(?:d|days?)?)?")
 _MONTHS = {  # months from the period's first day, and days from there
     "start_of_month": (0, 0),
     "end_of_month": (1, -1),
@@ -49,6 +50,8 @@ def resolve_date(text: str, period: str | None) -> date:
 
 def check_timezone(name: str) -> None:
     """Raise NoDate where no time zone has this name; let any pass where no zones are installed."""
+    from zoneinfo import available_timezones  # loaded here, because few specs name a zone
+
     zones = available_timezones()
     if zones and name not in zones:
         near = get_close_matches(name, sorted(zones), n=1)
@@ -59,7 +62,7 @@ def check_timezone(name: str) -> None:
 def _steps(text: str) -> tuple[int, int]:
     parts = _EXPRESSION.fullmatch(text)
     if parts is None or parts[1] not in _MONTHS:
-        raise NoDate("ZB331", _no_expression(text, parts[1] if parts else text))
+        raise NoDate("ZB331", _no_expression(text))
     months, days = _MONTHS[parts[1]]
     if not parts[3]:
         return months, days
@@ -69,13 +72,27 @@ def _steps(text: str) -> tuple[int, int]:
     return months, days + int(parts[2] + parts[3])
 
 
-def _no_expression(text: str, name: str) -> str:
-    words = re.sub(r"[ -]+", "_", name[:80].lower())
-    near = get_close_matches(words, _MONTHS, n=1)
-    meant = f"did you mean `{near[0]}`? " if near else ""
+def _no_expression(text: str) -> str:
+    near = _meant(text[:80])
+    meant = f"did you mean `{near}`? " if near else ""
     known = ", ".join(f"`{known}`" for known in _MONTHS)
     hint = f"{meant}known: {known}, each with `+14d` or `-1d`"
     return f"{quote(text)} is no day written YYYY-MM-DD, and no date expression; {hint}"
+
+
+def _meant(text: str) -> str:
+    """Return the expression that is nearest; none that would leave out a word or a step."""
+    parts = _LOOSE.fullmatch(text.strip().lower())
+    if parts is None or parts[1].endswith("-"):
+        return ""
+    words = re.split(r"[ _-]+", parts[1].strip(" _"))
+    near = next(iter(get_close_matches("_".join(words), _MONTHS, n=1)), "")
+    if not all(get_close_matches(word, near.split("_")) for word in words):
+        return ""
+    step = int(parts[3] or 1)
+    if not 1 <= step <= MOST_DAYS:
+        return ""
+    return f"{near}{parts[2]}{step}d" if parts[2] else near
 
 
 def month_of(period: str | None) -> int | None:

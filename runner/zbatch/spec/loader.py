@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from zbatch.model import Account, AccountFile, DatePair, Exclusion, Spec
+from zbatch.model import Account, AccountFile, DatePair, Exclusion, Source, Spec
 from zbatch.spec.account_files import AccountFiles
 from zbatch.spec.accounts import AccountReader, ExclusionReader, warn_retyped
 from zbatch.spec.days import DateReader
@@ -27,7 +27,8 @@ from zbatch.spec.head import (
     stop_of,
 )
 from zbatch.spec.idle import named_alike, unused
-from zbatch.spec.nodes import Document, Mapping, child
+from zbatch.spec.nodes import Document, Mapping, Scalar, child
+from zbatch.spec.project import Project, find_tenant
 from zbatch.spec.roster import Roster
 from zbatch.spec.schema import load_schema, with_defaults
 from zbatch.spec.selection import Items, select
@@ -44,10 +45,14 @@ def load_spec(path: Path, period: str | None = None) -> Spec:
     return spec
 
 
-def check_spec(path: Path, period: str | None = None) -> tuple[Spec | None, tuple[Diagnostic, ...]]:
+def check_spec(
+    path: Path, period: str | None = None, project: Project | None = None
+) -> tuple[Spec | None, tuple[Diagnostic, ...]]:
     """Return the spec, if it is one, and everything there is to say about it, warnings too.
 
-    `period` takes the place of an absent one, and contradicts none.
+    `period` takes the place of an absent one, and contradicts none. A `project` is asked for the
+    tenant of what is no spec yet, lest that be the next thing to mend; that of a spec is for
+    `resolve_tenant`.
     """
     findings = Findings()
     files = AccountFiles(path, findings)
@@ -71,11 +76,31 @@ def check_spec(path: Path, period: str | None = None) -> tuple[Spec | None, tupl
     for finding in duplicates(roster, dates):
         findings.add(finding)
     problems += [*findings.all(), *check_stopping(document)]
+    spec = None
+    if not has_errors(problems):
+        spec = _spec(document, value, dates, roster, period, exclusions, tuple(files.read))
+        problems += _told_offline(spec)
     if has_errors(problems):
-        return None, tidy(problems)
-    spec = _spec(document, value, dates, roster, period, exclusions, tuple(files.read))
-    problems += _told_offline(spec)
-    return None if has_errors(problems) else spec, tidy(problems)
+        return None, tidy([*problems, *_of_tenant(document, project, problems)])
+    return spec, tidy(problems)
+
+
+def _of_tenant(
+    document: Document, project: Project | None, problems: Sequence[Diagnostic]
+) -> tuple[Diagnostic, ...]:
+    """Say what keeps the tenant from being known, unless its name is refused already."""
+    node = child(document.root, "tenant")
+    if project is None or not isinstance(node, Scalar) or has_errors(_at(node, problems)):
+        return ()
+    try:
+        find_tenant(node.value, Source(document.file, node.line, node.column), project)
+    except SpecError as error:
+        return error.diagnostics
+    return ()
+
+
+def _at(node: Scalar, problems: Sequence[Diagnostic]) -> list[Diagnostic]:
+    return [one for one in problems if (one.line, one.column) == (node.line, node.column)]
 
 
 def blank_spec(name: str, tenant: str) -> Spec:
@@ -96,8 +121,8 @@ def _told_offline(spec: Spec) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     if named_alike(roster, spec.exclusions):
         found += unused(spec.exclusions, selection.used)
-    if roster.resolved and not by_number:
-        found += unexpected(spec.expect, Items(selection, spec.charges), spec.file)
+    items = Items(selection, spec.charges)
+    found += unexpected(spec.expect, items, spec.file, final=roster.resolved and not by_number)
     return found
 
 

@@ -10,6 +10,7 @@ import yaml
 
 from zbatch.spec.alike import Entries, look_at
 from zbatch.spec.diagnostics import Diagnostic, Related, SpecError, quote
+from zbatch.spec.misread import likely_slip, without_space
 from zbatch.spec.nodes import Document, Mapping, Node, Scalar, Sequence
 from zbatch.spec.reading import FORBIDDEN, Text, character
 
@@ -42,7 +43,7 @@ def parse(
             else:
                 tree.take(event)
     except yaml.YAMLError as error:
-        tree.fail(*_syntax(error, text.text), _began(error, text.file))
+        tree.misread(error, text.text)
     finally:
         parser.dispose()
     if tree.root is None:
@@ -72,14 +73,12 @@ def _take_all(events: Iterable[yaml.Event], tree: _Tree) -> None:
         tree.take(event)
 
 
-def _syntax(error: yaml.YAMLError, text: str) -> tuple[int, int, str, str]:
+def _syntax(error: yaml.YAMLError) -> tuple[int, int, str]:
     mark = getattr(error, "problem_mark", None)
     if mark is None:
-        return 1, 1, "ZB107", "the text is not valid YAML"
+        return 1, 1, "the text is not valid YAML"
     problem = str(getattr(error, "problem", "")) or "cannot be read"
-    if text[mark.index : mark.index + 1] == "\t":
-        problem = "a tab cannot indent; use spaces"
-    return mark.line + 1, mark.column + 1, "ZB107", f"the text is not valid YAML: {problem}"
+    return mark.line + 1, mark.column + 1, f"the text is not valid YAML: {problem}"
 
 
 def _began(error: yaml.YAMLError, file: str) -> tuple[Related, ...]:
@@ -136,11 +135,24 @@ class _Tree:
             take(event, mark.line + 1, mark.column + 1)
 
     def fail(
-        self, line: int, column: int, code: str, message: str, related: tuple[Related, ...] = ()
+        self,
+        line: int,
+        column: int,
+        code: str,
+        message: str,
+        related: tuple[Related, ...] = (),
+        hint: str = "",
     ) -> NoReturn:
         """Give up, with all that was found so far."""
-        self.problems.append(Diagnostic(self.file, line, column, code, message, "", related))
+        self.problems.append(Diagnostic(self.file, line, column, code, message, hint, related))
         raise SpecError(self.problems)
+
+    def misread(self, error: yaml.YAMLError, text: str) -> NoReturn:
+        """Give up where the parser did, and say what is likely wrong."""
+        if slip := likely_slip(error, text):
+            self.fail(slip.line, slip.column, "ZB107", slip.message, hint=slip.hint)
+        line, column, message = _syntax(error)
+        self.fail(line, column, "ZB107", message, _began(error, self.file))
 
     def _problem(self, line: int, column: int, code: str, message: str) -> None:
         self.problems.append(Diagnostic(self.file, line, column, code, message))
@@ -223,8 +235,10 @@ class _Tree:
 
     def _set_root(self, node: Node) -> None:
         if not isinstance(node, Mapping):  # so nothing below it is worth reading
+            text = node.value if isinstance(node, Scalar) and node.plain else ""
             what = "a list" if isinstance(node, Sequence) else quote(node.value)
-            self.fail(node.line, node.column, "ZB204", f"the file must be a map; this is {what}")
+            message = f"the file must be a map; this is {what}"
+            self.fail(node.line, node.column, "ZB204", message, hint=without_space(text))
         self.root = node
 
     def _key(self, node: Node, mapping: Mapping) -> Scalar | None:

@@ -16,11 +16,9 @@ class Places:
 
     def __init__(self, items: Sequence[Item]) -> None:
         self._items = items
-        self._known: dict[Identity, int] = {}
+        self._known: dict[Identity, int] | None = None
         self._first: array[int] | None = None
         self._last = -1
-        if not isinstance(items, Items):
-            self._known = {item.identity: at for at, item in enumerate(items)}
 
     def __contains__(self, identity: object) -> bool:
         return isinstance(identity, Identity) and self.of(identity) is not None
@@ -28,6 +26,8 @@ class Places:
     def of(self, identity: Identity) -> int | None:
         """Give the position of an item, None where the plan does not list it."""
         if not isinstance(self._items, Items):
+            if self._known is None:  # a short list, or one that was narrowed down
+                self._known = {item.identity: at for at, item in enumerate(self._items)}
             return self._known.get(identity)
         key = bytes.fromhex(identity.account_id)
         if _is_at(self._items, self._last + 1, key, identity):

@@ -43,15 +43,19 @@ def resolve_tenant(spec: Spec, project: Project) -> Tenant:
 
     The built-in `emulator` needs no tenants file.
     """
-    if spec.tenant == EMULATOR:
+    return find_tenant(spec.tenant, spec.tenant_source or Source(spec.file, 1), project)
+
+
+def find_tenant(name: str, at: Source, project: Project) -> Tenant:
+    """Return the tenant of a name that is written somewhere, or raise SpecError."""
+    if name == EMULATOR:
         return builtin_emulator()
     tenants = load_tenants(project.tenants_file).tenants if project.tenants_file else {}
-    if spec.tenant in tenants:
-        return tenants[spec.tenant]
-    at = spec.tenant_source or Source(spec.file, 1)
+    if name in tenants:
+        return tenants[name]
     where = f"in {project.tenants_file}" if project.tenants_file else "and there is no tenants.yaml"
-    message = f"the tenant {quote(spec.tenant)} is not known {where}"
-    hint = _nearest(spec.tenant, sorted([EMULATOR, *tenants]))
+    message = f"the tenant {quote(name)} is not known {where}"
+    hint = _nearest(name, sorted([EMULATOR, *tenants]))
     raise SpecError([Diagnostic(at.file, at.line, at.column, "ZB303", message, hint)])
 
 

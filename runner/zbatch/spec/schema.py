@@ -7,13 +7,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
-from typing import Any
-
-from jsonschema import Draft202012Validator
-from referencing import Registry
+from pkgutil import get_data  # importlib.resources takes as long to load as all schemas to read
+from typing import TYPE_CHECKING, Any
 
 from zbatch.spec import nodes
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 Schema = Mapping[str, Any]
 
@@ -26,7 +26,10 @@ _BOOLEANS = {"true": True, "false": False}
 
 def schema_text(kind: str) -> str:
     """Read one of the schemas that are installed with the package; `kind` is one of `SCHEMAS`."""
-    return files("zbatch.schemas").joinpath(f"{kind}.schema.json").read_text("utf-8")
+    data = get_data("zbatch.schemas", f"{kind}.schema.json")
+    if data is None:
+        raise FileNotFoundError(f"the schema {kind} is not installed")
+    return data.decode("utf-8")
 
 
 @cache
@@ -52,6 +55,10 @@ def _inline(value: Any, definitions: Schema) -> Any:
 
 def compile_validator(schema: Schema) -> Draft202012Validator:
     """Return a validator that fetches nothing: neither over a network nor from files."""
+    # Loaded here, because only what breaks the schema needs it, and it takes a third of a start.
+    from jsonschema import Draft202012Validator
+    from referencing import Registry
+
     return Draft202012Validator(schema, registry=Registry())
 
 

@@ -85,17 +85,18 @@ class Items(Lazy[Item]):
         return len(self.selection.rows)
 
     def _at(self, position: int) -> Item:
+        # A run makes each item several times: by position, which takes less time than by name.
         selection = self.selection
         row, pair = selection.rows[position], selection.pairs[selection.days[position]]
         roster = selection.roster
         traits = roster.traits_of(row)
         return Item(
-            identity=Identity(roster.account_id(row), pair.target_date, traits.revision),
-            invoice_date=pair.invoice_date,
-            charges=self.charges,
-            source=roster.source(row),
-            reason=traits.reason,
-            account_number=roster.number(row),
+            Identity(roster.account_id(row), pair.target_date, traits.revision),
+            pair.invoice_date,
+            self.charges,
+            roster.source(row),
+            traits.reason,
+            roster.number(row) if roster.numbered else None,
         )
 
     def batches(self, start: int, stop: int) -> Iterator[Batch]:

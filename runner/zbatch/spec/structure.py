@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
-
-from jsonschema.exceptions import ValidationError
+from typing import TYPE_CHECKING, Any
 
 from zbatch.spec.breach import Breach
 from zbatch.spec.breaches import tell
@@ -15,8 +13,12 @@ from zbatch.spec.nodes import Document, Node, node_at
 from zbatch.spec.rows import compile_rows
 from zbatch.spec.schema import Schema, compile_validator, load_schema
 
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+
 Place = tuple[str | int, ...]
 
+_QUICK = frozenset({"spec", "tenants"})  # kinds of which each keyword is known to `compile_rows`
 _JSON_TYPES = {str: "string", int: "integer", bool: "boolean", list: "array", dict: "object"}
 
 
@@ -27,6 +29,8 @@ def check_structure(
     schema = load_schema(kind)
     for key in streamed:
         schema = _without_entries(schema, key)
+    if kind in _QUICK and compile_rows(schema)(value):
+        return
     for error in compile_validator(schema).iter_errors(value):
         yield from _told(error, document.file, document.root, ())
 
@@ -60,14 +64,18 @@ class EntryCheck:
 
     def findings(self) -> Iterator[Diagnostic]:
         """Tell what is wrong with the entries that were refused."""
-        validator = compile_validator(self._schema)
-        for position, node, value in self._bad:
-            for error in validator.iter_errors(value):
-                yield from _told(error, self._file, node, (self._key, position))
+        if self._bad:
+            yield from self._examined()
         if self._first_more is not None:
             at = (self._file, self._first_more.line, self._first_more.column)
             message = f"and {self._more:,} more entries of `{self._key}` are wrong from here on"
             yield Diagnostic(*at, "ZB212", message, count=self._more)
+
+    def _examined(self) -> Iterator[Diagnostic]:
+        validator = compile_validator(self._schema)
+        for position, node, value in self._bad:
+            for error in validator.iter_errors(value):
+                yield from _told(error, self._file, node, (self._key, position))
 
 
 def _without_entries(schema: Schema, key: str) -> Schema:

@@ -20,7 +20,10 @@ class RowClass(StrEnum):
     DEFINITE = "definite"  # refused for a reason that stays
 
 
-LIMIT_CODES = frozenset({"REQUEST_EXCEEDED_LIMIT", "REQUEST_EXCEEDED_RATE", "50000070", "70"})
+CONCURRENCY_CODES = frozenset({"REQUEST_EXCEEDED_LIMIT", "50000070"})
+"""Too many requests were under way at once."""
+
+LIMIT_CODES = CONCURRENCY_CODES | {"REQUEST_EXCEEDED_RATE", "70"}
 """The server takes no more for now: the whole run waits, whichever item was told so."""
 
 LIMIT_MESSAGES = frozenset({"request exceeded limit"})

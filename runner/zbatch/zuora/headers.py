@@ -24,6 +24,9 @@ JSON = "application/json"
 
 RATE_PREFIXES = ("ratelimit-", "rate-limit-", "x-ratelimit-", "x-rate-limit-")
 
+CONCURRENCY_LIMIT = "concurrency-limit-limit"
+CONCURRENCY_REMAINING = "concurrency-limit-remaining"
+
 KEPT = frozenset(
     {
         "date",
@@ -31,6 +34,8 @@ KEPT = frozenset(
         "retry-after",
         "zuora-request-id",
         "zuora-track-id",
+        CONCURRENCY_LIMIT,
+        CONCURRENCY_REMAINING,
         *(prefix + part for prefix in RATE_PREFIXES for part in ("limit", "remaining", "reset")),
     }
 )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from zbatch.zuora.headers import RATE_PREFIXES
+from zbatch.model import Problem
+from zbatch.zuora.codes import CONCURRENCY_CODES, LIMIT_MESSAGES
+from zbatch.zuora.headers import CONCURRENCY_LIMIT, CONCURRENCY_REMAINING, RATE_PREFIXES
 
 CAP_SECONDS = 30 * 24 * 3600.0
 """Longer waits read as this: beyond any wait that makes sense, and still told apart from it."""
@@ -16,7 +19,32 @@ _HTTP_DATE = re.compile(
     r"[A-Z][a-z]{2}, ([0-9]{2}) (" + "|".join(_MONTHS) + r") ([0-9]{4})"
     r" ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT"
 )
+_COUNT = re.compile(r"[0-9]{1,6}")
 _SECONDS = re.compile(r"([0-9]+(?:\.[0-9]{1,6})?)(?:;.*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class AtOnce:
+    """How many requests the tenant takes at once, from all of its clients, and how many more now.
+
+    Renewed once a second, so it may be that old (page "Rate limits").
+    """
+
+    limit: int
+    remaining: int
+
+
+def at_once(headers: Mapping[str, str]) -> AtOnce | None:
+    """Read what a reply tells of requests at once; None where it does not tell both numbers."""
+    limit = _COUNT.fullmatch(headers.get(CONCURRENCY_LIMIT, "").strip())
+    remaining = _COUNT.fullmatch(headers.get(CONCURRENCY_REMAINING, "").strip())
+    return AtOnce(int(limit[0]), int(remaining[0])) if limit and remaining else None
+
+
+def too_many_at_once(problem: Problem) -> bool:
+    """Tell a refusal for requests that are under way at once from one for their rate."""
+    message = problem.message.casefold().rstrip(".")
+    return problem.code in CONCURRENCY_CODES or message in LIMIT_MESSAGES
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from support.accounts import account
+
 ROOT = Path(__file__).parents[3]
 VERSION = "pre-commit==4.7.0"
 BUILD = ROOT / "build" / "pre-commit"
@@ -82,3 +84,22 @@ def test_the_hook(repository: Path, pre_commit: Path, capsys: pytest.CaptureFixt
     assert "specs/month-end.yaml:" in told
     assert "such as 20/s, 600/min" in told
     assert "other.yaml" not in told
+
+
+def test_the_hook_sees_account_files(repository: Path, pre_commit: Path) -> None:
+    """A commit of nothing but an account file, outside the specs' folder, checks who names it."""
+    spec, listed = repository / "specs/emea.yaml", repository / "accounts/emea.csv"
+    listed.parent.mkdir(exist_ok=True)
+    listed.write_text(f"account_id\n{account(1)}\n")
+    spec.write_text(
+        "version: 1\nname: emea\ntenant: emulator\ndates: [{target_date: 2026-11-30}]\n"
+        "accounts: [{file: ../accounts/emea.csv}]\n"
+    )
+    done(pre_commit, "install", cwd=repository)
+    done("git", "add", "--all", cwd=repository)
+    done("git", *USER, "commit", "--quiet", "-m", "Begin", cwd=repository)
+    listed.write_text(f"account_id\n{account(1)[:-1]}\n")
+    done("git", "add", "--all", cwd=repository)
+    refused = call("git", *USER, "commit", "-m", "Shorten", cwd=repository)
+    assert refused.returncode == 1
+    assert "accounts/emea.csv:2:1" in refused.stdout + refused.stderr

@@ -13,7 +13,7 @@ import pytest
 
 from support.accounts import account
 from support.processes import CANARY, Tenant
-from support.workflow import Played, Runner, read_workflow
+from support.workflow import Played, Runner, read_workflow, starts
 
 FILE = Path(__file__).parents[3] / "docs/examples/zbatch.yml"
 SPEC = "specs/month-end.yaml"
@@ -128,16 +128,23 @@ def _command(folder: Path, name: str, script: str) -> None:
 
 
 def test_a_pull_request_is_told_what_changes(company: Company) -> None:
-    """Each spec that bills something else is commented, though only its account file changed."""
-    listed = company.folder / "specs/accounts.csv"
+    """Each spec that bills something else is commented, though only its account file changed.
+
+    The file lies outside the folder of the specs.
+    """
+    listed = company.folder / "accounts/list.csv"
+    listed.parent.mkdir(exist_ok=True)
     listed.write_text(f"account_id\n{account(3)}\n")
     (company.folder / "specs/emea.yaml").write_text(
         "version: 1\nname: emea\ntenant: production\ndates: [{target_date: 2026-11-30}]\n"
-        "accounts: [{file: accounts.csv}]\n"
+        "accounts: [{file: ../accounts/list.csv}]\n"
     )
     company.push()
     listed.write_text(f"account_id\n{account(3)}\n{account(4)}\n")
     company.push("change")
+    changed = company.git("diff", "--name-only", "HEAD~1").splitlines()
+    assert changed == ["accounts/list.csv"]
+    assert starts(company.workflow, changed[0])
     played = company.play("review", "change")
     assert played.failed == {}, played.said
     (comment,) = company.comments

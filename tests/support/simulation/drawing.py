@@ -12,7 +12,9 @@ from support.simulation.scenario import (
     SETTLE,
     Bill,
     Lose,
+    Narrowing,
     Policy,
+    Pressing,
     Round,
     Scenario,
     Shift,
@@ -28,6 +30,8 @@ from support.world_net import (
     SILENCE,
     TWICE,
     UNSENT,
+    Crowd,
+    Telling,
     Trouble,
     gateway,
     late,
@@ -49,6 +53,7 @@ from zbatch.emulator.catalogue.known import Known
 from zbatch.emulator.faults import GENERATE, QUERY
 from zbatch.engine.stages import Choice
 from zbatch.model import Limits, Rate, Settling, StopRules
+from zbatch.zuora.headers import RATE_PREFIXES
 
 ITEMS = 20
 TROUBLES: Sequence[Trouble] = (
@@ -92,7 +97,17 @@ CATALOGUED: Sequence[Known] = tuple(
     if known.random and {GENERATE, QUERY} & {*known.actions} and known.name not in LEFT_OUT
 )
 DOWNTIMES = (2.0, 60.0, 15 * 60.0, HOUR, 10 * HOUR, 22.5 * HOUR, 30 * HOUR, 80 * HOUR)
+AT_ONCE = (1, 2, 3, 5, 7, 13, 20, 33)  # requests that the tenant takes
+MOVES = (0.5, 5.0, 30.0, 130.0, 300.0, 1000.0, HOUR, 20 * HOUR)
 CLOCK_ERRORS = (-30.0, -2.0, -0.5, 0.0, 2.0, 25.0)  # hours
+CLOCK_STEPS = (-90.0, -5.0, 5.0, 90.0, HOUR)  # seconds, while a run is under way
+SCARCE: Sequence[tuple[Rate, ...]] = (
+    (Rate(30, 60.0),),
+    (Rate(5, 1.0),),
+    (Rate(300, 60.0), Rate(40, HOUR)),
+    (Rate(60, 60.0), Rate(2000, 24 * HOUR)),
+    (Rate(50, 24 * HOUR),),
+)
 MOST_CALLS, MOST_QUESTIONS = 200, 60  # that may meet a trouble
 
 
@@ -125,7 +140,39 @@ def draw(seed: int, family: str, size: int = ITEMS) -> Scenario:
         mishaps=tuple(_fair((*_mishaps(random), *_catalogued(random)), chosen, drafts)),
         steps=tuple(FAMILIES[family](random, len(items))),
         policy=_policy(Random(f"{family} {seed} policy")),
+        narrowing=_narrowing(Random(f"{family} {seed} crowd")),
+        pressing=_pressing(Random(f"{family} {seed} pressing"), family),
     )
+
+
+def _narrowing(random: Random) -> Narrowing:
+    """Draw a limit on requests at once that may move, for a part of the histories."""
+    if random.random() < 0.5:
+        return Narrowing()
+    moves = sorted(random.choice(MOVES) for _ in range(random.randint(0, 3)))
+    limits = [(after, random.choice(AT_ONCE)) for after in (0.0, *moves)]
+    return Narrowing(tuple(limits), random.random() < 0.5)
+
+
+def _pressing(random: Random, family: str) -> Pressing:
+    """Draw scarce rates, how they are told, and who else uses them; from a stream of its own."""
+    if random.random() < 0.6:
+        return Pressing()
+    rates = random.choice(SCARCE)
+    least = min(rate.per_second for rate in rates)
+    crowd = Crowd(
+        random.choice([0.0, 0.0, 0.3, 0.7]) * least,
+        random.choice(list(Telling)),
+        random.choice(RATE_PREFIXES),
+    )
+    changes: list[tuple[float, tuple[Rate, ...]]] = []
+    if random.random() < 0.3:
+        changes = [(random.choice([2.0, 30.0, HOUR]), random.choice(SCARCE)) for _ in range(2)]
+    steps: list[tuple[float, float]] = []
+    if family == "crashes" and random.random() < 0.3:
+        moments = (random.choice([1.0, 20.0, 500.0]) for _ in range(2))
+        steps = [(moment, random.choice(CLOCK_STEPS)) for moment in moments]
+    return Pressing(rates, crowd, tuple(changes), tuple(steps))
 
 
 def _policy(random: Random) -> Policy:

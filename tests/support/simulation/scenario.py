@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from support.engine import item
-from support.world_net import Trouble
+from support.world_net import Crowd, Telling, Trouble
 from zbatch.emulator import Modes, Scheduled
 from zbatch.emulator.book import BookAccount
 from zbatch.engine.stages import Choice
-from zbatch.model import Item, Limits, Settling, StopRules
+from zbatch.model import Item, Limits, Rate, Settling, StopRules
 
 HOUR = 3600.0
 SETTLE = 2 * HOUR  # longer than the longest execution, delay and read lag that is drawn
@@ -81,12 +81,42 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class Narrowing:
+    """How many requests the tenant takes at once, from so many seconds of the history on.
+
+    Without `told` no reply tells of it. A limit that moves is what others in the tenant leave.
+    """
+
+    limits: tuple[tuple[float, int], ...] = ()
+    told: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Pressing:
+    """What the tenant lets all of its clients send, and who else is there.
+
+    `changes` are other rates from so many seconds on, and `steps` what the clock of the first
+    machine is moved by then, in seconds: also while it runs.
+    """
+
+    rates: tuple[Rate, ...] = ()
+    crowd: Crowd = field(default_factory=Crowd)
+    changes: tuple[tuple[float, tuple[Rate, ...]], ...] = ()
+    steps: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def held(self) -> tuple[Rate, ...]:
+        """The rates that runs can and must keep to: told at once, and the same all the time."""
+        return () if self.changes or self.crowd.telling is not Telling.ALL else self.rates
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """One history; the same scenario is always played in the same way.
 
     `calls` and `questions` name the requests, counted over all machines from 1, that meet a
-    trouble on the way; `mishaps` are the tenant's own. Once the steps are played, nothing goes
-    wrong any more.
+    trouble on the way; `mishaps` are the tenant's own, `narrowing` is what it takes at once. Once
+    the steps are played, nothing goes wrong any more.
     """
 
     family: str
@@ -97,6 +127,8 @@ class Scenario:
     limits: Limits
     settling: Settling
     policy: Policy = field(default_factory=Policy)
+    narrowing: Narrowing = field(default_factory=Narrowing)
+    pressing: Pressing = field(default_factory=Pressing)
     calls: tuple[tuple[int, Trouble], ...] = ()
     questions: tuple[tuple[int, Trouble], ...] = ()
     mishaps: tuple[Scheduled, ...] = ()

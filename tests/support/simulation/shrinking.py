@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from typing import TypeVar
 
 from support.simulation.playing import Played, play_scenario
-from support.simulation.scenario import Round, Scenario, Start, Step, Wait
+from support.simulation.scenario import Narrowing, Round, Scenario, Start, Step, Wait
 from zbatch.emulator import Modes
 from zbatch.emulator.book import BookAccount
 
@@ -96,6 +96,8 @@ def _plainer(scenario: Scenario) -> Iterator[Scenario]:
                 scenario,
                 accounts=(*scenario.accounts[:n], plainer, *scenario.accounts[n + 1 :]),
             )
+    if scenario.narrowing != Narrowing():
+        yield replace(scenario, narrowing=Narrowing())
     if scenario.limits.objects_per_call > 1:
         yield replace(scenario, limits=replace(scenario.limits, objects_per_call=1))
     if scenario.limits.concurrency > 2:
@@ -105,7 +107,7 @@ def _plainer(scenario: Scenario) -> Iterator[Scenario]:
 def describe(scenario: Scenario) -> list[str]:
     """Tell what a scenario is made of, a line each."""
     lines = [f"  items: {scenario.items}", f"  {scenario.modes}"]
-    lines += [f"  {scenario.limits}, wait {scenario.settling.wait:g}"]
+    lines += [f"  {scenario.limits}, wait {scenario.settling.wait:g}", f"  {scenario.narrowing}"]
     used = {number for number, _ in scenario.items}
     lines += [f"  account {n}: {account}" for n, account in scenario.accounts if n in used]
     lines += [f"  call {number}: {trouble}" for number, trouble in scenario.calls]

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from math import ceil
 
 from zbatch.app.review.figures import Load
+from zbatch.engine.pacing import Pace
 from zbatch.errors import Refused
-from zbatch.model import Limits, Plan, Tenant
+from zbatch.model import Limits, Plan, Rate, Tenant
 from zbatch.zuora.quotas import quota_of
 
 INVOICE_SECONDS = 2.0  # assumed of Zuora for one invoice, and said wherever it is used
@@ -23,6 +24,13 @@ class Estimate:
 
     seconds: float
     by_rate: bool
+
+    @property
+    def decided_by(self) -> str | None:
+        """Name the limit that decides, as a spec does; None where nothing is left to send."""
+        if not self.seconds:
+            return None
+        return "rate" if self.by_rate else "concurrency"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +69,33 @@ def estimate(load: Load, limits: Limits) -> Estimate:
     return Estimate(max(by_rate, by_concurrency), by_rate >= by_concurrency)
 
 
+def pace_of(plan: Plan) -> Pace:
+    """Make the pace of a run: the rate, and the quotas of the tenant's kind."""
+    return Pace(plan.spec.limits.rate, (Rate(calls, s) for _, s, calls in _quotas(plan.tenant)))
+
+
 def uses(load: Load, limits: Limits, tenant: Tenant) -> tuple[Use, ...]:
     """Hold a load against each quota of the tenant's kind; a tenant of no kind has none.
 
     Of an hour or a minute it uses what the rate lets through in that time.
     """
+    return tuple(
+        Use(name, seconds, min(load.limited, int(limits.rate.per_second * seconds)), allowed)
+        for name, seconds, allowed in _quotas(tenant)
+    )
+
+
+def _quotas(tenant: Tenant) -> list[tuple[str, int, int]]:
+    """Give each quota of a tenant's kind: its stretch of time, in seconds too, and its calls."""
     quota = quota_of(tenant.kind)
     if quota is None:
-        return ()
+        return []
     stretches = (
         ("minute", 60, quota.calls_a_minute),
         ("hour", 3600, quota.calls_an_hour),
         ("day", 86400, quota.calls_a_day),
     )
-    return tuple(
-        Use(name, seconds, min(load.limited, int(limits.rate.per_second * seconds)), allowed)
-        for name, seconds, allowed in stretches
-        if allowed is not None
-    )
+    return [(name, seconds, allowed) for name, seconds, allowed in stretches if allowed is not None]
 
 
 def too_much(load: Load, limits: Limits, tenant: Tenant) -> Iterator[str]:

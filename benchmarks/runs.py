@@ -1,0 +1,66 @@
+"""Whole runs of zbatch, from the interpreter's start to its end, against a tenant of the bench."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.inputs import CREDENTIALS, Sheet, write_project
+from benchmarks.machine import ZBATCH, Cost, compiled, folder, measured, scratch
+from benchmarks.tenant import Latency, Traffic, tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run took, and what the tenant saw of it.
+
+    `syncs` are the moments at which something was brought to the disk, and whether the event loop
+    waited for it; they are there only where they were asked for.
+    """
+
+    cost: Cost
+    traffic: Traffic
+    syncs: tuple[tuple[float, bool], ...] = ()
+
+    @property
+    def syncs_sending(self) -> list[tuple[float, bool]]:
+        """Those within the sending phase."""
+        traffic = self.traffic
+        return [one for one in self.syncs if traffic.begun <= one[0] <= traffic.ended]
+
+
+def whole_run(sheet: Sheet, latency: Latency | None = None, *, syncs: bool = False) -> Run:
+    """Run zbatch on a new project and a new ledger; raise unless every account is invoiced."""
+    calls = -(-sheet.accounts // sheet.objects)
+    with folder("run") as place, tenant(sheet.objects, calls, latency) as server:
+        spec = write_project(place, sheet, server.url)
+        log = scratch("syncs")
+        log.unlink(missing_ok=True)
+        environ = dict(CREDENTIALS)
+        if syncs:
+            counter = str(compiled("syncs.c", "-shared", "-fPIC", "-ldl"))
+            environ |= {"LD_PRELOAD": counter, "SYNC_LOG": str(log)}
+        cost = measured(run_words(spec), environ)
+        check_run(place, sheet.accounts)
+        return Run(cost, Traffic(server.seen()), _read(log) if syncs else ())
+
+
+def run_words(spec: Path) -> list[str]:
+    """Give the command of a run, its ledger in the project's own state folder."""
+    return [ZBATCH, "run", str(spec)]
+
+
+def check_run(place: Path, accounts: int) -> None:
+    """Raise unless the last run of a project has, or has found, every account invoiced."""
+    records = sorted(place.glob(".zbatch/runs/*/run.json"))
+    outcomes = json.loads(records[-1].read_text("utf-8"))["outcomes"]
+    if outcomes["invoiced"] != accounts:
+        raise RuntimeError(f"the run did not go as it should: {outcomes}")
+
+
+def _read(log: Path) -> tuple[tuple[float, bool], ...]:
+    numbers = array("d", log.read_bytes() if log.exists() else b"")
+    step = iter(numbers)
+    return tuple((moment, bool(first)) for moment, first in zip(step, step, strict=True))

@@ -1,0 +1,171 @@
+"""The tenant's windows: what is known to be left of each, by our own count and by its word.
+
+Pure: times are seconds of the caller's steady clock, which never steps.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import inf
+
+from zbatch.model import Rate
+from zbatch.zuora.allowance import Allowance
+
+PARTS = 60  # of a window: a call is counted with the part that it left in
+SHORT = 60.0  # seconds: what is left of a window that ends sooner is spread over its rest
+SAME_END = 2.0  # seconds by which the end of one window may be told differently
+OTHERS_AFTER = 5.0  # seconds until what others use is told from what is only counted late
+SPARE = 0.01  # of a limit: left free besides where others use it too
+OURS = 0.1  # of what a window has when we hear of it: ours, however much others want
+LEAST_WAIT = 0.001
+_EACH = {60.0: "a minute", 3600.0: "an hour", 86_400.0: "a day"}
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """A window that is used up: until when, and whose word that is."""
+
+    until: float
+    reason: str
+
+
+class Sliding:
+    """Our own calls in the last so many seconds, over a part of a window at a time.
+
+    No window of that length, wherever it begins, holds more of them than it may.
+    """
+
+    def __init__(self, quota: Rate) -> None:
+        self.quota = quota
+        self._part = quota.seconds / PARTS
+        self._parts: deque[list[int]] = deque()  # number of the part, calls in it
+        self._calls = 0
+
+    def count(self, now: float) -> None:
+        """Count a call that leaves."""
+        part = int(now // self._part)
+        if self._parts and self._parts[-1][0] == part:
+            self._parts[-1][1] += 1
+        else:
+            self._parts.append([part, 1])
+        self._calls += 1
+
+    def full(self, now: float) -> Full | None:
+        """Tell whether it holds no further call, and until when."""
+        while self._parts and self._over(self._parts[0][0]) <= now:
+            self._calls -= self._parts.popleft()[1]
+        if self._calls < self.quota.calls:
+            return None
+        each = _EACH.get(self.quota.seconds, f"in {self.quota.seconds:g} s")
+        reason = f"the tenant's quota of {self.quota.calls:,} calls {each} is used up"
+        return Full(self._over(self._parts[0][0]), reason)
+
+    def _over(self, part: int) -> float:
+        """Tell when all calls of a part are out of the window."""
+        return (part + 1) * self._part + self.quota.seconds
+
+
+@dataclass(slots=True)
+class _Told:
+    """A window by the tenant's word: its end, what is left of it for us, and what others use.
+
+    `level` is what was left and what we had sent, at `since`: it sinks as others send. They are
+    left as many calls a second as `most`, at most.
+    """
+
+    limit: int
+    until: float
+    left: float
+    level: int
+    since: float
+    most: float
+    others: float = 0.0
+
+    def spare(self, now: float) -> float:
+        """Give how many calls are to be left for others until its end."""
+        if not self.others:
+            return 0.0
+        return self.others * max(0.0, self.until - now) + SPARE * self.limit
+
+    def free_at(self, now: float) -> float | None:
+        """Tell from when it has room for a call of ours; None if it has."""
+        if self.left - self.spare(now) >= 1.0:
+            return None
+        kept = self.left - 1.0 - SPARE * self.limit
+        if not self.others or kept <= 0.0:
+            return self.until
+        return min(self.until, self.until - kept / self.others)
+
+    def gap(self, now: float) -> float:
+        """Give the seconds between two calls of ours that use up its rest evenly."""
+        rest = self.until - now
+        return 0.0 if not 0.0 < rest <= SHORT else rest / max(1.0, self.left - self.spare(now))
+
+
+class Windows:
+    """All windows of a tenant; `quotas` are those that its kind is known to have."""
+
+    def __init__(self, quotas: Iterable[Rate] = ()) -> None:
+        quotas = tuple(quotas)
+        self._least = max((q.seconds / q.calls for q in quotas if q.seconds <= SHORT), default=0.0)
+        self._own = [Sliding(quota) for quota in quotas]
+        self._told: dict[int, _Told] = {}
+        self._others: dict[int, float] = {}
+        self._policies: tuple[Rate, ...] = ()
+        self._policies_until = -inf
+        self.sent = 0
+
+    def heard(self, told: Allowance, now: float, in_flight: int) -> None:
+        """Take in what a reply tells; some of those in flight may not be counted in it yet."""
+        self._hear_policies(told, now)
+        until, left = now + told.reset, float(max(0, told.remaining - in_flight))
+        level = told.remaining + self.sent
+        known = self._told.get(told.limit)
+        if known is None or now >= known.until or until > known.until + SAME_END:
+            most = (1.0 - OURS) * left / max(told.reset, 1.0)
+            others = min(most, self._others.get(told.limit, 0.0))
+            first = level - in_flight
+            self._told[told.limit] = _Told(told.limit, until, left, first, now, most, others)
+            return
+        known.until = min(known.until, until)  # a reset is rounded up
+        known.left = min(known.left, left)  # an older reply, or an older count, tells of more
+        if now - known.since >= OTHERS_AFTER:
+            seen = max(0.0, (known.level - level) / (now - known.since))
+            self._others[told.limit] = seen
+            known.others = min(known.most, seen)
+
+    def _hear_policies(self, told: Allowance, now: float) -> None:
+        if not told.policies:
+            return
+        self._policies, self._policies_until = told.policies, now + 2 * SHORT
+        sizes = {policy.calls for policy in told.policies} | {told.limit}
+        self._told = {limit: one for limit, one in self._told.items() if limit in sizes}
+
+    def count(self, now: float) -> None:
+        """Count a request that leaves."""
+        self.sent += 1
+        for own in self._own:
+            own.count(now)
+        for told in self._told.values():
+            told.left -= 1.0
+
+    def full(self, now: float) -> Full | None:
+        """Tell whether no request may leave, and until when: the window that is full longest."""
+        fulls = [full for own in self._own if (full := own.full(now))]
+        self._told = {limit: one for limit, one in self._told.items() if now < one.until}
+        for told in self._told.values():
+            if (free := told.free_at(now)) is not None:
+                reason = "the tenant says that its rate limit is used up"
+                if told.others and told.left >= 1.0:
+                    reason = "what is left of the tenant's rate limit is left to its other users"
+                fulls.append(Full(max(free, now + LEAST_WAIT), reason))
+        return max(fulls, key=lambda full: full.until, default=None)
+
+    def gap(self, now: float) -> float:
+        """Give the least seconds between two requests, by what is known now."""
+        gaps = [self._least, *(told.gap(now) for told in self._told.values())]
+        if now < self._policies_until:
+            gaps += (p.seconds / p.calls for p in self._policies if p.seconds <= SHORT)
+        return max(gaps)

@@ -1,0 +1,135 @@
+"""Whole runs under a limit on requests at once that no spec knows: kept, used, and nothing lost."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from support.engine import Bench, Run, ScriptedServer, failure, item, status, success, works_of
+from zbatch.engine.settings import Slots
+from zbatch.model import Limits, Outcome, Rate
+from zbatch.zuora.wire import Ask, Fault, Reply, Request
+
+TOO_MANY = b'{"success": false, "reasons": [{"code": 50000070, "message": "too many at once"}]}'
+SPEC = Limits(40, Rate(1000, 1.0), 1, 150.0)
+
+
+class Narrow(ScriptedServer):
+    """Refuses at once what is one too many, calls and questions alike."""
+
+    most = 13
+    told = False
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.refused: list[float] = []
+
+    async def send(self, request: Request) -> Reply | Fault:
+        return await self._refuse() or self._telling(await super().send(request))
+
+    async def ask(self, ask: Ask) -> Reply | Fault:
+        return await self._refuse() or self._telling(await super().ask(ask))
+
+    async def _refuse(self) -> Reply | None:
+        if self.in_flight < self.most:
+            return None
+        self.refused.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(0.04)
+        return status(429, TOO_MANY, retry_after="120")
+
+    def _telling(self, reply: Reply | Fault) -> Reply | Fault:
+        if not self.told or isinstance(reply, Fault):
+            return reply
+        left = self.most - self.in_flight
+        told = {"concurrency-limit-limit": str(self.most), "concurrency-limit-remaining": str(left)}
+        return Reply(reply.status, {**reply.headers, **told}, reply.body, reply.token)
+
+
+def a_run(limit: int, count: int, *, told: bool = False, latency: float = 4.0) -> Run:
+    """Play a run of so many items under a limit that is told or not."""
+    server = type("Narrowed", (Narrow,), {"most": limit, "told": told})
+    bench = Bench(limits=SPEC, latency=latency, make_server=server)
+    run = bench.run(works_of([item(n) for n in range(count)]), lambda request, before: success())
+    assert {record.outcome for record in run.records.values()} == {Outcome.INVOICED}
+    assert len(run.records) == count
+    return run
+
+
+def refusals(run: Run) -> list[float]:
+    assert isinstance(run.server, Narrow)
+    return run.server.refused
+
+
+@pytest.mark.parametrize("limit", [7, 20])
+def test_a_run_finds_a_hidden_limit_and_uses_it(limit: int) -> None:
+    """One gate, then as fast as the limit lets it be; every item is billed all the same."""
+    run = a_run(limit, 20 * limit)
+    assert 1 <= len(refusals(run)) <= 5
+    assert max(refusals(run)) < 60.0
+    assert run.server.peak == limit
+    assert run.ending.slots is not None
+    assert run.ending.slots.last == limit
+    late = [time for time in run.server.times if time > 140.0]
+    assert len(late) >= 0.95 * limit / 4.0 * (max(late) - min(late))
+
+
+@pytest.mark.parametrize("limit", [5, 13])
+def test_a_run_that_is_told_the_limit_is_never_refused(limit: int) -> None:
+    """From the first reply on it knows."""
+    run = a_run(limit, 20 * limit, told=True, latency=1.0)
+    assert refusals(run) == []
+    assert run.ending.slots == Slots(limit, limit)
+
+
+def test_with_one_place_no_question_grows_too_old() -> None:
+    """R9a: few intents are made ahead where they would wait long, and each call is asked for."""
+    run = a_run(1, 40, told=True, latency=60.0)
+    unsent = [result for result in run.ledger.finished if not result.attempt.sent]
+    assert len(unsent) <= 1
+    assert run.server.unasked == []
+    assert len(run.server.questions) <= 12
+
+
+@pytest.mark.parametrize(
+    ("refusal", "last"),
+    [
+        (status(429, TOO_MANY, retry_after="30"), 16),
+        (failure("REQUEST_EXCEEDED_LIMIT"), 16),
+        (status(429, b'{"reasons": [{"code": 70, "message": "rate"}]}', retry_after="30"), 40),
+        (failure("REQUEST_EXCEEDED_RATE"), 40),
+        (status(503, retry_after="30"), 40),
+    ],
+)
+def test_only_a_limit_at_once_takes_places(refusal: Reply, last: int) -> None:
+    """Under 429, or in a row under 200; what is refused for its rate says nothing of them."""
+    late: list[float] = []
+
+    def answer(request: Request, before: int) -> Reply:
+        now = asyncio.get_running_loop().time()
+        if late or now < 20.0:
+            return success()
+        late.append(now)
+        return refusal
+
+    run = Bench(limits=SPEC, latency=4.0).run(works_of([item(n) for n in range(350)]), answer)
+    assert len(run.records) == 350
+    assert run.ending.slots is not None
+    assert run.ending.slots.last == last
+
+
+def test_rows_under_a_429_that_names_a_wait_close_the_gate_too() -> None:
+    """Whatever they say of the call: nothing leaves inside the window."""
+    told: list[float] = []
+
+    def answer(request: Request, before: int) -> Reply:
+        now = asyncio.get_running_loop().time()
+        if told or now < 3.0:
+            return success()
+        told.append(now)
+        return Reply(429, {"retry-after": "30"}, b'{"Success": false}', token=1)
+
+    run = Bench(limits=SPEC, latency=1.0).run(works_of([item(n) for n in range(100)]), answer)
+    assert [time for time in run.server.times if told[0] < time < told[0] + 30.0] == []
+    assert len(run.records) == 100

@@ -1,0 +1,174 @@
+"""F69: when a tenant is taken to be out of order, and what an answer shows of that."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+
+from support.engine import LOST, START, Bench, failure, item, status, success, works_of
+from zbatch.engine.events import Gated
+from zbatch.engine.outage import KEYS, LEAST, PROBE_SECONDS, Outage, Shown, failed
+from zbatch.engine.verdict import Kind, StopReason
+from zbatch.model import Attempt, Outcome
+from zbatch.zuora.reply import Answer, read_reply
+from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
+
+REFUSED = Fault(FaultKind.CONNECT, False, "connection refused")
+
+
+def take(
+    outage: Outage, key: str, *, bad: bool = False, at: float = 0.0, again: bool = True
+) -> bool:
+    return outage.take(Shown(key, bad, at, again), max(at, 0.0))
+
+
+def after(failures: int, successes: int, items: int = 100) -> Outage:
+    outage = Outage(items)
+    for number in range(successes):
+        take(outage, f"good {number}")
+    for number in range(failures):
+        take(outage, f"bad {number}", bad=True)
+    return outage
+
+
+def lasting(outage: Outage) -> bool:
+    return outage.lasting
+
+
+@pytest.mark.parametrize(
+    ("failures", "successes", "on"),
+    [(LEAST - 1, 0, False), (LEAST, 0, True), (10, 10, False), (11, 10, True), (25, 25, False)],
+)
+def test_an_outage_is_more_than_half_of_at_least_twenty_keys(
+    failures: int, successes: int, on: bool
+) -> None:
+    """Half of them is none, nor are nineteen of nineteen."""
+    assert after(failures, successes).on is on
+
+
+def test_only_the_last_fifty_keys_are_looked_at() -> None:
+    """A run of a thousand good answers notices an outage after 26 keys."""
+    assert not after(25, 1000).on
+    assert after(26, 1000).on
+    assert KEYS == 50
+
+
+def test_one_key_that_fails_again_and_again_is_no_outage() -> None:
+    """Each key counts once, with its newest answer."""
+    outage = after(0, 20)
+    for _ in range(100):
+        take(outage, "bad", bad=True)
+    assert not outage.on
+    outage = after(20, 0)
+    for number in range(10):
+        take(outage, f"bad {number}")
+    assert not outage.on
+
+
+def test_the_beginning_and_the_end_are_told_once() -> None:
+    """Whoever takes an answer in learns when anything has changed."""
+    outage = after(19, 0)
+    assert take(outage, "bad 20", bad=True)
+    assert not take(outage, "bad 21", bad=True)
+    turns = [take(outage, f"bad {number}", at=5.0) for number in range(19)]
+    assert turns.count(True) == 1
+    assert not outage.on
+
+
+def test_it_lasts_once_a_fifth_of_the_items_has_been_tried_in_vain() -> None:
+    """Only retries count, not what was under way when it began; a new outage begins anew."""
+    outage = after(30, 0, items=20)
+    for _ in range(10):
+        take(outage, "under way", bad=True, at=-1.0)
+    for number in range(3):
+        take(outage, f"probe {number}", bad=True, at=5.0)
+        take(outage, f"fresh {number}", bad=True, at=5.0, again=False)
+        take(outage, "good", at=5.0)
+    assert not lasting(outage)
+    take(outage, "probe 4", bad=True, at=5.0)
+    assert lasting(outage)
+    for number in range(40):
+        take(outage, f"good {number}", at=7.0)
+    assert not lasting(outage)
+
+
+def test_a_small_run_may_probe_once() -> None:
+    """A fifth of one item is rounded up."""
+    outage = after(20, 0, items=1)
+    assert not lasting(outage)
+    take(outage, "probe", bad=True, at=1.0)
+    assert lasting(outage)
+
+
+def shows(exchange: Reply | Fault, *before: Attempt, request_id: str | None = None) -> bool | None:
+    answer: Answer | Fault = exchange if isinstance(exchange, Fault) else read_reply(exchange, 1)
+    return failed(answer, Attempt(2, START, "track", request_id=request_id), before)
+
+
+@pytest.mark.parametrize(
+    ("exchange", "shown"),
+    [
+        (LOST, True),
+        (status(500), True),
+        (status(200, b"<html>"), True),
+        (failure("TEMPORARY_ERROR"), True),
+        (failure("SERVER_UNAVAILABLE"), True),
+        (failure("INVALID_VALUE"), False),
+        (failure("TRANSACTION_TERMINATED"), False),
+        (success(), False),
+        (status(400), False),
+        (status(401), None),
+        (status(409), None),
+        (status(429), None),
+        (failure("REQUEST_EXCEEDED_RATE"), None),
+        (REFUSED, None),
+    ],
+)
+def test_what_an_answer_shows(exchange: Reply | Fault, shown: bool | None) -> None:
+    """Bad data shows that the tenant works; limits, tokens and the way there show nothing."""
+    assert shows(exchange) is shown
+
+
+def test_the_replay_of_a_known_answer_shows_nothing() -> None:
+    """A kept failure under a known request ID is no news; another answer under it is."""
+    past = Attempt(1, START, "track", answer=Kind.SERVER_ERROR.value, request_id="r")
+    assert shows(status(500), past, request_id="r") is None
+    assert shows(status(500), past, request_id="other") is True
+    assert shows(success(), past, request_id="r") is False
+
+
+def test_f69_an_outage_is_probed_and_then_left() -> None:
+    """After twenty keys nothing leaves but a request in 5 s, and 12 failed retries end the run."""
+    bench = Bench()
+    run = bench.run(works_of([item(n) for n in range(60)]), lambda r, before: status(500))
+    assert run.ending.stop is not None
+    assert run.ending.stop.reason is StopReason.OUTAGE
+    (began,) = [e for e in run.events if isinstance(e, Gated) and e.wait == PROBE_SECONDS]
+    assert began.reason == "most calls fail, whichever account they are for"
+    times = sorted([*run.server.times, *(at for at, _ in run.server.questions)])
+    told = run.server.times[LEAST - 1] + bench.latency
+    probes = [at for at in times if at > told]
+    assert min(b - a for a, b in pairwise(probes)) > PROBE_SECONDS - 0.01
+    assert len(run.server.keys) - len(set(run.server.keys)) == 12
+
+
+def test_f69_bad_data_is_no_outage() -> None:
+    """All items are refused for reasons of their own, at full speed."""
+    run = Bench().run(works_of([item(n) for n in range(60)]), lambda r, b: failure("INVALID_ID"))
+    assert run.ending.stop is None
+    assert run.elapsed < 10.0
+    assert {record.outcome for record in run.records.values()} == {Outcome.FAILED}
+
+
+def test_f69_a_short_outage_is_outlived() -> None:
+    """Once probes succeed the pace is as ever, and every item gets its invoice."""
+
+    def answer(request: Request, before: int) -> Reply:
+        return status(500) if 3.0 < asyncio.get_running_loop().time() < 40.0 else success()
+
+    run = Bench().run(works_of([item(n) for n in range(300)]), answer)
+    assert run.ending.stop is None
+    assert {record.outcome for record in run.records.values()} == {Outcome.INVOICED}
+    assert run.elapsed < 40.0 + 26 * PROBE_SECONDS + 60.0

@@ -1,0 +1,244 @@
+"""The tenant's windows: our own count, its word, and what others use, on an imagined clock."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zbatch.engine.windows import LEAST_WAIT, OTHERS_AFTER, SPARE, Sliding, Windows
+from zbatch.model import Rate
+from zbatch.zuora.allowance import Allowance
+
+HOUR = Rate(100, 3600.0)
+
+
+def until(windows: Windows, now: float) -> float | None:
+    full = windows.full(now)
+    return full.until if full else None
+
+
+def send(windows: Windows, times: int, now: float = 0.0) -> None:
+    for _ in range(times):
+        windows.count(now)
+
+
+def test_a_quota_counts_over_any_stretch_of_its_length() -> None:
+    """Its calls are free again an hour after the part of an hour that they left in."""
+    own = Sliding(Rate(3, 3600.0))
+    for now in (10.0, 20.0, 100.0):
+        assert own.full(now) is None
+        own.count(now)
+    full = own.full(200.0)
+    assert full is not None
+    assert full.until == 3660.0
+    assert own.full(3659.0) is not None
+    assert own.full(3660.0) is None
+
+
+def test_a_quota_of_an_odd_length_is_named_by_it() -> None:
+    """Whoever watches reads which window is meant."""
+    own = Sliding(Rate(1, 5400.0))
+    own.count(0.0)
+    full = own.full(0.0)
+    assert full is not None
+    assert full.reason == "the tenant's quota of 1 calls in 5400 s is used up"
+
+
+@given(
+    st.integers(1, 30),
+    st.sampled_from([60.0, 3600.0, 86_400.0]),
+    st.lists(st.floats(0, 4000), min_size=2, max_size=80),
+)
+def test_no_stretch_of_a_window_holds_more_than_its_quota(
+    calls: int, seconds: float, pauses: list[float]
+) -> None:
+    """However calls come, those that wait until a quota is free never exceed it anywhere."""
+    own, now, left = Sliding(Rate(calls, seconds)), 0.0, []
+    for pause in pauses:
+        now += pause
+        if full := own.full(now):
+            assert full.until > now
+            now = full.until
+        assert own.full(now) is None
+        own.count(now)
+        left.append(now)
+    for start in left:
+        assert sum(start <= at < start + seconds for at in left) <= calls
+
+
+def test_nothing_is_full_as_long_as_nothing_is_known() -> None:
+    """A tenant of no kind that tells nothing is paced by the spec alone."""
+    windows = Windows()
+    send(windows, 1000)
+    assert (windows.full(0.0), windows.gap(0.0), windows.sent) == (None, 0.0, 1000)
+
+
+def test_the_word_of_the_tenant_counts_down_as_we_send() -> None:
+    """Three are left by its word, one of them perhaps in flight: two more may leave."""
+    windows = Windows()
+    windows.heard(Allowance(100, 3, 600.0), 0.0, 1)
+    send(windows, 1)
+    assert windows.full(1.0) is None
+    send(windows, 1)
+    full = windows.full(1.0)
+    assert full is not None
+    assert (full.until, full.reason) == (600.0, "the tenant says that its rate limit is used up")
+    assert windows.full(600.0) is None
+
+
+def test_an_older_word_does_not_give_back_what_was_sent_since() -> None:
+    """A count that is kept for a second, or a reply that was overtaken, tells of more than is left.
+
+    The end of a window, told in whole seconds, is the earliest that was told.
+    """
+    windows = Windows()
+    windows.heard(Allowance(100, 5, 600.0), 0.0, 0)
+    send(windows, 4, 1.0)
+    windows.heard(Allowance(100, 5, 599.0), 1.4, 0)
+    assert windows.full(2.0) is None
+    windows.heard(Allowance(100, 5, 598.0), 2.0, 0)
+    send(windows, 1, 2.0)
+    assert until(windows, 2.0) == 600.0
+    windows.heard(Allowance(100, 0, 595.0), 3.0, 0)
+    assert until(windows, 3.0) == 598.0
+
+
+def test_a_new_window_begins_anew() -> None:
+    """Where its end is told clearly later than that of the last, all of it is there again."""
+    windows = Windows()
+    windows.heard(Allowance(100, 0, 10.0), 0.0, 0)
+    assert until(windows, 0.0) == 10.0
+    windows.heard(Allowance(100, 100, 60.0), 9.5, 0)
+    assert until(windows, 9.5) is None
+
+
+def test_a_window_that_the_tenant_no_longer_has_binds_no_more() -> None:
+    """A limit that was raised midway is followed at once; one that was lowered too."""
+    windows = Windows()
+    windows.heard(Allowance(100, 0, 3000.0, (HOUR,)), 0.0, 0)
+    assert until(windows, 0.0) == 3000.0
+    windows.heard(Allowance(200, 100, 3000.0, (Rate(200, 3600.0),)), 1.0, 0)
+    assert until(windows, 1.0) is None
+    windows.heard(Allowance(50, 0, 3000.0, (Rate(50, 3600.0),)), 2.0, 0)
+    assert until(windows, 2.0) == 3002.0
+
+
+def test_two_windows_are_both_held() -> None:
+    """The tenant tells of the one nearest to being used up; the other still counts."""
+    windows = Windows()
+    both = (Rate(10, 60.0), HOUR)
+    windows.heard(Allowance(100, 0, 1000.0, both), 0.0, 0)
+    windows.heard(Allowance(10, 5, 30.0, both), 0.0, 0)
+    assert until(windows, 0.0) == 1000.0
+
+
+def test_what_is_left_of_a_minute_is_spread_over_its_rest() -> None:
+    """An hour is not: a run that fits into it is not to take all of it."""
+    windows = Windows()
+    windows.heard(Allowance(100, 10, 20.0), 0.0, 0)
+    assert windows.gap(0.0) == 2.0
+    windows.heard(Allowance(5000, 10, 2000.0), 0.0, 0)
+    assert windows.gap(0.0) == 2.0
+    assert windows.gap(20.0) == 0.0
+
+
+def test_a_minute_that_the_tenant_names_is_never_used_faster() -> None:
+    """No second holds more than its share, though all of the minute is left; other windows do not
+    count, and what is no longer told is forgotten after two minutes.
+    """
+    windows = Windows()
+    windows.heard(Allowance(6000, 6000, 3600.0, (Rate(30, 60.0), Rate(6000, 3600.0))), 0.0, 0)
+    assert windows.gap(119.0) == 2.0
+    assert windows.gap(120.0) == 0.0
+
+
+def test_the_minute_of_a_kind_is_known_without_a_word() -> None:
+    """Of several windows the shortest one sets the gap."""
+    assert Windows([Rate(60, 60.0), Rate(100, 3600.0)]).gap(0.0) == 1.0
+
+
+def test_others_are_seen_and_left_their_room() -> None:
+    """Others send two a second beside our one: what they will need to the end is not ours."""
+    windows = Windows()
+    windows.heard(Allowance(1000, 400, 100.0), 0.0, 0)
+    for second in range(1, 11):
+        send(windows, 1, float(second))
+        windows.heard(Allowance(1000, 400 - 3 * second, 100.0 - second), float(second), 0)
+    # 370 are left, of which others take 180 within the 90 s that remain, and 10 are spared
+    send(windows, 179, 10.0)
+    assert windows.full(10.0) is None
+    send(windows, 1, 10.0)
+    full = windows.full(10.0)
+    assert full is not None
+    assert "left to its other users" in full.reason
+    assert full.until == pytest.approx(10.5)
+    assert windows.full(full.until) is None
+
+
+def test_where_others_use_up_all_of_it_the_end_is_awaited() -> None:
+    """What is left is less than what is spared for them: no earlier time has room for us."""
+    windows = Windows()
+    windows.heard(Allowance(1000, 60, 100.0), 0.0, 0)
+    windows.heard(Allowance(1000, 10, 90.0), 10.0, 0)
+    assert until(windows, 10.0) == 100.0
+    windows.heard(Allowance(1000, 0, 90.0), 10.0, 0)
+    assert "used up" in str(windows.full(10.0))
+
+
+def test_others_who_want_it_all_leave_us_a_tenth() -> None:
+    """However crowded a tenant is, a run goes on: no account waits for ever."""
+    windows = Windows()
+    windows.heard(Allowance(1000, 1000, 60.0), 0.0, 0)
+    windows.heard(Allowance(1000, 0, 30.0), 30.0, 0)
+    windows.heard(Allowance(1000, 1000, 60.0), 60.0, 0)
+    ours = 1000 - 900 - SPARE * 1000
+    send(windows, int(ours) - 1, 60.0)
+    assert windows.full(60.0) is None
+    send(windows, 2, 60.0)
+    assert windows.full(60.0) is not None
+
+
+def test_a_look_ahead_forgets_nothing() -> None:
+    """Slots are given ahead of their time, beyond the end of a window that still binds."""
+    windows = Windows()
+    windows.heard(Allowance(100, 0, 10.0), 0.0, 0)
+    assert windows.gap(30.0) == 0.0
+    assert until(windows, 0.0) == 10.0
+
+
+def test_others_are_not_seen_in_what_is_only_counted_late() -> None:
+    """Ten in flight may be counted or not; and the first seconds prove nothing."""
+    windows = Windows()
+    send(windows, 10, 0.0)
+    windows.heard(Allowance(1000, 400, 600.0), 0.0, 10)
+    windows.heard(Allowance(1000, 390, 590.0), 10.0, 0)
+    send(windows, 379, 10.0)
+    assert windows.full(10.0) is None
+    early = Windows()
+    early.heard(Allowance(1000, 400, 600.0), 0.0, 0)
+    early.heard(Allowance(1000, 200, 599.0), OTHERS_AFTER / 2, 0)
+    send(early, 199, 3.0)
+    assert early.full(3.0) is None
+
+
+def test_others_of_the_last_window_are_expected_in_the_next() -> None:
+    """A minute that begins has shown nothing yet, but they will still be there."""
+    windows = Windows()
+    windows.heard(Allowance(1000, 500, 60.0), 0.0, 0)
+    windows.heard(Allowance(1000, 400, 50.0), 10.0, 0)
+    windows.heard(Allowance(1000, 1000, 60.0), 60.0, 0)
+    ours = 1000 - 600 - SPARE * 1000
+    assert windows.gap(60.0) == pytest.approx(60.0 / ours)
+
+
+def test_a_wait_is_never_nothing() -> None:
+    """Whoever finds a window full moves on in time, even where it is free within an instant."""
+    windows = Windows()
+    windows.heard(Allowance(1000, 400, 100.0), 0.0, 0)
+    windows.heard(Allowance(1000, 300, 90.0), 10.0, 0)
+    spare = 10.0 * 90.0 + 10.0
+    windows.heard(Allowance(10_000, int(spare), 90.0), 10.0, 0)
+    full = windows.full(10.0)
+    assert full is not None
+    assert full.until >= 10.0 + LEAST_WAIT
