@@ -481,6 +481,14 @@ def test_a_person_decides_between_candidates() -> None:
     assert "FIN-4821" in kept.effect.evidence
 
 
+def test_an_invoice_is_accepted_in_the_tenants_own_spelling() -> None:
+    """Typed in capitals it is the same invoice; where two differ in case only, it is as typed."""
+    lower, upper = "ab" * 16, "AB" * 16
+    assert record_of(decided(burnt(), seen(an_invoice(lower)), upper)).invoice_ids == (lower,)
+    both = seen(an_invoice(lower), an_invoice(upper))
+    assert record_of(decided(burnt(), both, upper)).invoice_ids == (upper,)
+
+
 def test_a_person_may_name_a_draft_of_the_account() -> None:
     """What generate has appended to lies under another target date."""
     assert record_of(decided(burnt(), seen(drafts=(Draft(A, "9.00", START),)))).invoice_id == A
