@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from zbatch.app.api import Watcher
+from zbatch.app.asking import Asking, could_not, only_asking
 from zbatch.app.connection import access_to, connected
-from zbatch.app.desk import Desk, event_loop
+from zbatch.app.desk import event_loop
 from zbatch.app.loading import Overrides, heed
-from zbatch.app.outside import Way
+from zbatch.app.outside import Outside, Way
 from zbatch.app.review.estimate import pace_of
 from zbatch.app.signals import interruptible, undisturbed
-from zbatch.engine.asking import Inquiry, Reading, Unanswered
+from zbatch.engine.asking import Inquiry, Reading
 from zbatch.engine.brake import Brake
 from zbatch.engine.events import Event, Gated, Resolving, Stopping
 from zbatch.engine.pacing import Pace
-from zbatch.engine.settings import PATIENCE, Settings, Stop
-from zbatch.engine.verdict import StopReason
-from zbatch.errors import CannotStart, Interrupted
-from zbatch.model import Account, Exclusion, Plan, Tenant
+from zbatch.engine.settings import PATIENCE
+from zbatch.model import Account, Exclusion, Plan
 from zbatch.spec import Diagnostic, SpecError, idle_once_resolved, resolve_plan
 from zbatch.spec.diagnostics import LISTED, quote
 from zbatch.zuora.numbers import (
@@ -34,7 +33,6 @@ from zbatch.zuora.numbers import (
     resolve,
     whole_answer,
 )
-from zbatch.zuora.request import make_call
 
 _MOST_NAMED = 5  # accounts that share a number
 
@@ -48,14 +46,28 @@ class Resolved:
     pace: Pace | None = None
 
 
+class Place(Protocol):
+    """Where the tenant is asked from: its folder, and what comes from the machine."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the tenant's ledger."""
+        ...
+
+    @property
+    def outside(self) -> Outside:
+        """Time and chance."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """With what numbers are asked for: the open ledger, whoever watches, and for how long.
+    """With what numbers are asked for: from where, whoever watches, and for how long.
 
     `overrides` say whether warnings of what the answer shows are told, or refused.
     """
 
-    desk: Desk
+    desk: Place
     book: Path | None
     watch: Watcher
     patience: float = PATIENCE
@@ -84,75 +96,32 @@ class Preflight:
     async def _ask(self, plan: Plan, way: Way, pace: Pace) -> tuple[Resolution, int]:
         numbers = dict.fromkeys(one.number for one in named(plan) if one.number)
         self.watch.event(Resolving(len(numbers)))
-        settings = Settings(
-            run_tail="",
-            limits=plan.spec.limits,
-            max_attempts=plan.spec.max_attempts,
-            make_call=lambda items, generation: make_call(plan.tenant, items, generation),
-            patience=self.patience,
-            read_only=True,
-            pace=pace,
-        )
+        settings = only_asking(plan, self.patience, pace)
         outside = self.desk.outside
         brake = Brake(outside.clock, outside.random, self._tell, settings)
         async with way as sender:
-            asking = Asking(brake, Inquiry(sender, brake, outside.clock))
+            inquiry = Inquiry(sender, brake, outside.clock)
+
+            async def answer(question: Question) -> tuple[FoundAccount, ...]:
+                reading = Reading(
+                    read_accounts, lambda pages: whole_answer(pages, question.numbers)
+                )
+                _, accounts = await inquiry.answer(question.text, reading)
+                return accounts
+
+            asking = Asking(brake, answer)
             with interruptible(asking, plan.spec.limits.timeout) as interruptions:
                 found = await asking.answers(number_questions(numbers), settings.workers)
         if brake.stopped:
-            raise _could_not(brake.stopped, interruptions.first, plan.tenant)
-        return resolve(numbers, found), asking.asked
+            what = ("which accounts the numbers are", "account numbers")
+            raise could_not(brake.stopped, interruptions.first, plan.tenant, *what)
+        accounts = (account for some in found for account in some)
+        return resolve(numbers, accounts), inquiry.asked
 
     def _tell(self, event: Event) -> None:
         """Pass on what a person should know; progress begins with the run itself."""
         if isinstance(event, Gated | Stopping):
             self.watch.event(event)
-
-
-class Asking:
-    """Several questions at once, in one pace; whoever interrupts it loses nothing."""
-
-    def __init__(self, brake: Brake, inquiry: Inquiry) -> None:
-        self._brake = brake
-        self._inquiry = inquiry
-        self._workers: list[asyncio.Task[None]] = []
-
-    @property
-    def asked(self) -> int:
-        """How many requests left."""
-        return self._inquiry.asked
-
-    async def answers(self, questions: Sequence[Question], workers: int) -> list[FoundAccount]:
-        """Give all accounts of all answers; not all of them once the brake has stopped."""
-        found: list[FoundAccount] = []
-        left = iter(questions)
-
-        async def work() -> None:
-            for question in left:
-                found.extend(await self._answer(question))
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                count = min(workers, len(questions))
-                self._workers = [group.create_task(work()) for _ in range(count)]
-        except* Unanswered:
-            pass  # the brake holds the reason
-        return found
-
-    async def _answer(self, question: Question) -> tuple[FoundAccount, ...]:
-        reading = Reading(read_accounts, lambda pages: whole_answer(pages, question.numbers))
-        _, accounts = await self._inquiry.answer(question.text, reading)
-        return accounts
-
-    def stop(self, reason: StopReason, message: str, hint: str = "") -> None:  # noqa: ARG002 - no call is awaited
-        """Ask no further, and await no answer: a question changes nothing."""
-        self._brake.stop(reason, message)
-        self.abandon()
-
-    def abandon(self) -> None:
-        """Await no answer any more."""
-        for worker in self._workers:
-            worker.cancel()
 
 
 def named(plan: Plan) -> Iterator[Account | Exclusion]:
@@ -162,18 +131,6 @@ def named(plan: Plan) -> Iterator[Account | Exclusion]:
     """
     yield from plan.unresolved
     yield from (one for one in plan.spec.exclusions if one.number is not None)
-
-
-def _could_not(stop: Stop, signal: int | None, tenant: Tenant) -> CannotStart | Interrupted:
-    message = stop.message.rstrip(".")
-    if stop.reason is StopReason.INTERRUPTED and signal is not None:
-        when = "while the tenant was asked for account numbers"
-        return Interrupted(f"{message} {when}; nothing was sent", signal)
-    if stop.reason is StopReason.CREDENTIALS and not tenant.embedded:
-        message += f"; the OAuth client is read from {tenant.credentials.places}: check both"
-    return CannotStart(
-        f"the tenant does not tell which accounts the numbers are: {message}; nothing was sent"
-    )
 
 
 def _wrong(one: Account | Exclusion, plan: Plan, found: Resolution) -> Iterator[Diagnostic]:
