@@ -14,6 +14,7 @@ from zbatch.app.faults import RANDOM, Watched, check_faults, load_faults
 from zbatch.app.validate import validate
 from zbatch.emulator import (
     Conflict,
+    CurrencyField,
     Drafts,
     EmulatorConfig,
     Faults,
@@ -25,6 +26,8 @@ from zbatch.emulator import (
     ServerLimits,
     SourceField,
     Stored,
+    TaxFields,
+    Temporary,
 )
 from zbatch.emulator.catalogue import CATALOGUE, fault
 from zbatch.emulator.catalogue.known import Seconds
@@ -41,6 +44,9 @@ modes:
   other_body: refuse
   drafts: appended
   source_field: absent
+  currency_field: absent
+  tax_fields: absent
+  temporary: beside
   read_lag: 10m
   generating: 500ms
   evict_after: 7
@@ -81,6 +87,9 @@ def test_everything_that_a_file_can_say(tmp_path: Path) -> None:
         other_body=OtherBody.REFUSE,
         drafts=Drafts.APPENDED,
         source_field=SourceField.ABSENT,
+        currency_field=CurrencyField.ABSENT,
+        tax_fields=TaxFields.ABSENT,
+        temporary=Temporary.BESIDE,
         read_lag=600.0,
         generating=0.5,
         evict_after=7,

@@ -263,7 +263,14 @@ CASES = [
     asked("truncated", settings={"offset": -1}, end="fin"),
 ]
 # Those whose effect is in the tenant, or between two connections, have tests of their own below.
-ALONE = {"tokens_revoked", "delivered_twice", "billed_by_others", "invoice_deleted", "key_evicted"}
+ALONE = {
+    "tokens_revoked",
+    "delivered_twice",
+    "billed_by_others",
+    "invoice_deleted",
+    "key_evicted",
+    "tax_failed",
+}
 
 _numbers = count(1)
 
@@ -420,6 +427,14 @@ def test_a_key_that_is_forgotten(server: Away, client: RawClient) -> None:
     server.faults.switch([Scheduled(fault("key_evicted"), every=1)])
     client.say(request)
     assert len(server.billing.of(913)) == 2
+
+
+def test_a_tax_that_fails(server: Away, client: RawClient) -> None:
+    """The rows succeed, and the tenant holds an invoice whose tax is in error."""
+    server.faults.switch([Scheduled(fault("tax_failed"), every=1)])
+    assert rows_in(client.say(client.generate(account(914))))[0]["Success"]
+    mine = [one for one in server.billing.invoices if one.account_id == account(914)]
+    assert [one.tax_status for one in mine] == ["Error"]
 
 
 @pytest.mark.parametrize(("name", "end"), [("reset", "reset"), ("fin", "fin"), ("silence", "open")])

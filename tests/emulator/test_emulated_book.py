@@ -24,11 +24,13 @@ def read(text: str) -> Book:
 def test_every_column_is_read() -> None:
     """Each column says what it says, and case does not matter for an ID."""
     book = read(
-        "account_id,account_number,status,charges,invoices,latency,note\n"
-        f'{ID},A00991201,Active,due,3,800ms,"one, two"\n'
-        f"{OTHER.upper()},,Canceled,none,,1.5m,\n"
+        "account_id,account_number,status,charges,invoices,latency,currency,amount,tax,note\n"
+        f'{ID},A00991201,Active,due,3,800ms,EUR,99.50,failed,"one, two"\n'
+        f"{OTHER.upper()},,Canceled,none,,1.5m,,,,\n"
     )
-    assert book.find(ID.upper()) == BookAccount(AccountStatus.ACTIVE, True, 3, 0.8, "A00991201")
+    assert book.find(ID.upper()) == BookAccount(
+        *(AccountStatus.ACTIVE, True, 3, 0.8, "A00991201"), "EUR", 9950, tax_fails=True
+    )
     assert book.find(OTHER) == BookAccount(AccountStatus.CANCELED, False, 1, 90.0)
     assert book.find("f" * 32) is None
 
@@ -52,6 +54,9 @@ PROBLEMS = [
     (f"account_id,invoices\n{ID},0\n", ["b.csv:2 invoices '0'"]),
     (f"account_id,invoices\n{ID},٣\n", ["b.csv:2 invoices"]),
     (f"account_id,latency\n{ID},2\n", ["b.csv:2 latency '2' is not a duration"]),
+    (f"account_id,currency\n{ID},eur\n", ["b.csv:2 currency 'eur' is not three capital letters"]),
+    (f"account_id,amount\n{ID},9.5\n", ["b.csv:2 amount '9.5' is not an amount like 99.00"]),
+    (f"account_id,tax\n{ID},x\n", ["b.csv:2 tax 'x' is none of complete, failed"]),
     (f'account_id,note\n{ID},"a\nb"\nx,\ny,\n', ["b.csv:4 account_id 'x'", "b.csv:5 account_id"]),
     (f'account_id,note\n{ID},"a\n', ["b.csv: not a CSV file"]),
     (f'account_id,note\n{ID},"a"b\n', ["b.csv: not a CSV file"]),

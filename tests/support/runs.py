@@ -395,6 +395,7 @@ def let_pass(ledger_folder: Path, tenant_folder: Path, hours: float) -> None:
         for change in (
             "update invoices set created_at = created_at - :s, updated_at = updated_at - :s",
             "update billing set at = at - :s",
+            "update items set at = at - :s",
             "update keys set set_at = set_at - :s",
         ):
             tenant.execute(change, {"s": ago.total_seconds()})

@@ -255,7 +255,7 @@ class Wire:
     async def ask(self, ask: Ask) -> Reply | Fault:
         token, serial = self.remote.token(ask.stale_token)
         self.asked += 1
-        headers = query_headers(self.endpoint, f"zq-{self.tail}-{self.asked}", token)
+        headers = query_headers(self.endpoint, f"zq-{self.tail}-{self.asked}", token, ask.wsdl)
         return await self._exchange(QUERY, _arrival(ask.path, headers, ask.wire, {}), serial)
 
     async def _exchange(

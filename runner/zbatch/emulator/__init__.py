@@ -1,9 +1,16 @@
 """A local Zuora: a pure tenant model under a thin web adapter."""
 
 from zbatch.emulator.book import BookRefused
-from zbatch.emulator.by_hand import bill_by_hand, delete_invoice, set_status
+from zbatch.emulator.by_hand import (
+    bill_by_hand,
+    charge_by_hand,
+    delete_invoice,
+    pay_by_hand,
+    set_status,
+)
 from zbatch.emulator.config import (
     Conflict,
+    CurrencyField,
     Drafts,
     EmulatorConfig,
     Modes,
@@ -12,12 +19,15 @@ from zbatch.emulator.config import (
     ServerLimits,
     SourceField,
     Stored,
+    TaxFields,
+    Temporary,
 )
 from zbatch.emulator.exchange import Delivery
 from zbatch.emulator.faults import Deed, HttpDate, Mishap, Twice
-from zbatch.emulator.files import arrivals, executions, history, invoices, replies
+from zbatch.emulator.files import arrivals, executions, history, invoices, items, replies
 from zbatch.emulator.history import Arrival, Exchange, Reply, bodies_of_keys
-from zbatch.emulator.invoices import Execution, Invoice, Order
+from zbatch.emulator.invoices import Execution, Invoice, Order, Terms
+from zbatch.emulator.items import InvoiceItem
 from zbatch.emulator.schedule import Faults, Scheduled
 from zbatch.emulator.server import RunningEmulator, running, serve_forever
 
@@ -25,6 +35,7 @@ __all__ = [
     "Arrival",
     "BookRefused",
     "Conflict",
+    "CurrencyField",
     "Deed",
     "Delivery",
     "Drafts",
@@ -34,6 +45,7 @@ __all__ = [
     "Faults",
     "HttpDate",
     "Invoice",
+    "InvoiceItem",
     "Mishap",
     "Modes",
     "Order",
@@ -45,14 +57,20 @@ __all__ = [
     "ServerLimits",
     "SourceField",
     "Stored",
+    "TaxFields",
+    "Temporary",
+    "Terms",
     "Twice",
     "arrivals",
     "bill_by_hand",
     "bodies_of_keys",
+    "charge_by_hand",
     "delete_invoice",
     "executions",
     "history",
     "invoices",
+    "items",
+    "pay_by_hand",
     "replies",
     "running",
     "serve_forever",

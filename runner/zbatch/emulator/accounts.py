@@ -16,11 +16,11 @@ class AccountTable:
     def __init__(self, book: Book) -> None:
         self._book = book
 
-    def found(self, query: Query) -> list[Record]:
-        """Read the accounts that a query finds."""
-        return [record for record in self._records(self._among(query)) if query.finds(record)]
+    def readable(self, query: Query, _: object) -> list[Record]:
+        """Read the accounts that a query may find; they are the same at any moment."""
+        return self._records(self._among(query))
 
-    def by_id(self, ids: Iterable[str]) -> list[Record]:
+    def by_id(self, ids: Iterable[str], _: object) -> list[Record]:
         """Read the accounts with these IDs."""
         return self._records(ids)
 
@@ -49,7 +49,12 @@ class AccountTable:
     def _records(self, ids: Iterable[str]) -> list[Record]:
         accounts = ((account_id, self._book.find(account_id)) for account_id in ids)
         return [
-            {"Id": one, "AccountNumber": number_of(one, account), "Status": account.status.value}
+            {
+                "Id": one,
+                "AccountNumber": number_of(one, account),
+                "Status": account.status.value,
+                "Currency": account.currency,
+            }
             for one, account in accounts
             if account is not None
         ]

@@ -14,10 +14,23 @@ from zbatch.emulator.durations import read_duration
 from zbatch.errors import Refused
 from zbatch.model import ACCOUNT_ID, ACCOUNT_NUMBER
 
-COLUMNS = ("account_id", "account_number", "status", "charges", "invoices", "latency", "note")
+COLUMNS = (
+    "account_id",
+    "account_number",
+    "status",
+    "charges",
+    "invoices",
+    "latency",
+    "currency",
+    "amount",
+    "tax",
+    "note",
+)
 MOST_INVOICES = 1000
 
 _DERIVED = re.compile(r"A[0-9A-F]{32}")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_AMOUNT = re.compile(r"-?[0-9]{1,9}\.[0-9]{2}")
 
 T = TypeVar("T")
 
@@ -37,7 +50,8 @@ class AccountStatus(StrEnum):
 class BookAccount:
     """One account: `invoices` is how many arise at once, `latency` seconds a generate takes.
 
-    Where `number` is None it is derived from the ID.
+    Where `number` is None it is derived from the ID. `cents` is what each of its invoices comes to,
+    None whatever the ID of the invoice says; with `tax_fails` its tax cannot be calculated.
     """
 
     status: AccountStatus = AccountStatus.ACTIVE
@@ -45,6 +59,9 @@ class BookAccount:
     invoices: int = 1
     latency: float = 0.02
     number: str | None = None
+    currency: str = "USD"
+    cents: int | None = None
+    tax_fails: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +159,9 @@ def _read(fields: Mapping[str, str], latency: float) -> tuple[str, BookAccount]:
         invoices=_invoices(fields.get("invoices", "")),
         latency=_seconds(fields.get("latency", ""), latency),
         number=_number(fields.get("account_number", "")),
+        currency=_currency(fields.get("currency", "")),
+        cents=_cents(fields.get("amount", "")),
+        tax_fails=_one_of(fields, "tax", {"complete": False, "failed": True}, False),
     )
 
 
@@ -167,6 +187,18 @@ def _invoices(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= MOST_INVOICES:
         raise _Field(f"invoices {text!r} is not a number from 1 to {MOST_INVOICES}")
     return int(text)
+
+
+def _currency(text: str) -> str:
+    if text and not _CURRENCY.fullmatch(text):
+        raise _Field(f"currency {text!r} is not three capital letters like USD")
+    return text or "USD"
+
+
+def _cents(text: str) -> int | None:
+    if text and not _AMOUNT.fullmatch(text):
+        raise _Field(f"amount {text!r} is not an amount like 99.00")
+    return int(text.replace(".", "")) if text else None
 
 
 def _seconds(text: str, default: float) -> float:

@@ -23,6 +23,20 @@ def set_status(data_dir: Path, invoice_id: str, status: str, now: float) -> None
             raise LookupError(invoice_id)
 
 
+def charge_by_hand(data_dir: Path, invoice_id: str, cents: int, now: float) -> None:
+    """Add an item to an invoice; raises `LookupError` if there is none with this ID."""
+    with _invoices(data_dir) as invoices:
+        if not invoices.charge(invoice_id, cents, now):
+            raise LookupError(invoice_id)
+
+
+def pay_by_hand(data_dir: Path, invoice_id: str, cents: int, now: float) -> None:
+    """Pay a part of an invoice; raises `LookupError` if there is none with this ID."""
+    with _invoices(data_dir) as invoices:
+        if not invoices.pay(invoice_id, cents, now):
+            raise LookupError(invoice_id)
+
+
 def delete_invoice(data_dir: Path, invoice_id: str) -> None:
     """Delete an invoice for good; raises `LookupError` if there is none with this ID."""
     with _invoices(data_dir) as invoices:

@@ -52,6 +52,28 @@ class SourceField(StrEnum):
     ABSENT = "absent"
 
 
+class CurrencyField(StrEnum):
+    """Whether `Invoice.Currency` can be queried, by a WSDL version that has it."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+
+
+class TaxFields(StrEnum):
+    """Whether a tenant tells of the tax of an invoice, to a WSDL version that asks for it."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+
+
+class Temporary(StrEnum):
+    """What an unfinished invoice is called; the page speaks of a temporary one that is deleted."""
+
+    NONE = "none"  # by its own number, from the beginning
+    OWN = "own"  # by a temporary number, until it gets its own
+    BESIDE = "beside"  # by its own, and a temporary one with another ID stands beside it
+
+
 @dataclass(frozen=True, slots=True)
 class Modes:
     """Which reading of the documentation the tenant plays where two are possible.
@@ -67,6 +89,9 @@ class Modes:
     other_body: OtherBody = OtherBody.REPLAY
     drafts: Drafts = Drafts.SEPARATE
     source_field: SourceField = SourceField.PRESENT
+    currency_field: CurrencyField = CurrencyField.PRESENT
+    tax_fields: TaxFields = TaxFields.PRESENT
+    temporary: Temporary = Temporary.NONE
     read_lag: float = 0.0
     generating: float = 0.0
     evict_after: int | None = None

@@ -23,6 +23,7 @@ class Deed(StrEnum):
     BILL_AFTER = "bill_after"
     DELETE_INVOICES = "delete_invoices"  # those that were made under the call's key
     FORGET_KEY = "forget_key"  # before its time
+    FAIL_TAX = "fail_tax"  # of what the call bills
     REVOKE_TOKENS = "revoke_tokens"  # all that were issued; new ones can be had
 
 

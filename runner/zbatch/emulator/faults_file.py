@@ -11,6 +11,7 @@ from typing import Any
 from zbatch.emulator.catalogue import CATALOGUE
 from zbatch.emulator.config import (
     Conflict,
+    CurrencyField,
     Drafts,
     EmulatorConfig,
     Modes,
@@ -19,6 +20,8 @@ from zbatch.emulator.config import (
     ServerLimits,
     SourceField,
     Stored,
+    TaxFields,
+    Temporary,
 )
 from zbatch.emulator.drawn import draw_faults
 from zbatch.emulator.durations import read_duration
@@ -39,6 +42,9 @@ _WORDS = {
     "other_body": OtherBody,
     "drafts": Drafts,
     "source_field": SourceField,
+    "currency_field": CurrencyField,
+    "tax_fields": TaxFields,
+    "temporary": Temporary,
 }
 _SCHEDULE = ("at", "every", "action", "account", "times", "skip")
 _OF_SCHEDULE = (*_SCHEDULE, "chance", "after", "until")

@@ -20,6 +20,7 @@ from zbatch.emulator.history import (
     read_replies,
 )
 from zbatch.emulator.invoices import Execution, Invoice, read_executions, read_invoices
+from zbatch.emulator.items import InvoiceItem, read_items
 from zbatch.emulator.schema import prepare
 from zbatch.emulator.store import Store
 from zbatch.errors import CannotStart, Refused
@@ -70,6 +71,12 @@ def invoices(data_dir: Path) -> list[Invoice]:
     """Read the invoices that exist, in the order they arose, while an emulator runs or not."""
     with closing(_reader(data_dir)) as connection:
         return read_invoices(connection)
+
+
+def items(data_dir: Path) -> list[InvoiceItem]:
+    """Read the items of all invoices that exist, in the order they arose."""
+    with closing(_reader(data_dir)) as connection:
+        return read_items(connection)
 
 
 def executions(data_dir: Path) -> list[Execution]:

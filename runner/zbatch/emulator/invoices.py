@@ -11,14 +11,19 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from zbatch.emulator.items import parts_of
+
 _SELECT = """
 select i.n, i.id, i.account_id, i.invoice_date, i.target_date, i.status, i.source,
     i.cents + coalesce(sum(b.cents), 0), i.created_at,
-    max(i.updated_at, coalesce(max(b.at), i.updated_at)), i.key
+    max(i.updated_at, coalesce(max(b.at), i.updated_at)), i.key,
+    i.currency, i.tax_status, i.tax_message, i.paid
 from invoices i
 left join billing b on b.invoice_id = i.id and b.appended and b.at <= :horizon
 where i.created_at <= :horizon"""
 _ORDER = " group by i.n order by i.n"
+TAX_FAILED = "The tax of this invoice could not be calculated."
+
 _AMONG = " in (select value from json_each(:among))"
 _ALL = _SELECT + _ORDER
 _OF_ACCOUNTS = _SELECT + " and i.account_id" + _AMONG + _ORDER
@@ -29,7 +34,8 @@ _BY_ID = _SELECT + " and i.id" + _AMONG + _ORDER
 class Invoice:
     """An invoice that exists; `key` is the idempotency key it was created under.
 
-    `source` is None where the tenant does not tell who made it.
+    `source` is None where the tenant does not tell who made it. `paid` is what of its `cents` has
+    been paid.
     """
 
     id: str
@@ -43,6 +49,27 @@ class Invoice:
     created_at: datetime
     updated_at: datetime
     key: str | None
+    currency: str
+    tax_status: str | None
+    tax_message: str | None
+    paid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How an account is billed: in which currency, for how much, and whether its tax fails.
+
+    Where `cents` is None the ID of the invoice determines its amount.
+    """
+
+    currency: str = "USD"
+    cents: int | None = None
+    tax_fails: bool = False
+
+    @property
+    def tax(self) -> tuple[str, str | None]:
+        """The status of the tax of an invoice, and what is said of it."""
+        return ("Error", TAX_FAILED) if self.tax_fails else ("Complete", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +101,7 @@ class Order:
     key: str | None = None
     source: str | None = "API"
     arrival: int | None = None
+    terms: Terms = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +146,7 @@ class InvoiceTable:
         draft_id: str = row[0]
         cents = _amount(derive(self._seed, "append", self._last("billing") + 1))
         self._execute(order, draft_id, cents, now)
+        self._itemise(draft_id, cents, now)
         return draft_id
 
     def set_status(self, invoice_id: str, status: str, now: float) -> bool:
@@ -128,13 +157,35 @@ class InvoiceTable:
         )
         return changed.rowcount == 1
 
+    def charge(self, invoice_id: str, cents: int, now: float) -> bool:
+        """Add an item to an invoice; tell whether there is such an invoice."""
+        raised = self._db.execute(
+            "update invoices set cents = cents + ?, updated_at = ? where id = ?",
+            (cents, now, invoice_id),
+        )
+        if raised.rowcount == 1:
+            self._itemise(invoice_id, cents, now)
+        return raised.rowcount == 1
+
+    def pay(self, invoice_id: str, cents: int, now: float) -> bool:
+        """Pay a part of an invoice; tell whether there is such an invoice."""
+        paid = self._db.execute(
+            "update invoices set paid = paid + ?, updated_at = ? where id = ?",
+            (cents, now, invoice_id),
+        )
+        return paid.rowcount == 1
+
     def delete(self, invoice_id: str) -> bool:
         """Delete an invoice for good; its executions stay on record."""
+        self._db.execute("delete from items where invoice_id = ?", (invoice_id,))
         gone = self._db.execute("delete from invoices where id = ?", (invoice_id,))
         return gone.rowcount == 1
 
     def delete_of_key(self, key: str) -> None:
         """Delete for good what was made under a key."""
+        self._db.execute(
+            "delete from items where invoice_id in (select id from invoices where key = ?)", (key,)
+        )
         self._db.execute("delete from invoices where key = ?", (key,))
 
     def readable(self, horizon: float, accounts: Collection[str] | None) -> list[Invoice]:
@@ -168,16 +219,30 @@ class InvoiceTable:
 
     def _insert(self, order: Order, now: float) -> str:
         invoice_id = derive(self._seed, "invoice", self._last("invoices") + 1)
+        terms = order.terms
+        cents = _amount(invoice_id) if terms.cents is None else terms.cents
         self._db.execute(
             "insert into invoices (id, account_id, invoice_date, target_date, status, cents,"
-            " source, created_at, updated_at, key) values (?, ?, ?, ?, 'Draft', ?, ?, ?, ?, ?)",
+            " source, created_at, updated_at, key, currency, tax_status, tax_message)"
+            " values (?, ?, ?, ?, 'Draft', ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(invoice_id, order.account_id, order.invoice_date.isoformat()),
-                *(order.target_date.isoformat(), _amount(invoice_id), order.source),
-                *(now, now, order.key),
+                *(order.target_date.isoformat(), cents, order.source),
+                *(now, now, order.key, terms.currency, *terms.tax),
             ),
         )
+        self._itemise(invoice_id, cents, now)
         return invoice_id
+
+    def _itemise(self, invoice_id: str, cents: int, now: float) -> None:
+        first = self._last("items") + 1
+        self._db.executemany(
+            "insert into items (id, invoice_id, charge, cents, at) values (?, ?, ?, ?, ?)",
+            [
+                (derive(self._seed, "item", first + n), invoice_id, charge, part, now)
+                for n, (charge, part) in enumerate(parts_of(cents))
+            ],
+        )
 
     def _execute(self, order: Order, invoice_id: str, raised_by: int, now: float) -> None:
         self._db.execute(
@@ -247,7 +312,12 @@ def _invoices(rows: Iterable[tuple[Any, ...]]) -> list[Invoice]:
             created_at=datetime.fromtimestamp(created, UTC),
             updated_at=datetime.fromtimestamp(updated, UTC),
             key=key,
+            currency=currency,
+            tax_status=tax_status,
+            tax_message=tax_message,
+            paid=paid,
         )
         for n, invoice_id, account_id, invoice_date, target_date, *rest in rows
-        for status, source, cents, created, updated, key in [rest]
+        for status, source, cents, created, updated, key, *money in [rest]
+        for currency, tax_status, tax_message, paid in [money]
     ]

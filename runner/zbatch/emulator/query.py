@@ -1,25 +1,31 @@
-"""The query desk: invoices and accounts found by ZOQL, in pages (POSTquery, POSTqueryMore)."""
+"""The query desk: invoices, items and accounts found by ZOQL (POSTquery, POSTqueryMore)."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 from zbatch.emulator.accounts import AccountTable
 from zbatch.emulator.book import Book
-from zbatch.emulator.config import EmulatorConfig, SourceField
+from zbatch.emulator.config import EmulatorConfig
 from zbatch.emulator.exchange import JSON_TYPE, Answer, client_error, zuora_fault
-from zbatch.emulator.invoices import Cursor, Invoice, InvoiceTable
+from zbatch.emulator.generate import read_wsdl
+from zbatch.emulator.invoices import Cursor
+from zbatch.emulator.shelves import InvoiceShelf, ItemShelf, Moment, Shelf, hidden_fields
+from zbatch.emulator.store import Store
 from zbatch.emulator.visit import Visit
 from zbatch.emulator.zoql import (
     ACCOUNT,
     ACCOUNT_FIELDS,
     FIELDS,
+    INVOICE,
+    ITEM,
+    ITEM_FIELDS,
     TENANT_ZONE,
     Kind,
-    Query,
     QueryFault,
     Record,
     Value,
@@ -31,42 +37,39 @@ QUERY_MORE_PATH = "/v1/action/queryMore"
 
 LOCATOR_LIFE = 5 * 86_400.0
 
-
-_OF_ACCOUNTS = "A"  # before the name of a cursor, which is hexadecimal in small letters
-_KINDS = {**FIELDS, **ACCOUNT_FIELDS}
-
-
-@dataclass(frozen=True, slots=True)
-class _Pages:
-    """Under which name the cursor of some pages is kept, if it is, and of what they are."""
-
-    name: str
-    kind: str = ""
+_KINDS = {**FIELDS, **ACCOUNT_FIELDS, **ITEM_FIELDS}
+_LETTERS = {INVOICE: "", ACCOUNT: "A", ITEM: "I"}  # before the name of a cursor, which is hex
 
 
 class QueryDesk:
     """Answers from what is readable when the question arrives, which may lag behind the truth."""
 
-    def __init__(self, config: EmulatorConfig, invoices: InvoiceTable, book: Book) -> None:
-        self._invoices = invoices
-        self._accounts = AccountTable(book)
+    def __init__(self, config: EmulatorConfig, store: Store, book: Book) -> None:
+        self._cursors = store.invoices
+        self._shelves: Mapping[str, Shelf] = {
+            INVOICE: InvoiceShelf(config.modes, store.invoices, book),
+            ACCOUNT: AccountTable(book),
+            ITEM: ItemShelf(store.items),
+        }
         self._modes = config.modes
         self._page = config.page
-        absent = self._modes.source_field is SourceField.ABSENT
-        self._hidden = frozenset({"Source"}) if absent else frozenset[str]()
 
     def query(self, visit: Visit) -> Answer:
         """Answer the first page of a query."""
         text = _field(visit.content, "queryString")
         if isinstance(text, Answer):
             return text
+        wsdl = read_wsdl(visit.request.headers.get("x-zuora-wsdl-version"))
+        if wsdl is None:
+            return zuora_fault("INVALID_VERSION", "there is no such WSDL version")
         try:
-            query = parse_query(text, self._hidden)
+            query = parse_query(text, hidden_fields(self._modes, wsdl))
         except QueryFault as refused:
             return zuora_fault(refused.code, str(refused))
-        found = self._found(query, visit)
+        readable = self._shelves[query.object].readable(query, self._moment(visit))
+        found = [record for record in readable if query.finds(record)]
         cursor = Cursor(query.fields, tuple(str(record["Id"]) for record in found))
-        pages = _Pages("", _OF_ACCOUNTS if query.object == ACCOUNT else "")
+        pages = _Pages("", _LETTERS[query.object])
         return self._answer(cursor, found[: self._page], 0, visit, pages)
 
     def more(self, visit: Visit) -> Answer:
@@ -75,30 +78,23 @@ class QueryDesk:
         if isinstance(locator, Answer):
             return locator
         kept, _, offset = locator.rpartition("-")
-        name = kept.removeprefix(_OF_ACCOUNTS)
-        cursor = self._invoices.find_cursor(name, visit.now - LOCATOR_LIFE)
+        letter = kept[:1] if kept[:1] in _LETTERS.values() else ""
+        name = kept.removeprefix(letter)
+        cursor = self._cursors.find_cursor(name, visit.now - LOCATOR_LIFE)
         if cursor is None or not (offset.isascii() and offset.isdigit() and len(offset) < 10):
             return zuora_fault("INVALID_VALUE", "invalid queryLocator")
         start = int(offset)
         ids = cursor.found[start : start + self._page]
-        if kept != name:
-            page = self._accounts.by_id(ids)
-            return self._answer(cursor, page, start, visit, _Pages(name, _OF_ACCOUNTS))
-        invoices = self._invoices.by_id(ids, self._horizon(visit))
-        page = [self._record(one, visit) for one in invoices]
-        return self._answer(cursor, page, start, visit, _Pages(name))
+        shelf = next(self._shelves[of] for of, known in _LETTERS.items() if known == letter)
+        page = list(shelf.by_id(ids, self._moment(visit)))
+        return self._answer(cursor, page, start, visit, _Pages(name, letter))
 
-    def _found(self, query: Query, visit: Visit) -> list[Record]:
-        if query.object == ACCOUNT:
-            return self._accounts.found(query)
-        readable = self._invoices.readable(self._horizon(visit), query.named("AccountId"))
-        records = (self._record(one, visit) for one in readable)
-        return [record for record in records if query.finds(record)]
-
-    def _horizon(self, visit: Visit) -> float:
-        """Return the time up to which the question sees what has arisen."""
-        stale = 0.0 if visit.mishap is None else visit.mishap.lag
-        return visit.now - max(self._modes.read_lag, stale)
+    def _moment(self, visit: Visit) -> Moment:
+        """Tell when the question sees what has arisen, and what of it is finished."""
+        mishap = visit.mishap
+        stale, young = (0.0, 0.0) if mishap is None else (mishap.lag, mishap.generating)
+        horizon = visit.now - max(self._modes.read_lag, stale)
+        return Moment(horizon, visit.now - max(self._modes.generating, young))
 
     def _answer(
         self, cursor: Cursor, page: list[Record], offset: int, visit: Visit, pages: _Pages
@@ -109,30 +105,19 @@ class QueryDesk:
             records = (_json(record, cursor.fields) for record in page)
             parts.append(f'"records":[{",".join(records)}]')
         if end < len(cursor.found):
-            name = pages.name or self._invoices.keep_cursor(cursor, visit.now)
-            parts.append(f'"queryLocator":"{pages.kind}{name}-{end}"')
+            name = pages.name or self._cursors.keep_cursor(cursor, visit.now)
+            parts.append(f'"queryLocator":"{pages.letter}{name}-{end}"')
         parts.append(f'"done":{json.dumps(end >= len(cursor.found))}')
         body = f"{{{','.join(parts)}}}".encode()
         return Answer(200, body, {"Content-Type": JSON_TYPE})
 
-    def _record(self, invoice: Invoice, visit: Visit) -> Record:
-        created_at = invoice.created_at.timestamp()
-        young = 0.0 if visit.mishap is None else visit.mishap.generating
-        finished_at = created_at + max(self._modes.generating, young)
-        unfinished = invoice.status == "Draft" and visit.now < finished_at
-        return {
-            "Id": invoice.id,
-            "AccountId": invoice.account_id,
-            "InvoiceNumber": invoice.number,
-            "InvoiceDate": invoice.invoice_date,
-            "TargetDate": invoice.target_date,
-            "Status": "Generating" if unfinished else invoice.status,
-            "Amount": invoice.cents,
-            "Source": invoice.source,
-            "CreatedDate": created_at,
-            "UpdatedDate": invoice.updated_at.timestamp(),
-            "Balance": invoice.cents,
-        }
+
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    """Under which name the cursor of some pages is kept, if it is, and of what they are."""
+
+    name: str
+    letter: str
 
 
 def _field(content: bytes | None, name: str) -> str | Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-VERSION = 3
+VERSION = 4
 
 SCHEMA = """
 create table meta (boots integer not null, look_ups integer not null);
@@ -63,6 +63,31 @@ create table cursors (
 ) without rowid;
 """
 
+_MONEY = """
+alter table invoices add column currency text not null default 'USD';
+alter table invoices add column tax_status text;
+alter table invoices add column tax_message text;
+alter table invoices add column paid integer not null default 0;
+create table items (
+    n integer primary key autoincrement,
+    id text not null unique,
+    invoice_id text not null,
+    charge text not null,
+    cents integer not null,
+    at real not null
+);
+create index items_by_invoice on items (invoice_id);
+"""
+
+# What an older release billed had no items; it gets one for each time that it was billed.
+_FROM_3 = """
+insert into items (id, invoice_id, charge, cents, at)
+select lower(hex(randomblob(16))), id, 'Subscription', cents, created_at from invoices order by n;
+insert into items (id, invoice_id, charge, cents, at)
+select lower(hex(randomblob(16))), invoice_id, 'Subscription', cents, at from billing
+where appended and invoice_id in (select id from invoices) order by n;
+"""
+
 _HISTORY = """
 create table arrivals (
     n integer primary key autoincrement,
@@ -106,7 +131,7 @@ drop table history;
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Make the tables where there are none, and bring those of format 2 up to date.
+    """Make the tables where there are none, and bring those of formats 2 and 3 up to date.
 
     Raises `DatabaseError` for those of another format.
     """
@@ -116,9 +141,11 @@ def prepare(connection: sqlite3.Connection) -> None:
     try:
         version = _version(connection)
         if version == 0:
-            _run(connection, SCHEMA + _HISTORY)
+            _run(connection, SCHEMA + _HISTORY + _MONEY)
         elif version == 2:
-            _run(connection, _HISTORY + _FROM_2)
+            _run(connection, _HISTORY + _FROM_2 + _MONEY + _FROM_3)
+        elif version == 3:
+            _run(connection, _MONEY + _FROM_3)
         elif version != VERSION:
             message = f"format {version}, and this release reads {VERSION}"
             raise sqlite3.DatabaseError(message)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from zbatch.emulator.exchange import Answer
 from zbatch.emulator.history import HistoryTable
 from zbatch.emulator.invoices import InvoiceTable, derive
+from zbatch.emulator.items import ItemTable
 from zbatch.emulator.schema import prepare
 
 
@@ -42,6 +43,7 @@ class Store:
         self._db = connection
         self._seed = seed
         self.invoices = InvoiceTable(connection, seed)
+        self.items = ItemTable(connection)
         self.history = HistoryTable(connection)
         prepare(connection)
         self._db.execute("update meta set boots = boots + 1")

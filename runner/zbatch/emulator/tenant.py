@@ -8,7 +8,7 @@ from dataclasses import replace
 from email.utils import formatdate
 
 from zbatch.emulator import gateway
-from zbatch.emulator.book import Book
+from zbatch.emulator.book import Book, BookAccount
 from zbatch.emulator.config import Drafts, EmulatorConfig
 from zbatch.emulator.exchange import (
     Answer,
@@ -30,7 +30,7 @@ from zbatch.emulator.generate import (
     read_wsdl,
 )
 from zbatch.emulator.history import Reply
-from zbatch.emulator.invoices import Order
+from zbatch.emulator.invoices import Order, Terms
 from zbatch.emulator.keys import KeyDesk
 from zbatch.emulator.limits import Quota, concurrency_headers, too_many_at_once
 from zbatch.emulator.oauth import TOKEN_PATH, TokenDesk
@@ -76,7 +76,7 @@ class Tenant:
         self._open: set[Pending] = set()
         self._busy_accounts: set[str] = set()
         self._faults = Faults(config.faults, config.seed) if faults is None else faults
-        self._queries = QueryDesk(config, store.invoices, book)
+        self._queries = QueryDesk(config, store, book)
         self._actions: Mapping[str, Action] = {
             GENERATE_PATH: self._generate,
             QUERY_PATH: lambda visit: self._ask(visit, self._queries.query(visit)),
@@ -155,7 +155,8 @@ class Tenant:
             self._store.invoices.delete_of_key(visit.key)
         elif deed is (Deed.BILL_BEFORE if before else Deed.BILL_AFTER):
             for order in orders_of(visit.content):
-                self._store.invoices.create(order, 1, now)
+                terms = _terms(self._book.find(order.account_id), visit)
+                self._store.invoices.create(replace(order, terms=terms), 1, now)
 
     def _lose(self, visit: Visit, mishap: Mishap) -> Answer:
         """Answer for a call that never gets to its execution."""
@@ -265,6 +266,7 @@ class Tenant:
             return decided
         dates = (row.invoice_date, row.target_date)
         order = Order(row.account_id, *dates, key=visit.key, arrival=visit.number)
+        order = replace(order, terms=_terms(account, visit))
         draft = invoices.append(order, now) if self._modes.drafts is Drafts.APPENDED else None
         # "only the id of the first invoice generated is returned" (Action POSTgenerate)
         return Row(invoice_id=draft or invoices.create(order, decided, now))
@@ -294,6 +296,13 @@ class Tenant:
             headers |= concurrency_headers(self._limits.concurrency, len(self._open))
         accepts = visit.request.headers.get("accept-encoding", "")
         return answer.with_headers(headers).encoded(accepts)
+
+
+def _terms(account: BookAccount | None, visit: Visit) -> Terms:
+    if account is None:
+        return Terms()
+    failing = visit.mishap is not None and visit.mishap.deed is Deed.FAIL_TAX
+    return Terms(account.currency, account.cents, account.tax_fails or failing)
 
 
 def _invalid_action(visit: Visit) -> Answer:

@@ -56,7 +56,11 @@ FIELDS: Mapping[str, Kind] = {
     "CreatedDate": Kind.TIME,
     "UpdatedDate": Kind.TIME,
     "Balance": Kind.CENTS,
+    "Currency": Kind.TEXT,
+    "TaxStatus": Kind.TEXT,
+    "TaxMessage": Kind.TEXT,
 }
+SINCE = {"Currency": 147, "TaxStatus": 100, "TaxMessage": 100}  # versions of the WSDL
 FILTERABLE = frozenset(
     {"Id", "AccountId", "InvoiceDate", "TargetDate", "CreatedDate", "Status", "Source"}
 )
@@ -65,9 +69,21 @@ ACCOUNT_FIELDS: Mapping[str, Kind] = {
     "Id": Kind.TEXT,
     "AccountNumber": Kind.TEXT,
     "Status": Kind.TEXT,
+    "Currency": Kind.TEXT,
 }
-INVOICE, ACCOUNT = "Invoice", "Account"
-_OBJECTS = {INVOICE: (FIELDS, FILTERABLE), ACCOUNT: (ACCOUNT_FIELDS, frozenset(ACCOUNT_FIELDS))}
+ITEM_FIELDS: Mapping[str, Kind] = {
+    "Id": Kind.TEXT,
+    "InvoiceId": Kind.TEXT,
+    "ChargeName": Kind.TEXT,
+    "ChargeAmount": Kind.CENTS,
+    "CreatedDate": Kind.TIME,
+}
+INVOICE, ACCOUNT, ITEM = "Invoice", "Account", "InvoiceItem"
+_OBJECTS = {
+    INVOICE: (FIELDS, FILTERABLE),
+    ACCOUNT: (ACCOUNT_FIELDS, frozenset(ACCOUNT_FIELDS)),
+    ITEM: (ITEM_FIELDS, frozenset({"Id", "InvoiceId"})),
+}
 
 Value = str | float | date
 Record = Mapping[str, Value | None]
@@ -179,7 +195,8 @@ class _Parser:
 
     def _check(self, name: str) -> Kind:
         fields = _OBJECTS[self._object][0]
-        if name in self._hidden or name not in fields:
+        hidden = self._object == INVOICE and name in self._hidden
+        if hidden or name not in fields:
             raise QueryFault("INVALID_FIELD", f"invalid field for query: {self._object}.{name}")
         return fields[name]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic, NoReturn, TypeVar
 
@@ -37,10 +37,14 @@ _FINAL = {
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[R]):
-    """How the answer to a kind of question is read: page by page, then all of it or nothing."""
+    """How the answer to a kind of question is read: page by page, then all of it or nothing.
+
+    `wsdl` is the least version that knows what is asked for.
+    """
 
     page: Callable[[Reply], Page[R] | MissingField | NoRows]
     whole: Callable[[Sequence[Page[R]]], tuple[R, ...] | Unreadable]
+    wsdl: int = 0
 
 
 # looked up at each use: saboteurs take the place of these functions
@@ -80,13 +84,14 @@ class Inquiry:
         """
         failures = 0
         while True:
-            asked_at, page = await self._page(query_ask(question, self._stale_token), reading)
+            first = query_ask(question, self._stale_token, reading.wsdl)
+            asked_at, page = await self._page(first, reading)
             pages = [page]
             while (locator := pages[-1].locator) is not None:
                 if len(pages) == MOST_PAGES:
                     self.stop(StopReason.QUESTION, "the pages of a question come to no end")
                 try:
-                    ask = more_ask(locator, self._stale_token)
+                    ask = more_ask(locator, self._stale_token, reading.wsdl)
                     _, page = await self._page(ask, reading, more=True)
                     pages.append(page)
                 except _Expired:
@@ -155,7 +160,7 @@ class Inquiry:
         if ask.stale_token is not None and exchange.token != ask.stale_token:
             self.stop(StopReason.CREDENTIALS, page.problem.message)
         self._stale_token = exchange.token
-        return Ask(ask.path, ask.wire, exchange.token)
+        return replace(ask, stale_token=exchange.token)
 
     async def _pause(self, failures: int, message: str) -> None:
         if failures >= MOST_TRIES:

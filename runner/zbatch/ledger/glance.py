@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from zbatch.errors import CannotStart
 from zbatch.ledger import rows
+from zbatch.ledger.billed import Billed, read_billed, read_items
 from zbatch.ledger.place import LEDGER_FILE
 from zbatch.ledger.schema import APPLICATION_ID, STEPS
 from zbatch.ledger.standings import Damaged, read_standings
@@ -66,6 +67,14 @@ class Glance:
     def standings(self, items: Iterable[Item]) -> Iterator[Standing]:
         """Tell what is held of each item, in their order."""
         return read_standings(self._connection, items)
+
+    def billed(self, items: Iterable[Item]) -> Iterator[tuple[Item, Billed]]:
+        """Tell of each item, in their order, what else is credited in its account."""
+        return read_billed(self._connection, items)
+
+    def items_of(self, run_id: str) -> list[Item]:
+        """Give the items that a run planned, in their order, as they are held now."""
+        return read_items(self._connection, run_id)
 
     def runs(self) -> tuple[PastRun, ...]:
         """Name the runs, the latest last."""

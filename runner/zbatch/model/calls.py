@@ -82,7 +82,7 @@ class KeyState(StrEnum):
 class Invoice:
     """An invoice as the tenant shows it; fields that a query left out are None.
 
-    `amount` is text as the tenant wrote it, never a float.
+    `amount` and `balance` are text as the tenant wrote it, never a float.
     """
 
     id: str
@@ -94,6 +94,10 @@ class Invoice:
     amount: str | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    balance: str | None = None
+    currency: str | None = None
+    tax_status: str | None = None
+    tax_message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

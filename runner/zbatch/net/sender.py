@@ -96,7 +96,7 @@ class Sender:
                 question.path,
                 question.wire,
                 question.stale_token,
-                lambda token: query_headers(self._tenant, track_id, token),
+                lambda token: query_headers(self._tenant, track_id, token, question.wsdl),
                 lambda echo: not echo or echo == track_id,
             )
         )

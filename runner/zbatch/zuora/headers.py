@@ -47,12 +47,15 @@ def request_headers(tenant: Tenant, key: str, track_id: str, token: str) -> dict
     return query_headers(tenant, track_id, token) | {IDEMPOTENCY_KEY: key}
 
 
-def query_headers(tenant: Tenant, track_id: str, token: str) -> dict[str, str]:
-    """Build the headers of one question: never a key, under which an old answer would return."""
+def query_headers(tenant: Tenant, track_id: str, token: str, wsdl: int = 0) -> dict[str, str]:
+    """Build the headers of one question: never a key, under which an old answer would return.
+
+    `wsdl` is the least version that the question needs.
+    """
     headers = {
         AUTHORIZATION: f"Bearer {token}",
         TRACK_ID: track_id,
-        WSDL_VERSION: str(tenant.wsdl_version),
+        WSDL_VERSION: str(max(tenant.wsdl_version, wsdl)),
         CONTENT_TYPE: JSON,
         CONTENT_ENCODING: GZIP,
         ACCEPT_ENCODING: GZIP,

@@ -112,11 +112,11 @@ def more_body(locator: str) -> bytes:
     return json.dumps({"queryLocator": locator}, separators=(",", ":")).encode("ascii")
 
 
-def query_ask(question: str, stale_token: int | None = None) -> Ask:
+def query_ask(question: str, stale_token: int | None = None, wsdl: int = 0) -> Ask:
     """Build the request for the first page of an answer."""
-    return Ask(QUERY_PATH, wire_of(query_body(question)), stale_token)
+    return Ask(QUERY_PATH, wire_of(query_body(question)), stale_token, wsdl)
 
 
-def more_ask(locator: str, stale_token: int | None = None) -> Ask:
+def more_ask(locator: str, stale_token: int | None = None, wsdl: int = 0) -> Ask:
     """Build the request for the page that a locator stands for."""
-    return Ask(QUERY_MORE_PATH, wire_of(more_body(locator)), stale_token)
+    return Ask(QUERY_MORE_PATH, wire_of(more_body(locator)), stale_token, wsdl)

@@ -25,15 +25,17 @@ _DATE_TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
     r"(?:Z|[+-][0-9]{2}:?[0-9]{2})"
 )
+_CURRENCY = re.compile(r"[A-Z]{3}")
 _AMOUNT = re.compile(r"(?=.{1,40}\Z)-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
 def read_page(reply: Reply) -> Page[Invoice] | MissingField | NoRows:
     """Read a reply to a question; total, and a page only where nothing in it is guessed."""
-    return read_page_of(reply, _invoice, ALL_FIELDS - REQUIRED)
+    return read_page_of(reply, invoice_of, ALL_FIELDS - REQUIRED)
 
 
-def _invoice(record: Mapping[str, object]) -> Invoice:
+def invoice_of(record: Mapping[str, object]) -> Invoice:
+    """Read an invoice; raises `Odd`."""
     return Invoice(
         id=word(record.get("Id"), INVOICE_ID, "an invoice ID"),
         account_id=word(record.get("AccountId"), INVOICE_ID, "an account ID").lower(),
@@ -44,6 +46,10 @@ def _invoice(record: Mapping[str, object]) -> Invoice:
         amount=_amount(record.get("Amount")),
         created_at=_moment(record.get("CreatedDate")),
         updated_at=_updated(record.get("UpdatedDate")),
+        balance=_amount(record.get("Balance")),
+        currency=_currency(record.get("Currency")),
+        tax_status=label(record.get("TaxStatus")),
+        tax_message=label(record.get("TaxMessage")),
     )
 
 
@@ -60,6 +66,10 @@ def _amount(value: object) -> str | None:
     if not _AMOUNT.fullmatch(text):
         raise Odd("holds an amount that cannot be read")
     return text
+
+
+def _currency(value: object) -> str | None:
+    return None if value is None else word(value, _CURRENCY, "a currency that can be read")
 
 
 def _date(value: object) -> date | None:

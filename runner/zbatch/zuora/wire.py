@@ -29,12 +29,13 @@ class Ask:
     """One send of a question: it changes nothing and never carries a key.
 
     `path` is one of the query paths in `zbatch.zuora.headers`, `wire` the gzip body;
-    `stale_token` as in Request.
+    `stale_token` as in Request. `wsdl` is the least version that knows what it asks for.
     """
 
     path: str
     wire: bytes
     stale_token: int | None = None
+    wsdl: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,11 @@ def key_evicted() -> Mishap:
     return Mishap(deed=Deed.FORGET_KEY)
 
 
+def tax_failed() -> Mishap:
+    """The tax of what the call bills cannot be calculated; the rows succeed all the same."""
+    return Mishap(deed=Deed.FAIL_TAX)
+
+
 STATE = (
     Known("stale_replica", stale_replica, ("F73", "F74"), _QUERIES),
     Known("generating", generating, ("F73",), _QUERIES, ({"age": "1s"},)),
@@ -59,4 +64,5 @@ STATE = (
     Known("billed_by_others", billed_by_others, ("F76",)),
     Known("invoice_deleted", invoice_deleted, ("F50",)),
     Known("key_evicted", key_evicted, ("F77",)),
+    Known("tax_failed", tax_failed, ()),
 )

@@ -1,0 +1,140 @@
+"""Hold the tenant against the ledger, item by item: only questions, and nothing is written."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from zbatch.app.comparing import Comparing, Telling
+from zbatch.app.connection import access_to, connected
+from zbatch.app.desk import emulator_book, event_loop
+from zbatch.app.loading import Overrides
+from zbatch.app.numbers import Preflight
+from zbatch.app.outside import Outside
+from zbatch.app.review.estimate import pace_of
+from zbatch.app.signals import undisturbed
+from zbatch.app.subject import Subject, held_of, subject_of
+from zbatch.engine.agreement import Agreement, Difference, Held
+from zbatch.engine.money import Sum, sums
+from zbatch.engine.settings import PATIENCE
+from zbatch.model import ExitCode, Identity, Item, Outcome, Tenant
+
+WAIT = 60.0  # seconds for what is being generated, or cannot be read yet
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOptions:
+    """What is to be verified: a spec's items, or those of a run.
+
+    `what` is the file of a spec, or names a run; `folder` says from where the project is looked
+    for then. `wait` is for how many seconds what is not finished is asked about again.
+    """
+
+    what: str
+    folder: Path = Path()
+    tenant: str | None = None
+    period: str | None = None
+    state_dir: Path | None = None
+    wait: float = WAIT
+    patience: float = PATIENCE
+    tell: Callable[[str], None] = lambda _: None
+    outside: Outside = field(default_factory=Outside)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What verifying came to.
+
+    `findings` are the differences in the order of the items, `in_doubt` the items whose outcome
+    the ledger does not know. `totals` are of the invoices that are the items' own. `asked` counts
+    the questions.
+    """
+
+    what: str
+    run_id: str | None
+    tenant: Tenant
+    asked_at: datetime
+    outcomes: Mapping[Outcome, int]
+    findings: tuple[tuple[Item, Difference], ...]
+    in_doubt: tuple[Item, ...]
+    totals: tuple[Sum, ...]
+    asked: int
+
+    @property
+    def items(self) -> int:
+        """How many items were held against the tenant."""
+        return sum(self.outcomes.values())
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Tell how it ended: doubt outweighs findings."""
+        if self.in_doubt:
+            return ExitCode.UNKNOWN
+        return ExitCode.FAILURES if self.findings else ExitCode.OK
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the tenant is asked for account numbers from."""
+
+    folder: Path
+    outside: Outside
+
+
+def verify(options: VerifyOptions) -> Verified:
+    """Hold the tenant against the ledger.
+
+    Raises `Refused` and `SpecError` for what is to be verified, `NothingSelected` where no such
+    run is known, `CannotStart` where ledger or tenant do not answer, `Interrupted` by a signal.
+    """
+    overrides = Overrides(tenant=options.tenant, period=options.period)
+    subject = subject_of(options.what, options.folder, options.state_dir, overrides)
+    telling, outside = Telling(options.tell), options.outside
+    book = emulator_book(subject.project)
+    place = _Place(subject.folder, outside)
+    preflight = Preflight(place, book, telling, options.patience, overrides)
+    resolved = preflight.resolved(subject.plan)
+    held = held_of(subject, resolved.plan)
+    asked_at = outside.clock.now()
+    pace = resolved.pace or pace_of(resolved.plan)
+    limits = (options.patience, options.wait)
+    comparing = Comparing(resolved.plan, outside, telling, pace, *limits)
+    agreements, asked = _compared(comparing, subject, [one for _, one in held], book)
+    compared = [(item, agreements[item.identity]) for item, _ in held]
+    return _told(options.what, subject, asked_at, compared, resolved.asked + asked)
+
+
+def _compared(
+    comparing: Comparing, subject: Subject, held: Sequence[Held], book: Path | None
+) -> tuple[dict[Identity, Agreement], int]:
+    if not held:
+        return {}, 0
+    access = access_to(comparing.plan, subject.folder, book, os.environ)
+    way = connected(access, comparing.outside.clock)
+    with undisturbed(), event_loop() as loop:
+        return loop.run(comparing.compared(held, way))
+
+
+def _told(
+    what: str,
+    subject: Subject,
+    asked_at: datetime,
+    compared: Sequence[tuple[Item, Agreement]],
+    asked: int,
+) -> Verified:
+    outcomes = Counter(one.held.outcome or Outcome.NOT_ATTEMPTED for _, one in compared)
+    return Verified(
+        what=what,
+        run_id=subject.run.run_id if subject.run else None,
+        tenant=subject.plan.tenant,
+        asked_at=asked_at,
+        outcomes={outcome: outcomes[outcome] for outcome in Outcome},
+        findings=tuple((item, one) for item, found in compared for one in found.differences),
+        in_doubt=tuple(i for i, one in compared if one.held.outcome is Outcome.UNKNOWN),
+        totals=sums(invoice for _, one in compared for invoice in one.invoices),
+        asked=asked,
+    )

@@ -1,0 +1,94 @@
+"""`zbatch verify`: the tenant held against the ledger, by questions alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zbatch.cli.options import ordinary, period, state_folder
+from zbatch.spec.values import parse_duration
+
+EXIT_CODES = """\b
+Exit codes:
+  0  tenant and ledger agree          5  no such run
+  1  there are findings               6  the tenant could not be asked
+  2  refused: usage, spec            70  internal error
+  3  an outcome is unknown          129, 130, 143  interrupted
+"""
+
+
+class DurationType(click.ParamType[float]):
+    """A duration such as `500ms`, `30s`, `5m`."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read a duration as seconds."""
+        try:
+            return value if isinstance(value, float) else parse_duration(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command(epilog=EXIT_CODES)
+@click.argument("what", metavar="SPEC|RUN")
+@ordinary("--tenant", metavar="NAME", help="Ask this tenant, instead of the spec's or the run's.")
+@period
+@ordinary(
+    "--wait",
+    type=DurationType(),
+    default="60s",
+    show_default=True,
+    metavar="DURATION",
+    help="Ask again for so long about what is still being generated or cannot be read yet.",
+)
+@state_folder
+@ordinary("--json", "as_json", is_flag=True, help="Print what is found as one JSON object.")
+def verify(
+    what: str,
+    tenant: str | None,
+    period: str | None,
+    wait: float,
+    state_dir: Path | None,
+    as_json: bool,
+) -> int:
+    """Hold the tenant against the ledger, item by item; nothing is sent.
+
+    \b
+    Examples:
+      zbatch verify specs/month-end.yaml
+      zbatch verify latest
+      zbatch verify latest --json
+
+    RUN is the ID of a run, a part of it that no other has, or latest. The tenant is asked which
+    invoices it has for each account and target date, and nothing is changed: neither there nor in
+    the ledger. What differs, and what a person should look at, goes to standard output.
+    """
+    # Loaded here, because the help needs no network and no ledger.
+    from zbatch.app.verify import VerifyOptions
+    from zbatch.app.verify import verify as hold
+    from zbatch.cli.verify_json import verify_json
+    from zbatch.cli.verify_words import findings_text, summary_text
+
+    verified = hold(
+        VerifyOptions(
+            what,
+            tenant=tenant,
+            period=period,
+            state_dir=state_dir,
+            wait=wait,
+            tell=lambda text: click.echo(text, err=True),
+        )
+    )
+    if as_json:
+        click.echo(verify_json(verified))
+    else:
+        for line in findings_text(verified):
+            click.echo(line)
+    for line in summary_text(verified):
+        click.echo(line, err=True)
+    return verified.exit_code

@@ -1,0 +1,64 @@
+"""What verifying came to, in plain words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from zbatch.app.verify import Verified
+from zbatch.cli.words import OUTCOMES, counted
+from zbatch.engine.agreement import Code
+from zbatch.model import Item
+from zbatch.zuora.text import one_line
+
+MESSAGE_LIMIT = 1000
+
+SAID = {
+    Code.DUPLICATE: "DUPLICATE",
+    Code.NOT_SHOWN: "not shown",
+    Code.CANCELED: "canceled",
+    Code.GENERATING: "still generating",
+    Code.STATUS_UNKNOWN: "unknown status",
+    Code.TAX_FAILED: "tax failed",
+    Code.ZERO_AMOUNT: "amount is zero",
+    Code.MISSING: "missing",
+    Code.UNRECORDED: "not in the ledger",
+}
+
+
+def findings_text(verified: Verified) -> Iterator[str]:
+    """Write a line for each finding and each item in doubt, in the order of the items."""
+    for item, found in verified.findings:
+        yield _line(item, SAID[found.code], found.message)
+    for item in verified.in_doubt:
+        yield _line(item, "UNKNOWN", "the ledger does not know its outcome: zbatch reconcile")
+
+
+def _line(item: Item, said: str, message: str) -> str:
+    place = f"{item.source.file}:{item.source.line}"
+    number = f" {item.account_number}" if item.account_number else ""
+    return one_line(f"{place} {item.identity}{number}: {said}: {message}", MESSAGE_LIMIT)
+
+
+def summary_text(verified: Verified) -> Iterator[str]:
+    """Write how many items were compared, what they come to, and what was found."""
+    tenant = verified.tenant
+    counts = [
+        f"{count:,} {OUTCOMES[outcome]}" for outcome, count in verified.outcomes.items() if count
+    ]
+    yield (
+        f"{counted(verified.items, 'item')} held against tenant {tenant.name} ({tenant.host}) by"
+        f" {counted(verified.asked, 'question')}: {', '.join(counts) or 'none'}"
+    )
+    for one in verified.totals:
+        untold = f", {one.untold:,} of them without an amount" if one.untold else ""
+        currency = one.currency or "the tenant tells no currency,"
+        yield f"  {currency} {one.text} in {counted(one.invoices, 'invoice')}{untold}"
+    kinds = Counter(found.code for _, found in verified.findings)
+    if verified.in_doubt:
+        yield f"{counted(len(verified.in_doubt), 'item')} in doubt: run zbatch reconcile first"
+    if kinds:
+        named = ", ".join(f"{count:,} {SAID[code]}" for code, count in kinds.items())
+        yield f"{counted(len(verified.findings), 'finding')}: {named}"
+    elif not verified.in_doubt:
+        yield "tenant and ledger agree"

@@ -1,0 +1,177 @@
+"""Hold what the tenant shows of an item against what the ledger holds: pure, and nothing settles.
+
+A difference is only told: what follows from it is decided by people, or by a run and its rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from zbatch.engine.money import amount_of
+from zbatch.engine.question import COUNTS, GENERATING, NEVER_COUNTS, TEMPORARY_NUMBER, exists
+from zbatch.model import Identity, Invoice, Outcome
+
+CLOCKS = timedelta(minutes=5)  # how far the tenant's clock may be from ours
+ONE_CALL = timedelta(minutes=2)  # a server ends every request before that, so its invoices too
+TAX_ERROR = "Error"
+_MOST_NAMED = 10
+
+
+class Code(StrEnum):
+    """What can be found."""
+
+    DUPLICATE = "duplicate"
+    NOT_SHOWN = "not_shown"
+    CANCELED = "canceled"
+    GENERATING = "generating"
+    STATUS_UNKNOWN = "status_unknown"
+    CHANGED = "changed"
+    TAX_FAILED = "tax_failed"
+    ZERO_AMOUNT = "zero_amount"
+    MISSING = "missing"
+    UNRECORDED = "unrecorded"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing in which tenant and ledger differ, or that a person should look at."""
+
+    code: Code
+    message: str
+    invoice_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the ledger holds of one item.
+
+    `outcome` is None where there is none, UNKNOWN where the item is in doubt. `before` are the
+    invoices that were there before it was sent, `credited` those credited to other items of its
+    account. `sends` counts the calls that may have billed it.
+    """
+
+    identity: Identity
+    outcome: Outcome | None
+    invoice_ids: tuple[str, ...] = ()
+    before: frozenset[str] = frozenset()
+    credited: frozenset[str] = frozenset()
+    sends: int = 0
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What holding one item against the tenant came to; `invoices` are those that are its own."""
+
+    held: Held
+    differences: tuple[Difference, ...]
+    invoices: tuple[Invoice, ...] = ()
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether a later question may show what this one did not."""
+        return any(one.code in (Code.GENERATING, Code.NOT_SHOWN) for one in self.differences)
+
+
+def compare(held: Held, shown: Mapping[str, Invoice]) -> Agreement:
+    """Compare what is held of an item with all invoices that are shown of its account."""
+    own = tuple(shown[one] for one in held.invoice_ids if one in shown)
+    others = tuple(one for one in shown.values() if _is_other(one, held))
+    if held.outcome is Outcome.INVOICED and _of_one_call(held, own, others):
+        own, others = (*own, *others), ()
+    differences = (*_of_own(held, shown), *_of_money(own), *_of_others(held, own, others))
+    return Agreement(held, differences, own)
+
+
+def _is_other(invoice: Invoice, held: Held) -> bool:
+    """Tell whether an invoice is there for the same account and date and credited to nobody."""
+    known = {*held.invoice_ids, *held.before, *held.credited}
+    dated = invoice.target_date == held.identity.target_date
+    return dated and exists(invoice) and invoice.id not in known
+
+
+def _of_one_call(held: Held, own: Sequence[Invoice], others: Sequence[Invoice]) -> bool:
+    """Tell whether it is proved that one call made them all: it names only the first of several.
+
+    Proved it is where one call at most can have been executed, and they arose together while it
+    ran. After a call whose answer was lost nobody can tell a second invoice from a second bill.
+    """
+    if held.sends != 1 or held.started_at is None or held.finished_at is None:
+        return False
+    if not others or not own or not all(one.source in (None, "", "API") for one in others):
+        return False
+    created = [one.created_at for one in (*own, *others) if one.created_at is not None]
+    if len(created) < len(own) + len(others) or max(created) - min(created) > ONE_CALL:
+        return False
+    return held.started_at - CLOCKS <= min(created) and max(created) <= held.finished_at + CLOCKS
+
+
+def _of_own(held: Held, shown: Mapping[str, Invoice]) -> Iterator[Difference]:
+    """Tell what has become of the invoices that the ledger credits to an item."""
+    for invoice_id in held.invoice_ids:
+        invoice = shown.get(invoice_id)
+        if invoice is None:
+            message = f"the tenant does not show invoice {invoice_id}: it has been deleted, or"
+            message += " cannot be read yet"
+            yield Difference(Code.NOT_SHOWN, message, (invoice_id,))
+        elif invoice.status in NEVER_COUNTS:
+            message = f"invoice {_named(invoice)} is {invoice.status} and bills nothing"
+            yield Difference(Code.CANCELED, message, (invoice_id,))
+        elif invoice.status == GENERATING or (invoice.number or "").startswith(TEMPORARY_NUMBER):
+            message = f"invoice {_named(invoice)} is still being generated"
+            yield Difference(Code.GENERATING, message, (invoice_id,))
+        elif invoice.status not in COUNTS:
+            message = f"invoice {_named(invoice)} has the status {invoice.status!r}, which zbatch"
+            message += " does not know"
+            yield Difference(Code.STATUS_UNKNOWN, message, (invoice_id,))
+
+
+def _of_money(own: Sequence[Invoice]) -> Iterator[Difference]:
+    """Tell of amounts and tax that a person should look at, of what bills at all."""
+    for invoice in filter(exists, own):
+        if invoice.tax_status == TAX_ERROR:
+            said = f": {invoice.tax_message}" if invoice.tax_message else ""
+            message = f"the tax of invoice {_named(invoice)} has failed{said}"
+            yield Difference(Code.TAX_FAILED, message, (invoice.id,))
+        if invoice.status != GENERATING and amount_of(invoice.amount) == 0:
+            message = f"invoice {_named(invoice)} comes to nothing"
+            yield Difference(Code.ZERO_AMOUNT, message, (invoice.id,))
+
+
+def _of_others(
+    held: Held, own: Sequence[Invoice], others: Sequence[Invoice]
+) -> Iterator[Difference]:
+    """Tell of invoices that are credited to no item, and of items that have none at all."""
+    there = (*filter(exists, own), *others)
+    ids = tuple(one.id for one in there)
+    if len(there) > 1 and (others or held.outcome is Outcome.ALREADY_INVOICED):
+        yield Difference(Code.DUPLICATE, _duplicate(held, there), ids)
+    elif others:
+        yield Difference(Code.UNRECORDED, _unrecorded(held, others[0]), ids)
+    elif held.outcome is None:
+        yield Difference(Code.MISSING, "nothing was sent for it, and no invoice is there")
+
+
+def _duplicate(held: Held, there: Sequence[Invoice]) -> str:
+    names = ", ".join(_named(one) for one in there[:_MOST_NAMED])
+    message = f"{len(there)} invoices count for it: {names}"
+    if held.outcome is not Outcome.INVOICED:
+        return f"{message}; zbatch made none of them, as far as its ledger knows"
+    if held.sends > 1:
+        return f"{message}; it was sent {held.sends} times, so that it may be billed twice"
+    return f"{message}; zbatch was told of {len(held.invoice_ids)}"
+
+
+def _unrecorded(held: Held, invoice: Invoice) -> str:
+    message = f"invoice {_named(invoice)} is there"
+    if held.outcome is Outcome.UNKNOWN:
+        return f"{message}, and the item is in doubt: zbatch reconcile settles it"
+    return f"{message}, and the ledger knows nothing of it"
+
+
+def _named(invoice: Invoice) -> str:
+    return f"{invoice.number} ({invoice.id})" if invoice.number else invoice.id

@@ -1,0 +1,76 @@
+"""What the ledger tells of accounts as a whole: what is credited there, what may have billed."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from itertools import islice
+
+from zbatch.ledger import rows
+from zbatch.model import Identity, Item
+
+_AT_ONCE = 500
+_CREDITED = (
+    "SELECT account_id, target_date, revision, invoice_ids FROM item"
+    " WHERE invoice_id IS NOT NULL AND account_id IN (SELECT value FROM json_each(?))"
+)
+# Some answers prove of a send that it did not bill by itself: rows without success, and refusals of
+# a call as a whole. What was sent before it under the same key is counted for itself.
+_SENDS = (
+    "SELECT item.account_id, item.target_date, item.revision, count(*) AS sends FROM item"
+    " JOIN call_item ON call_item.item_id = item.id JOIN call ON call.id = call_item.call_id"
+    " JOIN attempt ON attempt.call_id = call.id"
+    " WHERE attempt.sent AND item.account_id IN (SELECT value FROM json_each(?))"
+    " AND (attempt.answer IS NULL OR attempt.answer NOT IN"
+    " ('rows', 'conflict', 'throttled', 'unauthorized', 'refused', 'misdirected')"
+    " OR (attempt.answer = 'rows'"
+    " AND (call_item.if_absent IS NOT NULL OR call.key = item.idempotency_key)))"
+    " GROUP BY item.id"
+)
+_ITEMS_OF_RUN = (
+    "SELECT item.* FROM run_item JOIN item ON item.id = run_item.item_id"
+    " WHERE run_item.run_id = ? ORDER BY run_item.ordinal"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """What is credited to other items of an item's account; `sends` may each have billed it."""
+
+    credited: frozenset[str] = frozenset()
+    sends: int = 0
+
+
+def read_billed(
+    connection: sqlite3.Connection, items: Iterable[Item]
+) -> Iterator[tuple[Item, Billed]]:
+    """Tell of each item, in their order, some hundreds at a time."""
+    left = iter(items)
+    while some := list(islice(left, _AT_ONCE)):
+        accounts = (json.dumps(sorted({item.identity.account_id for item in some})),)
+        credited: dict[str, list[tuple[Identity, tuple[str, ...]]]] = defaultdict(list)
+        for row in connection.execute(_CREDITED, accounts):
+            ids = rows.invoice_ids_of(row["invoice_ids"])
+            credited[row["account_id"]].append((_identity(row), ids))
+        sends = {_identity(row): row["sends"] for row in connection.execute(_SENDS, accounts)}
+        for item in some:
+            others = (
+                one
+                for identity, ids in credited[item.identity.account_id]
+                if identity != item.identity
+                for one in ids
+            )
+            yield item, Billed(frozenset(others), sends.get(item.identity, 0))
+
+
+def read_items(connection: sqlite3.Connection, run_id: str) -> list[Item]:
+    """Read the items that a run planned, in their order, as the ledger holds them now."""
+    return [rows.item_of(row) for row in connection.execute(_ITEMS_OF_RUN, (run_id,))]
+
+
+def _identity(row: sqlite3.Row) -> Identity:
+    return Identity(row["account_id"], date.fromisoformat(row["target_date"]), row["revision"])

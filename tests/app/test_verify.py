@@ -1,0 +1,304 @@
+"""The tenant held against the ledger: every difference is found, and nothing is changed by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.accounts import account
+from support.runs import GENERATE, QUERY, Away, Project, Watch
+from zbatch.app.api import RunOptions
+from zbatch.app.run import run
+from zbatch.app.verify import Verified, VerifyOptions, verify
+from zbatch.emulator import (
+    CurrencyField,
+    Drafts,
+    Modes,
+    Scheduled,
+    SecondGenerate,
+    TaxFields,
+    Temporary,
+    delete_invoice,
+    history,
+    set_status,
+)
+from zbatch.emulator.catalogue import fault
+from zbatch.errors import CannotStart, NothingSelected, Refused
+from zbatch.model import ExitCode, Outcome
+
+LOST = fault("reset")
+GUARDED = Modes(second_generate=SecondGenerate.NOTHING_TO_BILL)
+
+
+@dataclass
+class Asked:
+    """A project whose tenant is asked, and what was told meanwhile."""
+
+    project: Project
+    told: list[str] = field(default_factory=list)
+
+    def verify(self, what: Path | str, **options: Any) -> Verified:
+        """Verify, and hold that nothing but questions has left and no file was changed."""
+        before = self._files()
+        values = {"wait": 0.0, "folder": self.project.root, **options}
+        found = verify(VerifyOptions(str(what), tell=self.told.append, **values))
+        assert self._files() == before
+        return found
+
+    def _files(self) -> dict[str, bytes]:
+        folders = self.project.state.glob("*")
+        mine = [one for one in folders if not (one / "emulator.sqlite3").exists()]
+        files = (path for one in mine for path in one.rglob("*") if path.is_file())
+        return {str(path): path.read_bytes() for path in files}
+
+
+@pytest.fixture
+def server(tenant: Callable[..., Away]) -> Away:
+    """Run a tenant that bills whoever asks."""
+    return tenant()
+
+
+@pytest.fixture
+def asked(project: Project) -> Asked:
+    """Give a project whose tenant is asked."""
+    return Asked(project)
+
+
+def codes(found: Verified) -> list[tuple[str, str]]:
+    """Name what was found of which account."""
+    numbers = {account(number): str(number) for number in range(1, 10)}
+    return [(numbers[item.identity.account_id], one.code.value) for item, one in found.findings]
+
+
+def test_a_run_that_is_as_the_ledger_says(asked: Asked, server: Away) -> None:
+    """All agree: exit 0, one question, no call, and the sum of what was billed."""
+    spec = asked.project.spec(1, 2, 3, tenant="real")
+    run = asked.project.run(spec)
+    calls = len(history(server.billing.folder))
+    found = asked.verify(spec)
+    assert (found.exit_code, found.findings, found.items) == (ExitCode.OK, (), 3)
+    assert found.outcomes[Outcome.INVOICED] == 3
+    (total,) = found.totals
+    cents = sum(one.cents for one in server.billing.invoices)
+    assert (total.currency, total.text) == ("USD", f"{cents // 100}.{cents % 100:02}")
+    mine = history(server.billing.folder)[calls:]
+    assert [one.path for one in mine if one.path != "/oauth/token"] == [QUERY]
+    assert found.asked == 1
+    again = asked.verify(run.result.run_id[-6:])
+    assert (again.run_id, again.exit_code, again.items) == (run.result.run_id, ExitCode.OK, 3)
+    assert again.totals == found.totals
+
+
+def test_a_hundred_accounts_are_one_question(asked: Asked, server: Away) -> None:
+    """Items are asked about in questions of a hundred, in the order of the ledger."""
+    spec = asked.project.spec(*range(1, 205), tenant="real")
+    assert asked.verify(spec).asked == 3
+    texts = [one.content or b"" for one in history(server.billing.folder) if one.path == QUERY]
+    assert sorted(text.count(b"AccountId =") for text in texts) == [4, 100, 100]
+    assert not server.billing.exchanges(GENERATE)
+
+
+def test_a_key_that_the_server_forgot_early(asked: Asked, tenant: Callable[..., Away]) -> None:
+    """D24: the one duplicate that no client can prevent is found, with both invoices."""
+    forgotten = Scheduled(fault("key_evicted"), every=1, account=account(1))
+    server = tenant(faults=(Scheduled(LOST, at=1), forgotten))
+    spec = asked.project.spec(1, 2, tenant="real", limits={"concurrency": 1})
+    assert _billed_twice(asked.project, spec) == {"invoiced": 2}
+    both = server.billing.of(1)
+    assert len(both) == 2
+    found = asked.verify(spec)
+    assert found.exit_code is ExitCode.FAILURES
+    ((item, duplicate),) = found.findings
+    assert (item.identity.account_id, duplicate.code) == (account(1), "duplicate")
+    assert sorted(duplicate.invoice_ids) == sorted(both)
+    assert "it was sent 2 times" in duplicate.message
+
+
+def _billed_twice(project: Project, spec: Path) -> dict[str, int]:
+    """Run where the tenant bills an account twice, which the harness would not let pass."""
+    result = run(RunOptions(spec), Watch())
+    return {one.value: n for one, n in result.totals.counts.items() if n}
+
+
+def test_what_people_have_done_since(asked: Asked, server: Away) -> None:
+    """Canceled, deleted, billed once more, in error, of an unknown status: each is found."""
+    spec = asked.project.spec(*range(1, 8), tenant="real")
+    asked.project.run(spec)
+    folder, billing = server.billing.folder, server.billing
+    delete_invoice(folder, billing.of(1)[0])
+    set_status(folder, billing.of(2)[0], "Canceled", 1_790_000_000.0)
+    billing.by_hand(3)
+    set_status(folder, billing.of(4)[0], "Error", 1_790_000_000.0)
+    set_status(folder, billing.of(5)[0], "Quarantined", 1_790_000_000.0)
+    set_status(folder, billing.of(6)[0], "Posted", 1_790_000_000.0)
+    found = asked.verify(spec)
+    assert codes(found) == [
+        *(("1", "not_shown"), ("2", "canceled"), ("3", "duplicate")),
+        *(("4", "canceled"), ("5", "status_unknown")),
+    ]
+    assert found.exit_code is ExitCode.FAILURES
+    assert found.asked == 2  # the second one is about the whole account of what is not shown
+
+
+def test_money_and_tax(project: Project) -> None:
+    """A failed tax and an amount of zero are found; sums are exact, a currency each."""
+    (project.root / "book.csv").write_text(
+        "account_id,currency,amount,tax\n"
+        f"{account(1)},EUR,0.10,\n{account(2)},EUR,0.20,\n{account(3)},JPY,1000.00,failed\n"
+        f"{account(4)},USD,0.00,\n{account(5)},USD,-5.10,\n"
+    )
+    spec = project.spec(*range(1, 6))
+    project.run(spec)
+    found = Asked(project).verify(spec)
+    assert codes(found) == [("3", "tax_failed"), ("4", "zero_amount")]
+    assert [(one.currency, one.text, one.invoices) for one in found.totals] == [
+        ("EUR", "0.30", 2),
+        ("JPY", "1000.00", 1),
+        ("USD", "-5.10", 2),
+    ]
+
+
+def test_a_tenant_without_currency_and_tax(asked: Asked, tenant: Callable[..., Away]) -> None:
+    """What it does not tell is not claimed; everything else is."""
+    tenant(modes=Modes(currency_field=CurrencyField.ABSENT, tax_fields=TaxFields.ABSENT))
+    spec = asked.project.spec(1, tenant="real")
+    asked.project.run(spec)
+    found = asked.verify(spec)
+    assert found.exit_code is ExitCode.OK
+    assert [(one.currency, one.invoices) for one in found.totals] == [(None, 1)]
+
+
+@pytest.mark.parametrize(
+    ("faults", "wanted", "invoices"),
+    [((), [], 3), ((Scheduled(LOST, at=1),), [("1", "duplicate")], 1)],
+    ids=["told", "lost"],
+)
+def test_several_invoices_of_one_call(
+    asked: Asked,
+    tenant: Callable[..., Away],
+    tmp_path: Path,
+    faults: tuple[Scheduled, ...],
+    wanted: list[tuple[str, str]],
+    invoices: int,
+) -> None:
+    """Where one call made three, they are the item's own; after a lost reply nobody knows."""
+    book = tmp_path / "three.csv"
+    book.write_text(f"account_id,invoices\n{account(1)},3\n")
+    tenant(faults=faults, modes=GUARDED, book=book)
+    spec = asked.project.spec(1, tenant="real")
+    asked.project.run(spec)
+    found = asked.verify(spec)
+    assert codes(found) == wanted
+    assert [one.invoices for one in found.totals] == [invoices]
+
+
+def test_charges_that_were_appended(asked: Asked, tenant: Callable[..., Away]) -> None:
+    """An older draft whose ID came back is found by its account, and agrees."""
+    modes = Modes(drafts=Drafts.APPENDED, second_generate=SecondGenerate.BILLS_AGAIN)
+    server = tenant(modes=modes)
+    server.billing.by_hand(1, "2026-10-31", source="API")
+    spec = asked.project.spec(1, tenant="real")
+    asked.project.run(spec)
+    found = asked.verify(spec)
+    assert (codes(found), found.asked) == ([], 2)
+
+
+@pytest.mark.parametrize("temporary", list(Temporary))
+def test_what_is_still_being_generated(
+    asked: Asked, tenant: Callable[..., Away], temporary: Temporary
+) -> None:
+    """It is waited for, and for no longer than was asked; temporary invoices are none."""
+    tenant(modes=Modes(generating=1.5, temporary=temporary))
+    spec = asked.project.spec(1, tenant="real")
+    asked.project.run(spec)
+    assert codes(asked.verify(spec)) == [("1", "generating")]
+    assert asked.told == []
+    found = asked.verify(spec, wait=2.0)
+    assert (codes(found), found.exit_code) == ([], ExitCode.OK)
+    assert "asking again for at most 2 s" in asked.told[0]
+
+
+def test_what_was_never_billed(asked: Asked, server: Away) -> None:
+    """Without any run every item is missing, and what others billed is not in the ledger."""
+    spec = asked.project.spec(1, 2, tenant="real")
+    server.billing.by_hand(2)
+    found = asked.verify(spec)
+    assert codes(found) == [("1", "missing"), ("2", "unrecorded")]
+    assert found.outcomes[Outcome.NOT_ATTEMPTED] == 2
+
+
+def test_what_failed_is_no_difference(asked: Asked, server: Away) -> None:
+    """Ledger and tenant agree that there is nothing; what somebody has billed since is told."""
+    server.faults.switch([Scheduled(fault("account_canceled"), at=1)])
+    spec = asked.project.spec(1, tenant="real")
+    assert asked.project.run(spec).code == 1
+    assert asked.verify(spec).exit_code is ExitCode.OK
+    server.billing.by_hand(1)
+    assert codes(asked.verify(spec)) == [("1", "unrecorded")]
+
+
+def test_doubt_outweighs_findings(asked: Asked, server: Away) -> None:
+    """What the ledger does not know is exit 3, whatever else was found."""
+    server.faults.switch([Scheduled(LOST, account=account(1), every=1)])
+    spec = asked.project.spec(1, 2, tenant="real", retry={"max_attempts": 1})
+    assert asked.project.run(spec).code == 3
+    server.billing.by_hand(2)
+    server.faults.switch()
+    found = asked.verify(spec)
+    assert codes(found) == [("1", "unrecorded"), ("2", "duplicate")]
+    assert [item.identity.account_id for item in found.in_doubt] == [account(1)]
+    assert found.exit_code is ExitCode.UNKNOWN
+
+
+def test_a_tenant_that_does_not_answer(asked: Asked, server: Away) -> None:
+    """It could not be asked: that is no agreement, and nothing was sent."""
+    spec = asked.project.spec(1, tenant="real")
+    asked.project.run(spec)
+    refusing = fault("query_fault", code="INVALID_TYPE", message="no")
+    server.faults.switch([Scheduled(refusing, every=1, action="query")])
+    with pytest.raises(CannotStart, match=r"does not tell what invoices it has.*nothing was sent"):
+        asked.verify(spec)
+
+
+def test_trouble_on_the_way(asked: Asked, server: Away) -> None:
+    """Questions are simply asked again: lost answers, limits and faults change nothing."""
+    spec = asked.project.spec(1, tenant="real")
+    asked.project.run(spec)
+    for name in ("reset", "truncated", "query_fault", "tokens_revoked"):
+        server.faults.switch([Scheduled(fault(name), every=1, times=1, action="query")])
+        found = asked.verify(spec)
+        assert (found.exit_code, found.asked) == (ExitCode.OK, 2)
+
+
+def test_account_numbers_are_looked_up(asked: Asked, server: Away) -> None:
+    """A spec may name accounts by number; the tenant is asked for them first."""
+    number = f"A{account(1).upper()}"
+    spec = asked.project.spec({"number": number}, tenant="real")
+    asked.project.run(spec)
+    found = asked.verify(spec)
+    assert (found.exit_code, found.asked) == (ExitCode.OK, 2)
+
+
+def test_a_run_that_cannot_be_verified(asked: Asked, server: Away) -> None:
+    """An unknown run, one of another tenant, and one whose tenant is not known any more."""
+    with pytest.raises(NothingSelected):
+        asked.verify("latest")
+    asked.project.run(asked.project.spec(1, tenant="real"))
+    with pytest.raises(Refused, match="another host or entity"):
+        asked.verify("latest", tenant="emulator")
+    asked.project.tenants()
+    with pytest.raises(Refused, match="not known here"):
+        asked.verify("latest")
+
+
+def test_a_run_whose_ledger_is_gone(asked: Asked, server: Away) -> None:
+    """It cannot be verified: there is nothing to hold the tenant against."""
+    asked.project.run(asked.project.spec(1, tenant="real"))
+    for path in asked.project.state.rglob("ledger.sqlite3*"):
+        path.unlink()
+    with pytest.raises(CannotStart, match="there is no ledger"):
+        verify(VerifyOptions("latest", folder=asked.project.root))

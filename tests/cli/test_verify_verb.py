@@ -1,0 +1,87 @@
+"""`zbatch verify`: what it prints for people and for programs, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from support.accounts import account
+from support.runs import Project
+from zbatch.cli import main
+from zbatch.spec.schema import schema_text
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Give a project on the built-in tenant, and work in it."""
+    project = Project(tmp_path)
+    project.tenants()
+    lines = f"{account(1)},EUR,10.00,\n{account(2)},EUR,0.00,\n{account(3)},USD,5.00,failed\n"
+    (tmp_path / "book.csv").write_text(f"account_id,currency,amount,tax\n{lines}")
+    monkeypatch.chdir(tmp_path)
+    return project
+
+
+def told(*words: str, capfd: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """Call zbatch, and give its exit code and what it has printed."""
+    capfd.readouterr()
+    code = main(["verify", *words, "--wait", "0s"])
+    printed = capfd.readouterr()
+    return code, printed.out, printed.err
+
+
+def test_a_clean_run(project: Project, capfd: pytest.CaptureFixture[str]) -> None:
+    """Nothing on standard output, exit 0, and the sum on standard error."""
+    project.run(project.spec(1))
+    code, out, err = told("specs/month-end.yaml", capfd=capfd)
+    assert (code, out) == (0, "")
+    assert err == (
+        "1 item held against tenant emulator (emulator) by 1 question: 1 invoiced\n"
+        "  EUR 10.00 in 1 invoice\n"
+        "tenant and ledger agree\n"
+    )
+
+
+def test_findings_for_people(project: Project, capfd: pytest.CaptureFixture[str]) -> None:
+    """A line each, with the place in the spec, and exit 1."""
+    spec = project.spec(1, 2, 3)
+    project.run(spec)
+    code, out, err = told("latest", capfd=capfd)
+    assert code == 1
+    first, second = out.splitlines()
+    assert first.startswith(f"{spec}:8 {account(2)} 2026-11-30: amount is zero: invoice INV0")
+    assert ": tax failed: the tax of invoice INV0" in second
+    assert err.splitlines()[1:] == [
+        "  EUR 10.00 in 2 invoices",
+        "  USD 5.00 in 1 invoice",
+        "2 findings: 1 amount is zero, 1 tax failed",
+    ]
+
+
+def test_findings_for_programs(project: Project, capfd: pytest.CaptureFixture[str]) -> None:
+    """One object that the schema describes, whatever was found."""
+    project.run(project.spec(1, 2, 3))
+    code, out, _ = told("specs/month-end.yaml", "--json", capfd=capfd)
+    document: dict[str, Any] = json.loads(out)
+    Draft202012Validator(json.loads(schema_text("verify"))).validate(document)
+    assert code == document["exit_code"] == 1
+    assert [one["code"] for one in document["findings"]] == ["zero_amount", "tax_failed"]
+    assert document["findings"][1]["account_id"] == account(3)
+    assert document["totals"] == [
+        {"currency": "EUR", "invoices": 2, "amount": "10.00", "without_amount": 0},
+        {"currency": "USD", "invoices": 1, "amount": "5.00", "without_amount": 0},
+    ]
+    assert (document["run_id"], document["items"], document["questions"]) == (None, 3, 1)
+
+
+def test_what_is_refused(project: Project, capfd: pytest.CaptureFixture[str]) -> None:
+    """No such run is exit 5, no such spec exit 2, and a wait has a form."""
+    project.spec(1)
+    assert told("latest", capfd=capfd)[0] == 5
+    assert told("specs/none.yaml", capfd=capfd)[0] == 2
+    assert main(["verify", "latest", "--wait", "soon"]) == 2
+    assert "a duration is a number with ms, s, m or h" in capfd.readouterr().err

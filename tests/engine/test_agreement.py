@@ -1,0 +1,185 @@
+"""Ledger and tenant held against each other, item by item: every difference, and no other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from support.engine import START, item
+from zbatch.engine.agreement import CLOCKS, ONE_CALL, Agreement, Code, Held, compare
+from zbatch.engine.question import COUNTS, NEVER_COUNTS
+from zbatch.model import Invoice, Outcome
+
+ITEM = item(1).identity
+A, B, C = "a" * 32, "b" * 32, "c" * 32
+LATER = START + timedelta(seconds=10)
+OURS = Held(ITEM, Outcome.INVOICED, (A,), sends=1, started_at=START, finished_at=LATER)
+THEIRS = Held(ITEM, Outcome.ALREADY_INVOICED, (A,))
+
+
+def an_invoice(invoice_id: str = A, **fields: object) -> Invoice:
+    """Make an invoice of the item that nothing is to be said of."""
+    values: dict[str, object] = {
+        "status": "Draft",
+        "target_date": ITEM.target_date,
+        "amount": "10.00",
+        "created_at": START,
+        "source": "API",
+        **fields,
+    }
+    return Invoice(invoice_id, ITEM.account_id, **values)  # type: ignore[arg-type] # by name
+
+
+def compared(held: Held, *invoices: Invoice) -> Agreement:
+    """Compare what is held with what is shown."""
+    return compare(held, {one.id: one for one in invoices})
+
+
+def codes(held: Held, *invoices: Invoice) -> list[Code]:
+    """Name what differs."""
+    return [one.code for one in compared(held, *invoices).differences]
+
+
+@pytest.mark.parametrize("status", sorted(COUNTS))
+@pytest.mark.parametrize("held", [OURS, THEIRS], ids=["ours", "theirs"])
+def test_what_is_there_agrees(held: Held, status: str) -> None:
+    """An invoice that counts, whoever made it, is what the ledger says."""
+    found = compared(held, an_invoice(status=status))
+    assert (found.differences, [one.id for one in found.invoices]) == ((), [A])
+    assert not found.may_pass
+
+
+@pytest.mark.parametrize("outcome", [Outcome.NOTHING_TO_BILL, Outcome.FAILED, Outcome.UNKNOWN])
+def test_nothing_is_there_where_nothing_was_billed(outcome: Outcome) -> None:
+    """A failure without an invoice is no difference: the ledger says so; doubt is told apart."""
+    assert codes(Held(ITEM, outcome)) == []
+    assert codes(Held(ITEM, outcome), an_invoice(status="Canceled")) == []
+
+
+def test_an_item_that_nobody_has_billed_is_missing() -> None:
+    """What was never sent and is not there bills nobody; what is there is not in the ledger."""
+    assert codes(Held(ITEM, None)) == [Code.MISSING]
+    assert codes(Held(ITEM, None), an_invoice()) == [Code.UNRECORDED]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.NOTHING_TO_BILL, Outcome.FAILED, Outcome.UNKNOWN])
+def test_an_invoice_that_the_ledger_does_not_know(outcome: Outcome) -> None:
+    """One is not in the ledger; two are a duplicate, whoever made them."""
+    assert codes(Held(ITEM, outcome), an_invoice()) == [Code.UNRECORDED]
+    found = compared(Held(ITEM, outcome), an_invoice(), an_invoice(B))
+    (duplicate,) = found.differences
+    assert (duplicate.code, duplicate.invoice_ids) == (Code.DUPLICATE, (A, B))
+    (told,) = compared(Held(ITEM, Outcome.UNKNOWN), an_invoice()).differences
+    assert "zbatch reconcile" in told.message
+
+
+def test_an_invoice_that_is_not_shown() -> None:
+    """A returned ID that the tenant does not show is told, and asked for again."""
+    found = compared(OURS)
+    assert [one.code for one in found.differences] == [Code.NOT_SHOWN]
+    assert found.may_pass
+    another = compared(OURS, an_invoice(B))
+    assert [one.code for one in another.differences] == [Code.NOT_SHOWN, Code.UNRECORDED]
+
+
+@pytest.mark.parametrize("status", sorted(NEVER_COUNTS))
+def test_an_invoice_that_bills_nothing_any_more(status: str) -> None:
+    """What was canceled since, or is in error, bills nobody; its money is not looked at."""
+    assert codes(OURS, an_invoice(status=status, amount="0", tax_status="Error")) == [Code.CANCELED]
+
+
+def test_an_invoice_that_is_not_finished() -> None:
+    """It is waited for, whether by its status or by its number, and its amount is not judged."""
+    for one in (an_invoice(status="Generating", amount="0"), an_invoice(number="TMP-1")):
+        found = compared(OURS, one)
+        assert [one.code for one in found.differences] == [Code.GENERATING]
+        assert found.may_pass
+
+
+def test_a_status_that_we_do_not_know() -> None:
+    """It is told, never taken for anything."""
+    assert codes(OURS, an_invoice(status="Simmering")) == [Code.STATUS_UNKNOWN]
+
+
+def test_tax_and_amounts() -> None:
+    """A tax that failed and an amount of zero are told; where nothing is told, nothing is."""
+    failed = compared(OURS, an_invoice(tax_status="Error", tax_message="no engine", number="I1"))
+    (told,) = failed.differences
+    assert told.code is Code.TAX_FAILED
+    assert told.message == f"the tax of invoice I1 ({A}) has failed: no engine"
+    assert codes(OURS, an_invoice(tax_status="Error")) == [Code.TAX_FAILED]
+    for amount in ("0", "0.00", "-0.0", "0E-2"):
+        assert codes(OURS, an_invoice(amount=amount)) == [Code.ZERO_AMOUNT]
+    for other in (None, "-5.10", "1E-9"):
+        assert codes(OURS, an_invoice(amount=other)) == []
+
+
+def test_a_second_invoice_beside_ours() -> None:
+    """Two that count for one identity are a duplicate: ours or somebody's."""
+    by_others = an_invoice(B, source="BillRun", number="I2")
+    found = compared(OURS, an_invoice(), by_others)
+    (duplicate,) = found.differences
+    assert (duplicate.code, duplicate.invoice_ids) == (Code.DUPLICATE, (A, B))
+    assert duplicate.message == f"2 invoices count for it: {A}, I2 ({B}); zbatch was told of 1"
+    assert codes(THEIRS, an_invoice(), by_others) == [Code.DUPLICATE]
+    both = replace(THEIRS, invoice_ids=(A, B))
+    assert codes(both, an_invoice(), by_others) == [Code.DUPLICATE]
+
+
+def test_invoices_of_one_call() -> None:
+    """One call may make several and name the first: where it is proved, they are the item's own."""
+    several = (an_invoice(), an_invoice(B), an_invoice(C, source=None))
+    found = compared(OURS, *several)
+    assert (found.differences, [one.id for one in found.invoices]) == ((), [A, B, C])
+
+
+@pytest.mark.parametrize(
+    ("held", "second"),
+    [
+        (replace(OURS, sends=2), {}),
+        (replace(OURS, sends=0), {}),
+        (replace(OURS, started_at=None), {}),
+        (replace(OURS, finished_at=None), {}),
+        (OURS, {"source": "BillRun"}),
+        (OURS, {"created_at": None}),
+        (OURS, {"created_at": START + ONE_CALL + timedelta(seconds=1)}),
+    ],
+    ids=range(7),
+)
+def test_invoices_of_which_it_is_not_proved(held: Held, second: dict[str, object]) -> None:
+    """After two calls, of another author, or at another time: a second invoice is a duplicate."""
+    assert codes(held, an_invoice(), an_invoice(B, **second)) == [Code.DUPLICATE]
+
+
+@pytest.mark.parametrize("when", [START - 2 * CLOCKS, LATER + 2 * CLOCKS])
+def test_invoices_that_arose_when_no_call_ran(when: object) -> None:
+    """Both were made together, and not while we were sending."""
+    pair = (an_invoice(created_at=when), an_invoice(B, created_at=when))
+    assert codes(OURS, *pair) == [Code.DUPLICATE]
+
+
+def test_a_key_that_was_forgotten_early() -> None:
+    """The one case that no client prevents: two sends of one key have both been executed."""
+    sent_twice = replace(OURS, sends=2)
+    (told,) = compared(sent_twice, an_invoice(), an_invoice(B)).differences
+    assert "it was sent 2 times, so that it may be billed twice" in told.message
+
+
+def test_invoices_that_are_known() -> None:
+    """What was there before, what is credited to others and what is of another date is no extra."""
+    held = replace(OURS, before=frozenset({B}), credited=frozenset({C}))
+    other_day = an_invoice("d" * 32, target_date=date(2026, 10, 31))
+    gone = an_invoice("e" * 32, status="Canceled")
+    temporary = an_invoice("f" * 32, number="TMP-1")
+    shown = (an_invoice(), an_invoice(B), an_invoice(C), other_day, gone, temporary)
+    found = compared(held, *shown)
+    assert (found.differences, [one.id for one in found.invoices]) == ((), [A])
+
+
+def test_an_invoice_of_another_date_is_ours_all_the_same() -> None:
+    """Charges may be appended to an older draft, whose ID is what was returned."""
+    appended = an_invoice(target_date=date(2026, 10, 31))
+    found = compared(OURS, appended)
+    assert (found.differences, found.invoices) == ((), (appended,))

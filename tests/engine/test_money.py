@@ -1,0 +1,85 @@
+"""Amounts are exact decimals from the tenant's text, and their sums are a currency's alone."""
+
+from __future__ import annotations
+
+from decimal import Decimal, localcontext
+
+import pytest
+
+from zbatch.engine.money import Sum, amount_of, plain, sums
+from zbatch.model import Invoice
+
+ACCOUNT = "1" * 32
+
+
+def an_invoice(
+    number: int,
+    amount: str | None,
+    currency: str | None = "EUR",
+    status: str = "Draft",
+    label: str | None = None,
+) -> Invoice:
+    """Make an invoice over an amount."""
+    ids = (f"{number:032x}", ACCOUNT, status)
+    return Invoice(*ids, number=label, amount=amount, currency=currency)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("10.10", "10.10"),
+        ("-0.01", "-0.01"),
+        ("1E+3", "1000.00"),
+        ("0", "0.00"),
+        ("12.345", "12.345"),
+        ("9" * 29, "9" * 29 + ".00"),
+        ("1234567890123456789012345678.90", "1234567890123456789012345678.90"),
+    ],
+)
+def test_an_amount_is_written_as_it_is_read(text: str, amount: str) -> None:
+    """No digit is lost, none is added beyond two decimals, and there is never an exponent."""
+    found = amount_of(text)
+    assert found is not None
+    assert plain(found) == amount
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "x", "NaN", "Infinity", "1e99", "1e-99", "1e99999999999999999999"]
+)
+def test_what_is_no_amount(text: str | None) -> None:
+    """No size that money has: it is not added up."""
+    assert amount_of(text) is None
+
+
+def test_sums_are_of_each_currency() -> None:
+    """No currency is added to another; what the tenant does not tell is kept apart, and last."""
+    found = sums(
+        [
+            an_invoice(1, "0.10", "USD"),
+            an_invoice(2, "0.20", "USD"),
+            an_invoice(3, "1000", "JPY"),
+            an_invoice(4, "5.00", None),
+            an_invoice(5, None, "USD"),
+        ]
+    )
+    assert [(one.currency, one.text, one.invoices, one.untold) for one in found] == [
+        ("JPY", "1000.00", 1, 0),
+        ("USD", "0.30", 3, 1),
+        (None, "5.00", 1, 0),
+    ]
+
+
+def test_what_bills_nobody_is_in_no_sum() -> None:
+    """Canceled ones and temporary ones are not counted, and each invoice once."""
+    twice = an_invoice(1, "7.00")
+    others = (an_invoice(2, "1", status="Canceled"), an_invoice(3, "1", label="TMP-1"))
+    assert sums([twice, twice, *others]) == (Sum("EUR", 1, Decimal("7.00")),)
+    assert sums([]) == ()
+
+
+def test_a_sum_of_many_is_exact() -> None:
+    """However many there are, whatever the process thinks of decimals."""
+    with localcontext() as context:
+        context.prec = 3
+        (found,) = sums(an_invoice(n, "99999999.99") for n in range(1000))
+    assert found.text == "99999999990.00"
