@@ -11,11 +11,11 @@ import pytest
 from support.engine import START, TENANT, item
 from zbatch.engine.age import Clocks
 from zbatch.engine.conclusion import after_rest, ask_from, rest_until
+from zbatch.engine.kinds import Kind
 from zbatch.engine.order import Work
 from zbatch.engine.question import Seen
 from zbatch.engine.settings import Accepted
 from zbatch.engine.steps import Facts, Left, Renewed, Rest, Settled, Step
-from zbatch.engine.verdict import Kind
 from zbatch.model import (
     Attempt,
     Baseline,

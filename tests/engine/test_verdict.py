@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from zbatch.engine.kinds import Kind, doubtful, kind_of, problem_of
 from zbatch.engine.verdict import (
     ROW_TABLE,
     TABLE,
@@ -14,13 +15,9 @@ from zbatch.engine.verdict import (
     Context,
     Decision,
     Halt,
-    Kind,
     Pause,
     Settle,
     decide,
-    doubtful,
-    kind_of,
-    problem_of,
 )
 from zbatch.model import Attempt, IfAbsent, KeyState, Outcome, Problem
 from zbatch.zuora.codes import RowClass

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from zbatch.engine.verdict import doubtful
+from zbatch.engine.kinds import doubtful
 from zbatch.model import Attempt, Call, Identity, Item, ItemRecord, Problem, Trail
 
 
