@@ -56,6 +56,23 @@ def test_only_the_last_fifty_keys_are_looked_at() -> None:
     assert KEYS == 50
 
 
+def test_a_run_begins_without_one() -> None:
+    """Not before the first answer, however few its items are, nor with it."""
+    outage = Outage(1)
+    assert (outage.on, lasting(outage)) == (False, False)
+    assert not take(outage, "bad", bad=True)
+
+
+def test_a_key_that_is_answered_again_is_among_the_last() -> None:
+    """Of fifty the one that was first goes only once others have been answered since."""
+    outage = Outage(100)
+    for key in ("first", *(f"bad {n}" for n in range(25)), *(f"good {n}" for n in range(24))):
+        take(outage, key, bad=key.startswith("bad"))
+    take(outage, "first")
+    take(outage, "new", bad=True)
+    assert not outage.on, "the oldest that went was a bad one"
+
+
 def test_one_key_that_fails_again_and_again_is_no_outage() -> None:
     """Each key counts once, with its newest answer."""
     outage = after(0, 20)
