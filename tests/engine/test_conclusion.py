@@ -11,11 +11,11 @@ import pytest
 from support.engine import START, TENANT, item
 from zbatch.engine.age import Clocks
 from zbatch.engine.conclusion import after_rest, ask_from, rest_until
+from zbatch.engine.kinds import Kind
 from zbatch.engine.order import Work
 from zbatch.engine.question import Seen
 from zbatch.engine.settings import Accepted
 from zbatch.engine.steps import Facts, Left, Renewed, Rest, Settled, Step
-from zbatch.engine.verdict import Kind
 from zbatch.model import (
     Attempt,
     Baseline,
@@ -140,6 +140,9 @@ def test_a_key_and_its_answers_go_together_or_nothing_is_concluded() -> None:
         ((Kind.LOST, Kind.CONFLICT), True),
         ((Kind.CONFLICT, Kind.THROTTLED), True),
         ((Kind.CONFLICT, Kind.UNAUTHORIZED), True),
+        ((Kind.CONFLICT, Kind.LIMIT_IN_SUCCESS), True),
+        ((Kind.CONFLICT, Kind.LOGIN_IN_SUCCESS), True),
+        ((Kind.CONFLICT, Kind.LOST), False),
         ((Kind.CONFLICT, Kind.SERVER_ERROR), False),
         ((Kind.THROTTLED,), False),
     ],

@@ -19,8 +19,9 @@ from zbatch.engine.judge import (
     unknown_records,
     unsent,
 )
+from zbatch.engine.kinds import Kind
 from zbatch.engine.order import Work
-from zbatch.engine.verdict import Again, Context, Kind, Pause, Settle
+from zbatch.engine.verdict import Again, Context, Pause, Settle
 from zbatch.model import Attempt, Baseline, Draft, KeyState, Outcome, Trail
 from zbatch.zuora.reply import read_reply
 from zbatch.zuora.request import make_call

@@ -9,8 +9,9 @@ import pytest
 
 from support.engine import LOST, START, Bench, failure, item, status, success, works_of
 from zbatch.engine.events import Gated
+from zbatch.engine.kinds import Kind
 from zbatch.engine.outage import KEYS, LEAST, PROBE_SECONDS, Outage, Shown, failed
-from zbatch.engine.verdict import Kind, StopReason
+from zbatch.engine.verdict import StopReason
 from zbatch.model import Attempt, Outcome
 from zbatch.zuora.reply import Answer, read_reply
 from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
@@ -53,6 +54,23 @@ def test_only_the_last_fifty_keys_are_looked_at() -> None:
     assert not after(25, 1000).on
     assert after(26, 1000).on
     assert KEYS == 50
+
+
+def test_a_run_begins_without_one() -> None:
+    """Not before the first answer, however few its items are, nor with it."""
+    outage = Outage(1)
+    assert (outage.on, lasting(outage)) == (False, False)
+    assert not take(outage, "bad", bad=True)
+
+
+def test_a_key_that_is_answered_again_is_among_the_last() -> None:
+    """Of fifty the one that was first goes only once others have been answered since."""
+    outage = Outage(100)
+    for key in ("first", *(f"bad {n}" for n in range(25)), *(f"good {n}" for n in range(24))):
+        take(outage, key, bad=key.startswith("bad"))
+    take(outage, "first")
+    take(outage, "new", bad=True)
+    assert not outage.on, "the oldest that went was a bad one"
 
 
 def test_one_key_that_fails_again_and_again_is_no_outage() -> None:

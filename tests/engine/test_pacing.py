@@ -71,6 +71,21 @@ def test_the_ramp_after_a_short_gate_is_short() -> None:
     assert slots(pace, [0.0] * 3) == pytest.approx([5.0, 65.5, 125.5])
 
 
+def test_the_ramp_is_that_of_the_last_gate_alone() -> None:
+    """A gate that closes in the moment in which another opens has a ramp of its own."""
+    pace = Pace(Rate(1, 60.0))
+    pace.close(1000.0, 1100.0)
+    pace.close(1100.0, 1105.0)
+    assert slots(pace, [1100.0] * 2) == pytest.approx([1105.0, 1165.5])
+
+
+def test_a_change_before_the_first_request_delays_nothing() -> None:
+    """Where none has left, the next slot is now."""
+    pace = Pace(TEN_A_SECOND)
+    pace.slow(5.0)
+    assert slots(pace, [0.0]) == [0.0]
+
+
 def test_a_slot_taken_before_the_gate_closed_no_longer_holds() -> None:
     """Who reserved before the gate closed must reserve again, with all who come later."""
     pace = Pace(TEN_A_SECOND)
@@ -162,6 +177,25 @@ def test_how_close_a_run_came_is_told_without_its_gates() -> None:
     flow = pace.flow()
     assert (flow.requests, flow.seconds, flow.gated) == pytest.approx((11, 61.0, 60.0))
     assert flow.closeness == pytest.approx(1.0)
+    pace.close(67.0, 97.0)
+    leave(pace, 67.0)
+    assert pace.flow().gated == pytest.approx(90.0)
+
+
+@pytest.mark.parametrize(
+    ("flow", "closeness"),
+    [
+        (Flow(2, 1.0, 0.0, 2.0), 0.5),
+        (Flow(2, 3.0, 3.0, 2.0), None),
+        (Flow(1, 1.0, 0.0, 2.0), None),
+        (Flow(0, 0.0, 0.0, 2.0), None),
+    ],
+)
+def test_two_requests_with_time_between_them_have_a_pace(
+    flow: Flow, closeness: float | None
+) -> None:
+    """Of one, or of two in the same moment, nothing can be said."""
+    assert flow.closeness == closeness
 
 
 def test_f72_six_hundred_calls_at_one_a_second_keep_their_schedule() -> None:

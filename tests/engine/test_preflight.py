@@ -11,6 +11,7 @@ import pytest
 from support.engine import START, TENANT, item
 from zbatch.engine.age import Clocks
 from zbatch.engine.conclusion import after_rest, ask_from, needs_conclusion, rest_until
+from zbatch.engine.kinds import Kind
 from zbatch.engine.order import Work
 from zbatch.engine.preflight import RECHECK_GENERATING, before_sending, recheck
 from zbatch.engine.question import Seen
@@ -30,7 +31,6 @@ from zbatch.engine.steps import (
     left_in_doubt,
     left_renewed,
 )
-from zbatch.engine.verdict import Kind
 from zbatch.model import (
     Attempt,
     Baseline,

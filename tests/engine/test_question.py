@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from zbatch.engine.kinds import Kind
 from zbatch.engine.question import (
     BEFORE_FIRST_SEND,
     COUNTS,
@@ -30,7 +31,6 @@ from zbatch.engine.question import (
     look,
     rested,
 )
-from zbatch.engine.verdict import Kind
 from zbatch.model import Attempt, Baseline, Draft, IfAbsent, Invoice, Trail
 
 SENT = datetime(2026, 11, 30, 22, 0, tzinfo=UTC)

@@ -23,9 +23,10 @@ from support.engine import (
 )
 from support.plans import a_record
 from zbatch.engine.events import Settled, Stopping
+from zbatch.engine.kinds import Kind
 from zbatch.engine.order import Work
 from zbatch.engine.rules import Tally
-from zbatch.engine.verdict import Kind, StopReason
+from zbatch.engine.verdict import StopReason
 from zbatch.model import Attempt, Limits, MetRule, Outcome, Rate, Settling, Source, StopRules
 from zbatch.zuora.request import make_call
 from zbatch.zuora.wire import Fault, Reply, Request

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from zbatch.engine.kinds import Kind, doubtful, kind_of, problem_of
 from zbatch.engine.verdict import (
     ROW_TABLE,
     TABLE,
@@ -14,13 +15,9 @@ from zbatch.engine.verdict import (
     Context,
     Decision,
     Halt,
-    Kind,
     Pause,
     Settle,
     decide,
-    doubtful,
-    kind_of,
-    problem_of,
 )
 from zbatch.model import Attempt, IfAbsent, KeyState, Outcome, Problem
 from zbatch.zuora.codes import RowClass
@@ -107,6 +104,9 @@ LEAVES_DOUBT: dict[Kind | None, bool] = {
     Kind.NO_TOKEN: False,
     Kind.UNTRUSTED: False,
 }
+
+
+NEVER_LEFT = frozenset({Kind.UNSENT, Kind.UNREACHABLE, Kind.NO_TOKEN, Kind.UNTRUSTED})
 
 
 def an_attempt(kind: Kind | None, number: int = 1, **fields: Any) -> Attempt:
@@ -290,6 +290,15 @@ def test_a_request_id_of_another_kind_of_answer_proves_no_replay() -> None:
     assert decided(Kind.SERVER_ERROR, before, request_id="r-1") == "again: backoff"
 
 
+@pytest.mark.parametrize("kind", [Kind.UNSENT, Kind.UNREACHABLE, Kind.LOST, Kind.CONFLICT])
+@pytest.mark.parametrize("doubt", [CLEAN, DOUBTFUL])
+def test_what_holds_no_answer_of_the_tenants_never_burns_a_key(kind: Kind, doubt: bool) -> None:
+    """R5: the same key again, however often: its age alone ends that, and a run's attempts."""
+    many = [an_attempt(kind, n, sent=kind not in NEVER_LEFT) for n in range(1, 11)]
+    before = [an_attempt(Kind.LOST), *many] if doubt else many
+    assert decided(kind, before) == FIRST[kind][doubt]
+
+
 def test_an_unreadable_reply_is_sent_again_once() -> None:
     """A second reply that cannot be read burns the key."""
     assert decided(Kind.UNREADABLE, [an_attempt(Kind.UNREADABLE)]) == "burnt"
@@ -313,6 +322,15 @@ def test_a_limit_under_a_status_of_success_is_never_taken_for_a_stored_one() -> 
     others = Context(others_accepted=True)
     told = decided(Kind.LIMIT_IN_SUCCESS, before, others, request_id="r-3")
     assert told == "again: gate"
+
+
+def test_a_limit_under_a_status_of_success_is_no_proof_when_it_comes_again() -> None:
+    """R4: it leaves doubt itself, so a replay renews no key: the same one, and four alike burn."""
+    seen, before = [], [an_attempt(Kind.THROTTLED)]
+    for number in range(2, 6):
+        seen.append(decided(Kind.LIMIT_IN_SUCCESS, before, Context(True), request_id="r-1"))
+        before.append(an_attempt(Kind.LIMIT_IN_SUCCESS, number, request_id="r-1"))
+    assert seen == ["again: gate"] * 3 + ["burnt"]
 
 
 def test_a_doubtful_throttled_key_is_never_renewed() -> None:
@@ -379,6 +397,17 @@ def test_a_401_blames_the_key_only_where_its_token_is_good_for_others(
     assert decided(Kind.UNAUTHORIZED, before, context, token=token) == doubtful_key
 
 
+@pytest.mark.parametrize("tokens", [(1,), (1, 2)])
+@pytest.mark.parametrize("doubt", [CLEAN, DOUBTFUL])
+def test_a_login_under_a_status_of_success_never_renews_a_key(
+    tokens: tuple[int, ...], doubt: bool
+) -> None:
+    """R4: it may have been executed, so where the token is good for others the tenant is asked."""
+    before = [an_attempt(Kind.LOGIN_IN_SUCCESS if doubt else Kind.UNAUTHORIZED, token=1)]
+    context = refused(*tokens, good=(2,))
+    assert decided(Kind.LOGIN_IN_SUCCESS, before, context, token=2) == "burnt"
+
+
 @pytest.mark.parametrize(
     ("request_id", "clean", "doubtful_key"),
     [("r-1", "settled: renewed", "burnt"), ("r-2", "halt: credentials", "halt: credentials")],
@@ -436,7 +465,10 @@ def test_a_fault_that_was_sent_is_lost_whatever_its_name(fault_kind: FaultKind) 
         (FaultKind.DISCONNECT, Kind.UNREACHABLE),
         (FaultKind.CERTIFICATE, Kind.UNTRUSTED),
         (FaultKind.TOKEN_REFUSED, Kind.NO_TOKEN),
+        (FaultKind.GARBLED, Kind.UNREACHABLE),
+        (FaultKind.CROSSED, Kind.UNREACHABLE),
         (FaultKind.INTERNAL, Kind.UNSENT),
+        (FaultKind.LATE, Kind.UNSENT),
     ],
 )
 def test_a_fault_before_the_send_is_named_by_what_to_wait_for(

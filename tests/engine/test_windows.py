@@ -36,6 +36,20 @@ def test_a_quota_counts_over_any_stretch_of_its_length() -> None:
     assert own.full(3660.0) is None
 
 
+def test_each_part_of_a_quota_is_free_again_by_itself() -> None:
+    """Of three calls two left in the first minute: an hour on, they are free, the third is not."""
+    own = Sliding(Rate(3, 3600.0))
+    for now in (10.0, 20.0, 100.0):
+        own.count(now)
+    for _ in range(2):
+        assert own.full(3660.0) is None
+        own.count(3660.0)
+    full = own.full(3660.0)
+    assert full is not None
+    assert full.until == 3720.0
+    assert own.full(3720.0) is None
+
+
 def test_a_quota_of_an_odd_length_is_named_by_it() -> None:
     """Whoever watches reads which window is meant."""
     own = Sliding(Rate(1, 5400.0))
@@ -104,6 +118,23 @@ def test_an_older_word_does_not_give_back_what_was_sent_since() -> None:
     assert until(windows, 3.0) == 598.0
 
 
+@pytest.mark.parametrize(("reset", "free"), [(12.0, False), (12.5, True)])
+def test_an_end_that_is_told_two_seconds_later_is_the_same(reset: float, free: bool) -> None:
+    """Resets are rounded, each in its own way: up to that, what is left stays the least told."""
+    windows = Windows()
+    windows.heard(Allowance(100, 0, 10.0), 0.0, 0)
+    windows.heard(Allowance(100, 50, reset), 0.0, 0)
+    assert (until(windows, 0.0) is None) is free
+
+
+def test_a_word_of_the_moment_in_which_a_window_ends_is_of_the_next_one() -> None:
+    """However short that one is."""
+    windows = Windows()
+    windows.heard(Allowance(100, 10, 10.0), 0.0, 0)
+    windows.heard(Allowance(100, 0, 1.0), 10.0, 0)
+    assert until(windows, 10.0) == 11.0
+
+
 def test_a_new_window_begins_anew() -> None:
     """Where its end is told clearly later than that of the last, all of it is there again."""
     windows = Windows()
@@ -131,6 +162,8 @@ def test_two_windows_are_both_held() -> None:
     windows.heard(Allowance(100, 0, 1000.0, both), 0.0, 0)
     windows.heard(Allowance(10, 5, 30.0, both), 0.0, 0)
     assert until(windows, 0.0) == 1000.0
+    windows.heard(Allowance(10, 0, 30.0, both), 0.0, 0)
+    assert until(windows, 0.0) == 1000.0, "the one that is full longest"
 
 
 def test_what_is_left_of_a_minute_is_spread_over_its_rest() -> None:
@@ -140,7 +173,17 @@ def test_what_is_left_of_a_minute_is_spread_over_its_rest() -> None:
     assert windows.gap(0.0) == 2.0
     windows.heard(Allowance(5000, 10, 2000.0), 0.0, 0)
     assert windows.gap(0.0) == 2.0
+    assert windows.gap(19.5) == pytest.approx(0.05)
     assert windows.gap(20.0) == 0.0
+    send(windows, 9)
+    assert windows.gap(0.0) == 20.0
+
+
+def test_what_is_left_of_a_minute_counts_beside_its_size() -> None:
+    """A minute that is told with all windows is spread no thicker because it is a large one."""
+    windows = Windows()
+    windows.heard(Allowance(6000, 10, 20.0, (Rate(6000, 60.0),)), 0.0, 0)
+    assert windows.gap(0.0) == 2.0
 
 
 def test_a_minute_that_the_tenant_names_is_never_used_faster() -> None:
@@ -174,6 +217,56 @@ def test_others_are_seen_and_left_their_room() -> None:
     assert "left to its other users" in full.reason
     assert full.until == pytest.approx(10.5)
     assert windows.full(full.until) is None
+
+
+def crowded(left: int) -> Windows:
+    """Give a window that ends at 1100, of which others use two a second, and ten are spared."""
+    windows = Windows()
+    windows.heard(Allowance(1000, 400, 100.0), 1000.0, 0)
+    windows.heard(Allowance(1000, 390, 95.0), 1000.0 + OTHERS_AFTER, 0)
+    windows.heard(Allowance(1000, left, 1.0), 1099.0, 0)
+    return windows
+
+
+def test_to_the_very_end_others_are_left_what_they_need() -> None:
+    """Twelve are left, ten of them spared: one of two is theirs until half a second before."""
+    windows = crowded(400 - 2 * 99)
+    send(windows, 400 - 2 * 99 - 12, 1099.0)
+    full = windows.full(1099.0)
+    assert full is not None
+    assert full.until == pytest.approx(1099.5)
+    near = windows.full(1099.4996)
+    assert near is not None
+    assert near.until == 1099.4996 + LEAST_WAIT
+    assert windows.full(1099.5) is None
+
+
+def test_the_last_one_that_is_left_is_said_to_be_left_to_others() -> None:
+    """Only where none is left it is used up."""
+    windows = crowded(400 - 2 * 99)
+    send(windows, 400 - 2 * 99 - 1, 1099.0)
+    assert "left to its other users" in str(windows.full(1099.0))
+    send(windows, 1, 1099.0)
+    assert "used up" in str(windows.full(1099.0))
+
+
+@pytest.mark.parametrize(("after", "seen"), [(2.0, False), (OTHERS_AFTER, True)])
+def test_others_are_seen_after_five_seconds_of_a_window(after: float, seen: bool) -> None:
+    """Counted from when we heard of it, not from when the run began."""
+    windows = Windows()
+    windows.heard(Allowance(1000, 400, 100.0), 1000.0, 0)
+    windows.heard(Allowance(1000, 300, 100.0 - after), 1000.0 + after, 0)
+    send(windows, 299, 1006.0)
+    assert (windows.full(1006.0) is not None) is seen
+
+
+def test_in_a_window_of_a_second_others_get_what_they_got_before() -> None:
+    """As much of it as is not ours, and what is spared."""
+    windows = Windows()
+    windows.heard(Allowance(100, 100, 10.0), 0.0, 0)
+    windows.heard(Allowance(100, 0, 4.0), 6.0, 0)
+    windows.heard(Allowance(100, 10, 1.0), 10.0, 0)
+    assert until(windows, 10.0) is not None
 
 
 def test_where_others_use_up_all_of_it_the_end_is_awaited() -> None:

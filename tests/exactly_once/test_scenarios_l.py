@@ -17,7 +17,7 @@ from support.world_net import NONE, REPLY_CUT, REPLY_LOST, SILENCE, Trouble, gat
 from zbatch.emulator import Conflict, EmulatorConfig, Mishap, Scheduled, SecondGenerate
 from zbatch.emulator.book import BookAccount
 from zbatch.emulator.catalogue import fault
-from zbatch.engine.verdict import Kind, kind_of
+from zbatch.engine.kinds import Kind, kind_of
 from zbatch.model import ExitCode, Outcome, Problem
 from zbatch.net.faults import fault_of
 from zbatch.net.transport import Flight

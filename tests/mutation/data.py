@@ -6,16 +6,14 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from types import FunctionType, ModuleType
 
-from zbatch.engine import age, backoff, conclusion, judge, verdict
+from zbatch.engine import age, backoff, conclusion, judge, kinds, verdict
 from zbatch.zuora import codes, limits, reply, request
 
 DATA: tuple[tuple[ModuleType, tuple[str, ...]], ...] = (
+    (kinds, ("_DOUBT", "_KINDS", "_UNSENT")),
     (
         verdict,
         (
-            "_DOUBT",
-            "_KINDS",
-            "_UNSENT",
             "SERVER_ERROR_SENDS",
             "UNREADABLE_SENDS",
             "THROTTLED_ALIKE",

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from support.budget import examples
 from support.hostile import CANARY as BEARER
 from support.hostile import always, exchange, reply_bytes
-from zbatch.engine.verdict import problem_of
+from zbatch.engine.kinds import problem_of
 from zbatch.errors import CannotStart
 from zbatch.model import Credentials, Tenant
 from zbatch.net.credentials import read_credentials

@@ -16,7 +16,7 @@ from support.saboteurs.saboteur import Saboteur
 from support.saboteurs.search import MOST
 from zbatch.engine import backoff, verdict
 from zbatch.engine.brake import Brake
-from zbatch.engine.verdict import Kind
+from zbatch.engine.kinds import Kind
 
 RULES = {f"R{n}" for n in range(1, 15)} - {"R9"} | {"R9a", "R9b"}
 POLICIES = {"P1", "P2"}  # the rules under `stop`, and the stages

@@ -378,6 +378,15 @@ def test_shapes_without_rows(status: int, body: str, kind: type[Unauthorized], c
     assert answer.problem.message
 
 
+def test_these_statuses_refuse_a_call_before_any_work_and_no_others_do() -> None:
+    """R4: a clean key fails on them alone; any other 4xx leaves open whether it was executed."""
+    left = {401: Unauthorized, 409: Conflict, 422: Misdirected, 429: Throttled}
+    refusing = {400, 403, 404, 405, 406, 410, 411, 413, 414, 415, 431}
+    for status in range(400, 500):
+        expected = Refused if status in refusing else left.get(status, ServerError)
+        assert type(read(status, "")) is expected, status
+
+
 @pytest.mark.parametrize("status", sorted(REFUSED_STATUSES))
 def test_an_errors_object_is_no_row_of_a_batch(status: int) -> None:
     """For more than one item a single object refuses the whole call and says nothing of each."""

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from zbatch.engine.judge import unknown_records
+from zbatch.engine.kinds import doubtful
 from zbatch.engine.order import Work
-from zbatch.engine.verdict import doubtful
 from zbatch.model import Item, ItemRecord, KeyState, OpenCall, Standing
 
 

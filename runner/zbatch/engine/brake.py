@@ -12,6 +12,7 @@ from zbatch.engine import backoff
 from zbatch.engine.age import Clocks, expires
 from zbatch.engine.concurrency import Flight
 from zbatch.engine.events import Gated, InFlight, Stopping
+from zbatch.engine.kinds import doubtful
 from zbatch.engine.order import Work
 from zbatch.engine.outage import Outage, Shown
 from zbatch.engine.pacing import Flow, Pace, Reachability, Slot
@@ -19,7 +20,7 @@ from zbatch.engine.places import Places
 from zbatch.engine.ports import Clock, Observer, Randomness
 from zbatch.engine.rules import outlasts, overdue
 from zbatch.engine.settings import Settings, Stop
-from zbatch.engine.verdict import StopReason, doubtful
+from zbatch.engine.verdict import StopReason
 from zbatch.model import MetRule, Problem
 from zbatch.zuora.allowance import allowance
 from zbatch.zuora.limits import date_of, retry_after, too_many_at_once

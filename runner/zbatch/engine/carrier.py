@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from zbatch.engine.brake import Brake
 from zbatch.engine.concurrency import Flight
 from zbatch.engine.judge import Judgement, answered, judge
+from zbatch.engine.kinds import Kind
 from zbatch.engine.order import Work
 from zbatch.engine.outage import Shown, failed
 from zbatch.engine.settings import Ports, Settings
-from zbatch.engine.verdict import Again, Context, Halt, Kind, Pause, Settle
+from zbatch.engine.verdict import Again, Context, Halt, Pause, Settle
 from zbatch.model import Attempt, Send
 from zbatch.zuora.reply import Answer, Rows, Unauthorized, read_reply
 from zbatch.zuora.wire import Fault, FaultKind, Reply, Request

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from zbatch.engine.age import expired
+from zbatch.engine.kinds import Kind, doubtful
 from zbatch.engine.order import Work
 from zbatch.engine.question import (
     Absent,
@@ -31,7 +32,6 @@ from zbatch.engine.steps import (
     Step,
     record_of,
 )
-from zbatch.engine.verdict import Kind, doubtful
 from zbatch.model import (
     Attempt,
     IfAbsent,

@@ -7,20 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from zbatch.engine.backoff import conflicts_exhausted
+from zbatch.engine.kinds import Kind, doubtful, kind_of, problem_of
 from zbatch.engine.order import Work
-from zbatch.engine.verdict import (
-    Again,
-    Context,
-    Decision,
-    Kind,
-    Pause,
-    Settle,
-    Verdict,
-    decide,
-    doubtful,
-    kind_of,
-    problem_of,
-)
+from zbatch.engine.verdict import Again, Context, Decision, Pause, Settle, Verdict, decide
 from zbatch.model import (
     Attempt,
     Effect,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from zbatch.engine.verdict import doubtful
+from zbatch.engine.kinds import doubtful
 from zbatch.model import Attempt, Call, Identity, Item, ItemRecord, Problem, Trail
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from zbatch.engine.verdict import Kind, kind_of
+from zbatch.engine.kinds import Kind, kind_of
 from zbatch.model import Attempt
 from zbatch.zuora.codes import RowClass
 from zbatch.zuora.reply import Answer, Rows

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from zbatch.engine.kinds import doubtful
 from zbatch.engine.order import Work
 from zbatch.engine.question import (
     Generating,
@@ -33,7 +34,6 @@ from zbatch.engine.steps import (
     Step,
     record_of,
 )
-from zbatch.engine.verdict import doubtful
 from zbatch.model import (
     Item,
     ItemRecord,

@@ -11,44 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 
+from zbatch.engine.kinds import Kind, doubtful, kind_of, problem_of
 from zbatch.model import Attempt, IfAbsent, KeyState, Outcome, Problem
 from zbatch.zuora.codes import LIMIT_CODES, RowClass
 from zbatch.zuora.problems import NO_REASON
-from zbatch.zuora.reply import (
-    Answer,
-    Conflict,
-    LimitInSuccess,
-    LoginInSuccess,
-    Misdirected,
-    Refused,
-    Rows,
-    ServerError,
-    Throttled,
-    Unauthorized,
-    Unreadable,
-)
+from zbatch.zuora.reply import Answer, Rows
 from zbatch.zuora.rows import Row
-from zbatch.zuora.wire import Fault, FaultKind
-
-
-class Kind(StrEnum):
-    """The kind of an answer, as the ledger keeps it with its attempt."""
-
-    ROWS = "rows"
-    CONFLICT = "conflict"
-    THROTTLED = "throttled"
-    UNAUTHORIZED = "unauthorized"
-    LIMIT_IN_SUCCESS = "limit_in_success"  # under 2xx, so that it may have been executed
-    LOGIN_IN_SUCCESS = "login_in_success"
-    REFUSED = "refused"
-    MISDIRECTED = "misdirected"
-    SERVER_ERROR = "server_error"
-    UNREADABLE = "unreadable"
-    LOST = "lost"  # sent, perhaps executed, no answer
-    UNSENT = "unsent"  # proved: not a byte of it left
-    UNREACHABLE = "unreachable"  # unsent, because the host or its token endpoint cannot be had
-    NO_TOKEN = "no_token"  # noqa: S105 - a word: the credentials were refused
-    UNTRUSTED = "untrusted"  # unsent, because the host could not prove who it is
+from zbatch.zuora.wire import Fault
 
 
 class StopReason(StrEnum):
@@ -141,52 +110,10 @@ class Context:
     refused_tokens: frozenset[int] = frozenset()
 
 
-_KINDS: Mapping[type, Kind] = {
-    Rows: Kind.ROWS,
-    Conflict: Kind.CONFLICT,
-    Throttled: Kind.THROTTLED,
-    Unauthorized: Kind.UNAUTHORIZED,
-    LimitInSuccess: Kind.LIMIT_IN_SUCCESS,
-    LoginInSuccess: Kind.LOGIN_IN_SUCCESS,
-    Refused: Kind.REFUSED,
-    Misdirected: Kind.MISDIRECTED,
-    ServerError: Kind.SERVER_ERROR,
-    Unreadable: Kind.UNREADABLE,
-}
-_UNSENT: Mapping[FaultKind, Kind] = {
-    FaultKind.CERTIFICATE: Kind.UNTRUSTED,
-    FaultKind.TOKEN_REFUSED: Kind.NO_TOKEN,
-    FaultKind.INTERNAL: Kind.UNSENT,
-    FaultKind.LATE: Kind.UNSENT,
-}
-_IN_SUCCESS = frozenset({Kind.LIMIT_IN_SUCCESS, Kind.LOGIN_IN_SUCCESS})
-_DOUBT = _IN_SUCCESS | {None, Kind.LOST, Kind.SERVER_ERROR, Kind.UNREADABLE, Kind.CONFLICT}
-
 SERVER_ERROR_SENDS = 4  # the first send and three more
 UNREADABLE_SENDS = 2
 THROTTLED_ALIKE = 3  # on a clean key, while others get through
 THROTTLED_DOUBTFUL = 4
-
-
-def kind_of(answer: Answer | Fault) -> Kind:
-    """Name the kind of an answer or a fault."""
-    if isinstance(answer, Fault):
-        return Kind.LOST if answer.sent else _UNSENT.get(answer.kind, Kind.UNREACHABLE)
-    return _KINDS[type(answer)]
-
-
-def doubtful(attempts: Sequence[Attempt]) -> bool:
-    """Tell whether some send of a key may have been executed without our having seen its rows."""
-    return any(attempt.sent and attempt.answer in _DOUBT for attempt in attempts)
-
-
-def problem_of(answer: Answer | Fault) -> Problem:
-    """Say for people what was wrong with an answer."""
-    if isinstance(answer, Fault):
-        return Problem(answer.kind.value.upper(), answer.detail)
-    if isinstance(answer, Rows):
-        return next((row.problem for row in answer.rows if row.problem), Problem("ROWS", ""))
-    return answer.problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from support.saboteurs.bench import Bench
 from support.saboteurs.saboteur import RULES, TWICE, saboteur
 from zbatch.app import outstanding
 from zbatch.engine import preflight, question
+from zbatch.engine.kinds import doubtful
 from zbatch.engine.order import Work
 from zbatch.engine.question import Claimed, Nothing, Seen, There
 from zbatch.engine.steps import Cleared, Facts, Renewed, Rest
-from zbatch.engine.verdict import doubtful
 from zbatch.model import IfAbsent, Invoice, Item, KeyState, Tenant, Trail
 from zbatch.zuora import headers, query_reply
 from zbatch.zuora.pages import Page

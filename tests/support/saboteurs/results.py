@@ -13,7 +13,7 @@ from support.saboteurs.saboteur import LOST, RULES, TWICE, saboteur
 from zbatch.app import altered, ending, outstanding
 from zbatch.app.outstanding import Wish
 from zbatch.app.recorder import Recorder
-from zbatch.engine.verdict import Kind
+from zbatch.engine.kinds import Kind
 from zbatch.ledger import rows
 from zbatch.model import ExitCode, ItemRecord, Outcome, Plan, Standing
 from zbatch.report import files, lines, writer

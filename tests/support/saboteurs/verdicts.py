@@ -7,8 +7,9 @@ from typing import Any
 
 from support.saboteurs.bench import Bench
 from support.saboteurs.saboteur import LOST, RULES, TWICE, saboteur
-from zbatch.engine import verdict
-from zbatch.engine.verdict import Again, Kind, Pause, Settle
+from zbatch.engine import kinds, verdict
+from zbatch.engine.kinds import Kind
+from zbatch.engine.verdict import Again, Pause, Settle
 from zbatch.zuora.codes import RowClass
 from zbatch.zuora.reply import Rows
 
@@ -63,7 +64,7 @@ def a_failed_row_keeps_its_key(bench: Bench) -> None:
         if not isinstance(answer, Rows) or not isinstance(decision, Settle) or answer.throttled:
             return decision
         renews = any(one.renews for one in decision.verdicts)
-        return Again(Pause.BACKOFF, verdict.problem_of(answer)) if renews else decision
+        return Again(Pause.BACKOFF, kinds.problem_of(answer)) if renews else decision
 
     bench.function(decide, substitute)
 
@@ -104,7 +105,7 @@ def a_replayed_success_is_sent_anew(bench: Bench) -> None:
 @saboteur("R3", test=f"{RULES}r03_one_send_without_an_answer_makes_the_key_doubtful")
 def no_answer_leaves_no_doubt(bench: Bench) -> None:
     """A send without an answer, lost or cut off by a crash, leaves its key clean."""
-    bench.constant(verdict._DOUBT, verdict._DOUBT - {None, Kind.LOST})
+    bench.constant(kinds._DOUBT, kinds._DOUBT - {None, Kind.LOST})
 
 
 @saboteur("R4", test=f"{RULES}r04_a_status_settles_a_clean_key_only")
