@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -31,6 +32,8 @@ from zbatch.model import (
 )
 from zbatch.report.summary import summarise
 
+ROOT = Path(__file__).parents[2]
+REHEARSALS = shutil.ignore_patterns("rehearsals")  # they bring an emulator along
 END_OF_MONTH = date(2026, 11, 30)
 START = datetime(2026, 11, 30, 20, 15, 2, tzinfo=UTC)
 RUN = "20261130T201502Z-7f3a"
@@ -144,3 +147,13 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert text == expected.read_text("utf-8")
 
     return compare
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a copy of the sample project and work in it."""
+    for name in ("specs", "emulator"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=REHEARSALS)
+    shutil.copy(ROOT / "tenants.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,23 +19,12 @@ from zbatch.model import Outcome
 from zbatch.spec.schema import schema_text
 
 ROOT = Path(__file__).parents[2]
-REHEARSALS = shutil.ignore_patterns("rehearsals")  # they bring an emulator along
 ACKNOWLEDGED = (
     "--accept", "--reason", "--retry-failed", "--retry-nothing", "--confirm",
     "--confirm-new-ledger", "--plan-digest",
 )  # fmt: skip
 CANARY = "c4n4ry-s3cr3t"
 ID = "2c93808457d787030157e0306be53a"
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a copy of the sample project and work in it."""
-    for name in ("specs", "emulator"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=REHEARSALS)
-    shutil.copy(ROOT / "tenants.yaml", tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @dataclass(frozen=True)

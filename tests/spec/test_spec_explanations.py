@@ -19,6 +19,7 @@ NOT_SHOWN = {
     *("ZB417", "ZB418"),
     *(code for code in CODES if code.startswith("ZB5")),
     *("ZB920", "ZB921", "ZB922", "ZB923"),
+    *("ZB930", "ZB931"),
 }
 ALL = explanations()
 

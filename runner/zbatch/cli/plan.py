@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Unpack
 
@@ -12,8 +13,11 @@ import click
 from zbatch.app.altered import refusal
 from zbatch.app.keeping import keep
 from zbatch.app.review.approval import Chosen, Stale, choose, look_at_frozen
+from zbatch.app.review.figures import figures
 from zbatch.app.review.frozen import document_at, freeze
-from zbatch.app.review.preview import Preview, preview
+from zbatch.app.review.online import Online
+from zbatch.app.review.preview import Preview, preview, with_online
+from zbatch.cli.asides import AsidesOnly
 from zbatch.cli.findings import warn
 from zbatch.cli.options import (
     Tightening,
@@ -58,6 +62,7 @@ class Flags(Tightening):
     markdown: Path | None
     out: Path | None
     detailed_exitcode: bool
+    online: bool
 
 
 @click.command()
@@ -84,6 +89,11 @@ class Flags(Tightening):
     metavar="FILE",
     help="Freeze the plan in FILE, which must not exist, for zbatch run FILE.",
 )
+@ordinary(
+    "--online",
+    is_flag=True,
+    help="Ask the tenant as well, read-only: accounts, their invoices and drafts, account numbers.",
+)
 @ordinary("--detailed-exitcode", is_flag=True, help="Exit with 10 if there is work to do.")
 def plan(spec: Path, **flags: Unpack[Flags]) -> int:
     """Show what a spec would send, and send nothing.
@@ -93,8 +103,8 @@ def plan(spec: Path, **flags: Unpack[Flags]) -> int:
       zbatch plan specs/month-end.yaml
       zbatch plan specs/month-end.yaml --markdown comment.md --out plan.json
 
-    No network: the tenant is not asked. What earlier runs have settled is read from the ledger.
-    Of a plan that was frozen with --out it is said whether it still is what its spec says.
+    No network, unless --online asks the tenant. What earlier runs have settled is read from the
+    ledger. Of a plan that was frozen with --out it is said whether it still is what its spec says.
     """
     changed = overrides(flags, warn)
     wanted = Wanted(flags["as_json"], flags["digest"], flags["markdown"], flags["out"])
@@ -107,17 +117,36 @@ def plan(spec: Path, **flags: Unpack[Flags]) -> int:
             return _show_stale(found, wanted, strict=flags["strict"])
     else:
         found = choose(spec, changed)
-    view = show(found, flags["state_dir"], wanted, flags["against"])
+    online = None
+    if flags["online"]:
+        found, online = _asked(found, flags["state_dir"])
+    view = show(found, flags["state_dir"], wanted, flags["against"], online)
     if flags["strict"] and view.warnings:
         return ExitCode.REFUSED
     return WORK if flags["detailed_exitcode"] and view.held.work else ExitCode.OK
 
 
+def _asked(chosen: Chosen, state_dir: Path | None) -> tuple[Chosen, Online]:
+    """Ask the tenant what it shows of a plan, and put the IDs in for its account numbers."""
+    # Loaded here, because most plans need no network.
+    from zbatch.app.bureau import Bureau
+
+    bureau = Bureau.of(chosen.spec, chosen.plan, state_dir, AsidesOnly(sys.stderr))
+    plan, asked = bureau.resolved(chosen.plan)
+    return replace(chosen, plan=plan, figures=figures(plan)), bureau.look(plan, asked)
+
+
 def show(
-    chosen: Chosen, state_dir: Path | None, wanted: Wanted, against: str | None = None
+    chosen: Chosen,
+    state_dir: Path | None,
+    wanted: Wanted,
+    against: str | None = None,
+    online: Online | None = None,
 ) -> Preview:
     """Show a plan in every way that is wanted; `run --dry-run` is this too."""
     view = preview(chosen, state_dir, against)
+    if online:
+        view = with_online(view, online)
     if wanted.out:
         if view.held.changed:  # frozen, it could never be run
             raise Refused(f"--out: {refusal(view.held.altered, view.held.changed)}")

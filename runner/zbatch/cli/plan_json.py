@@ -11,8 +11,10 @@ from zbatch.app.altered import Altered
 from zbatch.app.review.approval import Stale
 from zbatch.app.review.figures import Figures, pairs_of
 from zbatch.app.review.frozen import files_json
+from zbatch.app.review.online import Online
 from zbatch.app.review.preview import Preview
 from zbatch.model import Account, Charges, Expect, Item, Outcome, Plan, StopRules
+from zbatch.report.lines import timestamp
 from zbatch.report.record import limits_json
 from zbatch.spec.difference import Dates, Difference, Named
 
@@ -54,6 +56,7 @@ def _head(view: Preview) -> dict[str, Any]:
         **_rules(view),
         **_figures(view.figures),
         "ledger": _ledger(view),
+        "online": view.online and _online(view.online),
         **_load(view),
         "warnings": [{"code": one.code, "message": one.message} for one in view.warnings],
         "against": view.difference and _difference(view.difference),
@@ -157,6 +160,21 @@ def _ledger(view: Preview) -> dict[str, Any]:
         "changes": [_change(one) for one in held.altered],
         "runs": list(held.runs),
         "unread": held.unread,
+    }
+
+
+def _online(found: Online) -> dict[str, Any]:
+    return {
+        "asked_at": timestamp(found.asked_at),
+        "requests": found.requests,
+        "items": found.items,
+        "unknown": [_item(item) for item in found.unknown],
+        "inactive": [
+            {"account_id": one.id, "account_number": one.number, "status": one.status}
+            for one in found.inactive
+        ],
+        "there": [{**_item(one.item), "invoice_ids": list(one.invoice_ids)} for one in found.there],
+        "drafts": list(found.drafts),
     }
 
 

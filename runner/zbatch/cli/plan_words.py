@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from zbatch.app.altered import WAY_OUT
 from zbatch.app.review.estimate import INVOICE_SECONDS, Use
 from zbatch.app.review.held import Held
+from zbatch.app.review.online import Online
 from zbatch.app.review.preview import Preview
 from zbatch.cli.words import counted, duration, tally
 from zbatch.model import Charges
@@ -192,6 +193,28 @@ def refused(held: Held) -> Iterator[str]:
         yield f"and {held.changed - len(held.altered):,} more"
     if held.changed:
         yield f"to go on, {WAY_OUT}"
+
+
+def online(found: Online) -> Iterator[str]:
+    """Say what the tenant shows of what is left, a sentence each."""
+    if not found.items:
+        yield "nothing is left to ask about"
+        return
+    asked = f"{found.asked_at:%Y-%m-%d %H:%M} UTC, {counted(found.requests, 'question')}"
+    yield f"asked about {counted(found.items, 'item')}, {asked}; nothing was sent"
+    unknown, inactive = len(found.unknown), len(found.inactive)
+    if not (unknown or inactive):
+        yield "all accounts are there and active"
+    if found.there:
+        yield (
+            f"{counted(len(found.there), 'item')} with an invoice there already, such as"
+            f" {found.there[0].item.identity}: zbatch run makes no second one"
+        )
+    if found.drafts:
+        yield (
+            f"{counted(len(found.drafts), 'account')} with an open draft, such as"
+            f" {found.drafts[0]}: a tenant may be set up to append to it"
+        )
 
 
 def requests(view: Preview) -> str:

@@ -121,6 +121,8 @@ CODES: dict[str, str] = {
     "ZB923": "A plan needs longer than `stop.deadline` lets a run take.",
     "ZB925": "A file of credentials lies in the project, where version control may take it along.",
     "ZB926": "A production tenant does not say whether it is protected.",
+    "ZB930": "The tenant does not show an account of a plan.",
+    "ZB931": "An account of a plan is not active in the tenant.",
 }
 LISTED = 1000  # findings of one code in one file that are kept one by one
 SHOWN = 10  # of them that people are shown one by one

@@ -15,7 +15,7 @@ from zbatch.zuora.wire import Reply
 # Zuora takes 200 conditions and 10,000 characters: 100 of the longest numbers make 9,300.
 NUMBERS_A_QUESTION = 100
 
-_SELECT = "select Id, AccountNumber, Status from Account where "
+SELECT_ACCOUNTS = "select Id, AccountNumber, Status from Account where "
 _SHOWN = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?")
 
 
@@ -67,7 +67,7 @@ def number_questions(numbers: Iterable[str]) -> list[Question]:
 
 def _question(numbers: Sequence[str]) -> Question:
     conditions = " or ".join(f"AccountNumber = '{number}'" for number in numbers)
-    return Question(frozenset(numbers), _SELECT + conditions)
+    return Question(frozenset(numbers), SELECT_ACCOUNTS + conditions)
 
 
 def read_accounts(reply: Reply) -> Page[FoundAccount] | MissingField | NoRows:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -13,7 +14,7 @@ from zbatch.app.altered import MOST_NAMED, Altered, altered
 from zbatch.app.doubt import in_doubt
 from zbatch.app.outstanding import ASKED_AGAIN, Wish, earlier_open, is_worked_on
 from zbatch.errors import CannotStart
-from zbatch.model import Identity, Outcome, Plan, Standing
+from zbatch.model import Identity, Item, Outcome, Plan, Standing, Trail
 
 if TYPE_CHECKING:
     from zbatch.ledger.glance import Glance
@@ -70,6 +71,27 @@ def held(plan: Plan, items: int, folder: Path) -> Held:
     except CannotStart as error:
         return Held(to_send=items, unread=str(error))
     return Held(to_send=items) if found is None else found
+
+
+def unsettled(plan: Plan, folder: Path) -> Iterator[tuple[Item, Trail]]:
+    """Give the items that the next run sends or asks about again, with what the ledger knows.
+
+    A ledger that cannot be read holds nothing: all are given.
+    """
+    found: list[tuple[Item, Trail]] | None = None
+    if folder.exists():
+        from zbatch.ledger.glance import glance
+
+        with suppress(CannotStart):
+            found = glance(folder, lambda ledger: list(_unsettled(ledger.standings(plan.items))))
+    return ((item, Trail()) for item in plan.items) if found is None else iter(found)
+
+
+def _unsettled(standings: Iterable[Standing]) -> Iterator[tuple[Item, Trail]]:
+    for standing in standings:
+        outcome = _outcome(standing)
+        if outcome is None or outcome in ASKED_AGAIN:
+            yield standing.item, standing.trail
 
 
 def _read(plan: Plan, items: int, ledger: Glance) -> Held:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import ceil
 from pathlib import Path
@@ -12,6 +12,7 @@ from zbatch.app.review.approval import Chosen
 from zbatch.app.review.estimate import INVOICE_SECONDS, Estimate, Use, estimate, too_much, uses
 from zbatch.app.review.figures import Figures, Load
 from zbatch.app.review.held import Held, held
+from zbatch.app.review.online import Online
 from zbatch.app.state import State
 from zbatch.model import Plan
 from zbatch.spec import find_project
@@ -28,7 +29,10 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A plan with its figures; `load`, `estimate` and `uses` are of what is left to send."""
+    """A plan with its figures; `load`, `estimate` and `uses` are of what is left to send.
+
+    `online` is what the tenant shows of it, where it was asked.
+    """
 
     plan: Plan
     digest: str
@@ -39,6 +43,7 @@ class Preview:
     uses: tuple[Use, ...]
     difference: Difference | None = None
     warnings: tuple[Warned, ...] = ()
+    online: Online | None = None
 
 
 def preview(chosen: Chosen, state_dir: Path | None = None, other: str | None = None) -> Preview:
@@ -88,6 +93,32 @@ def left(counts: Figures, done: Held, objects_per_call: int) -> Load:
         return Load.of(counts.calls, counts.items)
     calls = ceil(done.to_send / objects_per_call) + done.unsure
     return Load.of(calls, done.to_send + done.unsure + done.again)
+
+
+def with_online(view: Preview, online: Online) -> Preview:
+    """Add what the tenant shows, and warn of accounts that it cannot bill."""
+    warnings = (*view.warnings, *_absent(view.plan, online), *_inactive(online))
+    return replace(view, online=online, warnings=warnings)
+
+
+def _absent(plan: Plan, online: Online) -> Iterator[Warned]:
+    if online.unknown:
+        first = online.unknown[0]
+        yield Warned(
+            "ZB930",
+            f"tenant {plan.tenant.name} shows no account for {len(online.unknown):,} of the items,"
+            f" such as {first.identity.account_id} ({first.source.file}:{first.source.line});"
+            " Zuora refuses them",
+        )
+
+
+def _inactive(online: Online) -> Iterator[Warned]:
+    if online.inactive:
+        yield Warned(
+            "ZB931",
+            f"not active in the tenant: {len(online.inactive):,} of the accounts, such as"
+            f" {online.inactive[0]}; Zuora refuses them",
+        )
 
 
 def _far(difference: Difference | None) -> Iterator[Warned]:

@@ -1,0 +1,159 @@
+"""Ask a tenant what is there before a plan is run: its accounts, their invoices and drafts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from zbatch.app.api import Watcher
+from zbatch.app.asking import Asking, could_not, only_asking
+from zbatch.app.connection import access_to, connected
+from zbatch.app.desk import emulator_book, event_loop
+from zbatch.app.numbers import Preflight
+from zbatch.app.outside import Outside, Way
+from zbatch.app.review.estimate import pace_of
+from zbatch.app.review.held import unsettled
+from zbatch.app.review.online import Online, There
+from zbatch.app.signals import interruptible, undisturbed
+from zbatch.app.state import State
+from zbatch.engine.asking import Asker, Inquiry, Reading
+from zbatch.engine.brake import Brake
+from zbatch.engine.events import Event, Gated, Stopping
+from zbatch.engine.order import Work
+from zbatch.engine.ports import Sender
+from zbatch.engine.question import Nothing, Odd, Seen, look
+from zbatch.engine.settings import PATIENCE
+from zbatch.model import Item, Plan, Trail
+from zbatch.spec import find_project
+from zbatch.zuora.accounts import ACTIVE, IdQuestion, all_asked_for, id_questions
+from zbatch.zuora.numbers import FoundAccount, read_accounts
+from zbatch.zuora.query import BRANCHES
+
+_WAVE = BRANCHES // 2  # items of one question: each asks for its date and its account's drafts
+
+Open = tuple[Item, Trail]
+"""An item that is not settled for good, and what a question about it is held against."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bureau:
+    """Where a tenant is asked from, outside any run: the folder of its ledger, and who watches."""
+
+    folder: Path
+    book: Path | None
+    watch: Watcher
+    outside: Outside = field(default_factory=Outside)
+    patience: float = PATIENCE
+
+    @classmethod
+    def of(cls, spec: Path, plan: Plan, state_dir: Path | None, watch: Watcher) -> Bureau:
+        """Ask for the plan of a spec from its project."""
+        project = find_project(spec)
+        folder = State.of(project.root, state_dir).root / plan.tenant.folder
+        return cls(folder, emulator_book(project), watch)
+
+    def resolved(self, plan: Plan) -> tuple[Plan, int]:
+        """Give the plan with the IDs of its account numbers, and how many requests that took."""
+        found = Preflight(self, self.book, self.watch, self.patience).resolved(plan)
+        return found.plan, found.asked
+
+    def look(self, plan: Plan, asked: int = 0) -> Online:
+        """Ask what the tenant shows of a plan whose accounts all have their IDs.
+
+        `asked` counts the requests before. Raises `CannotStart` where the tenant does not tell, and
+        `Interrupted` by a signal; nothing is sent in any case.
+        """
+        items = list(unsettled(plan, self.folder))
+        asked_at = self.outside.clock.now()
+        if not items:
+            return Online(asked_at, asked, 0)
+        way = connected(access_to(plan, self.folder, self.book, os.environ), self.outside.clock)
+        with undisturbed(), event_loop() as loop:
+            found = loop.run(self._ask(plan, items, way))
+        return found.told(items, asked_at, asked)
+
+    async def _ask(self, plan: Plan, items: Sequence[Open], way: Way) -> _Found:
+        settings = only_asking(plan, self.patience, pace_of(plan))
+        brake = Brake(self.outside.clock, self.outside.random, self._tell, settings)
+        async with way as sender:
+            found = _Found(sender, brake, self.outside)
+            asking = Asking(brake, _call)
+            with interruptible(asking, plan.spec.limits.timeout) as interruptions:
+                await asking.answers(list(found.questions(items)), settings.workers)
+        if brake.stopped:
+            what = "what is there"
+            raise could_not(brake.stopped, interruptions.first, plan.tenant, what, what)
+        return found
+
+    def _tell(self, event: Event) -> None:
+        """Pass on what a person should know."""
+        if isinstance(event, Gated | Stopping):
+            self.watch.event(event)
+
+
+Question = Callable[[], Awaitable[None]]
+
+
+async def _call(question: Question) -> None:
+    await question()
+
+
+class _Found:
+    """What the answers have brought so far."""
+
+    def __init__(self, sender: Sender, brake: Brake, outside: Outside) -> None:
+        self._inquiry = Inquiry(sender, brake, outside.clock)
+        self._asker = Asker(sender, brake, outside.clock)
+        self._accounts: dict[str, FoundAccount] = {}
+        self._seen: dict[int, Seen] = {}
+
+    def questions(self, items: Sequence[Open]) -> Iterator[Question]:
+        """Give all questions about some items, to be asked in any order."""
+        for one in id_questions(item.identity.account_id for item, _ in items):
+            yield partial(self._ask_accounts, one)
+        works = [Work(place, (item,), 0) for place, (item, _) in enumerate(items)]
+        for start in range(0, len(works), _WAVE):
+            yield partial(self._ask_invoices, works[start : start + _WAVE])
+
+    async def _ask_accounts(self, question: IdQuestion) -> None:
+        reading = Reading(read_accounts, partial(all_asked_for, question=question))
+        _, accounts = await self._inquiry.answer(question.text, reading)
+        self._accounts |= {account.id: account for account in accounts}
+
+    async def _ask_invoices(self, works: Sequence[Work]) -> None:
+        _, shown = await self._asker.see(works)
+        self._seen |= {work.ordinal: ones[0] for work, ones in shown.items()}
+
+    def told(self, items: Sequence[Open], asked_at: datetime, asked: int) -> Online:
+        """Put together what the tenant shows of some items."""
+        accounts = self._accounts
+        inactive = (one for one in accounts.values() if one.status not in (None, ACTIVE))
+        drafts = (
+            item.identity.account_id
+            for place, (item, _) in enumerate(items)
+            if self._seen[place].drafts
+        )
+        return Online(
+            asked_at=asked_at,
+            requests=asked + self._inquiry.asked + self._asker.asked,
+            items=len(items),
+            unknown=tuple(item for item, _ in items if item.identity.account_id not in accounts),
+            inactive=tuple(sorted(inactive, key=lambda one: one.id)),
+            there=tuple(_held_by_invoices(items, self._seen)),
+            drafts=tuple(dict.fromkeys(drafts)),
+        )
+
+
+def _held_by_invoices(items: Iterable[Open], seen: dict[int, Seen]) -> Iterator[There]:
+    for place, (item, trail) in enumerate(items):
+        found = look(seen[place], trail)
+        if isinstance(found, Nothing):
+            continue
+        if isinstance(found, Odd):
+            yield There(item, tuple(invoice.id for invoice in seen[place].invoices))
+        else:
+            yield There(item, found.ids)

@@ -1,0 +1,102 @@
+"""What the tenant shows of a plan, as people and machines read it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zbatch.app.review.figures import figures
+from zbatch.app.review.held import Held
+from zbatch.app.review.online import Online, There
+from zbatch.app.review.preview import Preview, look, with_online
+from zbatch.cli import main
+from zbatch.cli.plan_json import plan_json
+from zbatch.cli.plan_markdown import plan_markdown
+from zbatch.cli.plan_view import WIDTH, plan_text
+from zbatch.model import Plan
+from zbatch.zuora.numbers import FoundAccount
+
+ASKED_AT = datetime(2026, 11, 30, 21, 4, 5, tzinfo=UTC)
+
+
+def shown(plan: Plan, **found: Any) -> Preview:
+    """Look at a plan of which the tenant shows so much."""
+    counts = figures(plan)
+    view = look(plan, "d" * 64, counts, Held(to_send=counts.items))
+    return with_online(view, Online(ASKED_AT, 2, len(plan.items), **found))
+
+
+def all_of_it(plan: Plan) -> Preview:
+    one, two, three = plan.items[:3]
+    return shown(
+        plan,
+        unknown=(one,),
+        inactive=(FoundAccount(two.identity.account_id, "A00991202", "Canceled"),),
+        there=(There(three, ("a" * 32,)),),
+        drafts=(three.identity.account_id,),
+    )
+
+
+def online_lines(text: str) -> list[str]:
+    lines = text.split("\n\n")[2].splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith("online"))
+    end = next(n for n, line in enumerate(lines) if line.startswith("requests"))
+    return [line.strip() for line in lines[start:end]]
+
+
+def test_text_says_what_is_there(story: Any) -> None:
+    """What is wrong is a warning at the top; what a run would leave alone stands by its cost."""
+    text = plan_text(all_of_it(story.plan(5)))
+    assert text.count("WARNING") == 2
+    said = " ".join(online_lines(text))
+    assert said.startswith("online    asked about 5 items, 2026-11-30 21:04 UTC, 2 questions;")
+    assert "1 item with an invoice there already" in said
+    assert "1 account with an open draft" in said
+    assert "there and active" not in said
+    assert [line for line in text.splitlines() if len(line) > WIDTH] == []
+
+
+def test_text_says_that_all_is_well(story: Any) -> None:
+    """Who asked for it sees that it was asked."""
+    said = " ".join(online_lines(plan_text(shown(story.plan(2)))))
+    assert said.endswith("nothing was sent all accounts are there and active")
+
+
+def test_nothing_left_is_said(story: Any) -> None:
+    """Where the ledger holds all as settled nobody was asked."""
+    plan = story.plan(2)
+    counts = figures(plan)
+    view = with_online(look(plan, "d" * 64, counts, Held()), Online(ASKED_AT, 0, 0))
+    assert online_lines(plan_text(view)) == ["online    nothing is left to ask about"]
+
+
+def test_json_names_every_one(story: Any) -> None:
+    """Machines get whole items with their places; without --online the key is null."""
+    plan = story.plan(5)
+    found = json.loads("".join(plan_json(all_of_it(plan))))["online"]
+    assert found["asked_at"] == "2026-11-30T21:04:05.000Z"
+    assert (found["requests"], found["items"]) == (2, 5)
+    assert found["unknown"][0]["account_id"] == plan.items[0].identity.account_id
+    assert found["unknown"][0]["source"]["line"] == plan.items[0].source.line
+    assert [one["status"] for one in found["inactive"]] == ["Canceled"]
+    assert found["there"][0]["invoice_ids"] == ["a" * 32]
+    assert found["drafts"] == [plan.items[2].identity.account_id]
+
+
+def test_a_pull_request_is_told_too(story: Any) -> None:
+    """The comment has the same sentences, and the warnings above its table."""
+    text = plan_markdown(all_of_it(story.plan(5)))
+    assert "ZB930" in text.split("|")[0]
+    assert "1 item with an invoice there already" in text
+
+
+def test_the_command_asks_the_emulator(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A plan of the sample accounts, asked for and told; with --strict nothing stands against."""
+    assert main(["plan", "specs/month-end.yaml", "--online", "--strict"]) == 0
+    out, err = capfd.readouterr()
+    assert "all accounts are there and active" in " ".join(out.split())
+    assert err == ""
