@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zbatch.cli import completing
 from zbatch.cli.options import ordinary, state_folder
 from zbatch.cli.words import counted
 from zbatch.zuora.text import one_line
@@ -21,7 +22,13 @@ LONGEST = 1000  # characters of a line
 
 
 @click.command()
-@ordinary("--tenant", required=True, metavar="NAME", help="Look at this tenant of tenants.yaml.")
+@ordinary(
+    "--tenant",
+    required=True,
+    metavar="NAME",
+    help="Look at this tenant of tenants.yaml.",
+    shell_complete=completing.tenants,
+)
 @state_folder
 @ordinary("--json", "as_json", is_flag=True, help="Print what was found as one JSON object.")
 def doctor(tenant: str, state_dir: Path | None, as_json: bool) -> int:

@@ -14,6 +14,7 @@ from zbatch.app.keeping import keep
 from zbatch.app.review.approval import Chosen, Stale, choose, look_at_frozen
 from zbatch.app.review.frozen import document_at, freeze
 from zbatch.app.review.preview import Preview, preview
+from zbatch.cli import completing
 from zbatch.cli.findings import warn
 from zbatch.cli.options import (
     Tightening,
@@ -69,6 +70,7 @@ class Flags(Tightening):
     metavar="WHAT",
     help="Compare with an earlier spec, a run (its ID, a part of it, or latest), or this spec at a"
     " git revision.",
+    shell_complete=completing.specs_and_runs,
 )
 @ordinary("--json", "as_json", is_flag=True, help="Print all items as one JSON object.")
 @ordinary("--digest", is_flag=True, help="Print only the digest that run --plan-digest takes.")
