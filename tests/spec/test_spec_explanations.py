@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import zbatch
-from support.explained import PAGE, lay_out, page
+from support.explained import ERRORS, PAGE, errors, lay_out, page
 from zbatch.app.validate import validate
 from zbatch.cli import main
 from zbatch.report.codes import OWN_CODES
@@ -52,9 +52,10 @@ def test_an_example_gives_its_code_and_the_right_one_is_clean(
         assert codes == [] if right else one.code in codes
 
 
-def test_the_page_is_what_the_explanations_say() -> None:
-    """docs/diagnostics.md is made anew after each change: `python -m support.explained`."""
+def test_the_pages_are_what_the_explanations_say() -> None:
+    """Both pages are made anew after each change: `python -m support.explained`."""
     assert PAGE.read_text("utf-8") == page()
+    assert ERRORS.read_text("utf-8") == errors()
 
 
 @pytest.mark.parametrize("given", ["ZB302", "zb302", "302", "zb3o2"])
