@@ -13,7 +13,7 @@ import pytest
 from support.engine import item
 from support.plans import NOON, a_call, a_plan, a_send, settled
 from zbatch.errors import CannotStart
-from zbatch.ledger.glance import Glance, glance, has_begun
+from zbatch.ledger.glance import Glance, Outdated, glance, has_begun
 from zbatch.ledger.store import LEDGER_FILE, Store, open_store
 from zbatch.model import Item, Outcome
 
@@ -179,6 +179,41 @@ def test_what_cannot_be_read_is_said(
     damage(tmp_path / LEDGER_FILE)
     with pytest.raises(CannotStart, match=said):
         glance(tmp_path, Glance.runs)
+
+
+def _newer(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+
+
+def test_an_older_format_is_told_from_a_newer_one(tmp_path: Path, store: Store) -> None:
+    """The next run mends the one, and no run of this version the other."""
+    store.close()
+    _older(tmp_path / LEDGER_FILE)
+    with pytest.raises(Outdated):
+        glance(tmp_path, Glance.runs)
+    _newer(tmp_path / LEDGER_FILE)
+    with pytest.raises(CannotStart, match=r"has format 99, this zbatch reads format \d+$") as told:
+        glance(tmp_path, Glance.runs)
+    assert not isinstance(told.value, Outdated)
+
+
+def test_damage_in_the_file_is_found(tmp_path: Path, store: Store, items: list[Item]) -> None:
+    """A page that holds nothing any more is told; a sound ledger has nothing to tell."""
+    bill(store, items[0])
+    assert glance(tmp_path, Glance.damage) is None
+    store.close()
+    path = tmp_path / LEDGER_FILE
+    with closing(sqlite3.connect(path)) as connection:
+        wanted = "SELECT rootpage FROM sqlite_master WHERE name = 'calls_of_item'"
+        (page,) = connection.execute(wanted).fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(bytes(size))
+    damage = glance(tmp_path, Glance.damage)
+    assert damage is not None
+    assert str(page) in damage
 
 
 def test_a_damaged_row_is_named(tmp_path: Path, store: Store, items: list[Item]) -> None:

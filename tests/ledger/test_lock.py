@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from zbatch.errors import CannotStart
-from zbatch.ledger.lock import LOCK_FILE, locked
+from zbatch.ledger.lock import LOCK_FILE, holder_of, locked
 
 # A process that takes the lock, says so on stdout, and holds it until its stdin closes.
 HOLDER = """
@@ -207,3 +207,29 @@ def test_a_file_system_that_cannot_lock_is_told_before_anything_is_sent(
     monkeypatch.undo()
     with locked(tmp_path, "run B"):
         assert (tmp_path / LOCK_FILE).read_text() == "run B"
+
+
+def test_who_holds_the_lock_is_told_to_who_only_looks(tmp_path: Path) -> None:
+    """Nothing is made or written by looking, and the lock stays where it is."""
+    assert holder_of(tmp_path) is None
+    assert not [*tmp_path.iterdir()]
+    with held_elsewhere(tmp_path):
+        assert holder_of(tmp_path) == "run A"
+        assert (tmp_path / LOCK_FILE).read_text() == "run A"
+    assert holder_of(tmp_path) is None
+    with locked(tmp_path, "run B"):
+        assert holder_of(tmp_path) == "run B"
+
+
+def test_a_lock_that_cannot_be_looked_at_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link in its place, and a file system without locks."""
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / LOCK_FILE).symlink_to("elsewhere")
+    with pytest.raises(CannotStart, match="cannot open the lock file"):
+        holder_of(tmp_path / "linked")
+    (tmp_path / LOCK_FILE).touch()
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(CannotStart, match=r"does not lock files \(ENOLCK\)"):
+        holder_of(tmp_path)

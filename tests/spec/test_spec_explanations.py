@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from support.explained import PAGE, lay_out, page
+import zbatch
+from support.explained import ERRORS, PAGE, errors, lay_out, page
 from zbatch.app.validate import validate
 from zbatch.cli import main
+from zbatch.report.codes import OWN_CODES
 from zbatch.spec import CODES
 from zbatch.spec.explaining import Explanation, explanations, load_pages
+from zbatch.zuora.codes import MEANINGS
+from zbatch.zuora.reply import UNREADABLE
+from zbatch.zuora.wire import FaultKind
 
 # what no small file shows: unreadable, of another encoding, too large; a flag; plans and runs;
 # and what the schema tells of first
@@ -47,9 +53,10 @@ def test_an_example_gives_its_code_and_the_right_one_is_clean(
         assert codes == [] if right else one.code in codes
 
 
-def test_the_page_is_what_the_explanations_say() -> None:
-    """docs/diagnostics.md is made anew after each change: `python -m support.explained`."""
+def test_the_pages_are_what_the_explanations_say() -> None:
+    """Both pages are made anew after each change: `python -m support.explained`."""
     assert PAGE.read_text("utf-8") == page()
+    assert ERRORS.read_text("utf-8") == errors()
 
 
 @pytest.mark.parametrize("given", ["ZB302", "zb302", "302", "zb3o2"])
@@ -68,8 +75,33 @@ def test_a_code_is_explained_however_it_is_written(
 def test_all_codes_are_listed(capfd: pytest.CaptureFixture[str]) -> None:
     """Without a code there is the table."""
     assert main(["explain"]) == 0
-    lines = capfd.readouterr().out.splitlines()
-    assert [line[:5] for line in lines if not line.startswith(" ")] == [*CODES]
+    first, *others = capfd.readouterr().out.split("\n\n")
+    assert [line[:5] for line in first.splitlines() if not line.startswith(" ")] == [*CODES]
+    assert len(others) == 2
+    for listed, codes in zip(others, ([*MEANINGS], [*OWN_CODES]), strict=True):
+        lines = [line for line in listed.splitlines()[1:] if not line.startswith(" ")]
+        assert [line.partition("  ")[0] for line in lines] == codes
+
+
+def test_every_code_of_a_report_is_explained() -> None:
+    """Each code that the program writes into an `error`, as it stands in the program."""
+    source = Path(zbatch.__file__).parent
+    rooms = ("app", "engine", "net", "report", "zuora")
+    texts = [path.read_text("utf-8") for room in rooms for path in (source / room).rglob("*.py")]
+    written = {code for text in texts for code in re.findall(r'Problem\(\s*"([A-Z_]+)"', text)}
+    assert len(written) > 15
+    faults = {kind.value.upper() for kind in FaultKind}
+    assert written | faults | {UNREADABLE, "NO_CODE"} == set(OWN_CODES)
+
+
+@pytest.mark.parametrize("code", [*MEANINGS, *OWN_CODES])
+def test_a_code_of_a_report_is_explained(code: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """What it means, and what is left to do, at whatever width a terminal has."""
+    assert main(["explain", code.lower()]) == 0
+    out = capfd.readouterr().out
+    assert out.startswith(f"{code}, from ")
+    assert "\nTo mend it: " in out
+    assert max(map(len, out.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(("given", "hint"), [("ZB392", "did you mean ZB"), ("x", "lists all")])

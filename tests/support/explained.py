@@ -2,7 +2,8 @@
 
     ../.venv/bin/python -m support.explained
 
-in tests/ writes docs/diagnostics.md anew, after a change in runner/zbatch/spec/explanations/.
+in tests/ writes docs/diagnostics.md and docs/errors.md anew, after a change of what
+`zbatch explain` says.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from zbatch.report.codes import OWN_CODES
 from zbatch.spec import CODES
 from zbatch.spec.explaining import Example, Explanation, load_pages
+from zbatch.zuora.explained import ZuoraCode, zuora_codes
 
 PAGE = Path(__file__).parents[2] / "docs/diagnostics.md"
+ERRORS = PAGE.with_name("errors.md")
 NOTE = (
     "<!-- Made from runner/zbatch/spec/explanations/ by python -m support.explained in tests/. -->"
 )
@@ -85,5 +89,54 @@ def _section(one: Explanation) -> Iterator[str]:
     yield f"\n*How to mend it.* {one.mend}"
 
 
+def errors() -> str:
+    """Write the page on the codes that a report may have."""
+    return "\n".join(_errors()) + "\n"
+
+
+def _errors() -> Iterator[str]:
+    yield "# What the codes in a report mean"
+    yield ""
+    yield "<!-- Made from zuora/explained.py and report/codes.py in runner/zbatch/ by"
+    yield "python -m support.explained in tests/. -->"
+    yield ""
+    yield "A line of a report that has an `error` has a code in it, and the last block of a run"
+    yield "groups by it. `zbatch explain CODE` prints what stands here. What `zbatch validate`"
+    yield "finds in specs has [codes of its own](diagnostics.md)."
+    yield ""
+    yield "## From Zuora"
+    yield ""
+    yield "The message, in Zuora's own words, says more. A code that is not listed is treated like"
+    yield "`UNKNOWN_ERROR`: never as a failure. `INVALID_VALUE` with a message that no charges are"
+    yield "due is no error: the item is `nothing_to_bill`."
+    for alike in _alike(zuora_codes()):
+        yield ""
+        yield "| code | what it means |"
+        yield "|---|---|"
+        yield from (f"| `{one.code}` | {one.meaning} |" for one in alike)
+        yield ""
+        yield f"*What zbatch makes of it.* {alike[0].consequence}"
+        yield ""
+        yield f"*What to do.* {alike[0].mend}"
+    yield ""
+    yield "A status without any code is told as `HTTP_503` and the like;"
+    yield "[what each answer means](exactly-once.md#what-an-answer-means)."
+    yield ""
+    yield "## From zbatch"
+    yield ""
+    yield "| code | what it means | what to do |"
+    yield "|---|---|---|"
+    yield from (f"| `{one.code}` | {one.meaning} | {one.mend} |" for one in OWN_CODES.values())
+
+
+def _alike(codes: dict[str, ZuoraCode]) -> Iterator[list[ZuoraCode]]:
+    """Put together those of which zbatch makes the same."""
+    found: dict[str, list[ZuoraCode]] = {}
+    for one in codes.values():
+        found.setdefault(one.consequence, []).append(one)
+    yield from found.values()
+
+
 if __name__ == "__main__":
+    ERRORS.write_text(errors(), "utf-8")
     PAGE.write_text(page(), "utf-8")

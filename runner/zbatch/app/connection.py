@@ -42,6 +42,13 @@ def access_to(plan: Plan, folder: Path, book: Path | None, environ: Mapping[str,
 @asynccontextmanager
 async def connected(access: Access, clock: Clock) -> AsyncIterator[Sender]:
     """Open the way to the tenant and close it again."""
+    async with reached(access, clock) as (_, sender):
+        yield sender
+
+
+@asynccontextmanager
+async def reached(access: Access, clock: Clock) -> AsyncIterator[tuple[TokenSource, Sender]]:
+    """Open it, and give what gets tokens beside what sends with them."""
     tenant, credentials = access.plan.tenant, access.credentials
     limits = access.plan.spec.limits
     async with AsyncExitStack() as stack:
@@ -55,4 +62,4 @@ async def connected(access: Access, clock: Clock) -> AsyncIterator[Sender]:
             credentials = (Secret(emulator.client_id), Secret(emulator.client_secret))
         endpoint = Endpoint(tenant, limits.timeout, limits.concurrency, clock.now, access.tls)
         tokens = await stack.enter_async_context(TokenSource(endpoint, credentials))
-        yield await stack.enter_async_context(Sender(endpoint, tokens))
+        yield tokens, await stack.enter_async_context(Sender(endpoint, tokens))

@@ -66,8 +66,6 @@ def emulator(
     \b
     Examples:
       zbatch emulator
-      zbatch emulator --port 8081 --accounts emulator/accounts.csv
-      zbatch emulator --faults specs/rehearsals/gateway-storm.faults.yaml
       zbatch emulator --faults random --seed 7
 
     It serves until Ctrl-C and says its base URL on standard output. It listens on this machine

@@ -9,6 +9,7 @@ from typing import Any, TypedDict, TypeVar
 import click
 
 from zbatch.app.loading import Overrides, Warn
+from zbatch.cli import completing
 from zbatch.model import Rate
 from zbatch.spec.expressions import PERIOD
 from zbatch.spec.values import parse_rate
@@ -83,15 +84,23 @@ class PeriodType(click.ParamType[str]):
 
 def plan_argument(command: Command) -> Command:
     """Add the spec, or the plan that was frozen from one."""
-    return click.argument("spec", type=click.Path(path_type=Path), metavar="SPEC|PLAN.JSON")(
-        command
-    )
+    return click.argument(
+        "spec",
+        type=click.Path(path_type=Path),
+        metavar="SPEC|PLAN.JSON",
+        shell_complete=completing.specs,
+    )(command)
 
 
 def tightening(command: Command) -> Command:
     """Add the options that point a spec at another tenant, press less hard or allow less."""
     options = [
-        ordinary("--tenant", metavar="NAME", help="Use this tenant instead of the spec's."),
+        ordinary(
+            "--tenant",
+            metavar="NAME",
+            help="Use this tenant instead of the spec's.",
+            shell_complete=completing.tenants,
+        ),
         ordinary(
             "--concurrency",
             type=click.IntRange(1, 40),

@@ -17,6 +17,7 @@ from zbatch.app.review.figures import figures
 from zbatch.app.review.frozen import document_at, freeze
 from zbatch.app.review.online import Online
 from zbatch.app.review.preview import Preview, preview, with_online
+from zbatch.cli import completing
 from zbatch.cli.asides import AsidesOnly
 from zbatch.cli.findings import warn
 from zbatch.cli.options import (
@@ -74,6 +75,7 @@ class Flags(Tightening):
     metavar="WHAT",
     help="Compare with an earlier spec, a run (its ID, a part of it, or latest), or this spec at a"
     " git revision.",
+    shell_complete=completing.specs_and_runs,
 )
 @ordinary("--json", "as_json", is_flag=True, help="Print all items as one JSON object.")
 @ordinary("--digest", is_flag=True, help="Print only the digest that run --plan-digest takes.")

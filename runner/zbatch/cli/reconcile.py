@@ -9,6 +9,7 @@ from typing import Unpack
 
 import click
 
+from zbatch.cli import completing
 from zbatch.cli.decision import ACCEPT, Decision, check_decisions
 from zbatch.cli.options import (
     EXIT_CODES,
@@ -39,8 +40,15 @@ class Flags(Confirming):
 
 
 @click.command(epilog=EXIT_CODES)
-@click.argument("spec", required=False, type=click.Path(path_type=Path))
-@ordinary("--tenant", metavar="NAME", help="Ask this tenant, instead of the spec's or without one.")
+@click.argument(
+    "spec", required=False, type=click.Path(path_type=Path), shell_complete=completing.specs
+)
+@ordinary(
+    "--tenant",
+    metavar="NAME",
+    help="Ask this tenant, instead of the spec's or without one.",
+    shell_complete=completing.tenants,
+)
 @period
 @acknowledgement(
     "--accept",

@@ -9,13 +9,21 @@ from pathlib import Path
 import click
 
 from zbatch.app import validate as offline
+from zbatch.cli import completing
 from zbatch.cli.findings import Format, Verdict, chosen, told
 from zbatch.cli.options import ordinary, period, strictness
 from zbatch.model import ExitCode
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
+@click.argument(
+    "paths",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="PATH…",
+    shell_complete=completing.specs,
+)
 @ordinary(
     "--format",
     "wanted",

@@ -58,6 +58,10 @@ class Listed:
     revision: int
 
 
+class Outdated(CannotStart):
+    """An earlier version of zbatch has written the ledger; the next run brings it up to date."""
+
+
 class Glance:
     """What can be read of a ledger while somebody else may be writing it."""
 
@@ -83,6 +87,11 @@ class Glance:
             for row in self._connection.execute(_RUNS)
             if (started := rows.moment(row["started_at"])) is not None
         )
+
+    def damage(self) -> str | None:
+        """Tell the first thing that is wrong with the file as a database; it reads all of it."""
+        found: str = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        return None if found == "ok" else found
 
     def listed(self, run_id: str) -> Iterator[Listed]:
         """Tell what a run's plan listed, account by account."""
@@ -185,8 +194,8 @@ def _check_format(connection: sqlite3.Connection, path: Path) -> None:
     application: int = connection.execute("PRAGMA application_id").fetchone()[0]
     if application != APPLICATION_ID:
         raise CannotStart(f"the file {path} is not a zbatch ledger")
-    if version != len(STEPS):
-        raise CannotStart(
-            f"the ledger {path} has format {version}, this zbatch reads format {len(STEPS)}"
-            + ("; the next run brings it up to date" if version < len(STEPS) else "")
-        )
+    told = f"the ledger {path} has format {version}, this zbatch reads format {len(STEPS)}"
+    if version < len(STEPS):
+        raise Outdated(f"{told}; the next run brings it up to date")
+    if version > len(STEPS):
+        raise CannotStart(told)

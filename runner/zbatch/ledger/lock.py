@@ -36,6 +36,30 @@ def locked(folder: Path, holder: str) -> Iterator[None]:
         os.close(descriptor)
 
 
+def holder_of(folder: Path) -> str | None:
+    """Tell who holds the lock of a ledger just now, or None; nothing is written.
+
+    To find out, the lock is shared for an instant: a run that starts in that very instant is told
+    that it is held. Raises `CannotStart` where that cannot be found out.
+    """
+    path = folder / LOCK_FILE
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CannotStart(f"cannot open the lock file {path}: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _holder(descriptor)
+    except OSError as error:
+        raise _no_locks(path, error) from error
+    finally:
+        os.close(descriptor)
+    return None
+
+
 def _take(descriptor: int, path: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -45,11 +69,15 @@ def _take(descriptor: int, path: Path) -> None:
             " Wait for it to end, then run again: what it settled is not sent again"
         ) from error
     except OSError as error:
-        name = errno.errorcode.get(error.errno or 0, "?")
-        raise CannotStart(
-            f"the file system of {path} does not lock files ({name}):"
-            " name a local folder with --state-dir"
-        ) from error
+        raise _no_locks(path, error) from error
+
+
+def _no_locks(path: Path, error: OSError) -> CannotStart:
+    name = errno.errorcode.get(error.errno or 0, "?")
+    return CannotStart(
+        f"the file system of {path} does not lock files ({name}):"
+        " name a local folder with --state-dir"
+    )
 
 
 def _sign(descriptor: int, path: Path, holder: str) -> None:

@@ -23,12 +23,13 @@ def read_credentials(tenant: Tenant, environ: Mapping[str, str]) -> tuple[Secret
     """
     places = tenant.credentials
     return (
-        _read(tenant, places.client_id, environ),
-        _read(tenant, places.client_secret, environ),
+        read_credential(tenant, places.client_id, environ),
+        read_credential(tenant, places.client_secret, environ),
     )
 
 
-def _read(tenant: Tenant, place: str | Path, environ: Mapping[str, str]) -> Secret:
+def read_credential(tenant: Tenant, place: str | Path, environ: Mapping[str, str]) -> Secret:
+    """Read what stands in one place; raise CannotStart as for both."""
     if isinstance(place, Path):
         path = _at_home(place, environ)
         name, value = f"The file {path}", _file(tenant, path)

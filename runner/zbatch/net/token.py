@@ -47,12 +47,18 @@ class Token:
 
 
 class TokenFailure(Exception):
-    """There is no token to send with; nothing was sent. The text is safe to show."""
+    """There is no token to send with; nothing was sent. The text is safe to show.
 
-    def __init__(self, kind: FaultKind, detail: str, wait: float | None = None) -> None:
+    `answered` is False where not even a refusal came back.
+    """
+
+    def __init__(
+        self, kind: FaultKind, detail: str, wait: float | None = None, *, answered: bool = True
+    ) -> None:
         super().__init__(detail)
         self.kind = kind
         self.wait = wait
+        self.answered = answered
 
 
 class TokenRefused(TokenFailure):
@@ -61,6 +67,10 @@ class TokenRefused(TokenFailure):
 
 class TokenUnavailable(TokenFailure):
     """The token endpoint cannot be reached or has no time; `wait` is what it asked for."""
+
+
+class EntityRefused(TokenRefused):
+    """The credentials are good, but not for the entity that the tenant names."""
 
 
 class Tokens(Protocol):
@@ -188,7 +198,7 @@ class TokenSource:
     def _check_entity(self, answer: TokenGranted) -> None:
         """Refuse a token that says itself that it is for other entities (L19)."""
         if not answer.admits(self._endpoint.tenant.entity_id):
-            raise TokenRefused(
+            raise EntityRefused(
                 FaultKind.TOKEN_REFUSED,
                 "token request: the OAuth client is not for the entity_id that tenants.yaml names",
             )
@@ -209,8 +219,9 @@ class TokenSource:
             fault = fault_of(error, flight)
             detail = f"token request: {fault.detail}"
             if fault.kind is FaultKind.CERTIFICATE:
-                raise TokenRefused(FaultKind.CERTIFICATE, detail) from error
-            raise TokenUnavailable(FaultKind.TOKEN_UNAVAILABLE, detail) from error
+                raise TokenRefused(FaultKind.CERTIFICATE, detail, answered=False) from error
+            unavailable = FaultKind.TOKEN_UNAVAILABLE
+            raise TokenUnavailable(unavailable, detail, answered=False) from error
 
     def _clocks(self) -> tuple[float, float]:
         return self._endpoint.now().timestamp(), self._monotonic()

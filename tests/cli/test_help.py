@@ -1,0 +1,87 @@
+"""The examples in every help work as they are printed, in a project that was just begun."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from zbatch.cli import main
+from zbatch.cli.group import VERBS, zbatch
+
+ZBATCH = Path(sys.executable).with_name("zbatch")
+FIRST = frozenset({"init"})  # what comes before there is a project
+SERVING = frozenset({"emulator"})  # until somebody ends it
+
+
+def examples(verb: str) -> list[str]:
+    """Read the lines below `Examples:` in a help, `zbatch --help` where there is no verb."""
+    command: click.Command | None = zbatch
+    if verb:
+        command = zbatch.get_command(click.Context(zbatch), verb)
+    assert command is not None
+    help_text = command.get_help(click.Context(command, info_name=f"zbatch {verb}".strip()))
+    _, _, after = help_text.partition("Examples:\n")
+    return [line.strip() for line in after.partition("\n\n")[0].splitlines()]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give an empty folder, and work in it."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith(("ZBATCH_", "ZUORA_"))]:
+        monkeypatch.delenv(name)
+    return tmp_path
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS])
+def test_a_help_opens_with_two_examples(verb: str) -> None:
+    """Two of them, each a call of this very verb."""
+    lines = examples(verb)
+    assert len(lines) == 2
+    assert all(f"{line} ".startswith(f"zbatch {verb} " if verb else "zbatch ") for line in lines)
+
+
+@pytest.mark.parametrize("verb", ["", *(verb for verb in VERBS if verb not in SERVING)])
+def test_the_examples_work_as_printed(
+    verb: str,
+    project: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One after the other, in a project with one run of the emulator behind it.
+
+    What begins a project is begun in a folder of its own.
+    """
+    if verb not in FIRST:
+        assert main(["init"]) == 0
+        assert main(["run", "specs/month-end.yaml"]) == 0
+    for number, line in enumerate(examples(verb)):
+        if verb in FIRST:
+            (project / str(number)).mkdir()
+            monkeypatch.chdir(project / str(number))
+        words = shlex.split(line.partition(" > ")[0])
+        capfd.readouterr()
+        assert main(words[1:]) == 0, capfd.readouterr().err
+
+
+@pytest.mark.parametrize("line", examples("emulator"))
+def test_the_emulator_serves_as_printed(line: str, project: Path) -> None:
+    """It says where it is, and ends in peace on Ctrl-C; the port is any free one here."""
+    words = [str(ZBATCH), *shlex.split(line)[1:]]
+    free = {**os.environ, "ZBATCH_PORT": "0"}
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=free
+    ) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline()
+        server.send_signal(signal.SIGINT)
+        _, said = server.communicate(timeout=30)
+    assert url.startswith("http://127.0.0.1:")
+    assert server.returncode == 0, said
