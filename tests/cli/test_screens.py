@@ -112,6 +112,14 @@ def test_last_block_names_what_the_spec_does_not_list(
     golden("strays", text_of(story.result(records, ExitCode.UNKNOWN, strays=(stray,))))
 
 
+def test_who_is_unknown_by_number_has_an_id_too(story: Any) -> None:
+    """What a decision is written with stands beside the number that people know."""
+    item = replace(story.item(7), account_number="A00991201")
+    stray = replace(story.record(Outcome.UNKNOWN, 7, NO_ANSWER), item=item)
+    text = text_of(story.result([], ExitCode.UNKNOWN, strays=(stray,)))
+    assert f"UNKNOWN, not in this spec  A00991201 ({item.identity.account_id}) 2026-11-30" in text
+
+
 def test_strays_beside_other_doubt_have_a_command_of_their_own(story: Any) -> None:
     """Where the next step is about the spec's own doubt, the other one still has its command."""
     stray, own = (story.record(Outcome.UNKNOWN, number, NO_ANSWER) for number in (7, 1))
@@ -198,6 +206,18 @@ def test_next_step_is_a_command_to_paste(
     """The advice of an exit code names one command, with the tenant and folder as given."""
     result = story.result([story.record(Outcome.NOT_ATTEMPTED)], code, 0, **given)
     assert command in advice(result, called)
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [(StopReason.STAGE, "goes on with the next one"), (StopReason.UNSEEN, "asks about it again")],
+)
+def test_who_has_not_looked_at_a_stage_is_asked_again(
+    reason: StopReason, told: str, story: Any
+) -> None:
+    """The end of the input is no look: the next run does not go on, it asks."""
+    result = story.result([], ExitCode.STOPPED, 0, stop="over", stop_reason=reason)
+    assert advice(result, RUN).endswith(f"then zbatch run {SPEC}   {told}")
 
 
 def test_who_is_to_run_again_is_told_from_when(story: Any) -> None:
