@@ -18,6 +18,7 @@ from typing import Any
 from zbatch.app.api import RunResult, Watcher
 from zbatch.app.connection import access_to, connected
 from zbatch.app.execution import Execution, Files
+from zbatch.app.heartbeat import Followed
 from zbatch.app.outside import Outside
 from zbatch.app.recorder import Recorder
 from zbatch.app.signals import undisturbed
@@ -52,8 +53,9 @@ class Desk:
         if task.approval:
             record = replace(record, approved=task.approval.digest)
         files = Files(self.state.run_folder(self.run_id))
-        with _recorder(record, files, task.report_copy) as recorder:
-            execution = Execution(record, self.store, recorder, files, watch, self.outside)
+        follow = Followed(watch, files.folder, self.run_id)
+        with _recorder(record, files, task.report_copy) as recorder, follow:
+            execution = Execution(record, self.store, recorder, files, follow, self.outside)
             execution = replace(execution, approval=task.approval, asked=task.asked)
             with undisturbed(), unswept(), event_loop() as loop:
                 return loop.run(execution.converge(task, way))
