@@ -37,10 +37,10 @@ test: lint types layers
 	$(PYTEST) $(CORE_TESTS:%=--ignore=%)
 
 # Kills, full disks, wrong clocks, 10,000 items; who may not install or mount skips what needs it.
-test-system: $(VENV)/.dev
+test-system: $(VENV)/.dev build/clients/.installed
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-	  ! { command -v strace && command -v faketime && command -v ps; } >/dev/null; then \
-	  apt-get update -qq && apt-get install -y -qq strace faketime procps mount >/dev/null; fi
+	  ! { command -v strace && command -v faketime && command -v ps && command -v curl; } >/dev/null; then \
+	  apt-get update -qq && apt-get install -y -qq strace faketime procps mount curl >/dev/null; fi
 	$(BIN)/pytest -n $(or $(JOBS),2) tests/processes/system
 
 # About an hour on two cores; the result goes into docs/reliability.md. ARGS="--only saboteur" etc.
@@ -126,6 +126,15 @@ $(VENV)/.mutation: $(VENV)/.dev requirements/mutation.txt
 	@$(PIP) install --require-hashes -r requirements/mutation.txt
 	@touch $@
 
+# Clients of Zuora that are not ours, to try the emulator with.
+CLIENTS = tests/processes/system/clients/requirements.txt
+
+build/clients/.installed: $(BIN)/python $(CLIENTS)
+	@$(BIN)/python -m venv --clear build/clients
+	@build/clients/bin/python -m pip --disable-pip-version-check --no-input --quiet install \
+	  --require-hashes -r $(CLIENTS)
+	@touch $@
+
 # --- locks -----------------------------------------------------------------------------------
 # lock keeps every version that still fits pyproject.toml; upgrade takes the newest that does.
 
@@ -139,6 +148,7 @@ lock: $(UV)
 	$(COMPILE) pyproject.toml requirements/build.in --extra dev --extra mutation \
 	  -c requirements/dev.txt -o requirements/mutation.txt
 	$(COMPILE) benchmarks/rivals.in -c requirements/dev.txt -o benchmarks/rivals.txt
+	$(COMPILE) $(CLIENTS:.txt=.in) -o $(CLIENTS)
 
 upgrade:
 	$(MAKE) lock UPGRADE=--upgrade

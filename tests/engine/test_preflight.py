@@ -211,6 +211,21 @@ def test_an_invoice_that_is_there_holds_a_clean_item_for_good(work: Work) -> Non
     assert (kept.effect.state, kept.effect.record) == (KeyState.SETTLED, record)
 
 
+def test_a_revision_that_is_held_says_what_lets_it_go() -> None:
+    """The report tells a person what to do in Zuora; the first revision needs no such advice."""
+    work = new()
+    revised = replace(item(1), identity=replace(item(1).identity, revision=2))
+    second = replace(work, items=(revised,))
+    told = [
+        record_of(only(before_sending(one, [seen(an_invoice())], facts()))).error
+        for one in (work, second)
+    ]
+    assert [error and error.message for error in told] == [
+        "an invoice was there before a send",
+        "an invoice was there before a send; revision 2 is sent once none is: canceled or deleted",
+    ]
+
+
 def test_an_unknown_status_leaves_an_item_unknown() -> None:
     """R8: neither sent nor claimed, and nothing written."""
     for work in (new(), sent(Kind.LOST)):
@@ -464,6 +479,14 @@ def test_a_person_decides_between_candidates() -> None:
     assert kept is not None
     assert kept.effect is not None
     assert "FIN-4821" in kept.effect.evidence
+
+
+def test_an_invoice_is_accepted_in_the_tenants_own_spelling() -> None:
+    """Typed in capitals it is the same invoice; where two differ in case only, it is as typed."""
+    lower, upper = "ab" * 16, "AB" * 16
+    assert record_of(decided(burnt(), seen(an_invoice(lower)), upper)).invoice_ids == (lower,)
+    both = seen(an_invoice(lower), an_invoice(upper))
+    assert record_of(decided(burnt(), both, upper)).invoice_ids == (upper,)
 
 
 def test_a_person_may_name_a_draft_of_the_account() -> None:

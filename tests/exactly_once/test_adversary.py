@@ -152,17 +152,39 @@ def test_d15_a_revision_is_not_billed_again_without_the_ledger(
     assert world.sent == sent
 
 
-def test_a_revision_is_billed_where_a_question_has_found_the_lower_one(
+def test_a_revision_waits_for_what_a_question_has_found_for_the_lower_one(
     make_world: MakeWorld,
 ) -> None:
-    """One invoice is there, and it is credited to the lower revision: the next one may go."""
+    """Nobody can tell whose it is: the higher one goes once that invoice is gone, not before."""
     world = make_world()
     world.run([ONE])
     world.pass_time(30 * HOUR)
     world.host().lose_ledger()
     assert world.run([ONE]).outcomes == ["already_invoiced"]
     second = replace(ONE, identity=replace(ONE.identity, revision=2))
+    sent = world.sent
+    assert world.run([second]).outcomes == ["already_invoiced"]
+    assert world.sent == sent
+    world.set_status(world.invoices[0].id, "Canceled")
     assert world.run([second]).outcomes == ["invoiced"]
+
+
+def test_d15_a_revision_of_a_cancelled_invoice_is_not_billed_again_without_the_ledger(
+    make_world: MakeWorld,
+) -> None:
+    """The one invoice that is found for the lower revision is the higher one's own."""
+    world = make_world()
+    second = replace(ONE, identity=replace(ONE.identity, revision=2))
+    world.run([ONE])
+    world.set_status(world.invoices[0].id, "Canceled")
+    world.pass_time(HOUR)
+    assert world.run([second]).outcomes == ["invoiced"]
+    world.pass_time(30 * HOUR)
+    world.host().lose_ledger()
+    assert world.run([ONE]).outcomes == ["already_invoiced"]
+    sent = world.sent
+    assert world.run([second]).outcomes == ["already_invoiced"]
+    assert world.sent == sent
 
 
 @pytest.mark.parametrize("invoices", [1, 3])

@@ -14,6 +14,15 @@ Lock = dict[str, Requirement]
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 
+LOCKS = (
+    "requirements/run.txt",
+    "requirements/dev.txt",
+    "requirements/mutation.txt",
+    "benchmarks/rivals.txt",
+    "tests/processes/system/clients/requirements.txt",
+)
+
+
 def entries(path: Path) -> list[list[str]]:
     """Split a lock into its entries, each as the requirement followed by its hashes."""
     text = path.read_text("utf-8").replace("\\\n", "\0")
@@ -39,10 +48,10 @@ def locks(root: Path) -> tuple[Lock, Lock]:
     return read_lock(root / "requirements/run.txt"), read_lock(root / "requirements/dev.txt")
 
 
-@pytest.mark.parametrize("name", ["run.txt", "dev.txt", "mutation.txt"])
+@pytest.mark.parametrize("name", LOCKS)
 def test_every_entry_is_pinned_and_hashed(root: Path, name: str) -> None:
     """Each line is a name, one exact version and at least one SHA-256, and nothing else."""
-    found = entries(root / "requirements" / name)
+    found = entries(root / name)
     assert found
     for requirement, *hashes in found:
         assert pinned(Requirement(requirement))
@@ -50,10 +59,10 @@ def test_every_entry_is_pinned_and_hashed(root: Path, name: str) -> None:
         assert [text for text in hashes if not HASH.fullmatch(text)] == []
 
 
-@pytest.mark.parametrize("name", ["run.txt", "dev.txt", "mutation.txt"])
+@pytest.mark.parametrize("name", LOCKS)
 def test_no_lock_names_a_place(root: Path, name: str) -> None:
     """A lock holds no address, no path and no option but hashes: any index may serve it."""
-    text = (root / "requirements" / name).read_text("utf-8")
+    text = (root / name).read_text("utf-8")
     assert "/" not in text
     assert "@" not in text
     assert set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", text)) == {"--hash"}

@@ -20,6 +20,7 @@ from zbatch.app.connection import access_to, connected
 from zbatch.app.execution import Execution, Files
 from zbatch.app.heartbeat import Followed
 from zbatch.app.outside import Outside
+from zbatch.app.provenance import revision_of
 from zbatch.app.recorder import Recorder
 from zbatch.app.signals import undisturbed
 from zbatch.app.state import State, run_id
@@ -30,7 +31,7 @@ from zbatch.ledger.store import Store, open_store
 from zbatch.model import ExitCode, Tenant
 from zbatch.report.record import RunRecord
 from zbatch.report.writer import ReportWriter
-from zbatch.spec import Project, load_tenants
+from zbatch.spec import Project, load_tenants, path_in_project
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,15 @@ class Desk:
         plan = task.plan
         access = access_to(plan, self.folder, book, os.environ) if task.todo.works else None
         way = connected(access, self.outside.clock) if access else None
-        record = RunRecord(self.run_id, plan, self.started_at, versions=_versions())
+        record = RunRecord(
+            self.run_id,
+            plan,
+            self.started_at,
+            versions=_versions(),
+            verb="reconcile" if task.read_only else "run",
+            spec_path=path_in_project(plan.spec.file),
+            revision=revision_of(plan.spec),
+        )
         if task.approval:
             record = replace(record, approved=task.approval.digest)
         files = Files(self.state.run_folder(self.run_id))

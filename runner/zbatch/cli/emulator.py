@@ -51,7 +51,16 @@ if TYPE_CHECKING:
     metavar="N",
     help="Draw from this seed whatever is left to chance.",
 )
-def emulator(port: int, data: Path, accounts: Path | None, faults: Path | None, seed: int) -> None:
+@ordinary(
+    "--client-id",
+    default="emulator",
+    show_default=True,
+    metavar="ID",
+    help="Let this client ID in; Zuora's own SDK asks for one of 36 characters.",
+)
+def emulator(
+    port: int, data: Path, accounts: Path | None, faults: Path | None, seed: int, client_id: str
+) -> None:
     """Serve a local Zuora to rehearse and test against.
 
     \b
@@ -69,7 +78,7 @@ def emulator(port: int, data: Path, accounts: Path | None, faults: Path | None, 
     from zbatch.app.serve import serve
     from zbatch.emulator import EmulatorConfig
 
-    config = EmulatorConfig(data_dir=data, book=accounts, port=port, seed=seed)
+    config = EmulatorConfig(data_dir=data, book=accounts, port=port, seed=seed, client_id=client_id)
     serve(config, _announce, faults, lambda text: click.echo(text, err=True))
 
 

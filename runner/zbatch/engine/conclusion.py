@@ -154,9 +154,9 @@ def _decided(work: Work, item: Item, seen: Seen, accepted: Accepted, trail: Trai
 
     An invoice credited to another item can be so only as a draft that was there to append to.
     """
-    chosen = accepted.invoice_id
     shown = {invoice.id for invoice in seen.invoices if exists(invoice)}
     shown |= {draft.id for draft in seen.drafts}
+    chosen = _as_shown(accepted.invoice_id, shown)
     drafts = trail.baseline.drafts if trail.baseline else ()
     if chosen in trail.credited - {draft.id for draft in drafts}:
         problem = Problem("CREDITED", f"invoice {chosen} is credited to another item")
@@ -167,6 +167,12 @@ def _decided(work: Work, item: Item, seen: Seen, accepted: Accepted, trail: Trai
     problem = Problem("ACCEPTED", f"decided by a person: {accepted.reason}")
     record = record_of(work, item, Outcome.INVOICED, (chosen,), problem)
     return Settled(record, f"accepted by a person: {accepted.reason}")
+
+
+def _as_shown(typed: str, shown: set[str]) -> str:
+    """Give the ID as the tenant writes it: people may have it in capitals from elsewhere."""
+    alike = [one for one in shown if one.casefold() == typed.casefold()]
+    return alike[0] if len(alike) == 1 else typed
 
 
 def _absent(work: Work, item: Item, conclusion: Absent, when: str) -> Step:

@@ -76,7 +76,7 @@ def recheck(work: Work, held: ItemRecord, seen: Seen) -> Step:
     if isinstance(there, There):
         if held.invoice_id in there.ids:
             return Kept(held)
-        problem = Problem("ALREADY_THERE", f"{len(there.ids)} invoice(s) are there by now")
+        problem = Problem("ALREADY_THERE", _there_by_now(len(there.ids)))
         record = record_of(work, item, Outcome.ALREADY_INVOICED, there.ids, problem)
         return Settled(record, "an invoice is there that zbatch did not make")
     if isinstance(there, Nothing) and held.outcome is Outcome.ALREADY_INVOICED:
@@ -94,7 +94,7 @@ def _doubt_step(work: Work, item: Item, looks: Sequence[Look]) -> Step:
 
 def _hold(work: Work, item: Item, there: Look, facts: Facts) -> Step:
     if isinstance(there, There):
-        problem = Problem("ALREADY_THERE", f"{len(there.ids)} invoice(s) were there before a send")
+        problem = Problem("ALREADY_THERE", _there_before(item, len(there.ids)))
         record = record_of(work, item, Outcome.ALREADY_INVOICED, there.ids, problem)
         return Settled(record, "an invoice is there that zbatch did not make")
     if isinstance(there, Odd):
@@ -104,3 +104,15 @@ def _hold(work: Work, item: Item, there: Look, facts: Facts) -> Step:
         return Rest(facts.now + RECHECK_GENERATING, problem, soon=True)
     settle = max(facts.settle, timedelta(seconds=work.settle))
     return Rest(facts.now + settle, OTHER_HOST)
+
+
+def _there_by_now(count: int) -> str:
+    return "an invoice is there by now" if count == 1 else f"{count} invoices are there by now"
+
+
+def _there_before(item: Item, count: int) -> str:
+    what = "an invoice was there" if count == 1 else f"{count} invoices were there"
+    revision = item.identity.revision
+    if revision == 1:
+        return f"{what} before a send"
+    return f"{what} before a send; revision {revision} is sent once none is: canceled or deleted"

@@ -206,19 +206,14 @@ def _credited(around: Sequence[sqlite3.Row], target: str, revision: int) -> froz
     """Tell which of the account's invoices are credited to other dates or lower revisions.
 
     What a higher revision was credited with is there for a lower one, which must not bill again.
-    Where a question has found several invoices for a lower revision, as after the loss of a ledger,
-    one of them may be this very one's: then they are credited to none.
+    What only a question has found for a lower revision is credited to none: after the loss of a
+    ledger it may be this very one's own.
     """
     credited = (
         row["invoice_ids"]
         for row in around
         if row["invoice_id"] is not None
         and (row["target_date"] != target or row["revision"] < revision)
-        and not (row["target_date"] == target and _may_be_of_others(row))
+        and not (row["target_date"] == target and row["outcome"] == _ALREADY_INVOICED)
     )
     return frozenset(one for ids in credited for one in rows.invoice_ids_of(ids))
-
-
-def _may_be_of_others(row: sqlite3.Row) -> bool:
-    found = row["outcome"] == _ALREADY_INVOICED
-    return found and len(rows.invoice_ids_of(row["invoice_ids"])) > 1

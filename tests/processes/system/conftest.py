@@ -40,6 +40,21 @@ def strace() -> None:
 
 
 @pytest.fixture
+def curl_there() -> None:
+    """Need curl."""
+    _tool("curl")
+
+
+@pytest.fixture
+def sdk() -> Path:
+    """Need Zuora's own SDK in its environment, and give that one's interpreter."""
+    python = Path(__file__).parents[3] / "build" / "clients" / "bin" / "python"
+    if not python.exists():
+        _missing("environment build/clients: make test-system sets it up")
+    return python
+
+
+@pytest.fixture
 def mount(tmp_path: Path) -> Iterator[Callable[[Path, str], None]]:
     """Mount small file systems: `mount(folder, "size=64k")`; once mounted, with other options."""
     if os.geteuid() != 0:

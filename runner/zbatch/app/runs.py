@@ -1,0 +1,109 @@
+"""The runs that a state folder holds, found by ID, by a unique part of it, by `latest` or by spec.
+
+Nothing is locked, made or changed: a run may be at work in the folder meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+from zbatch.app.state import State
+from zbatch.errors import NothingSelected
+
+LATEST = "latest"
+RECORD, REPORT = "run.json", "report.jsonl"
+SPEC_SUFFIXES = frozenset({".yaml", ".yml"})
+_MOST_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """A run's folder and its record `run.json`; the record of a damaged one is empty."""
+
+    run_id: str
+    folder: Path
+    record: Mapping[str, Any]
+
+    @property
+    def report(self) -> Path:
+        """Where the report's lines are."""
+        return self.folder / REPORT
+
+    @property
+    def spec_file(self) -> str | None:
+        """The spec as it was named on the command line."""
+        file = _of(self.record, "spec").get("file")
+        return file if isinstance(file, str) else None
+
+    @property
+    def reconciles(self) -> bool:
+        """Tell whether it only asked: then its report is of what was in doubt, not of a spec."""
+        return self.record.get("verb") == "reconcile"
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether the run has written its last word; one that was killed never has."""
+        return self.record.get("finished_at") is not None
+
+
+def list_runs(state: State) -> Iterator[PastRun]:
+    """Give the runs of a state folder, the newest first."""
+    for name in sorted(state.runs(), reverse=True):
+        folder = state.root / "runs" / name
+        if folder.is_dir():
+            yield PastRun(name, folder, _read(folder / RECORD))
+
+
+def find_run(state: State, named: str) -> PastRun:
+    """Find a run by its ID, a unique part of it or `latest`, or the newest run of a spec's file.
+
+    A spec's run is one that was to bill it: a reconciliation has no report of all its items.
+
+    Raises `NothingSelected` where there is none, or more than one that is meant equally.
+    """
+    runs = list_runs(state)
+    if PurePath(named).suffix in SPEC_SUFFIXES:
+        of_spec = next(
+            (run for run in runs if _is_of(run, Path(named)) and not run.reconciles), None
+        )
+        return _found(of_spec, f"no run of {named} is known in {state.root}")
+    if named == LATEST:
+        return _found(next(runs, None), f"no run is known in {state.root}")
+    alike = [run for run in runs if named and named in run.run_id]
+    exact = [run for run in alike if run.run_id == named]
+    if len(alike) > 1 and not exact:
+        shown = ", ".join(run.run_id for run in alike[:_MOST_SHOWN])
+        more = f" and {len(alike) - _MOST_SHOWN} more" if len(alike) > _MOST_SHOWN else ""
+        raise NothingSelected(f"{named} is a part of {len(alike)} runs: {shown}{more}")
+    return _found(next(iter(exact or alike), None), f"no run {named!r} is known in {state.root}")
+
+
+def _found(run: PastRun | None, otherwise: str) -> PastRun:
+    if run is None:
+        raise NothingSelected(f"{otherwise}; zbatch status lists the runs")
+    return run
+
+
+def _is_of(run: PastRun, spec: Path) -> bool:
+    """Tell whether a run's spec is a file: it was named from whichever folder it was run in."""
+    if run.spec_file is None:
+        return False
+    parts = [part for part in PurePath(run.spec_file).parts if part not in ("..", ".")]
+    return bool(parts) and list(spec.resolve().parts[-len(parts) :]) == parts
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        record = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _of(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = record.get(name)
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,93 @@
+"""Runs are found by what people have at hand of them, and never touched."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from zbatch.app.runs import find_run, list_runs
+from zbatch.app.state import State
+from zbatch.errors import NothingSelected
+
+OLD, NEW = "20261125T220000Z-27cf", "20261126T070125Z-0a1b"
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    """Make a state folder with two runs of one spec, the newer one still open."""
+    state = State(tmp_path / ".zbatch")
+    keep(state, OLD, {"spec": {"file": "specs/month-end.yaml"}, "finished_at": "2026-11-25T23:00Z"})
+    keep(state, NEW, {"spec": {"file": "../specs/month-end.yaml"}, "finished_at": None})
+    return state
+
+
+def keep(state: State, run_id: str, record: object) -> None:
+    folder = state.run_folder(run_id)
+    text = record if isinstance(record, str) else json.dumps(record)
+    (folder / "run.json").write_text(text, "utf-8")
+
+
+def test_the_newest_run_comes_first(state: State) -> None:
+    """IDs sort by time; a file beside the folders is no run."""
+    (state.root / "runs" / "zzz.txt").write_text("")
+    runs = list(list_runs(state))
+    assert [run.run_id for run in runs] == [NEW, OLD]
+    assert [run.ended for run in runs] == [False, True]
+    assert runs[1].report == state.root / "runs" / OLD / "report.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        (OLD, OLD),
+        ("27cf", OLD),
+        ("20261126", NEW),
+        ("latest", NEW),
+        ("specs/month-end.yaml", NEW),
+        ("month-end.yaml", None),
+        ("other.yaml", None),
+        ("9999", None),
+        ("", None),
+    ],
+)
+def test_a_run_is_named_by_id_part_latest_or_spec(
+    state: State, monkeypatch: pytest.MonkeyPatch, named: str, found: str | None
+) -> None:
+    """A spec means its newest run, from whichever folder that was started."""
+    monkeypatch.chdir(state.root.parent)
+    if found is None:
+        with pytest.raises(NothingSelected, match="is known in"):
+            find_run(state, named)
+    else:
+        assert find_run(state, named).run_id == found
+
+
+def test_a_part_of_several_ids_names_them(state: State) -> None:
+    """Nothing is guessed; the whole ID is always taken."""
+    with pytest.raises(NothingSelected, match=f"part of 2 runs: {NEW}, {OLD}"):
+        find_run(state, "2026112")
+    keep(state, f"{OLD}-more", {})
+    assert find_run(state, OLD).run_id == OLD
+    for number in range(5):
+        keep(state, f"{OLD}-{number}", {})
+    with pytest.raises(NothingSelected, match=r"part of 7 runs: .* and 2 more"):
+        find_run(state, "27cf")
+
+
+@pytest.mark.parametrize("record", ["", "[]", "{", '{"spec": 7}', '{"spec": {"file": 7}}'])
+def test_a_damaged_record_hides_no_run(state: State, record: str) -> None:
+    """It is listed and found by ID, of no spec, and not ended."""
+    keep(state, NEW, record)
+    run = find_run(state, "latest")
+    assert (run.run_id, run.spec_file, run.ended) == (NEW, None, False)
+
+
+def test_a_folder_without_state_has_no_runs(tmp_path: Path) -> None:
+    """Nothing is made by looking."""
+    state = State(tmp_path / "none")
+    assert list(list_runs(state)) == []
+    with pytest.raises(NothingSelected, match="no run is known"):
+        find_run(state, "latest")
+    assert not state.root.exists()
