@@ -78,6 +78,7 @@ STOPS = {
     StopReason.INTERNAL: (ExitCode.INTERNAL, ExitCode.INTERNAL),
     StopReason.RULE: (ExitCode.STOPPED, ExitCode.STOPPED),
     StopReason.STAGE: (ExitCode.STOPPED, ExitCode.STOPPED),
+    StopReason.UNSEEN: (ExitCode.STOPPED, ExitCode.STOPPED),
 }
 
 

@@ -11,7 +11,7 @@ import pytest
 from support.accounts import account
 from support.mishaps import DROP_AFTER, DROP_BEFORE, UNKNOWN_EXECUTED, UNKNOWN_UNEXECUTED
 from support.runs import GENERATE, Away, Project, Told, accepting, away
-from zbatch.cli.frame import EXIT_CODES
+from zbatch.cli.exit_code import EXIT_CODES
 from zbatch.emulator import Mishap, Scheduled, set_status
 from zbatch.errors import NothingSelected, Refused
 from zbatch.model import ExitCode, Identity

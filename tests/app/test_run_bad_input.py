@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from support.runs import IMPATIENT, QUERY, Away, Billing, Project
-from zbatch.cli.frame import EXIT_CODES
+from zbatch.cli.exit_code import EXIT_CODES
 from zbatch.emulator import Mishap, Scheduled
 from zbatch.errors import CannotStart, Refused
 from zbatch.ledger.lock import locked

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from zbatch.app.api import RunHeader, RunResult
+from zbatch.app.live import Live
 from zbatch.model import (
     Account,
     Charges,
@@ -98,7 +99,8 @@ class Story:
 
     def header(self, planned: int, settled: int = 0) -> RunHeader:
         plan = self.plan(planned)
-        return RunHeader(RUN, plan, planned - settled, settled, self.report)
+        live = Live.of(plan, settled, RUN, lambda: self.now.timestamp())
+        return RunHeader(RUN, plan, planned - settled, settled, self.report, live=live)
 
     @property
     def report(self) -> Path:

@@ -149,6 +149,20 @@ def test_flags_are_taken_as_they_are(question: Question) -> None:
     assert out.getvalue().startswith("There is no ledger of production in /p/.zbatch")
 
 
+def test_a_ledger_that_is_there_is_not_said_to_begin(question: Question, tmp_path: Path) -> None:
+    """A damaged ledger may have billed: nobody is told that a new one begins in its place."""
+    state = State(tmp_path)
+    question = replace(question, state=state, new_ledger=True)
+    state.ledger(question.tenant).parent.mkdir()
+    state.ledger(question.tenant).write_bytes(b"cut off")
+    out = io.StringIO()
+    given = confirmation("production", None, (None, out), {})
+    assert given.tell
+    given.tell(question)
+    assert "ledger.sqlite3, tells of no run: it is new, cut off or damaged" in out.getvalue()
+    assert "begins" not in out.getvalue()
+
+
 def test_what_was_typed_before_the_question_is_no_answer(question: Question) -> None:
     """A name that waits in the terminal was meant for something else; what comes after counts."""
     ours, theirs = os.openpty()

@@ -119,6 +119,20 @@ def test_what_is_not_needed_is_not_loaded() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_ctrl_c_while_the_command_is_loaded_is_told_like_any_other() -> None:
+    """The first moments are spent on imports: no traceback comes of them, but 130."""
+    code = (
+        "import sys, zbatch.cli\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'zbatch.cli.frame': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "sys.exit(zbatch.cli.main(['--version']))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"zbatch: interrupted\n")
+
+
 def test_several_findings_stay_on_lines_of_their_own() -> None:
     """Diagnostics begin at the start of a line, where editors look for them."""
     err = io.StringIO()

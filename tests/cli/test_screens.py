@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -12,17 +13,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.text import Text
 
 from zbatch.app.outstanding import blocked
 from zbatch.cli.advice import NEXT, advice
+from zbatch.cli.block import Block, Drawing
 from zbatch.cli.last_block import first_line, last_block
+from zbatch.cli.lines import Lines
 from zbatch.cli.notices import Notices
-from zbatch.cli.screen import Bar, Lines, Quiet, Screen, Wishes, console_for, screen_for
+from zbatch.cli.paper import Paper, console_for
+from zbatch.cli.quiet import Quiet
+from zbatch.cli.screen import Screen, Wishes, screen_for
 from zbatch.cli.words import Called, Style, Verb
-from zbatch.engine.events import Event, Gated, InFlight, Retrying, Settled, Stopping
+from zbatch.engine.events import (
+    Event,
+    Gated,
+    InFlight,
+    Leaving,
+    Limited,
+    Paced,
+    Retrying,
+    Settled,
+    Stopping,
+)
+from zbatch.engine.pacing import Bound
 from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart
-from zbatch.model import Credentials, ExitCode, Outcome, Problem
+from zbatch.model import Attempt, Credentials, ExitCode, Outcome, Problem
 from zbatch.model.tenants import EMULATOR
 
 HERE = Path.cwd()
@@ -50,11 +67,20 @@ def text_of(result: Any, called: Called = RUN) -> str:
     return "".join(f"{line.plain}\n" for line in last_block(result, HERE, called))
 
 
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.002)
+
+
 def drive(screen: Screen, story: Any, events: list[Event], seconds: float = 1) -> None:
     with screen:
-        screen.started(story.header(40, 4))
+        header = story.header(40, 4)
+        screen.started(header)
         for event in events:
             story.later(seconds)
+            header.live.take(event)
             screen.event(event)
 
 
@@ -67,7 +93,7 @@ def settled(
 def lines(story: Any, most: int = 1, **settings: Any) -> tuple[Lines, io.StringIO]:
     stream = io.StringIO()
     notices = Notices(most, settings.pop("verbose", False))
-    return Lines(console_for(stream, {}), notices, clock=story.clock, **settings), stream
+    return Lines(Paper(console_for(stream, {})), notices, clock=story.clock, **settings), stream
 
 
 def test_last_block_of_a_mixed_run(story: Any, golden: Callable[[str, str], None]) -> None:
@@ -110,6 +136,14 @@ def test_last_block_names_what_the_spec_does_not_list(
     stray = replace(story.record(Outcome.UNKNOWN, 7, RESTING), item=story.item(7, revision=2))
     records = [story.record(Outcome.INVOICED, 1)]
     golden("strays", text_of(story.result(records, ExitCode.UNKNOWN, strays=(stray,))))
+
+
+def test_who_is_unknown_by_number_has_an_id_too(story: Any) -> None:
+    """What a decision is written with stands beside the number that people know."""
+    item = replace(story.item(7), account_number="A00991201")
+    stray = replace(story.record(Outcome.UNKNOWN, 7, NO_ANSWER), item=item)
+    text = text_of(story.result([], ExitCode.UNKNOWN, strays=(stray,)))
+    assert f"UNKNOWN, not in this spec  A00991201 ({item.identity.account_id}) 2026-11-30" in text
 
 
 def test_strays_beside_other_doubt_have_a_command_of_their_own(story: Any) -> None:
@@ -200,6 +234,18 @@ def test_next_step_is_a_command_to_paste(
     assert command in advice(result, called)
 
 
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [(StopReason.STAGE, "goes on with the next one"), (StopReason.UNSEEN, "asks about it again")],
+)
+def test_who_has_not_looked_at_a_stage_is_asked_again(
+    reason: StopReason, told: str, story: Any
+) -> None:
+    """The end of the input is no look: the next run does not go on, it asks."""
+    result = story.result([], ExitCode.STOPPED, 0, stop="over", stop_reason=reason)
+    assert advice(result, RUN).endswith(f"then zbatch run {SPEC}   {told}")
+
+
 def test_who_is_to_run_again_is_told_from_when(story: Any) -> None:
     """The time is that of the day on which the run ended, and has its date on another one."""
     doubt = [story.record(Outcome.UNKNOWN, 1, RESTING)]
@@ -245,12 +291,12 @@ def test_refused_credentials_are_looked_for_where_they_are(named: bool, story: A
     assert (f"check {places}, where" in advice(result, RUN)) is named
 
 
-@pytest.mark.parametrize("kind", [Bar, Lines])
-def test_live_lines_break_between_words(kind: type[Bar | Lines], story: Any) -> None:
+@pytest.mark.parametrize("kind", [Block, Lines])
+def test_live_lines_break_between_words(kind: type[Block | Lines], story: Any) -> None:
     """On a terminal of 80 columns no line is longer, and every ID stays whole."""
     stream = Terminal()
     console = console_for(stream, {"COLUMNS": "80"})
-    screen = kind(console, Notices(99, verbose=True), clock=story.clock)
+    screen = kind(Paper(console), Notices(99, verbose=True), clock=story.clock)
     items = tuple(map(story.item, (1, 2)))
     why = "the server said something that takes more than one line of a terminal"
     events = [
@@ -314,8 +360,8 @@ def test_lines_come_each_five_percent(story: Any) -> None:
     told = stream.getvalue().splitlines()
     assert len(told) == 1 + 18
     assert told[-1] == (
-        "[20:15:38Z] 40/40 100%  invoiced 36  nothing to bill 0  failed 0  unknown 0  "
-        "in flight 0  1.0/s"
+        "[20:15:38Z] 40/40 100%  earlier 4  invoiced 36  nothing to bill 0  failed 0  unknown 0  "
+        "in flight 0  0/s of 10/s by the default"
     )
     assert all(line.isprintable() for line in told)
 
@@ -333,6 +379,35 @@ def test_lines_come_each_thirty_seconds(story: Any) -> None:
     drive(screen, story, [InFlight(number % 3, 5) for number in range(61)])
     assert stream.getvalue().count("4/40 10%") == 2
     assert " of 5  " in stream.getvalue(), "how many may be is said beside how many are"
+
+
+def test_lines_come_while_nothing_happens(story: Any) -> None:
+    """A run that waits for minutes says so, though the engine has nothing to tell."""
+    screen, stream = lines(story, tick=timedelta(milliseconds=2))
+    with screen:
+        screen.started(story.header(40, 4))
+        story.later(31)
+        until(lambda: "4/40 10%" in stream.getvalue())
+        with screen.aside() as paper:
+            story.later(31)
+            time.sleep(0.02)
+            paper.say(Text("confirm?"))
+        until(lambda: stream.getvalue().count("4/40 10%") == 2)
+    told = stream.getvalue()
+    assert told.index("4/40 10%") < told.index("confirm?") < told.rindex("4/40 10%")
+
+
+def test_a_line_names_the_pace_its_cause_the_waits_and_the_oldest_call(story: Any) -> None:
+    """What the block shows on a terminal is in a log as well."""
+    call = Leaving((story.item(7),), "zb1-x", Attempt(1, story.now, "track"))
+    events: list[Event] = [InFlight(1, 5), call, Paced(2.5, Bound.SERVER), Limited("no")]
+    screen, stream = lines(story)
+    events += [Gated("no", 20.0), *settled(story, Outcome.INVOICED, 27)]
+    drive(screen, story, events)
+    last = stream.getvalue().splitlines()[-1]
+    assert "  in flight 1 of 5  0/s of 2.5/s by the server  429s 1, waited 20 s  " in last
+    assert "  oldest in flight 29 s: 2c93808457d787030157e0306be50007  " in last
+    assert last.endswith(" left, until 20:15Z")
 
 
 def test_each_kind_of_failure_is_told_once(story: Any) -> None:
@@ -367,10 +442,81 @@ def test_waits_and_the_end_are_told(story: Any, golden: Callable[[str, str], Non
     golden("waits", stream.getvalue())
 
 
+def test_many_failures_of_a_kind_are_told_as_counts(story: Any) -> None:
+    """Five scroll by one by one, then the count at 10, 20, 50 and 100; a new kind begins anew."""
+    notices = Notices(5, grouped=True)
+    events = settled(story, Outcome.FAILED, 120, INACTIVE)
+    said = [notice.plain for event in events if (notice := notices.of(event))]
+    assert [line.split("  ")[0] for line in said[:5]] == ["failed"] * 5
+    assert [line.split(" so far")[0] for line in said[5:]] == [
+        f"{count} failed" for count in (10, 20, 50, 100)
+    ]
+    assert said[5].endswith("with INVALID_VALUE, the last of them " + said[5][-43:])
+    (doubt,) = settled(story, Outcome.UNKNOWN, 1, NO_ANSWER)
+    assert notices.of(doubt) is not None
+
+
+def test_what_comes_aside_stays_when_the_block_comes_back(story: Any) -> None:
+    """An answer typed at a question is not wiped: the block is drawn below it."""
+    stream = Terminal()
+    screen = Block(Paper(console_for(stream, {})), Notices(5), clock=story.clock)
+    with screen:
+        screen.started(story.header(40, 4))
+        time.sleep(0.01)
+        with screen.aside() as paper:
+            paper.ask(Text("confirm? "))
+            stream.write("confirm\n")  # as the terminal echoes it
+        after = stream.getvalue().rpartition("confirm\n")[2]
+        assert "in flight" in after
+        assert not re.search(r"\x1b\[[0-9]*A|\x1b\[2K", after.partition("in flight")[0])
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 120])
+def test_the_block_fits_its_terminal(width: int, story: Any) -> None:
+    """No line is wider, and what does not fit on one goes to the next, whole where it can."""
+    stream = Terminal()
+    console = console_for(stream, {"COLUMNS": f"{width}", "LINES": "24"})
+    header = story.header(1249, 100)
+    call = Leaving((story.item(7), story.item(8)), "zb1-x", Attempt(1, story.now, "track"))
+    why = "REQUEST_EXCEEDED_LIMIT: the tenant takes nothing more for now"
+    events: list[Event] = [InFlight(16, 16), call, Paced(2.5, Bound.SERVER), Limited(why)]
+    events += [Gated(why, 60.0), *settled(story, Outcome.FAILED, 3, INACTIVE)]
+    for event in events:
+        story.later(1)
+        header.live.take(event)
+    console.print(Drawing(header.live, story.clock))
+    told = ESCAPE.sub("", stream.getvalue()).splitlines()
+    assert max(map(len, told)) < width, told
+    words = " ".join(line.strip() for line in told)
+    assert "103/1,249" in words
+    if width >= 40:
+        for part in ("failed 3", "unknown 0", "in flight 16 of 16", "429s 1", "/s of 2.5/s by the"):
+            assert part in words
+        assert sum("━" in line for line in told) == 1
+    if width >= 80:
+        assert "oldest in flight 6 s: 2c93808457d787030157e0306be50007 and 1 more" in words
+        assert "waiting 57 s: REQUEST_EXCEEDED_LIMIT" in words
+        assert "left, until" in told[0]
+        assert len(told) == 5
+
+
+def test_the_block_says_that_the_run_stops(story: Any) -> None:
+    """Instead of a wait, why nothing more is sent; no rest is expected any more."""
+    stream = io.StringIO()
+    header = story.header(40, 4)
+    header.live.take(Gated("no", 60.0))
+    header.live.take(Stopping("interrupted by SIGINT", 3))
+    console_for(stream, {"COLUMNS": "80"}).print(Drawing(header.live, story.clock))
+    told = stream.getvalue()
+    assert " stopping: interrupted by SIGINT" in told
+    assert "waiting" not in told
+    assert "left" not in told
+
+
 def test_bar_redraws_and_leaves_a_clean_terminal(story: Any) -> None:
     """On a terminal failures scroll above a bar, which is gone when the last block comes."""
     stream = Terminal()
-    screen = Bar(console_for(stream, {}), Notices(5), clock=story.clock)
+    screen = Block(Paper(console_for(stream, {})), Notices(5), clock=story.clock)
     records = [story.record(Outcome.FAILED, number, INACTIVE) for number in range(5, 41)]
     with screen:
         screen.started(story.header(40, 4))
@@ -386,7 +532,7 @@ def test_bar_redraws_and_leaves_a_clean_terminal(story: Any) -> None:
 def test_bar_goes_when_the_run_breaks_off(story: Any) -> None:
     """An error leaves the cursor visible and no bar behind."""
     stream = Terminal()
-    screen = Bar(console_for(stream, {}), Notices(5), clock=story.clock)
+    screen = Block(Paper(console_for(stream, {})), Notices(5), clock=story.clock)
     with suppress(CannotStart), screen:
         screen.started(story.header(40, 4))
         raise CannotStart
@@ -398,13 +544,13 @@ def test_bar_goes_when_the_run_breaks_off(story: Any) -> None:
 @pytest.mark.parametrize(
     ("stream", "wishes", "environment", "kind"),
     [
-        (Terminal(), Wishes(), {}, Bar),
+        (Terminal(), Wishes(), {}, Block),
         (Terminal(), Wishes(), {"TERM": "dumb"}, Lines),
         (io.StringIO(), Wishes(), {}, Lines),
         (io.StringIO(), Wishes(), {"FORCE_COLOR": "1"}, Lines),
         (Terminal(), Wishes(Style.LINES), {}, Lines),
         (Terminal(), Wishes(Style.NONE), {}, Lines),
-        (Terminal(), Wishes(Style.BAR), {}, Bar),
+        (Terminal(), Wishes(Style.BAR), {}, Block),
         (Terminal(), Wishes(Style.BAR, quiet=True), {}, Quiet),
     ],
 )
@@ -431,7 +577,7 @@ def test_colour_is_asked_for_or_fits(
     stream: io.StringIO, environment: dict[str, str], coloured: bool, story: Any
 ) -> None:
     """FORCE_COLOR before NO_COLOR before what the stream is; no style at all without colour."""
-    screen = Quiet(console_for(stream, environment))
+    screen = Quiet(Paper(console_for(stream, environment)))
     screen.finished(story.result([story.record(Outcome.FAILED, 1, INACTIVE)], ExitCode.FAILURES))
     assert bool(ESCAPE.search(stream.getvalue())) is coloured
 
@@ -439,7 +585,7 @@ def test_colour_is_asked_for_or_fits(
 def test_quiet_shows_the_last_block_alone(story: Any) -> None:
     """Quiet means the last block and nothing before it."""
     stream = io.StringIO()
-    screen = Quiet(console_for(stream, {}))
+    screen = Quiet(Paper(console_for(stream, {})))
     drive(screen, story, settled(story, Outcome.FAILED, 9, INACTIVE))
     assert stream.getvalue() == ""
     screen.finished(story.result([story.record(Outcome.INVOICED)], ExitCode.OK))

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -78,6 +79,12 @@ def quick_spec(project: Path, *accounts: str) -> str:
     listed = ", ".join(f'"{ID}{end}"' for end in accounts)
     limits = "limits: {rate: 50000/min}"
     return write_spec(project, f"tenant: emulator\n{limits}\naccounts: [{listed}]\n")
+
+
+def record_of(events: str) -> dict[str, Any]:
+    """Give the run record in the last event that a run has printed."""
+    record: dict[str, Any] = json.loads(events.splitlines()[-1])["record"]
+    return record
 
 
 def test_validate_clean(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -206,7 +213,7 @@ def test_run_twice_converges(project: Path, capfd: pytest.CaptureFixture[str]) -
     """The first run bills, the second sends nothing and says which run did."""
     assert main(["run", "specs/month-end.yaml", "--json"]) == 0
     out, err = capfd.readouterr()
-    first = json.loads(out)
+    first = record_of(out)
     assert first["outcomes"] == {o.value: 0 for o in Outcome} | {
         "invoiced": 8,
         "nothing_to_bill": 2,
@@ -214,7 +221,7 @@ def test_run_twice_converges(project: Path, capfd: pytest.CaptureFixture[str]) -
     assert err.splitlines()[-1].endswith("(exit 0)")
     assert main(["run", "specs/month-end.yaml", "--json", "-q"]) == 0
     out, err = capfd.readouterr()
-    assert json.loads(out)["calls_sent"] == 0
+    assert record_of(out)["calls_sent"] == 0
     assert f"all 10 items are settled (earlier by run {first['run_id']})" in err
     report = project / ".zbatch" / "runs" / first["run_id"] / "report.jsonl"
     assert len(report.read_bytes().splitlines()) == 10
@@ -242,7 +249,7 @@ def test_run_refuses_a_report_that_exists(project: Path, capfd: pytest.CaptureFi
     assert "exists" in capfd.readouterr().err
     assert (project / "mine.jsonl").read_text() == "precious"
     assert main(["run", "specs/month-end.yaml", "--report", "other.jsonl", "--json"]) == 0
-    assert json.loads(capfd.readouterr().out)["calls_sent"] == 10
+    assert record_of(capfd.readouterr().out)["calls_sent"] == 10
     assert len((project / "other.jsonl").read_bytes().splitlines()) == 10
 
 
@@ -279,7 +286,7 @@ def test_f142_secrets_stay_inside(
 def calls_of(capfd: pytest.CaptureFixture[str], code: int, *flags: str) -> int:
     """Run the quick spec and say how many calls left."""
     assert main(["run", "specs/mine.yaml", "--json", *flags]) == code
-    sent = json.loads(capfd.readouterr().out)["calls_sent"]
+    sent = record_of(capfd.readouterr().out)["calls_sent"]
     assert isinstance(sent, int)
     return sent
 
@@ -293,7 +300,7 @@ def test_outcomes_are_tried_again_on_demand(
     assert told == [3, 0, 1]
     assert main(["run", "specs/mine.yaml", "--json", "--retry-nothing"]) == 1
     out, err = capfd.readouterr()
-    assert json.loads(out)["calls_sent"] == 1
+    assert record_of(out)["calls_sent"] == 1
     assert "  nothing to bill as of 20" in err
     assert err.splitlines()[-1].startswith(
         "next: mend the causes above, then zbatch run specs/mine"
@@ -309,7 +316,7 @@ def test_reconcile_without_doubt(
     capfd.readouterr()
     assert main(["reconcile", *words, "--json", "--report", "mine.jsonl"]) == 0
     out, err = capfd.readouterr()
-    assert json.loads(out)["planned"] == 0
+    assert record_of(out)["planned"] == 0
     assert "nothing is in doubt" in err
     assert (project / "mine.jsonl").read_bytes() == b""
 

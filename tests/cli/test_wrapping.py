@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from rich.text import Text
 
-from zbatch.cli.screen import Quiet, console_for
+from zbatch.cli.paper import Paper, console_for
+from zbatch.cli.quiet import Quiet
 from zbatch.cli.wrapping import wrapped
 from zbatch.model import ExitCode, Outcome
 
@@ -83,7 +84,7 @@ def test_only_a_terminal_breaks_lines(story: Any, stream: io.StringIO, most: int
     """A log keeps each line of the last block whole, so that programs find it."""
     records = [story.record(Outcome.NOTHING_TO_BILL)]
     environment = {"COLUMNS": "80", "NO_COLOR": "1"}
-    with Quiet(console_for(stream, environment)) as screen:
+    with Quiet(Paper(console_for(stream, environment))) as screen:
         screen.finished(story.result(records, ExitCode.OK))
     told = stream.getvalue().splitlines()
     assert max(map(len, told)) <= most

@@ -11,9 +11,9 @@ import pytest
 from support.engine import LOST, START, TENANT, HighRandom, status
 from zbatch.engine.backoff import LONGEST_GATE
 from zbatch.engine.brake import Brake
-from zbatch.engine.events import Event, Gated, InFlight, Stopping
+from zbatch.engine.events import Event, Gated, Hold, InFlight, Limited, Paced, Stopping
 from zbatch.engine.outage import Shown
-from zbatch.engine.pacing import Pace
+from zbatch.engine.pacing import Bound, Pace
 from zbatch.engine.settings import Settings, Stop
 from zbatch.engine.verdict import StopReason
 from zbatch.model import Limits, MetRule, Rate, StopRules
@@ -157,9 +157,10 @@ def test_requests_in_flight_are_counted_up_and_down(brake: Brake, events: list[E
 def test_a_gate_is_told_with_its_reason_and_wait(brake: Brake, events: list[Event]) -> None:
     """Whoever watches sees why nothing leaves, and for how long."""
     brake.throttled(limited(90), "too many requests", 1)
-    assert events == [Gated("too many requests", 90.0)]
+    met = Limited("too many requests")
+    assert events == [met, Gated("too many requests", 90.0, Hold.LIMIT)]
     brake.throttled(limited(30), "too many requests", 1)
-    assert len(events) == 1, "a shorter wait changes nothing and is not told"
+    assert events[2:] == [met], "a shorter wait changes nothing and is not told, but is counted"
 
 
 @pytest.mark.parametrize(
@@ -170,7 +171,7 @@ def test_a_gate_lasts_for_what_is_asked_and_at_least_for_the_backoff(
 ) -> None:
     """The server's word is taken, unless it is less than the wait that its failures call for."""
     brake.throttled(limited(asked) if asked else status(429), "no", failures)
-    assert events == [Gated("no", wait)]
+    assert events == [Limited("no"), Gated("no", wait)]
 
 
 def test_full_jitter_begins_at_nothing(clock: HandClock, events: list[Event]) -> None:
@@ -179,13 +180,13 @@ def test_full_jitter_begins_at_nothing(clock: HandClock, events: list[Event]) ->
     assert brake.jitter(5) == 0.0
     brake.throttled(status(429), "no", 1)
     brake.throttled(LOST, "no", 1)
-    assert events == []
+    assert events == [Limited("no")] * 2
 
 
 def test_a_fault_that_throttles_asks_for_no_time(brake: Brake, events: list[Event]) -> None:
     """Without a reply there is no header: the backoff alone counts."""
     brake.throttled(LOST, "no", 2)
-    assert events == [Gated("no", 2.0)]
+    assert events == [Limited("no"), Gated("no", 2.0)]
 
 
 @pytest.mark.parametrize(("wait", "stops"), [(LONGEST_GATE, False), (LONGEST_GATE + 1, True)])
@@ -195,10 +196,10 @@ def test_a_wait_of_more_than_an_hour_stops_the_run(
     """A day's quota that is used up is told with the wait, and not slept away."""
     brake.throttled(limited(wait), "the quota is used up", 1)
     if not stops:
-        assert events == [Gated("the quota is used up", wait)]
+        assert events[1:] == [Gated("the quota is used up", wait)]
         return
     message = "the server asks to wait 3601 s: the quota is used up"
-    assert events == [Stopping(message, 0, "")]
+    assert events[1:] == [Stopping(message, 0, "")]
     assert brake.stopped == Stop(StopReason.LIMIT, message)
 
 
@@ -224,7 +225,7 @@ def test_an_unreachable_host_pauses_the_run_and_then_stops_it(
 ) -> None:
     """Each pause is told with its reason; patience ends after two minutes."""
     brake.unreachable("connection refused")
-    assert events == [Gated("connection refused", 1.0)]
+    assert events == [Gated("connection refused", 1.0, Hold.UNREACHABLE)]
     clock.at = 121.0
     brake.unreachable("connection refused")
     assert brake.stopped == Stop(StopReason.UNREACHABLE, "connection refused")
@@ -298,7 +299,7 @@ def test_a_window_that_is_used_up_closes_the_gate(
 
     clock.at = 0.1
     asyncio.run(next_turn())
-    assert events[0] == Gated("the tenant says that its rate limit is used up", 39.9)
+    assert events[0] == Gated("the tenant says that its rate limit is used up", 39.9, Hold.WINDOW)
 
 
 def test_the_last_moment_of_a_window_is_awaited_without_a_word(
@@ -316,7 +317,7 @@ def test_the_last_moment_of_a_window_is_awaited_without_a_word(
         assert await asyncio.wait_for(turn, 30)
 
     asyncio.run(next_turn())
-    assert events == []
+    assert events == [Paced(10.0, Bound.RATE)]
 
 
 def test_a_quota_that_is_full_for_longer_than_an_hour_stops_the_run(
@@ -356,7 +357,8 @@ def test_an_outage_is_told_and_stops_the_run_when_it_lasts(
     """Twenty keys that fail make one, and the next failed retry of a run of no items ends it."""
     for number in range(20):
         brake.learn(Shown(f"{number}", failed=True, left=0.0))
-    assert events == [Gated("most calls fail, whichever account they are for", 5.0)]
+    why = "most calls fail, whichever account they are for"
+    assert events == [Gated(why, 5.0, Hold.OUTAGE)]
     clock.at = 5.0
     brake.learn(Shown("0", failed=True, left=4.0, again=True))
     assert brake.stopped is not None
@@ -380,4 +382,23 @@ def test_an_outage_that_is_over_holds_nobody_back(
         assert await asyncio.wait_for(turn, 30)
 
     asyncio.run(wait_for_it())
-    assert len(events) == 1
+    assert [type(event) for event in events] == [Paced, Gated]
+
+
+def test_a_pace_is_told_when_it_changes(
+    clock: HandClock, brake: Brake, events: list[Event]
+) -> None:
+    """Whoever watches knows how fast it may go and who says so: the rate, a window, an outage."""
+
+    async def leave_at(*times: float) -> None:
+        for clock.at in times:
+            assert await asyncio.wait_for(brake.turn(), 30)
+
+    asyncio.run(leave_at(0.0, 1.0))
+    brake.answered(left(118, 60))
+    asyncio.run(leave_at(2.0, 3.0))
+    for number in range(20):
+        brake.learn(Shown(f"{number}", failed=True, left=3.0))
+    asyncio.run(leave_at(10.0))
+    told = [(round(e.per_second, 1), e.by) for e in events if isinstance(e, Paced)]
+    assert told == [(10.0, Bound.RATE), (2.0, Bound.SERVER), (0.2, Bound.OUTAGE)]

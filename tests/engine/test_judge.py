@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from support.engine import LOST, REFUSED_CONNECTION, TENANT, failure, item, status, success
+from support.engine import (
+    LOST,
+    REFUSED_CONNECTION,
+    TENANT,
+    failure,
+    item,
+    rows,
+    status,
+    success,
+)
 from zbatch.engine.carrier import send_of
 from zbatch.engine.judge import (
     Judgement,
@@ -336,3 +345,29 @@ def test_an_empty_request_id_is_none() -> None:
     reply = status(401, zuora_request_id="")
     done = answered(Attempt(1, BEGUN, "track"), reply, read_reply(reply, 1), DONE)
     assert done.request_id is None
+
+
+@pytest.mark.parametrize(
+    ("exchange", "most", "verdict"),
+    [
+        (success(), 6, "invoiced"),
+        (failure("INVALID_VALUE"), 6, "failed"),
+        (failure("REQUEST_EXCEEDED_LIMIT"), 6, "renewed"),
+        (status(429), 6, "again after gate"),
+        (status(500), 6, "again after backoff"),
+        (LOST, 1, "given up"),
+        (status(422), 6, "stopped by misdirected"),
+    ],
+)
+def test_what_an_answer_comes_to_has_a_word(
+    exchange: Reply | Fault, most: int, verdict: str
+) -> None:
+    """Whoever follows single calls reads what became of each without knowing the engine."""
+    assert judged(a_work(), exchange, most=most).verdict == verdict
+
+
+def test_a_call_of_several_items_has_each_verdict_once() -> None:
+    """Two that were invoiced are one word; a code that nobody knows leaves its key burnt."""
+    ok, bad = {"Success": True}, {"Success": False, "Errors": [{"Code": "X", "Message": "no"}]}
+    reply = rows({**ok, "Id": "1" * 32}, bad, {**ok, "Id": "2" * 32})
+    assert judged(a_work(count=3), reply).verdict == "invoiced, burnt"

@@ -23,7 +23,7 @@ from support.engine import (
     text_of,
     works_of,
 )
-from zbatch.engine.events import Gated, InFlight, Retrying
+from zbatch.engine.events import Answered, Gated, InFlight, Leaving, Retrying, Settled
 from zbatch.engine.order import Work
 from zbatch.engine.pacing import Pace
 from zbatch.engine.verdict import StopReason
@@ -44,6 +44,20 @@ def test_each_item_is_sent_once_and_settled(bench: Bench) -> None:
     assert run.ending.sent == 25
     assert len(set(run.server.keys)) == 25
     assert len(run.records) == 25
+
+
+def test_each_attempt_is_told_as_it_leaves_and_once_it_is_answered(bench: Bench) -> None:
+    """Its key and its track ID name it both times; that it is over is told before its outcome."""
+    run = bench.run(works_of([item(1)]), lambda request, before: success() if before else LOST)
+    followed = [e for e in run.events if isinstance(e, Leaving | Answered | Settled)]
+    kinds = [type(event) for event in followed]
+    assert kinds == [Leaving, Answered, Leaving, Answered, Settled]
+    attempts = [e.attempt for e in followed if isinstance(e, Leaving)]
+    over = [e for e in followed if isinstance(e, Answered)]
+    assert [a.track_id for a in attempts] == [one.attempt.track_id for one in over]
+    assert {one.key for one in over} == {run.server.keys[0]}
+    assert [one.verdict for one in over] == ["again after backoff", "invoiced"]
+    assert [one.attempt.answer for one in over] == ["lost", "rows"]
 
 
 def test_a_run_without_work_ends_at_once(bench: Bench) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zbatch.engine.pacing import LATE, Flow, Pace, Reachability, Slot
+from zbatch.engine.pacing import LATE, Bound, Flow, Pace, Reachability, Slot
 from zbatch.model import Rate
 from zbatch.zuora.allowance import Allowance
 
@@ -268,3 +268,23 @@ def test_any_answer_restores_patience() -> None:
     host.answered()
     assert host.failed(100.0) == 101.0
     assert host.failed(109.0) is not None
+
+
+def test_the_bound_is_told_with_whoever_sets_it() -> None:
+    """The run's own rate, a quota that is known, what the tenant tells, and the time after a gate.
+
+    Of two that are equal the run's own counts.
+    """
+    assert Pace(TEN_A_SECOND).bound(0.0) == (10.0, Bound.RATE)
+    assert Pace(TEN_A_SECOND, [Rate(10, 1.0)]).bound(0.0) == (10.0, Bound.RATE)
+    assert Pace(TEN_A_SECOND, [Rate(5, 1.0)]).bound(0.0) == (5.0, Bound.QUOTA)
+    pace = Pace(TEN_A_SECOND)
+    pace.heard(Allowance(600, 59, 60.0), 0.0, 0)
+    assert pace.bound(0.0)[1] is Bound.SERVER
+    assert pace.bound(0.0)[0] == pytest.approx(59 / 60)
+    pace = Pace(TEN_A_SECOND)
+    leave(pace, 0.0)
+    pace.close(0.1, 100.1)
+    assert pace.bound(100.1)[1] is Bound.RAMP
+    assert pace.bound(100.1)[0] == pytest.approx(2.5)
+    assert pace.bound(111.0) == (10.0, Bound.RATE)

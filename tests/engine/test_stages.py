@@ -307,7 +307,7 @@ def test_nobody_is_asked_where_nothing_is_left_to_send() -> None:
 def test_the_end_of_the_input_is_no_look() -> None:
     """The run ends after the stage, and the next one asks about it again."""
     run = bench(Looks([None])).run(staged(2, 3), invoice)
-    assert (reason(run), len(run.records), run.ledger.looked) == (StopReason.STAGE, 2, [])
+    assert (reason(run), len(run.records), run.ledger.looked) == (StopReason.UNSEEN, 2, [])
     assert run.ending.stop is not None
     assert run.ending.stop.message == "stage 1 of 3 is over; zbatch run asks about it again"
 

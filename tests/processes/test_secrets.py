@@ -50,8 +50,10 @@ def test_f142_no_fault_brings_a_secret_out(debug: str, serve: Serve, project_at:
     project = project_at(served)
     project.env["ZBATCH_DEBUG"] = debug
     project.write(range(20), concurrency=1, timeout="1s")
-    codes = [project.run("spec.yaml", "-v", "--json").code for _ in range(3)]
+    words = ("spec.yaml", "-v", "--json", "--log-file", "log.jsonl")
+    codes = [project.run(*words).code for _ in range(3)]
     assert set(codes) <= {0, 1, 3, 4}
+    assert (project.folder / "log.jsonl").stat().st_size > 1000
     assert len(served.tokens) > 1
     assert "Traceback" not in "".join(path.read_text() for path in project.said.glob("*.err"))
 

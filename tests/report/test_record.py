@@ -39,12 +39,16 @@ def test_record_of_a_finished_run(tmp_path: Path, plan: Plan) -> None:
     assert json.loads(path.read_text()) == {
         "version": 1,
         "run_id": "20261130T201502Z-7f3a",
+        "verb": "run",
         "spec": {
             "name": "month-end-2026-11",
             "file": "specs/month-end.yaml",
+            "path": None,
             "digest": "a" * 64,
             "period": None,
+            "files": [],
         },
+        "git": None,
         "plan_digest": "b" * 64,
         "approved_digest": None,
         "tenant": {"name": "production", "host": "rest.na.zuora.com", "entity_id": None},

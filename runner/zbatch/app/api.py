@@ -9,6 +9,7 @@ from random import SystemRandom
 from typing import Protocol
 
 from zbatch.app.gate import Unattended
+from zbatch.app.live import Live
 from zbatch.app.loading import Overrides, Warn, unheard
 from zbatch.app.protection import UNCONFIRMED, Confirmation
 from zbatch.app.review.frozen import Document
@@ -119,7 +120,10 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class RunHeader:
-    """What is known before the first call: the plan, and how much of it was settled earlier."""
+    """What is known before the first call: the plan, and how much of it was settled earlier.
+
+    `live` gives the figures while the run goes on.
+    """
 
     run_id: str
     plan: Plan
@@ -127,6 +131,7 @@ class RunHeader:
     settled: int
     report: Path
     approval: Approval | None = None
+    live: Live = field(default_factory=Live, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

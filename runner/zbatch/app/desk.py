@@ -18,7 +18,9 @@ from typing import Any
 from zbatch.app.api import RunResult, Watcher
 from zbatch.app.connection import access_to, connected
 from zbatch.app.execution import Execution, Files
+from zbatch.app.heartbeat import Followed
 from zbatch.app.outside import Outside
+from zbatch.app.provenance import revision_of
 from zbatch.app.recorder import Recorder
 from zbatch.app.signals import undisturbed
 from zbatch.app.state import State, run_id
@@ -29,7 +31,7 @@ from zbatch.ledger.store import Store, open_store
 from zbatch.model import ExitCode, Tenant
 from zbatch.report.record import RunRecord
 from zbatch.report.writer import ReportWriter
-from zbatch.spec import Project, load_tenants
+from zbatch.spec import Project, load_tenants, path_in_project
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,21 @@ class Desk:
         plan = task.plan
         access = access_to(plan, self.folder, book, os.environ) if task.todo.work else None
         way = connected(access, self.outside.clock) if access else None
-        record = RunRecord(self.run_id, plan, self.started_at, versions=_versions())
+        record = RunRecord(
+            self.run_id,
+            plan,
+            self.started_at,
+            versions=_versions(),
+            verb="reconcile" if task.read_only else "run",
+            spec_path=path_in_project(plan.spec.file),
+            revision=revision_of(plan.spec),
+        )
         if task.approval:
             record = replace(record, approved=task.approval.digest)
         files = Files(self.state.run_folder(self.run_id))
-        with _recorder(record, files, task.report_copy) as recorder:
-            execution = Execution(record, self.store, recorder, files, watch, self.outside)
+        follow = Followed(watch, files.folder, self.run_id)
+        with _recorder(record, files, task.report_copy) as recorder, follow:
+            execution = Execution(record, self.store, recorder, files, follow, self.outside)
             execution = replace(execution, approval=task.approval, asked=task.asked)
             with undisturbed(), unswept(), event_loop() as loop:
                 return loop.run(execution.converge(task, way))

@@ -40,6 +40,11 @@ class PastRun:
         return file if isinstance(file, str) else None
 
     @property
+    def reconciles(self) -> bool:
+        """Tell whether it only asked: then its report is of what was in doubt, not of a spec."""
+        return self.record.get("verb") == "reconcile"
+
+    @property
     def ended(self) -> bool:
         """Tell whether the run has written its last word; one that was killed never has."""
         return self.record.get("finished_at") is not None
@@ -56,11 +61,15 @@ def list_runs(state: State) -> Iterator[PastRun]:
 def find_run(state: State, named: str) -> PastRun:
     """Find a run by its ID, a unique part of it or `latest`, or the newest run of a spec's file.
 
+    A spec's run is one that was to bill it: a reconciliation has no report of all its items.
+
     Raises `NothingSelected` where there is none, or more than one that is meant equally.
     """
     runs = list_runs(state)
     if PurePath(named).suffix in SPEC_SUFFIXES:
-        of_spec = next((run for run in runs if _is_of(run, Path(named))), None)
+        of_spec = next(
+            (run for run in runs if _is_of(run, Path(named)) and not run.reconciles), None
+        )
         return _found(of_spec, f"no run of {named} is known in {state.root}")
     if named == LATEST:
         return _found(next(runs, None), f"no run is known in {state.root}")

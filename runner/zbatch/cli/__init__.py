@@ -1,5 +1,21 @@
 """The command line: one file a verb, one frame that turns errors into exit codes."""
 
-from zbatch.cli.frame import main
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
 
 __all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    The frame is loaded in here, so that Ctrl-C in that moment is told like any later one.
+    """
+    try:
+        from zbatch.cli.frame import main as framed
+    except KeyboardInterrupt:
+        os.write(2, b"zbatch: interrupted\n")
+        return 130
+    return framed(argv)

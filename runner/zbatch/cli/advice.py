@@ -34,6 +34,7 @@ _RULE = (
     " {run} --retry-failed)"
 )
 _STAGE = "look at what came of the stage; then {again}   goes on with the next one"
+_UNSEEN = "look at what came of the stage; then {again}   asks about it again"
 _STRAYS = "{all}   settles what this spec does not list"
 _UNREAD = (
     "{again} again; if the ledger cannot be read then either, keep it and report this with"
@@ -42,7 +43,11 @@ _UNREAD = (
 _NOT_THERE = "{run}   sends what is proved not to be there"
 _SETTLED = "nothing is left in doubt"
 _CREDENTIALS = "check {places}, where the OAuth client is read from, then {again}"
-_BY_REASON = {StopReason.RULE: _RULE, StopReason.STAGE: _STAGE}
+_BY_REASON = {
+    StopReason.RULE: _RULE,
+    StopReason.STAGE: _STAGE,
+    StopReason.UNSEEN: _UNSEEN,
+}
 
 
 def advice(result: RunResult, called: Called) -> str:

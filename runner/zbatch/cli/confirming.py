@@ -71,10 +71,18 @@ def _what(question: Question) -> str:
 
 
 def _tell(question: Question, out: TextIO) -> None:
-    if question.new_ledger:
-        tenant, folder = one_line(question.tenant.name), one_line(str(question.state.root))
-        print(
-            f"There is no ledger of {tenant} in {folder}: a new one begins. If this tenant was "
-            f"billed from another folder or machine, bring that ledger here first.",
-            file=out,
+    if not question.new_ledger:
+        return
+    tenant, path = one_line(question.tenant.name), question.state.ledger(question.tenant)
+    if path.exists():
+        said = (
+            f"The ledger of {tenant}, {one_line(str(path))}, tells of no run: it is new, cut off "
+            "or damaged. If this tenant was billed before, bring its ledger back from a copy first."
         )
+    else:
+        said = (
+            f"There is no ledger of {tenant} in {one_line(str(question.state.root))}: a new one "
+            "begins. If this tenant was billed from another folder or machine, bring that ledger "
+            "here first."
+        )
+    print(said, file=out)

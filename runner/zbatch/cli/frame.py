@@ -10,27 +10,12 @@ from typing import TextIO
 
 import click
 
+from zbatch.cli.exit_code import exit_code_of
 from zbatch.cli.group import zbatch
 from zbatch.cli.streams import STDERR, STDOUT, hold_standard_descriptors, steady
-from zbatch.errors import (
-    CannotStart,
-    Interrupted,
-    LedgerFailure,
-    NothingSelected,
-    Refused,
-    ReportFailure,
-    ZbatchError,
-)
+from zbatch.errors import ZbatchError
 from zbatch.model import ExitCode
 from zbatch.zuora.text import one_line
-
-EXIT_CODES: dict[type[ZbatchError], ExitCode] = {
-    Refused: ExitCode.REFUSED,
-    NothingSelected: ExitCode.NO_MATCH,
-    CannotStart: ExitCode.CANNOT_START,
-    LedgerFailure: ExitCode.UNKNOWN,
-    ReportFailure: ExitCode.UNKNOWN,
-}
 
 DEBUG = "ZBATCH_DEBUG"
 MESSAGE_LIMIT = 2000
@@ -56,7 +41,7 @@ def guarded(action: Callable[[], int], err: TextIO) -> int:
         return ExitCode.INTERRUPTED
     except ZbatchError as error:
         print("\n".join(_told(error, err)), file=err)
-        return _exit_code(error)
+        return exit_code_of(error)
     except Exception as error:
         print("\n".join(_confess(error)), file=err)
         return ExitCode.INTERNAL
@@ -66,13 +51,6 @@ def _call(argv: Sequence[str] | None) -> int:
     result = zbatch.main(argv, prog_name="zbatch", standalone_mode=False)
     sys.stdout.flush()
     return result if isinstance(result, int) else ExitCode.OK
-
-
-def _exit_code(error: ZbatchError) -> ExitCode:
-    if isinstance(error, Interrupted):
-        return ExitCode(128 + error.signal)
-    kinds = (EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
-    return next(kinds, ExitCode.INTERNAL)
 
 
 def _told(error: ZbatchError, err: TextIO) -> Iterator[str]:

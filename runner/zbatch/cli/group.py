@@ -17,6 +17,7 @@ VERBS = {
     "reconcile": "Settle what is in doubt by asking the tenant; nothing is sent.",
     "verify": "Hold the tenant against the ledger, item by item; nothing is sent.",
     "doctor": "Check credentials, tenant, clock, limits, state folder and versions.",
+    "status": "Show how far a run is, or list the runs; nothing is touched.",
     "emulator": "Serve a local Zuora to rehearse and test against.",
     "explain": "Say what the code of a problem means, and how to mend it.",
     "schema": "Print a JSON Schema for editors and other tools.",

@@ -175,7 +175,7 @@ def _unknown(word: str, records: tuple[ItemRecord, ...], where: str) -> Iterator
     for record in records[:FIRST_UNKNOWN]:
         sent = f" (sent {record.started_at:%Y-%m-%d %H:%M:%SZ})" if record.started_at else ""
         problem = problem_text(record.error, DOUBT_LIMIT)
-        yield Text(f"  {word}  {item_name(record)}{sent}  {problem}", "bold red")
+        yield Text(f"  {word}  {item_name(record, whole=True)}{sent}  {problem}", "bold red")
     if len(records) > FIRST_UNKNOWN:
         yield Text(f"  … and {len(records) - FIRST_UNKNOWN:,} more unknown {where}")
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from zbatch.cli.words import counted, duration, item_name, problem_text
-from zbatch.engine.events import Event, Gated, Resolving, Retrying, Settled, Stopping
+from zbatch.engine.events import Event, Gated, Hold, Resolving, Retrying, Settled, Stopping
 from zbatch.model import Item, ItemRecord, Outcome
 from zbatch.zuora.text import one_line
 
@@ -16,11 +16,15 @@ STYLES = {Outcome.FAILED: "red", Outcome.UNKNOWN: "bold red"}
 
 
 class Notices:
-    """Turn events into lines: at most `most` of one kind, all of them and more when `verbose`."""
+    """Turn events into lines: at most `most` of one kind, all of them and more when `verbose`.
 
-    def __init__(self, most: int, verbose: bool = False) -> None:
+    Where they are `grouped`, what comes after that is told as a count: at 10, 20, 50, 100, …
+    """
+
+    def __init__(self, most: int, verbose: bool = False, *, grouped: bool = False) -> None:
         self._most = most
         self._verbose = verbose
+        self._grouped = grouped
         self._said: Counter[tuple[str, str]] = Counter()
 
     def of(self, event: Event) -> Text | None:
@@ -33,8 +37,9 @@ class Notices:
                 return Text(f"asking the tenant for the IDs of {what}")
             case Retrying(items, reason, wait) if self._verbose:
                 return Text(f"again in {duration(wait)}: {_names(items)}  {one_line(reason)}")
-            case Gated(reason, wait) if self._fresh("gated", reason):
-                return Text(f"waiting {duration(wait)}: {one_line(reason)}", "yellow")
+            case Gated(reason, wait, hold) if self._fresh("gated", reason):
+                what = "probing each" if hold is Hold.OUTAGE else "waiting"
+                return Text(f"{what} {duration(wait)}: {one_line(reason)}", "yellow")
             case Stopping(reason, in_flight, hint):
                 calls = counted(in_flight, "call")
                 what = f"stopping: {one_line(reason)} ({calls} in flight)"
@@ -44,11 +49,13 @@ class Notices:
 
     def _settled(self, record: ItemRecord) -> Text | None:
         outcome = record.outcome
+        if outcome not in STYLES:
+            return item_line(record) if self._verbose else None
         cause = record.error.code if record.error else ""
-        serious = outcome in STYLES and self._fresh(outcome, cause)
-        if not serious and not self._verbose:
-            return None
-        return item_line(record)
+        if self._fresh(outcome, cause):
+            return item_line(record)
+        count = self._said[outcome, cause]
+        return group_line(record, count) if self._grouped and _is_round(count) else None
 
     def _fresh(self, kind: str, cause: str) -> bool:
         self._said[kind, cause] += 1
@@ -57,10 +64,27 @@ class Notices:
 
 def item_line(record: ItemRecord) -> Text:
     """Say what one item came to."""
-    word = "UNKNOWN" if record.outcome is Outcome.UNKNOWN else record.outcome.value
     what = record.invoice_id if record.outcome.success else problem_text(record.error)
-    text = f"{word.replace('_', ' ')}  {item_name(record)}"
+    text = f"{outcome_word(record)}  {item_name(record)}"
     return Text(f"{text}  {one_line(what or '')}", STYLES.get(record.outcome, ""))
+
+
+def outcome_word(record: ItemRecord) -> str:
+    """Name an outcome as people read it, in capitals where nobody knows it."""
+    unknown = record.outcome is Outcome.UNKNOWN
+    return "UNKNOWN" if unknown else record.outcome.value.replace("_", " ")
+
+
+def group_line(record: ItemRecord, count: int) -> Text:
+    """Say how many items have come to the same, and which was the last of them."""
+    code = one_line(record.error.code, 80) if record.error else "no reason"
+    text = f"{count:,} {outcome_word(record)} so far with {code}"
+    return Text(f"{text}, the last of them {item_name(record)}", STYLES.get(record.outcome, ""))
+
+
+def _is_round(count: int) -> bool:
+    """Tell whether a count is 1, 2 or 5 with zeros behind."""
+    return f"{count}".rstrip("0") in ("1", "2", "5")
 
 
 def _names(items: Sequence[Item]) -> str:

@@ -172,20 +172,6 @@ def state_folder(command: Command) -> Command:
     )(command)
 
 
-def run_record(command: Command) -> Command:
-    """Add the run record as the product on standard output."""
-    return ordinary(
-        "--json", "as_json", is_flag=True, help="At the end, print the run record as JSON."
-    )(command)
-
-
-def hushed(command: Command) -> Command:
-    """Add the wish for the last block alone."""
-    return ordinary("-q", "--quiet", is_flag=True, help="Show errors and the last block only.")(
-        command
-    )
-
-
 def acknowledgement(*names: str, **settings: Any) -> Callable[[Command], Command]:
     """Make an option that stands in the command itself: no variable sets it unseen."""
     return click.option(*names, **settings)

@@ -10,12 +10,11 @@ from typing import Any
 from zbatch.app.altered import Altered
 from zbatch.app.review.approval import Stale
 from zbatch.app.review.figures import Figures, pairs_of
-from zbatch.app.review.frozen import files_json
 from zbatch.app.review.online import Online
 from zbatch.app.review.preview import Preview
 from zbatch.model import Account, Charges, Expect, Item, Outcome, Plan, StopRules
 from zbatch.report.lines import timestamp
-from zbatch.report.record import limits_json
+from zbatch.report.record import files_json, limits_json
 from zbatch.spec.difference import Dates, Difference, Named
 
 VERSION = 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import Unpack
 
@@ -16,17 +14,16 @@ from zbatch.cli.options import (
     Confirming,
     acknowledgement,
     confirming,
-    hushed,
     ordinary,
     period,
     report_copy,
-    run_record,
     state_folder,
 )
+from zbatch.cli.watching import Watching, watched, watchers
 from zbatch.cli.words import Called, Verb
 
 
-class Flags(Confirming):
+class Flags(Confirming, Watching):
     """What the command line says beside the spec."""
 
     tenant: str | None
@@ -35,8 +32,6 @@ class Flags(Confirming):
     reason: str | None
     report: Path | None
     state_dir: Path | None
-    as_json: bool
-    quiet: bool
 
 
 @click.command(epilog=EXIT_CODES)
@@ -64,8 +59,7 @@ class Flags(Confirming):
 @confirming
 @report_copy
 @state_folder
-@run_record
-@hushed
+@watched
 def reconcile(spec: Path | None, **flags: Unpack[Flags]) -> int:
     """Settle what is in doubt by asking the tenant; nothing is sent.
 
@@ -83,7 +77,6 @@ def reconcile(spec: Path | None, **flags: Unpack[Flags]) -> int:
     # Loaded here, because the help needs no network and no ledger.
     from zbatch.app.api import Acceptance, Confirmation, ReconcileOptions
     from zbatch.app.reconcile import reconcile as settle
-    from zbatch.cli.screen import Wishes, screen_for
 
     reason = check_decisions(flags["accept"], flags["reason"])
     options = ReconcileOptions(
@@ -96,8 +89,5 @@ def reconcile(spec: Path | None, **flags: Unpack[Flags]) -> int:
         confirmation=Confirmation(flags["confirm"]),
     )
     called = Called(Verb.RECONCILE, flags["tenant"], flags["state_dir"], period=flags["period"])
-    with screen_for(sys.stderr, Wishes(quiet=flags["quiet"], called=called), os.environ) as screen:
-        result = settle(options, screen)
-    if flags["as_json"]:
-        click.echo(result.run_record.read_text("utf-8"), nl=False)
-    return result.exit_code
+    with watchers(called, flags) as (_, watch):
+        return settle(options, watch).exit_code

@@ -20,22 +20,21 @@ from zbatch.cli.options import (
     Tightening,
     acknowledgement,
     confirming,
-    hushed,
     ordinary,
     overrides,
     plan_argument,
     report_copy,
-    run_record,
     starting_ledger,
     state_folder,
     tightening,
 )
 from zbatch.cli.plan import Wanted, show
-from zbatch.cli.words import Called, Style, Verb
+from zbatch.cli.watching import Watching, watched, watchers
+from zbatch.cli.words import Called, Verb
 from zbatch.model import ExitCode
 
 
-class Flags(Tightening, Confirming):
+class Flags(Tightening, Confirming, Watching):
     """What the command line says beside the spec."""
 
     confirm_new_ledger: str | None
@@ -45,10 +44,6 @@ class Flags(Tightening, Confirming):
     retry_failed: bool
     retry_nothing: bool
     state_dir: Path | None
-    as_json: bool
-    progress: str
-    quiet: bool
-    verbose: bool
 
 
 @click.command(epilog=EXIT_CODES)
@@ -74,16 +69,7 @@ class Flags(Tightening, Confirming):
     help="Send again what had nothing to bill: once more usage is rated.",
 )
 @state_folder
-@run_record
-@ordinary(
-    "--progress",
-    type=click.Choice([style.value for style in Style]),
-    default=Style.AUTO.value,
-    show_default=True,
-    help="How to show what goes on.",
-)
-@hushed
-@ordinary("-v", "--verbose", is_flag=True, help="Show every item and every retry.")
+@watched
 def run(spec: Path, **flags: Unpack[Flags]) -> int:
     """Bill what is outstanding; safe to repeat at any time, on any outcome.
 
@@ -110,7 +96,6 @@ def _converge(spec: Path, flags: Flags) -> int:
     from zbatch.app.api import RunOptions
     from zbatch.app.run import run as converge
     from zbatch.cli.confirming import confirmation
-    from zbatch.cli.screen import Wishes, screen_for
     from zbatch.cli.stage_gate import gate_for
 
     streams = (sys.stdin, sys.stderr)
@@ -135,9 +120,6 @@ def _converge(spec: Path, flags: Flags) -> int:
     said = document.frozen["approved"]["overrides"] if document else flags
     path = spec if document else None
     called = Called(Verb.RUN, said["tenant"], flags["state_dir"], path, said["period"])
-    wishes = Wishes(Style(flags["progress"]), flags["quiet"], flags["verbose"], called)
-    with screen_for(sys.stderr, wishes, os.environ) as screen:
-        result = converge(replace(options, gate=gate_for(screen, streams, os.environ)), screen)
-    if flags["as_json"]:
-        click.echo(result.run_record.read_text("utf-8"), nl=False)
+    with watchers(called, flags) as (screen, watch):
+        result = converge(replace(options, gate=gate_for(screen, streams, os.environ)), watch)
     return result.exit_code

@@ -41,9 +41,9 @@ class Shown:
 
     async def look(self, end: StageEnd) -> Choice:
         """Let no further stage begin."""
-        with self._screen.aside() as console:
+        with self._screen.aside() as paper:
             for line in stage_block(end):
-                console.print(line)
+                paper.say(line)
         return Choice.STOP
 
 
@@ -56,20 +56,20 @@ class Prompt:
 
     async def look(self, end: StageEnd) -> Choice | None:
         """Ask until one of the three words is typed; the end of the input is no answer."""
-        with self._screen.aside() as console:
+        with self._screen.aside() as paper:
             for line in stage_block(end):
-                console.print(line)
-            console.print(Text(LEGEND))
+                paper.say(line)
+            paper.say(Text(LEGEND))
             forget_typed(self._descriptor)
             while True:
-                console.print(Text("confirm | continue | stop? ", "bold"), end="")
+                paper.ask(Text("confirm | continue | stop? ", "bold"))
                 answer = await self._line()
                 if not answer:
-                    console.print()
+                    paper.say(Text(""))
                     return None
                 if (word := answer.decode(errors="replace").strip()) in list(Choice):
                     return Choice(word)
-                console.print(Text("Type one of the three words, in small letters, whole."))
+                paper.say(Text("Type one of the three words, in small letters, whole."))
 
     async def _line(self) -> bytes:
         """Wait for a line without a thread, so that a signal ends the wait at once."""

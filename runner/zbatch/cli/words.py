@@ -103,10 +103,15 @@ def account(record: ItemRecord) -> str:
     return one_line(record.item.account_number or record.item.identity.account_id, 80)
 
 
-def item_name(record: ItemRecord) -> str:
-    """Name an item by account, target date and, from the second on, its revision."""
+def item_name(record: ItemRecord, *, whole: bool = False) -> str:
+    """Name an item by account, target date and, from the second on, its revision.
+
+    The `whole` name has the account's ID beside its number: what a decision is written with.
+    """
     identity = record.item.identity
-    return f"{account(record)} {identity.target_date}{revision(record.item)}"
+    numbered = whole and record.item.account_number
+    beside = f" ({identity.account_id})" if numbered else ""
+    return f"{account(record)}{beside} {identity.target_date}{revision(record.item)}"
 
 
 def revision(item: Item) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from zbatch.engine import backoff
 from zbatch.engine.brake import Brake
-from zbatch.engine.events import Event, Retrying, Settled
+from zbatch.engine.events import Answered, Event, Retrying, Settled
 from zbatch.engine.judge import Judgement, unknown_records
 from zbatch.engine.order import Order, Work, alone_of
 from zbatch.engine.rules import Tally
@@ -125,6 +125,8 @@ class Aftermath:
         work.attempts = (*work.attempts, attempt)
         if attempt.sent:
             work.first_sent = work.first_sent or attempt.started_at
+        key = judgement.result.call.key
+        self._tell(Answered(work.items, key, attempt, judgement.verdict))
         decision = judgement.decision
         if isinstance(decision, Settle):
             self._settle(work, judgement, decision)

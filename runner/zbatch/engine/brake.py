@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 from zbatch.engine import backoff
 from zbatch.engine.age import Clocks, expires
 from zbatch.engine.concurrency import Flight
-from zbatch.engine.events import Gated, InFlight, Stopping
+from zbatch.engine.events import Gated, Hold, InFlight, Limited, Paced, Stopping
 from zbatch.engine.kinds import doubtful
 from zbatch.engine.order import Work
 from zbatch.engine.outage import Outage, Shown
-from zbatch.engine.pacing import Flow, Pace, Reachability, Slot
+from zbatch.engine.pacing import Bound, Flow, Pace, Reachability, Slot
 from zbatch.engine.places import Places
 from zbatch.engine.ports import Clock, Observer, Randomness
 from zbatch.engine.rules import outlasts, overdue
@@ -31,6 +31,7 @@ T = TypeVar("T")
 # What a run that is stopping already must still be known for: its exit code is graver.
 _GRAVE = frozenset({StopReason.DISK, StopReason.INTERNAL})
 _TOLD = 1.0  # seconds: a shorter wait for one of the tenant's windows is told to nobody
+_NEWS = 0.02  # a share by which the pace changes before anybody is told
 _OLD = timedelta(seconds=5)  # a reply that is so much older than another is a kept one
 
 
@@ -66,6 +67,7 @@ class Brake:
         self.stopping = asyncio.Event()
         self.stopped: Stop | None = None
         self.in_flight = 0
+        self._told = Paced(0.0, Bound.RATE)
 
     def stop(
         self, reason: StopReason, message: str, hint: str = "", rule: MetRule | None = None
@@ -145,11 +147,20 @@ class Brake:
             if slot.at > now:
                 await self.until(self._news, slot.at)
             elif full := self._pace.full(now):
-                self._gate(full.reason, full.until - now, told=full.until - now >= _TOLD)
+                wait = full.until - now
+                self._gate(full.reason, wait, Hold.WINDOW, told=wait >= _TOLD)
             else:
                 self._pace.left(slot, now)
+                self._tell_pace(now)
                 return True
         return False
+
+    def _tell_pace(self, now: float) -> None:
+        """Say what holds from now on, where that is something else than before."""
+        (per_second, by), told = self._pace.bound(now), self._told
+        if by is not told.by or abs(per_second - told.per_second) > _NEWS * told.per_second:
+            self._told = Paced(per_second, by)
+            self._tell(self._told)
 
     @contextmanager
     def flying(self) -> Iterator[Flight]:
@@ -185,7 +196,8 @@ class Brake:
             self._pace.slow(self._probe if outage.on else 0.0)
             self._changed()
             if outage.on:
-                self._tell(Gated("most calls fail, whichever account they are for", self._probe))
+                why = "most calls fail, whichever account they are for"
+                self._tell(Gated(why, self._probe, Hold.OUTAGE))
         if outage.lasting:
             self.stop(
                 StopReason.OUTAGE, "the tenant is out of order: most calls of any account fail"
@@ -216,7 +228,7 @@ class Brake:
         if until is None:
             self.stop(StopReason.UNREACHABLE, message)
         else:
-            self._gate(message, until - now)
+            self._gate(message, until - now, Hold.UNREACHABLE)
 
     def accepted(self) -> None:
         """Take note that the tenant took a request in."""
@@ -227,6 +239,7 @@ class Brake:
 
         The run stops where the tenant has taken nothing in for too long.
         """
+        self._tell(Limited(message))
         now = self._clock.monotonic()
         if self._throttled_since is None:
             self._throttled_since = now
@@ -234,7 +247,7 @@ class Brake:
             self.stop(StopReason.LIMIT, f"the tenant takes nothing in for an hour: {message}")
         headers = exchange.headers if isinstance(exchange, Reply) else {}
         asked = retry_after(headers, self._clock.now()) or 0.0
-        self._gate(message, max(asked, self.jitter(failures)))
+        self._gate(message, max(asked, self.jitter(failures)), Hold.LIMIT)
 
     def crowded(self, flight: Flight, exchange: Reply | Fault, problem: Problem) -> None:
         """Take note of a limit that was met, where it is that of requests at once."""
@@ -262,7 +275,7 @@ class Brake:
         self.mind(overdue(self._rules, self._clock.monotonic() - began))
         wake.set()
 
-    def _gate(self, reason: str, wait: float, *, told: bool = True) -> None:
+    def _gate(self, reason: str, wait: float, hold: Hold, *, told: bool = True) -> None:
         """Close the gate, unless that would outlast what the run has or must keep: then stop it."""
         now = self._clock.monotonic()
         if wait > backoff.LONGEST_GATE:
@@ -276,7 +289,7 @@ class Brake:
             self._changed()
             if told:
                 self.places.restart()
-                self._tell(Gated(reason, wait))
+                self._tell(Gated(reason, wait, hold))
 
     def _outlasts_a_key(self, wait: float) -> bool:
         """Tell whether the server would forget a key within the wait that is still good now."""

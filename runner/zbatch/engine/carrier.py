@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from zbatch.engine.brake import Brake
 from zbatch.engine.concurrency import Flight
+from zbatch.engine.events import Leaving
 from zbatch.engine.judge import Judgement, answered, judge
 from zbatch.engine.kinds import Kind
 from zbatch.engine.order import Work
@@ -39,6 +40,8 @@ class Carrier:
         """
         left = self._ports.clock.monotonic()
         with self._brake.flying() as flight:
+            key = send_of(work, attempt).call.key
+            self._ports.observer(Leaving(work.items, key, attempt))
             exchange = await self._send(work, attempt)
         answer = self._read(work, exchange)
         attempt = answered(attempt, exchange, answer, self._ports.clock.now())
@@ -52,7 +55,7 @@ class Carrier:
         self._react(work, exchange, judgement)
         if (bad := failed(answer, attempt, work.attempts)) is not None:
             again = work.prior_attempts > 0 or any(past.sent for past in work.attempts)
-            self._brake.learn(Shown(send_of(work, attempt).call.key, bad, left, again))
+            self._brake.learn(Shown(key, bad, left, again))
         return judgement
 
     async def _send(self, work: Work, attempt: Attempt) -> Reply | Fault:

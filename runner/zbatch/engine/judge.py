@@ -55,6 +55,25 @@ class Judgement:
             return self.decision.exceeded or self.decision.gates
         return isinstance(self.decision, Again) and self.decision.pause is Pause.GATE
 
+    @property
+    def verdict(self) -> str:
+        """What it comes to in a word or two, for whoever follows single calls."""
+        decision = self.decision
+        if self.given_up:
+            return "given up"
+        if isinstance(decision, Again):
+            return f"again after {decision.pause.value}"
+        if isinstance(decision, Settle):
+            words = dict.fromkeys(map(_word, decision.verdicts))
+            return ", ".join(words)
+        return f"stopped by {decision.reason.value}"
+
+
+def _word(verdict: Verdict) -> str:
+    if verdict.outcome:
+        return verdict.outcome.value
+    return "renewed" if verdict.renews else "burnt"
+
 
 def answered(
     attempt: Attempt, exchange: Reply | Fault, answer: Answer | Fault, now: datetime

@@ -29,7 +29,7 @@ class Looks:
         if brake.stopping.is_set():
             return False
         if choice is None:
-            brake.stop(StopReason.STAGE, f"{end.name} is over; zbatch run asks about it again")
+            brake.stop(StopReason.UNSEEN, f"{end.name} is over; zbatch run asks about it again")
             return False
         stages.looked = end.of if choice is Choice.CONTINUE else number
         await self.note()

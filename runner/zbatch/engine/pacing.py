@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from zbatch.engine.windows import Full, Windows
 from zbatch.model import Rate
@@ -16,6 +17,16 @@ LATE = 0.03  # seconds: who comes so late to his slot has lost it, or calls woul
 RAMP = 10.0  # seconds, at most, that the pace takes after a gate to be whole again
 RAMP_SHARE = 0.1  # of the time that the gate was closed
 FIRST_GAP = 4.0  # times as long as any other, just after a gate
+
+
+class Bound(StrEnum):
+    """What sets how many requests may leave a second."""
+
+    RATE = "rate"  # the run's own: that of the spec, of its tenant or of the command line
+    QUOTA = "quota"  # what tenants of this kind are known to allow
+    SERVER = "server"  # what the tenant's answers tell of its windows
+    OUTAGE = "outage"  # requests are but probes
+    RAMP = "ramp"  # after a wait the pace becomes whole again slowly
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +131,19 @@ class Pace:
     def heard(self, told: Allowance, now: float, in_flight: int) -> None:
         """Take in what a reply tells of the tenant's windows."""
         self._windows.heard(told, now, in_flight)
+
+    def bound(self, now: float) -> tuple[float, Bound]:
+        """Tell how many requests a second may leave now, and what sets that."""
+        windows = self._windows
+        gaps = {
+            Bound.RATE: self._interval,
+            Bound.QUOTA: windows.least,
+            Bound.SERVER: windows.told_gap(now),
+            Bound.OUTAGE: self._least,
+        }
+        by = max(gaps, key=gaps.__getitem__)
+        gap = self._gap(now)
+        return 1.0 / gap, by if gap <= gaps[by] else Bound.RAMP
 
     def flow(self) -> Flow:
         """Tell how requests have left so far."""

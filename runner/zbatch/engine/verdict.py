@@ -34,7 +34,8 @@ class StopReason(StrEnum):
     QUESTION = "question"  # the tenant does not answer what is there
     INTERNAL = "internal"
     RULE = "rule"  # the spec's own, under `stop`
-    STAGE = "stage"  # the next stage waits for a person
+    STAGE = "stage"  # the next stage waits for the next run
+    UNSEEN = "unseen"  # nobody has looked at the last stage
 
 
 class Pause(Enum):

@@ -109,7 +109,7 @@ class Windows:
 
     def __init__(self, quotas: Iterable[Rate] = ()) -> None:
         quotas = tuple(quotas)
-        self._least = max((q.seconds / q.calls for q in quotas if q.seconds <= SHORT), default=0.0)
+        self.least = max((q.seconds / q.calls for q in quotas if q.seconds <= SHORT), default=0.0)
         self._own = [Sliding(quota) for quota in quotas]
         self._told: dict[int, _Told] = {}
         self._others: dict[int, float] = {}
@@ -165,7 +165,11 @@ class Windows:
 
     def gap(self, now: float) -> float:
         """Give the least seconds between two requests, by what is known now."""
-        gaps = [self._least, *(told.gap(now) for told in self._told.values())]
+        return max(self.least, self.told_gap(now))
+
+    def told_gap(self, now: float) -> float:
+        """Give what of it the tenant's answers want."""
+        gaps = [told.gap(now) for told in self._told.values()]
         if now < self._policies_until:
             gaps += (p.seconds / p.calls for p in self._policies if p.seconds <= SHORT)
-        return max(gaps)
+        return max(gaps, default=0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,6 +59,19 @@ def holder_of(folder: Path) -> str | None:
     finally:
         os.close(descriptor)
     return None
+
+
+def signed_by(folder: Path, run_id: str) -> int | None:
+    """Name the process that has signed the lock for a run; None where another run has, or none.
+
+    The lock is only read: whether the process is still there, its number tells.
+    """
+    try:
+        text = (folder / LOCK_FILE).read_text("ascii")
+    except (OSError, UnicodeDecodeError):
+        return None
+    found = re.fullmatch(rf"run {re.escape(run_id)}, process ([0-9]+)", text)
+    return int(found[1]) if found else None
 
 
 def _take(descriptor: int, path: Path) -> None:

@@ -163,7 +163,8 @@ class Spec:
 
     `file` is the path as the person gave it, `digest` the SHA-256 of its bytes in hexadecimal.
     `tenant_source` is where it names the tenant, `limit_sources` where it writes which of its
-    limits: the others are defaults. `lowered` are the limits that its tenant's ceilings lowered.
+    limits: the others are defaults. `lowered` are the limits that its tenant's ceilings lowered,
+    `tightened` those that the command line has.
     `period` is a month written YYYY-MM; `stages` are numbers of items
     after each of which a person looks, None for all that is left.
     `files` holds every list that it names, in the order of the text.
@@ -182,6 +183,7 @@ class Spec:
     tenant_source: Source | None = None
     limit_sources: Mapping[str, Source] = field(default_factory=dict)
     lowered: tuple[str, ...] = ()
+    tightened: tuple[str, ...] = ()
     stop: StopRules = field(default_factory=StopRules)
     period: str | None = None
     timezone: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from typing import Any
 
 from zbatch import __version__
 from zbatch.errors import ReportFailure
-from zbatch.model import ExitCode, Limits, MetRule, Outcome, Plan, Totals
+from zbatch.model import AccountFile, ExitCode, Limits, MetRule, Outcome, Plan, Totals
 from zbatch.report.files import sync_folder, write_new
 from zbatch.report.lines import timestamp
 
@@ -35,12 +35,21 @@ class PaceRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Revision:
+    """The git commit that a run's files were at; `whole` if it holds all of them as they were."""
+
+    commit: str
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """What is to be known of a run as a whole; `finished_at` to `rule` are open at first.
 
     `versions` names what it ran on (python, aiohttp, …) beside zbatch's own version. `approved` is
     the digest of what somebody approved, where the run was held to one. `slots` are how many
     requests were in flight at once, at most, and how many might have been when it ended.
+    `spec_path` names the spec from its project's root, `revision` the commit that it was read at.
     """
 
     run_id: str
@@ -56,6 +65,9 @@ class RunRecord:
     approved: str | None = None
     slots: tuple[int, int] | None = None
     pace: PaceRecord | None = None
+    verb: str = "run"
+    spec_path: str | None = None
+    revision: Revision | None = None
 
 
 def as_json(record: RunRecord) -> dict[str, Any]:
@@ -64,12 +76,17 @@ def as_json(record: RunRecord) -> dict[str, Any]:
     return {
         "version": VERSION,
         "run_id": record.run_id,
+        "verb": record.verb,
         "spec": {
             "name": plan.spec.name,
             "file": plan.spec.file,
+            "path": record.spec_path,
             "digest": plan.spec.digest,
             "period": plan.spec.period,
+            "files": files_json(plan.spec.files),
         },
+        "git": record.revision
+        and {"commit": record.revision.commit, "as_committed": record.revision.whole},
         "plan_digest": plan.digest,
         "approved_digest": record.approved,
         "tenant": {
@@ -119,6 +136,11 @@ def limits_json(limits: Limits) -> dict[str, Any]:
         "objects_per_call": limits.objects_per_call,
         "timeout": f"{limits.timeout:g}s",
     }
+
+
+def files_json(files: Iterable[AccountFile]) -> list[dict[str, Any]]:
+    """Arrange the lists that a spec names, as in every document of a plan."""
+    return [{"path": file.path, "digest": file.digest, "rows": file.rows} for file in files]
 
 
 def _rule_json(met: MetRule) -> dict[str, Any]:

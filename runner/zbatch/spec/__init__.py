@@ -7,7 +7,13 @@ from zbatch.spec.idle import idle_once_resolved
 from zbatch.spec.loader import blank_spec, check_spec, load_spec
 from zbatch.spec.nodes import node_at
 from zbatch.spec.plan import make_plan, resolve_plan
-from zbatch.spec.project import TENANTS_FILE, Project, find_project, resolve_tenant
+from zbatch.spec.project import (
+    TENANTS_FILE,
+    Project,
+    find_project,
+    path_in_project,
+    resolve_tenant,
+)
 from zbatch.spec.tenants import TenantsFile, builtin_emulator, check_tenants, load_tenants
 from zbatch.spec.warnings import Claims, misplaced
 
@@ -33,6 +39,7 @@ __all__ = [
     "make_plan",
     "misplaced",
     "node_at",
+    "path_in_project",
     "resolve_plan",
     "resolve_tenant",
     "tidy",

@@ -38,6 +38,13 @@ def find_project(spec_path: Path) -> Project:
     return Project(root, None)
 
 
+def path_in_project(spec: str) -> str | None:
+    """Name a spec from its project's root, the same from wherever it is called; "" is no spec."""
+    if not spec:
+        return None
+    return os.path.relpath(os.path.realpath(spec), find_project(Path(spec)).root)
+
+
 def resolve_tenant(spec: Spec, project: Project) -> Tenant:
     """Return the tenant that the spec names, or raise SpecError.
 

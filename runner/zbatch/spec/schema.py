@@ -17,7 +17,17 @@ if TYPE_CHECKING:
 
 Schema = Mapping[str, Any]
 
-SCHEMAS = ("spec", "tenants", "plan", "faults", "report", "diagnostics", "verify")
+SCHEMAS = (
+    "spec",
+    "tenants",
+    "plan",
+    "faults",
+    "report",
+    "events",
+    "status",
+    "diagnostics",
+    "verify",
+)
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?")

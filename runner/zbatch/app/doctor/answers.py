@@ -10,8 +10,8 @@ from zbatch.app.connection import Access, reached
 from zbatch.app.doctor.check import Check, ok, problem, skipped
 from zbatch.app.doctor.clocks import check_clock
 from zbatch.app.doctor.limits import check_limits
+from zbatch.engine.kinds import Kind, kind_of, problem_of
 from zbatch.engine.ports import Clock
-from zbatch.engine.verdict import Kind, kind_of, problem_of
 from zbatch.model import Tenant
 from zbatch.net.token import EntityRefused, TokenFailure, TokenRefused
 from zbatch.zuora.limits import date_of

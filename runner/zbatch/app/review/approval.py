@@ -38,8 +38,12 @@ class Chosen:
 
     def tightened(self, overrides: Overrides) -> Chosen:
         """Press less, as the command line asks; raise `Refused` where it asks for more."""
-        limits = tighten(self.plan.spec.limits, overrides)
-        plan = replace(self.plan, spec=replace(self.plan.spec, limits=limits))
+        before = self.plan.spec.limits
+        limits = tighten(before, overrides)
+        names = ("concurrency", "rate")
+        changed = tuple(name for name in names if getattr(limits, name) != getattr(before, name))
+        spec = replace(self.plan.spec, limits=limits, tightened=changed)
+        plan = replace(self.plan, spec=spec)
         return replace(self, plan=plan, approved=approved(plan, self.figures, overrides))
 
 

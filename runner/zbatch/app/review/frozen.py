@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, cast
@@ -15,8 +14,8 @@ from zbatch import __version__
 from zbatch.app.loading import Overrides
 from zbatch.app.review.figures import Figures
 from zbatch.errors import Refused
-from zbatch.model import AccountFile, Plan
-from zbatch.report.record import limits_json
+from zbatch.model import Plan
+from zbatch.report.record import files_json, limits_json
 from zbatch.spec import Diagnostic, SpecError
 from zbatch.spec.reading import read_text
 from zbatch.spec.schema import compile_validator, load_schema, schema_text
@@ -106,11 +105,6 @@ def approved(plan: Plan, counts: Figures, overrides: Overrides) -> Approved:
         "again": counts.again,
         "dates": [entry.as_json() for entry in counts.dates[:MOST_DATES]],
     }
-
-
-def files_json(files: Iterable[AccountFile]) -> list[dict[str, Any]]:
-    """Arrange the lists that a spec names as in every document of a plan."""
-    return [{"path": file.path, "digest": file.digest, "rows": file.rows} for file in files]
 
 
 def digest_of(what: Approved) -> str:

@@ -1,0 +1,319 @@
+"""How far a run is: a fold over what it tells, and the figures that everybody shows of it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from threading import Lock
+
+from zbatch.engine.events import (
+    Answered,
+    Event,
+    Gated,
+    Hold,
+    InFlight,
+    Leaving,
+    Limited,
+    Paced,
+    Settled,
+    Stopping,
+)
+from zbatch.engine.pacing import Bound
+from zbatch.model import Outcome, Plan
+
+RECENT = 10.0  # seconds over which the rate of requests is told
+LATELY = 60.0  # seconds over which the speed is taken that the rest is expected at
+MOST_WAITING = 10.0  # times as long: a rest is not expected to wait more than that
+
+
+class LimitBy(StrEnum):
+    """Who says how many requests may leave a second."""
+
+    SPEC = "spec"
+    DEFAULT = "default"
+    TENANT = "tenant"  # a ceiling in tenants.yaml, or the quota of its kind
+    FLAG = "flag"
+    SERVER = "server"
+    OUTAGE = "outage"
+    RAMP = "ramp"  # the pace becomes whole again after a wait
+
+
+_BY = {
+    Bound.QUOTA: LimitBy.TENANT,
+    Bound.SERVER: LimitBy.SERVER,
+    Bound.OUTAGE: LimitBy.OUTAGE,
+    Bound.RAMP: LimitBy.RAMP,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Oldest:
+    """The call that has been in flight for longest, by its first account."""
+
+    account: str
+    seconds: float
+    others: int = 0  # accounts in the same call
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing is sent for so many more seconds, and why."""
+
+    seconds: float
+    reason: str
+    hold: Hold
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A run at one moment; `earlier` items were settled before it began.
+
+    `rate` are the requests a second that have left lately, `limit` how many may, as `limit_by`
+    says. `limited` counts the answers that told of a limit, `waited` are the seconds for which
+    nothing was sent because of them. `left` is how many seconds the rest takes, if it goes on like
+    that. `stopping` is why no further call starts.
+    """
+
+    planned: int = 0
+    earlier: int = 0
+    done: int = 0
+    counts: Mapping[Outcome, int] = field(default_factory=dict)
+    in_flight: int = 0
+    allowed: int = 0
+    requests: int = 0
+    rate: float = 0.0
+    limit: float = 0.0
+    limit_by: LimitBy = LimitBy.SPEC
+    limited: int = 0
+    waited: float = 0.0
+    wait: Wait | None = None
+    speed: float = 0.0
+    elapsed: float = 0.0
+    left: float | None = None
+    oldest: Oldest | None = None
+    stopping: str | None = None
+
+    @property
+    def percent(self) -> int:
+        """How much of the plan is done; 100 only when all of it is."""
+        return 100 * self.done // self.planned if self.planned else 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Flying:
+    account: str
+    since: float
+    others: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    at: float
+    settled: int
+    held: float
+
+
+class Live:
+    """The figures of a run while it goes on: told by the run, read by others in their threads."""
+
+    def __init__(
+        self,
+        planned: int = 0,
+        earlier: int = 0,
+        *,
+        run_id: str | None = None,
+        per_call: int = 1,
+        limit: tuple[float, LimitBy] = (0.0, LimitBy.SPEC),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._planned = planned
+        self._earlier = earlier
+        self._run_id = run_id
+        self._per_call = per_call
+        self._own_limit = limit
+        self._clock = clock
+        self._lock = Lock()
+        self._began = clock()
+        self._counts: Counter[Outcome] = Counter()
+        self._settled = 0  # by this run
+        self._in_flight = 0
+        self._allowed = 0
+        self._requests = 0
+        self._lately: deque[list[int]] = deque()  # second, requests that left in it
+        self._limit = limit
+        self._limited = 0
+        self._waits = _Waits()
+        self._samples: deque[_Sample] = deque([_Sample(self._began, 0, 0.0)])
+        self._flying: dict[str, _Flying] = {}
+        self._stopping: str | None = None
+
+    @classmethod
+    def of(
+        cls, plan: Plan, earlier: int, run_id: str, clock: Callable[[], float] = time.monotonic
+    ) -> Live:
+        """Begin the figures of a run of this plan."""
+        limits = plan.spec.limits
+        return cls(
+            len(plan.items),
+            earlier,
+            run_id=run_id,
+            per_call=limits.objects_per_call,
+            limit=(limits.rate.per_second, _who_set_the_rate(plan)),
+            clock=clock,
+        )
+
+    def take(self, event: Event) -> None:
+        """Count what the engine tells."""
+        with self._lock:
+            self._take(event, self._clock())
+
+    def _take(self, event: Event, now: float) -> None:
+        match event:
+            case Settled(record):
+                self._counts[record.outcome] += 1
+                # what an earlier run has settled, and is still so, was counted before the run began
+                self._settled += record.run_id in (None, self._run_id)
+                self._sample(now)
+            case InFlight(calls, allowed):
+                if calls > self._in_flight:
+                    self._requests += 1
+                    self._count(int(now))
+                self._in_flight, self._allowed = calls, allowed
+            case Leaving(items, _, attempt):
+                first = items[0].account_number or items[0].identity.account_id
+                self._flying[attempt.track_id] = _Flying(first, now, len(items) - 1)
+            case Answered(attempt=attempt):
+                self._flying.pop(attempt.track_id, None)
+            case Paced(per_second, by):
+                own = self._own_limit[1]
+                self._limit = per_second, _BY.get(by, own)
+            case Limited():
+                self._limited += 1
+            case Gated(reason, wait, hold) if hold is not Hold.OUTAGE:
+                self._waits.add(now, wait, reason, hold)
+            case Stopping(reason):
+                self._stopping = reason
+
+    def figures(self) -> Figures:
+        """Give the figures of now."""
+        with self._lock:
+            return self._figures(self._clock())
+
+    def _figures(self, now: float) -> Figures:
+        elapsed = now - self._began
+        speed = self._speed(now)
+        done = min(self._planned, self._earlier + self._settled)
+        wait = self._waits.now(now)
+        return Figures(
+            planned=self._planned,
+            earlier=self._earlier,
+            done=done,
+            counts=dict(self._counts),
+            in_flight=self._in_flight,
+            allowed=self._allowed,
+            requests=self._requests,
+            rate=self._rate(now),
+            limit=self._limit[0],
+            limit_by=self._limit[1],
+            limited=self._limited,
+            waited=self._waits.of(Hold.LIMIT, now),
+            wait=wait,
+            speed=speed,
+            elapsed=elapsed,
+            left=self._left(self._planned - done, speed, elapsed, wait, now),
+            oldest=self._oldest(now),
+            stopping=self._stopping,
+        )
+
+    def _count(self, second: int) -> None:
+        if self._lately and self._lately[-1][0] == second:
+            self._lately[-1][1] += 1
+            return
+        self._lately.append([second, 1])
+        while self._lately[0][0] < second - RECENT:
+            self._lately.popleft()
+
+    def _rate(self, now: float) -> float:
+        """Tell how many requests a second have left lately, the second under way left out."""
+        span = min(RECENT, now - self._began)
+        if span < 1.0:
+            return self._requests / span if span > 0.1 else 0.0
+        full = int(now)
+        first = max(full - int(RECENT), int(self._began))
+        left = sum(count for second, count in self._lately if first <= second < full)
+        return left / max(1, full - first)
+
+    def _sample(self, now: float) -> None:
+        if now - self._samples[-1].at < 1.0:
+            return
+        self._samples.append(_Sample(now, self._settled, self._waits.total(now)))
+        while len(self._samples) > 2 and now - self._samples[1].at > LATELY:
+            self._samples.popleft()
+
+    def _speed(self, now: float) -> float:
+        """Tell how many items a second are settled while nothing has to wait."""
+        before = self._samples[0]
+        open_for = now - before.at - (self._waits.total(now) - before.held)
+        return (self._settled - before.settled) / open_for if open_for > 0.0 else 0.0
+
+    def _left(
+        self, rest: int, speed: float, elapsed: float, wait: Wait | None, now: float
+    ) -> float | None:
+        """Expect the rest at the speed of late, no faster than may be, with as many waits."""
+        most = self._limit[0] * self._per_call
+        if not speed and not self._settled:
+            speed = most
+        if most:
+            speed = min(speed, most)
+        if not rest or not speed or self._stopping:
+            return None
+        open_for = elapsed - self._waits.total(now)
+        slower = elapsed / open_for if open_for > 0.0 else 1.0
+        return (wait.seconds if wait else 0.0) + rest / speed * min(slower, MOST_WAITING)
+
+    def _oldest(self, now: float) -> Oldest | None:
+        first = next(iter(self._flying.values()), None)
+        return None if first is None else Oldest(first.account, now - first.since, first.others)
+
+
+class _Waits:
+    """The times for which nothing was sent, each second counted once."""
+
+    def __init__(self) -> None:
+        self._until = 0.0
+        self._by: dict[Hold, float] = {}
+        self._last: tuple[str, Hold] = ("", Hold.LIMIT)
+
+    def add(self, now: float, wait: float, reason: str, hold: Hold) -> None:
+        """Take note that nothing is sent for a time."""
+        until = now + wait
+        longer = max(0.0, until - max(now, self._until))
+        self._by[hold] = self._by.get(hold, 0.0) + longer
+        if longer:
+            self._until = until
+            self._last = (reason, hold)
+
+    def now(self, now: float) -> Wait | None:
+        """Tell for how much longer nothing is sent."""
+        ahead = self._until - now
+        return Wait(ahead, *self._last) if ahead > 0.0 else None
+
+    def of(self, hold: Hold, now: float) -> float:
+        """Give the seconds that were waited because of this."""
+        ahead = max(0.0, self._until - now) if self._last[1] is hold else 0.0
+        return max(0.0, self._by.get(hold, 0.0) - ahead)
+
+    def total(self, now: float) -> float:
+        """Give the seconds that were waited for any reason."""
+        return sum(self._by.values()) - max(0.0, self._until - now)
+
+
+def _who_set_the_rate(plan: Plan) -> LimitBy:
+    if "rate" in plan.spec.tightened:
+        return LimitBy.FLAG
+    if "rate" in plan.spec.lowered:
+        return LimitBy.TENANT
+    return LimitBy.SPEC if "rate" in plan.spec.limit_sources else LimitBy.DEFAULT
