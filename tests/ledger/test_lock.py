@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from zbatch.errors import CannotStart
-from zbatch.ledger.lock import LOCK_FILE, holder_of, locked
+from zbatch.ledger.lock import LOCK_FILE, holder_of, locked, signed_by
 
 # A process that takes the lock, says so on stdout, and holds it until its stdin closes.
 HOLDER = """
@@ -233,3 +233,13 @@ def test_a_lock_that_cannot_be_looked_at_is_told(
     monkeypatch.setattr(fcntl, "flock", no_locks)
     with pytest.raises(CannotStart, match=r"does not lock files \(ENOLCK\)"):
         holder_of(tmp_path)
+
+
+def test_the_lock_names_the_process_of_a_run(tmp_path: Path) -> None:
+    """Read alone: the holder is not asked, and another run's signature names nobody."""
+    assert signed_by(tmp_path, "20261126T070125Z-27cf") is None
+    with locked(tmp_path, "run 20261126T070125Z-27cf, process 4711"):
+        assert signed_by(tmp_path, "20261126T070125Z-27cf") == 4711
+        assert signed_by(tmp_path, "20261126T070125Z-27c") is None
+    (tmp_path / LOCK_FILE).write_bytes(b"run \xff, process 1")
+    assert signed_by(tmp_path, "20261126T070125Z-27cf") is None
