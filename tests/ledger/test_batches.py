@@ -135,6 +135,7 @@ def test_what_a_run_has_listed_is_read_in_a_row(
     other = replace(a_plan([item(8), item(9), *ITEMS]), digest="5" * 64)
     month.start_run("other", other, NOON)
     month.begin("other", [a_send(a_call(item(8)))], NOON)
+    assert month.all_invoiced(ITEMS, 0, len(ITEMS))
     monkeypatch.setattr(Store, "_invoiced", lambda store, batch: pytest.fail("looked for"))
     assert month.all_invoiced(ITEMS, 0, len(ITEMS), RUN)
     assert month.all_invoiced(ITEMS, 2, 4, RUN)
@@ -146,6 +147,16 @@ def test_a_revision_is_looked_at_though_it_is_invoiced(month: Store) -> None:
     month.start_run(a_run_id(), a_plan([again]), NOON)
     invoice(month, [again])
     assert not all_invoiced(month, [again])
+
+
+def test_a_higher_revision_does_not_stand_for_a_lower_one(month: Store) -> None:
+    """The lower one had been billed by somebody else, and is asked about again."""
+    first = item(5)
+    again = replace(first, identity=replace(first.identity, revision=2))
+    month.start_run(a_run_id(), a_plan([first, again]), NOON)
+    invoice(month, [first], Outcome.ALREADY_INVOICED)
+    invoice(month, [again])
+    assert not all_invoiced(month, [first])
 
 
 @pytest.mark.parametrize("outcome", [one for one in Outcome if one.settled])
