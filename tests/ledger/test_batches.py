@@ -128,6 +128,18 @@ def test_no_kind_of_charges_is_taken_for_another(
         assert all_invoiced(store, now) == (held == planned)
 
 
+@pytest.mark.parametrize("change", [AWRY["date"], AWRY["revision"]])
+def test_the_same_accounts_of_another_date_are_others(
+    tmp_path: Path, change: Callable[[Item], Item]
+) -> None:
+    """A run that has listed the accounts in this order has not listed these items."""
+    with closing(open_store(tmp_path)) as store:
+        store.start_run(RUN, a_plan([item(3)]), NOON)
+        invoice(store, [item(3)])
+        assert all_invoiced(store, [item(3)])
+        assert not all_invoiced(store, [change(item(3))])
+
+
 def test_what_a_run_has_listed_is_read_in_a_row(
     month: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
