@@ -107,12 +107,68 @@ def test_one_item_that_is_not_as_planned_is_enough(
     assert not all_invoiced(month, [change(ITEMS[0]), *ITEMS[1:]])
 
 
+KINDS = (
+    Charges(one_time=True, recurring=False, usage=False),
+    Charges(one_time=False, recurring=True, usage=False),
+    Charges(one_time=False, recurring=False, usage=True),
+)
+
+
+@pytest.mark.parametrize("held", KINDS)
+@pytest.mark.parametrize("planned", KINDS)
+def test_no_kind_of_charges_is_taken_for_another(
+    tmp_path: Path, held: Charges, planned: Charges
+) -> None:
+    """Where all items are changed in the same way, in the order in which they were listed too."""
+    before = [replace(one, charges=held) for one in ITEMS]
+    with closing(open_store(tmp_path)) as store:
+        store.start_run(RUN, a_plan(before), NOON)
+        invoice(store, before)
+        now = [replace(one, charges=planned) for one in ITEMS]
+        assert all_invoiced(store, now) == (held == planned)
+
+
+@pytest.mark.parametrize("change", [AWRY["date"], AWRY["revision"]])
+def test_the_same_accounts_of_another_date_are_others(
+    tmp_path: Path, change: Callable[[Item], Item]
+) -> None:
+    """A run that has listed the accounts in this order has not listed these items."""
+    with closing(open_store(tmp_path)) as store:
+        store.start_run(RUN, a_plan([item(3)]), NOON)
+        invoice(store, [item(3)])
+        assert all_invoiced(store, [item(3)])
+        assert not all_invoiced(store, [change(item(3))])
+
+
+def test_what_a_run_has_listed_is_read_in_a_row(
+    month: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever other runs have listed or left in doubt, no account is looked for by itself."""
+    other = replace(a_plan([item(8), item(9), *ITEMS]), digest="5" * 64)
+    month.start_run("other", other, NOON)
+    month.begin("other", [a_send(a_call(item(8)))], NOON)
+    assert month.all_invoiced(ITEMS, 0, len(ITEMS))
+    monkeypatch.setattr(Store, "_invoiced", lambda store, batch: pytest.fail("looked for"))
+    assert month.all_invoiced(ITEMS, 0, len(ITEMS), RUN)
+    assert month.all_invoiced(ITEMS, 2, 4, RUN)
+
+
 def test_a_revision_is_looked_at_though_it_is_invoiced(month: Store) -> None:
     """It depends on the revision below it."""
     again = replace(item(5), identity=replace(item(5).identity, revision=2))
     month.start_run(a_run_id(), a_plan([again]), NOON)
     invoice(month, [again])
     assert not all_invoiced(month, [again])
+
+
+def test_a_higher_revision_does_not_stand_for_a_lower_one(month: Store) -> None:
+    """The lower one had been billed by somebody else, and is asked about again."""
+    first = item(5)
+    again = replace(first, identity=replace(first.identity, revision=2))
+    month.start_run(a_run_id(), a_plan([first, again]), NOON)
+    invoice(month, [first], Outcome.ALREADY_INVOICED)
+    invoice(month, [again])
+    assert not all_invoiced(month, [first])
 
 
 @pytest.mark.parametrize("outcome", [one for one in Outcome if one.settled])

@@ -111,6 +111,12 @@ REASONS: tuple[Reason, ...] = (
         place="OPEN_ITEM",
     ),
     Reason(
+        "The same: its columns are read by their names, and what has no outcome makes no record.",
+        r"^ledger/statements\.py",
+        r"^without outcome IS NOT NULL$|^\w+ and \w+ exchanged$",
+        place="^OUTCOMES_OF_ACCOUNTS$",
+    ),
+    Reason(
         "The same while there is one step.",
         r"^ledger/schema\.py",
         r"\.join",
