@@ -30,6 +30,10 @@ _LISTED = (
     "SELECT account_id, target_date, invoice_date, revision FROM run_item"
     " JOIN item ON item.id = item_id WHERE run_id = ? ORDER BY account_id, target_date, revision"
 )
+_SENDS = (
+    "SELECT started_at, finished_at, http_status FROM attempt WHERE run_id = ? AND sent"
+    " ORDER BY started_at, call_id, number"
+)
 _NUMBERS = (
     "SELECT DISTINCT account_number, account_id FROM item WHERE account_number IS NOT NULL"
     " ORDER BY account_number, account_id"
@@ -57,6 +61,15 @@ class Listed:
     revision: int
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One send of a run: when, until when, and the answer's status where there was one."""
+
+    started_at: datetime
+    finished_at: datetime | None
+    http_status: int | None
+
+
 class Glance:
     """What can be read of a ledger while somebody else may be writing it."""
 
@@ -80,6 +93,12 @@ class Glance:
         for row in self._connection.execute(_LISTED, (run_id,)):
             target, invoice = map(date.fromisoformat, (row["target_date"], row["invoice_date"]))
             yield Listed(row["account_id"], target, invoice, row["revision"])
+
+    def sends(self, run_id: str) -> Iterator[Sent]:
+        """Tell what a run has sent, in the order in which it left."""
+        for row in self._connection.execute(_SENDS, (run_id,)):
+            started = datetime.fromisoformat(row["started_at"])
+            yield Sent(started, rows.moment(row["finished_at"]), row["http_status"])
 
     def numbers(self) -> dict[str, str]:
         """Give the account IDs by number; of a number that was two accounts' in turn, none."""
