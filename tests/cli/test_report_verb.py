@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,12 @@ from zbatch.model import Outcome, Problem
 from zbatch.report.tables import COLUMNS
 
 LINES = [told.line(number, outcome) for number, outcome in enumerate(Outcome, 1)]
+SPEC = """version: 1
+name: month-end
+tenant: emulator
+dates: [{target_date: 2026-11-30}]
+accounts: ["2c93808457d787030157e0306be53a75"]
+"""
 Said = Callable[..., str]
 
 
@@ -60,13 +67,13 @@ def test_the_summary_stays_below_what_github_takes(said: Said, project: Path) ->
     text = " ".join(["wörter"] * 40)
     lines = [
         told.line(number, Outcome.FAILED, error=Problem("INVALID_VALUE", text))
-        for number in range(1, 5001)
+        for number in range(1, 2601)
     ]
     told.keep(State(project / ".zbatch"), lines)
     summary = said("latest")
     assert 900_000 < len(summary.encode()) < LIMIT
     shown = summary.count("\n| `2c93808457d78703")
-    assert f"\n{5000 - shown:,} more items failed: the summary has no room.\n" in summary
+    assert f"\n{2600 - shown:,} more items failed: the summary has no room.\n" in summary
 
 
 def test_a_hostile_tenant_writes_no_markdown(said: Said, project: Path) -> None:
@@ -160,3 +167,33 @@ def test_the_run_is_not_touched(said: Said, project: Path) -> None:
     for form in ("html", "junit", "md", "json"):
         said("latest", "--format", form)
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_evidence_is_gathered_and_checked(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """From the command line: a seal on standard error, findings with exit 1."""
+
+    def said(*words: str, code: int = 0) -> str:
+        assert main(words) == code
+        captured = capfd.readouterr()
+        return captured.out + captured.err
+
+    shutil.rmtree(project / ".zbatch")
+    (project / "specs" / "month-end.yaml").write_text(SPEC, "utf-8")
+    said("run", "specs/month-end.yaml", "-q")
+    made = said("report", "latest", "--evidence", "run.zip")
+    seal = made.split()[-1]
+    assert ": 8 files, seal " in made
+    assert seal in said("report", "--check", "run.zip")
+    assert "all as they were" in said("report", "--check", "run.zip")
+    said("report", "latest", "--evidence", "run.zip")  # the very same: it stays
+    (project / "specs" / "month-end.yaml").write_text("version: 1\n")
+    assert "exists and holds" in said("report", "latest", "--evidence", "run.zip", code=2)
+    made = said("report", "latest", "--evidence", "less.zip")
+    assert made.startswith("not in the bundle: specs/month-end.yaml, changed since the run")
+    assert "was never in it: specs/month-end.yaml" in said("report", "--check", "less.zip")
+    data = (project / "run.zip").read_bytes()
+    (project / "run.zip").write_bytes(data[:100] + b"?" + data[101:])
+    assert "its seal does not fit" in said("report", "--check", "run.zip", code=1)
+    assert "stand alone" in said("report", "latest", "--check", "a", "--evidence", "b", code=2)
+    assert "leave the run out" in said("report", "latest", "--check", "run.zip", code=2)
+    assert "name a run" in said("report", code=2)

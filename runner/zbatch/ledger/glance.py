@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from zbatch.errors import CannotStart
 from zbatch.ledger import rows
+from zbatch.ledger.extract import extract
 from zbatch.ledger.place import LEDGER_FILE
 from zbatch.ledger.schema import APPLICATION_ID, STEPS
 from zbatch.ledger.standings import Damaged, read_standings
@@ -99,6 +100,10 @@ class Glance:
         for row in self._connection.execute(_SENDS, (run_id,)):
             started = datetime.fromisoformat(row["started_at"])
             yield Sent(started, rows.moment(row["finished_at"]), row["http_status"])
+
+    def extract(self, table: str, run_id: str) -> Iterator[Mapping[str, Any]]:
+        """Give what a table of `zbatch.ledger.extract` holds of a run and its items."""
+        return extract(self._connection, table, run_id)
 
     def numbers(self) -> dict[str, str]:
         """Give the account IDs by number; of a number that was two accounts' in turn, none."""

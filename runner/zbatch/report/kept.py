@@ -53,11 +53,17 @@ class RunHead:
 def read_head(path: Path) -> RunHead:
     """Read `run.json`; raise `NotKept` for one that cannot be read or is something else."""
     try:
-        found: object = json.loads(path.read_bytes())
+        return head_in(path.read_bytes())
     except FileNotFoundError as error:
         raise NotKept("there is no run.json in it") from error
     except OSError as error:
         raise NotKept(f"run.json cannot be read: {error.strerror}") from error
+
+
+def head_in(text: bytes) -> RunHead:
+    """Read the content of a `run.json`; raise `NotKept` for something else."""
+    try:
+        found: object = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise NotKept("run.json is not JSON") from error
     if not isinstance(found, dict) or found.get("version") != VERSION:
