@@ -57,7 +57,7 @@ def test_the_summary_says_all_on_the_first_lines(said: Said) -> None:
     assert text.startswith("### `production` · `month-end-2026-11` · run `20261130T201502Z-7f3a`")
     assert "**An outcome is unknown: reconcile it, and bill nothing by hand.** · 2 min 39 s" in text
     assert "| 1 | 1 | 1 | 1 | 1 | 1 | 6 |" in text
-    assert "| 1 | `NO_ANSWER` | It was sent, and no answer came. |" in text
+    assert "| 1 | `NO_ANSWER` | It was sent, and no answer was recorded. |" in text
     assert text.index("**UNKNOWN** (1)") < text.index("**failed** (1)")
     assert text == said("latest", "--format", "md") == said("7f3a", "--out", "-")
 

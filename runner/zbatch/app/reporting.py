@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path, PurePath
 
 from zbatch.app.runs import RECORD, SPEC_SUFFIXES, PastRun, find_run
@@ -16,9 +16,10 @@ from zbatch.ledger.glance import Glance, Sent, glance
 from zbatch.model import Outcome
 from zbatch.report.kept import NotKept, RunHead, read_head, read_lines
 from zbatch.report.lines import Line, as_json
-from zbatch.report.reasons import OWN, Reason
+from zbatch.report.reasons import Reason, own_reason
 from zbatch.spec.project import Project, find_project
-from zbatch.zuora.codes import MEANINGS, MENDERS
+from zbatch.zuora.codes import MENDERS
+from zbatch.zuora.explained import zuora_codes
 
 VERSION = 1  # of the JSON document
 
@@ -82,11 +83,13 @@ def past_run(named: str, here: Path, state_dir: Path | None) -> Past:
     return Past(find_run(state, named), state, project)
 
 
+@cache
 def explain(code: str) -> Reason | None:
     """Say what a code means and who usually mends it: Zuora's, or one of zbatch's own."""
-    if code in MEANINGS:
-        return Reason(MEANINGS[code], MENDERS[code])
-    return OWN.get(code)
+    zuoras = zuora_codes().get(code)
+    if zuoras:
+        return Reason(zuoras.meaning, MENDERS[code], zuoras.mend)
+    return own_reason(code)
 
 
 def as_document(past: Past) -> Iterator[str]:

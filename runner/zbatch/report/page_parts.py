@@ -96,7 +96,7 @@ def causes(digest: Digest, explain: Explain) -> str:
         '<div class="wide" tabindex="0" role="region" aria-labelledby="causes">'
         '<table class="causes"><thead><tr><th scope="col" class="number">Items</th>'
         '<th scope="col">Outcome</th><th scope="col">Code and what it means</th>'
-        '<th scope="col">Who usually mends it</th>'
+        '<th scope="col">Who usually mends it, and how</th>'
         f'<th scope="col">First accounts</th></tr></thead>\n<tbody>\n{rows}</tbody></table></div>'
         "</section>\n"
     )
@@ -106,6 +106,7 @@ def _cause(cause: Cause, explain: Explain) -> str:
     reason = explain(cause.code)
     meaning = f"<p>{escape(reason.meaning)}</p>" if reason else ""
     mender = escape(reason.mender) if reason else "not known: the message says most"
+    mender += f'<p class="mend">{escape(reason.mend)}</p>' if reason else ""
     said = "".join(f"<li>{safe(message)}</li>" for message in cause.messages if message)
     quoted = f'<ul class="said">{said}</ul>' if said else ""
     names = "".join(f"<li><code>{safe(name, 80)}</code></li>" for name in cause.accounts)

@@ -1,53 +1,76 @@
-"""What the codes in a report mean that are zbatch's own, and who usually mends what they tell."""
+"""What a report says of a code: its meaning, who usually mends what it tells, and how."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from zbatch.report.codes import OWN_CODES
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """What a code means in plain words, and who usually mends it; "" where nobody has to."""
+    """What a code means, who usually mends it ("" where nobody has to), and what is to be done."""
 
     meaning: str
-    mender: str = ""
+    mender: str
+    mend: str
 
 
 Explain = Callable[[str], Reason | None]
 """Gives what is known of a code: Zuora's own, or one of zbatch's."""
 
+_NOBODY = ""
 _AGAIN = "nobody: the same run again settles it"
-_ASK = "whoever runs zbatch: zbatch reconcile asks the tenant"
-_LOOK = "a person, who looks at the invoices in Zuora and decides with zbatch reconcile --accept"
-_FIRST = "whoever runs zbatch: what it waits for comes first"
+_ASK = "whoever runs zbatch, by the tenant's own data"
+_PERSON = "a person who looks at the invoices in Zuora"
+_ACCOUNT = "whoever looks after the account in Zuora"
+_FIRST = "whoever mends what it waits for"
+_MACHINE = "whoever looks after the machine and its network"
+_ADMIN = "the administrator of the Zuora tenant"
+_ZBATCH = "the maintainers of zbatch"
 
-OWN = {
-    "ACCEPTED": Reason("A person has decided that this invoice is the item's."),
-    "ALREADY_THERE": Reason("The invoice was in the tenant before zbatch sent anything for it."),
-    "ASKED_TOO_LONG_AGO": Reason("The tenant is asked again before anything is sent.", _AGAIN),
-    "AUTHOR_NOT_PROVED": Reason("An invoice is there; that zbatch made it is not proved."),
-    "CALL_NOT_LISTED": Reason(
-        "It was sent in one call with items that this spec does not list.", _FIRST
-    ),
-    "CREDITED": Reason("The invoice that was named is another item's.", _LOOK),
-    "DRAFT_CHANGED": Reason(
-        "A draft of the account changed, and may hold what zbatch sent.", _LOOK
-    ),
-    "EARLIER_DATE_OPEN": Reason("An earlier date of the account has to be billed first.", _FIRST),
-    "GENERATING": Reason("Zuora is still making an invoice of the account.", _AGAIN),
-    "INVOICE_STATUS": Reason("The invoice has a status that zbatch does not know.", _LOOK),
-    "IN_DOUBT": Reason("It was sent, and what came of it is not known yet.", _ASK),
-    "LEDGER_UNREADABLE": Reason(
-        "The ledger, which knows, could not be read.", "whoever looks after the machine"
-    ),
-    "NOT_ATTEMPTED": Reason("The run ended before this item's turn; nothing was sent.", _AGAIN),
-    "NOT_CREATED": Reason("It is proved that nothing was made; the next run sends it.", _AGAIN),
-    "NOT_SHOWN": Reason("The tenant shows no such valid invoice of this item.", _LOOK),
-    "NO_ANSWER": Reason("It was sent, and no answer came.", _ASK),
-    "OTHER_HOST": Reason("Somebody else may be sending the same call from another machine.", _ASK),
-    "RUN_STOPPED": Reason("The run was stopped before this item's turn; nothing was sent.", _AGAIN),
-    "SEVERAL_INVOICES": Reason("Several invoices may be this item's.", _LOOK),
-    "STILL_EXECUTING": Reason("Zuora is still at work on the call.", _AGAIN),
-    "UNREADABLE_REPLY": Reason("Zuora's answer could not be read.", _ASK),
+MENDERS = {
+    "ACCEPTED": _NOBODY,
+    "ALREADY_THERE": _NOBODY,
+    "ASKED_TOO_LONG_AGO": _AGAIN,
+    "AUTHOR_NOT_PROVED": _NOBODY,
+    "CALL_NOT_LISTED": _FIRST,
+    "CERTIFICATE": _MACHINE,
+    "CONNECT": _MACHINE,
+    "CREDITED": _PERSON,
+    "CROSSED": _ASK,
+    "DISCONNECT": _ASK,
+    "DRAFT_CHANGED": _PERSON,
+    "EARLIER_DATE_OPEN": _FIRST,
+    "FAILED": _AGAIN,
+    "GARBLED": _ASK,
+    "GENERATING": _AGAIN,
+    "INTERNAL": _ZBATCH,
+    "INVOICE_STATUS": _PERSON,
+    "IN_DOUBT": _ASK,
+    "LATE": _AGAIN,
+    "LEDGER_UNREADABLE": _MACHINE,
+    "NOT_ATTEMPTED": _AGAIN,
+    "NOT_CREATED": _AGAIN,
+    "NOT_SHOWN": _PERSON,
+    "NO_ANSWER": _ASK,
+    "NO_CODE": _ACCOUNT,
+    "NO_REASON": _ACCOUNT,
+    "NO_TOKEN": _ADMIN,
+    "OTHER_HOST": _MACHINE,
+    "ROWS": _ASK,
+    "RUN_STOPPED": _AGAIN,
+    "SEVERAL_INVOICES": _PERSON,
+    "STILL_EXECUTING": _AGAIN,
+    "TIMEOUT": _ASK,
+    "TOKEN_REFUSED": _ADMIN,
+    "TOKEN_UNAVAILABLE": _MACHINE,
+    "UNREADABLE_REPLY": _ASK,
 }
+
+
+def own_reason(code: str) -> Reason | None:
+    """Say what one of zbatch's own codes means."""
+    found = OWN_CODES.get(code)
+    return Reason(found.meaning, MENDERS.get(code, _NOBODY), found.mend) if found else None
