@@ -18,10 +18,13 @@ from support.browsing import log_of
 from support.npm import node_modules_of, tool
 from zbatch.app.reporting import explain
 from zbatch.app.state import State
+from zbatch.model import Outcome
 from zbatch.report.lines import Line
 from zbatch.report.page import page
+from zbatch.report.since import Change
 
 HERE = Path(__file__).parent
+CHANGES = (Change(Outcome.UNKNOWN, Outcome.INVOICED, 7, ("2c9", "A00991201"), (told.RUN,)),)
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,9 @@ def opened(browser: webdriver.Chrome, tmp_path: Path) -> Iterator[Opener]:
     ) -> webdriver.Chrome:
         head = told.head_of(told.keep(State(tmp_path), lines, **fields))
         path = tmp_path / "page.html"
-        path.write_text("".join(page(head, lambda: iter(lines), calls(lines), explain)), "utf-8")
+        settled = CHANGES if lines else ()
+        pieces = page(head, lambda: iter(lines), calls(lines), explain, settled)
+        path.write_text("".join(pieces), "utf-8")
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": [scheme]})
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}

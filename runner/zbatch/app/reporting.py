@@ -17,6 +17,7 @@ from zbatch.model import Outcome
 from zbatch.report.kept import NotKept, RunHead, read_head, read_lines
 from zbatch.report.lines import Line, as_json
 from zbatch.report.reasons import Reason, own_reason
+from zbatch.report.since import Change, Key, changes, key_of, open_lines
 from zbatch.spec.project import Project, find_project
 from zbatch.zuora.codes import MENDERS
 from zbatch.zuora.explained import zuora_codes
@@ -67,6 +68,25 @@ class Past:
 
     def _sends(self, ledger: Glance) -> tuple[Sent, ...]:
         return tuple(ledger.sends(self.run.run_id))
+
+    def changes(self) -> tuple[Change, ...]:
+        """Tell what has become of open items since; without a readable ledger nothing."""
+        waiting = open_lines(self.lines())
+        wanted = {key_of(line) for line in waiting}
+
+        def read(ledger: Glance) -> dict[Key, tuple[Outcome, str | None]]:
+            held: dict[Key, tuple[Outcome, str | None]] = {}
+            for row in ledger.extract("items", self.run.run_id):
+                key = (row["account_id"], row["target_date"], row["revision"])
+                if key in wanted and row["outcome"]:
+                    held[key] = (Outcome(row["outcome"]), row["settled_by"])
+            return held
+
+        try:
+            found = glance(self.tenant_folder, read) if wanted else None
+        except CannotStart:
+            found = None
+        return changes(waiting, found or {})
 
     def _unreadable(self, error: NotKept) -> CannotStart:
         return CannotStart(f"the run {self.run.run_id} cannot be reported: {error}")

@@ -174,7 +174,7 @@ def _tables(past: Past, out: Path | None) -> None:
 
 def _markdown(past: Past) -> Iterable[str]:
     digest = digest_of(past.head, past.lines())
-    return report_markdown(past.head, digest, past.lines, explain)
+    return report_markdown(past.head, digest, past.lines, explain, past.changes())
 
 
 def _junit(past: Past) -> Iterator[str]:
@@ -185,7 +185,7 @@ def _html(past: Past) -> Iterable[str]:
     # Loaded here, because only this one needs the ledger's sends and the page's parts.
     from zbatch.report.page import page
 
-    return page(past.head, past.lines, past.sends(), explain)
+    return page(past.head, past.lines, past.sends(), explain, past.changes())
 
 
 _RENDERED: dict[Format, Callable[[Past], Iterable[str]]] = {

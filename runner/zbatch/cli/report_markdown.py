@@ -12,6 +12,7 @@ from zbatch.report.digest import Digest
 from zbatch.report.kept import RunHead
 from zbatch.report.lines import Line
 from zbatch.report.reasons import Explain
+from zbatch.report.since import Change
 
 LIMIT = 1024 * 1024  # bytes of a step's summary on GitHub
 ROOM = 960 * 1024  # that we use of it: other steps' words may stand beside it
@@ -20,11 +21,16 @@ _LOOK = (Outcome.UNKNOWN, Outcome.FAILED, Outcome.NOT_ATTEMPTED)  # the gravest 
 
 
 def report_markdown(
-    head: RunHead, digest: Digest, lines: Callable[[], Iterable[Line]], explain: Explain
+    head: RunHead,
+    digest: Digest,
+    lines: Callable[[], Iterable[Line]],
+    explain: Explain,
+    changes: Iterable[Change] = (),
 ) -> Iterator[str]:
     """Write a run: totals, causes, then each item that needs a look, as far as there is room."""
     room = ROOM
-    for section in (_heading(head, digest), _totals(digest), _causes(digest, explain)):
+    sections = (_heading(head, digest), _totals(digest), _since(changes), _causes(digest, explain))
+    for section in sections:
         room -= len(section.encode())
         yield section
     for outcome in _LOOK:
@@ -56,6 +62,16 @@ def _totals(digest: Digest) -> str:
     rule = " | ".join("---:" for _ in OUTCOMES)
     counts = " | ".join(f"{digest.counts.get(outcome, 0):,}" for outcome in OUTCOMES)
     return f"| {words} | planned |\n| {rule} | ---: |\n| {counts} | {digest.planned:,} |\n\n"
+
+
+def _since(changes: Iterable[Change]) -> str:
+    lines = [
+        f"- {one.count:,} {OUTCOMES[one.was]} then, now {OUTCOMES[one.now]}, by run"
+        f" {', '.join(map(code, one.runs))}: {', '.join(map(code, one.accounts))}"
+        + (f" and {more:,} more" if (more := one.count - len(one.accounts)) else "")
+        for one in changes
+    ]
+    return "\n".join(["Settled since this run, by the ledger:\n", *lines, "\n"]) if lines else ""
 
 
 def _causes(digest: Digest, explain: Explain) -> str:

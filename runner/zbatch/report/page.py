@@ -14,6 +14,7 @@ from zbatch.report.kept import RunHead
 from zbatch.report.lines import Line
 from zbatch.report.page_data import pictures_json, rows_json
 from zbatch.report.reasons import Explain
+from zbatch.report.since import Change
 from zbatch.report.timeline import Send, timeline
 
 _STYLES = ("uPlot.min.css", "page.css")
@@ -25,8 +26,10 @@ def page(
     lines: Callable[[], Iterable[Line]],
     sends: Sequence[Send],
     explain: Explain,
+    changes: Sequence[Change] = (),
 ) -> Iterator[str]:
-    """Write the page piece by piece; `lines` are read three times over."""
+    """Write the page piece by piece; `lines` are read three times over, and
+    `changes` are what has become of open ones since."""
     digest = digest_of(head, lines())
     over_time = timeline(head.started_at, sends, lines())
     style, script = _joined(_STYLES), _joined(_SCRIPTS)
@@ -46,6 +49,7 @@ def page(
     yield parts.header(head, digest)
     yield '<main id="main">\n'
     yield parts.totals(digest)
+    yield parts.since(changes)
     yield parts.causes(digest, explain)
     yield parts.pictures(head, over_time)
     yield parts.items(digest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
@@ -11,6 +11,7 @@ from zbatch.model import Outcome
 from zbatch.report.digest import Cause, Digest
 from zbatch.report.kept import RunHead
 from zbatch.report.reasons import Explain
+from zbatch.report.since import Change
 from zbatch.report.timeline import Timeline
 from zbatch.zuora.text import one_line
 
@@ -84,6 +85,32 @@ def _bar(digest: Digest) -> str:
         f'<svg class="bar" viewBox="0 0 {max(x, 1):.2f} 10" preserveAspectRatio="none"'
         f' aria-hidden="true">{pieces}</svg>\n'
     )
+
+
+def since(changes: Sequence[Change]) -> str:
+    """Say what is not as the report says any more: nobody is to act on what is settled."""
+    if not changes:
+        return ""
+    rows = "".join(
+        f'<li>{one.count:,} <span class="chip {one.was.value}">{WORDS[one.was]}</span> then, now'
+        f' <span class="chip {one.now.value}">{WORDS[one.now]}</span>, by run'
+        f" {_codes(one.runs)}: {_codes(one.accounts)}{_more(one)}</li>\n"
+        for one in changes
+    )
+    return (
+        '<section aria-labelledby="since"><h2 id="since">Settled since</h2>\n<p>The rest of this'
+        " page says what was known when the run ended. By the ledger beside it, since then:</p>\n"
+        f'<ul class="since">\n{rows}</ul></section>\n'
+    )
+
+
+def _codes(names: Iterable[str]) -> str:
+    return ", ".join(f"<code>{safe(name, 80)}</code>" for name in names)
+
+
+def _more(change: Change) -> str:
+    more = change.count - len(change.accounts)
+    return f" and {more:,} more" if more else ""
 
 
 def causes(digest: Digest, explain: Explain) -> str:
