@@ -8,12 +8,13 @@ UV := build/uv/bin/uv
 # Most tests wait for sockets, files and processes: three workers keep two cores busy.
 PYTEST = $(BIN)/pytest -n $(or $(JOBS),3)
 
-.PHONY: help run test test-system soak mutation check lint format types layers cover wheel-test bench screens lock upgrade clean
+.PHONY: help run test test-system test-browser test-office vendor soak mutation check lint format types layers cover wheel-test bench screens lock upgrade clean
 
 help:
 	@echo "make run         set up, then run specs/month-end.yaml on the built-in emulator"
 	@echo "make test        set up, then lint, types, import layers and tests"
 	@echo "make test-system kills, full disks, wrong clocks, editor, pre-commit (root installs and mounts)"
+	@echo "make test-browser test-office  the report in Chromium and LibreOffice (root installs them)"
 	@echo "make soak        the long proof: about an hour, on two cores; writes docs/reliability.md"
 	@echo "make mutation    change the code that decides, line by line: the tests must notice"
 	@echo "make check       all that the build server checks, with branch coverage"
@@ -42,6 +43,32 @@ test-system: $(VENV)/.dev build/clients/.installed
 	  ! { command -v strace && command -v faketime && command -v ps && command -v curl; } >/dev/null; then \
 	  apt-get update -qq && apt-get install -y -qq strace faketime procps mount curl >/dev/null; fi
 	$(BIN)/pytest -n $(or $(JOBS),2) tests/processes/system
+
+# The report's page in a real browser, its tables in a real spreadsheet program; who may not install
+# them skips what needs them.
+test-browser: $(VENV)/.dev
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  ! { command -v chromium && command -v chromedriver; } >/dev/null; then \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends \
+	    chromium chromium-driver fonts-dejavu-core >/dev/null; fi
+	$(BIN)/pytest tests/browser
+
+test-office: $(VENV)/.dev
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v soffice >/dev/null; then \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends \
+	    libreoffice-calc >/dev/null; fi
+	$(BIN)/pytest tests/office
+
+# The charts that the report's page carries, as their authors publish them: npm checks the bytes by
+# the lock's hash, and tests/packaging and tests/browser that these are here.
+ASSETS = runner/zbatch/report/assets
+vendor:
+	mkdir -p build/browser
+	cp tests/browser/package.json tests/browser/package-lock.json build/browser/
+	cd build/browser && npm ci --ignore-scripts --no-audit --no-fund
+	cp build/browser/node_modules/uplot/dist/uPlot.iife.min.js $(ASSETS)/
+	cp build/browser/node_modules/uplot/dist/uPlot.min.css $(ASSETS)/
+	cp build/browser/node_modules/uplot/LICENSE $(ASSETS)/uPlot.LICENSE.txt
 
 # About an hour on two cores; the result goes into docs/reliability.md. ARGS="--only saboteur" etc.
 soak: $(VENV)/.mutation

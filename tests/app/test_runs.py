@@ -64,6 +64,16 @@ def test_a_run_is_named_by_id_part_latest_or_spec(
         assert find_run(state, named).run_id == found
 
 
+def test_runs_of_one_second_come_in_the_order_of_their_start(state: State) -> None:
+    """Their IDs begin alike and end by chance; the record knows the milliseconds."""
+    second = NEW.partition("-")[0]
+    for tail, millis in (("ffff", "125"), ("0000", "498"), ("aaaa", "301")):
+        keep(state, f"{second}-{tail}", {"started_at": f"2026-11-26T07:01:25.{millis}Z"})
+    tails = [run.run_id.partition("-")[2] for run in list_runs(state)]
+    assert tails == ["0000", "aaaa", "ffff", "0a1b", "27cf"]
+    assert find_run(state, "latest").run_id == f"{second}-0000"
+
+
 def test_a_part_of_several_ids_names_them(state: State) -> None:
     """Nothing is guessed; the whole ID is always taken."""
     with pytest.raises(NothingSelected, match=f"part of 2 runs: {NEW}, {OLD}"):

@@ -279,3 +279,17 @@ def test_a_ledger_that_changes_while_it_is_looked_at_is_looked_at_again(
     monkeypatch.setattr("zbatch.ledger.glance._holds_a_run", changing)
     assert has_begun(tmp_path)
     assert asked == ["immutable=1", "mode=ro"]
+
+
+def test_what_a_run_has_sent_is_told_in_its_order(
+    tmp_path: Path, store: Store, items: list[Item]
+) -> None:
+    """With the answer where there is one, and nothing of another run."""
+    first, second = a_call(items[0]), a_call(items[1])
+    store.begin(RUN, [a_send(first), a_send(second)], NOON)
+    store.finish(RUN, [settled(first, Outcome.INVOICED)], NOON)
+    store.close()
+    sends = glance(tmp_path, lambda ledger: list(ledger.sends(RUN)))
+    assert sends is not None
+    assert [(one.http_status, one.finished_at) for one in sends] == [(None, NOON), (None, None)]
+    assert glance(tmp_path, lambda ledger: list(ledger.sends("another"))) == []

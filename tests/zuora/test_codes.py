@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zbatch.zuora.codes import CAUTION, LIMIT_CODES, MEANINGS, RowClass, classify
+from zbatch.zuora.codes import CAUTION, LIMIT_CODES, MEANINGS, MENDERS, RowClass, classify
 
 DOCUMENTED = {
     "API_DISABLED": RowClass.DEFINITE,
@@ -46,7 +46,8 @@ def test_each_known_code_has_its_class_and_meaning(code: str) -> None:
 
 def test_no_code_is_known_without_being_checked_here() -> None:
     """Nothing is in the table that this test does not hold."""
-    assert set(MEANINGS) == set(DOCUMENTED)
+    assert set(MEANINGS) == set(MENDERS) == set(DOCUMENTED)
+    assert all(MENDERS.values())
     assert {code for code in LIMIT_CODES if not code.isdigit()} <= set(MEANINGS)
 
 

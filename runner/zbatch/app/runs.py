@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -52,10 +53,20 @@ class PastRun:
 
 def list_runs(state: State) -> Iterator[PastRun]:
     """Give the runs of a state folder, the newest first."""
-    for name in sorted(state.runs(), reverse=True):
-        folder = state.root / "runs" / name
-        if folder.is_dir():
-            yield PastRun(name, folder, _read(folder / RECORD))
+    names = sorted(state.runs(), reverse=True)
+    for _, of_one_second in groupby(names, key=lambda name: name.partition("-")[0]):
+        folders = ((name, state.root / "runs" / name) for name in of_one_second)
+        runs = [
+            PastRun(name, folder, _read(folder / RECORD))
+            for name, folder in folders
+            if folder.is_dir()
+        ]
+        yield from sorted(runs, key=_started, reverse=True)
+
+
+def _started(run: PastRun) -> str:
+    """Give when a run began, as its record tells it: IDs tell no two of one second apart."""
+    return str(run.record.get("started_at", ""))
 
 
 def find_run(state: State, named: str) -> PastRun:

@@ -18,6 +18,7 @@ VERBS = {
     "verify": "Hold the tenant against the ledger, item by item; nothing is sent.",
     "doctor": "Check credentials, tenant, clock, limits, state folder and versions.",
     "status": "Show how far a run is, or list the runs; nothing is touched.",
+    "report": "Render a run again as a page, tables, JUnit, Markdown or JSON.",
     "emulator": "Serve a local Zuora to rehearse and test against.",
     "explain": "Say what the code of a problem means, and how to mend it.",
     "schema": "Print a JSON Schema for editors and other tools.",

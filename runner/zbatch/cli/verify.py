@@ -62,7 +62,6 @@ def verify(
     Examples:
       zbatch verify specs/month-end.yaml
       zbatch verify latest
-      zbatch verify latest --json
 
     RUN is the ID of a run, a part of it that no other has, or latest. The tenant is asked which
     invoices it has for each account and target date, and nothing is changed: neither there nor in

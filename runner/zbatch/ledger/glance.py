@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from zbatch.errors import CannotStart
 from zbatch.ledger import rows
 from zbatch.ledger.billed import Billed, read_billed, read_items
+from zbatch.ledger.extract import extract
 from zbatch.ledger.place import LEDGER_FILE
 from zbatch.ledger.schema import APPLICATION_ID, STEPS
 from zbatch.ledger.standings import Damaged, read_standings
@@ -30,6 +31,10 @@ _RUNS = (
 _LISTED = (
     "SELECT account_id, target_date, invoice_date, revision FROM run_item"
     " JOIN item ON item.id = item_id WHERE run_id = ? ORDER BY account_id, target_date, revision"
+)
+_SENDS = (
+    "SELECT started_at, finished_at, http_status FROM attempt WHERE run_id = ? AND sent"
+    " ORDER BY started_at, call_id, number"
 )
 _NUMBERS = (
     "SELECT DISTINCT account_number, account_id FROM item WHERE account_number IS NOT NULL"
@@ -60,6 +65,15 @@ class Listed:
 
 class Outdated(CannotStart):
     """An earlier version of zbatch has written the ledger; the next run brings it up to date."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One send of a run: when, until when, and the answer's status where there was one."""
+
+    started_at: datetime
+    finished_at: datetime | None
+    http_status: int | None
 
 
 class Glance:
@@ -98,6 +112,16 @@ class Glance:
         for row in self._connection.execute(_LISTED, (run_id,)):
             target, invoice = map(date.fromisoformat, (row["target_date"], row["invoice_date"]))
             yield Listed(row["account_id"], target, invoice, row["revision"])
+
+    def sends(self, run_id: str) -> Iterator[Sent]:
+        """Tell what a run has sent, in the order in which it left."""
+        for row in self._connection.execute(_SENDS, (run_id,)):
+            started = datetime.fromisoformat(row["started_at"])
+            yield Sent(started, rows.moment(row["finished_at"]), row["http_status"])
+
+    def extract(self, table: str, run_id: str) -> Iterator[Mapping[str, Any]]:
+        """Give what a table of `zbatch.ledger.extract` holds of a run and its items."""
+        return extract(self._connection, table, run_id)
 
     def numbers(self) -> dict[str, str]:
         """Give the account IDs by number; of a number that was two accounts' in turn, none."""

@@ -60,6 +60,10 @@ class Repository:
                 return kind_and_id.rpartition(" ")[2]
         return None
 
+    def content(self, blob: str) -> bytes | None:
+        """Give a blob."""
+        return self._ask("cat-file", "blob", blob)
+
     def write(self, blob: str, to: Path) -> None:
         """Write a blob into a file, with all folders above it."""
         to.parent.mkdir(parents=True, exist_ok=True)

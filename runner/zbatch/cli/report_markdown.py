@@ -1,0 +1,105 @@
+"""A run as Markdown: for a step summary, a pull request, or the ticket that closes a month."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+
+from zbatch.cli.plan_markdown import code
+from zbatch.cli.words import OUTCOMES, counted, duration
+from zbatch.model import Outcome
+from zbatch.report.digest import Digest
+from zbatch.report.kept import RunHead
+from zbatch.report.lines import Line
+from zbatch.report.reasons import Explain
+from zbatch.report.since import Change
+
+LIMIT = 1024 * 1024  # bytes of a step's summary on GitHub
+ROOM = 960 * 1024  # that we use of it: other steps' words may stand beside it
+_TEXT = 300
+_LOOK = (Outcome.UNKNOWN, Outcome.FAILED, Outcome.NOT_ATTEMPTED)  # the gravest first
+
+
+def report_markdown(
+    head: RunHead,
+    digest: Digest,
+    lines: Callable[[], Iterable[Line]],
+    explain: Explain,
+    changes: Iterable[Change] = (),
+) -> Iterator[str]:
+    """Write a run: totals, causes, then each item that needs a look, as far as there is room."""
+    room = ROOM
+    sections = (_heading(head, digest), _totals(digest), _since(changes), _causes(digest, explain))
+    for section in sections:
+        room -= len(section.encode())
+        yield section
+    for outcome in _LOOK:
+        wanted = digest.counts.get(outcome, 0)
+        shown = 0
+        for text in _rows(outcome, lines(), wanted):
+            if (room := room - len(text.encode())) < 0:
+                break
+            shown += 1
+            yield text
+        if wanted and (left := wanted - max(0, shown - 1)):
+            yield f"\n{counted(left, 'more item')} {OUTCOMES[outcome]}: the summary has no room.\n"
+
+
+def _heading(head: RunHead, digest: Digest) -> str:
+    names = f"{code(head.tenant)} · {code(head.spec_name)} · run {code(head.run_id)}"
+    period = f" · {code(head.period)}" if head.period else ""
+    took = ""
+    if head.finished_at:
+        took = f" · {duration((head.finished_at - head.started_at).total_seconds())}"
+    lines = [f"### {names}{period}\n", f"**{digest.verdict}**{took}\n"]
+    if head.stop:
+        lines.append(f"Stopped early: {code(head.stop, _TEXT)}\n")
+    return "\n".join(lines) + "\n"
+
+
+def _totals(digest: Digest) -> str:
+    words = " | ".join(OUTCOMES.values())
+    rule = " | ".join("---:" for _ in OUTCOMES)
+    counts = " | ".join(f"{digest.counts.get(outcome, 0):,}" for outcome in OUTCOMES)
+    return f"| {words} | planned |\n| {rule} | ---: |\n| {counts} | {digest.planned:,} |\n\n"
+
+
+def _since(changes: Iterable[Change]) -> str:
+    lines = [
+        f"- {one.count:,} {OUTCOMES[one.was]} then, now {OUTCOMES[one.now]}, by run"
+        f" {', '.join(map(code, one.runs))}: {', '.join(map(code, one.accounts))}"
+        + (f" and {more:,} more" if (more := one.count - len(one.accounts)) else "")
+        for one in changes
+    ]
+    return "\n".join(["Settled since this run, by the ledger:\n", *lines, "\n"]) if lines else ""
+
+
+def _causes(digest: Digest, explain: Explain) -> str:
+    if not digest.causes:
+        return ""
+    text = "| items | code | meaning | who mends it | first accounts |\n|---:|---|---|---|---|\n"
+    for cause in digest.causes:
+        reason = explain(cause.code)
+        meaning = reason.meaning if reason else code(cause.messages[0], _TEXT)
+        names = ", ".join(map(code, cause.accounts))
+        mender = reason.mender if reason else ""
+        text += f"| {cause.count:,} | {code(cause.code)} | {meaning} | {mender} | {names} |\n"
+    return text + "\n"
+
+
+def _rows(outcome: Outcome, lines: Iterable[Line], wanted: int) -> Iterator[str]:
+    if not wanted:
+        return
+    columns = ("account", "target date", "code", "message", "listed in")
+    yield f"\n**{OUTCOMES[outcome]}** ({wanted:,})\n\n{_row(columns)}{_row(['---'] * 5)}"
+    found = (line for line in lines if line.outcome is outcome)
+    for line in islice(found, wanted):
+        again = f" revision {line.revision}" if line.revision > 1 else ""
+        error = line.error
+        said = (code(error.code), code(error.message, _TEXT)) if error else ("", "")
+        account = code(line.account_number or line.account_id)
+        yield _row((account, f"{line.target_date}{again}", *said, code(f"{line.file}:{line.line}")))
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |\n"

@@ -1,0 +1,97 @@
+"""What a report comes to, folded from its lines: counts, causes, and the one sentence to begin."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from zbatch.model import ExitCode, Outcome
+from zbatch.report.kept import RunHead
+from zbatch.report.lines import Line
+
+FIRST_ACCOUNTS = 5
+FIRST_MESSAGES = 3
+MOST_CAUSES = 100
+
+_VERDICTS = {
+    ExitCode.OK: "Everything is settled.",
+    ExitCode.FAILURES: "Some items failed; none of them was billed.",
+    ExitCode.REFUSED: "Refused before anything was sent.",
+    ExitCode.UNKNOWN: "An outcome is unknown: reconcile it, and bill nothing by hand.",
+    ExitCode.STOPPED: "It ended before all was done; running the spec again goes on from there.",
+    ExitCode.CANNOT_START: "It could not start, and nothing was sent.",
+    ExitCode.INTERNAL: "zbatch met an error of its own; what was sent is in the ledger.",
+}
+_SIGNALLED = "It was interrupted, and nothing is in doubt; running it again goes on from there."
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """All items of one outcome that came with one code, and the first of their accounts."""
+
+    outcome: Outcome
+    code: str
+    count: int
+    accounts: tuple[str, ...]
+    messages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """The sentence to begin with, the counts of all outcomes, and why what failed has failed.
+
+    `causes` are ordered by gravity and then by how many items they hit; `without` counts the
+    items that have no line: the run is under way, or was killed.
+    """
+
+    verdict: str
+    planned: int
+    counts: Mapping[Outcome, int]
+    causes: tuple[Cause, ...]
+    without: int
+
+
+@dataclass(slots=True)
+class _Group:
+    count: int = 0
+    accounts: dict[str, None] = field(default_factory=dict)
+    messages: dict[str, None] = field(default_factory=dict)
+
+
+_GRAVITY = (Outcome.UNKNOWN, Outcome.FAILED, Outcome.NOT_ATTEMPTED)
+
+
+def digest_of(head: RunHead, lines: Iterable[Line]) -> Digest:
+    """Fold the lines of a run."""
+    counts: Counter[Outcome] = Counter()
+    groups: dict[tuple[Outcome, str], _Group] = {}
+    for line in lines:
+        counts[line.outcome] += 1
+        if line.error and line.outcome in _GRAVITY:
+            group = groups.setdefault((line.outcome, line.error.code), _Group())
+            group.count += 1
+            if len(group.accounts) < FIRST_ACCOUNTS:
+                group.accounts[line.account_number or line.account_id] = None
+            if len(group.messages) < FIRST_MESSAGES:
+                group.messages[line.error.message] = None
+    causes = [
+        Cause(outcome, code, one.count, tuple(one.accounts), tuple(one.messages))
+        for (outcome, code), one in groups.items()
+    ]
+    causes.sort(key=lambda cause: (_GRAVITY.index(cause.outcome), -cause.count, cause.code))
+    without = head.planned - counts.total()
+    said = _verdict(head, without)
+    return Digest(said, head.planned, counts, tuple(causes[:MOST_CAUSES]), without)
+
+
+def _verdict(head: RunHead, without: int) -> str:
+    if head.exit_code is None:
+        return (
+            f"The run is not over, or was killed: {without:,} of {head.planned:,} items have no"
+            " outcome here. What was sent is in the ledger."
+        )
+    if head.exit_code >= ExitCode.HANGUP:
+        return _SIGNALLED
+    known = {int(code): said for code, said in _VERDICTS.items()}
+    return known.get(head.exit_code, f"It ended with exit {head.exit_code}.")

@@ -1,0 +1,199 @@
+"""`zbatch report`: a run rendered again, from the command line to the file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from support import told
+from zbatch.app.loading import Overrides, load_plan
+from zbatch.app.state import State
+from zbatch.cli import main
+from zbatch.cli.report_markdown import LIMIT
+from zbatch.model import Outcome, Problem
+from zbatch.report.tables import COLUMNS
+
+LINES = [told.line(number, outcome) for number, outcome in enumerate(Outcome, 1)]
+SPEC = """version: 1
+name: month-end
+tenant: emulator
+dates: [{target_date: 2026-11-30}]
+accounts: ["2c93808457d787030157e0306be53a75"]
+"""
+Said = Callable[..., str]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a project with one run of each outcome, and a protected tenant."""
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "month-end.yaml").write_text("version: 1\n")
+    (tmp_path / "tenants.yaml").write_text("version: 1\ntenants: {}\n")
+    monkeypatch.chdir(tmp_path)
+    told.keep(State(tmp_path / ".zbatch"), LINES)
+    return tmp_path
+
+
+@pytest.fixture
+def said(project: Path, capfd: pytest.CaptureFixture[str]) -> Said:
+    """Give a function that runs a command, insists on its exit code, and returns what it said."""
+
+    def run(*words: str, code: int = 0) -> str:
+        assert main(("report", *words)) == code
+        captured = capfd.readouterr()
+        return captured.err if code else captured.out
+
+    return run
+
+
+def test_the_summary_says_all_on_the_first_lines(said: Said) -> None:
+    """Without a format it is Markdown: verdict, totals, causes, and whoever needs a look."""
+    text = said("specs/month-end.yaml")
+    assert text.startswith("### `production` · `month-end-2026-11` · run `20261130T201502Z-7f3a`")
+    assert "**An outcome is unknown: reconcile it, and bill nothing by hand.** · 2 min 39 s" in text
+    assert "| 1 | 1 | 1 | 1 | 1 | 1 | 6 |" in text
+    assert "| 1 | `NO_ANSWER` | It was sent, and no answer was recorded. |" in text
+    assert text.index("**UNKNOWN** (1)") < text.index("**failed** (1)")
+    assert text == said("latest", "--format", "md") == said("7f3a", "--out", "-")
+
+
+def test_the_summary_stays_below_what_github_takes(said: Said, project: Path) -> None:
+    """What has no room is counted, and the counts add up."""
+    text = " ".join(["wörter"] * 40)
+    lines = [
+        told.line(number, Outcome.FAILED, error=Problem("INVALID_VALUE", text))
+        for number in range(1, 2601)
+    ]
+    told.keep(State(project / ".zbatch"), lines)
+    summary = said("latest")
+    assert 900_000 < len(summary.encode()) < LIMIT
+    shown = summary.count("\n| `2c93808457d78703")
+    assert f"\n{2600 - shown:,} more items failed: the summary has no room.\n" in summary
+
+
+def test_a_hostile_tenant_writes_no_markdown(said: Said, project: Path) -> None:
+    """Nobody is mentioned, nothing is linked, and no cell ends early."""
+    told.keep(State(project / ".zbatch"), told.hostile_lines())
+    rows = [line for line in said("latest").splitlines() if line.startswith("|")]
+    table = rows[-len(told.HOSTILE) :]
+    assert all(row.count("|") == 6 for row in table)
+    assert all(part.startswith("`") for row in table for part in row.split(" | ")[2:])
+
+
+def test_a_stopped_run_says_why(said: Said, project: Path) -> None:
+    """And one that is not over says how much it does not know."""
+    state = State(project / ".zbatch")
+    told.keep(state, LINES[:1], exit_code=4, stop="the deadline")
+    assert "Stopped early: `the deadline`" in said("latest")
+    told.keep(state, LINES[:1], exit_code=None, finished_at=None, outcomes=None, planned=9)
+    assert "is not over, or was killed: 8 of 9 items" in said("latest")
+    told.keep(state, LINES[:1], exit_code=143)
+    assert "It was interrupted, and nothing is in doubt" in said("latest")
+
+
+def test_the_document_holds_record_and_lines(said: Said, project: Path) -> None:
+    """What a program reads is what the run has written."""
+    found = json.loads(said("latest", "--format", "json"))
+    folder = project / ".zbatch" / "runs" / told.RUN
+    assert found["version"] == 1
+    assert found["run"] == json.loads((folder / "run.json").read_text())
+    kept = (folder / "report.jsonl").read_text().splitlines()
+    assert found["items"] == [json.loads(line) for line in kept]
+
+
+@pytest.mark.parametrize("name", ["report.md", "report.xml", "report.json", "report.html"])
+def test_the_name_of_the_file_tells_the_format(said: Said, project: Path, name: str) -> None:
+    """It is written whole, with nothing beside it, and never takes another's place."""
+    assert said("latest", "--out", name) == ""
+    first = (project / name).read_bytes()
+    assert first
+    said("latest", "--out", name)
+    (project / name).write_text("mine")
+    assert f"--out {name} exists and holds something else" in said("latest", "--out", name, code=2)
+    assert (project / name).read_text() == "mine"
+    assert not [path for path in project.iterdir() if path.name.startswith(f".{name}")]
+
+
+def test_the_tables_come_as_one_folder(said: Said, project: Path) -> None:
+    """All six, or none, and never into a folder that is there."""
+    said("latest", "--format", "csv", "--out", "tables")
+    assert {path.name for path in (project / "tables").iterdir()} == {
+        f"{one}.csv" for one in Outcome
+    }
+    assert "tables exists" in said("latest", "--format", "csv", "--out", "tables", code=2)
+    assert "name a folder with --out" in said("latest", "--format", "csv", code=2)
+    assert "No such file" in said("latest", "--format", "csv", "--out", "no/where", code=2)
+    report = project / ".zbatch" / "runs" / told.RUN / "report.jsonl"
+    report.write_text("{}\n")
+    assert "cannot be reported" in said("latest", "--format", "csv", "--out", "more", code=6)
+    assert not [path for path in project.iterdir() if "more" in path.name]
+
+
+def test_failed_csv_is_an_account_file_again(said: Said, project: Path) -> None:
+    """A spec bills exactly the failed items anew, and is not even warned."""
+    hostile = [replace(one, account_id=f"{n:032x}") for n, one in enumerate(told.hostile_lines())]
+    told.keep(State(project / ".zbatch"), [*LINES, *hostile])
+    said("latest", "--format", "csv", "--out", "specs/again")
+    (project / "specs" / "again.yaml").write_text(
+        "version: 1\nname: again\ntenant: emulator\n"
+        "dates: [{target_date: 2026-10-31}]\naccounts: [{file: again/failed.csv}]\n"
+    )
+    plan = load_plan(Path("specs/again.yaml"), Overrides(strict=True))
+    wanted = {(li.account_id, li.target_date, li.invoice_date) for li in [LINES[3], *hostile]}
+    assert {
+        (item.identity.account_id, item.identity.target_date, item.invoice_date)
+        for item in plan.items
+    } == wanted
+    assert COLUMNS[:3] == ("account_id", "target_date", "invoice_date")
+
+
+def test_what_cannot_be_told_is_said(said: Said, project: Path) -> None:
+    """No such run, no format, a damaged record."""
+    assert "no run 'nobody' is known" in said("nobody", code=5)
+    assert "say with --format" in said("latest", "--out", "report.pdf", code=2)
+    (project / ".zbatch" / "runs" / told.RUN / "run.json").write_text("{")
+    assert "cannot be reported: run.json is not JSON" in said("latest", code=6)
+
+
+def test_the_run_is_not_touched(said: Said, project: Path) -> None:
+    """Not a byte of it, nor a file beside it."""
+    folder = project / ".zbatch"
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    for form in ("html", "junit", "md", "json"):
+        said("latest", "--format", form)
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_evidence_is_gathered_and_checked(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """From the command line: a seal on standard error, findings with exit 1."""
+
+    def said(*words: str, code: int = 0) -> str:
+        assert main(words) == code
+        captured = capfd.readouterr()
+        return captured.out + captured.err
+
+    shutil.rmtree(project / ".zbatch")
+    (project / "specs" / "month-end.yaml").write_text(SPEC, "utf-8")
+    said("run", "specs/month-end.yaml", "-q")
+    made = said("report", "latest", "--evidence", "run.zip")
+    seal = made.split()[-1]
+    assert ": 8 files, seal " in made
+    assert seal in said("report", "--check", "run.zip")
+    assert "all as they were" in said("report", "--check", "run.zip")
+    said("report", "latest", "--evidence", "run.zip")  # the very same: it stays
+    (project / "specs" / "month-end.yaml").write_text("version: 1\n")
+    assert "exists and holds" in said("report", "latest", "--evidence", "run.zip", code=2)
+    made = said("report", "latest", "--evidence", "less.zip")
+    assert made.startswith("not in the bundle: specs/month-end.yaml, changed since the run")
+    assert "was never in it: specs/month-end.yaml" in said("report", "--check", "less.zip")
+    data = (project / "run.zip").read_bytes()
+    (project / "run.zip").write_bytes(data[:100] + b"?" + data[101:])
+    assert "its seal does not fit" in said("report", "--check", "run.zip", code=1)
+    assert "stand alone" in said("report", "latest", "--check", "a", "--evidence", "b", code=2)
+    assert "leave the run out" in said("report", "latest", "--check", "run.zip", code=2)
+    assert "name a run" in said("report", code=2)

@@ -1,0 +1,29 @@
+"""Every code that a report may hold is explained, from the source that `zbatch explain` has too."""
+
+from __future__ import annotations
+
+from zbatch.app.reporting import explain
+from zbatch.report.codes import OWN_CODES
+from zbatch.report.reasons import MENDERS
+from zbatch.zuora.codes import MEANINGS
+
+
+def test_every_code_of_its_own_says_who_mends_it() -> None:
+    """Only what goes with an invoice needs nobody."""
+    assert set(MENDERS) == set(OWN_CODES)
+    assert {code for code, mender in MENDERS.items() if not mender} == {
+        "ACCEPTED",
+        "ALREADY_THERE",
+        "AUTHOR_NOT_PROVED",
+    }
+
+
+def test_every_known_code_is_explained() -> None:
+    """Meaning, mender and what to do; of an unknown one the message says most."""
+    for code in (*OWN_CODES, *MEANINGS):
+        reason = explain(code)
+        assert reason is not None
+        assert reason.meaning.endswith(".")
+        assert reason.mend.endswith(".")
+    assert explain("INVALID_ID").mender == "whoever wrote the spec"  # type: ignore[union-attr] # it is known
+    assert explain("SOMETHING_NEW") is None

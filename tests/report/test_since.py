@@ -1,0 +1,34 @@
+"""What has become of open items since is told by kind, the gravest first."""
+
+from __future__ import annotations
+
+from support import told
+from zbatch.model import Outcome
+from zbatch.report.since import FIRST_ACCOUNTS, Change, changes, key_of, open_lines
+
+LINES = [
+    told.line(1),
+    *(told.line(number, Outcome.FAILED) for number in range(2, 12)),
+    told.line(12, Outcome.UNKNOWN, account_number="A00991201"),
+    told.line(13, Outcome.NOT_ATTEMPTED),
+]
+
+
+def test_only_open_items_may_have_changed() -> None:
+    """An invoice stays what it is."""
+    assert LINES[0] not in open_lines(LINES)
+    assert len(open_lines(LINES)) == 12
+
+
+def test_changes_are_counted_by_kind() -> None:
+    """What the ledger holds as before, or not at all, is no change."""
+    held: dict[tuple[str, str, int], tuple[Outcome, str | None]] = {
+        key_of(line): (Outcome.INVOICED, f"run-{line.line % 2}") for line in LINES[1:9]
+    }
+    held[key_of(LINES[9])] = (Outcome.FAILED, "run-1")
+    held[key_of(LINES[11])] = (Outcome.NOTHING_TO_BILL, None)
+    unknown, failed = changes(open_lines(LINES), held)
+    assert unknown == Change(Outcome.UNKNOWN, Outcome.NOTHING_TO_BILL, 1, ("A00991201",), ())
+    assert (failed.was, failed.now, failed.count) == (Outcome.FAILED, Outcome.INVOICED, 8)
+    assert failed.runs == ("run-0", "run-1")
+    assert len(failed.accounts) == FIRST_ACCOUNTS
