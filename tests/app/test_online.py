@@ -112,3 +112,61 @@ def test_accounts_that_cannot_be_billed_are_warned_of(project: Project, tenant: 
     assert [one.code for one in view.warnings] == ["ZB930", "ZB931"]
     assert account(UNKNOWN) in view.warnings[0].message
     assert f"{account(2)} (Canceled)" in view.warnings[1].message
+
+
+def previewed(spec: Path) -> dict[str, tuple[str | None, str | None, str]]:
+    chosen = choose(spec, Overrides())
+    found = Bureau.of(spec, chosen.plan, None, Watch()).look(chosen.plan, preview=True)
+    return {
+        one.item.identity.account_id: (
+            None if one.amount is None else str(one.amount),
+            one.currency,
+            one.problem.message if one.problem else "",
+        )
+        for one in found.estimates or ()
+    }
+
+
+def test_estimates_are_those_of_the_tenant(project: Project, tenant: Start) -> None:
+    """Amount and currency of each item, nothing where nothing is due, and why there is none."""
+    rows = (
+        f"{account(1)},Active,due,2,0s,EUR,119.00",
+        f"{account(2)},Active,none,1,0s,USD,5.00",
+        f"{account(3)},Canceled,due,1,0s,USD,5.00",
+    )
+    head = "account_id,status,charges,invoices,latency,currency,amount"
+    (project.root / "book.csv").write_text("\n".join((head, *rows)) + "\n")
+    real = tenant(book=project.root / "book.csv")
+    found = previewed(project.spec(1, 2, 3, UNKNOWN, tenant="real"))
+    assert {one[:2] for one in found.values()} == {
+        ("238.00", "EUR"),
+        ("0", "USD"),
+        (None, "USD"),
+        (None, None),
+    }
+    assert "status is Canceled" in found[account(3)][2]
+    assert "Cannot find entity" in found[account(UNKNOWN)][2]
+    assert real.billing.exchanges(GENERATE) == []
+    assert len(real.billing.exchanges("/v1/operations/billing-preview")) == 4
+    assert real.billing.invoices == []
+
+
+def test_a_preview_leaves_out_what_the_item_does(project: Project, tenant: Start) -> None:
+    """An item without any charges is previewed as one that bills nothing."""
+    tenant(book=project.root / "book.csv")
+    none = {"one_time": False, "recurring": False, "usage": True}
+    spec = project.spec(1, tenant="real", charges=none)
+    (amount, _, _) = previewed(spec)[account(1)]
+    assert amount not in (None, "0")
+
+
+def test_what_was_estimated_is_what_is_billed(project: Project, tenant: Start) -> None:
+    """Where the tenant knows the amount beforehand; zbatch promises it nowhere."""
+    head = "account_id,status,charges,invoices,latency,currency,amount"
+    (project.root / "book.csv").write_text(f"{head}\n{account(1)},Active,due,1,0s,EUR,119.00\n")
+    real = tenant(book=project.root / "book.csv")
+    spec = project.spec(1, tenant="real")
+    assert previewed(spec)[account(1)][:2] == ("119.00", "EUR")
+    assert project.run(spec).outcomes == {"invoiced": 1}
+    (invoice,) = real.billing.invoices
+    assert invoice.cents == 11_900

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,13 @@ import pytest
 
 from zbatch.app.review.figures import figures
 from zbatch.app.review.held import Held
-from zbatch.app.review.online import Online, There
+from zbatch.app.review.online import Estimated, Online, There
 from zbatch.app.review.preview import Preview, look, with_online
 from zbatch.cli import main
 from zbatch.cli.plan_json import plan_json
 from zbatch.cli.plan_markdown import plan_markdown
 from zbatch.cli.plan_view import WIDTH, plan_text
-from zbatch.model import Plan
+from zbatch.model import Plan, Problem
 from zbatch.zuora.numbers import FoundAccount
 
 ASKED_AT = datetime(2026, 11, 30, 21, 4, 5, tzinfo=UTC)
@@ -92,6 +93,37 @@ def test_a_pull_request_is_told_too(story: Any) -> None:
     text = plan_markdown(all_of_it(story.plan(5)))
     assert "ZB930" in text.split("|")[0]
     assert "1 item with an invoice there already" in text
+
+
+def test_estimates_are_summed_by_currency(story: Any) -> None:
+    """Euros and dollars are never added; what has no estimate is counted and named with its why."""
+    plan = story.plan(4)
+    problem = Problem("53100030", "the account is not active")
+    view = shown(
+        plan,
+        estimates=(
+            Estimated(plan.items[0], Decimal("0.10"), "EUR"),
+            Estimated(plan.items[1], Decimal("0.20"), "EUR"),
+            Estimated(plan.items[2], Decimal(0), "USD"),
+            Estimated(plan.items[3], None, "USD", problem),
+        ),
+    )
+    text = " ".join(plan_text(view).split())
+    assert "estimate 0.30 EUR for 2 items 0.00 USD for 1 item, 1 of them nothing" in text
+    assert "none for 1 item, such as" in text
+    assert "the account is not active Zuora's previews, no promise" in text
+    found = json.loads("".join(plan_json(view)))["online"]["estimates"]
+    assert [one["amount"] for one in found] == ["0.10", "0.20", "0.00", None]
+    assert found[3]["error"] == {"code": "53100030", "message": "the account is not active"}
+    assert "0.30 EUR" in plan_markdown(view)
+
+
+def test_a_preview_needs_the_tenant(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Without --online nobody would be asked: exit 2, and the flag is named."""
+    assert main(["plan", "specs/month-end.yaml", "--preview"]) == 2
+    assert "add --online" in capfd.readouterr().err
+    assert main(["plan", "specs/month-end.yaml", "--online", "--preview"]) == 0
+    assert "estimate" in capfd.readouterr().out
 
 
 def test_the_command_asks_the_emulator(project: Path, capfd: pytest.CaptureFixture[str]) -> None:

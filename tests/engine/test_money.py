@@ -6,7 +6,7 @@ from decimal import Decimal, localcontext
 
 import pytest
 
-from zbatch.engine.money import Sum, amount_of, plain, sums
+from zbatch.engine.money import Sum, added, amount_of, plain, sums
 from zbatch.model import Invoice
 
 ACCOUNT = "1" * 32
@@ -83,3 +83,11 @@ def test_a_sum_of_many_is_exact() -> None:
         context.prec = 3
         (found,) = sums(an_invoice(n, "99999999.99") for n in range(1000))
     assert found.text == "99999999990.00"
+
+
+def test_amounts_are_added_exactly() -> None:
+    """Tenths have no rest, however many digits the process keeps elsewhere."""
+    with localcontext() as context:
+        context.prec = 3
+        assert added([Decimal("0.10")] * 10_001) == Decimal("1000.10")
+    assert added([]) == 0

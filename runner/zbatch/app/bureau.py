@@ -17,12 +17,13 @@ from zbatch.app.numbers import Preflight
 from zbatch.app.outside import Outside, Way
 from zbatch.app.review.estimate import pace_of
 from zbatch.app.review.held import unsettled
-from zbatch.app.review.online import Online, There
+from zbatch.app.review.online import Estimated, Online, There
 from zbatch.app.signals import interruptible, undisturbed
 from zbatch.app.state import State
 from zbatch.engine.asking import Asker, Inquiry, Reading
 from zbatch.engine.brake import Brake
 from zbatch.engine.events import Event, Gated, Stopping
+from zbatch.engine.money import added, amount_of
 from zbatch.engine.order import Work
 from zbatch.engine.ports import Sender
 from zbatch.engine.question import Nothing, Odd, Seen, look
@@ -31,6 +32,7 @@ from zbatch.model import Item, Plan, Trail
 from zbatch.spec import find_project
 from zbatch.zuora.accounts import ACTIVE, IdQuestion, all_asked_for, id_questions
 from zbatch.zuora.numbers import FoundAccount, read_accounts
+from zbatch.zuora.preview import Previewed, preview_ask, read_preview
 from zbatch.zuora.query import BRANCHES
 
 _WAVE = BRANCHES // 2  # items of one question: each asks for its date and its account's drafts
@@ -61,10 +63,11 @@ class Bureau:
         found = Preflight(self, self.book, self.watch, self.patience).resolved(plan)
         return found.plan, found.asked
 
-    def look(self, plan: Plan, asked: int = 0) -> Online:
+    def look(self, plan: Plan, asked: int = 0, *, preview: bool = False) -> Online:
         """Ask what the tenant shows of a plan whose accounts all have their IDs.
 
-        `asked` counts the requests before. Raises `CannotStart` where the tenant does not tell, and
+        With `preview` it is asked for an estimate of each item as well, a request each; `asked`
+        counts the requests before. Raises `CannotStart` where the tenant does not tell, and
         `Interrupted` by a signal; nothing is sent in any case.
         """
         items = list(unsettled(plan, self.folder))
@@ -73,17 +76,18 @@ class Bureau:
             return Online(asked_at, asked, 0)
         way = connected(access_to(plan, self.folder, self.book, os.environ), self.outside.clock)
         with undisturbed(), event_loop() as loop:
-            found = loop.run(self._ask(plan, items, way))
+            found = loop.run(self._ask(plan, items, way, preview=preview))
         return found.told(items, asked_at, asked)
 
-    async def _ask(self, plan: Plan, items: Sequence[Open], way: Way) -> _Found:
+    async def _ask(self, plan: Plan, items: Sequence[Open], way: Way, *, preview: bool) -> _Found:
         settings = only_asking(plan, self.patience, pace_of(plan))
         brake = Brake(self.outside.clock, self.outside.random, self._tell, settings)
         async with way as sender:
             found = _Found(sender, brake, self.outside)
             asking = Asking(brake, _call)
             with interruptible(asking, plan.spec.limits.timeout) as interruptions:
-                await asking.answers(list(found.questions(items)), settings.workers)
+                questions = [*found.questions(items), *(found.previews(items) if preview else ())]
+                await asking.answers(questions, settings.workers)
         if brake.stopped:
             what = "what is there"
             raise could_not(brake.stopped, interruptions.first, plan.tenant, what, what)
@@ -110,6 +114,7 @@ class _Found:
         self._asker = Asker(sender, brake, outside.clock)
         self._accounts: dict[str, FoundAccount] = {}
         self._seen: dict[int, Seen] = {}
+        self._previewed: dict[int, Previewed] = {}
 
     def questions(self, items: Sequence[Open]) -> Iterator[Question]:
         """Give all questions about some items, to be asked in any order."""
@@ -118,6 +123,15 @@ class _Found:
         works = [Work(place, (item,), 0) for place, (item, _) in enumerate(items)]
         for start in range(0, len(works), _WAVE):
             yield partial(self._ask_invoices, works[start : start + _WAVE])
+
+    def previews(self, items: Sequence[Open]) -> Iterator[Question]:
+        """Give the requests that ask for an estimate, one an item."""
+        for place, (item, _) in enumerate(items):
+            yield partial(self._preview, place, item)
+
+    async def _preview(self, place: int, item: Item) -> None:
+        reading = partial(read_preview, account_id=item.identity.account_id)
+        (self._previewed[place],) = await self._inquiry.read(preview_ask(item), reading)
 
     async def _ask_accounts(self, question: IdQuestion) -> None:
         reading = Reading(read_accounts, partial(all_asked_for, question=question))
@@ -145,7 +159,18 @@ class _Found:
             inactive=tuple(sorted(inactive, key=lambda one: one.id)),
             there=tuple(_held_by_invoices(items, self._seen)),
             drafts=tuple(dict.fromkeys(drafts)),
+            estimates=tuple(self._estimates(items)) if self._previewed else None,
         )
+
+    def _estimates(self, items: Sequence[Open]) -> Iterator[Estimated]:
+        for place, (item, _) in enumerate(items):
+            shown = self._previewed[place]
+            account = self._accounts.get(item.identity.account_id)
+            amounts = [amount_of(text) for text in shown.amounts]
+            known = [amount for amount in amounts if amount is not None]
+            amount = None if shown.problem or len(known) < len(amounts) else added(known)
+            currency = account.currency if account else None
+            yield Estimated(item, amount, currency, shown.problem)
 
 
 def _held_by_invoices(items: Iterable[Open], seen: dict[int, Seen]) -> Iterator[There]:

@@ -64,6 +64,7 @@ class Flags(Tightening):
     out: Path | None
     detailed_exitcode: bool
     online: bool
+    with_preview: bool
 
 
 @click.command()
@@ -96,6 +97,12 @@ class Flags(Tightening):
     is_flag=True,
     help="Ask the tenant as well, read-only: accounts, their invoices and drafts, account numbers.",
 )
+@ordinary(
+    "--preview",
+    "with_preview",
+    is_flag=True,
+    help="With --online: ask Zuora what each item would come to, a request an item; estimates.",
+)
 @ordinary("--detailed-exitcode", is_flag=True, help="Exit with 10 if there is work to do.")
 def plan(spec: Path, **flags: Unpack[Flags]) -> int:
     """Show what a spec would send, and send nothing.
@@ -120,22 +127,26 @@ def plan(spec: Path, **flags: Unpack[Flags]) -> int:
     else:
         found = choose(spec, changed)
     online = None
+    if flags["with_preview"] and not flags["online"]:
+        raise Refused("--preview asks the tenant: add --online")
     if flags["online"]:
-        found, online = _asked(found, flags["state_dir"])
+        found, online = _asked(found, flags["state_dir"], with_preview=flags["with_preview"])
     view = show(found, flags["state_dir"], wanted, flags["against"], online)
     if flags["strict"] and view.warnings:
         return ExitCode.REFUSED
     return WORK if flags["detailed_exitcode"] and view.held.work else ExitCode.OK
 
 
-def _asked(chosen: Chosen, state_dir: Path | None) -> tuple[Chosen, Online]:
+def _asked(chosen: Chosen, state_dir: Path | None, *, with_preview: bool) -> tuple[Chosen, Online]:
     """Ask the tenant what it shows of a plan, and put the IDs in for its account numbers."""
     # Loaded here, because most plans need no network.
     from zbatch.app.bureau import Bureau
 
     bureau = Bureau.of(chosen.spec, chosen.plan, state_dir, AsidesOnly(sys.stderr))
     plan, asked = bureau.resolved(chosen.plan)
-    return replace(chosen, plan=plan, figures=figures(plan)), bureau.look(plan, asked)
+    return replace(chosen, plan=plan, figures=figures(plan)), bureau.look(
+        plan, asked, preview=with_preview
+    )
 
 
 def show(

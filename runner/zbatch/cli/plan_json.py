@@ -10,8 +10,9 @@ from typing import Any
 from zbatch.app.altered import Altered
 from zbatch.app.review.approval import Stale
 from zbatch.app.review.figures import Figures, pairs_of
-from zbatch.app.review.online import Online
+from zbatch.app.review.online import Estimated, Online
 from zbatch.app.review.preview import Preview
+from zbatch.engine.money import plain
 from zbatch.model import Account, Charges, Expect, Item, Outcome, Plan, StopRules
 from zbatch.report.lines import timestamp
 from zbatch.report.record import files_json, limits_json
@@ -174,6 +175,18 @@ def _online(found: Online) -> dict[str, Any]:
         ],
         "there": [{**_item(one.item), "invoice_ids": list(one.invoice_ids)} for one in found.there],
         "drafts": list(found.drafts),
+        "estimates": found.estimates and [_estimated(one) for one in found.estimates],
+    }
+
+
+def _estimated(one: Estimated) -> dict[str, Any]:
+    return {
+        "account_id": one.item.identity.account_id,
+        "target_date": one.item.identity.target_date.isoformat(),
+        "revision": one.item.identity.revision,
+        "amount": None if one.amount is None else plain(one.amount),
+        "currency": one.currency,
+        "error": one.problem and {"code": one.problem.code, "message": one.problem.message},
     }
 
 

@@ -85,6 +85,10 @@ def _facts(view: Preview) -> str:
         ("ledger", code(held.unread, _SENTENCE) if held.unread else words.ledger(held)),
         *(("refused", code(said, _SENTENCE)) for said in words.refused(held)),
         *(("online", said) for said in (words.online(view.online) if view.online else ())),
+        *(
+            ("estimate", code(said, _SENTENCE))
+            for said in (words.estimated(view.online) if view.online else ())
+        ),
         ("requests", words.requests(view)),
         *(("quota", quota) for quota in words.quotas(view)),
         ("time", words.time_needed(view)),

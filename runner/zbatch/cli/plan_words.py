@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 
 from zbatch.app.altered import WAY_OUT
 from zbatch.app.review.estimate import INVOICE_SECONDS, Use
@@ -10,6 +12,7 @@ from zbatch.app.review.held import Held
 from zbatch.app.review.online import Online
 from zbatch.app.review.preview import Preview
 from zbatch.cli.words import counted, duration, tally
+from zbatch.engine.money import added, plain
 from zbatch.model import Charges
 from zbatch.spec.difference import Change, Dates, Difference
 
@@ -215,6 +218,26 @@ def online(found: Online) -> Iterator[str]:
             f"{counted(len(found.drafts), 'account')} with an open draft, such as"
             f" {found.drafts[0]}: a tenant may be set up to append to it"
         )
+
+
+def estimated(found: Online) -> Iterator[str]:
+    """Say what Zuora's previews come to, currency by currency, and that they promise nothing."""
+    if found.estimates is None:
+        return
+    by_currency: dict[str, list[Decimal]] = defaultdict(list)
+    for one in found.estimates:
+        if one.amount is not None:
+            by_currency[one.currency or "of a currency that is not told"].append(one.amount)
+    for currency, amounts in sorted(by_currency.items()):
+        said = f"{plain(added(amounts))} {currency} for {counted(len(amounts), 'item')}"
+        nothing = sum(not amount for amount in amounts)
+        yield f"{said}, {nothing:,} of them nothing" if nothing else said
+    without = [one for one in found.estimates if one.amount is None]
+    if without:
+        why = f": {without[0].problem.message}" if without[0].problem else ""
+        first = without[0].item.identity.account_id
+        yield f"none for {counted(len(without), 'item')}, such as {first}{why}"
+    yield "Zuora's previews, no promise: tax is not in them unless a price includes it"
 
 
 def requests(view: Preview) -> str:

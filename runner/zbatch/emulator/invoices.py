@@ -144,7 +144,7 @@ class InvoiceTable:
         if row is None:
             return None
         draft_id: str = row[0]
-        cents = _amount(derive(self._seed, "append", self._last("billing") + 1))
+        cents = amount_of(derive(self._seed, "append", self._last("billing") + 1))
         self._execute(order, draft_id, cents, now)
         self._itemise(draft_id, cents, now)
         return draft_id
@@ -220,7 +220,7 @@ class InvoiceTable:
     def _insert(self, order: Order, now: float) -> str:
         invoice_id = derive(self._seed, "invoice", self._last("invoices") + 1)
         terms = order.terms
-        cents = _amount(invoice_id) if terms.cents is None else terms.cents
+        cents = amount_of(invoice_id) if terms.cents is None else terms.cents
         self._db.execute(
             "insert into invoices (id, account_id, invoice_date, target_date, status, cents,"
             " source, created_at, updated_at, key, currency, tax_status, tax_message)"
@@ -293,7 +293,7 @@ def derive(seed: int, kind: str, *numbers: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _amount(of: str) -> int:
+def amount_of(of: str) -> int:
     """Return an amount from 10.00 to 999.99, in cents, that an ID determines."""
     return 1_000 + int(of[:8], 16) % 99_000
 

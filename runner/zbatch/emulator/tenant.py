@@ -34,6 +34,7 @@ from zbatch.emulator.invoices import Order, Terms
 from zbatch.emulator.keys import KeyDesk
 from zbatch.emulator.limits import Quota, concurrency_headers, too_many_at_once
 from zbatch.emulator.oauth import TOKEN_PATH, TokenDesk
+from zbatch.emulator.preview import PREVIEW_PATH, PreviewDesk
 from zbatch.emulator.query import QUERY_MORE_PATH, QUERY_PATH, QueryDesk
 from zbatch.emulator.schedule import TOKEN, Faults
 from zbatch.emulator.store import Store
@@ -46,6 +47,7 @@ _COUNTED = {
     GENERATE_PATH: GENERATE,
     QUERY_PATH: QUERY,
     QUERY_MORE_PATH: QUERY,
+    PREVIEW_PATH: QUERY,
     TOKEN_PATH: TOKEN,
 }
 
@@ -77,10 +79,12 @@ class Tenant:
         self._busy_accounts: set[str] = set()
         self._faults = Faults(config.faults, config.seed) if faults is None else faults
         self._queries = QueryDesk(config, store, book)
+        previews = PreviewDesk(book, store, config.modes, config.seed)
         self._actions: Mapping[str, Action] = {
             GENERATE_PATH: self._generate,
             QUERY_PATH: lambda visit: self._ask(visit, self._queries.query(visit)),
             QUERY_MORE_PATH: lambda visit: self._ask(visit, self._queries.more(visit)),
+            PREVIEW_PATH: lambda visit: self._ask(visit, previews.answer(visit)),
         }
 
     def admit(self, at_once: int) -> None:
@@ -184,9 +188,10 @@ class Tenant:
         return reasons(404, 50000040, message, visit.request_id)
 
     def _action(self, request: Request) -> Action:
-        if request.method != "POST" or not request.path.startswith(ACTIONS):
+        if request.method != "POST":
             return self._not_found
-        return self._actions.get(request.path, _invalid_action)
+        unknown = _invalid_action if request.path.startswith(ACTIONS) else self._not_found
+        return self._actions.get(request.path, unknown)
 
     def _gate(self, visit: Visit) -> Answer | None:
         """Refuse what the gateway turns away before the key is looked at."""

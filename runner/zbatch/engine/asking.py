@@ -103,6 +103,12 @@ class Inquiry:
             failures += 1
             await self._pause(failures, answer.problem.message)
 
+    async def read(self, ask: Ask, page: Callable[[Reply], Page[R] | NoRows]) -> tuple[R, ...]:
+        """Read an answer that is a single page; raises `Unanswered`."""
+        asked = replace(ask, stale_token=self._stale_token)
+        _, found = await self._page(asked, Reading(page, lambda pages: pages[0].records))
+        return found.records
+
     def stop(self, reason: StopReason, message: str) -> NoReturn:
         """Stop the run, since a question of it is not answered."""
         self._brake.stop(reason, message)

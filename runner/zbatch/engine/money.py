@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact, InvalidOperation
+from functools import reduce
 
 from zbatch.engine.question import exists
 from zbatch.model import Invoice
@@ -42,6 +43,11 @@ def amount_of(text: str | None) -> Decimal | None:
     exponent = amount.as_tuple().exponent
     fits = isinstance(exponent, int) and exponent >= -MOST_DIGITS
     return amount if fits and amount.adjusted() < MOST_DIGITS else None
+
+
+def added(amounts: Iterable[Decimal]) -> Decimal:
+    """Add amounts of one currency, exactly."""
+    return reduce(_EXACT.add, amounts, Decimal(0))
 
 
 def plain(amount: Decimal) -> str:

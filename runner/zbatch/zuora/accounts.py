@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from zbatch.model import ACCOUNT_ID, Problem
-from zbatch.zuora.numbers import SELECT_ACCOUNTS, FoundAccount
+from zbatch.zuora.numbers import FoundAccount
 from zbatch.zuora.pages import Page, together
 from zbatch.zuora.reply import UNREADABLE, Unreadable
 
@@ -14,6 +14,8 @@ from zbatch.zuora.reply import UNREADABLE, Unreadable
 IDS_A_QUESTION = 200
 
 ACTIVE = "Active"
+
+_SELECT = "select Id, AccountNumber, Status, Currency from Account where "
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ def id_questions(ids: Iterable[str]) -> list[IdQuestion]:
 
 def _question(ids: Sequence[str]) -> IdQuestion:
     conditions = " or ".join(f"Id = '{one}'" for one in ids)
-    return IdQuestion(frozenset(ids), SELECT_ACCOUNTS + conditions)
+    return IdQuestion(frozenset(ids), _SELECT + conditions)
 
 
 def all_asked_for(

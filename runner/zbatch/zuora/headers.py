@@ -8,6 +8,7 @@ GENERATE_PATH = "/v1/action/generate"
 GENERATE_QUERY = "rejectUnknownFields=true"
 QUERY_PATH = "/v1/action/query"
 QUERY_MORE_PATH = "/v1/action/queryMore"  # the casing matters
+PREVIEW_PATH = "/v1/operations/billing-preview"
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path, not a secret
 
 IDEMPOTENCY_KEY = "Idempotency-Key"

@@ -15,7 +15,7 @@ from zbatch.zuora.wire import Reply
 # Zuora takes 200 conditions and 10,000 characters: 100 of the longest numbers make 9,300.
 NUMBERS_A_QUESTION = 100
 
-SELECT_ACCOUNTS = "select Id, AccountNumber, Status from Account where "
+_SELECT = "select Id, AccountNumber, Status from Account where "
 _SHOWN = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?")
 
 
@@ -26,6 +26,7 @@ class FoundAccount:
     id: str
     number: str
     status: str | None = None
+    currency: str | None = None
 
     def __str__(self) -> str:
         return f"{self.id} ({self.status})" if self.status else self.id
@@ -67,7 +68,7 @@ def number_questions(numbers: Iterable[str]) -> list[Question]:
 
 def _question(numbers: Sequence[str]) -> Question:
     conditions = " or ".join(f"AccountNumber = '{number}'" for number in numbers)
-    return Question(frozenset(numbers), SELECT_ACCOUNTS + conditions)
+    return Question(frozenset(numbers), _SELECT + conditions)
 
 
 def read_accounts(reply: Reply) -> Page[FoundAccount] | MissingField | NoRows:
@@ -80,7 +81,8 @@ def _account(record: Mapping[str, object]) -> FoundAccount:
     if type(account_id) is not str or not ACCOUNT_ID.fullmatch(account_id.lower()):
         raise Odd("lacks an account ID")
     number = word(record.get("AccountNumber"), _SHOWN, "an account number")
-    return FoundAccount(account_id.lower(), number, label(record.get("Status")))
+    status, currency = label(record.get("Status")), label(record.get("Currency"))
+    return FoundAccount(account_id.lower(), number, status, currency)
 
 
 def whole_answer(

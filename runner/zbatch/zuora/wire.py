@@ -28,7 +28,7 @@ class Request:
 class Ask:
     """One send of a question: it changes nothing and never carries a key.
 
-    `path` is one of the query paths in `zbatch.zuora.headers`, `wire` the gzip body;
+    `path` is one of those in `zbatch.zuora.headers` that only read, `wire` the gzip body;
     `stale_token` as in Request. `wsdl` is the least version that knows what it asks for.
     """
 

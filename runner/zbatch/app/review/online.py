@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
-from zbatch.model import Item
+from zbatch.model import Item, Problem
 from zbatch.zuora.numbers import FoundAccount
 
 
@@ -18,12 +19,25 @@ class There:
 
 
 @dataclass(frozen=True, slots=True)
+class Estimated:
+    """What Zuora's preview shows for an item: an estimate in the account's currency, or why none.
+
+    An invoice may differ from it: only tax that a price includes is in it, and charges may change.
+    """
+
+    item: Item
+    amount: Decimal | None
+    currency: str | None = None
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Online:
     """What a tenant shows of the `items` of a plan that its ledger does not hold as settled.
 
     `unknown` are items whose account the tenant does not show, `inactive` accounts that it does
     not bill; `there` are items with an invoice already; `drafts` are accounts with an open draft,
-    to which some tenants append.
+    to which some tenants append. `estimates` are of all items that it was asked to preview.
     """
 
     asked_at: datetime
@@ -33,3 +47,4 @@ class Online:
     inactive: tuple[FoundAccount, ...] = ()
     there: tuple[There, ...] = ()
     drafts: tuple[str, ...] = ()
+    estimates: tuple[Estimated, ...] | None = None
