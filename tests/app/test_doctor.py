@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import os
 import sqlite3
 import ssl
 from collections.abc import Callable, Iterator
@@ -30,6 +33,7 @@ from zbatch.app.doctor.disk import (
     kind_of_file_system,
 )
 from zbatch.app.doctor.examine import DoctorOptions, check_versions, examine
+from zbatch.app.doctor.folder import check_folder
 from zbatch.app.doctor.limits import check_limits
 from zbatch.app.state import State
 from zbatch.errors import CannotStart, Refused
@@ -363,6 +367,21 @@ def test_a_folder_that_cannot_be_written(project: Project) -> None:
     assert "--state-dir" in of(found, "state folder").advice
     if Path("/proc/self").exists():
         assert wrong(look(project, "emulator", state_dir=Path("/proc/zbatch"))) == ["state folder"]
+
+
+@pytest.mark.parametrize(("module", "call"), [(os, "fsync"), (fcntl, "flock")])
+def test_a_folder_that_does_not_keep_or_lock(
+    module: object, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Writing alone is not enough: what is written must last, and a lock must be had."""
+
+    def fails(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(module, call, fails)
+    first, *_ = check_folder(State(tmp_path), builtin_emulator(), NOON)
+    assert (first.name, first.mark) == ("state folder", Mark.PROBLEM)
+    assert "No locks available" in first.found
 
 
 def test_little_room() -> None:
