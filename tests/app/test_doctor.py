@@ -426,15 +426,22 @@ def test_a_system_that_does_not_say(tmp_path: Path) -> None:
     assert check_file_system("fuse.sshfs").mark is Mark.PROBLEM
 
 
-def test_a_tenants_file_with_mistakes(project: Project) -> None:
+@pytest.mark.parametrize("tenant", ["real", "emulator"])
+def test_a_tenants_file_with_mistakes(tenant: str, project: Project) -> None:
     """Each mistake is a line with its place; nobody is asked."""
     project.tenants("tenants: {real: {base_url: 'http://elsewhere.example', ca_file: book.csv}}")
-    found = look(project)
+    found = look(project, tenant)
     assert found.exit_code == 1
     assert set(wrong(found)) == {"tenants.yaml"}
     lines = [check.found for check in found.checks if check.name == "tenants.yaml"]
     assert len(lines) == 2
     assert all(f"{project.root}/tenants.yaml:3:" in line for line in lines)
+
+
+def test_a_project_without_a_tenants_file(tmp_path: Path) -> None:
+    """The built-in tenant is there all the same."""
+    found = examine(DoctorOptions("emulator", {}, tmp_path))
+    assert (wrong(found), found.exit_code) == ([], 0)
 
 
 def test_a_tenant_that_nobody_knows(project: Project, tmp_path: Path) -> None:
