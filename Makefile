@@ -8,7 +8,7 @@ UV := build/uv/bin/uv
 # Most tests wait for sockets, files and processes: three workers keep two cores busy.
 PYTEST = $(BIN)/pytest -n $(or $(JOBS),3)
 
-.PHONY: help run test test-system test-browser test-office vendor soak mutation check lint format types layers cover wheel-test bench screens lock upgrade clean
+.PHONY: help run test test-system test-browser test-office vendor soak mutation check lint format types layers cover wheel-test docs bench screens lock upgrade clean
 
 help:
 	@echo "make run         set up, then run specs/month-end.yaml on the built-in emulator"
@@ -20,7 +20,8 @@ help:
 	@echo "make check       all that the build server checks, with branch coverage"
 	@echo "make wheel-test  build sdist and wheel into dist/ and test them in a fresh environment"
 	@echo "make bench       measure speed and cost against the goals (an hour; ARGS=--quick: minutes)"
-	@echo "make screens     fill the README with what the commands print (needs tmux)"
+	@echo "make docs        build the pages of docs/ as a site in build/site/; a warning is an error"
+	@echo "make screens     fill the pages with what the commands print (needs tmux; ARGS=--check)"
 	@echo "make lint format types layers cover lock upgrade clean"
 	@echo "PYTHON=python3.12 make ... chooses the interpreter of a new $(VENV)"
 
@@ -106,8 +107,12 @@ bench: $(VENV)/.run
 	  apt-get update -qq && apt-get install -y -qq wrk gcc libc6-dev >/dev/null; fi
 	$(BIN)/python -m benchmarks $(ARGS)
 
+docs: $(VENV)/.docs
+	$(BIN)/python docs/build.py
+
+# ARGS="docs/start.md README.md" fills these alone, ARGS=--check compares and writes nothing.
 screens: $(VENV)/.run
-	$(BIN)/python docs/screens.py
+	$(BIN)/python docs/screens.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist
@@ -162,6 +167,11 @@ build/clients/.installed: $(BIN)/python $(CLIENTS)
 	  --require-hashes -r $(CLIENTS)
 	@touch $@
 
+$(VENV)/.docs: $(VENV)/.dev requirements/docs.txt
+	@echo "Installing what requirements/docs.txt locks"
+	@$(PIP) install --require-hashes -r requirements/docs.txt
+	@touch $@
+
 # --- locks -----------------------------------------------------------------------------------
 # lock keeps every version that still fits pyproject.toml; upgrade takes the newest that does.
 
@@ -174,6 +184,8 @@ lock: $(UV)
 	  -o requirements/dev.txt
 	$(COMPILE) pyproject.toml requirements/build.in --extra dev --extra mutation \
 	  -c requirements/dev.txt -o requirements/mutation.txt
+	$(COMPILE) pyproject.toml requirements/build.in --extra dev --extra docs \
+	  -c requirements/dev.txt -o requirements/docs.txt
 	$(COMPILE) benchmarks/rivals.in -c requirements/dev.txt -o benchmarks/rivals.txt
 	$(COMPILE) $(CLIENTS:.txt=.in) -o $(CLIENTS)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import os
 import sqlite3
 import ssl
 from collections.abc import Callable, Iterator
@@ -30,6 +33,7 @@ from zbatch.app.doctor.disk import (
     kind_of_file_system,
 )
 from zbatch.app.doctor.examine import DoctorOptions, check_versions, examine
+from zbatch.app.doctor.folder import check_folder
 from zbatch.app.doctor.limits import check_limits
 from zbatch.app.state import State
 from zbatch.errors import CannotStart, Refused
@@ -365,6 +369,21 @@ def test_a_folder_that_cannot_be_written(project: Project) -> None:
         assert wrong(look(project, "emulator", state_dir=Path("/proc/zbatch"))) == ["state folder"]
 
 
+@pytest.mark.parametrize(("module", "call"), [(os, "fsync"), (fcntl, "flock")])
+def test_a_folder_that_does_not_keep_or_lock(
+    module: object, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Writing alone is not enough: what is written must last, and a lock must be had."""
+
+    def fails(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(module, call, fails)
+    first, *_ = check_folder(State(tmp_path), builtin_emulator(), NOON)
+    assert (first.name, first.mark) == ("state folder", Mark.PROBLEM)
+    assert "No locks available" in first.found
+
+
 def test_little_room() -> None:
     """A disk that a month end would fill is told in time."""
     assert check_space(Space(2 * 2**30, None)).found == "2.0 GB free"
@@ -407,15 +426,22 @@ def test_a_system_that_does_not_say(tmp_path: Path) -> None:
     assert check_file_system("fuse.sshfs").mark is Mark.PROBLEM
 
 
-def test_a_tenants_file_with_mistakes(project: Project) -> None:
+@pytest.mark.parametrize("tenant", ["real", "emulator"])
+def test_a_tenants_file_with_mistakes(tenant: str, project: Project) -> None:
     """Each mistake is a line with its place; nobody is asked."""
     project.tenants("tenants: {real: {base_url: 'http://elsewhere.example', ca_file: book.csv}}")
-    found = look(project)
+    found = look(project, tenant)
     assert found.exit_code == 1
     assert set(wrong(found)) == {"tenants.yaml"}
     lines = [check.found for check in found.checks if check.name == "tenants.yaml"]
     assert len(lines) == 2
     assert all(f"{project.root}/tenants.yaml:3:" in line for line in lines)
+
+
+def test_a_project_without_a_tenants_file(tmp_path: Path) -> None:
+    """The built-in tenant is there all the same."""
+    found = examine(DoctorOptions("emulator", {}, tmp_path))
+    assert (wrong(found), found.exit_code) == ([], 0)
 
 
 def test_a_tenant_that_nobody_knows(project: Project, tmp_path: Path) -> None:

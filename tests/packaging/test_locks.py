@@ -18,6 +18,7 @@ LOCKS = (
     "requirements/run.txt",
     "requirements/dev.txt",
     "requirements/mutation.txt",
+    "requirements/docs.txt",
     "benchmarks/rivals.txt",
     "tests/processes/system/clients/requirements.txt",
 )

@@ -28,6 +28,8 @@ from zbatch.spec import Project, blank_spec, builtin_emulator, check_tenants, fi
 PATIENCE = 30.0  # seconds for each of the two requests
 SQLITE = (3, 37)  # the first with STRICT tables
 
+_BUILT_IN = ok("tenant", "emulator is built in")
+
 
 @dataclass(frozen=True, slots=True)
 class DoctorOptions:
@@ -66,18 +68,20 @@ def examine(options: DoctorOptions) -> Examination:
 
 def _tenant(name: str, project: Project) -> tuple[Tenant | None, list[Check]]:
     """Find the tenant, with a line for each thing that is wrong with the file it stands in."""
-    if name == EMULATOR:
-        return builtin_emulator(), [ok("tenant", "emulator is built in")]
     if project.tenants_file is None:
-        raise Refused(f"--tenant {name}: there is no tenants.yaml here, only emulator is known")
+        if name != EMULATOR:
+            raise Refused(f"--tenant {name}: there is no tenants.yaml here, only emulator is known")
+        return builtin_emulator(), [_BUILT_IN]
     found, findings = check_tenants(project.tenants_file)
-    wrong = [(note if one.warning else problem)("tenants.yaml", str(one)) for one in findings]
+    told = [(note if one.warning else problem)("tenants.yaml", str(one)) for one in findings]
     if found is None:
-        return None, wrong
+        return None, told
+    if name == EMULATOR:
+        return builtin_emulator(), [*told, _BUILT_IN]
     if name not in found.tenants:
         known = ", ".join(sorted([EMULATOR, *found.tenants]))
         raise Refused(f"--tenant {name}: {project.tenants_file} has no such tenant; known: {known}")
-    return found.tenants[name], [*wrong, ok("tenant", f"{name} in {project.tenants_file}")]
+    return found.tenants[name], [*told, ok("tenant", f"{name} in {project.tenants_file}")]
 
 
 def _credentials(tenant: Tenant, environ: Mapping[str, str]) -> Iterator[Check]:
