@@ -61,6 +61,15 @@ def test_where_less_comes_of_fewer_the_number_returns(server: Server) -> None:
     assert not server.crowding.trying
 
 
+def test_latency_of_another_cause_is_what_later_answers_are_measured_by(server: Server) -> None:
+    """They are found slow by it at once, and not measured anew."""
+    server.answer(1.2, 33.0)
+    assert server.answer(1.2, 14.0, 250) == 40
+    server.now += AGAIN
+    assert server.answer(4.0, 10.0) < 40
+    assert server.trying
+
+
 def test_a_trial_is_not_repeated_at_once(server: Server) -> None:
     """However slow answers become after it."""
     server.answer(1.2, 33.0)
