@@ -164,6 +164,92 @@ def test_a_trial_without_a_clear_answer_is_made_again(bench: Bench) -> None:
     assert bench.round(3) > 11
 
 
+def test_who_shows_nothing_takes_no_trial_from_another(bench: Bench) -> None:
+    """Only the answer to the one too many decides, and it is there."""
+    bench.round(2)
+    bench.refuse()
+    bench.drain(WAIT)
+    bench.round(10)
+    bench.now += PATIENCE * WAIT
+    bench.round()
+    bench.fill()
+    bench.concurrency.undecided(bench.flying[0])
+    for _ in range(4):
+        bench.concurrency.clean(bench.land(bench.flying[-1]), bench.now)
+    assert bench.concurrency.allowed == 12
+
+
+def test_a_trial_is_never_rarer_than_one_in_sixteen_times_as_long(bench: Bench) -> None:
+    """Twice as long after each that fails, four times over."""
+    bench.round(2)
+    for failures in (0, 1, 2, 3, 4, 4):
+        bench.refuse()
+        bench.drain(WAIT)
+        assert bench.round(10) == 10
+        bench.now += PATIENCE * WAIT * 2.0**failures - 12.0
+        assert bench.round() == 10
+        bench.now += 12.0
+        assert bench.round() == 11
+
+
+def test_where_nothing_was_taken_in_one_is_taken_for_the_least(bench: Bench) -> None:
+    """Of five the first two are answered, and the third is refused: one may be in flight."""
+    bench.fill()
+    for _ in range(2):
+        bench.concurrency.clean(bench.land(), bench.now)
+    bench.concurrency.refused(bench.land(), bench.now, WAIT)
+    assert bench.concurrency.allowed == 1
+
+
+def test_a_burst_of_which_the_first_is_refused_too_leaves_one(bench: Bench) -> None:
+    """When it left nothing was in flight, so not even two are known to be taken in."""
+    bench.refuse()
+    assert bench.concurrency.allowed == 4
+    bench.concurrency.refused(bench.land(), bench.now, WAIT)
+    assert bench.concurrency.allowed == 1
+
+
+def test_a_refusal_once_the_wait_is_over_is_one_of_its_own(bench: Bench) -> None:
+    """It is no part of the burst before: what that told at least holds no more."""
+    bench.round(2)
+    bench.refuse()
+    bench.drain(WAIT)
+    bench.fill()
+    for _ in range(2):
+        bench.concurrency.clean(bench.land(), bench.now)
+    bench.concurrency.refused(bench.land(bench.flying[-1]), bench.now, WAIT)
+    bench.drain(WAIT)
+    assert bench.round(10) == 2
+
+
+@pytest.mark.parametrize(("seconds", "level"), [(0.4, 2), (0.6, 4)])
+def test_a_late_refusal_tells_only_how_many_were_out_when_it_left(
+    seconds: float, level: int, bench: Bench
+) -> None:
+    """After half a round trip those still out prove nothing: others may have been let in since."""
+    bench = Bench(5)
+    bench.round(3)
+    bench.fill()
+    bench.now += seconds
+    for _ in range(2):
+        bench.concurrency.clean(bench.land(), bench.now, timed=False)
+    bench.concurrency.refused(bench.land(bench.flying[-1]), bench.now, WAIT)
+    assert bench.concurrency.allowed == level
+
+
+def test_what_was_cut_to_a_quarter_is_tried_again_by_one_more(bench: Bench) -> None:
+    """A quarter of eleven is two, and no part of a request."""
+    bench.round(2)
+    bench.fill()
+    for _ in range(10):
+        bench.land()
+    bench.concurrency.refused(bench.land(), bench.now, WAIT)
+    bench.drain(WAIT)
+    assert bench.round(10) == 2
+    bench.now += PATIENCE * WAIT
+    assert bench.round() == 3
+
+
 def test_a_limit_that_falls_is_followed_down(bench: Bench) -> None:
     """What was out before the refused one and still is tells the new one."""
     bench.round(8)
@@ -181,6 +267,49 @@ def test_a_limit_that_falls_is_followed_down(bench: Bench) -> None:
 def test_what_the_tenant_has_left_is_used_at_once(bench: Bench) -> None:
     """Of forty 35 are left: no need to grow slowly; one of them may be our own answered one."""
     assert bench.round(told=AtOnce(40, 35)) == 34
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told", "allowed"),
+    [
+        (1.0, AtOnce(11, 6), 8),  # six: five and one answered already: half of them more, to see
+        (1.0, AtOnce(12, 7), 6),
+        (1.45, AtOnce(40, 35), 34),  # for less than one and a half seconds none may have been out
+        (1.55, AtOnce(40, 35), 39),
+        (1.5, AtOnce(6, 1), 6),
+        (1.0, AtOnce(11, 0), 4),  # others are there: one of the places is left to them
+    ],
+)
+def test_what_is_told_counts_with_what_was_in_flight_when_it_was_counted(
+    seconds: float, told: AtOnce, allowed: int, bench: Bench
+) -> None:
+    """A count is up to one and a half seconds old: the least that was out then was counted."""
+    bench.fill()
+    bench.now += seconds
+    bench.land()
+    bench.concurrency.told(told, bench.now)
+    assert bench.concurrency.allowed == allowed
+
+
+def test_room_is_left_to_others_where_some_of_it_is_left(bench: Bench) -> None:
+    """One, and one for each ten of ours: three of the four that are left."""
+    bench.round(4)
+    assert bench.concurrency.allowed == 24
+    bench.fill()
+    bench.now += 1.5
+    bench.land()
+    bench.concurrency.told(AtOnce(100, 4), bench.now)
+    assert bench.concurrency.allowed == 25
+
+
+def test_where_others_take_all_one_is_left_to_us_also_after_a_wait(bench: Bench) -> None:
+    """A run goes on, and no more of it is tried as long as nothing is left."""
+    bench.round(4, AtOnce(40, 35))
+    for _ in range(60):
+        bench.round(2, AtOnce(80, 0))
+    assert bench.concurrency.allowed == 1
+    bench.drain(0.0)
+    assert bench.concurrency.allowed == 1
 
 
 def test_a_limit_that_is_told_is_reached_and_never_passed(bench: Bench) -> None:
@@ -226,6 +355,28 @@ def test_a_refusal_that_the_counts_explain_leaves_the_word_to_them(bench: Bench)
     bench.concurrency.refused(bench.land(bench.flying[-1]), bench.now, WAIT)
     bench.drain(WAIT)
     assert bench.round(6, AtOnce(40, 39)) == 40
+
+
+@pytest.mark.parametrize(
+    ("told", "explained"),
+    [
+        (AtOnce(40, 0), True),
+        (AtOnce(40, 1), True),
+        (AtOnce(40, 2), False),
+        (AtOnce(34, 20), True),
+        (AtOnce(35, 20), False),
+    ],
+)
+def test_one_left_or_a_limit_of_one_more_explains_a_refusal(
+    told: AtOnce, explained: bool, bench: Bench
+) -> None:
+    """Then it stays with what is told; else 33 that were taken in are not exceeded for a time."""
+    assert bench.round(told=AtOnce(40, 35)) == 34
+    bench.fill()
+    bench.concurrency.told(told, bench.now)
+    assert bench.refuse() == START
+    bench.drain(WAIT)
+    assert (bench.round(3, AtOnce(40, 39)) > 33) is explained
 
 
 def test_a_refusal_that_the_counts_do_not_explain_is_believed(bench: Bench) -> None:

@@ -61,6 +61,15 @@ def test_where_less_comes_of_fewer_the_number_returns(server: Server) -> None:
     assert not server.crowding.trying
 
 
+def test_latency_of_another_cause_is_what_later_answers_are_measured_by(server: Server) -> None:
+    """They are found slow by it at once, and not measured anew."""
+    server.answer(1.2, 33.0)
+    assert server.answer(1.2, 14.0, 250) == 40
+    server.now += AGAIN
+    assert server.answer(4.0, 10.0) < 40
+    assert server.trying
+
+
 def test_a_trial_is_not_repeated_at_once(server: Server) -> None:
     """However slow answers become after it."""
     server.answer(1.2, 33.0)
@@ -80,6 +89,33 @@ def test_one_in_flight_is_never_too_many(server: Server) -> None:
     """There is nothing less to try."""
     server.number = 1.0
     assert server.answer(9.0, 1.0) == 1.0
+    assert not server.trying
+
+
+def test_two_in_flight_may_be_one_too_many(server: Server) -> None:
+    """One is what is tried then, at least."""
+    server.number = 2.0
+    assert server.answer(9.0, 1.0, 121) == 1.0
+    assert server.trying
+
+
+def test_the_more_are_in_flight_the_more_answers_are_looked_at(server: Server) -> None:
+    """Four for each of a hundred."""
+    server.number = 100.0
+    assert server.answer(1.2, 100.0, 400) == 100
+    assert server.answer(1.2, 100.0, 1) < 100
+
+
+@pytest.mark.parametrize("number", [40.0, 41.0])
+def test_what_left_before_a_trial_says_nothing_of_it(server: Server, number: float) -> None:
+    """However slowly those answers come: only what left since is compared."""
+    server.number = number
+    while not server.trying:
+        server.answer(1.2, 100.0, 1)
+    fewer = server.number
+    server.answer(1.2, 1.0, int(number))
+    assert server.answer(0.5, 100.0, 121) == fewer
+    assert not server.trying
 
 
 def test_answers_of_one_moment_make_no_window() -> None:

@@ -108,3 +108,27 @@ def test_what_a_reply_tells_makes_room_at_once(clock: HandClock) -> None:
     assert (places.peak, places.waiting) == (1, 0)
     places.heard(status(200))
     assert places.allowed == 33
+
+
+def test_an_answer_that_shows_nothing_decides_no_trial(clock: HandClock) -> None:
+    """Whether one more is taken in is found out by another request then."""
+    places = Places(2, clock)
+    with places.flying(), places.flying() as second:
+        pass
+    places.refused(second, 1.0)
+    assert places.allowed == 1
+    clock.at = 1000.0
+    with places.flying() as alone:
+        clock.at += 1.0
+    places.clean(alone)
+    assert places.allowed == 2, "it is tried"
+    with places.flying(), places.flying() as trial:
+        clock.at += 1.0
+    places.undecided(trial)
+    with places.flying(), places.flying() as other:
+        clock.at += 1.0
+    places.clean(other)
+    with places.flying() as alone:
+        clock.at += 1.0
+    places.refused(alone, 1.0)
+    assert places.allowed == 1

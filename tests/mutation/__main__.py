@@ -7,7 +7,7 @@ import json
 import os
 import resource
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,7 +16,7 @@ from mutation import functions
 from mutation.page import Report, killed, page
 from mutation.scratch import ROOT
 from mutation.tables import all_mutants
-from mutation.trial import Trial, tried
+from mutation.trial import Trial, path_of, tried
 
 LEAST = 90.0
 PAGE = ROOT / "docs" / "mutation.md"
@@ -30,23 +30,28 @@ def main() -> int:
     options.add_argument("part", nargs="*", help="functions, tables; without: both")
     options.add_argument("--children", type=int, default=1, help="processes at a time of mutmut")
     options.add_argument("--again", action="store_true", help="try what changed or survived")
+    options.add_argument("--only", nargs="+", default=[], help="modules, as engine/age.py")
     options.add_argument("--read", action="store_true", help="try nothing, write what was found")
     chosen = options.parse_args()
     os.chdir(ROOT)
     KEPT.mkdir(parents=True, exist_ok=True)
     parts = () if chosen.read else chosen.part or PARTS
+    again, only = chosen.again, chosen.only
     if "functions" in parts:
         log = KEPT / "mutmut.log"
-        _keep("functions", functions.tried(chosen.children, log, chosen.again), chosen.again)
+        _keep("functions", functions.tried(chosen.children, log, again, only), again, only)
     if "tables" in parts:
-        _keep("tables", tried(all_mutants()), again=False)
+        wanted = (one for one in all_mutants() if not only or path_of(one.module) in only)
+        _keep("tables", tried(wanted), again=False, only=only)
     return _ended()
 
 
-def _keep(part: str, trials: Iterable[Trial], again: bool) -> None:
+def _keep(part: str, trials: Iterable[Trial], again: bool, only: Sequence[str]) -> None:
     """Keep what was found and the processor time that it took, all runs of it together."""
-    before = _processor() - (_kept(part)[1] if again else 0.0)
-    found = [asdict(one) for one in trials]
+    known, seconds = _kept(part)
+    before = _processor() - (seconds if again or only else 0.0)
+    others = [one for one in known if only and one.module not in only]
+    found = [asdict(one) for one in (*others, *trials)]
     kept = {"seconds": _processor() - before, "trials": found}
     (KEPT / f"{part}.json").write_text(json.dumps(kept), "utf-8")
 

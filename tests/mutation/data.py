@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from types import FunctionType, ModuleType
 
-from zbatch.engine import age, backoff, conclusion, judge, kinds, verdict
+from zbatch.engine import age, backoff, conclusion, judge, kinds, outage, verdict
 from zbatch.zuora import codes, limits, reply, request
 
 DATA: tuple[tuple[ModuleType, tuple[str, ...]], ...] = (
@@ -21,6 +21,7 @@ DATA: tuple[tuple[ModuleType, tuple[str, ...]], ...] = (
         ),
     ),
     (judge, ("_FREE",)),
+    (outage, ("KEYS", "LEAST", "PROBE_SECONDS", "_FAILED", "_FAILED_ROWS")),
     (conclusion, ("_AT_THE_DOOR",)),
     (age, ("KEY_LIFE", "CLOCK_SLACK")),
     (backoff, ("BASE", "CAP", "CONFLICT_PATIENCE", "LONGEST_GATE")),

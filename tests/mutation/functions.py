@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from mutation.scratch import BODY, ROOT, SCRATCH, lay_out, modules
@@ -26,19 +26,22 @@ print(json.dumps({name: get_diff_for_mutant(name) for name in sys.argv[1:]}))
 """
 
 
-def tried(children: int, log: Path, again: bool = False) -> Iterator[Trial]:
+def tried(
+    children: int, log: Path, again: bool = False, only: Collection[str] = ()
+) -> Iterator[Trial]:
     """Make the mutants of all modules, try them, so many at a time, and tell what became of each.
 
-    `again` tries what has changed since the last run, and what survived it.
+    `again` tries what has changed since the last run, and what survived it; `only` tries those of
+    some modules, whatever is known of them.
     """
-    lay_out(again)
+    lay_out(again or bool(only))
     # which tests reach which function is learnt anew: a changed function may have new ones
     (SCRATCH / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
-    _run(children, log)
+    _run(children, log, *(f"zbatch.{name[:-3].replace('/', '.')}.*" for name in only))
     survivors = [name for _, name, code in _found() if code == 0]
     if again and survivors:
         _run(children, log, *survivors)
-    yield from results()
+    yield from results(only)
 
 
 def _run(children: int, log: Path, *names: str) -> None:
@@ -47,9 +50,10 @@ def _run(children: int, log: Path, *names: str) -> None:
         subprocess.run(command, cwd=SCRATCH, stdout=said, check=True)
 
 
-def results() -> Iterator[Trial]:
+def results(only: Collection[str] = ()) -> Iterator[Trial]:
     """Read what became of each mutant; those not killed are told with the line and the change."""
-    found = [(module, name, _verdict(module, name, code)) for module, name, code in _found()]
+    wanted = [one for one in _found() if not only or one[0] in only]
+    found = [(module, name, _verdict(module, name, code)) for module, name, code in wanted]
     diffs = _diffs([name for _, name, verdict in found if verdict != "killed"])
     for module, name, verdict in found:
         yield _trial(module, name, verdict, diffs.get(name, []))

@@ -60,7 +60,7 @@ REASONS: tuple[Reason, ...] = (
     ),
     Reason(
         "The same: a header that is not there, or a text beside a date, is no wait either way.",
-        r"^zuora/limits\.py",
+        r"^zuora/(limits|allowance)\.py",
         r'^`""` → `"XXXX"`$',
     ),
     Reason(
@@ -167,14 +167,23 @@ REASONS: tuple[Reason, ...] = (
         "The same: while a key is clean this is its first such answer, which is no replay and is"
         " sent again under either rule.",
         r"^engine/verdict\.py",
-        r"^(server_error|unreadable), clean: (again Pause\.BACKOFF|server_error|unreadable)$",
+        r"^(server_error|unreadable), clean: (again Pause\.BACKOFF|server_error|unreadable)$"
+        r"|^limit_in_success, clean: throttled_clean$",
         place="^TABLE$",
     ),
     Reason(
-        "The same: a code that is not known is uncertain too. It stands there with its reason.",
+        "The same: a code that is not known is uncertain too. It stands there with its reason, and"
+        " with its sentence, which a test holds.",
         r"^zuora/codes\.py",
-        r"^without TRANSACTION_FAILED$",
+        r"^without (UNKNOWN_ERROR|TRANSACTION_TIMEOUT|TRANSACTION_FAILED|SERVER_UNAVAILABLE"
+        r"|UNEXPECTED_ERROR|BATCH_FAIL_ERROR|REQUEST_REJECTED)$",
         place="^_CODES$",
+    ),
+    Reason(
+        "The same: either phrase is enough, whichever is looked for first.",
+        r"^zuora/codes\.py",
+        r"exchanged$",
+        place="^_LOCKED$",
     ),
     Reason(
         "Told to nobody: rows without a failure have nothing to say, and one rule looks at no more"
@@ -187,6 +196,63 @@ REASONS: tuple[Reason, ...] = (
         " more or less, or a sum of exactly 600, changes no answer.",
         r"^engine/backoff\.py",
         r"range|^`1, |^`1` → |^`>` → `>=`",
+    ),
+    Reason(
+        "The same: no clock here reads less than zero, so what follows the point is cut off either"
+        " way.",
+        r"^engine/windows\.py",
+        r"^`/` → `…`$",
+    ),
+    Reason(
+        "The same: a window's end is the earlier of the two either way, and at that end nothing is"
+        " left to spread.",
+        r"^engine/windows\.py",
+        r"^`or` → `and`$|^`<=` → `<`$|^`<` → `<=`$",
+    ),
+    Reason(
+        "Never looked at: there are no policies until some are told.",
+        r"^engine/windows\.py",
+        r"^`\(\)` → `None`$|^`-inf` → `\+inf`$",
+    ),
+    Reason(
+        "Never looked at: what counts is when the last gate closed, and none has.",
+        r"^engine/pacing\.py",
+        r"^`0\.0` → `(None|1\.0)`$",
+    ),
+    Reason(
+        "The same: an epoch is compared with that of a slot, and each is another.",
+        r"^engine/pacing\.py",
+        r"^`0` → `1`$|^`\+=` → `-=`$|^`1` → `2`$",
+    ),
+    Reason(
+        "The same: a gate that opened as the last request left has held up nothing since.",
+        r"^engine/pacing\.py",
+        r"^`>` → `>=`$",
+    ),
+    Reason(
+        "Never looked at: a tenant tells in answer to a request, and that has left before.",
+        r"^engine/concurrency\.py",
+        r"^`default=0` → ",
+    ),
+    Reason(
+        "The same: nothing is taken for a trial, or to wait for, where there is no word of it.",
+        r"^engine/(concurrency|places)\.py",
+        r'^`None` → `""`$',
+    ),
+    Reason(
+        "Half a place more, until the next word of the tenant; what it told bounds both.",
+        r"^engine/concurrency\.py",
+        r"^`/` → `…`$",
+    ),
+    Reason(
+        "The same: a request has landed before it is told that it was refused.",
+        r"^engine/concurrency\.py",
+        r"^`<` → `<=`$",
+    ),
+    Reason(
+        "Another answer only where two measured times are alike to the last bit: as good a one.",
+        r"^engine/(concurrency|crowding)\.py",
+        r"^`(>|<|>=)` → `(>=|<=|>)`$",
     ),
 )
 

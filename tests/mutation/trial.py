@@ -57,8 +57,12 @@ def tried(mutants: Iterable[Mutant]) -> Iterator[Trial]:
         if not mutant.seen and not warm.issuperset(mutant.tests):
             warm.update(mutant.tests)
             _collect(mutant.tests)
-        module = mutant.module.__name__.removeprefix("zbatch.").replace(".", "/") + ".py"
-        yield Trial(module, mutant.name, mutant.told, _verdict(mutant))
+        yield Trial(path_of(mutant.module), mutant.name, mutant.told, _verdict(mutant))
+
+
+def path_of(module: ModuleType) -> str:
+    """Name a module as the page does: by its path within the package."""
+    return module.__name__.removeprefix("zbatch.").replace(".", "/") + ".py"
 
 
 def _collect(tests: Sequence[str]) -> None:

@@ -204,11 +204,12 @@ class Concurrency:
             failures = known.failures + 1
         else:
             least = max(least, int(self._base) // FALL)
-        if self._tells(now) and self._explained(least):
-            self._refused = None
+        told = self._tells(now)
+        if told and (told.remaining <= 1 or told.limit <= least + 1):
+            self._refused = None  # what the tenant said last explains it
         else:
             waits = PATIENCE * 2.0 ** min(failures, 4)
-            if self._tells(now) and failures == 0:
+            if told and failures == 0:
                 waits = 1.0  # it says that there is room
             self._refused = _Refused(least, most, self._shut_until + waits * wait, failures)
         self.restart(now)
@@ -224,17 +225,15 @@ class Concurrency:
         top = self._most
         if self._refused:
             top = min(top, self._refused.level)
-        if self._told and self._tells(now):
-            top = min(top, max(1, self._told[0].limit))
+        if told := self._tells(now):
+            top = min(top, max(1, told.limit))
         return float(top)
 
-    def _tells(self, now: float) -> bool:
-        return self._told is not None and now - self._told[1] <= TOLD_LATELY
-
-    def _explained(self, level: int) -> bool:
-        """Tell whether what the tenant said last explains that it refused one more."""
-        told = self._told[0] if self._told else AtOnce(0, 0)
-        return told.remaining <= 1 or told.limit <= level + 1
+    def _tells(self, now: float) -> AtOnce | None:
+        """Give what the tenant told last, unless that was a while ago."""
+        if self._told is None or now - self._told[1] > TOLD_LATELY:
+            return None
+        return self._told[0]
 
     def _raise(self, number: float, now: float) -> None:
         if self._base < (raised := min(number, self._top(now), self._crowding.top(now))):
