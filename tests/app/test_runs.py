@@ -101,3 +101,11 @@ def test_a_folder_without_state_has_no_runs(tmp_path: Path) -> None:
     with pytest.raises(NothingSelected, match="no run is known"):
         find_run(state, "latest")
     assert not state.root.exists()
+
+
+def test_of_one_second_the_record_tells_the_newest(state: State) -> None:
+    """The tail of an ID is drawn, and says nothing of the time."""
+    for tail, began in (("aaaa", ".900Z"), ("ffff", ".100Z"), ("0000", ".500Z")):
+        keep(state, f"20261127T010000Z-{tail}", {"started_at": f"2026-11-27T01:00:00{began}"})
+    assert [run.run_id[-4:] for run in list_runs(state)][:3] == ["aaaa", "0000", "ffff"]
+    assert find_run(state, "latest").run_id.endswith("aaaa")

@@ -16,6 +16,7 @@ from zbatch.app.state import State
 from zbatch.cli import main
 from zbatch.cli.report_markdown import LIMIT
 from zbatch.model import Outcome, Problem
+from zbatch.report.lines import as_json
 from zbatch.report.tables import COLUMNS
 
 LINES = [told.line(number, outcome) for number, outcome in enumerate(Outcome, 1)]
@@ -97,9 +98,11 @@ def test_a_stopped_run_says_why(said: Said, project: Path) -> None:
 
 
 def test_the_document_holds_record_and_lines(said: Said, project: Path) -> None:
-    """What a program reads is what the run has written."""
-    found = json.loads(said("latest", "--format", "json"))
+    """What a program reads is what the run has written, fields of a later version and all."""
     folder = project / ".zbatch" / "runs" / told.RUN
+    with (folder / "report.jsonl").open("a") as file:
+        file.write(json.dumps({**as_json(LINES[0]), "more": ["1.10"]}) + "\n")
+    found = json.loads(said("latest", "--format", "json"))
     assert found["version"] == 1
     assert found["run"] == json.loads((folder / "run.json").read_text())
     kept = (folder / "report.jsonl").read_text().splitlines()

@@ -84,6 +84,7 @@ def bill(commands: Path, work: Path) -> None:
     call(commands / "zbatch", "init", work / "begun", cwd=elsewhere)
     for _ in ("send", "converge"):
         call(commands / "zbatch", "run", spec, cwd=elsewhere)
+    call(commands / "zbatch", "report", spec, "--out", elsewhere / "run.html", cwd=elsewhere)
     reports = sorted((project / ".zbatch").rglob("report.jsonl"))
     lines = [json.loads(line) for report in reports for line in report.read_bytes().splitlines()]
     if len(reports) != 2 or not lines or any(line["error"] for line in lines):

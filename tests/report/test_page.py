@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -166,3 +167,10 @@ def test_json_in_a_page_is_inert() -> None:
     text = inert_json(list(told.HOSTILE))
     assert not set("<>&\u2028\u2029\0") & set(text)
     assert json.loads(text) == list(told.HOSTILE)
+
+
+def test_what_an_earlier_run_has_settled_is_told(tmp_path: Path) -> None:
+    """Nobody is to wonder why so much was done in so little time."""
+    before = told.START - timedelta(days=1)
+    lines = [*LINES, told.line(20, started_at=before, finished_at=before)]
+    assert "1 of them were settled by an earlier run" in page_of(tmp_path, lines)

@@ -8,11 +8,13 @@ import json
 import os
 import posixpath
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 from zbatch import __version__
 from zbatch.app.reporting import Past
@@ -24,6 +26,7 @@ from zbatch.report.kept import RunHead
 
 KIND, VERSION = "zbatch-evidence", 1
 MANIFEST = "MANIFEST.json"
+_PIECE = 1024**2
 SEAL = "zbatch evidence, sha256 of all before this line: "  # and 64 digits: the archive's comment
 
 
@@ -52,19 +55,22 @@ def bundle_of(past: Past) -> Bundle:
     """
     missing: dict[str, str] = {}
     written = _Archive(past.head)
-    written.add("run.json", _read(past.run.folder / "run.json"))
-    written.add("report.jsonl", _read(past.run.report))
+    for path in (past.run.folder / "run.json", past.run.report):
+        with _opened(path) as file:
+            written.add(path.name, file)
     for wanted in wanted_of(past.head):
         content = _as_it_was(wanted, past)
         if content is None:
             missing[wanted.path] = "changed since the run, and not found in git as it was then"
         else:
-            written.add(f"spec/{wanted.path}", content)
-    for table, rows in _extract(past).items():
-        written.add("plan.jsonl" if table == "plan" else f"ledger/{table}.jsonl", rows)
-    files = len(written.listed)
+            written.add(f"spec/{wanted.path}", io.BytesIO(content))
+    with ExitStack() as files:
+        rows = {table: files.enter_context(TemporaryFile()) for table in TABLES}
+        _extract(past, rows)
+        for table, file in rows.items():
+            written.add("plan.jsonl" if table == "plan" else f"ledger/{table}.jsonl", file)
     data, seal = written.sealed(missing)
-    return Bundle(data, files, seal, missing)
+    return Bundle(data, len(written.listed), seal, missing)
 
 
 def wanted_of(head: RunHead) -> Iterator[Wanted]:
@@ -95,11 +101,15 @@ class _Archive:
         self._time = (max(1980, began.year), *began.timetuple()[1:6])
         self.listed: list[dict[str, Any]] = []
 
-    def add(self, name: str, data: bytes) -> None:
-        """Put a file in, and on the list."""
-        self._put(name, data)
-        digest = hashlib.sha256(data).hexdigest()
-        self.listed.append({"name": name, "bytes": len(data), "sha256": digest})
+    def add(self, name: str, file: IO[bytes]) -> None:
+        """Put a file in, piece by piece, and on the list."""
+        digest, size = hashlib.sha256(), 0
+        with self._zip.open(self._entry(name), "w", force_zip64=True) as entry:
+            while piece := file.read(_PIECE):
+                entry.write(piece)
+                digest.update(piece)
+                size += len(piece)
+        self.listed.append({"name": name, "bytes": size, "sha256": digest.hexdigest()})
 
     def sealed(self, missing: Mapping[str, str]) -> tuple[bytes, str]:
         """Close the archive with its list, and seal every byte of it."""
@@ -111,23 +121,27 @@ class _Archive:
             "files": sorted(self.listed, key=lambda one: str(one["name"])),
             "missing": dict(missing),
         }
-        self._put(MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())
+        text = json.dumps(manifest, indent=2) + "\n"
+        self._zip.writestr(self._entry(MANIFEST), text.encode())
         self._zip.comment = f"{SEAL}{'0' * 64}".encode()
         self._zip.close()
         before = self._buffer.getvalue()[:-64]
         seal = hashlib.sha256(before).hexdigest()
         return before + seal.encode(), seal
 
-    def _put(self, name: str, data: bytes) -> None:
-        info = zipfile.ZipInfo(name, self._time)
-        info.external_attr = 0o600 << 16
-        info.create_system = 3
-        self._zip.writestr(info, data, zipfile.ZIP_DEFLATED)
+    def _entry(self, name: str) -> zipfile.ZipInfo:
+        entry = zipfile.ZipInfo(name, self._time)
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        entry.external_attr = 0o600 << 16
+        entry.create_system = 3
+        return entry
 
 
-def _read(path: Path) -> bytes:
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            yield file
     except OSError as error:
         raise CannotStart(f"the file {path} cannot be read: {error.strerror}") from error
 
@@ -159,15 +173,17 @@ def _committed(path: Path, past: Past) -> bytes | None:
     return repository.content(blob) if blob else None
 
 
-def _extract(past: Past) -> dict[str, bytes]:
-    def read(ledger: Glance) -> dict[str, bytes]:
-        return {table: _lines(ledger.extract(table, past.run.run_id)) for table in TABLES}
+def _extract(past: Past, files: Mapping[str, IO[bytes]]) -> None:
+    """Write the ledger's rows into files, all of one state of it."""
 
-    found = glance(past.tenant_folder, read)
-    if found is None:
+    def read(ledger: Glance) -> bool:
+        for table, file in files.items():
+            file.seek(0)
+            file.truncate()
+            for row in ledger.extract(table, past.run.run_id):
+                file.write(json.dumps(row, separators=(",", ":")).encode() + b"\n")
+            file.seek(0)
+        return True
+
+    if glance(past.tenant_folder, read) is None:
         raise CannotStart(f"there is no ledger in {past.tenant_folder}, and without it no evidence")
-    return found
-
-
-def _lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    return b"".join(json.dumps(row, separators=(",", ":")).encode() + b"\n" for row in rows)

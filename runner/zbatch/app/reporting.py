@@ -14,8 +14,8 @@ from zbatch.app.state import State
 from zbatch.errors import CannotStart
 from zbatch.ledger.glance import Glance, Sent, glance
 from zbatch.model import Outcome
-from zbatch.report.kept import NotKept, RunHead, read_head, read_lines
-from zbatch.report.lines import Line, as_json
+from zbatch.report.kept import NotKept, RunHead, read_both, read_head, read_lines
+from zbatch.report.lines import Line
 from zbatch.report.reasons import Reason, own_reason
 from zbatch.report.since import Change, Key, changes, key_of, open_lines
 from zbatch.spec.project import Project, find_project
@@ -45,6 +45,14 @@ class Past:
         """Read the report anew, line by line."""
         try:
             yield from read_lines(self.run.report)
+        except NotKept as error:
+            raise self._unreadable(error) from error
+
+    def texts(self) -> Iterator[str]:
+        """Read the report anew, line by line as it stands there."""
+        try:
+            for _, text in read_both(self.run.report):
+                yield text.decode("utf-8")
         except NotKept as error:
             raise self._unreadable(error) from error
 
@@ -117,7 +125,7 @@ def as_document(past: Past) -> Iterator[str]:
     run = json.dumps(past.head.raw, allow_nan=False)
     yield f'{{"version": {VERSION}, "run": {run}, "items": ['
     before = "\n"
-    for line in past.lines():
-        yield before + json.dumps(as_json(line), allow_nan=False, separators=(",", ":"))
+    for text in past.texts():
+        yield before + text.rstrip("\n")
         before = ",\n"
     yield "\n]}\n"

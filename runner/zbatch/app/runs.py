@@ -19,6 +19,7 @@ LATEST = "latest"
 RECORD, REPORT = "run.json", "report.jsonl"
 SPEC_SUFFIXES = frozenset({".yaml", ".yml"})
 _MOST_SHOWN = 5
+_SECOND = len("20261130T201502Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,12 @@ class PastRun:
         return file if isinstance(file, str) else None
 
     @property
+    def started_at(self) -> str:
+        """When it began, as a text that sorts by time; "" where the record is damaged."""
+        started = self.record.get("started_at")
+        return started if isinstance(started, str) else ""
+
+    @property
     def reconciles(self) -> bool:
         """Tell whether it only asked: then its report is of what was in doubt, not of a spec."""
         return self.record.get("verb") == "reconcile"
@@ -52,21 +59,14 @@ class PastRun:
 
 
 def list_runs(state: State) -> Iterator[PastRun]:
-    """Give the runs of a state folder, the newest first."""
-    names = sorted(state.runs(), reverse=True)
-    for _, of_one_second in groupby(names, key=lambda name: name.partition("-")[0]):
-        folders = ((name, state.root / "runs" / name) for name in of_one_second)
-        runs = [
-            PastRun(name, folder, _read(folder / RECORD))
-            for name, folder in folders
-            if folder.is_dir()
-        ]
-        yield from sorted(runs, key=_started, reverse=True)
+    """Give the runs of a state folder, the newest first.
 
-
-def _started(run: PastRun) -> str:
-    """Give when a run began, as its record tells it: IDs tell no two of one second apart."""
-    return str(run.record.get("started_at", ""))
+    An ID tells the second; of one second, the record tells which was later.
+    """
+    for _, names in groupby(sorted(state.runs(), reverse=True), key=lambda name: name[:_SECOND]):
+        folders = [state.root / "runs" / name for name in names]
+        runs = [PastRun(one.name, one, _read(one / RECORD)) for one in folders if one.is_dir()]
+        yield from sorted(runs, key=lambda run: run.started_at, reverse=True)
 
 
 def find_run(state: State, named: str) -> PastRun:

@@ -61,7 +61,10 @@ def _totals(digest: Digest) -> str:
     words = " | ".join(OUTCOMES.values())
     rule = " | ".join("---:" for _ in OUTCOMES)
     counts = " | ".join(f"{digest.counts.get(outcome, 0):,}" for outcome in OUTCOMES)
-    return f"| {words} | planned |\n| {rule} | ---: |\n| {counts} | {digest.planned:,} |\n\n"
+    table = f"| {words} | planned |\n| {rule} | ---: |\n| {counts} | {digest.planned:,} |\n\n"
+    if not digest.earlier:
+        return table
+    return f"{table}{digest.earlier:,} of them were settled by an earlier run.\n\n"
 
 
 def _since(changes: Iterable[Change]) -> str:

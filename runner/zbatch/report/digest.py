@@ -42,7 +42,8 @@ class Digest:
     """The sentence to begin with, the counts of all outcomes, and why what failed has failed.
 
     `causes` are ordered by gravity and then by how many items they hit; `without` counts the
-    items that have no line: the run is under way, or was killed.
+    items that have no line: the run is under way, or was killed. `earlier` are items that an
+    earlier run has settled, and that are only repeated here.
     """
 
     verdict: str
@@ -50,6 +51,7 @@ class Digest:
     counts: Mapping[Outcome, int]
     causes: tuple[Cause, ...]
     without: int
+    earlier: int = 0
 
 
 @dataclass(slots=True)
@@ -66,8 +68,11 @@ def digest_of(head: RunHead, lines: Iterable[Line]) -> Digest:
     """Fold the lines of a run."""
     counts: Counter[Outcome] = Counter()
     groups: dict[tuple[Outcome, str], _Group] = {}
+    earlier = 0
     for line in lines:
         counts[line.outcome] += 1
+        if line.outcome.settled and line.finished_at and line.finished_at < head.started_at:
+            earlier += 1
         if line.error and line.outcome in _GRAVITY:
             group = groups.setdefault((line.outcome, line.error.code), _Group())
             group.count += 1
@@ -82,7 +87,7 @@ def digest_of(head: RunHead, lines: Iterable[Line]) -> Digest:
     causes.sort(key=lambda cause: (_GRAVITY.index(cause.outcome), -cause.count, cause.code))
     without = head.planned - counts.total()
     said = _verdict(head, without)
-    return Digest(said, head.planned, counts, tuple(causes[:MOST_CAUSES]), without)
+    return Digest(said, head.planned, counts, tuple(causes[:MOST_CAUSES]), without, earlier)
 
 
 def _verdict(head: RunHead, without: int) -> str:

@@ -100,7 +100,12 @@ def _head(found: dict[str, Any]) -> RunHead:
 
 
 def read_lines(path: Path) -> Iterator[Line]:
-    """Read `report.jsonl` line by line; raise `NotKept` for what is no line of a report.
+    """Read `report.jsonl` line by line; raise `NotKept` for what is no line of a report."""
+    return (line for line, _ in read_both(path))
+
+
+def read_both(path: Path) -> Iterator[tuple[Line, bytes]]:
+    """Read `report.jsonl` like `read_lines`, each line with its own text.
 
     A last line without its end is one that is being written, or that a killed run was writing: it
     is passed over.
@@ -109,7 +114,7 @@ def read_lines(path: Path) -> Iterator[Line]:
         with path.open("rb") as file:
             for number, text in enumerate(file, 1):
                 if text.endswith(b"\n"):
-                    yield _line(text, number)
+                    yield _line(text, number), text
     except OSError as error:
         raise NotKept(f"the report {path} cannot be read: {error.strerror}") from error
 

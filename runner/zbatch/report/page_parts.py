@@ -61,6 +61,12 @@ def totals(digest: Digest) -> str:
         f"<dt>{word}</dt><dd>{digest.counts.get(one, 0):,}</dd></div>\n"
         for one, word in WORDS.items()
     )
+    earlier = ""
+    if digest.earlier:
+        earlier = (
+            f'<p class="earlier">{digest.earlier:,} of them were settled by an earlier run, and are'
+            " only repeated here: nothing was sent for them.</p>\n"
+        )
     open_ones = ""
     if digest.without:
         open_ones = (
@@ -69,7 +75,8 @@ def totals(digest: Digest) -> str:
         )
     return (
         f'<section aria-labelledby="totals"><h2 id="totals">What {digest.planned:,} planned items'
-        f' came to</h2>\n<dl class="tiles">\n{cells}</dl>\n{_bar(digest)}{open_ones}</section>\n'
+        f' came to</h2>\n<dl class="tiles">\n{cells}</dl>\n{_bar(digest)}{earlier}{open_ones}'
+        "</section>\n"
     )
 
 
@@ -187,10 +194,8 @@ def _pictures(head: RunHead, over_time: Timeline) -> Iterator[tuple[str, str, st
             f"Half within {found.median:,} ms, 95 of 100 within {found.most:,} ms, the longest"
             f" {found.longest:,} ms.",
         )
-    earlier = over_time.earlier
-    known = f" {earlier:,} were settled by an earlier run." if earlier else ""
     done = sum(counts[-1] for counts in over_time.outcomes.values())
-    yield "outcomes", "Outcomes over time", f"{done:,} items came to an outcome here.{known}"
+    yield "outcomes", "Outcomes over time", f"{done:,} items came to an outcome here."
 
 
 def _limit(head: RunHead, name: str) -> str:

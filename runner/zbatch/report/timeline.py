@@ -56,8 +56,7 @@ class Timeline:
 
     `sent` and `refused` count calls and answers 429, `in_flight` is the most at once. `waiting`
     are the spans, in seconds from the beginning, in which a 429 kept all calls back. `outcomes`
-    count the items that had come to what by the end of each step, `earlier` those of an earlier
-    run.
+    count the items that had come to what by the end of each step.
     """
 
     begin: datetime
@@ -67,7 +66,6 @@ class Timeline:
     in_flight: tuple[int, ...]
     waiting: tuple[tuple[float, float], ...]
     outcomes: dict[Outcome, tuple[int, ...]]
-    earlier: int
     latencies: Latencies | None
 
     def rates(self, counts: Sequence[int]) -> tuple[float, ...]:
@@ -88,19 +86,15 @@ class Timeline:
 def timeline(begin: datetime, sends: Sequence[Send], lines: Iterable[Line]) -> Timeline | None:
     """Lay a run out in steps from when it began; None where nothing happened at any time."""
     done: list[tuple[float, Outcome]] = []
-    earlier = 0
     for line in lines:
-        if line.finished_at is None or line.outcome is Outcome.NOT_ATTEMPTED:
-            continue
-        if line.finished_at < begin:
-            earlier += 1
-        else:
-            done.append(((line.finished_at - begin) / timedelta(seconds=1), line.outcome))
+        at = None if line.outcome is Outcome.NOT_ATTEMPTED else line.finished_at
+        if at and at >= begin:  # else an earlier run has settled it
+            done.append(((at - begin) / timedelta(seconds=1), line.outcome))
     spans = [_span(send, begin) for send in sends]
     last = max([0.0, *(end for _, end in spans), *(at for at, _ in done)])
     if not spans and not done:
         return None
-    width = next((w for w in _WIDTHS if last / w < MOST_STEPS), _WIDTHS[-1])
+    width = next((w for w in _WIDTHS if last / w < MOST_STEPS), last / (MOST_STEPS - 1))
     steps = int(last / width) + 1
     return Timeline(
         begin=begin,
@@ -110,7 +104,6 @@ def timeline(begin: datetime, sends: Sequence[Send], lines: Iterable[Line]) -> T
         in_flight=_most_at_once(spans, width, steps),
         waiting=tuple(_waits(sends, spans)),
         outcomes={outcome: _piled_up(done, outcome, width, steps) for outcome in Outcome},
-        earlier=earlier,
         latencies=_latencies(sends),
     )
 
