@@ -42,7 +42,11 @@ def test_signs_of_life_come_again_and_again_and_end_with_the_run(tmp_path: Path)
     beats.begin(Live(7))
     until(path.exists)
     first = read(path)
-    assert (first["run_id"], first["pid"], first["ended"]) == ("run-1", os.getpid(), False)
+    assert (first["run_id"], first["process"]["pid"], first["ended"]) == (
+        "run-1",
+        os.getpid(),
+        False,
+    )
     assert first["figures"]["planned"] == 7
     until(lambda: read(path)["figures"]["elapsed_ms"] > first["figures"]["elapsed_ms"])
     beats.end(4)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from zbatch.errors import CannotStart
-from zbatch.ledger.lock import LOCK_FILE, locked
+from zbatch.ledger.lock import LOCK_FILE, locked, signer_of
 
 # A process that takes the lock, says so on stdout, and holds it until its stdin closes.
 HOLDER = """
@@ -207,3 +207,15 @@ def test_a_file_system_that_cannot_lock_is_told_before_anything_is_sent(
     monkeypatch.undo()
     with locked(tmp_path, "run B"):
         assert (tmp_path / LOCK_FILE).read_text() == "run B"
+
+
+def test_who_has_signed_is_read_without_the_lock(tmp_path: Path) -> None:
+    """While it is held, after it was, and by the name of a run: another run's is none of ours."""
+    assert signer_of(tmp_path, "run-1") is None
+    with locked(tmp_path, "run run-1, process 4711"):
+        assert signer_of(tmp_path, "run-1") == 4711
+        assert signer_of(tmp_path, "run-2") is None
+    assert signer_of(tmp_path, "run-1") == 4711
+    for odd in (b"\xff", b"run run-1, process x", b""):
+        (tmp_path / LOCK_FILE).write_bytes(odd)
+        assert signer_of(tmp_path, "run-1") is None

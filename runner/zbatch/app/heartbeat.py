@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event as Signal
@@ -75,13 +75,10 @@ class Heartbeat:
     def __init__(self, path: Path, run_id: str, every: float = EVERY) -> None:
         self._path = path
         self._every = every
-        process = Process.current()
         self._head = {
             "version": VERSION,
             "run_id": run_id,
-            "pid": process.pid,
-            "machine": process.machine,
-            "born": process.born,
+            "process": asdict(Process.current()),
         }
         self._over = Signal()
         self._thread: Thread | None = None

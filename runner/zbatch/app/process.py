@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+_DEAD = -1
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
@@ -33,14 +35,18 @@ class Process:
             return False
         except PermissionError:
             pass  # it is there, and somebody else's
-        return self.born is None or _born(self.pid) in (None, self.born)
+        born = _born(self.pid)
+        return born != _DEAD and (None in (born, self.born) or born == self.born)
 
 
 def _born(pid: int) -> int | None:
-    """Tell when a process began, in ticks since the start of the machine; Linux alone tells it."""
+    """Tell when a process began, in ticks since the start of the machine; Linux alone tells it.
+
+    One that has ended, and that nobody has waited for yet, is `_DEAD`.
+    """
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
             fields = stat.read().rpartition(")")[2].split()
-        return None if fields[0] in "ZX" else int(fields[19])
+        return _DEAD if fields[0] in "ZX" else int(fields[19])
     except (OSError, IndexError, ValueError):
         return None

@@ -15,6 +15,7 @@ VERBS = {
     "plan": "Show what a spec would send, and send nothing.",
     "run": "Bill what is outstanding; safe to repeat at any time, on any outcome.",
     "reconcile": "Settle what is in doubt by asking the tenant; nothing is sent.",
+    "status": "Show how far a run is, or list the runs; nothing is touched.",
     "emulator": "Serve a local Zuora to rehearse and test against.",
     "explain": "Say what the code of a problem means, and how to mend it.",
     "schema": "Print a JSON Schema for editors and other tools.",

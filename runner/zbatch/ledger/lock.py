@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,19 @@ def locked(folder: Path, holder: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def signer_of(folder: Path, run_id: str) -> int | None:
+    """Name the process that has signed the lock for a run; None where another run has, or none.
+
+    The lock is only read: whether the process is still there, its number tells.
+    """
+    try:
+        text = (folder / LOCK_FILE).read_text("ascii")
+    except (OSError, UnicodeDecodeError):
+        return None
+    found = re.fullmatch(rf"run {re.escape(run_id)}, process ([0-9]+)", text)
+    return int(found[1]) if found else None
 
 
 def _take(descriptor: int, path: Path) -> None:

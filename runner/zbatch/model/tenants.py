@@ -73,5 +73,10 @@ class Tenant:
     @property
     def folder(self) -> str:
         """The name of the tenant's folder in the state folder."""
-        host = self.host.replace(":", "_")
-        return f"{host}-{self.entity_id}" if self.entity_id else host
+        return folder_of(self.host, self.entity_id)
+
+
+def folder_of(host: str, entity_id: str | None) -> str:
+    """Name the folder, within a state folder, of whatever is known of a tenant."""
+    name = host.replace(":", "_")
+    return f"{name}-{entity_id}" if entity_id else name

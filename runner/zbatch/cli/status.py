@@ -1,0 +1,116 @@
+"""`zbatch status`: how far a run is, seen from another terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zbatch.cli.options import ordinary, state_folder
+
+if TYPE_CHECKING:
+    from zbatch.app.status import Status
+
+VERSION = 1
+SHOWN = 20  # runs in a list; --json has all
+
+
+@click.command()
+@click.argument("named", required=False, metavar="[SPEC|RUN]")
+@state_folder
+@ordinary("--json", "as_json", is_flag=True, help="Print it as JSON: zbatch schema status.")
+def status(named: str | None, state_dir: Path | None, as_json: bool) -> int:
+    """Show how far a run is, or list the runs; nothing is touched.
+
+    \b
+    Examples:
+      zbatch status
+      zbatch status specs/month-end.yaml
+
+    It reads what the run writes beside its report once a second, and neither its lock nor its
+    ledger, so it can be asked at any time. A run is named by its ID, a part of it that no other
+    has, or latest; a spec stands for its newest run. Of a run that was killed it says that it is
+    gone.
+    """
+    # Loaded here, because the help needs none of it.
+    from zbatch.app.clock import SystemClock
+    from zbatch.app.runs import find_run, list_runs
+    from zbatch.app.state import State
+    from zbatch.app.status import status_of
+    from zbatch.model import ExitCode
+    from zbatch.spec import find_project
+
+    now = SystemClock().now()
+    looks_like_a_spec = named is not None and Path(named).suffix in (".yaml", ".yml")
+    beside = Path(named) if named and looks_like_a_spec else Path("spec")
+    state = State.of(find_project(beside.absolute()).root, state_dir)
+    if named is not None:
+        one = status_of(find_run(state, named), now)
+        _print_json(_as_json(one)) if as_json else _print_one(one, state_dir)
+        return ExitCode.OK
+    runs = list_runs(state)
+    if as_json:
+        _print_json({"version": VERSION, "runs": [_as_json(status_of(run, now)) for run in runs]})
+        return ExitCode.OK
+    shown = [status_of(run, now) for run in islice(runs, SHOWN)]
+    _print_list(shown, sum(1 for _ in runs), state.root)
+    return ExitCode.OK
+
+
+def _print_one(one: Status, state_dir: Path | None) -> None:
+    from zbatch.app.clock import SystemClock
+    from zbatch.cli.paper import Paper, console_for
+    from zbatch.cli.status_words import one_run
+    from zbatch.cli.words import Called
+
+    paper = Paper(console_for(sys.stdout, os.environ))
+    called = Called(state_dir=state_dir)
+    for line in one_run(one, SystemClock().now(), Path.cwd(), called):
+        paper.say(line)
+
+
+def _print_list(statuses: list[Status], more: int, root: Path) -> None:
+    from zbatch.app.clock import SystemClock
+    from zbatch.cli.paper import Paper, console_for
+    from zbatch.cli.status_words import table
+    from zbatch.cli.words import counted, path_text
+
+    paper = Paper(console_for(sys.stdout, os.environ))
+    for line in table(statuses, SystemClock().now()):
+        paper.say(line)
+    if not statuses:
+        click.echo(f"no run is known in {path_text(root, Path.cwd())}", err=True)
+    if more:
+        click.echo(f"… and {counted(more, 'older run')}: --json lists all", err=True)
+
+
+def _print_json(data: dict[str, Any]) -> None:
+    click.echo(json.dumps(data, indent=2, allow_nan=False))
+
+
+def _as_json(one: Status) -> dict[str, Any]:
+    from zbatch.app.live_json import to_json
+    from zbatch.report.lines import timestamp
+
+    record, process = one.run.record, one.process
+    return {
+        "version": VERSION,
+        "run_id": one.run.run_id,
+        "verb": record.get("verb"),
+        "state": one.state.value,
+        "spec": record.get("spec"),
+        "tenant": record.get("tenant"),
+        "started_at": record.get("started_at"),
+        "finished_at": record.get("finished_at"),
+        "exit_code": one.exit_code,
+        "stop": record.get("stop"),
+        "at": one.at and timestamp(one.at),
+        "process": process and {"pid": process.pid, "machine": process.machine},
+        "figures": one.figures and to_json(one.figures),
+        "report": str(one.run.report),
+    }

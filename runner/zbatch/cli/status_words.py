@@ -1,0 +1,156 @@
+"""How a run stands, in words: one of them, or all in a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+from zbatch.app.runs import PastRun
+from zbatch.app.status import State, Status
+from zbatch.cli.figures import BETWEEN, flow, left, oldest, outcomes, waiting, whole
+from zbatch.cli.words import OUTCOMES, Called, Verb, counted, duration, path_text
+from zbatch.model import ExitCode, Outcome
+from zbatch.zuora.text import one_line
+
+NAME_LIMIT = 80
+
+_MEANS = {
+    ExitCode.OK: "everything settled",
+    ExitCode.FAILURES: "some items failed",
+    ExitCode.REFUSED: "refused",
+    ExitCode.UNKNOWN: "an outcome is unknown",
+    ExitCode.STOPPED: "stopped early",
+    ExitCode.CANNOT_START: "could not start",
+    ExitCode.INTERNAL: "internal error",
+    ExitCode.HANGUP: "interrupted",
+    ExitCode.INTERRUPTED: "interrupted",
+    ExitCode.TERMINATED: "interrupted",
+}
+_STYLES = {State.RUNNING: "green", State.SILENT: "yellow", State.GONE: "bold red"}
+
+
+def one_run(status: Status, now: datetime, here: Path, called: Called) -> Iterator[Text]:
+    """Say how a run stands, and what to do where it does not go on by itself."""
+    yield Text(
+        f"{_title(status.run)} · {_standing(status, now)}", _STYLES.get(status.state, "bold")
+    )
+    yield from _figures(status, now)
+    yield Text(f"  report {path_text(status.run.report, here)}")
+    spec = status.run.spec_file or "SPEC"
+    verb = Verb.RECONCILE if status.run.reconciles else Verb.RUN
+    if status.state is State.GONE:
+        command = called.command(verb, spec)
+        yield Text(f"next: {command}   settles what was in flight, and goes on", "bold")
+
+
+def table(statuses: Sequence[Status], now: datetime) -> Iterator[Text]:
+    """Say of several runs, a line each, which they are and how they stand."""
+    rows = [(*_row(status), _brief(status, now)) for status in statuses]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)] if rows else []
+    for status, row in zip(statuses, rows, strict=True):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        yield Text("  ".join([*cells, row[4]]).rstrip(), _STYLES.get(status.state, ""))
+
+
+def _title(run: PastRun) -> str:
+    tenant, spec = _name(run.record, "tenant"), _name(run.record, "spec")
+    return f"{tenant} · {spec} · run {run.run_id}"
+
+
+def _standing(status: Status, now: datetime) -> str:
+    figures, at = status.figures, status.at
+    process = f"process {status.process.pid}" if status.process else "its process"
+    if status.state is State.ENDED:
+        took = f" after {duration(figures.elapsed)}" if figures else ""
+        return f"ended{took}: {_end(status.exit_code)}"
+    seen = f"last sign of life {at:%Y-%m-%d %H:%M:%SZ}" if at else "no sign of life"
+    if status.state is State.GONE:
+        return f"GONE: {process} is not there any more, {seen}"
+    if status.state is State.SILENT:
+        where = "" if not status.process or status.process.near else _where(status)
+        return f"silent: {seen}{where}"
+    age = whole(max(0.0, (now - at).total_seconds())) if at else ""
+    took = duration(figures.elapsed) if figures else ""
+    return f"running for {took}, as of {age} ago{_where(status)}"
+
+
+def _where(status: Status) -> str:
+    process = status.process
+    if process is None:
+        return ""
+    machine = "" if process.near else f" on {one_line(process.machine, NAME_LIMIT)}"
+    return f", process {process.pid}{machine}"
+
+
+def _end(code: int | None) -> str:
+    if code is None:
+        return "it came to nothing"
+    means = _MEANS.get(ExitCode(code), "") if code in set(ExitCode) else ""
+    return f"exit {code}{', ' if means else ''}{means}"
+
+
+def _figures(status: Status, now: datetime) -> Iterator[Text]:
+    figures = status.figures
+    if figures is None:
+        return
+    rest = left(figures, now) if status.state is State.RUNNING else ""
+    done = f"  {figures.done:,}/{figures.planned:,}  {figures.percent}%"
+    yield Text(f"{done}{BETWEEN if rest else ''}{rest}")
+    yield Text(f"  {BETWEEN.join(_counts(status))}")
+    if status.state in (State.RUNNING, State.SILENT):
+        yield Text("  ").append_text(Text(BETWEEN).join(flow(figures)))
+        if figures.stopping:
+            yield Text(f"  stopping: {one_line(figures.stopping)}", "yellow")
+        elif figures.wait:
+            yield Text("  ").append_text(waiting(figures.wait))
+        if first := oldest(figures):
+            yield Text("  ").append_text(first)
+    elif status.state is State.GONE and figures.in_flight:
+        calls = counted(figures.in_flight, "request")
+        yield Text(f"  {calls} in flight at the last sign of life", "yellow")
+
+
+def _counts(status: Status) -> list[str]:
+    """Give the counts of a run that goes on as its block does, of one that is over as its end."""
+    figures = status.figures
+    if figures is None:
+        return []
+    if status.state in (State.RUNNING, State.SILENT):
+        return [part.plain for part in outcomes(figures)]
+    told = [f"{word} {figures.counts.get(outcome, 0):,}" for outcome, word in OUTCOMES.items()]
+    open_ones = figures.planned - sum(figures.counts.values())
+    return [*told, f"not reported {open_ones:,}"] if open_ones > 0 else told
+
+
+def _row(status: Status) -> tuple[str, str, str, str]:
+    run = status.run
+    verb = " (reconcile)" if run.reconciles else ""
+    return (
+        run.run_id,
+        _name(run.record, "tenant"),
+        f"{_name(run.record, 'spec')}{verb}",
+        (status.state.value if status.state is not State.GONE else "GONE"),
+    )
+
+
+def _brief(status: Status, now: datetime) -> str:
+    figures = status.figures
+    done = f"{figures.done:,}/{figures.planned:,}" if figures else ""
+    if status.state is State.ENDED:
+        unknown = figures.counts.get(Outcome.UNKNOWN, 0) if figures else 0
+        said = f"unknown {unknown:,}" if unknown else ""
+        return "  ".join(filter(None, [done, _end(status.exit_code), said]))
+    if figures is None:
+        return ""
+    rest = left(figures, now) if status.state is State.RUNNING else ""
+    return "  ".join(filter(None, [f"{done} {figures.percent}%", rest]))
+
+
+def _name(record: Mapping[str, Any], part: str) -> str:
+    value = record.get(part)
+    name = value.get("name") if isinstance(value, dict) else None
+    return one_line(str(name), NAME_LIMIT) if name else "?"

@@ -1,0 +1,175 @@
+"""How far a run is, seen from outside: told from its files, and never more than is known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.runs import Project
+from zbatch.app.live import Live
+from zbatch.app.live_json import to_json
+from zbatch.app.process import Process
+from zbatch.app.runs import PastRun, find_run
+from zbatch.app.state import State as StateFolder
+from zbatch.app.status import LATE, LATE_ELSEWHERE, State, status_of
+from zbatch.engine.events import InFlight
+from zbatch.ledger.lock import locked
+from zbatch.model import Outcome
+from zbatch.report.lines import timestamp
+
+NOW = datetime(2026, 11, 30, 20, 16, tzinfo=UTC)
+RUN = "20261130T201502Z-7f3a"
+RECORD = {
+    "run_id": RUN,
+    "tenant": {"name": "real", "host": "rest.test", "entity_id": None},
+    "planned": 40,
+    "finished_at": None,
+}
+NO_PROCESS = Process(2**22 + 1, Process.current().machine, 1)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> PastRun:
+    """Give a run of 40 items that has not written its last word."""
+    folder = tmp_path / "runs" / RUN
+    folder.mkdir(parents=True)
+    return PastRun(RUN, folder, RECORD)
+
+
+@pytest.fixture
+def sign(run: PastRun) -> Callable[..., None]:
+    """Write a sign of life of the run."""
+
+    def write(process: Process, age: timedelta = timedelta(0), **fields: Any) -> None:
+        live = Live(40, 4)
+        live.take(InFlight(3, 5))
+        data = {
+            "version": 1,
+            "run_id": RUN,
+            "process": asdict(process),
+            "at": timestamp(NOW - age),
+            "ended": False,
+            "exit_code": None,
+            "figures": to_json(live.figures()),
+        }
+        (run.folder / "live.json").write_text(json.dumps({**data, **fields}))
+
+    return write
+
+
+def test_a_run_that_shows_signs_of_life_runs(run: PastRun, sign: Callable[..., None]) -> None:
+    """With the figures of its last one."""
+    sign(Process.current(), timedelta(seconds=2))
+    told = status_of(run, NOW)
+    assert told.state is State.RUNNING
+    assert told.at == NOW - timedelta(seconds=2)
+    assert told.figures is not None
+    assert (told.figures.planned, told.figures.done, told.figures.in_flight) == (40, 4, 3)
+
+
+def test_a_run_whose_process_is_not_there_is_gone(run: PastRun, sign: Callable[..., None]) -> None:
+    """However fresh its last sign is; what it has reported counts, a torn line does not."""
+    sign(NO_PROCESS)
+    lines = [json.dumps({"outcome": name}) for name in ("invoiced", "failed", "invoiced")]
+    run.report.write_text("\n".join(lines) + '\n{"outcome": "invo')
+    told = status_of(run, NOW)
+    assert told.state is State.GONE
+    assert told.figures is not None
+    assert told.figures.counts == {Outcome.INVOICED: 2, Outcome.FAILED: 1}
+    assert (told.figures.done, told.figures.planned, told.figures.in_flight) == (3, 40, 3)
+
+
+def test_a_later_process_of_the_same_number_is_not_the_run(
+    run: PastRun, sign: Callable[..., None]
+) -> None:
+    """Numbers of processes come again."""
+    ours = Process.current()
+    if ours.born is not None:
+        sign(replace(ours, born=ours.born - 1))
+        assert status_of(run, NOW).state is State.GONE
+
+
+def test_a_run_that_has_shown_nothing_for_long_is_silent(
+    run: PastRun, sign: Callable[..., None]
+) -> None:
+    """Suspended, or its disk is full: that is told, and not that it runs, nor that it is gone."""
+    sign(Process.current(), LATE)
+    assert status_of(run, NOW).state is State.RUNNING
+    sign(Process.current(), LATE + timedelta(seconds=1))
+    assert status_of(run, NOW).state is State.SILENT
+
+
+def test_nobody_can_tell_whether_a_process_of_another_machine_is_there(
+    run: PastRun, sign: Callable[..., None]
+) -> None:
+    """Only that it shows signs of life, or does not."""
+    away = replace(NO_PROCESS, machine="elsewhere")
+    sign(away, LATE_ELSEWHERE)
+    assert status_of(run, NOW).state is State.RUNNING
+    sign(away, LATE_ELSEWHERE + timedelta(seconds=1))
+    assert status_of(run, NOW).state is State.SILENT
+
+
+@pytest.mark.parametrize("code", [0, None])
+def test_a_run_that_says_so_has_ended(
+    run: PastRun, sign: Callable[..., None], code: int | None
+) -> None:
+    """Also one that came to nothing, and has no last word in its record."""
+    sign(NO_PROCESS, ended=True, exit_code=code)
+    told = status_of(run, NOW)
+    assert (told.state, told.exit_code) == (State.ENDED, code)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["", "{", "[]", "null", '{"run_id": 1}', json.dumps({"run_id": RUN}), '{"run_id": "another"}'],
+)
+def test_what_cannot_be_read_is_no_sign_of_life(run: PastRun, damage: str) -> None:
+    """Without a sign the lock tells whose process it was, if it still is this run's."""
+    (run.folder / "live.json").write_text(damage)
+    assert status_of(run, NOW).state is State.GONE
+
+
+def test_without_a_sign_the_lock_tells_of_the_process(run: PastRun, tmp_path: Path) -> None:
+    """A run that cannot write its figures still holds its lock, which is read and not taken."""
+    folder = tmp_path / "rest.test"
+    folder.mkdir()
+    ours = Process.current().pid
+    with locked(folder, f"run {RUN}, process {ours}"):
+        told = status_of(run, NOW)
+        assert told.state is State.SILENT
+        assert told.process is not None
+        assert told.process.pid == ours
+        assert told.figures is None
+    with locked(folder, f"run {RUN}, process {NO_PROCESS.pid}"):
+        assert status_of(run, NOW).state is State.GONE
+    with locked(folder, f"run 20261130T201700Z-aaaa, process {ours}"):
+        assert status_of(run, NOW).state is State.GONE
+
+
+def test_a_record_that_nobody_can_read_is_no_reason_to_fail(run: PastRun) -> None:
+    """What is damaged is told as far as it goes."""
+    for record in ({}, {"tenant": 1}, {"tenant": {"host": 1}}, {"tenant": {"host": "away"}}):
+        assert status_of(replace(run, record=record), NOW).state is State.GONE
+    odd = {"finished_at": "soon", "outcomes": {"invoiced": "many"}, "exit_code": "x"}
+    told = status_of(replace(run, record=odd), NOW)
+    assert (told.state, told.exit_code, told.at) == (State.ENDED, None, None)
+
+
+def test_a_run_that_is_over_is_told_by_its_record(project: Project) -> None:
+    """Its outcomes are those of every planned item, not only of what this run has settled."""
+    project.run(project.spec(1, 2))
+    second = project.run(project.spec(1, 2, 3))
+    told = status_of(find_run(StateFolder(project.state), second.result.run_id), NOW)
+    assert (told.state, told.exit_code) == (State.ENDED, 0)
+    assert told.figures is not None
+    assert (told.figures.done, told.figures.planned) == (3, 3)
+    assert told.figures.counts[Outcome.INVOICED] == 3
+    assert told.process is not None
+    assert told.process.pid == Process.current().pid

@@ -1,0 +1,154 @@
+"""How a run stands, as people read it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zbatch.app.live import Figures, LimitBy, Oldest, Wait
+from zbatch.app.process import Process
+from zbatch.app.runs import PastRun
+from zbatch.app.status import State, Status
+from zbatch.cli.status_words import one_run, table
+from zbatch.cli.words import Called
+from zbatch.engine.events import Hold
+from zbatch.model import ExitCode, Outcome
+
+RUN = "20261130T201502Z-7f3a"
+FIGURES = Figures(
+    planned=1249,
+    earlier=100,
+    done=412,
+    counts={Outcome.INVOICED: 305, Outcome.FAILED: 7},
+    in_flight=16,
+    allowed=16,
+    rate=18.72,
+    limit=20.0,
+    limit_by=LimitBy.TENANT,
+    limited=2,
+    waited=24.0,
+    elapsed=159.0,
+    left=45.0,
+    oldest=Oldest("A00017733", 41.0),
+)
+ENDED = replace(FIGURES, planned=412, earlier=0, left=None)
+
+
+@pytest.fixture
+def run() -> PastRun:
+    """Give the run of a spec."""
+    record = {
+        "verb": "run",
+        "spec": {"name": "month-end", "file": "specs/month-end.yaml"},
+        "tenant": {"name": "production"},
+    }
+    return PastRun(RUN, Path(".zbatch/runs") / RUN, record)
+
+
+@pytest.fixture
+def running(run: PastRun, story: Any) -> Status:
+    """Give how it stands while it runs."""
+    here = Process.current()
+    return Status(run, State.RUNNING, FIGURES, story.now, None, replace(here, pid=4711))
+
+
+def text_of(status: Status, story: Any) -> str:
+    now = story.now + timedelta(seconds=1)
+    lines = one_run(status, now, Path.cwd(), Called(state_dir=Path("state")))
+    return "".join(f"{line.plain}\n" for line in lines)
+
+
+def test_a_run_that_runs_shows_what_its_block_shows(running: Status, story: Any) -> None:
+    """How far it is, what has come of it, how fast and by whose word, and what takes longest."""
+    assert text_of(running, story) == (
+        f"production · month-end · run {RUN} · running for 2 min 39 s, as of 1 s ago,"
+        " process 4711\n"
+        "  412/1,249  32%   about 45 s left, until 20:15Z\n"
+        "  earlier 100   invoiced 305   nothing to bill 0   failed 7   unknown 0\n"
+        "  in flight 16 of 16   18.7/s of 20/s by the tenant   429s 2, waited 24 s\n"
+        "  oldest in flight 41 s: A00017733\n"
+        f"  report .zbatch/runs/{RUN}/report.jsonl\n"
+    )
+
+
+def test_why_nothing_is_sent_is_said(running: Status, story: Any) -> None:
+    """A wait, or that the run stops."""
+    waits = replace(FIGURES, wait=Wait(30.0, "too many requests", Hold.LIMIT))
+    assert "  waiting 30 s: too many requests\n" in text_of(replace(running, figures=waits), story)
+    stops = replace(waits, stopping="interrupted by SIGINT")
+    text = text_of(replace(running, figures=stops), story)
+    assert "  stopping: interrupted by SIGINT\n" in text
+    assert "waiting" not in text
+
+
+def test_a_silent_run_is_not_said_to_run(running: Status, story: Any) -> None:
+    """Nor to be gone: it may be suspended, or on a machine that nobody sees from here."""
+    silent = replace(running, state=State.SILENT)
+    assert "· silent: last sign of life 2026-11-30 20:15:02Z\n" in text_of(silent, story)
+    away = replace(silent, process=Process(4711, "elsewhere"))
+    assert "20:15:02Z, process 4711 on elsewhere\n" in text_of(away, story)
+    nothing = Status(running.run, State.SILENT)
+    assert "· silent: no sign of life\n" in text_of(nothing, story)
+
+
+def test_a_run_that_is_gone_has_a_next_step(running: Status, story: Any) -> None:
+    """What was in flight is in doubt, and the same command settles it."""
+    text = text_of(replace(running, state=State.GONE), story)
+    assert "· GONE: process 4711 is not there any more, last sign of life 2026-11-30 20:15" in text
+    assert "  16 requests in flight at the last sign of life\n" in text
+    assert "not reported 937\n" in text
+    assert text.endswith(
+        "next: zbatch run specs/month-end.yaml --state-dir state   settles what was in flight, and"
+        " goes on\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (0, "exit 0, everything settled"),
+        (3, "exit 3, an outcome is unknown"),
+        (130, "exit 130, interrupted"),
+        (99, "exit 99"),
+        (None, "it came to nothing"),
+    ],
+)
+def test_a_run_that_is_over_says_how_it_ended(
+    code: int | None, told: str, running: Status, story: Any
+) -> None:
+    """By its exit code and what that means; nothing of in-flight calls any more."""
+    text = text_of(replace(running, state=State.ENDED, figures=ENDED, exit_code=code), story)
+    assert f"· ended after 2 min 39 s: {told}\n" in text
+    assert "in flight" not in text
+    assert "next" not in text
+
+
+def test_every_exit_code_has_a_meaning() -> None:
+    """But the one of a selection that matches nothing, with which no run begins."""
+    from zbatch.cli.status_words import _MEANS
+
+    assert set(_MEANS) == set(ExitCode) - {ExitCode.NO_MATCH}
+
+
+def test_runs_stand_in_a_table(running: Status, story: Any) -> None:
+    """A line each, the states under one another, what is serious said."""
+    doubt = replace(ENDED, counts={Outcome.UNKNOWN: 2}, done=412)
+    asked = replace(running.run, record={**running.run.record, "verb": "reconcile"})
+    nameless = PastRun("x", Path("x"), {})
+    statuses = [
+        running,
+        replace(running, state=State.ENDED, figures=doubt, exit_code=3, run=asked),
+        Status(nameless, State.GONE),
+    ]
+    assert [line.plain for line in table(statuses, story.now)] == [
+        f"{RUN}  production  month-end              running  412/1,249 32%"
+        "  about 45 s left, until 20:15Z",
+        f"{RUN}  production  month-end (reconcile)  ended    412/412"
+        "  exit 3, an outcome is unknown  unknown 2",
+        "x                      ?           ?                      GONE",
+    ]
+    assert list(table([], story.now)) == []

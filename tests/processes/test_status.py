@@ -1,0 +1,111 @@
+"""A run seen from another process, while it lives and after it was killed."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from support.processes import Project, Tenant, book, until
+from zbatch.spec.schema import schema_text
+
+# The first is answered at once, the others take longer than anybody waits here.
+SLOW = book({0: "0s", 1: "9s", 2: "9s", 3: "0s"})
+
+
+def status(project: Project, *argv: str) -> str:
+    """Ask for the status, and give what was printed."""
+    client = project.start("status", *argv)
+    assert client.wait() == 0, client.said
+    return client.out.read_text("utf-8")
+
+
+def as_json(project: Project, *argv: str) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(status(project, *argv, "--json"))
+    Draft202012Validator(json.loads(schema_text("status"))).validate(told)
+    return told
+
+
+def state_of(folder: Path) -> dict[str, tuple[int, int]]:
+    """Tell all files of a state folder but the signs of life, and whether they have changed."""
+    found = {path: path.stat() for path in folder.rglob("*") if "live.json" not in path.name}
+    return {str(path): (stat.st_mtime_ns, stat.st_size) for path, stat in found.items()}
+
+
+def test_a_live_run_is_seen_without_being_touched_and_a_killed_one_is_gone(
+    serve: Callable[..., Tenant], project_at: Callable[..., Project]
+) -> None:
+    """The same figures as on its screen; after kill -9 nobody is told that it still runs."""
+    project = project_at(serve(book=SLOW))
+    project.write(range(4), concurrency=2, timeout="90s")
+    client = project.start("run", "spec.yaml")
+
+    def waits() -> bool:
+        told = [json.loads(p.read_text()) for p in project.folder.glob(".zbatch/runs/*/live.json")]
+        return any(one["figures"]["oldest"] and one["figures"]["done"] == 1 for one in told)
+
+    until(waits, "two calls in flight")
+    before = state_of(project.folder / ".zbatch")
+    told = as_json(project, "spec.yaml")
+    text = status(project, "latest")
+    assert state_of(project.folder / ".zbatch") == before
+    assert client.running
+    assert told["state"] == "running"
+    assert told["process"]["pid"] == client.pid
+    figures = told["figures"]
+    assert (figures["planned"], figures["done"], figures["in_flight"]) == (4, 1, 2)
+    assert "  1/4  25%\n" in text.replace("   about", "\n")
+    assert "in flight 2 of 2" in text
+    assert "oldest in flight" in text
+
+    client.kill()
+    until(lambda: not client.running, "the end of the run")  # nobody has waited for it yet
+    before = state_of(project.folder / ".zbatch")
+    told = as_json(project, "spec.yaml")
+    assert told["state"] == "gone"
+    assert told["figures"]["outcomes"]["invoiced"] == 1
+    text = status(project, "spec.yaml")
+    assert f"GONE: process {client.pid} is not there any more" in text
+    assert "2 requests in flight at the last sign of life" in text
+    assert "next: zbatch run spec.yaml   settles what was in flight, and goes on" in text
+    assert state_of(project.folder / ".zbatch") == before
+
+
+def test_runs_are_listed_the_newest_first(
+    serve: Callable[..., Tenant], project_at: Callable[..., Project]
+) -> None:
+    """Each with its spec and how it ended; where there is none, that is said."""
+    project = project_at(serve())
+    assert status(project) == ""
+    project.write(range(2))
+    project.write([0, 1, 2], "more.yaml")
+    for spec in ("spec.yaml", "more.yaml"):
+        assert project.run(spec).code == 0
+    lines = status(project).splitlines()
+    assert [line.split()[2] for line in lines] == ["more", "spec"]
+    assert all("ended" in line and "exit 0, everything settled" in line for line in lines)
+    told = as_json(project)
+    assert [one["figures"]["done"] for one in told["runs"]] == [3, 2]
+    client = project.start("status", "20")
+    assert client.wait() == 5
+    assert "is a part of 2 runs" in client.said
+
+
+def test_f85_a_run_that_stops_says_so_to_whoever_asks(
+    serve: Callable[..., Tenant], project_at: Callable[..., Project]
+) -> None:
+    """While it awaits what is in flight, its status tells why nothing more is sent."""
+    project = project_at(serve(book=book({0: "0s", 1: "3s"})))
+    project.write(range(2), concurrency=2)
+    client = project.start("run", "spec.yaml")
+    until(lambda: any(project.folder.glob(".zbatch/runs/*/live.json")), "a sign of life")
+    until(lambda: as_json(project, "latest")["figures"]["oldest"], "a call in flight")
+    client.kill(signal.SIGTERM)
+    until(lambda: as_json(project, "latest")["figures"]["stopping"], "the run stops")
+    assert "stopping: interrupted by SIGTERM" in status(project, "latest")
+    assert client.wait() == 143
+    assert as_json(project, "latest")["exit_code"] == 143
