@@ -407,7 +407,15 @@ def test_a_line_names_the_pace_its_cause_the_waits_and_the_oldest_call(story: An
     last = stream.getvalue().splitlines()[-1]
     assert "  in flight 1 of 5  0/s of 2.5/s by the server  429s 1, waited 20 s  " in last
     assert "  oldest in flight 29 s: 2c93808457d787030157e0306be50007  " in last
-    assert last.endswith(" left, until 20:15Z")
+    assert last.endswith(" left, until 20:15:44Z")
+
+
+def test_a_wait_that_is_over_at_once_is_not_told(story: Any) -> None:
+    """Nobody has read of it before it ends; who wants to see all of it does."""
+    short, longer = Gated("no", 0.9), Gated("no", 1.0)
+    assert Notices(5).of(short) is None
+    assert Notices(5).of(longer) is not None
+    assert Notices(5, verbose=True).of(short) is not None
 
 
 def test_each_kind_of_failure_is_told_once(story: Any) -> None:

@@ -190,9 +190,11 @@ class Brake:
         While it is, requests are but probes; the run stops where too many retries fail.
         """
         outage = self._outage
-        if outage.take(shown, self._clock.monotonic()):
+        now = self._clock.monotonic()
+        if outage.take(shown, now):
             self._pace.slow(self._probe if outage.on else 0.0)
             self._changed()
+            self._tell_pace(now)
             if outage.on:
                 why = "most calls fail, whichever account they are for"
                 self._tell(Gated(why, self._probe, Hold.OUTAGE))
