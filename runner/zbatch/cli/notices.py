@@ -8,10 +8,24 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from zbatch.cli.words import counted, duration, item_name, problem_text
-from zbatch.engine.events import Event, Gated, Hold, Resolving, Retrying, Settled, Stopping
+from zbatch.engine.events import (
+    Answered,
+    Event,
+    Gated,
+    Hold,
+    InFlight,
+    Leaving,
+    Limited,
+    Paced,
+    Resolving,
+    Retrying,
+    Settled,
+    Stopping,
+)
 from zbatch.model import Item, ItemRecord, Outcome
 from zbatch.zuora.text import one_line
 
+COUNTED = (InFlight, Leaving, Answered, Paced, Limited)
 SHORT = 1.0  # seconds: a shorter wait is over before anybody has read of it
 STYLES = {Outcome.FAILED: "red", Outcome.UNKNOWN: "bold red"}
 
@@ -30,6 +44,8 @@ class Notices:
 
     def of(self, event: Event) -> Text | None:
         """Say an event, or None where it is one too many or not worth it."""
+        if isinstance(event, COUNTED):  # most are
+            return None
         match event:
             case Settled(record):
                 return self._settled(record)
