@@ -7,7 +7,7 @@ import click
 from zbatch.spec.schema import SCHEMAS, schema_text
 
 
-@click.command(epilog=f"Kinds: {', '.join(SCHEMAS)}.")
+@click.command(epilog=f"KIND is one of {', '.join(SCHEMAS)}.")
 @click.argument("kind", type=click.Choice(SCHEMAS), metavar="KIND")
 def schema(kind: str) -> None:
     """Print a JSON Schema for editors and other tools.
