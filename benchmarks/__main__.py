@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from benchmarks.figures import FULL, QUICK, TINY, Row, Sizes
 from benchmarks.machine import BUILD, CLIENT, HERE, ROOT, clear, compile_all, pin
 from benchmarks.page import busy, page_of, table_of
-from benchmarks.parts import again, capacity, cost, ledger, limits, lists, pace, starting
+from benchmarks.parts import again, capacity, cost, ledger, limits, lists, pace, screen, starting
 
 PAGE = ROOT / "docs" / "performance.md"
 SIZES = {sizes.name: sizes for sizes in (FULL, QUICK, TINY)}
@@ -25,6 +25,7 @@ PARTS: Mapping[str, tuple[str, tuple[Part, ...]]] = {
     "rate": ("When the rate binds", (pace.by_rate,)),
     "slots": ("When the slots bind", (pace.by_slots,)),
     "cost": ("What a run costs", (cost.one_at_a_time, cost.fifty_at_a_time)),
+    "screen": ("What the screen costs", (screen.shown,)),
     "ledger": ("What the ledger costs", (ledger.share, ledger.syncs)),
     "lists": ("Long lists", (lists.inline, lists.memory, lists.checking)),
     "again": ("Running again", (again.over_a_finished_ledger,)),

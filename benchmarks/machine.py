@@ -59,13 +59,17 @@ def _spawner() -> subprocess.Popen[str]:
 
 
 def measured(
-    words: list[str], environ: Mapping[str, str] | None = None, out: Path | None = None
+    words: list[str],
+    environ: Mapping[str, str] | None = None,
+    out: Path | None = None,
+    terminal: Path | None = None,
 ) -> Cost:
     """Run a program to its end, in a process of its own, and tell what it took.
 
-    Raise where it does not end with 0.
+    Where there is a `terminal`, it says there what it has to say. Raise where it does not end
+    with 0.
     """
-    spawner, err = _spawner(), scratch("stderr")
+    spawner, err = _spawner(), terminal or scratch("stderr")
     if spawner.stdin is None or spawner.stdout is None:
         raise RuntimeError("a process was started without its pipes")
     whole = {**_environ(), **(environ or {})}
@@ -74,7 +78,7 @@ def measured(
     spawner.stdin.flush()
     told = json.loads(spawner.stdout.readline())
     if told["code"]:
-        said = err.read_text("utf-8", "replace")[:4000]
+        said = "" if terminal else err.read_text("utf-8", "replace")[:4000]
         raise RuntimeError(f"{words[:4]} ended with {told['code']}: {said}")
     return Cost(told["cpu"], told["wall"], told["peak"])
 

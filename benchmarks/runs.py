@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +32,18 @@ class Run:
         return [one for one in self.syncs if traffic.begun <= one[0] <= traffic.ended]
 
 
-def whole_run(sheet: Sheet, latency: Latency | None = None, *, syncs: bool = False) -> Run:
-    """Run zbatch on a new project and a new ledger; raise unless every account is invoiced."""
+def whole_run(
+    sheet: Sheet,
+    latency: Latency | None = None,
+    *,
+    syncs: bool = False,
+    shown: Sequence[str] = (),
+    terminal: Path | None = None,
+) -> Run:
+    """Run zbatch on a new project and a new ledger; raise unless every account is invoiced.
+
+    `shown` are further words of the command, `terminal` is where it shows what goes on.
+    """
     calls = -(-sheet.accounts // sheet.objects)
     with folder("run") as place, tenant(sheet.objects, calls, latency) as server:
         spec = write_project(place, sheet, server.url)
@@ -42,7 +53,7 @@ def whole_run(sheet: Sheet, latency: Latency | None = None, *, syncs: bool = Fal
         if syncs:
             counter = str(compiled("syncs.c", "-shared", "-fPIC", "-ldl"))
             environ |= {"LD_PRELOAD": counter, "SYNC_LOG": str(log)}
-        cost = measured(run_words(spec), environ)
+        cost = measured([*run_words(spec), *shown], environ, terminal=terminal)
         check_run(place, sheet.accounts)
         return Run(cost, Traffic(server.seen()), _read(log) if syncs else ())
 

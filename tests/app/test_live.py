@@ -6,12 +6,16 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from support.engine import item
+from support.runs import Project
 from zbatch.app.live import Figures, LimitBy, Live, Oldest
 from zbatch.app.live_json import from_json, to_json
+from zbatch.app.loading import Overrides
+from zbatch.app.review.approval import choose
 from zbatch.engine.events import (
     Answered,
     Event,
@@ -26,7 +30,7 @@ from zbatch.engine.events import (
     Stopping,
 )
 from zbatch.engine.pacing import Bound
-from zbatch.model import Attempt, ItemRecord, Outcome, Problem
+from zbatch.model import Attempt, ItemRecord, Outcome, Problem, Rate
 
 START = datetime(2026, 11, 30, 22, 0, tzinfo=UTC)
 RUN = "20261130T220000Z-7f3a"
@@ -210,3 +214,20 @@ def test_figures_come_back_from_their_json(live: Live, clock: Hand) -> None:
         assert to_json(back) == to_json(told)
     assert back.wait == live.figures().wait
     assert back.oldest == live.figures().oldest
+
+
+def test_the_rate_is_said_to_be_whose_it_is(project: Project) -> None:
+    """The spec's where it writes one; else the default, or whoever has lowered it."""
+
+    path = project.spec(1, limits={"rate": "5/s"})
+
+    def said(rate: Rate | None = None, **changed: Any) -> LimitBy:
+        plan = choose(path, Overrides(rate=rate)).plan
+        plan = replace(plan, spec=replace(plan.spec, **changed))
+        return Live.of(plan, 0, RUN).figures().limit_by
+
+    assert said() is LimitBy.SPEC
+    assert said(Rate(5, 1.0)) is LimitBy.SPEC
+    assert said(Rate(1, 1.0)) is LimitBy.FLAG
+    assert said(limit_sources={}) is LimitBy.DEFAULT
+    assert said(limit_sources={}, lowered=("rate",)) is LimitBy.TENANT

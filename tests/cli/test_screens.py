@@ -374,11 +374,20 @@ def test_fast_runs_are_not_told_line_by_line(story: Any) -> None:
 
 
 def test_lines_come_each_thirty_seconds(story: Any) -> None:
-    """Where nothing is settled for long, other events still say that the run is alive."""
+    """Where hardly anything is settled, a line still says that the run is alive."""
+    header = story.header(400, 40)
     screen, stream = lines(story)
-    drive(screen, story, [InFlight(number % 3, 5) for number in range(61)])
-    assert stream.getvalue().count("4/40 10%") == 2
-    assert " of 5  " in stream.getvalue(), "how many may be is said beside how many are"
+    with screen:
+        screen.started(header)
+        header.live.take(InFlight(3, 5))
+        for event in settled(story, Outcome.INVOICED, 3):
+            story.later(30)
+            header.live.take(event)
+            screen.event(event)
+    assert [line.split()[1] for line in stream.getvalue().splitlines()[1:]] == [
+        "41/400", "42/400", "43/400",
+    ]  # fmt: skip
+    assert "in flight 3 of 5  " in stream.getvalue(), "how many may be is said beside how many are"
 
 
 def test_lines_come_while_nothing_happens(story: Any) -> None:
@@ -407,7 +416,15 @@ def test_a_line_names_the_pace_its_cause_the_waits_and_the_oldest_call(story: An
     last = stream.getvalue().splitlines()[-1]
     assert "  in flight 1 of 5  0/s of 2.5/s by the server  429s 1, waited 20 s  " in last
     assert "  oldest in flight 29 s: 2c93808457d787030157e0306be50007  " in last
-    assert last.endswith(" left, until 20:15Z")
+    assert last.endswith(" left, until 20:15:44Z")
+
+
+def test_a_wait_that_is_over_at_once_is_not_told(story: Any) -> None:
+    """Nobody has read of it before it ends; who wants to see all of it does."""
+    short, longer = Gated("no", 0.9), Gated("no", 1.0)
+    assert Notices(5).of(short) is None
+    assert Notices(5).of(longer) is not None
+    assert Notices(5, verbose=True).of(short) is not None
 
 
 def test_each_kind_of_failure_is_told_once(story: Any) -> None:

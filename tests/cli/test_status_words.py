@@ -67,7 +67,7 @@ def test_a_run_that_runs_shows_what_its_block_shows(running: Status, story: Any)
     assert text_of(running, story) == (
         f"production · month-end · run {RUN} · running for 2 min 39 s, as of 1 s ago,"
         " process 4711\n"
-        "  412/1,249  32%   about 45 s left, until 20:15Z\n"
+        "  412/1,249  32%   about 45 s left, until 20:15:48Z\n"
         "  earlier 100   invoiced 305   nothing to bill 0   failed 7   unknown 0\n"
         "  in flight 16 of 16   18.7/s of 20/s by the tenant   429s 2, waited 24 s\n"
         "  oldest in flight 41 s: A00017733\n"
@@ -146,7 +146,7 @@ def test_runs_stand_in_a_table(running: Status, story: Any) -> None:
     ]
     assert [line.plain for line in table(statuses, story.now)] == [
         f"{RUN}  production  month-end              running  412/1,249 32%"
-        "  about 45 s left, until 20:15Z",
+        "  about 45 s left, until 20:15:47Z",
         f"{RUN}  production  month-end (reconcile)  ended    412/412"
         "  exit 3, an outcome is unknown  unknown 2",
         "x                      ?           ?                      GONE",

@@ -321,6 +321,35 @@ def test_reconcile_without_doubt(
     assert (project / "mine.jsonl").read_bytes() == b""
 
 
+def test_status_of_runs(
+    project: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One by name, or all of them; on standard output, since that is what was asked for."""
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["status"]) == 0
+    assert capfd.readouterr() == ("", "no run is known in .zbatch\n")
+    assert main(["run", quick_spec(project, "01")]) == 0
+    capfd.readouterr()
+    for named in ("latest", "specs/mine.yaml", str(project / "specs" / "mine.yaml")):
+        assert main(["status", named]) == 0
+        out, err = capfd.readouterr()
+        assert err == ""
+        assert "emulator · mine · run " in out
+        assert "exit 0, everything settled\n  1/1  100%\n" in out
+    assert main(["status", "nonsense"]) == 5
+    assert "no run 'nonsense' is known" in capfd.readouterr().err
+    for number in range(20):
+        (project / ".zbatch" / "runs" / f"2020{number:02}01T000000Z-aaaa").mkdir()
+    assert main(["status"]) == 0
+    out, err = capfd.readouterr()
+    assert len(out.splitlines()) == 20
+    assert err == "… and 1 older run: --json lists all\n"
+    assert main(["status", "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    Draft202012Validator(json.loads(schema_text("status"))).validate(told)
+    assert [run["state"] for run in told["runs"]] == ["ended", *["gone"] * 20]
+
+
 def test_reconcile_without_a_ledger(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Where there is no ledger and no spec nobody can say what is meant."""
     assert main(["reconcile"]) == 2

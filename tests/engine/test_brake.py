@@ -358,7 +358,7 @@ def test_an_outage_is_told_and_stops_the_run_when_it_lasts(
     for number in range(20):
         brake.learn(Shown(f"{number}", failed=True, left=0.0))
     why = "most calls fail, whichever account they are for"
-    assert events == [Gated(why, 5.0, Hold.OUTAGE)]
+    assert events == [Paced(0.2, Bound.OUTAGE), Gated(why, 5.0, Hold.OUTAGE)]
     clock.at = 5.0
     brake.learn(Shown("0", failed=True, left=4.0, again=True))
     assert brake.stopped is not None
@@ -382,7 +382,7 @@ def test_an_outage_that_is_over_holds_nobody_back(
         assert await asyncio.wait_for(turn, 30)
 
     asyncio.run(wait_for_it())
-    assert [type(event) for event in events] == [Paced, Gated]
+    assert [type(event) for event in events] == [Paced, Paced, Gated, Paced]
 
 
 def test_a_pace_is_told_when_it_changes(

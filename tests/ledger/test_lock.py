@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from zbatch.errors import CannotStart
-from zbatch.ledger.lock import LOCK_FILE, holder_of, locked, signed_by
+from zbatch.ledger.lock import LOCK_FILE, holder_of, locked, signer_of
 
 # A process that takes the lock, says so on stdout, and holds it until its stdin closes.
 HOLDER = """
@@ -235,11 +235,13 @@ def test_a_lock_that_cannot_be_looked_at_is_told(
         holder_of(tmp_path)
 
 
-def test_the_lock_names_the_process_of_a_run(tmp_path: Path) -> None:
-    """Read alone: the holder is not asked, and another run's signature names nobody."""
-    assert signed_by(tmp_path, "20261126T070125Z-27cf") is None
-    with locked(tmp_path, "run 20261126T070125Z-27cf, process 4711"):
-        assert signed_by(tmp_path, "20261126T070125Z-27cf") == 4711
-        assert signed_by(tmp_path, "20261126T070125Z-27c") is None
-    (tmp_path / LOCK_FILE).write_bytes(b"run \xff, process 1")
-    assert signed_by(tmp_path, "20261126T070125Z-27cf") is None
+def test_who_has_signed_is_read_without_the_lock(tmp_path: Path) -> None:
+    """While it is held, after it was, and by the name of a run: another run's is none of ours."""
+    assert signer_of(tmp_path, "run-1") is None
+    with locked(tmp_path, "run run-1, process 4711"):
+        assert signer_of(tmp_path, "run-1") == 4711
+        assert signer_of(tmp_path, "run-2") is None
+    assert signer_of(tmp_path, "run-1") == 4711
+    for odd in (b"\xff", b"run run-1, process x", b""):
+        (tmp_path / LOCK_FILE).write_bytes(odd)
+        assert signer_of(tmp_path, "run-1") is None

@@ -15,6 +15,7 @@ PARTS = {
     "starting": "CPU of `zbatch --help` ÷ importing eagerly",
     "slots": "sending phase ÷ delays/slots, 40 slots, 400 ms log-normal",
     "cost": "CPU per account of the whole run, 50 objects a call, ÷ naive end to end",
+    "screen": "CPU of the whole run with `--progress bar` ÷ with `--progress none`",
     "ledger": "syncs a second while sending, 833/s",
     "lists": "CPU of `validate`, inline maps, ÷ CSafeLoader + jsonschema",
     "again": "CPU of a re-run over a finished ledger of 100 items",

@@ -22,7 +22,7 @@ from zbatch.engine.events import (
     Stopping,
 )
 from zbatch.engine.pacing import Bound
-from zbatch.model import Outcome, Plan
+from zbatch.model import ItemRecord, Outcome, Plan
 
 RECENT = 10.0  # seconds over which the rate of requests is told
 LATELY = 60.0  # seconds over which the speed is taken that the rest is expected at
@@ -47,6 +47,9 @@ _BY = {
     Bound.OUTAGE: LimitBy.OUTAGE,
     Bound.RAMP: LimitBy.RAMP,
 }
+
+
+_COUNTED = (InFlight, Leaving, Answered, Settled, Paced, Limited, Gated, Stopping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,35 +170,41 @@ class Live:
 
     def take(self, event: Event) -> None:
         """Count what the engine tells."""
-        with self._lock:
-            self._take(event, self._clock())
+        if isinstance(event, _COUNTED):
+            with self._lock:
+                self._take(event, self._clock())
 
     def _take(self, event: Event, now: float) -> None:
-        match event:
-            case Settled(record):
-                self._counts[record.outcome] += 1
-                # what an earlier run has settled, and is still so, was counted before the run began
-                self._settled += record.run_id in (None, self._run_id)
-                self._sample(now)
-            case InFlight(calls, allowed):
-                if calls > self._in_flight:
-                    self._requests += 1
-                    self._count(int(now))
-                self._in_flight, self._allowed = calls, allowed
-            case Leaving(items, _, attempt):
-                first = items[0].account_number or items[0].identity.account_id
-                self._flying[attempt.track_id] = _Flying(first, now, len(items) - 1)
-            case Answered(attempt=attempt):
-                self._flying.pop(attempt.track_id, None)
-            case Paced(per_second, by):
-                own = self._own_limit[1]
-                self._limit = per_second, _BY.get(by, own)
-            case Limited():
-                self._limited += 1
-            case Gated(reason, wait, hold) if hold is not Hold.OUTAGE:
-                self._waits.add(now, wait, reason, hold)
-            case Stopping(reason):
-                self._stopping = reason
+        if isinstance(event, InFlight):  # the most frequent first
+            self._fly(event, now)
+        elif isinstance(event, Leaving):
+            first = event.items[0].account_number or event.items[0].identity.account_id
+            flying = _Flying(first, now, len(event.items) - 1)
+            self._flying[event.attempt.track_id] = flying
+        elif isinstance(event, Answered):
+            self._flying.pop(event.attempt.track_id, None)
+        elif isinstance(event, Settled):
+            self._settle(event.record, now)
+        elif isinstance(event, Paced):
+            self._limit = event.per_second, _BY.get(event.by, self._own_limit[1])
+        elif isinstance(event, Limited):
+            self._limited += 1
+        elif isinstance(event, Stopping):
+            self._stopping = event.reason
+        elif isinstance(event, Gated) and event.hold is not Hold.OUTAGE:
+            self._waits.add(now, event.wait, event.reason, event.hold)
+
+    def _fly(self, event: InFlight, now: float) -> None:
+        if event.calls > self._in_flight:
+            self._requests += 1
+            self._count(int(now))
+        self._in_flight, self._allowed = event.calls, event.allowed
+
+    def _settle(self, record: ItemRecord, now: float) -> None:
+        self._counts[record.outcome] += 1
+        # what an earlier run has settled, and is still so, was counted before the run began
+        self._settled += record.run_id in (None, self._run_id)
+        self._sample(now)
 
     def figures(self) -> Figures:
         """Give the figures of now."""

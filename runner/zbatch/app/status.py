@@ -17,7 +17,7 @@ from zbatch.app.live import Figures
 from zbatch.app.live_json import from_json
 from zbatch.app.process import Process
 from zbatch.app.runs import PastRun
-from zbatch.ledger.lock import signed_by
+from zbatch.ledger.lock import signer_of
 from zbatch.model import Outcome
 from zbatch.model.tenants import folder_of
 
@@ -115,7 +115,7 @@ def _holder(run: PastRun) -> Process | None:
     if not isinstance(host, str):
         return None
     root = run.folder.parent.parent
-    pid = signed_by(root / folder_of(host, entity), run.run_id)
+    pid = signer_of(root / folder_of(host, entity), run.run_id)
     return None if pid is None else replace(Process.current(), pid=pid, born=None)
 
 

@@ -148,7 +148,13 @@ class _Bar:
     def __init__(self, words: Text, figures: Figures, width: int) -> None:
         self._words = words
         room = max(0, min(LONGEST_BAR, width - words.cell_len - 2))
-        self._bar = ProgressBar(max(1, figures.planned), figures.done, width=room)
+        self._bar = ProgressBar(
+            max(1, figures.planned),
+            figures.done,
+            width=room,
+            complete_style="cyan",
+            finished_style="green",
+        )
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Give the line piece by piece."""

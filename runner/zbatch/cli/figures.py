@@ -14,6 +14,7 @@ from zbatch.zuora.text import one_line
 
 BETWEEN = "   "
 REASON_LIMIT = 200
+SOON = 600.0  # seconds: what ends sooner is told to the second
 
 _BY = {
     LimitBy.SPEC: "the spec",
@@ -55,7 +56,9 @@ def left(figures: Figures, now: datetime) -> str:
     if figures.left is None:
         return ""
     ends = now + timedelta(seconds=figures.left)
-    form = "%H:%M" if ends.date() == now.date() else "%Y-%m-%d %H:%M"
+    form = "%H:%M" if figures.left >= SOON else "%H:%M:%S"
+    if ends.date() != now.date():
+        form = f"%Y-%m-%d {form}"
     return f"about {whole(figures.left, rough=True)} left, until {ends:{form}Z}"
 
 
@@ -106,10 +109,12 @@ def whole(seconds: float, *, rough: bool = False) -> str:
 
     A `rough` time has no seconds from ten minutes on.
     """
+    if seconds < 0.5:
+        return "under 1 s"
     if seconds < 59.5:
         return f"{round(seconds)} s"
     said = duration(seconds)
-    return said.partition(" min ")[0] + " min" if rough and 600 <= seconds < 3600 else said
+    return said.partition(" min ")[0] + " min" if rough and SOON <= seconds < 3600 else said
 
 
 def number(value: float) -> str:

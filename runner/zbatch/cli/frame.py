@@ -12,6 +12,7 @@ import click
 
 from zbatch.cli.exit_code import exit_code_of
 from zbatch.cli.group import zbatch
+from zbatch.cli.opening import Opening
 from zbatch.cli.streams import STDERR, STDOUT, hold_standard_descriptors, steady
 from zbatch.errors import ZbatchError
 from zbatch.model import ExitCode
@@ -24,9 +25,14 @@ MESSAGE_LIMIT = 2000
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     hold_standard_descriptors()
-    out, err = steady(STDOUT), steady(STDERR)
-    with redirect_stdout(out), redirect_stderr(err):
-        return int(guarded(lambda: _call(argv), err))
+    opening = Opening(STDERR)
+    out, err = steady(STDOUT, opening.wipe), steady(STDERR, opening.wipe)
+    opening.show(sys.argv[1:] if argv is None else argv, os.environ)
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            return int(guarded(lambda: _call(argv), err))
+    finally:
+        opening.wipe()
 
 
 def guarded(action: Callable[[], int], err: TextIO) -> int:

@@ -20,7 +20,7 @@ from zbatch.cli.notices import Notices
 from zbatch.cli.paper import Paper
 from zbatch.cli.quiet import CALLED, Quiet
 from zbatch.cli.words import Called
-from zbatch.engine.events import Event
+from zbatch.engine.events import Event, Settled
 
 Clock = Callable[[], datetime]
 
@@ -73,12 +73,12 @@ class Lines(Quiet):
 
     def event(self, event: Event) -> None:
         """Say what is new, and now and then how far it is."""
-        notice = self._notices.of(event)
-        with self._writing:
-            if notice:
+        if notice := self._notices.of(event):
+            with self._writing:
                 stamp = Text(f"[{self._clock():%H:%M:%SZ}] ")
                 self._paper.say(stamp.append_text(notice))
-            if self._regular:
+        if self._regular and isinstance(event, Settled):
+            with self._writing:
                 self._tell_if_due()
 
     def finished(self, result: RunResult) -> None:

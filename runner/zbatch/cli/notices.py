@@ -8,10 +8,25 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from zbatch.cli.words import counted, duration, item_name, problem_text
-from zbatch.engine.events import Event, Gated, Hold, Resolving, Retrying, Settled, Stopping
+from zbatch.engine.events import (
+    Answered,
+    Event,
+    Gated,
+    Hold,
+    InFlight,
+    Leaving,
+    Limited,
+    Paced,
+    Resolving,
+    Retrying,
+    Settled,
+    Stopping,
+)
 from zbatch.model import Item, ItemRecord, Outcome
 from zbatch.zuora.text import one_line
 
+COUNTED = (InFlight, Leaving, Answered, Paced, Limited)
+SHORT = 1.0  # seconds: a shorter wait is over before anybody has read of it
 STYLES = {Outcome.FAILED: "red", Outcome.UNKNOWN: "bold red"}
 
 
@@ -29,6 +44,8 @@ class Notices:
 
     def of(self, event: Event) -> Text | None:
         """Say an event, or None where it is one too many or not worth it."""
+        if isinstance(event, COUNTED):  # most are
+            return None
         match event:
             case Settled(record):
                 return self._settled(record)
@@ -37,7 +54,7 @@ class Notices:
                 return Text(f"asking the tenant for the IDs of {what}")
             case Retrying(items, reason, wait) if self._verbose:
                 return Text(f"again in {duration(wait)}: {_names(items)}  {one_line(reason)}")
-            case Gated(reason, wait, hold) if self._fresh("gated", reason):
+            case Gated(reason, wait, hold) if self._is_worth_it(reason, wait):
                 what = "probing each" if hold is Hold.OUTAGE else "waiting"
                 return Text(f"{what} {duration(wait)}: {one_line(reason)}", "yellow")
             case Stopping(reason, in_flight, hint):
@@ -56,6 +73,9 @@ class Notices:
             return item_line(record)
         count = self._said[outcome, cause]
         return group_line(record, count) if self._grouped and _is_round(count) else None
+
+    def _is_worth_it(self, reason: str, wait: float) -> bool:
+        return (wait >= SHORT or self._verbose) and self._fresh("gated", reason)
 
     def _fresh(self, kind: str, cause: str) -> bool:
         self._said[kind, cause] += 1

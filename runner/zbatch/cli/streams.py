@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TextIO
 
 from zbatch.errors import ReportFailure
@@ -33,13 +33,17 @@ def is_coloured(stream: TextIO, environment: Mapping[str, str]) -> bool:
     return bool(environment.get("FORCE_COLOR")) or (stream.isatty() and not plain)
 
 
-def steady(descriptor: int) -> TextIO:
+def steady(descriptor: int, before: Callable[[], None] = lambda: None) -> TextIO:
     """Open a standard descriptor for text that is dropped once nobody takes it.
+
+    `before` is called ahead of each write.
 
     What an encoding cannot say is written as an escape. Standard output that fails in another
     way, on a full disk, raises `ReportFailure`; standard error never fails.
     """
-    buffer = io.BufferedWriter(_Steady(descriptor, "wb", closefd=False))
+    raw = _Steady(descriptor, "wb", closefd=False)
+    raw.before = before
+    buffer = io.BufferedWriter(raw)
     return io.TextIOWrapper(
         buffer,
         errors="backslashreplace",
@@ -49,8 +53,10 @@ def steady(descriptor: int) -> TextIO:
 
 class _Steady(io.FileIO):
     dropping = False
+    before: Callable[[], None]
 
     def write(self, data: object, /) -> int:
+        self.before()
         view = memoryview(data)  # type: ignore[arg-type] # FileIO's own stub says Buffer, as of 3.12
         if self.dropping:
             return view.nbytes

@@ -15,7 +15,7 @@ from zbatch.engine.events import Gated, Hold, InFlight, Limited, Paced, Stopping
 from zbatch.engine.kinds import doubtful
 from zbatch.engine.order import Work
 from zbatch.engine.outage import Outage, Shown
-from zbatch.engine.pacing import Bound, Flow, Pace, Reachability, Slot
+from zbatch.engine.pacing import Flow, Pace, Reachability, Slot
 from zbatch.engine.places import Places
 from zbatch.engine.ports import Clock, Observer, Randomness
 from zbatch.engine.rules import outlasts, overdue
@@ -67,7 +67,7 @@ class Brake:
         self.stopping = asyncio.Event()
         self.stopped: Stop | None = None
         self.in_flight = 0
-        self._told = Paced(0.0, Bound.RATE)
+        self._told_gap = 0.0  # seconds between requests, as whoever watches knows it
 
     def stop(
         self, reason: StopReason, message: str, hint: str = "", rule: MetRule | None = None
@@ -151,16 +151,16 @@ class Brake:
                 self._gate(full.reason, wait, Hold.WINDOW, told=wait >= _TOLD)
             else:
                 self._pace.left(slot, now)
-                self._tell_pace(now)
+                if abs(self._pace.gap - self._told_gap) > _NEWS * self._told_gap:
+                    self._tell_pace(now)
                 return True
         return False
 
     def _tell_pace(self, now: float) -> None:
-        """Say what holds from now on, where that is something else than before."""
-        (per_second, by), told = self._pace.bound(now), self._told
-        if by is not told.by or abs(per_second - told.per_second) > _NEWS * told.per_second:
-            self._told = Paced(per_second, by)
-            self._tell(self._told)
+        """Say what holds from now on: something else than before."""
+        per_second, by = self._pace.bound(now)
+        self._told_gap = 1.0 / per_second
+        self._tell(Paced(per_second, by))
 
     @contextmanager
     def flying(self) -> Iterator[Flight]:
@@ -192,9 +192,11 @@ class Brake:
         While it is, requests are but probes; the run stops where too many retries fail.
         """
         outage = self._outage
-        if outage.take(shown, self._clock.monotonic()):
+        now = self._clock.monotonic()
+        if outage.take(shown, now):
             self._pace.slow(self._probe if outage.on else 0.0)
             self._changed()
+            self._tell_pace(now)
             if outage.on:
                 why = "most calls fail, whichever account they are for"
                 self._tell(Gated(why, self._probe, Hold.OUTAGE))

@@ -80,6 +80,7 @@ class Pace:
         self._first = 0.0
         self._last = 0.0
         self._gated = 0.0
+        self.gap = 0.0  # behind the last slot that was given, in seconds
 
     @property
     def opens(self) -> float:
@@ -108,7 +109,8 @@ class Pace:
     def reserve(self, now: float) -> Slot:
         """Take the next free slot."""
         at = max(now, self._next, self._opens)
-        self._next = at + self._gap(at)
+        self.gap = self._gap(at)
+        self._next = at + self.gap
         return Slot(at, self._epoch)
 
     def holds(self, slot: Slot, now: float) -> bool:

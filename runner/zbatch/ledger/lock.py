@@ -61,7 +61,7 @@ def holder_of(folder: Path) -> str | None:
     return None
 
 
-def signed_by(folder: Path, run_id: str) -> int | None:
+def signer_of(folder: Path, run_id: str) -> int | None:
     """Name the process that has signed the lock for a run; None where another run has, or none.
 
     The lock is only read: whether the process is still there, its number tells.
