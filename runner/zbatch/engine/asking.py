@@ -22,6 +22,7 @@ from zbatch.zuora.reply import NoRows, Throttled, Unauthorized, Unreadable
 from zbatch.zuora.wire import Ask, Fault, Reply
 
 R = TypeVar("R")
+_Read = Callable[[Reply], Page[R] | MissingField | NoRows]
 Moment = tuple[float, datetime]  # by the steady clock and by the wall's
 
 MOST_TRIES = 6  # failed answers to one request; waits for a limit or for the host do not count
@@ -43,7 +44,7 @@ class Reading(Generic[R]):
     `wsdl` is the least version that knows what is asked for.
     """
 
-    page: Callable[[Reply], Page[R] | MissingField | NoRows]
+    page: _Read[R]
     whole: Callable[[Sequence[Page[R]]], tuple[R, ...] | Unreadable]
     wsdl: int = 0
 
@@ -86,14 +87,14 @@ class Inquiry:
         failures = 0
         while True:
             first = query_ask(question, self._stale_token, reading.wsdl)
-            asked_at, page = await self._page(first, reading)
+            asked_at, page = await self._page(first, reading.page)
             pages = [page]
             while (locator := pages[-1].locator) is not None:
                 if len(pages) == MOST_PAGES:
                     self.stop(StopReason.QUESTION, "the pages of a question come to no end")
                 try:
                     ask = more_ask(locator, self._stale_token, reading.wsdl)
-                    _, page = await self._page(ask, reading, more=True)
+                    _, page = await self._page(ask, reading.page, more=True)
                     pages.append(page)
                 except _Expired:
                     break
@@ -103,10 +104,9 @@ class Inquiry:
             failures += 1
             await self._pause(failures, answer.problem.message)
 
-    async def read(self, ask: Ask, page: Callable[[Reply], Page[R] | NoRows]) -> tuple[R, ...]:
+    async def read(self, ask: Ask, page: _Read[R]) -> tuple[R, ...]:
         """Read an answer that is a single page; raises `Unanswered`."""
-        asked = replace(ask, stale_token=self._stale_token)
-        _, found = await self._page(asked, Reading(page, lambda pages: pages[0].records))
+        _, found = await self._page(replace(ask, stale_token=self._stale_token), page)
         return found.records
 
     def stop(self, reason: StopReason, message: str) -> NoReturn:
@@ -114,15 +114,13 @@ class Inquiry:
         self._brake.stop(reason, message)
         raise Unanswered
 
-    async def _page(
-        self, ask: Ask, reading: Reading[R], more: bool = False
-    ) -> tuple[Moment, Page[R]]:
+    async def _page(self, ask: Ask, read: _Read[R], more: bool = False) -> tuple[Moment, Page[R]]:
         """Read one page, and tell when the request left that it answers."""
         failures = 0
         while await self._brake.turn():
             asked_at = self._clock.monotonic(), self._clock.now()
             flight, exchange = await self._exchange(ask)
-            page = exchange if isinstance(exchange, Fault) else reading.page(exchange)
+            page = exchange if isinstance(exchange, Fault) else read(exchange)
             self._note(flight, exchange, page)
             if isinstance(page, Page):
                 return asked_at, page
