@@ -75,6 +75,14 @@ def test_a_run_that_runs_shows_what_its_block_shows(running: Status, story: Any)
     )
 
 
+def test_a_rest_beyond_the_deadline_is_told(running: Status, story: Any) -> None:
+    """Hours before the run ends itself by it, somebody can act."""
+    late = replace(running, figures=replace(FIGURES, deadline=44.0))
+    assert " left, until 20:15:48Z, past the deadline\n" in text_of(late, story)
+    timely = replace(running, figures=replace(FIGURES, deadline=46.0))
+    assert " left, until 20:15:48Z\n" in text_of(timely, story)
+
+
 def test_why_nothing_is_sent_is_said(running: Status, story: Any) -> None:
     """A wait, or that the run stops."""
     waits = replace(FIGURES, wait=Wait(30.0, "too many requests", Hold.LIMIT))

@@ -77,7 +77,8 @@ class Figures:
     `rate` are the requests a second that have left lately, `limit` how many may, as `limit_by`
     says. `limited` counts the answers that told of a limit, `waited` are the seconds for which
     nothing was sent because of them. `left` is how many seconds the rest takes, if it goes on like
-    that. `stopping` is why no further call starts.
+    that, `deadline` how many are left until the run's own ends it. `stopping` is why no further
+    call starts.
     """
 
     planned: int = 0
@@ -96,6 +97,7 @@ class Figures:
     speed: float = 0.0
     elapsed: float = 0.0
     left: float | None = None
+    deadline: float | None = None
     oldest: Oldest | None = None
     stopping: str | None = None
 
@@ -130,6 +132,7 @@ class Live:
         run_id: str | None = None,
         per_call: int = 1,
         limit: tuple[float, LimitBy] = (0.0, LimitBy.SPEC),
+        deadline: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._planned = planned
@@ -137,6 +140,7 @@ class Live:
         self._run_id = run_id
         self._per_call = per_call
         self._own_limit = limit
+        self._deadline = deadline
         self._clock = clock
         self._lock = Lock()
         self._began = clock()
@@ -165,6 +169,7 @@ class Live:
             run_id=run_id,
             per_call=limits.objects_per_call,
             limit=(limits.rate.per_second, _who_set_the_rate(plan)),
+            deadline=plan.spec.stop.deadline,
             clock=clock,
         )
 
@@ -233,6 +238,7 @@ class Live:
             speed=speed,
             elapsed=elapsed,
             left=self._left(self._planned - done, speed, elapsed, wait, now),
+            deadline=None if self._deadline is None else max(0.0, self._deadline - elapsed),
             oldest=self._oldest(now),
             stopping=self._stopping,
         )

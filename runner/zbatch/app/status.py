@@ -132,6 +132,7 @@ def _ended(run: PastRun, told: Status) -> Status:
         in_flight=0,
         elapsed=(took or 0) / 1000,
         left=None,
+        deadline=None,
         wait=None,
         oldest=None,
     )
