@@ -12,7 +12,8 @@ import pytest
 
 from support.engine import item
 from support.runs import Project
-from zbatch.app.live import Figures, LimitBy, Live, Oldest
+from zbatch.app.figures import Figures, LimitBy, Oldest
+from zbatch.app.live import Live
 from zbatch.app.live_json import from_json, to_json
 from zbatch.app.loading import Overrides
 from zbatch.app.review.approval import choose

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from zbatch.app.live import Figures, LimitBy, Oldest, Wait
+from zbatch.app.figures import Figures, LimitBy, Oldest, Wait
 from zbatch.app.process import Process
 from zbatch.app.runs import PastRun
 from zbatch.app.status import State, Status

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from zbatch.app.live import Figures, LimitBy, Oldest, Wait
+from zbatch.app.figures import Figures, LimitBy, Oldest, Wait
 from zbatch.engine.events import Hold
 from zbatch.model import Outcome
 

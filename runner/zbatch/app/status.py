@@ -12,8 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from zbatch.app.figures import Figures
 from zbatch.app.heartbeat import LIVE_FILE
-from zbatch.app.live import Figures
 from zbatch.app.live_json import from_json
 from zbatch.app.process import Process
 from zbatch.app.runs import PastRun

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from rich.text import Text
 
-from zbatch.app.live import Figures, LimitBy, Wait
+from zbatch.app.figures import Figures, LimitBy, Wait
 from zbatch.cli.words import duration
 from zbatch.model import Outcome
 from zbatch.zuora.text import one_line
