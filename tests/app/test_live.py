@@ -12,7 +12,8 @@ import pytest
 
 from support.engine import item
 from support.runs import Project
-from zbatch.app.live import Figures, LimitBy, Live, Oldest
+from zbatch.app.figures import Figures, LimitBy, Oldest
+from zbatch.app.live import Live
 from zbatch.app.live_json import from_json, to_json
 from zbatch.app.loading import Overrides
 from zbatch.app.review.approval import choose
@@ -197,6 +198,16 @@ def test_a_run_that_stops_says_why_and_expects_no_rest(live: Live) -> None:
     assert (told.stopping, told.left) == ("interrupted by SIGINT", None)
 
 
+def test_the_deadline_comes_nearer(clock: Hand) -> None:
+    """It is counted from the beginning, and not beyond its end."""
+    live = Live(100, 0, deadline=60.0, clock=clock)
+    clock.at += 45.0
+    assert live.figures().deadline == 15.0
+    clock.at += 45.0
+    assert live.figures().deadline == 0.0
+    assert Live(100).figures().deadline is None
+
+
 def test_figures_come_back_from_their_json(live: Live, clock: Hand) -> None:
     """Whatever other programs read, and `zbatch status` shows, is what the run has told."""
     events = [
@@ -209,7 +220,7 @@ def test_figures_come_back_from_their_json(live: Live, clock: Hand) -> None:
     ]
     take(live, events)
     clock.at += 1.5
-    for told in (Figures(), live.figures()):
+    for told in (Figures(deadline=5.0), live.figures()):
         back = from_json(json.loads(json.dumps(to_json(told))))
         assert to_json(back) == to_json(told)
     assert back.wait == live.figures().wait

@@ -568,6 +568,9 @@ def test_bar_goes_when_the_run_breaks_off(story: Any) -> None:
         (Terminal(), Wishes(Style.LINES), {}, Lines),
         (Terminal(), Wishes(Style.NONE), {}, Lines),
         (Terminal(), Wishes(Style.BAR), {}, Block),
+        (Terminal(), Wishes(Style.BAR), {"TERM": "dumb"}, Block),
+        (io.StringIO(), Wishes(Style.BAR), {}, Lines),
+        (Terminal(), Wishes(shared=True), {}, Lines),
         (Terminal(), Wishes(Style.BAR, quiet=True), {}, Quiet),
     ],
 )

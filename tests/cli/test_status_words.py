@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from zbatch.app.live import Figures, LimitBy, Oldest, Wait
+from zbatch.app.figures import Figures, LimitBy, Oldest, Wait
 from zbatch.app.process import Process
 from zbatch.app.runs import PastRun
 from zbatch.app.status import State, Status
@@ -73,6 +73,14 @@ def test_a_run_that_runs_shows_what_its_block_shows(running: Status, story: Any)
         "  oldest in flight 41 s: A00017733\n"
         f"  report .zbatch/runs/{RUN}/report.jsonl\n"
     )
+
+
+def test_a_rest_beyond_the_deadline_is_told(running: Status, story: Any) -> None:
+    """Hours before the run ends itself by it, somebody can act."""
+    late = replace(running, figures=replace(FIGURES, deadline=44.0))
+    assert " left, until 20:15:48Z, past the deadline\n" in text_of(late, story)
+    timely = replace(running, figures=replace(FIGURES, deadline=46.0))
+    assert " left, until 20:15:48Z\n" in text_of(timely, story)
 
 
 def test_why_nothing_is_sent_is_said(running: Status, story: Any) -> None:

@@ -1,14 +1,15 @@
-"""How far a run is: a fold over what it tells, and the figures that everybody shows of it."""
+"""How far a run is: a fold over what it tells."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Callable
+from dataclasses import dataclass
 from threading import Lock
 
+from zbatch.app.figures import Figures, LimitBy, Oldest, Wait
+from zbatch.app.waits import Waits
 from zbatch.engine.events import (
     Answered,
     Event,
@@ -29,18 +30,6 @@ LATELY = 60.0  # seconds over which the speed is taken that the rest is expected
 MOST_WAITING = 10.0  # times as long: a rest is not expected to wait more than that
 
 
-class LimitBy(StrEnum):
-    """Who says how many requests may leave a second."""
-
-    SPEC = "spec"
-    DEFAULT = "default"
-    TENANT = "tenant"  # a ceiling in tenants.yaml, or the quota of its kind
-    FLAG = "flag"
-    SERVER = "server"
-    OUTAGE = "outage"
-    RAMP = "ramp"  # the pace becomes whole again after a wait
-
-
 _BY = {
     Bound.QUOTA: LimitBy.TENANT,
     Bound.SERVER: LimitBy.SERVER,
@@ -50,59 +39,6 @@ _BY = {
 
 
 _COUNTED = (InFlight, Leaving, Answered, Settled, Paced, Limited, Gated, Stopping)
-
-
-@dataclass(frozen=True, slots=True)
-class Oldest:
-    """The call that has been in flight for longest, by its first account."""
-
-    account: str
-    seconds: float
-    others: int = 0  # accounts in the same call
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Nothing is sent for so many more seconds, and why."""
-
-    seconds: float
-    reason: str
-    hold: Hold
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """A run at one moment; `earlier` items were settled before it began.
-
-    `rate` are the requests a second that have left lately, `limit` how many may, as `limit_by`
-    says. `limited` counts the answers that told of a limit, `waited` are the seconds for which
-    nothing was sent because of them. `left` is how many seconds the rest takes, if it goes on like
-    that. `stopping` is why no further call starts.
-    """
-
-    planned: int = 0
-    earlier: int = 0
-    done: int = 0
-    counts: Mapping[Outcome, int] = field(default_factory=dict)
-    in_flight: int = 0
-    allowed: int = 0
-    requests: int = 0
-    rate: float = 0.0
-    limit: float = 0.0
-    limit_by: LimitBy = LimitBy.SPEC
-    limited: int = 0
-    waited: float = 0.0
-    wait: Wait | None = None
-    speed: float = 0.0
-    elapsed: float = 0.0
-    left: float | None = None
-    oldest: Oldest | None = None
-    stopping: str | None = None
-
-    @property
-    def percent(self) -> int:
-        """How much of the plan is done; 100 only when all of it is."""
-        return 100 * self.done // self.planned if self.planned else 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +66,7 @@ class Live:
         run_id: str | None = None,
         per_call: int = 1,
         limit: tuple[float, LimitBy] = (0.0, LimitBy.SPEC),
+        deadline: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._planned = planned
@@ -137,6 +74,7 @@ class Live:
         self._run_id = run_id
         self._per_call = per_call
         self._own_limit = limit
+        self._deadline = deadline
         self._clock = clock
         self._lock = Lock()
         self._began = clock()
@@ -148,7 +86,7 @@ class Live:
         self._lately: deque[list[int]] = deque()  # second, requests that left in it
         self._limit = limit
         self._limited = 0
-        self._waits = _Waits()
+        self._waits = Waits()
         self._samples: deque[_Sample] = deque([_Sample(self._began, 0, 0.0)])
         self._flying: dict[str, _Flying] = {}
         self._stopping: str | None = None
@@ -165,6 +103,7 @@ class Live:
             run_id=run_id,
             per_call=limits.objects_per_call,
             limit=(limits.rate.per_second, _who_set_the_rate(plan)),
+            deadline=plan.spec.stop.deadline,
             clock=clock,
         )
 
@@ -233,6 +172,7 @@ class Live:
             speed=speed,
             elapsed=elapsed,
             left=self._left(self._planned - done, speed, elapsed, wait, now),
+            deadline=None if self._deadline is None else max(0.0, self._deadline - elapsed),
             oldest=self._oldest(now),
             stopping=self._stopping,
         )
@@ -286,38 +226,6 @@ class Live:
     def _oldest(self, now: float) -> Oldest | None:
         first = next(iter(self._flying.values()), None)
         return None if first is None else Oldest(first.account, now - first.since, first.others)
-
-
-class _Waits:
-    """The times for which nothing was sent, each second counted once."""
-
-    def __init__(self) -> None:
-        self._until = 0.0
-        self._by: dict[Hold, float] = {}
-        self._last: tuple[str, Hold] = ("", Hold.LIMIT)
-
-    def add(self, now: float, wait: float, reason: str, hold: Hold) -> None:
-        """Take note that nothing is sent for a time."""
-        until = now + wait
-        longer = max(0.0, until - max(now, self._until))
-        self._by[hold] = self._by.get(hold, 0.0) + longer
-        if longer:
-            self._until = until
-            self._last = (reason, hold)
-
-    def now(self, now: float) -> Wait | None:
-        """Tell for how much longer nothing is sent."""
-        ahead = self._until - now
-        return Wait(ahead, *self._last) if ahead > 0.0 else None
-
-    def of(self, hold: Hold, now: float) -> float:
-        """Give the seconds that were waited because of this."""
-        ahead = max(0.0, self._until - now) if self._last[1] is hold else 0.0
-        return max(0.0, self._by.get(hold, 0.0) - ahead)
-
-    def total(self, now: float) -> float:
-        """Give the seconds that were waited for any reason."""
-        return sum(self._by.values()) - max(0.0, self._until - now)
 
 
 def _who_set_the_rate(plan: Plan) -> LimitBy:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from zbatch.app.live import Figures, LimitBy, Oldest, Wait
+from zbatch.app.figures import Figures, LimitBy, Oldest, Wait
 from zbatch.engine.events import Hold
 from zbatch.model import Outcome
 
@@ -31,6 +31,7 @@ def to_json(figures: Figures) -> dict[str, Any]:
         "items_per_second": round(figures.speed, 3),
         "elapsed_ms": _ms(figures.elapsed),
         "left_ms": None if figures.left is None else _ms(figures.left),
+        "deadline_ms": None if figures.deadline is None else _ms(figures.deadline),
         "oldest": oldest
         and {"account": oldest.account, "ms": _ms(oldest.seconds), "others": oldest.others},
         "stopping": figures.stopping,
@@ -39,7 +40,8 @@ def to_json(figures: Figures) -> dict[str, Any]:
 
 def from_json(data: Mapping[str, Any]) -> Figures:
     """Read figures back; raise `KeyError`, `TypeError` or `ValueError` where they are none."""
-    wait, oldest, left = data["waiting"], data["oldest"], data["left_ms"]
+    wait, oldest = data["waiting"], data["oldest"]
+    left, deadline = data["left_ms"], data["deadline_ms"]
     return Figures(
         planned=int(data["planned"]),
         earlier=int(data["earlier"]),
@@ -57,6 +59,7 @@ def from_json(data: Mapping[str, Any]) -> Figures:
         speed=float(data["items_per_second"]),
         elapsed=_seconds(data["elapsed_ms"]),
         left=None if left is None else _seconds(left),
+        deadline=None if deadline is None else _seconds(deadline),
         oldest=oldest
         and Oldest(str(oldest["account"]), _seconds(oldest["ms"]), int(oldest["others"])),
         stopping=None if data["stopping"] is None else str(data["stopping"]),

@@ -12,8 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from zbatch.app.figures import Figures
 from zbatch.app.heartbeat import LIVE_FILE
-from zbatch.app.live import Figures
 from zbatch.app.live_json import from_json
 from zbatch.app.process import Process
 from zbatch.app.runs import PastRun
@@ -132,6 +132,7 @@ def _ended(run: PastRun, told: Status) -> Status:
         in_flight=0,
         elapsed=(took or 0) / 1000,
         left=None,
+        deadline=None,
         wait=None,
         oldest=None,
     )

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from zbatch.app.api import RunHeader, RunResult
 from zbatch.app.clock import SystemClock
-from zbatch.app.live import Figures
+from zbatch.app.figures import Figures
 from zbatch.app.live import Live as Followed
 from zbatch.cli.figures import flow, flowed, left, oldest, outcomes, waiting
 from zbatch.cli.last_block import first_line

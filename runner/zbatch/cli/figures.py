@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from rich.text import Text
 
-from zbatch.app.live import Figures, LimitBy, Wait
+from zbatch.app.figures import Figures, LimitBy, Wait
 from zbatch.cli.words import duration
 from zbatch.model import Outcome
 from zbatch.zuora.text import one_line
@@ -59,7 +59,9 @@ def left(figures: Figures, now: datetime) -> str:
     form = "%H:%M" if figures.left >= SOON else "%H:%M:%S"
     if ends.date() != now.date():
         form = f"%Y-%m-%d {form}"
-    return f"about {whole(figures.left, rough=True)} left, until {ends:{form}Z}"
+    late = figures.deadline is not None and figures.left > figures.deadline
+    past = ", past the deadline" if late else ""
+    return f"about {whole(figures.left, rough=True)} left, until {ends:{form}Z}{past}"
 
 
 def oldest(figures: Figures) -> Text | None:

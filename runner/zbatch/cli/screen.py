@@ -55,8 +55,9 @@ def screen_for(stream: TextIO, wishes: Wishes, environment: Mapping[str, str]) -
     paper = Paper(console_for(stream, environment))
     if wishes.quiet:
         return Quiet(paper, wishes.called)
-    able = stream.isatty() and environment.get("TERM") != "dumb" and not wishes.shared
-    if wishes.progress is Style.BAR or (wishes.progress is Style.AUTO and able):
+    able = environment.get("TERM") != "dumb" and not wishes.shared
+    drawn = wishes.progress is Style.BAR or (wishes.progress is Style.AUTO and able)
+    if drawn and stream.isatty():
         return Block(paper, Notices(OF_A_KIND, wishes.verbose, grouped=True), called=wishes.called)
     regular = wishes.progress is not Style.NONE
     return Lines(paper, Notices(1, wishes.verbose), regular=regular, called=wishes.called)
