@@ -113,6 +113,7 @@ docs: $(VENV)/.docs
 # ARGS="docs/start.md README.md" fills these alone, ARGS=--check compares and writes nothing.
 screens: $(VENV)/.run
 	$(BIN)/python docs/screens.py $(ARGS)
+	$(if $(ARGS),,$(BIN)/python docs/live.py)  # of runs under way: no two of them are alike
 
 clean:
 	rm -rf $(VENV) build dist

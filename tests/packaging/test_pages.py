@@ -11,7 +11,7 @@ FENCE = re.compile(
     r"(?:<!-- (?P<mark>[^\n]+?) -->\n)?^```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^```$", re.M | re.S
 )
 SCREENS = frozenset({"", "text", "console"})  # the languages in which a screen would stand
-KINDS = ("screen: ", "file: ", "report: ")
+KINDS = ("screen: ", "file: ", "report: ", "live: ")
 MADE = "<!-- Made from "  # such a page is held to its source as a whole
 ENDING = re.compile(r', then (?:Ctrl-C|"\w+") after [\d.]+ s$')
 
@@ -40,7 +40,7 @@ def _proved(mark: str, page: Path, root: Path) -> bool:
 
 
 def test_no_page_has_a_screen_of_its_own(root: Path) -> None:
-    """A screen is filled by docs/screens.py, or held by the test that it names."""
+    """A screen is filled by docs/screens.py or live.py, or held by the test that it names."""
     found = {page.name: unproved(page, root) for page in pages(root)}
     assert {name: lines for name, lines in found.items() if lines} == {}
 
