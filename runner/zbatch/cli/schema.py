@@ -8,7 +8,7 @@ from zbatch.spec.schema import SCHEMAS, schema_text
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(SCHEMAS))
+@click.argument("kind", metavar="KIND", type=click.Choice(SCHEMAS))
 def schema(kind: str) -> None:
     """Print a JSON Schema for editors and other tools.
 
@@ -16,5 +16,8 @@ def schema(kind: str) -> None:
     Examples:
       zbatch schema spec > spec.schema.json
       zbatch schema report
+
+    Kinds: spec, tenants, plan, faults, report (a line of report.jsonl), run (run.json),
+    diagnostics.
     """
     click.echo(schema_text(kind), nl=False)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Schema = Mapping[str, Any]
 
-SCHEMAS = ("spec", "tenants", "plan", "faults", "report", "diagnostics")
+SCHEMAS = ("spec", "tenants", "plan", "faults", "report", "run", "diagnostics")
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?")
