@@ -92,7 +92,7 @@ def test_a_stopped_run_says_why(said: Said, project: Path) -> None:
     told.keep(state, LINES[:1], exit_code=4, stop="the deadline")
     assert "Stopped early: `the deadline`" in said("latest")
     told.keep(state, LINES[:1], exit_code=None, finished_at=None, outcomes=None, planned=9)
-    assert "is not over, or was killed: 8 of 9 items" in said("latest")
+    assert "ended before it could say how: 8 of 9 items" in said("latest")
     told.keep(state, LINES[:1], exit_code=143)
     assert "It was interrupted, and nothing is in doubt" in said("latest")
 

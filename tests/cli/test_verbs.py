@@ -365,7 +365,7 @@ def test_only_an_item_in_doubt_is_decided(project: Path, capfd: pytest.CaptureFi
     assert "not in doubt" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("kind", ["spec", "tenants", "faults", "report"])
+@pytest.mark.parametrize("kind", ["spec", "tenants", "faults", "report", "run"])
 def test_schema_prints_the_file(kind: str, capfd: pytest.CaptureFixture[str]) -> None:
     """The schema is printed byte for byte."""
     assert main(["schema", kind]) == 0

@@ -174,3 +174,23 @@ def test_what_an_earlier_run_has_settled_is_told(tmp_path: Path) -> None:
     before = told.START - timedelta(days=1)
     lines = [*LINES, told.line(20, started_at=before, finished_at=before)]
     assert "1 of them were settled by an earlier run" in page_of(tmp_path, lines)
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome", "tone"),
+    [
+        (0, Outcome.INVOICED, "good"),
+        (1, Outcome.FAILED, "look"),
+        (4, Outcome.INVOICED, "look"),
+        (130, Outcome.NOT_ATTEMPTED, "look"),
+        (3, Outcome.INVOICED, "doubt"),
+        (3, Outcome.UNKNOWN, "doubt"),
+        (70, Outcome.INVOICED, "doubt"),
+        (None, Outcome.INVOICED, "look"),
+    ],
+)
+def test_the_page_looks_as_grave_as_the_run_was(
+    tmp_path: Path, code: int | None, outcome: Outcome, tone: str
+) -> None:
+    """Also where what is in doubt is not of this run's items."""
+    assert f'<header class="{tone}">' in page_of(tmp_path, [told.line(1, outcome)], exit_code=code)

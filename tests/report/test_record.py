@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from zbatch import __version__
 from zbatch.errors import ReportFailure
 from zbatch.model import ExitCode, Outcome, Plan, Totals
 from zbatch.report.record import PaceRecord, RunRecord, write_record
+from zbatch.spec.schema import schema_text
 
 START = datetime(2026, 11, 30, 20, 15, 2, tzinfo=UTC)
 
@@ -109,3 +111,17 @@ def test_record_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, plan: 
     with pytest.raises(ReportFailure):
         write_record(path, RunRecord("r", plan, START, {}, START, ExitCode.OK))
     assert path.read_bytes() == before
+
+
+def test_a_record_keeps_to_its_schema(tmp_path: Path, plan: Plan) -> None:
+    """At the start, without an end, as well; and its examples hold."""
+    schema = json.loads(schema_text("run"))
+    Draft202012Validator.check_schema(schema)
+    path = tmp_path / "run.json"
+    write_record(path, RunRecord("20261130T201502Z-7f3a", plan, START, {"python": "3.11.9"}))
+    Draft202012Validator(schema).validate(json.loads(path.read_text()))
+    for name, property_ in schema["properties"].items():
+        if "$ref" not in property_:
+            found = {"$defs": schema["$defs"], **property_}
+            for example in property_.get("examples", ()):
+                assert Draft202012Validator(found).is_valid(example), name

@@ -272,13 +272,13 @@ def _entry(one: int | dict[str, Any]) -> str | dict[str, Any]:
 
 
 @cache
-def _validator() -> Draft202012Validator:
-    return Draft202012Validator(json.loads(schema_text("report")))
+def _validator(kind: str) -> Draft202012Validator:
+    return Draft202012Validator(json.loads(schema_text(kind)))
 
 
 def _check_report(told: Told) -> None:
     for line in told.lines:
-        _validator().validate(line)
+        _validator("report").validate(line)
         assert line["run_id"]
     planned = Counter(str(item.identity) for item in told.result.plan.items)
     assert Counter(_identity(line) for line in told.lines) == planned
@@ -296,6 +296,7 @@ def _check_report(told: Told) -> None:
 def _check_record(told: Told) -> None:
     result = told.result
     record = json.loads(result.run_record.read_text("utf-8"))
+    _validator("run").validate(record)
     assert record["run_id"] == result.run_id
     assert record["exit_code"] == told.code
     assert told.code == 3 or not result.strays

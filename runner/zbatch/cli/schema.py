@@ -16,5 +16,8 @@ def schema(kind: str) -> None:
     Examples:
       zbatch schema spec > spec.schema.json
       zbatch schema report
+
+    Kinds: spec, tenants, plan, faults, report (a line of report.jsonl), run (run.json),
+    diagnostics.
     """
     click.echo(schema_text(kind), nl=False)

@@ -85,7 +85,7 @@ def digest_of(head: RunHead, lines: Iterable[Line]) -> Digest:
         for (outcome, code), one in groups.items()
     ]
     causes.sort(key=lambda cause: (_GRAVITY.index(cause.outcome), -cause.count, cause.code))
-    without = head.planned - counts.total()
+    without = max(0, head.planned - counts.total())
     said = _verdict(head, without)
     return Digest(said, head.planned, counts, tuple(causes[:MOST_CAUSES]), without, earlier)
 
@@ -93,8 +93,8 @@ def digest_of(head: RunHead, lines: Iterable[Line]) -> Digest:
 def _verdict(head: RunHead, without: int) -> str:
     if head.exit_code is None:
         return (
-            f"The run is not over, or was killed: {without:,} of {head.planned:,} items have no"
-            " outcome here. What was sent is in the ledger."
+            f"The run is under way, or ended before it could say how: {without:,} of"
+            f" {head.planned:,} items have no outcome here. What was sent is in the ledger."
         )
     if head.exit_code >= ExitCode.HANGUP:
         return _SIGNALLED

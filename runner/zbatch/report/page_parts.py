@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
-from zbatch.model import Outcome
+from zbatch.model import ExitCode, Outcome
 from zbatch.report.digest import Cause, Digest
 from zbatch.report.kept import RunHead
 from zbatch.report.reasons import Explain
@@ -24,7 +24,7 @@ WORDS = {
     Outcome.NOT_ATTEMPTED: "not attempted",
 }
 _TEXT = 500
-_CLEAN = (Outcome.FAILED, Outcome.UNKNOWN, Outcome.NOT_ATTEMPTED)
+_UNCLEAN = (Outcome.FAILED, Outcome.UNKNOWN, Outcome.NOT_ATTEMPTED)
 
 
 def safe(text: str, limit: int = _TEXT) -> str:
@@ -34,7 +34,7 @@ def safe(text: str, limit: int = _TEXT) -> str:
 
 def header(head: RunHead, digest: Digest) -> str:
     """Say which run this is, and in one sentence how it ended."""
-    tone = _tone(digest)
+    tone = _tone(head, digest)
     period = f"<span>period <b>{safe(head.period)}</b></span>" if head.period else ""
     stop = f'<p class="stop">Stopped early: {safe(head.stop)}</p>' if head.stop else ""
     exit_code = "" if head.exit_code is None else f"<span>exit <b>{head.exit_code}</b></span>"
@@ -48,10 +48,12 @@ def header(head: RunHead, digest: Digest) -> str:
     )
 
 
-def _tone(digest: Digest) -> str:
-    if digest.counts.get(Outcome.UNKNOWN) or digest.without:
+def _tone(head: RunHead, digest: Digest) -> str:
+    doubt = head.exit_code in (ExitCode.UNKNOWN, ExitCode.INTERNAL)  # also beyond this run's items
+    if doubt or digest.without or digest.counts.get(Outcome.UNKNOWN):
         return "doubt"
-    return "look" if any(digest.counts.get(one) for one in _CLEAN) else "good"
+    clean = head.exit_code == ExitCode.OK and not any(digest.counts.get(one) for one in _UNCLEAN)
+    return "good" if clean else "look"
 
 
 def totals(digest: Digest) -> str:
@@ -71,7 +73,8 @@ def totals(digest: Digest) -> str:
     if digest.without:
         open_ones = (
             f'<p class="warning"><b>{digest.without:,} items have no outcome here:</b> the run is'
-            " under way, or was killed. zbatch run of the same spec goes on from the ledger.</p>\n"
+            " under way, or ended before it could say more. zbatch run of the same spec goes on"
+            " from the ledger.</p>\n"
         )
     return (
         f'<section aria-labelledby="totals"><h2 id="totals">What {digest.planned:,} planned items'

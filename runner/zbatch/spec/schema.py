@@ -23,6 +23,7 @@ SCHEMAS = (
     "plan",
     "faults",
     "report",
+    "run",
     "events",
     "status",
     "diagnostics",
