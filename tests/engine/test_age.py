@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zbatch.engine.age import Clocks, expired
+from zbatch.engine.age import Clocks, expired, expires
 from zbatch.model import Attempt
 
 SENT = datetime(2026, 11, 30, 22, 0, tzinfo=UTC)
@@ -35,6 +35,26 @@ def sent_at(*moments: datetime) -> tuple[Attempt, ...]:
 def test_a_key_is_trusted_for_23_hours(age: timedelta, old: bool) -> None:
     """The server forgets after 24 hours; the last of them is left for clocks that disagree."""
     assert expired(sent_at(SENT), Clocks(SENT + age, newest=None)) is old
+
+
+@pytest.mark.parametrize(
+    ("hours", "expiring"), [(20, False), (21, True), (22, True), (23, False), (24, False)]
+)
+def test_a_key_that_a_wait_would_outlive_expires_within_it(hours: int, expiring: bool) -> None:
+    """R6: a wait of two hours is not slept over it; one that has expired already is past that."""
+    attempts, now = sent_at(SENT), SENT + hours * HOUR
+    assert expires(attempts, Clocks(now, newest=SENT), 2 * HOUR) is expiring
+    by_server = tuple(replace(one, server_date=SENT) for one in attempts)
+    behind = Clocks(SENT + HOUR, newest=SENT, server=now)
+    assert expires(by_server, behind, 2 * HOUR) is expiring
+    assert not expires(attempts, behind, 2 * HOUR)
+
+
+def test_a_clock_that_has_gone_backwards_is_not_mended_by_a_wait() -> None:
+    """R7: such a key has expired already, by the ledger's newest stamp."""
+    newest = SENT + 2 * HOUR
+    assert not expires(sent_at(SENT), Clocks(SENT + HOUR, newest), 23 * HOUR)
+    assert expires(sent_at(SENT), Clocks(newest, newest), 23 * HOUR)
 
 
 def test_age_counts_from_the_first_send() -> None:

@@ -71,6 +71,14 @@ def test_a_run_begins_with_five_and_never_exceeds_the_spec(most: int) -> None:
     assert bench.concurrency.peak == most
 
 
+def test_before_the_first_answer_nothing_that_is_told_moves_the_number(bench: Bench) -> None:
+    """It may be an answer to a request of before: of another run, or of before a pause."""
+    assert (bench.concurrency.peak, bench.concurrency.flying) == (0, 0)
+    bench.fill()
+    bench.concurrency.told(AtOnce(40, 35), bench.now)
+    assert bench.concurrency.allowed == START
+
+
 def test_five_are_forty_after_six_round_trips(bench: Bench) -> None:
     """Half as many again each time."""
     assert [bench.round() for _ in range(6)] == [7, 11, 16, 24, 36, 40]
@@ -104,6 +112,8 @@ def test_several_refusals_of_one_burst_count_once(bench: Bench) -> None:
         bench.concurrency.refused(flight, bench.now, WAIT)
     bench.drain(WAIT)
     assert bench.round(10) == 7
+    bench.now += PATIENCE * WAIT
+    assert bench.round() == 8, "none of them was a trial that failed"
 
 
 def test_a_refused_number_is_tried_again_rarely_and_by_one_more(bench: Bench) -> None:
@@ -400,6 +410,27 @@ def test_how_many_can_leave_in_a_time(bench: Bench) -> None:
     assert bench.concurrency.within(150.0, 64) == int(bench.concurrency.allowed * 1.5)
     assert bench.concurrency.within(10.0, 64) == bench.concurrency.allowed
     assert bench.concurrency.within(10.0, 3) == 3
+
+
+def test_one_slow_answer_does_not_decide_how_many_can_leave(bench: Bench) -> None:
+    """The newest counts for a twentieth: seven of 200 seconds make 130 of 100."""
+    bench.round(1, seconds=100.0)
+    assert bench.round(1, seconds=200.0) == 11
+    assert bench.concurrency.within(1301.0, 1000) == int(11 * 1301.0 / 130.166)
+
+
+def test_where_more_in_flight_only_wait_fewer_are_tried(bench: Bench) -> None:
+    """Told by how long calls take; questions are no measure for them."""
+    bench.round(20)
+    assert bench.concurrency.allowed == 40
+    for _ in range(20):
+        bench.fill()
+        bench.now += 9.0
+        for flight in list(bench.flying):
+            bench.concurrency.clean(bench.land(flight), bench.now, timed=False)
+    assert bench.concurrency.allowed == 40
+    bench.round(8, seconds=3.0)
+    assert bench.concurrency.allowed < 20
 
 
 def test_questions_say_nothing_of_how_long_calls_take(bench: Bench) -> None:

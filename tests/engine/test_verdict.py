@@ -483,6 +483,7 @@ def test_each_answer_has_its_kind(kind: Kind) -> None:
     """The kind kept in the ledger is the one that was read."""
     assert kind_of(ANSWERS[kind]) is kind
     assert problem_of(ANSWERS[kind]).code
+    assert kind_of(Rows((a_row(RowClass.SUCCESS),))) is Kind.ROWS
 
 
 def test_a_halt_stops_for_the_reason_that_a_person_must_mend() -> None:

@@ -47,6 +47,11 @@ REASONS: tuple[Reason, ...] = (
         alike=True,
     ),
     Reason(
+        "The same: Python reads the word for infinity in any case.",
+        r"^engine/",
+        r'(?i)^`float\("-inf"\)` → |^`"-inf"` → `"-INF"`$',
+    ),
+    Reason(
         "A sentence for people, in other letters or missing: nothing depends on how it reads, and"
         " the code beside it is held.",
         "",
@@ -188,7 +193,7 @@ REASONS: tuple[Reason, ...] = (
     Reason(
         "Told to nobody: rows without a failure have nothing to say, and one rule looks at no more"
         " than the attempts.",
-        r"^engine/verdict\.py",
+        r"^engine/(verdict|kinds)\.py",
         r'"ROWS"|^`""` → |^`context` → `None`',
     ),
     Reason(
@@ -196,6 +201,12 @@ REASONS: tuple[Reason, ...] = (
         " more or less, or a sum of exactly 600, changes no answer.",
         r"^engine/backoff\.py",
         r"range|^`1, |^`1` → |^`>` → `>=`",
+    ),
+    Reason(
+        "The same: a key whose clock has gone back behind the ledger's newest stamp has expired"
+        " before the wait.",
+        r"^engine/age\.py",
+        r"^`clocks\.newest` → `None`$",
     ),
     Reason(
         "The same: no clock here reads less than zero, so what follows the point is cut off either"
@@ -245,12 +256,19 @@ REASONS: tuple[Reason, ...] = (
         r"^`/` → `…`$",
     ),
     Reason(
+        "The same: requests are numbered in their order, from any number on and however far apart;"
+        " before the first none is in flight.",
+        r"^engine/concurrency\.py",
+        r"^`0` → `1`$|^`1` → `2`$",
+    ),
+    Reason(
         "The same: a request has landed before it is told that it was refused.",
         r"^engine/concurrency\.py",
         r"^`<` → `<=`$",
     ),
     Reason(
-        "Another answer only where two measured times are alike to the last bit: as good a one.",
+        "Another answer only at the very edge, where either is right: two measured times that are"
+        " alike to the last bit, or the one request that left just before a pause.",
         r"^engine/(concurrency|crowding)\.py",
         r"^`(>|<|>=)` → `(>=|<=|>)`$",
     ),
