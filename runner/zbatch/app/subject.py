@@ -96,13 +96,27 @@ def _hold(standing: Standing, billed: Billed) -> Held:
     if record is None:
         return Held(identity, None, credited=billed.credited)
     baseline = standing.trail.baseline if record.outcome is Outcome.INVOICED else None
+    ids = record.invoice_ids or tuple(filter(None, (record.invoice_id,)))
     return Held(
         identity,
         record.outcome,
-        record.invoice_ids or tuple(filter(None, (record.invoice_id,))),
+        ids,
         frozenset(baseline.invoice_ids) if baseline else frozenset(),
         billed.credited,
+        _drafts(standing, ids),
         billed.sends,
         record.started_at,
         record.finished_at,
     )
+
+
+def _drafts(standing: Standing, ids: tuple[str, ...]) -> frozenset[str]:
+    """Name the drafts that an item may have been billed in, whatever their target date.
+
+    Where the ledger has noted none, or a person has decided, an item's own invoices may be such.
+    """
+    baseline, record = standing.trail.baseline, standing.record
+    decided = record is not None and record.error is not None and record.error.code == "ACCEPTED"
+    if baseline is None or decided:
+        return frozenset(ids)
+    return frozenset(draft.id for draft in baseline.drafts)
