@@ -30,6 +30,7 @@ from zbatch.emulator import (
 )
 from zbatch.emulator.catalogue import fault
 from zbatch.errors import CannotStart, NothingSelected, Refused
+from zbatch.ledger.place import LEDGER_FILE
 from zbatch.model import ExitCode, Outcome
 
 LOST = fault("reset")
@@ -332,3 +333,18 @@ def test_a_run_whose_ledger_is_gone(asked: Asked, server: Away) -> None:
         path.unlink()
     with pytest.raises(CannotStart, match="there is no ledger"):
         verify(VerifyOptions("latest", folder=asked.project.root))
+
+
+def test_a_run_of_which_the_ledger_has_no_item(asked: Asked, server: Away) -> None:
+    """Nothing compared is nothing that agrees: after a reconciliation, or with another ledger."""
+    spec = asked.project.spec(1, 2, tenant="real")
+    run = asked.project.run(spec).result
+    asked.project.reconcile(spec)
+    with pytest.raises(NothingSelected, match="no items in the ledger"):
+        asked.verify("latest")
+    (asked.project.state / run.plan.tenant.folder / LEDGER_FILE).unlink()
+    asked.project.run(asked.project.spec(3, tenant="real", name="other"))
+    calls = len(history(server.billing.folder))
+    with pytest.raises(NothingSelected, match=f"run {run.run_id}: no items in the ledger"):
+        asked.verify(run.run_id)
+    assert len(history(server.billing.folder)) == calls

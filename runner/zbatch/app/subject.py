@@ -10,7 +10,7 @@ from zbatch.app.loading import Overrides, load_plan
 from zbatch.app.runs import SPEC_SUFFIXES, PastRun, find_run
 from zbatch.app.state import State
 from zbatch.engine.agreement import Held
-from zbatch.errors import CannotStart, Refused
+from zbatch.errors import CannotStart, NothingSelected, Refused
 from zbatch.ledger.billed import Billed
 from zbatch.ledger.glance import Glance, glance
 from zbatch.model import Item, Outcome, Plan, Standing, Tenant
@@ -74,8 +74,9 @@ def _tenant_of(run: PastRun, project: Project, named: str | None) -> Tenant:
 def held_of(subject: Subject, plan: Plan) -> list[tuple[Item, Held]]:
     """Read what the ledger holds of the items; raises `CannotStart`.
 
-    `plan` is the subject's own with the IDs of all accounts. Where there is no ledger, nothing was
-    sent for a spec yet.
+    Raises `NothingSelected` for a run of which the ledger has no items: with nothing to compare,
+    nothing is known to agree. `plan` is the subject's own with the IDs of all accounts. Where there
+    is no ledger, nothing was sent for a spec yet.
     """
     run = subject.run
 
@@ -87,6 +88,11 @@ def held_of(subject: Subject, plan: Plan) -> list[tuple[Item, Held]]:
     found = glance(subject.folder, read)
     if found is None and run is not None:
         raise CannotStart(f"run {run.run_id}: there is no ledger in {subject.folder}")
+    if found == [] and run is not None:
+        raise NothingSelected(
+            f"run {run.run_id}: no items in the ledger {subject.folder} are of this run: it found"
+            " nothing in doubt, did not begin, or had another ledger; name a spec or another run"
+        )
     return [(item, Held(item.identity, None)) for item in plan.items] if found is None else found
 
 
