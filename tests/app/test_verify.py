@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 from support.accounts import account
-from support.runs import GENERATE, QUERY, Away, Project, Watch
+from support.runs import GENERATE, QUERY, Away, Project, Watch, accepting
 from zbatch.app.api import RunOptions
 from zbatch.app.run import run
 from zbatch.app.verify import Verified, VerifyOptions, verify
@@ -28,6 +30,7 @@ from zbatch.emulator import (
 )
 from zbatch.emulator.catalogue import fault
 from zbatch.errors import CannotStart, NothingSelected, Refused
+from zbatch.ledger.place import LEDGER_FILE
 from zbatch.model import ExitCode, Outcome
 
 LOST = fault("reset")
@@ -207,6 +210,34 @@ def test_charges_that_were_appended(asked: Asked, tenant: Callable[..., Away]) -
     assert (codes(found), found.asked) == ([], 2)
 
 
+def test_an_invoice_that_is_for_another_date(asked: Asked, server: Away) -> None:
+    """What a run was told of is there, and bills another date: that is said, and which."""
+    spec = asked.project.spec(1, 2, tenant="real")
+    run = asked.project.run(spec)
+    with closing(sqlite3.connect(server.billing.folder / "emulator.sqlite3")) as tenant, tenant:
+        tenant.execute(
+            "UPDATE invoices SET target_date = '2026-10-31' WHERE id = ?",
+            (run.line(1)["invoice_id"],),
+        )
+    found = asked.verify(spec)
+    assert (found.exit_code, codes(found)) == (ExitCode.FAILURES, [("1", "changed")])
+    assert "target date 2026-10-31" in found.findings[0][1].message
+
+
+def test_a_draft_that_a_person_has_accepted_may_be_of_another_date(
+    asked: Asked, tenant: Callable[..., Away]
+) -> None:
+    """It was decided upon with a reason; verify does not ask for it each time."""
+    server = tenant(faults=(Scheduled(LOST, at=1),))
+    spec = asked.project.spec(1, tenant="real", retry={"max_attempts": 1})
+    run = asked.project.run(spec)
+    assert run.outcomes == {"unknown": 1}
+    draft = server.billing.by_hand(1, "2026-10-31")
+    decided = asked.project.reconcile(spec, accept=(accepting(1, draft),))
+    assert decided.outcomes == {"invoiced": 1}
+    assert "changed" not in [code for _, code in codes(asked.verify(spec))]
+
+
 @pytest.mark.parametrize("temporary", list(Temporary))
 def test_what_is_still_being_generated(
     asked: Asked, tenant: Callable[..., Away], temporary: Temporary
@@ -302,3 +333,18 @@ def test_a_run_whose_ledger_is_gone(asked: Asked, server: Away) -> None:
         path.unlink()
     with pytest.raises(CannotStart, match="there is no ledger"):
         verify(VerifyOptions("latest", folder=asked.project.root))
+
+
+def test_a_run_of_which_the_ledger_has_no_item(asked: Asked, server: Away) -> None:
+    """Nothing compared is nothing that agrees: after a reconciliation, or with another ledger."""
+    spec = asked.project.spec(1, 2, tenant="real")
+    run = asked.project.run(spec).result
+    asked.project.reconcile(spec)
+    with pytest.raises(NothingSelected, match="no items in the ledger"):
+        asked.verify("latest")
+    (asked.project.state / run.plan.tenant.folder / LEDGER_FILE).unlink()
+    asked.project.run(asked.project.spec(3, tenant="real", name="other"))
+    calls = len(history(server.billing.folder))
+    with pytest.raises(NothingSelected, match=f"run {run.run_id}: no items in the ledger"):
+        asked.verify(run.run_id)
+    assert len(history(server.billing.folder)) == calls

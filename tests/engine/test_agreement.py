@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from support.engine import START, item
-from zbatch.engine.agreement import CLOCKS, ONE_CALL, Agreement, Code, Held, compare
+from zbatch.engine.agreement import CLOCKS, GRAIN, ONE_CALL, Agreement, Code, Held, compare
 from zbatch.engine.question import COUNTS, NEVER_COUNTS
 from zbatch.model import Invoice, Outcome
 
@@ -144,9 +144,13 @@ def test_invoices_of_one_call() -> None:
         (replace(OURS, finished_at=None), {}),
         (OURS, {"source": "BillRun"}),
         (OURS, {"created_at": None}),
-        (OURS, {"created_at": START + ONE_CALL + timedelta(seconds=1)}),
+        (OURS, {"created_at": LATER + 2 * GRAIN}),
+        (
+            replace(OURS, finished_at=START + 2 * ONE_CALL),
+            {"created_at": START + ONE_CALL + timedelta(seconds=1)},
+        ),
     ],
-    ids=range(7),
+    ids=range(8),
 )
 def test_invoices_of_which_it_is_not_proved(held: Held, second: dict[str, object]) -> None:
     """After two calls, of another author, or at another time: a second invoice is a duplicate."""
@@ -181,5 +185,16 @@ def test_invoices_that_are_known() -> None:
 def test_an_invoice_of_another_date_is_ours_all_the_same() -> None:
     """Charges may be appended to an older draft, whose ID is what was returned."""
     appended = an_invoice(target_date=date(2026, 10, 31))
-    found = compared(OURS, appended)
+    found = compared(replace(OURS, drafts=frozenset({A})), appended)
     assert (found.differences, found.invoices) == ((), (appended,))
+
+
+@pytest.mark.parametrize("held", [OURS, THEIRS, replace(OURS, drafts=frozenset({B}))])
+def test_an_invoice_of_another_date_that_was_no_draft_before(held: Held) -> None:
+    """Nobody can tell that it bills what was asked for: a person looks, and it is added up."""
+    for told, said in ((date(2026, 10, 31), "the target date 2026-10-31"), (None, "no date")):
+        found = compared(held, an_invoice(target_date=told))
+        (difference,) = found.differences
+        assert (difference.code, difference.invoice_ids) == (Code.CHANGED, (A,))
+        assert difference.message == f"invoice {A} is for {said}"
+        assert len(found.invoices) == 1

@@ -120,6 +120,16 @@ def test_what_the_lower_revision_made_is_not_there_for_the_higher(
     assert look(seen(an_invoice(created_at=None)), trail) == There((A,))
 
 
+@pytest.mark.parametrize(("source", "there"), [(None, False), ("", False), ("BillRun", True)])
+def test_what_others_made_beside_the_lower_revision_is_there(
+    source: str | None, there: bool
+) -> None:
+    """No generate of ours makes what the tenant says a bill run or a person has made."""
+    trail = Trail(a_baseline(), lower_settled_at=SENT)
+    found = look(seen(an_invoice(created_at=SENT, source=source)), trail)
+    assert found == (There((A,)) if there else Nothing())
+
+
 @pytest.mark.parametrize("status", ["Nonsense", "posted", "DRAFT", "Reversed", "generating"])
 def test_an_unknown_status_is_said_and_nothing_concluded(status: str) -> None:
     """R8: a status that we do not know may mean anything."""

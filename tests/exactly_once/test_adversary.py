@@ -13,7 +13,7 @@ from support.world import DAY, HOUR, LIMITS, UNGUARDED, World
 from support.world_net import LOST_ON_THE_WAY, Trouble, gateway, late
 from zbatch.app.outstanding import Wish
 from zbatch.emulator import Drafts, Mishap, Scheduled
-from zbatch.emulator.book import BookAccount
+from zbatch.emulator.book import AccountStatus, BookAccount
 from zbatch.emulator.config import Stored
 from zbatch.model import Settling
 from zbatch.zuora.wire import Reply
@@ -185,6 +185,36 @@ def test_d15_a_revision_of_a_cancelled_invoice_is_not_billed_again_without_the_l
     sent = world.sent
     assert world.run([second]).outcomes == ["already_invoiced"]
     assert world.sent == sent
+
+
+@pytest.mark.parametrize(
+    "book", [BookAccount(charges_due=False), BookAccount(status=AccountStatus.CANCELED)]
+)
+def test_a_revision_sees_what_others_billed_when_the_lower_one_billed_nothing(
+    make_world: MakeWorld, book: BookAccount
+) -> None:
+    """Billed by hand a minute after revision 1 failed or had nothing to bill: once is enough."""
+    world = make_world(book={ONE.identity.account_id: book})
+    assert world.run([ONE]).outcomes in (["failed"], ["nothing_to_bill"])
+    world.pass_time(60)
+    world.bill_by_hand(ONE, source="API")
+    second = replace(ONE, identity=replace(ONE.identity, revision=2))
+    assert world.run([second]).outcomes == ["already_invoiced"]
+    assert world.sent == 1
+
+
+def test_a_revision_sees_a_bill_run_of_the_minute_in_which_the_lower_one_was_invoiced(
+    make_world: MakeWorld,
+) -> None:
+    """The invoice of revision 1 is canceled since a bill run has made another: none is sent."""
+    world = make_world()
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    world.pass_time(60)
+    world.bill_by_hand(ONE)
+    world.set_status(world.invoices[0].id, "Canceled")
+    second = replace(ONE, identity=replace(ONE.identity, revision=2))
+    assert world.run([second]).outcomes == ["already_invoiced"]
+    assert world.sent == 1
 
 
 @pytest.mark.parametrize("invoices", [1, 3])

@@ -187,10 +187,11 @@ def test_keys_of_one_date_hold_back_no_account_but_its_own(crowd: Store) -> None
     assert [held.item for held in crowd.unsettled()] == [item(2, 20)]
 
 
-def test_a_revision_tried_again_is_not_settled(crowd: Store) -> None:
-    """R9b: the time at which it failed is not one at which its invoices were all there."""
-    settle(crowd, ONE, Outcome.FAILED)
-    assert standing(crowd, revision(ONE, 2)).trail.lower_settled_at == NOON
+@pytest.mark.parametrize("end", [Outcome.FAILED, Outcome.NOTHING_TO_BILL])
+def test_a_revision_that_billed_nothing_has_made_no_invoice(crowd: Store, end: Outcome) -> None:
+    """R9b: what is there of its time is somebody else's, and holds the higher one back."""
+    settle(crowd, ONE, end)
+    assert standing(crowd, revision(ONE, 2)).trail.lower_settled_at is None
     send(crowd, ONE, generation=1)
     assert standing(crowd, revision(ONE, 2)).trail.lower_settled_at is None
 

@@ -151,7 +151,7 @@ def test_a_revision_in_doubt_takes_the_lower_ones_time_along(
     first, second = (revision(items[0], n) for n in (1, 2))
     call = a_call(first)
     store.begin(RUN, [a_send(call)], NOON)
-    store.finish(RUN, [settled(call, Outcome.NOTHING_TO_BILL)], NOON)
+    store.finish(RUN, [settled(call, Outcome.INVOICED)], NOON)
     store.start_run(a_run_id(), a_plan([second]), NOON)
     in_doubt(store, second)
     held = standing(store, second)

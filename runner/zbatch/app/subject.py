@@ -10,7 +10,7 @@ from zbatch.app.loading import Overrides, load_plan
 from zbatch.app.runs import SPEC_SUFFIXES, PastRun, find_run
 from zbatch.app.state import State
 from zbatch.engine.agreement import Held
-from zbatch.errors import CannotStart, Refused
+from zbatch.errors import CannotStart, NothingSelected, Refused
 from zbatch.ledger.billed import Billed
 from zbatch.ledger.glance import Glance, glance
 from zbatch.model import Item, Outcome, Plan, Standing, Tenant
@@ -74,8 +74,9 @@ def _tenant_of(run: PastRun, project: Project, named: str | None) -> Tenant:
 def held_of(subject: Subject, plan: Plan) -> list[tuple[Item, Held]]:
     """Read what the ledger holds of the items; raises `CannotStart`.
 
-    `plan` is the subject's own with the IDs of all accounts. Where there is no ledger, nothing was
-    sent for a spec yet.
+    Raises `NothingSelected` for a run of which the ledger has no items: with nothing to compare,
+    nothing is known to agree. `plan` is the subject's own with the IDs of all accounts. Where there
+    is no ledger, nothing was sent for a spec yet.
     """
     run = subject.run
 
@@ -87,6 +88,11 @@ def held_of(subject: Subject, plan: Plan) -> list[tuple[Item, Held]]:
     found = glance(subject.folder, read)
     if found is None and run is not None:
         raise CannotStart(f"run {run.run_id}: there is no ledger in {subject.folder}")
+    if found == [] and run is not None:
+        raise NothingSelected(
+            f"run {run.run_id}: no items in the ledger {subject.folder} are of this run: it found"
+            " nothing in doubt, did not begin, or had another ledger; name a spec or another run"
+        )
     return [(item, Held(item.identity, None)) for item in plan.items] if found is None else found
 
 
@@ -96,13 +102,27 @@ def _hold(standing: Standing, billed: Billed) -> Held:
     if record is None:
         return Held(identity, None, credited=billed.credited)
     baseline = standing.trail.baseline if record.outcome is Outcome.INVOICED else None
+    ids = record.invoice_ids or tuple(filter(None, (record.invoice_id,)))
     return Held(
         identity,
         record.outcome,
-        record.invoice_ids or tuple(filter(None, (record.invoice_id,))),
+        ids,
         frozenset(baseline.invoice_ids) if baseline else frozenset(),
         billed.credited,
+        _drafts(standing, ids),
         billed.sends,
         record.started_at,
         record.finished_at,
     )
+
+
+def _drafts(standing: Standing, ids: tuple[str, ...]) -> frozenset[str]:
+    """Name the drafts that an item may have been billed in, whatever their target date.
+
+    Where the ledger has noted none, or a person has decided, an item's own invoices may be such.
+    """
+    baseline, record = standing.trail.baseline, standing.record
+    decided = record is not None and record.error is not None and record.error.code == "ACCEPTED"
+    if baseline is None or decided:
+        return frozenset(ids)
+    return frozenset(draft.id for draft in baseline.drafts)

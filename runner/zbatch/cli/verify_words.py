@@ -19,6 +19,7 @@ SAID = {
     Code.CANCELED: "canceled",
     Code.GENERATING: "still generating",
     Code.STATUS_UNKNOWN: "unknown status",
+    Code.CHANGED: "another target date",
     Code.TAX_FAILED: "tax failed",
     Code.ZERO_AMOUNT: "amount is zero",
     Code.MISSING: "missing",

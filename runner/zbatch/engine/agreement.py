@@ -16,6 +16,7 @@ from zbatch.model import Identity, Invoice, Outcome
 
 CLOCKS = timedelta(minutes=5)  # how far the tenant's clock may be from ours
 ONE_CALL = timedelta(minutes=2)  # a server ends every request before that, so its invoices too
+GRAIN = timedelta(seconds=2)  # what a tenant tells of the time may be whole seconds
 TAX_ERROR = "Error"
 _MOST_NAMED = 10
 
@@ -50,7 +51,8 @@ class Held:
 
     `outcome` is None where there is none, UNKNOWN where the item is in doubt. `before` are the
     invoices that were there before it was sent, `credited` those credited to other items of its
-    account. `sends` counts the calls that may have billed it.
+    account. `drafts` are invoices that may be for another date: open drafts of the account then, to
+    which some tenants append. `sends` counts the calls that may have billed it.
     """
 
     identity: Identity
@@ -58,6 +60,7 @@ class Held:
     invoice_ids: tuple[str, ...] = ()
     before: frozenset[str] = frozenset()
     credited: frozenset[str] = frozenset()
+    drafts: frozenset[str] = frozenset()
     sends: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -98,14 +101,16 @@ def _of_one_call(held: Held, own: Sequence[Invoice], others: Sequence[Invoice]) 
     """Tell whether it is proved that one call made them all: it names only the first of several.
 
     Proved it is where one call at most can have been executed, and they arose together while it
-    ran. After a call whose answer was lost nobody can tell a second invoice from a second bill.
+    ran: no further apart than it took, by the tenant's own clock. After a call whose answer was
+    lost nobody can tell a second invoice from a second bill.
     """
     if held.sends != 1 or held.started_at is None or held.finished_at is None:
         return False
     if not others or not own or not all(one.source in (None, "", "API") for one in others):
         return False
     created = [one.created_at for one in (*own, *others) if one.created_at is not None]
-    if len(created) < len(own) + len(others) or max(created) - min(created) > ONE_CALL:
+    took = min(held.finished_at - held.started_at + GRAIN, ONE_CALL)
+    if len(created) < len(own) + len(others) or max(created) - min(created) > took:
         return False
     return held.started_at - CLOCKS <= min(created) and max(created) <= held.finished_at + CLOCKS
 
@@ -128,6 +133,10 @@ def _of_own(held: Held, shown: Mapping[str, Invoice]) -> Iterator[Difference]:
             message = f"invoice {_named(invoice)} has the status {invoice.status!r}, which zbatch"
             message += " does not know"
             yield Difference(Code.STATUS_UNKNOWN, message, (invoice_id,))
+        elif invoice.target_date != held.identity.target_date and invoice_id not in held.drafts:
+            date = f"the target date {invoice.target_date}" if invoice.target_date else "no date"
+            message = f"invoice {_named(invoice)} is for {date}"
+            yield Difference(Code.CHANGED, message, (invoice_id,))
 
 
 def _of_money(own: Sequence[Invoice]) -> Iterator[Difference]:

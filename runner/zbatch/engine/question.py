@@ -94,11 +94,12 @@ def look(seen: Seen, trail: Trail) -> Look:
 
 
 def _of_lower_revision(invoice: Invoice, trail: Trail) -> bool:
-    """Tell whether an invoice was there when the lower revision was settled.
+    """Tell whether the lower revision has made an invoice that its answer did not name.
 
-    A generate names only the first of several invoices: the others are told by their time.
+    A generate names only the first of several invoices: the others are told by their time, and by
+    the API, which makes them. What a bill run or a person has made meanwhile is none of them.
     """
-    if trail.lower_settled_at is None or invoice.created_at is None:
+    if trail.lower_settled_at is None or invoice.created_at is None or not _by_api(invoice):
         return False
     return invoice.created_at <= trail.lower_settled_at + BEFORE_FIRST_SEND
 
@@ -217,10 +218,15 @@ def _whose(seen: Seen, ids: tuple[str, ...], doubt: Doubt) -> Conclusion:
         )
     invoice = next(invoice for invoice in seen.invoices if invoice.id == ids[0])
     earliest, latest = doubt.window
-    ours = invoice.source in (None, "", "API") and (
+    ours = _by_api(invoice) and (
         invoice.created_at is not None and earliest <= invoice.created_at <= latest
     )
     return Claimed(invoice.id) if ours else Foreign(invoice.id)
+
+
+def _by_api(invoice: Invoice) -> bool:
+    """Tell whether the API may have made an invoice: the tenant does not always say what has."""
+    return invoice.source in (None, "", "API")
 
 
 def _appended(drafts: Iterable[Draft], baseline: Baseline | None) -> bool:

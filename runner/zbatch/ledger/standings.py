@@ -228,9 +228,12 @@ def _invoiced_after(around: Sequence[sqlite3.Row], target: str, revision: int) -
 
 
 def _settled_at(around: Sequence[sqlite3.Row], target: str, revision: int) -> datetime | None:
-    """Tell when a revision was settled; what a question has found may be of any age."""
+    """Tell when a revision was invoiced: one that billed nothing has made no invoice.
+
+    What a question has found may be of any age.
+    """
     row = _row_of(around, target, revision)
-    ours = row is not None and row["outcome"] not in (None, _ALREADY_INVOICED)
+    ours = row is not None and row["outcome"] == _INVOICED
     return rows.moment(row["finished_at"]) if row and ours else None
 
 
