@@ -47,12 +47,16 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """An invoice that exists or has existed; one that was deleted or cancelled does not stand."""
+    """An invoice that exists or has existed; one that was deleted or cancelled does not stand.
+
+    `key` is the one that it was made under, None where none was used or it is not known.
+    """
 
     id: str
     account: str
     target: str
     stands: bool = True
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

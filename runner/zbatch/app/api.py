@@ -11,6 +11,7 @@ from typing import Protocol
 from zbatch.app.gate import Unattended
 from zbatch.app.loading import Overrides, Warn, unheard
 from zbatch.app.protection import UNCONFIRMED, Confirmation
+from zbatch.app.readback import WAIT, ReadBack
 from zbatch.app.review.frozen import Document
 from zbatch.engine.events import Event
 from zbatch.engine.outage import PROBE_SECONDS
@@ -42,7 +43,8 @@ class RunOptions:
     `report` is where an extra copy of the report goes. `concurrency` and `rate` only tighten.
     `strict` refuses a spec for its warnings; without it `warn` is told of them.
     `patience` is how long an unreachable host is tried, `probe` how far apart requests are to a
-    tenant that is out of order, in seconds; `chance` draws the jitter of waits, and nothing else;
+    tenant that is out of order, `read_back` how long invoices that are not finished are waited for
+    at the end, in seconds; `chance` draws the jitter of waits, and nothing else;
     `gate` looks between the spec's stages.
     """
 
@@ -61,6 +63,7 @@ class RunOptions:
     confirmation: Confirmation = UNCONFIRMED
     patience: float = PATIENCE
     probe: float = PROBE_SECONDS
+    read_back: float = WAIT
     chance: Randomness = field(default_factory=SystemRandom)
     gate: Gate = field(default_factory=Unattended)
 
@@ -159,6 +162,7 @@ class RunResult:
     stop_reason: StopReason | None = None
     waiting: tuple[ItemRecord, ...] = ()
     settles_at: datetime | None = None
+    read_back: ReadBack | None = None
 
 
 class Watcher(Protocol):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from zbatch.app.doubt import in_doubt
 from zbatch.app.outstanding import blocked
+from zbatch.app.readback import ReadBack
 from zbatch.engine.settings import Ending
 from zbatch.engine.verdict import StopReason
 from zbatch.model import (
@@ -47,6 +48,12 @@ class Closing:
     strays: tuple[ItemRecord, ...] = ()
     unread: str | None = None
     read_only: bool = False
+    read_back: ReadBack | None = None
+
+    @property
+    def asked(self) -> int:
+        """How many requests were questions, those that read back included."""
+        return self.ending.asked + (self.read_back.asked if self.read_back else 0)
 
     @property
     def why(self) -> str | None:

@@ -20,10 +20,13 @@ from zbatch.app.ending import (
 )
 from zbatch.app.outside import Outside, Way
 from zbatch.app.outstanding import Outstanding
+from zbatch.app.readback import Hands, ReadBack, Reader
 from zbatch.app.recorder import Recorder
 from zbatch.app.review.estimate import pace_of
 from zbatch.app.task import Task
+from zbatch.engine.details import Details
 from zbatch.engine.events import Event, Settled
+from zbatch.engine.gentle import Gentle
 from zbatch.engine.loop import Engine
 from zbatch.engine.pacing import Flow
 from zbatch.engine.settings import Accepted, Ports, Settings
@@ -31,7 +34,7 @@ from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart, LedgerFailure, Refused, ReportFailure
 from zbatch.ledger.store import Store
 from zbatch.model import ExitCode, Identity, ItemRecord, Outcome, Plan, StopRules
-from zbatch.report.record import PaceRecord, RunRecord, write_record
+from zbatch.report.record import PaceRecord, ReadBackRecord, RunRecord, write_record
 from zbatch.report.summary import Summary, summarise
 from zbatch.zuora.request import make_call
 
@@ -139,9 +142,15 @@ class Execution:
                 observer = _Observer(self.recorder, self.watch, self.record.run_id)
                 ports = Ports(outside.clock, outside.random, sender, ledger, observer, outside.gate)
                 engine = observer.engine = Engine(ports, settings, task.todo.works)
+                beside = Details(Gentle(sender, engine.brake, outside.clock))
+                hands = Hands(ledger.detail, observer.write, observer.fail)
+                reader = observer.reader = Reader(beside, hands, task.read_back)
                 with outside.interruptible(engine, limits.timeout) as interruptions:
                     ending = await engine.run()
-                return Closing(ending, interruptions.first, read_only=task.read_only)
+                    signal = interruptions.first  # a later one ends but questions
+                    await reader.finish(engine.brake.stopping)
+                closing = Closing(ending, signal, read_only=task.read_only)
+                return replace(closing, read_back=reader.result)
         finally:
             ledger.close()
 
@@ -167,6 +176,7 @@ class Execution:
             calls_sent=closing.ending.sent,
             slots=closing.ending.slots,
             pace=_pace_record(closing.ending.flow),
+            read_back=_read_back_record(closing.read_back),
         )
         code = self._write(record, code)
         result = RunResult(
@@ -183,13 +193,14 @@ class Execution:
             failures=summary.failures,
             unknown=summary.unknown,
             settled_by=summary.settled_by,
-            asked=self.asked + closing.ending.asked,
+            asked=self.asked + closing.asked,
             strays=closing.strays,
             unread=closing.unread,
             nothing_since=summary.nothing_since,
             waiting=summary.waiting,
             stop_reason=stop.reason if stop else None,
             settles_at=closing.ending.settles_at,
+            read_back=closing.read_back,
         )
         self.watch.finished(result)
         return result
@@ -257,6 +268,13 @@ class _Planned(Container[Identity]):
         return identity in self._gathered
 
 
+def _read_back_record(found: ReadBack | None) -> ReadBackRecord | None:
+    if found is None:
+        return None
+    findings = {code.value: count for code, count in found.findings.items()}
+    return ReadBackRecord(found.asked, found.unread, findings)
+
+
 def _pace_record(flow: Flow) -> PaceRecord | None:
     if not flow.requests:
         return None
@@ -272,12 +290,27 @@ class _Observer:
         self._watch = watch
         self._run_id = run_id
         self.engine: Engine | None = None
+        self.reader: Reader | None = None
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Settled):
-            event = Settled(replace(event.record, run_id=event.record.run_id or self._run_id))
-            self._recorder.add(event.record)
-            failure = self._recorder.failure
-            if failure and self.engine:
-                self.engine.stop(StopReason.DISK, str(failure))
+            record = replace(event.record, run_id=event.record.run_id or self._run_id)
+            event = Settled(record)
+            if self.reader and record.outcome.success and record.invoices is None:
+                self.reader.take(record)  # whose line waits for what the tenant shows of it
+            else:
+                self.write(record)
         self._watch.event(event)
+
+    def write(self, record: ItemRecord) -> None:
+        """Write the line of an item; the run stops where the disk does not take it."""
+        self._recorder.add(record)
+        failure = self._recorder.failure
+        if failure and self.engine:
+            self.engine.stop(StopReason.DISK, str(failure))
+
+    def fail(self, error: Exception) -> None:
+        """Stop the run where what was read back cannot be kept; whatever is settled stays so."""
+        reason = StopReason.DISK if isinstance(error, LedgerFailure) else StopReason.INTERNAL
+        if self.engine:
+            self.engine.stop(reason, str(error))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +16,7 @@ from zbatch.engine.loop import Engine
 from zbatch.engine.ports import Clock, Gate, Ledger, Randomness, Sender
 from zbatch.ledger.store import Store
 from zbatch.ledger.writer import LedgerWriter
+from zbatch.model import ItemRecord
 
 Way = AbstractAsyncContextManager[Sender]
 """The way to a tenant: open while the body runs."""
@@ -23,6 +24,10 @@ Way = AbstractAsyncContextManager[Sender]
 
 class Keeper(Ledger, Protocol):
     """The ledger of one run, as the engine writes it."""
+
+    async def detail(self, records: Sequence[ItemRecord]) -> None:
+        """Record what the tenant shows of the invoices of settled items."""
+        ...
 
     def close(self) -> None:
         """Wait for what is being written; the store stays open."""

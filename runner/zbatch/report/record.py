@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,18 @@ class PaceRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadBackRecord:
+    """What reading back a run's invoices came to; `findings` are counted by their codes.
+
+    Of `unread` items the tenant has not shown the invoices, which says nothing of them.
+    """
+
+    questions: int
+    unread: int
+    findings: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """What is to be known of a run as a whole; `finished_at` to `rule` are open at first.
 
@@ -56,6 +68,7 @@ class RunRecord:
     approved: str | None = None
     slots: tuple[int, int] | None = None
     pace: PaceRecord | None = None
+    read_back: ReadBackRecord | None = None
 
 
 def as_json(record: RunRecord) -> dict[str, Any]:
@@ -89,6 +102,7 @@ def as_json(record: RunRecord) -> dict[str, Any]:
         "calls_sent": record.calls_sent,
         "slots": record.slots and dict(zip(("peak", "last"), record.slots, strict=True)),
         "pace": record.pace and _pace_json(record.pace),
+        "read_back": record.read_back and asdict(record.read_back),
         "versions": {"zbatch": __version__, **record.versions},
     }
 
