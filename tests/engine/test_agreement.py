@@ -130,7 +130,7 @@ def test_a_second_invoice_beside_ours() -> None:
 
 def test_invoices_of_one_call() -> None:
     """One call may make several and name the first: where it is proved, they are the item's own."""
-    several = (an_invoice(), an_invoice(B), an_invoice(C, source=None))
+    several = (an_invoice(), an_invoice(B), an_invoice(C))
     found = compared(OURS, *several)
     assert (found.differences, [one.id for one in found.invoices]) == ((), [A, B, C])
 
@@ -143,10 +143,11 @@ def test_invoices_of_one_call() -> None:
         (replace(OURS, started_at=None), {}),
         (replace(OURS, finished_at=None), {}),
         (OURS, {"source": "BillRun"}),
+        (OURS, {"source": None}),
         (OURS, {"created_at": None}),
         (OURS, {"created_at": START + ONE_CALL + timedelta(seconds=1)}),
     ],
-    ids=range(7),
+    ids=range(8),
 )
 def test_invoices_of_which_it_is_not_proved(held: Held, second: dict[str, object]) -> None:
     """After two calls, of another author, or at another time: a second invoice is a duplicate."""

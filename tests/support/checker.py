@@ -56,7 +56,8 @@ def _of_one_call(book: Casebook) -> Iterator[str]:
     for _, item, line in book.lines():
         ids = line["invoice_ids"] if line["outcome"] == "invoiced" else ()
         there = [book.invoices[one] for one in ids if one in book.invoices]
-        if len(there) > 1 and (len({one.key for one in there}) > 1 or there[0].key is None):
+        made = {one.made for one in there}
+        if len(there) > 1 and (len(made) > 1 or not all(one and one[0] for one in made)):
             yield f"{name_of(item)} is told {len(there)} invoices that no one call of ours made"
         told = line.get("invoices")
         if told is not None and [one["id"] for one in told] != list(line["invoice_ids"]):

@@ -49,14 +49,14 @@ class Execution:
 class Invoice:
     """An invoice that exists or has existed; one that was deleted or cancelled does not stand.
 
-    `key` is the one that it was made under, None where none was used or it is not known.
+    `made` is under which key and when, None where that is not known.
     """
 
     id: str
     account: str
     target: str
     stands: bool = True
-    key: str | None = None
+    made: tuple[str | None, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

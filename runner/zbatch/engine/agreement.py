@@ -102,11 +102,12 @@ def _of_one_call(held: Held, own: Sequence[Invoice], others: Sequence[Invoice]) 
     """Tell whether it is proved that one call made them all: it names only the first of several.
 
     Proved it is where one call at most can have been executed, and they arose together while it
-    ran. After a call whose answer was lost nobody can tell a second invoice from a second bill.
+    ran, by the API. After a call whose answer was lost nobody can tell a second invoice from a
+    second bill, nor where the tenant does not tell who made it.
     """
     if held.sends != 1 or held.started_at is None or held.finished_at is None:
         return False
-    if not others or not own or not all(one.source in (None, "", "API") for one in others):
+    if not others or not own or not all(one.source == "API" for one in others):
         return False
     created = [one.created_at for one in (*own, *others) if one.created_at is not None]
     if len(created) < len(own) + len(others) or max(created) - min(created) > ONE_CALL:
