@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -23,10 +24,14 @@ def details(told: Told, number: int = 1) -> list[dict[str, Any]]:
     return found
 
 
-def findings(told: Told) -> dict[Code, int]:
-    """Give what reading back has found, which the run tells."""
-    assert told.result.read_back is not None
-    return dict(told.result.read_back.findings)
+def findings(told: Told) -> dict[str, int]:
+    """Give what reading back has found, as run and run record tell it."""
+    found = told.result.read_back
+    assert found is not None
+    record = json.loads(told.result.run_record.read_text("utf-8"))["read_back"]
+    counts = dict(found.findings)
+    assert record == {"questions": found.questions, "unread": found.unread, "findings": counts}
+    return counts
 
 
 def test_a_report_tells_of_each_invoice(project: Project, tenant: Start) -> None:
@@ -88,7 +93,7 @@ def test_a_wave_is_a_question(project: Project, tenant: Start) -> None:
     mine = [text for text in texts if b"TaxStatus" in text]
     assert [text.count(b"AccountId =") for text in mine] == [100, 20]
     assert told.result.read_back is not None
-    assert told.result.read_back.asked == 2
+    assert told.result.read_back.questions == 2
     assert told.result.asked == len(texts)
     assert all(len(line["invoices"]) == 1 for line in told.lines)
 

@@ -11,14 +11,14 @@ from typing import Protocol
 from zbatch.app.gate import Unattended
 from zbatch.app.loading import Overrides, Warn, unheard
 from zbatch.app.protection import UNCONFIRMED, Confirmation
-from zbatch.app.readback import WAIT, ReadBack
 from zbatch.app.review.frozen import Document
 from zbatch.engine.events import Event
 from zbatch.engine.outage import PROBE_SECONDS
 from zbatch.engine.ports import Gate, Randomness
-from zbatch.engine.settings import PATIENCE
+from zbatch.engine.settings import PATIENCE, READ_BACK
 from zbatch.engine.verdict import StopReason
 from zbatch.model import ExitCode, Identity, ItemRecord, Plan, Rate, Totals
+from zbatch.report.record import ReadBackRecord
 from zbatch.report.summary import FailureGroup
 
 __all__ = [
@@ -63,7 +63,7 @@ class RunOptions:
     confirmation: Confirmation = UNCONFIRMED
     patience: float = PATIENCE
     probe: float = PROBE_SECONDS
-    read_back: float = WAIT
+    read_back: float = READ_BACK
     chance: Randomness = field(default_factory=SystemRandom)
     gate: Gate = field(default_factory=Unattended)
 
@@ -162,7 +162,7 @@ class RunResult:
     stop_reason: StopReason | None = None
     waiting: tuple[ItemRecord, ...] = ()
     settles_at: datetime | None = None
-    read_back: ReadBack | None = None
+    read_back: ReadBackRecord | None = None
 
 
 class Watcher(Protocol):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from zbatch.app.doubt import in_doubt
 from zbatch.app.outstanding import blocked
-from zbatch.app.readback import ReadBack
 from zbatch.engine.settings import Ending
 from zbatch.engine.verdict import StopReason
 from zbatch.model import (
@@ -20,6 +19,7 @@ from zbatch.model import (
     Standing,
     Totals,
 )
+from zbatch.report.record import ReadBackRecord
 
 _NOTHING_TO_SEND = Ending(None, 0, (), ())
 _COULD_NOT_START = frozenset(
@@ -48,12 +48,12 @@ class Closing:
     strays: tuple[ItemRecord, ...] = ()
     unread: str | None = None
     read_only: bool = False
-    read_back: ReadBack | None = None
+    read_back: ReadBackRecord | None = None
 
     @property
     def asked(self) -> int:
         """How many requests were questions, those that read back included."""
-        return self.ending.asked + (self.read_back.asked if self.read_back else 0)
+        return self.ending.asked + (self.read_back.questions if self.read_back else 0)
 
     @property
     def why(self) -> str | None:

@@ -20,7 +20,7 @@ from zbatch.app.ending import (
 )
 from zbatch.app.outside import Outside, Way
 from zbatch.app.outstanding import Outstanding
-from zbatch.app.readback import Hands, ReadBack, Reader
+from zbatch.app.readback import Hands, Reader
 from zbatch.app.recorder import Recorder
 from zbatch.app.review.estimate import pace_of
 from zbatch.app.task import Task
@@ -34,7 +34,7 @@ from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart, LedgerFailure, Refused, ReportFailure
 from zbatch.ledger.store import Store
 from zbatch.model import ExitCode, Identity, ItemRecord, Outcome, Plan, StopRules
-from zbatch.report.record import PaceRecord, ReadBackRecord, RunRecord, write_record
+from zbatch.report.record import PaceRecord, RunRecord, write_record
 from zbatch.report.summary import Summary, summarise
 from zbatch.zuora.request import make_call
 
@@ -176,7 +176,7 @@ class Execution:
             calls_sent=closing.ending.sent,
             slots=closing.ending.slots,
             pace=_pace_record(closing.ending.flow),
-            read_back=_read_back_record(closing.read_back),
+            read_back=closing.read_back,
         )
         code = self._write(record, code)
         result = RunResult(
@@ -266,13 +266,6 @@ class _Planned(Container[Identity]):
         if self._gathered is None:
             self._gathered = frozenset(item.identity for item in self._plan.items)
         return identity in self._gathered
-
-
-def _read_back_record(found: ReadBack | None) -> ReadBackRecord | None:
-    if found is None:
-        return None
-    findings = {code.value: count for code, count in found.findings.items()}
-    return ReadBackRecord(found.asked, found.unread, findings)
 
 
 def _pace_record(flow: Flow) -> PaceRecord | None:

@@ -8,29 +8,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from zbatch.engine.agreement import CLOCKS, Agreement, Code, Held
 from zbatch.engine.asking import Unanswered
 from zbatch.engine.details import Details
 from zbatch.engine.matching import compared_with
+from zbatch.engine.settings import READ_BACK
 from zbatch.model import Detail, Identity, Invoice, ItemRecord, Outcome
+from zbatch.report.record import ReadBackRecord
 from zbatch.zuora.query import BRANCHES
 
 LINGER = 60.0  # seconds that a wave is filled for, at most
-WAIT = 30.0  # seconds at the end for what is being generated, or cannot be read yet
 PAUSE = 5.0  # seconds between two looks at it
 LONGEST = 120.0  # seconds at the end, whatever happens
-
-
-@dataclass(frozen=True, slots=True)
-class ReadBack:
-    """What reading back came to: how many questions, and how many items were not answered for."""
-
-    asked: int = 0
-    unread: int = 0
-    findings: Mapping[Code, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +37,7 @@ class Hands:
 class Reader:
     """Holds the records of successes until what the tenant shows of them is known, or is not."""
 
-    def __init__(self, details: Details, hands: Hands, wait: float = WAIT) -> None:
+    def __init__(self, details: Details, hands: Hands, wait: float = READ_BACK) -> None:
         self._details = details
         self._hands = hands
         self._wait = wait
@@ -58,9 +50,10 @@ class Reader:
         self._findings: Counter[Code] = Counter()
 
     @property
-    def result(self) -> ReadBack:
+    def result(self) -> ReadBackRecord:
         """What it has come to so far."""
-        return ReadBack(self._details.asked, self._unread, dict(self._findings))
+        findings = {code.value: count for code, count in self._findings.items()}
+        return ReadBackRecord(self._details.asked, self._unread, findings)
 
     def take(self, record: ItemRecord) -> None:
         """Hold a success; a full wave is asked about at once."""

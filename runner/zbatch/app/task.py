@@ -9,12 +9,11 @@ from pathlib import Path
 from zbatch.app.api import Acceptance, Approval
 from zbatch.app.doubt import doubts
 from zbatch.app.outstanding import Outstanding, Wish, open_works, outstanding
-from zbatch.app.readback import WAIT
 from zbatch.app.review.figures import Load
 from zbatch.app.stages import put_in_stages
 from zbatch.engine.outage import PROBE_SECONDS
 from zbatch.engine.pacing import Pace
-from zbatch.engine.settings import PATIENCE, Staging
+from zbatch.engine.settings import PATIENCE, READ_BACK, Staging
 from zbatch.errors import NothingSelected
 from zbatch.ledger.store import Store
 from zbatch.model import Identity, Plan
@@ -38,7 +37,7 @@ class Task:
     accepted: Mapping[Identity, Acceptance] = field(default_factory=dict)
     patience: float = PATIENCE
     probe: float = PROBE_SECONDS
-    read_back: float = WAIT
+    read_back: float = READ_BACK
     approval: Approval | None = None
     asked: int = 0
     pace: Pace | None = None

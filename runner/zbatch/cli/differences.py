@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from zbatch.app.readback import ReadBack
 from zbatch.cli.words import counted
 from zbatch.engine.agreement import Code
+from zbatch.report.record import ReadBackRecord
 
 SAID = {
     Code.DUPLICATE: "DUPLICATE",
@@ -20,9 +20,9 @@ SAID = {
 }
 
 
-def read_back_text(found: ReadBack) -> str:
+def read_back_text(found: ReadBackRecord) -> str:
     """Say what of a run's invoices a person should look at, or an empty text."""
-    parts = [f"{count:,} {SAID[code]}" for code, count in found.findings.items()]
+    parts = [f"{count:,} {SAID[Code(code)]}" for code, count in found.findings.items()]
     if found.unread:
         parts.append(f"{counted(found.unread, 'item')} not read back")
     return f"invoices: {', '.join(parts)}; zbatch verify tells of each" if parts else ""

@@ -17,10 +17,8 @@ async def compared_with(details: Details, portion: Sequence[Held]) -> list[Agree
     """
     shown = _by_account(await details.of_dates(_wanted(portion)))
     lost = [one for one in portion if _misses(one, shown.get(one.identity.account_id, {}))]
-    if lost:
-        accounts = await details.of_accounts(_wanted(lost))
-        for account, invoices in _by_account(accounts).items():
-            shown[account] = {**shown.get(account, {}), **invoices}
+    whole = await details.of_accounts(_wanted(lost)) if lost else ()
+    shown |= _by_account(whole)  # all of these accounts, so those of the date as well
     return [compare(one, shown.get(one.identity.account_id, {})) for one in portion]
 
 
