@@ -82,14 +82,26 @@ class Reader:
     async def _to_the_end(self) -> None:
         self._ask()
         await self._landed()
-        clock = asyncio.get_running_loop().time
-        ends = clock() + self._wait
-        while self._pending and clock() < ends:
-            await asyncio.sleep(min(PAUSE, ends - clock()))
-            again, self._pending = [self._open[one] for one in self._pending], {}
-            for start in range(0, len(again), BRANCHES):
-                self._begin(again[start : start + BRANCHES])
-            await self._landed()
+        await self._again_if_few()
+        first = min(PAUSE, self._wait)
+        for pause in (first, self._wait - first):
+            if self._pending and pause > 0:
+                await asyncio.sleep(pause)
+                await self._again()
+        await self._again_if_few()
+
+    async def _again(self, *, whole_accounts: bool = False) -> None:
+        """Ask once more about all that is not finished; seldom, since each question costs."""
+        again, self._pending = [self._open[one] for one in self._pending], {}
+        for start in range(0, len(again), BRANCHES):
+            self._begin(again[start : start + BRANCHES], whole_accounts=whole_accounts)
+        await self._landed()
+
+    async def _again_if_few(self) -> None:
+        """Look into whole accounts for what is not shown: an older draft may have been raised."""
+        lost = any(Code.NOT_SHOWN in _codes(found) for found in self._pending.values())
+        if lost and len(self._pending) <= BRANCHES:
+            await self._again(whole_accounts=True)
 
     async def _release(self) -> None:
         """Tell all that is still open: as it was last seen, or as the row has told it."""
@@ -114,8 +126,8 @@ class Reader:
         if filled:
             self._begin(filled)
 
-    def _begin(self, records: Sequence[ItemRecord]) -> None:
-        wave = asyncio.create_task(self._wave(records))
+    def _begin(self, records: Sequence[ItemRecord], *, whole_accounts: bool = False) -> None:
+        wave = asyncio.create_task(self._wave(records, whole_accounts))
         self._waves.add(wave)
         wave.add_done_callback(self._waves.discard)
 
@@ -123,9 +135,10 @@ class Reader:
         while self._waves:
             await asyncio.wait(tuple(self._waves))
 
-    async def _wave(self, records: Sequence[ItemRecord]) -> None:
+    async def _wave(self, records: Sequence[ItemRecord], whole_accounts: bool) -> None:
+        held = [held_of(one) for one in records]
         try:
-            agreements = await compared_with(self._details, [held_of(one) for one in records])
+            agreements = await compared_with(self._details, held, whole_accounts=whole_accounts)
         except Unanswered:
             self._unread += len(records)
             self._tell(records)
@@ -148,13 +161,17 @@ class Reader:
             self._hands.fail(error)
             records = [record for record, _ in pairs]
         for _, found in pairs:
-            self._findings.update(one.code for one in found.differences)
+            self._findings.update(_codes(found))
         self._tell(records)
 
     def _tell(self, records: Iterable[ItemRecord]) -> None:
         for record in records:
             self._open.pop(record.item.identity, None)
             self._hands.tell(record)
+
+
+def _codes(found: Agreement) -> list[Code]:
+    return [one.code for one in found.differences]
 
 
 def held_of(record: ItemRecord) -> Held:

@@ -17,6 +17,7 @@ from zbatch.cli.findings import warn
 from zbatch.cli.options import (
     EXIT_CODES,
     Confirming,
+    DurationType,
     Tightening,
     acknowledgement,
     confirming,
@@ -47,6 +48,7 @@ class Flags(Tightening, Confirming):
     state_dir: Path | None
     as_json: bool
     progress: str
+    read_back: float
     quiet: bool
     verbose: bool
 
@@ -81,6 +83,14 @@ class Flags(Tightening, Confirming):
     default=Style.AUTO.value,
     show_default=True,
     help="How to show what goes on.",
+)
+@ordinary(
+    "--read-back",
+    type=DurationType(),
+    default="30s",
+    show_default=True,
+    metavar="DURATION",
+    help="At the end, wait so long for invoices that are still being generated or not shown yet.",
 )
 @hushed
 @ordinary("-v", "--verbose", is_flag=True, help="Show every item and every retry.")
@@ -127,6 +137,7 @@ def _converge(spec: Path, flags: Flags) -> int:
         retry_failed=flags["retry_failed"],
         retry_nothing=flags["retry_nothing"],
         strict=flags["strict"],
+        read_back=flags["read_back"],
         warn=unheard if flags["quiet"] else warn,
         confirmation=confirmation(
             flags["confirm"], flags["confirm_new_ledger"], streams, os.environ

@@ -10,14 +10,16 @@ from zbatch.model import Invoice
 from zbatch.zuora.query import Wanted
 
 
-async def compared_with(details: Details, portion: Sequence[Held]) -> list[Agreement]:
+async def compared_with(
+    details: Details, portion: Sequence[Held], *, whole_accounts: bool = True
+) -> list[Agreement]:
     """Ask about items, and about whole accounts where an invoice of theirs is not among these.
 
     They are at most a question's worth. Raises `Unanswered`.
     """
     shown = _by_account(await details.of_dates(_wanted(portion)))
     lost = [one for one in portion if _misses(one, shown.get(one.identity.account_id, {}))]
-    whole = await details.of_accounts(_wanted(lost)) if lost else ()
+    whole = await details.of_accounts(_wanted(lost)) if lost and whole_accounts else ()
     shown |= _by_account(whole)  # all of these accounts, so those of the date as well
     return [compare(one, shown.get(one.identity.account_id, {})) for one in portion]
 

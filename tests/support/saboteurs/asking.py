@@ -35,8 +35,8 @@ def questions_carry_a_key(bench: Bench) -> None:
     """Every request has a key, questions too, and is answered from what is remembered."""
     build = headers.query_headers
 
-    def substitute(tenant: Tenant, track_id: str, token: str) -> dict[str, str]:
-        return build(tenant, track_id, token) | {headers.IDEMPOTENCY_KEY: "zb1-session"}
+    def substitute(tenant: Tenant, track_id: str, token: str, wsdl: int = 0) -> dict[str, str]:
+        return build(tenant, track_id, token, wsdl) | {headers.IDEMPOTENCY_KEY: "zb1-session"}
 
     bench.function(build, substitute)
 

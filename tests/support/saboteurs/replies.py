@@ -108,8 +108,8 @@ def the_entity_is_not_named(bench: Bench) -> None:
     """A call does not say for which entity it is."""
     build = headers.query_headers
 
-    def substitute(tenant: Tenant, track_id: str, token: str) -> dict[str, str]:
-        return build(replace(tenant, entity_id=None), track_id, token)
+    def substitute(tenant: Tenant, track_id: str, token: str, wsdl: int = 0) -> dict[str, str]:
+        return build(replace(tenant, entity_id=None), track_id, token, wsdl)
 
     bench.function(build, substitute)
 
