@@ -49,7 +49,8 @@ def whole_run(
         spec = write_project(place, sheet, server.url)
         log = scratch("syncs")
         log.unlink(missing_ok=True)
-        environ = dict(CREDENTIALS)
+        # the bench's tenant shows no invoice, and it is not to be waited for
+        environ = {**CREDENTIALS, "ZBATCH_READ_BACK": "0s"}
         if syncs:
             counter = str(compiled("syncs.c", "-shared", "-fPIC", "-ldl"))
             environ |= {"LD_PRELOAD": counter, "SYNC_LOG": str(log)}

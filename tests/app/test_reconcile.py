@@ -46,7 +46,7 @@ def test_what_was_billed_is_claimed(
     told = project.reconcile(spec)
     assert (told.code, told.result.sent, told.outcomes) == (0, 0, {"invoiced": 1})
     assert away.billing.of(1) == [told.line(1)["invoice_id"]]
-    assert (calls(away), told.result.asked) == (1, 1)
+    assert (calls(away), told.result.asked) == (1, 2)  # to settle it, and to read it back
     again = project.reconcile(spec)
     assert (again.code, again.lines, again.result.asked) == (0, (), 0)
     assert project.run(spec).result.sent == 0

@@ -10,7 +10,7 @@ import pytest
 from support.engine import START, item
 from zbatch.engine.agreement import CLOCKS, GRAIN, ONE_CALL, Agreement, Code, Held, compare
 from zbatch.engine.question import COUNTS, NEVER_COUNTS
-from zbatch.model import Invoice, Outcome
+from zbatch.model import Detail, Invoice, Outcome
 
 ITEM = item(1).identity
 A, B, C = "a" * 32, "b" * 32, "c" * 32
@@ -130,7 +130,7 @@ def test_a_second_invoice_beside_ours() -> None:
 
 def test_invoices_of_one_call() -> None:
     """One call may make several and name the first: where it is proved, they are the item's own."""
-    several = (an_invoice(), an_invoice(B), an_invoice(C, source=None))
+    several = (an_invoice(), an_invoice(B), an_invoice(C))
     found = compared(OURS, *several)
     assert (found.differences, [one.id for one in found.invoices]) == ((), [A, B, C])
 
@@ -143,6 +143,7 @@ def test_invoices_of_one_call() -> None:
         (replace(OURS, started_at=None), {}),
         (replace(OURS, finished_at=None), {}),
         (OURS, {"source": "BillRun"}),
+        (OURS, {"source": None}),
         (OURS, {"created_at": None}),
         (OURS, {"created_at": LATER + 2 * GRAIN}),
         (
@@ -198,3 +199,34 @@ def test_an_invoice_of_another_date_that_was_no_draft_before(held: Held) -> None
         assert (difference.code, difference.invoice_ids) == (Code.CHANGED, (A,))
         assert difference.message == f"invoice {A} is for {said}"
         assert len(found.invoices) == 1
+
+
+def test_an_amount_that_has_changed_since() -> None:
+    """What the run itself has seen of an invoice is held against what is there now."""
+    then = {A: Detail(A, status="Draft", amount="10.00")}
+    held = replace(OURS, seen=then)
+    assert codes(held, an_invoice(amount="10")) == []
+    (told,) = compared(held, an_invoice(amount="12.5")).differences
+    assert told.code is Code.CHANGED
+    assert told.message.endswith("comes to 12.50, and to 10.00 when the run saw it")
+    for one in (Detail(A), Detail(A, amount="x")):
+        assert codes(replace(OURS, seen={A: one}), an_invoice()) == []
+    assert codes(held, an_invoice(amount=None)) == []
+
+
+def test_an_invoice_that_was_seen_and_is_gone() -> None:
+    """Then it is certain that it was deleted; one that was never shown may be late."""
+    for then, words in (
+        ({A: Detail(A, status="Draft")}, "deleted since the run, which saw it as Draft"),
+        ({A: Detail(A)}, "or cannot be read yet"),
+        ({}, "or cannot be read yet"),
+    ):
+        (told,) = compared(replace(OURS, seen=then)).differences
+        assert (told.code, words in told.message) == (Code.NOT_SHOWN, True)
+
+
+def test_an_item_that_is_not_alone() -> None:
+    """Where lower revisions have invoices of their own, only its own is looked at."""
+    held = replace(OURS, alone=False)
+    assert codes(held, an_invoice(), an_invoice(B, source="BillRun")) == []
+    assert codes(held, an_invoice(B)) == [Code.NOT_SHOWN]

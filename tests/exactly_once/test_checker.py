@@ -317,6 +317,14 @@ WRONG: dict[str, tuple[str, Change]] = {
             by_hand(e, 109.5), *lines_with(e, 1, invoice_id="inv-9", invoice_ids=["inv-9"])
         ),
     ),
+    "two invoices, of which a person made one": (
+        "that no one call of ours made",
+        lambda e: told(by_hand(e, 109.5), *lines_with(e, 1, invoice_ids=["inv-2", "inv-9"])),
+    ),
+    "invoices told that the line does not name": (
+        "tells of other invoices than those that it names",
+        lambda e: told(e, *lines_with(e, 1, invoices=[])),
+    ),
     "another key elsewhere for the same bytes": ("has 2 keys for the same bytes", drawn_elsewhere),
     "no such invoice": (
         "the account has no such",

@@ -30,6 +30,7 @@ from zbatch.model import (
     Baseline,
     Call,
     Charges,
+    Detail,
     Draft,
     Earlier,
     Effect,
@@ -512,3 +513,68 @@ def test_a_rest_is_kept_until_the_next_one(store: Store, items: list[Item]) -> N
     store.finish(RUN, [], NOON, [Finding(items[0], baseline=BASELINE)])
     assert standing(store, items[0]).trail.rests_until == LATER + timedelta(hours=1)
     assert standing(store, items[1]).trail.rests_until is None
+
+
+# What the tenant shows of invoices
+
+
+def test_details_of_invoices_are_kept(store: Store) -> None:
+    """They complete a settled item, whose outcome stays; before that nothing is known of them."""
+    one = item(1)
+    plan(store, one)
+    invoiced(store, one)
+    record = standing(store, one).record
+    assert record is not None
+    assert record.invoices is None
+    details = (
+        Detail(A, "INV1", "Draft", "10.00", "5.00", "EUR", "Error", "no engine", appended=True),
+        Detail(B),
+    )
+    detailed = replace(record, invoice_ids=(A, B), invoices=details)
+    store.detail([detailed], NOON)
+    assert standing(store, one).record == detailed
+    store.detail([], NOON)
+
+
+def test_details_are_of_what_is_settled(store: Store) -> None:
+    """Where the item has another invoice, or none, nothing is written and the run is told."""
+    one = item(1)
+    plan(store, one)
+    stray = replace(a_record(one), invoices=())
+    with pytest.raises(LedgerFailure):
+        store.detail([stray], NOON)
+
+
+def test_details_do_not_outlive_their_outcome(store: Store) -> None:
+    """An item that is invoiced by others anew, or not any more, has none of the old ones."""
+    one = item(1)
+    plan(store, one)
+    theirs = a_record(one, Outcome.ALREADY_INVOICED)
+    effect = Effect(KeyState.SETTLED, "there", theirs)
+    for finding in (Finding(one, effect=effect), Finding(one, reopen=True)):
+        store.finish(RUN, [], NOON, [Finding(one, effect=effect)])
+        store.detail([replace(theirs, invoices=(Detail(A),))], NOON)
+        store.finish(RUN, [], NOON, [finding])
+        found = standing(store, one).record
+        assert found is None or found.invoices is None
+
+
+def test_details_through_the_writer(store: Store) -> None:
+    """The engine's own hand on the ledger writes them as well."""
+    one = item(1)
+    plan(store, one)
+    invoiced(store, one)
+    record = standing(store, one).record
+    assert record is not None
+
+    async def write() -> None:
+        writer = LedgerWriter(store, RUN, lambda: NOON)
+        try:
+            await writer.detail([replace(record, invoices=(Detail(A),))])
+        finally:
+            writer.close()
+
+    asyncio.run(write())
+    found = standing(store, one).record
+    assert found is not None
+    assert found.invoices == (Detail(A),)

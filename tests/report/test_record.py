@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from zbatch import __version__
 from zbatch.errors import ReportFailure
 from zbatch.model import ExitCode, Outcome, Plan, Totals
-from zbatch.report.record import PaceRecord, RunRecord, write_record
+from zbatch.report.record import PaceRecord, ReadBackRecord, RunRecord, write_record
 from zbatch.spec.schema import schema_text
 
 START = datetime(2026, 11, 30, 20, 15, 2, tzinfo=UTC)
@@ -36,6 +36,7 @@ def test_record_of_a_finished_run(tmp_path: Path, plan: Plan) -> None:
             3,
             slots=(7, 5),
             pace=PaceRecord(4, 2.0, 1.7, 10.0, 0.999949),
+            read_back=ReadBackRecord(2, 1, {"tax_failed": 3}),
         ),
     )
     assert json.loads(path.read_text()) == {
@@ -84,6 +85,7 @@ def test_record_of_a_finished_run(tmp_path: Path, plan: Plan) -> None:
             "rate_per_second": 10.0,
             "used": 0.9999,
         },
+        "read_back": {"questions": 2, "unread": 1, "findings": {"tax_failed": 3}},
         "versions": {"zbatch": __version__, "python": "3.11.9"},
     }
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -51,6 +51,19 @@ def _untrue(book: Casebook, run: Run, item: Item, line: Line) -> str | None:
     return None if ours else f"by {line['invoice_id']}, by none of our calls"
 
 
+def _of_one_call(book: Casebook) -> Iterator[str]:
+    """Several invoices are told as one item's only where one of our calls has made them all."""
+    for _, item, line in book.lines():
+        ids = line["invoice_ids"] if line["outcome"] == "invoiced" else ()
+        there = [book.invoices[one] for one in ids if one in book.invoices]
+        made = {one.made for one in there}
+        if len(there) > 1 and (len(made) > 1 or not all(one and one[0] for one in made)):
+            yield f"{name_of(item)} is told {len(there)} invoices that no one call of ours made"
+        told = line.get("invoices")
+        if told is not None and [one["id"] for one in told] != list(line["invoice_ids"]):
+            yield f"{name_of(item)} tells of other invoices than those that it names"
+
+
 def _absences(book: Casebook) -> Iterator[str]:
     """What is told as not billed was not billed by us, or not to bill, as far as one could tell."""
     for run, item, line in book.lines():
@@ -176,6 +189,6 @@ def _secrets(book: Casebook) -> Iterator[str]:
 
 
 RULES: tuple[Callable[[Casebook], Iterator[str]], ...] = (
-    *(_billed_twice, _invoices, _absences, _keys, _intents, _live_keys),
+    *(_billed_twice, _invoices, _of_one_call, _absences, _keys, _intents, _live_keys),
     *(_order, pressure, windows, _totals, _kept, _secrets),
 )

@@ -47,12 +47,16 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """An invoice that exists or has existed; one that was deleted or cancelled does not stand."""
+    """An invoice that exists or has existed; one that was deleted or cancelled does not stand.
+
+    `made` is under which key and when, None where that is not known.
+    """
 
     id: str
     account: str
     target: str
     stands: bool = True
+    made: tuple[str | None, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

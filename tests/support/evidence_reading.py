@@ -31,7 +31,7 @@ select a.n, arrived_at, path, key, track_id, content,
     (select max(at) from replies where arrival = a.n) from arrivals a order by a.n"""
 _EXECUTIONS = """
 select at, key, account_id, target_date, invoice_id, appended, arrival from billing order by n"""
-_INVOICES = "select id, account_id, target_date, status from invoices"
+_INVOICES = "select id, account_id, target_date, status, key, created_at from invoices"
 _KEYS = """
 SELECT call.key, account_id, target_date, revision, generation, state, evidence, wire
 FROM call_item JOIN call ON call.id = call_id JOIN item ON item.id = item_id
@@ -60,8 +60,8 @@ def tenant_evidence(tenant: sqlite3.Connection) -> Evidence:
     """Read what the tenant tells: arrivals, executions, invoices."""
     executions = tuple(Execution(*row) for row in tenant.execute(_EXECUTIONS))
     there = {
-        Invoice(invoice_id, account, target, status not in VOID)
-        for invoice_id, account, target, status in tenant.execute(_INVOICES)
+        Invoice(invoice_id, account, target, status not in VOID, (key, at))
+        for invoice_id, account, target, status, key, at in tenant.execute(_INVOICES)
     }
     known = {one.id for one in there}
     gone = {

@@ -50,6 +50,7 @@ def line(number: int = 1, outcome: Outcome = Outcome.INVOICED, **fields: Any) ->
         outcome=outcome,
         invoice_id=invoice,
         invoice_ids=(invoice,) if invoice else (),
+        invoices=None,
         error=error,
         http_status=200 if sent else None,
         attempts=int(sent),

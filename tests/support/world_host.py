@@ -197,6 +197,10 @@ class HostKeeper:
         self._store.finish(self._run_id, results, self._now(), findings)
         await self._flush("finish")
 
+    async def detail(self, records: Sequence[ItemRecord]) -> None:
+        self._store.detail(records, self._now())
+        await self._flush("details")
+
     async def look(self, stages: str, looked: int) -> None:
         self._store.look(stages, looked, self._now())
         await self._flush("look")

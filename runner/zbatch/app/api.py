@@ -16,9 +16,10 @@ from zbatch.app.review.frozen import Document
 from zbatch.engine.events import Event
 from zbatch.engine.outage import PROBE_SECONDS
 from zbatch.engine.ports import Gate, Randomness
-from zbatch.engine.settings import PATIENCE
+from zbatch.engine.settings import PATIENCE, READ_BACK
 from zbatch.engine.verdict import StopReason
 from zbatch.model import ExitCode, Identity, ItemRecord, Plan, Rate, Totals
+from zbatch.report.record import ReadBackRecord
 from zbatch.report.summary import FailureGroup
 
 __all__ = [
@@ -43,7 +44,8 @@ class RunOptions:
     `report` is where an extra copy of the report goes. `concurrency` and `rate` only tighten.
     `strict` refuses a spec for its warnings; without it `warn` is told of them.
     `patience` is how long an unreachable host is tried, `probe` how far apart requests are to a
-    tenant that is out of order, in seconds; `chance` draws the jitter of waits, and nothing else;
+    tenant that is out of order, `read_back` how long invoices that are not finished are waited for
+    at the end, in seconds; `chance` draws the jitter of waits, and nothing else;
     `gate` looks between the spec's stages.
     """
 
@@ -62,6 +64,7 @@ class RunOptions:
     confirmation: Confirmation = UNCONFIRMED
     patience: float = PATIENCE
     probe: float = PROBE_SECONDS
+    read_back: float = READ_BACK
     chance: Randomness = field(default_factory=SystemRandom)
     gate: Gate = field(default_factory=Unattended)
 
@@ -164,6 +167,7 @@ class RunResult:
     stop_reason: StopReason | None = None
     waiting: tuple[ItemRecord, ...] = ()
     settles_at: datetime | None = None
+    read_back: ReadBackRecord | None = None
 
 
 class Watcher(Protocol):

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from zbatch.app.api import RunHeader, RunResult, Watcher
 from zbatch.app.asking import Asking, could_not, only_asking
 from zbatch.app.outside import Outside, Way
 from zbatch.app.signals import interruptible
-from zbatch.engine.agreement import Agreement, Held, compare
+from zbatch.engine.agreement import Agreement, Held
 from zbatch.engine.asking import Inquiry
 from zbatch.engine.brake import Brake
 from zbatch.engine.details import Details
 from zbatch.engine.events import Event, Gated, Stopping
+from zbatch.engine.matching import compared_with
 from zbatch.engine.pacing import Pace
-from zbatch.model import Identity, Invoice, Plan
-from zbatch.zuora.query import BRANCHES, Wanted
+from zbatch.model import Identity, Plan
+from zbatch.zuora.query import BRANCHES
 
 PAUSE = 5.0  # seconds between two looks at what is not finished
 
@@ -76,7 +77,7 @@ class Comparing:
         brake = Brake(clock, self.outside.random, self.telling.event, settings)
         async with way as sender:
             details = Details(Inquiry(sender, brake, clock))
-            asking: _Asking = Asking(brake, lambda portion: _portion(details, portion))
+            asking: _Asking = Asking(brake, lambda portion: compared_with(details, portion))
             with interruptible(asking, self.plan.spec.limits.timeout) as interruptions:
                 found = await self._look(held, asking, brake, settings.workers)
         if brake.stopped:
@@ -111,30 +112,3 @@ def _cut(held: Sequence[Held]) -> list[tuple[Held, ...]]:
     return [
         tuple(in_order[start : start + BRANCHES]) for start in range(0, len(in_order), BRANCHES)
     ]
-
-
-async def _portion(details: Details, portion: Sequence[Held]) -> list[Agreement]:
-    """Ask about items, and about whole accounts where an invoice of theirs is not among these."""
-    shown = _by_account(await details.of_dates(_wanted(portion)))
-    lost = [one for one in portion if _misses(one, shown.get(one.identity.account_id, {}))]
-    if lost:
-        accounts = await details.of_accounts(_wanted(lost))
-        for account, invoices in _by_account(accounts).items():
-            shown[account] = {**shown.get(account, {}), **invoices}
-    return [compare(one, shown.get(one.identity.account_id, {})) for one in portion]
-
-
-def _wanted(portion: Iterable[Held]) -> tuple[Wanted, ...]:
-    pairs = ((one.identity.account_id, one.identity.target_date) for one in portion)
-    return tuple(dict.fromkeys(Wanted(*pair) for pair in pairs))
-
-
-def _misses(held: Held, shown: Mapping[str, Invoice]) -> bool:
-    return any(one not in shown for one in held.invoice_ids)
-
-
-def _by_account(invoices: Iterable[Invoice]) -> dict[str, dict[str, Invoice]]:
-    found: dict[str, dict[str, Invoice]] = {}
-    for invoice in invoices:
-        found.setdefault(invoice.account_id, {})[invoice.id] = invoice
-    return found

@@ -19,6 +19,7 @@ from zbatch.model import (
     Standing,
     Totals,
 )
+from zbatch.report.record import ReadBackRecord
 
 _NOTHING_TO_SEND = Ending(None, 0, (), ())
 _COULD_NOT_START = frozenset(
@@ -47,6 +48,12 @@ class Closing:
     strays: tuple[ItemRecord, ...] = ()
     unread: str | None = None
     read_only: bool = False
+    read_back: ReadBackRecord | None = None
+
+    @property
+    def asked(self) -> int:
+        """How many requests were questions, those that read back included."""
+        return self.ending.asked + (self.read_back.questions if self.read_back else 0)
 
     @property
     def why(self) -> str | None:

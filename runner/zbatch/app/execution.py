@@ -17,10 +17,13 @@ from zbatch.app.ending import (
     unreadable_records,
 )
 from zbatch.app.outside import Outside, Way
+from zbatch.app.readback import Hands, Reader
 from zbatch.app.recorder import Recorder
 from zbatch.app.review.estimate import pace_of
 from zbatch.app.task import Task
+from zbatch.engine.details import Details
 from zbatch.engine.events import Event, Settled
+from zbatch.engine.gentle import Gentle
 from zbatch.engine.loop import Engine
 from zbatch.engine.pacing import Flow
 from zbatch.engine.settings import Accepted, Ports, Settings
@@ -145,9 +148,15 @@ class Execution:
                 ports = Ports(outside.clock, outside.random, sender, ledger, observer, outside.gate)
                 later = LaterWorks(task.todo, ledger)
                 engine = observer.engine = Engine(ports, settings, task.todo.now.works, later)
+                beside = Details(Gentle(sender, engine.brake, outside.clock))
+                hands = Hands(ledger.detail, observer.write, observer.fail)
+                reader = observer.reader = Reader(beside, hands, task.read_back)
                 with outside.interruptible(engine, limits.timeout) as interruptions:
                     ending = await engine.run()
-                return Closing(ending, interruptions.first, read_only=task.read_only)
+                    signal = interruptions.first  # a later one ends but questions
+                    await reader.finish(engine.brake.stopping)
+                closing = Closing(ending, signal, read_only=task.read_only)
+                return replace(closing, read_back=reader.result)
         finally:
             ledger.close()
 
@@ -173,6 +182,7 @@ class Execution:
             calls_sent=closing.ending.sent,
             slots=closing.ending.slots,
             pace=_pace_record(closing.ending.flow),
+            read_back=closing.read_back,
         )
         code = self._write(record, code)
         result = RunResult(
@@ -189,13 +199,14 @@ class Execution:
             failures=summary.failures,
             unknown=summary.unknown,
             settled_by=summary.settled_by,
-            asked=self.asked + closing.ending.asked,
+            asked=self.asked + closing.asked,
             strays=closing.strays,
             unread=closing.unread,
             nothing_since=summary.nothing_since,
             waiting=summary.waiting,
             stop_reason=stop.reason if stop else None,
             settles_at=closing.ending.settles_at,
+            read_back=closing.read_back,
         )
         self.watch.finished(result)
         return result
@@ -249,12 +260,27 @@ class _Observer:
         self._watch = watch
         self._run_id = run_id
         self.engine: Engine | None = None
+        self.reader: Reader | None = None
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Settled):
-            event = Settled(replace(event.record, run_id=event.record.run_id or self._run_id))
-            self._recorder.add(event.record)
-            failure = self._recorder.failure
-            if failure and self.engine:
-                self.engine.stop(StopReason.DISK, str(failure))
+            record = replace(event.record, run_id=event.record.run_id or self._run_id)
+            event = Settled(record)
+            if self.reader and record.outcome.success and record.invoices is None:
+                self.reader.take(record)  # whose line waits for what the tenant shows of it
+            else:
+                self.write(record)
         self._watch.event(event)
+
+    def write(self, record: ItemRecord) -> None:
+        """Write the line of an item; the run stops where the disk does not take it."""
+        self._recorder.add(record)
+        failure = self._recorder.failure
+        if failure and self.engine:
+            self.engine.stop(StopReason.DISK, str(failure))
+
+    def fail(self, error: Exception) -> None:
+        """Stop the run where what was read back cannot be kept; whatever is settled stays so."""
+        reason = StopReason.DISK if isinstance(error, LedgerFailure) else StopReason.INTERNAL
+        if self.engine:
+            self.engine.stop(reason, str(error))

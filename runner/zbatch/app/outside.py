@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +16,7 @@ from zbatch.engine.loop import Engine
 from zbatch.engine.ports import Clock, Gate, Ledger, Randomness, Sender
 from zbatch.ledger.store import Store
 from zbatch.ledger.writer import LedgerWriter
+from zbatch.model import ItemRecord
 
 Found = TypeVar("Found")
 
@@ -28,6 +29,10 @@ class Keeper(Ledger, Protocol):
 
     async def read(self, reading: Callable[[Store], Found]) -> Found:
         """Read from the store between two transactions."""
+        ...
+
+    async def detail(self, records: Sequence[ItemRecord]) -> None:
+        """Record what the tenant shows of the invoices of settled items."""
         ...
 
     def close(self) -> None:

@@ -41,5 +41,5 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
             task = replace(task, approval=approval)
         task = replace(task, report_copy=options.report, patience=options.patience)
         task = replace(task, asked=resolved.asked, pace=resolved.pace, began=began)
-        task = replace(task, probe=options.probe)
+        task = replace(task, probe=options.probe, read_back=options.read_back)
         return desk.execute(task, book, watch)

@@ -113,6 +113,7 @@ def _hold(standing: Standing, billed: Billed) -> Held:
         billed.sends,
         record.started_at,
         record.finished_at,
+        seen={one.id: one for one in record.invoices or ()},
     )
 
 

@@ -15,7 +15,7 @@ from zbatch.app.review.figures import Load
 from zbatch.app.stages import put_in_stages
 from zbatch.engine.outage import PROBE_SECONDS
 from zbatch.engine.pacing import Pace
-from zbatch.engine.settings import PATIENCE, Staging
+from zbatch.engine.settings import PATIENCE, READ_BACK, Staging
 from zbatch.errors import NothingSelected
 from zbatch.ledger.store import Store
 from zbatch.model import Identity, Plan
@@ -26,9 +26,10 @@ class Task:
     """What is to be done: a plan, what is left of it, and how.
 
     `read_only` sends no call; `accepted` are decisions of a person on items in doubt; `approval` is
-    what the plan was held to. `asked` counts the questions before it, `pace` is theirs. `began` is
-    when the run began, by the steady clock, those questions included. `stages` are those of the
-    plan.
+    what the plan was held to. `read_back` is for how many seconds invoices that are not
+    finished are waited for at the end. `asked` counts the questions before it, `pace` is theirs.
+    `began` is when the run began, by the steady clock, those questions included. `stages` are those
+    of the plan.
     """
 
     plan: Plan
@@ -38,6 +39,7 @@ class Task:
     accepted: Mapping[Identity, Acceptance] = field(default_factory=dict)
     patience: float = PATIENCE
     probe: float = PROBE_SECONDS
+    read_back: float = READ_BACK
     approval: Approval | None = None
     asked: int = 0
     pace: Pace | None = None

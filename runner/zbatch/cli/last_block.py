@@ -10,6 +10,7 @@ from rich.text import Text
 from zbatch.app.api import FailureGroup, RunHeader, RunResult
 from zbatch.cli.advice import advice, reconcile_all
 from zbatch.cli.decision import item_argument
+from zbatch.cli.differences import read_back_text
 from zbatch.cli.words import (
     MESSAGE_LIMIT,
     OUTCOMES,
@@ -90,6 +91,8 @@ def last_block(result: RunResult, here: Path, called: Called = CALLED) -> Iterat
     yield from _unknown("UNKNOWN", result.unknown, "in the report")
     yield from _strays(result, called)
     yield from _undecided(result, called)
+    if result.read_back and (said := read_back_text(result.read_back)):
+        yield Text(f"  {said}", "yellow")
     yield Text(f"  report {path_text(result.report, here)}")
     yield Text(f"next: {advice(result, called)}   (exit {int(result.exit_code)})", "bold")
 

@@ -12,7 +12,7 @@ from zbatch.app.loading import Overrides, Warn
 from zbatch.cli import completing
 from zbatch.model import Rate
 from zbatch.spec.expressions import PERIOD
-from zbatch.spec.values import parse_rate
+from zbatch.spec.values import parse_duration, parse_rate
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -68,6 +68,21 @@ class RateType(click.ParamType[Rate]):
             return parse_rate(str(value))
         except ValueError:
             self.fail("a rate is written 20/s, 600/min or 5000/h", param, ctx)
+
+
+class DurationType(click.ParamType[float]):
+    """A duration such as `500ms`, `30s`, `5m`."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read a duration as seconds."""
+        try:
+            return value if isinstance(value, float) else parse_duration(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class PeriodType(click.ParamType[str]):

@@ -17,6 +17,7 @@ from zbatch.cli.findings import warn
 from zbatch.cli.options import (
     EXIT_CODES,
     Confirming,
+    DurationType,
     Tightening,
     acknowledgement,
     confirming,
@@ -44,6 +45,7 @@ class Flags(Tightening, Confirming, Watching):
     retry_failed: bool
     retry_nothing: bool
     state_dir: Path | None
+    read_back: float
 
 
 @click.command(epilog=EXIT_CODES)
@@ -69,6 +71,14 @@ class Flags(Tightening, Confirming, Watching):
     help="Send again what had nothing to bill: once more usage is rated.",
 )
 @state_folder
+@ordinary(
+    "--read-back",
+    type=DurationType(),
+    default="30s",
+    show_default=True,
+    metavar="DURATION",
+    help="At the end, wait so long for invoices that are still being generated or not shown yet.",
+)
 @watched
 def run(spec: Path, **flags: Unpack[Flags]) -> int:
     """Bill what is outstanding; safe to repeat at any time, on any outcome.
@@ -112,6 +122,7 @@ def _converge(spec: Path, flags: Flags) -> int:
         retry_failed=flags["retry_failed"],
         retry_nothing=flags["retry_nothing"],
         strict=flags["strict"],
+        read_back=flags["read_back"],
         warn=unheard if flags["quiet"] else warn,
         confirmation=confirmation(
             flags["confirm"], flags["confirm_new_ledger"], streams, os.environ

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from zbatch.cli.options import ordinary, period, state_folder
-from zbatch.spec.values import parse_duration
+from zbatch.cli.options import DurationType, ordinary, period, state_folder
 
 EXIT_CODES = """\b
 Exit codes:
@@ -17,21 +15,6 @@ Exit codes:
   2  refused: usage, spec            70  internal error
   3  an outcome is unknown          129, 130, 143  interrupted
 """
-
-
-class DurationType(click.ParamType[float]):
-    """A duration such as `500ms`, `30s`, `5m`."""
-
-    name = "duration"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Read a duration as seconds."""
-        try:
-            return value if isinstance(value, float) else parse_duration(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 @click.command(epilog=EXIT_CODES)

@@ -6,25 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 
 from zbatch.app.verify import Verified
+from zbatch.cli.differences import SAID
 from zbatch.cli.words import OUTCOMES, counted
-from zbatch.engine.agreement import Code
 from zbatch.model import Item
 from zbatch.zuora.text import one_line
 
 MESSAGE_LIMIT = 1000
-
-SAID = {
-    Code.DUPLICATE: "DUPLICATE",
-    Code.NOT_SHOWN: "not shown",
-    Code.CANCELED: "canceled",
-    Code.GENERATING: "still generating",
-    Code.STATUS_UNKNOWN: "unknown status",
-    Code.CHANGED: "another target date",
-    Code.TAX_FAILED: "tax failed",
-    Code.ZERO_AMOUNT: "amount is zero",
-    Code.MISSING: "missing",
-    Code.UNRECORDED: "not in the ledger",
-}
 
 
 def findings_text(verified: Verified) -> Iterator[str]:

@@ -6,13 +6,13 @@ A difference is only told: what follows from it is decided by people, or by a ru
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from zbatch.engine.money import amount_of
+from zbatch.engine.money import amount_of, plain
 from zbatch.engine.question import COUNTS, GENERATING, NEVER_COUNTS, TEMPORARY_NUMBER, exists
-from zbatch.model import Identity, Invoice, Outcome
+from zbatch.model import Detail, Identity, Invoice, Outcome
 
 CLOCKS = timedelta(minutes=5)  # how far the tenant's clock may be from ours
 ONE_CALL = timedelta(minutes=2)  # a server ends every request before that, so its invoices too
@@ -52,7 +52,9 @@ class Held:
     `outcome` is None where there is none, UNKNOWN where the item is in doubt. `before` are the
     invoices that were there before it was sent, `credited` those credited to other items of its
     account. `drafts` are invoices that may be for another date: open drafts of the account then, to
-    which some tenants append. `sends` counts the calls that may have billed it.
+    which some tenants append. `sends` counts the calls that may have billed it. Without `alone` it
+    is not known what else may be there, and only its own invoices are looked at. `seen` has them by
+    ID as the run itself has seen them.
     """
 
     identity: Identity
@@ -64,6 +66,8 @@ class Held:
     sends: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    alone: bool = True
+    seen: Mapping[str, Detail] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +87,10 @@ class Agreement:
 def compare(held: Held, shown: Mapping[str, Invoice]) -> Agreement:
     """Compare what is held of an item with all invoices that are shown of its account."""
     own = tuple(shown[one] for one in held.invoice_ids if one in shown)
-    others = tuple(one for one in shown.values() if _is_other(one, held))
+    others = tuple(one for one in shown.values() if _is_other(one, held)) if held.alone else ()
     if held.outcome is Outcome.INVOICED and _of_one_call(held, own, others):
         own, others = (*own, *others), ()
-    differences = (*_of_own(held, shown), *_of_money(own), *_of_others(held, own, others))
+    differences = (*_of_own(held, shown), *_of_money(held, own), *_of_others(held, own, others))
     return Agreement(held, differences, own)
 
 
@@ -101,12 +105,13 @@ def _of_one_call(held: Held, own: Sequence[Invoice], others: Sequence[Invoice]) 
     """Tell whether it is proved that one call made them all: it names only the first of several.
 
     Proved it is where one call at most can have been executed, and they arose together while it
-    ran: no further apart than it took, by the tenant's own clock. After a call whose answer was
-    lost nobody can tell a second invoice from a second bill.
+    ran, by the API, and no further apart than it took by the tenant's own clock. After a call whose
+    answer was lost nobody can tell a second invoice from a second bill, nor where the tenant does
+    not tell who made it.
     """
     if held.sends != 1 or held.started_at is None or held.finished_at is None:
         return False
-    if not others or not own or not all(one.source in (None, "", "API") for one in others):
+    if not others or not own or not all(one.source == "API" for one in others):
         return False
     created = [one.created_at for one in (*own, *others) if one.created_at is not None]
     took = min(held.finished_at - held.started_at + GRAIN, ONE_CALL)
@@ -120,9 +125,7 @@ def _of_own(held: Held, shown: Mapping[str, Invoice]) -> Iterator[Difference]:
     for invoice_id in held.invoice_ids:
         invoice = shown.get(invoice_id)
         if invoice is None:
-            message = f"the tenant does not show invoice {invoice_id}: it has been deleted, or"
-            message += " cannot be read yet"
-            yield Difference(Code.NOT_SHOWN, message, (invoice_id,))
+            yield Difference(Code.NOT_SHOWN, _not_shown(held, invoice_id), (invoice_id,))
         elif invoice.status in NEVER_COUNTS:
             message = f"invoice {_named(invoice)} is {invoice.status} and bills nothing"
             yield Difference(Code.CANCELED, message, (invoice_id,))
@@ -139,9 +142,25 @@ def _of_own(held: Held, shown: Mapping[str, Invoice]) -> Iterator[Difference]:
             yield Difference(Code.CHANGED, message, (invoice_id,))
 
 
-def _of_money(own: Sequence[Invoice]) -> Iterator[Difference]:
+def _not_shown(held: Held, invoice_id: str) -> str:
+    message = f"the tenant does not show invoice {invoice_id}"
+    then = held.seen.get(invoice_id)
+    if then and then.status:
+        return f"{message}: it has been deleted since the run, which saw it as {then.status}"
+    return f"{message}: it has been deleted, or cannot be read yet"
+
+
+def _of_money(held: Held, own: Sequence[Invoice]) -> Iterator[Difference]:
     """Tell of amounts and tax that a person should look at, of what bills at all."""
     for invoice in filter(exists, own):
+        then = held.seen.get(invoice.id)
+        now, before = amount_of(invoice.amount), amount_of(then.amount if then else None)
+        if now is not None and before is not None and now != before:
+            message = (
+                f"invoice {_named(invoice)} comes to {plain(now)}, and to {plain(before)} when"
+            )
+            message += " the run saw it"
+            yield Difference(Code.CHANGED, message, (invoice.id,))
         if invoice.tax_status == TAX_ERROR:
             said = f": {invoice.tax_message}" if invoice.tax_message else ""
             message = f"the tax of invoice {_named(invoice)} has failed{said}"

@@ -72,6 +72,8 @@ class _Expired(Exception):
 class Inquiry:
     """Answers to questions of any kind; questions only read, so they are simply repeated."""
 
+    tries = MOST_TRIES
+
     def __init__(self, sender: Sender, brake: Brake, clock: Clock) -> None:
         self._sender = sender
         self._brake = brake
@@ -114,6 +116,10 @@ class Inquiry:
         self._brake.stop(reason, message)
         raise Unanswered
 
+    def unreachable(self, message: str) -> None:
+        """Pause the run while the host cannot be reached."""
+        self._brake.unreachable(message)
+
     async def _page(self, ask: Ask, read: _Read[R], more: bool = False) -> tuple[Moment, Page[R]]:
         """Read one page, and tell when the request left that it answers."""
         failures = 0
@@ -132,7 +138,7 @@ class Inquiry:
             if kind in _FINAL:
                 self.stop(_FINAL[kind], f"a question was not answered: {problem.message}")
             if kind is Kind.UNREACHABLE:
-                self._brake.unreachable(problem.message)
+                self.unreachable(problem.message)
             elif isinstance(page, Throttled):
                 self._brake.throttled(exchange, problem.message, failures + 1)
             else:
@@ -168,7 +174,7 @@ class Inquiry:
         return replace(ask, stale_token=exchange.token)
 
     async def _pause(self, failures: int, message: str) -> None:
-        if failures >= MOST_TRIES:
+        if failures >= self.tries:
             self.stop(StopReason.QUESTION, f"a question was not answered: {message}")
         when = self._clock.monotonic() + self._brake.jitter(failures)
         await self._brake.until(self._brake.stopping, when)

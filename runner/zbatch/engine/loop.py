@@ -83,6 +83,11 @@ class Engine:
         self._workers: list[asyncio.Task[None]] = []
         self._abandoned: list[Item] = []
 
+    @property
+    def brake(self) -> Brake:
+        """What every request takes its turn at, also one that is asked beside the run."""
+        return self._brake
+
     async def run(self) -> Ending:
         """Send until every item is settled, given up or held back, or until stopped."""
         self._workers = [

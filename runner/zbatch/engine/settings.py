@@ -36,6 +36,9 @@ class Ports:
     gate: Gate
 
 
+READ_BACK = 30.0  # seconds at the end for invoices that are not finished, or cannot be read yet
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """A person's decision that an item in doubt is this invoice, and why."""

@@ -6,6 +6,7 @@ import gzip
 import json
 import sqlite3
 import zlib
+from dataclasses import astuple
 from datetime import UTC, date, datetime
 from functools import lru_cache
 
@@ -15,6 +16,7 @@ from zbatch.model import (
     Batch,
     Call,
     Charges,
+    Detail,
     Draft,
     Identity,
     Item,
@@ -150,6 +152,7 @@ def record_of(row: sqlite3.Row, item: Item) -> ItemRecord | None:
         started_at=moment(row["started_at"]),
         finished_at=moment(row["finished_at"]),
         run_id=row["settled_by"],
+        invoices=details_of(row["invoices"]),
     )
 
 
@@ -157,6 +160,22 @@ def record_of(row: sqlite3.Row, item: Item) -> ItemRecord | None:
 def invoice_ids_of(text: str) -> tuple[str, ...]:
     """Read the IDs of an outcome's invoices."""
     return tuple(json.loads(text))
+
+
+def detail_columns(record: ItemRecord) -> tuple[object, ...]:
+    """Give the values that add to a settled item what the tenant shows of its invoices."""
+    ids, details = json.dumps(record.invoice_ids), details_text(record.invoices or ())
+    return ids, details, *identity_columns(record.item.identity), record.invoice_id
+
+
+def details_text(details: tuple[Detail, ...]) -> str:
+    """Write what the tenant has shown of invoices as JSON."""
+    return json.dumps([astuple(one) for one in details])
+
+
+def details_of(text: str | None) -> tuple[Detail, ...] | None:
+    """Read what `details_text` wrote."""
+    return None if text is None else tuple(Detail(*values) for values in json.loads(text))
 
 
 @lru_cache(maxsize=64)  # most items of a question have nothing, as of the same moment

@@ -143,7 +143,12 @@ CREATE UNIQUE INDEX one_live_key ON call_item (item_id) WHERE state <> 'settled'
 CREATE INDEX calls_of_item ON call_item (item_id, call_id);
 """
 
-STEPS = (_FORMAT_1, _TO_FORMAT_2)
+# What the tenant has shown of an item's invoices once it was settled. Format 2 did not ask.
+_TO_FORMAT_3 = """
+ALTER TABLE item ADD COLUMN invoices TEXT;
+"""
+
+STEPS = (_FORMAT_1, _TO_FORMAT_2, _TO_FORMAT_3)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

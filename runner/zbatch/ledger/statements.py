@@ -64,14 +64,20 @@ UPDATE_CALL_ITEM = (
     " WHERE call_id = ? AND position = ? AND state <> 'settled'"
 )
 UPDATE_ITEM = (
-    f"UPDATE item SET ({rows.RECORD_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    f"UPDATE item SET ({rows.RECORD_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?),"
+    " invoices = NULL"
     " WHERE account_id = ? AND target_date = ? AND revision = ?"
     " AND outcome IS NOT 'invoiced'"
 )
 REOPEN_ITEM = (
     "UPDATE item SET outcome = NULL, invoice_id = NULL, invoice_ids = '[]', error_code = NULL,"
-    " error_message = NULL"
+    " error_message = NULL, invoices = NULL"
     " WHERE account_id = ? AND target_date = ? AND revision = ? AND outcome = 'already_invoiced'"
+)
+# What the tenant shows of the invoices of an item; it changes nothing of its outcome.
+DETAIL_ITEM = (
+    "UPDATE item SET invoice_ids = ?, invoices = ?"
+    " WHERE account_id = ? AND target_date = ? AND revision = ? AND invoice_id = ?"
 )
 SETTLE_BY_QUESTION = (
     "UPDATE call_item SET state = ?, evidence = ?, if_absent = coalesce(?, if_absent)"
@@ -90,7 +96,7 @@ ITEMS_OF_ACCOUNTS = (
     f"SELECT * FROM item WHERE account_id IN {_LISTED} ORDER BY account_id, target_date, revision"
 )
 OUTCOMES_OF_ACCOUNTS = (
-    f"SELECT account_id, target_date, revision, {rows.RECORD_COLUMNS} FROM item"
+    f"SELECT account_id, target_date, revision, {rows.RECORD_COLUMNS}, invoices FROM item"
     f" WHERE account_id IN {_LISTED} AND outcome IS NOT NULL"
 )
 KEYS_OF_ACCOUNTS = (

@@ -203,6 +203,11 @@ class Store:
         for result in results:  # most keys are never sent again, and all are as many as calls
             self._call_ids.pop(result.call.key, None)
 
+    def detail(self, records: Sequence[ItemRecord], now: datetime) -> None:
+        """Record what the tenant shows of the invoices of settled items."""
+        with self._transaction(now):
+            self._each(sql.DETAIL_ITEM, [rows.detail_columns(record) for record in records])
+
     def finish_run(self, run_id: str, exit_code: ExitCode, now: datetime) -> None:
         """Record how the run ended."""
         with self._transaction(now) as execute:

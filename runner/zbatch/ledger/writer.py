@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from zbatch.errors import CannotStart
 from zbatch.ledger.store import Store
-from zbatch.model import Finding, Result, Send
+from zbatch.model import Finding, ItemRecord, Result, Send
 
 Found = TypeVar("Found")
 
@@ -52,6 +52,11 @@ class LedgerWriter:
         await loop.run_in_executor(
             self._thread, self._store.finish, self._run_id, results, self._now(), findings
         )
+
+    async def detail(self, records: Sequence[ItemRecord]) -> None:
+        """Make durable what the tenant shows of the invoices of settled items."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, self._store.detail, records, self._now())
 
     async def look(self, stages: str, looked: int) -> None:
         """Make durable up to which stage a person has looked."""

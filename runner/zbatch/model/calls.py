@@ -48,8 +48,30 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Detail:
+    """An invoice of an item as the tenant has shown it since; `status` is None if it has not.
+
+    Amounts are text as the tenant wrote them. `appended` tells that it was there before the item
+    was sent, so that the charges were appended to it.
+    """
+
+    id: str
+    number: str | None = None
+    status: str | None = None
+    amount: str | None = None
+    balance: str | None = None
+    currency: str | None = None
+    tax_status: str | None = None
+    tax_message: str | None = None
+    appended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ItemRecord:
-    """What the ledger holds of one item: one line of the report before it is written down."""
+    """What the ledger holds of one item: one line of the report before it is written down.
+
+    `invoices` is None where the tenant was not asked for them after the item was settled.
+    """
 
     item: Item
     outcome: Outcome
@@ -64,6 +86,7 @@ class ItemRecord:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     run_id: str | None = None
+    invoices: tuple[Detail, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.outcome.success and not self.invoice_id:

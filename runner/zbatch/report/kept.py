@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from zbatch.model import Outcome, Problem
+from zbatch.model import Detail, Outcome, Problem
 from zbatch.report.lines import Line
 from zbatch.report.record import VERSION
 
 Value = TypeVar("Value")
+
+_DETAIL = tuple(one.name for one in fields(Detail))
 
 
 class NotKept(ValueError):
@@ -143,6 +145,7 @@ def _parsed(found: dict[str, Any]) -> Line:
         outcome=Outcome(found["outcome"]),
         invoice_id=_perhaps(str, found["invoice_id"]),
         invoice_ids=tuple(_a(str, one) for one in found["invoice_ids"]),
+        invoices=_details(found.get("invoices")),
         error=error and Problem(_a(str, error["code"]), _a(str, error["message"])),
         http_status=_perhaps(int, found["http_status"]),
         attempts=_a(int, found["attempts"]),
@@ -155,6 +158,13 @@ def _parsed(found: dict[str, Any]) -> Line:
         file=_a(str, source["file"]),
         line=_a(int, source["line"]),
     )
+
+
+def _details(found: Any) -> tuple[Detail, ...] | None:
+    """Read what was read back of an item's invoices; older reports have none of it."""
+    if found is None:
+        return None
+    return tuple(Detail(**{name: one[name] for name in _DETAIL}) for one in found)
 
 
 def _a(kind: type[Value], value: object) -> Value:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from zbatch.model import ItemRecord, Outcome, Problem
+from zbatch.model import Detail, ItemRecord, Outcome, Problem
 
 VERSION = 1
 
@@ -37,6 +37,7 @@ class Line:
     outcome: Outcome
     invoice_id: str | None
     invoice_ids: tuple[str, ...]
+    invoices: tuple[Detail, ...] | None
     error: Problem | None
     http_status: int | None
     attempts: int
@@ -70,6 +71,7 @@ def line_of(record: ItemRecord, run_id: str) -> Line:
         outcome=record.outcome,
         invoice_id=record.invoice_id,
         invoice_ids=record.invoice_ids,
+        invoices=record.invoices,
         error=record.error or UNEXPLAINED.get(record.outcome),
         http_status=record.http_status,
         attempts=record.attempts,
@@ -141,6 +143,7 @@ def as_json(line: Line) -> dict[str, Any]:
         "success": line.outcome.success,
         "invoice_id": line.invoice_id,
         "invoice_ids": list(line.invoice_ids),
+        "invoices": None if line.invoices is None else [asdict(one) for one in line.invoices],
         "error": line.error and {"code": line.error.code, "message": line.error.message},
         "http_status": line.http_status,
         "attempts": line.attempts,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,18 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadBackRecord:
+    """What reading back a run's invoices came to; `findings` are counted by their codes.
+
+    Of `unread` items the tenant has not shown the invoices, which says nothing of them.
+    """
+
+    questions: int
+    unread: int
+    findings: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """What is to be known of a run as a whole; `finished_at` to `rule` are open at first.
 
@@ -68,6 +80,7 @@ class RunRecord:
     verb: str = "run"
     spec_path: str | None = None
     revision: Revision | None = None
+    read_back: ReadBackRecord | None = None
 
 
 def as_json(record: RunRecord) -> dict[str, Any]:
@@ -106,6 +119,7 @@ def as_json(record: RunRecord) -> dict[str, Any]:
         "calls_sent": record.calls_sent,
         "slots": record.slots and dict(zip(("peak", "last"), record.slots, strict=True)),
         "pace": record.pace and _pace_json(record.pace),
+        "read_back": record.read_back and asdict(record.read_back),
         "versions": {"zbatch": __version__, **record.versions},
     }
 

@@ -38,6 +38,7 @@ from support.world_net import (
 )
 from zbatch.emulator import (
     Conflict,
+    CurrencyField,
     Drafts,
     Mishap,
     Modes,
@@ -46,6 +47,8 @@ from zbatch.emulator import (
     SecondGenerate,
     SourceField,
     Stored,
+    TaxFields,
+    Temporary,
 )
 from zbatch.emulator.book import BookAccount
 from zbatch.emulator.catalogue import CATALOGUE, fault
@@ -132,6 +135,7 @@ def draw(seed: int, family: str, size: int = ITEMS) -> Scenario:
             source_field=random.choice(list(SourceField)),
             read_lag=_unless(drafts, random.choice([0.0, 0.0, 5.0, 60.0, 600.0])),
             generating=_unless(drafts, random.choice([0.0, 0.0, 20.0, 600.0])),
+            **_told(Random(f"{family} {seed} told")),
         ),
         limits=_limits(random),
         settling=Settling(SETTLE, random.choice([0.0, 0.0, 3 * HOUR])),
@@ -213,6 +217,18 @@ def _unless(drafts: Drafts, seconds: float) -> float:
     What becomes of these is held by test_other_hosts.
     """
     return 0.0 if drafts is Drafts.APPENDED else seconds
+
+
+def _told(random: Random) -> dict[str, Any]:
+    """Draw what the tenant tells of invoices, and whether temporary ones stand beside them.
+
+    A number of its own that is temporary is not drawn: by R8 such an invoice is none yet.
+    """
+    return {
+        "currency_field": random.choice(list(CurrencyField)),
+        "tax_fields": random.choice(list(TaxFields)),
+        "temporary": random.choice([Temporary.NONE, Temporary.BESIDE]),
+    }
 
 
 def _accounts(random: Random, size: int) -> tuple[list[tuple[int, int]], dict[int, BookAccount]]:

@@ -1,0 +1,162 @@
+"""All the invoices of a run: read back beside the sending, and never at its cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from support.accounts import account
+from support.runs import GENERATE, QUERY, Away, Project, Told
+from zbatch.emulator import Drafts, Modes, Scheduled, SecondGenerate, Temporary, history
+from zbatch.emulator.catalogue import fault
+from zbatch.engine.agreement import Code
+
+GUARDED = Modes(second_generate=SecondGenerate.NOTHING_TO_BILL)
+Start = Callable[..., Away]
+
+
+def details(told: Told, number: int = 1) -> list[dict[str, Any]]:
+    """Give what a report tells of an account's invoices."""
+    found: list[dict[str, Any]] = told.line(number)["invoices"]
+    return found
+
+
+def findings(told: Told) -> dict[str, int]:
+    """Give what reading back has found, as run and run record tell it."""
+    found = told.result.read_back
+    assert found is not None
+    record = json.loads(told.result.run_record.read_text("utf-8"))["read_back"]
+    counts = dict(found.findings)
+    assert record == {"questions": found.questions, "unread": found.unread, "findings": counts}
+    return counts
+
+
+def test_a_report_tells_of_each_invoice(project: Project, tenant: Start) -> None:
+    """Number, status, money, currency and tax stand in the line, and in later reports too."""
+    server = tenant()
+    spec = project.spec(1, tenant="real")
+    told = project.run(spec)
+    (invoice,) = server.billing.invoices
+    amount = f"{invoice.cents // 100}.{invoice.cents % 100:02}"
+    expected = {
+        "id": invoice.id,
+        "number": invoice.number,
+        "status": "Draft",
+        "amount": amount,
+        "balance": amount,
+        "currency": "USD",
+        "tax_status": "Complete",
+        "tax_message": None,
+        "appended": False,
+    }
+    assert details(told) == [expected]
+    assert findings(told) == {}
+    calls = len(history(server.billing.folder))
+    again = project.run(spec)
+    assert details(again) == [expected]
+    assert len(history(server.billing.folder)) == calls
+
+
+def test_all_invoices_of_one_call(project: Project, tenant: Start, tmp_path: Any) -> None:
+    """L9: where a call made three and named one, the report and the ledger have all of them."""
+    book = tmp_path / "three.csv"
+    book.write_text(f"account_id,invoices,tax\n{account(1)},3,failed\n")
+    server = tenant(modes=GUARDED, book=book)
+    told = project.run(project.spec(1, tenant="real"))
+    ids = server.billing.of(1)
+    assert len(ids) == 3
+    assert told.line(1)["invoice_ids"] == ids
+    assert [one["id"] for one in details(told)] == ids
+    assert {one["tax_status"] for one in details(told)} == {"Error"}
+    assert findings(told) == {Code.TAX_FAILED: 3}
+    assert told.code == 0
+
+
+def test_what_is_not_proved_is_not_claimed(project: Project, tenant: Start) -> None:
+    """Somebody's invoice beside ours is told, and stands in no line."""
+    billed = fault("billed_by_others", turn="after")
+    server = tenant(faults=(Scheduled(billed, at=1),))
+    told = project.run(project.spec(1, tenant="real"))
+    assert len(server.billing.of(1)) == 2
+    assert len(told.line(1)["invoice_ids"]) == len(details(told)) == 1
+    assert findings(told) == {Code.DUPLICATE: 1}
+
+
+def test_a_wave_is_a_question(project: Project, tenant: Start) -> None:
+    """A hundred accounts are read back by one question, the rest at the end by another."""
+    server = tenant()
+    told = project.run(project.spec(*range(1, 121), tenant="real"))
+    texts = [one.content or b"" for one in server.billing.exchanges(QUERY)]
+    mine = [text for text in texts if b"TaxStatus" in text]
+    assert [text.count(b"AccountId =") for text in mine] == [100, 20]
+    assert told.result.read_back is not None
+    assert told.result.read_back.questions == 2
+    assert told.result.asked == len(texts)
+    assert all(len(line["invoices"]) == 1 for line in told.lines)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [fault("query_fault", code="INVALID_TYPE"), fault("reset"), fault("invalid_json")],
+    ids=["refused", "reset", "unreadable"],
+)
+def test_a_failing_read_back_changes_nothing(project: Project, tenant: Start, trouble: Any) -> None:
+    """The outcomes stand, the run ends as it would have, and it is said."""
+    server = tenant(faults=(Scheduled(trouble, every=1, action="query", skip=1),))
+    told = project.run(project.spec(1, 2, tenant="real"))
+    assert (told.code, told.outcomes) == (0, {"invoiced": 2})
+    assert [line["invoices"] for line in told.lines] == [None, None]
+    assert [len(line["invoice_ids"]) for line in told.lines] == [1, 1]
+    assert told.result.read_back is not None
+    assert told.result.read_back.unread == 2
+    assert len(server.billing.exchanges(GENERATE)) == 2
+
+
+@pytest.mark.parametrize("temporary", list(Temporary))
+def test_what_is_still_being_generated(
+    project: Project, tenant: Start, temporary: Temporary
+) -> None:
+    """It is told as it was last seen once its time is over; a temporary invoice is none."""
+    tenant(modes=Modes(generating=600.0, temporary=temporary))
+    told = project.run(project.spec(1, tenant="real"), read_back=0.0)
+    assert [one["status"] for one in details(told)] == ["Generating"]
+    assert findings(told) == {Code.GENERATING: 1}
+    assert told.outcomes == {"invoiced": 1}
+
+
+def test_an_invoice_that_the_tenant_does_not_show(project: Project, tenant: Start) -> None:
+    """Its ID stands in the line, with nothing else of it, and it is said."""
+    tenant(modes=Modes(read_lag=600.0))
+    told = project.run(project.spec(1, tenant="real"), read_back=0.0)
+    (line,) = details(told)
+    assert (line["status"], line["amount"]) == (None, None)
+    assert line["id"] == told.line(1)["invoice_id"]
+    assert findings(told) == {Code.NOT_SHOWN: 1}
+
+
+def test_what_is_not_finished_is_waited_for(project: Project, tenant: Start) -> None:
+    """A short lag at the end of a run is waited out."""
+    tenant(modes=Modes(read_lag=0.5))
+    told = project.run(project.spec(1, tenant="real"), read_back=1.0)
+    assert [one["status"] for one in details(told)] == ["Draft"]
+    assert findings(told) == {}
+
+
+def test_charges_appended_to_a_draft(project: Project, tenant: Start) -> None:
+    """The invoice was there before, which the line says."""
+    server = tenant(modes=Modes(drafts=Drafts.APPENDED))
+    server.billing.by_hand(1, "2026-10-31", source="API", at=1_790_000_000.0)
+    told = project.run(project.spec(1, tenant="real"))
+    assert [one["appended"] for one in details(told)] == [True]
+
+
+def test_an_invoice_that_others_made(project: Project, tenant: Start) -> None:
+    """What was there already is told of as well, whoever made it."""
+    server = tenant()
+    server.billing.by_hand(1)
+    told = project.run(project.spec(1, tenant="real"))
+    assert told.outcomes == {"already_invoiced": 1}
+    assert [one["id"] for one in details(told)] == server.billing.of(1)
