@@ -112,7 +112,8 @@ def encode(line: Line) -> bytes:
         f',"revision":{line.revision},"outcome":"{line.outcome.value}"'
         f',"success":{"true" if line.outcome.success else "false"}'
         f',"invoice_id":{_text(line.invoice_id)}'
-        f',"invoice_ids":[{",".join(map(_text, line.invoice_ids))}],"error":{error}'
+        f',"invoice_ids":[{",".join(map(_text, line.invoice_ids))}]'
+        f',"invoices":{_details(line.invoices)},"error":{error}'
         f',"http_status":{_number(line.http_status)},"attempts":{line.attempts}'
         f',"idempotency_key":{_text(line.idempotency_key)},"track_id":{_text(line.track_id)}'
         f',"request_id":{_text(line.request_id)},"started_at":{started},"finished_at":{finished}'
@@ -123,6 +124,12 @@ def encode(line: Line) -> bytes:
 
 def _text(text: str | None) -> str:
     return "null" if text is None else _quoted(text)
+
+
+def _details(details: tuple[Detail, ...] | None) -> str:
+    if details is None:
+        return "null"
+    return json.dumps([asdict(one) for one in details], separators=(",", ":"))
 
 
 def _number(number: int | None) -> str:
