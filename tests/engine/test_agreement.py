@@ -151,11 +151,17 @@ def test_invoices_of_one_call() -> None:
             {"created_at": START + ONE_CALL + timedelta(seconds=1)},
         ),
     ],
-    ids=range(8),
+    ids=range(9),
 )
 def test_invoices_of_which_it_is_not_proved(held: Held, second: dict[str, object]) -> None:
     """After two calls, of another author, or at another time: a second invoice is a duplicate."""
     assert codes(held, an_invoice(), an_invoice(B, **second)) == [Code.DUPLICATE]
+
+
+@pytest.mark.parametrize("source", ["BillRun", None])
+def test_an_own_invoice_that_others_made_proves_nothing(source: str | None) -> None:
+    """A person has accepted it, or charges were appended to it: the second one is not of its call."""
+    assert codes(OURS, an_invoice(source=source), an_invoice(B)) == [Code.DUPLICATE]
 
 
 @pytest.mark.parametrize("when", [START - 2 * CLOCKS, LATER + 2 * CLOCKS])

@@ -111,7 +111,7 @@ def _of_one_call(held: Held, own: Sequence[Invoice], others: Sequence[Invoice]) 
     """
     if held.sends != 1 or held.started_at is None or held.finished_at is None:
         return False
-    if not others or not own or not all(one.source == "API" for one in others):
+    if not others or not own or not all(one.source == "API" for one in (*own, *others)):
         return False
     created = [one.created_at for one in (*own, *others) if one.created_at is not None]
     took = min(held.finished_at - held.started_at + GRAIN, ONE_CALL)
