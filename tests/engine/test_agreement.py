@@ -160,7 +160,7 @@ def test_invoices_of_which_it_is_not_proved(held: Held, second: dict[str, object
 
 @pytest.mark.parametrize("source", ["BillRun", None])
 def test_an_own_invoice_that_others_made_proves_nothing(source: str | None) -> None:
-    """A person has accepted it, or charges were appended to it: the second one is not of its call."""
+    """A person has accepted it, or it was appended to: the second one is not of its call."""
     assert codes(OURS, an_invoice(source=source), an_invoice(B)) == [Code.DUPLICATE]
 
 
