@@ -61,7 +61,11 @@ class Scene:
     @property
     def surroundings(self) -> dict[str, str]:
         """The environment of its commands: nothing of this one that zbatch would look at."""
-        plain = {k: v for k, v in os.environ.items() if not k.startswith(("ZBATCH_", "ZUORA_"))}
+        plain = {
+            k: v
+            for k, v in os.environ.items()
+            if not k.startswith(("MAKE", "MFLAGS", "ZBATCH_", "ZUORA_"))
+        }
         for name in ("CI", "GITHUB_ACTIONS", "NO_COLOR", "FORCE_COLOR", "TMUX"):
             plain.pop(name, None)
         path = f"{self.commands}:{plain['PATH']}"
