@@ -17,6 +17,7 @@ from zbatch.engine.verdict import (
     Halt,
     Pause,
     Settle,
+    Verdict,
     decide,
 )
 from zbatch.model import Attempt, IfAbsent, KeyState, Outcome, Problem
@@ -584,6 +585,13 @@ def test_the_ledger_is_told_what_settled_or_burnt_a_key(
     decision = decide(answer, attempt, before, Context(), 1)
     assert isinstance(decision, Settle)
     assert [verdict.evidence for verdict in decision.verdicts] == [evidence]
+
+
+def test_an_item_goes_on_under_a_new_key_only_where_its_last_one_settled_nothing() -> None:
+    """R1, R6: an outcome needs no key, and a burnt key must have been asked about."""
+    assert Verdict(KeyState.SETTLED, "").renews
+    assert not Verdict(KeyState.SETTLED, "", Outcome.FAILED).renews
+    assert not Verdict(KeyState.BURNT, "").renews
 
 
 def test_no_request_id_proves_no_replay() -> None:

@@ -59,8 +59,8 @@ REASONS: tuple[Reason, ...] = (
         alike=True,
     ),
     Reason(
-        "The same for each of the four messages that are compared, none of which ends in an X.",
-        r"^zuora/reply\.py",
+        "The same for each of the messages that are compared, none of which ends in an X.",
+        r"^zuora/(reply|limits)\.py",
         r'"XX\.XX"',
     ),
     Reason(
@@ -167,7 +167,7 @@ REASONS: tuple[Reason, ...] = (
         " sent again under either rule.",
         r"^engine/verdict\.py",
         r"^(server_error|unreadable), clean: (again Pause\.BACKOFF|server_error|unreadable)$"
-        r"|^limit_in_success, clean: throttled_clean$",
+        r"|^lost, clean: (server_error|unreadable)$|^limit_in_success, clean: throttled_clean$",
         place="^TABLE$",
     ),
     Reason(
@@ -201,6 +201,17 @@ REASONS: tuple[Reason, ...] = (
         " before the wait.",
         r"^engine/age\.py",
         r"^`clocks\.newest` → `None`$",
+    ),
+    Reason(
+        "Never looked at: a window of answers begins before any of them counts, and what a trial"
+        " has found holds for no time yet.",
+        r"^engine/crowding\.py",
+        r'^`None` → `""`$|^`float\("inf"\)` → `None`$|^`0` → `None`$',
+    ),
+    Reason(
+        "The same for windows of one length: each mean is longer by as much.",
+        r"^engine/crowding\.py",
+        r"^`0\.0` → `1\.0`$",
     ),
     Reason(
         "The same: no clock here reads less than zero, so what follows the point is cut off either"
