@@ -189,6 +189,16 @@ def test_who_shows_nothing_takes_no_trial_from_another(bench: Bench) -> None:
     assert bench.concurrency.allowed == 12
 
 
+def test_no_trial_exceeds_the_spec() -> None:
+    """Where one may be in flight and even that was refused, it stays one, however long ago."""
+    bench = Bench(1)
+    assert bench.refuse() == 1
+    bench.drain(WAIT)
+    bench.round(3)
+    bench.now += PATIENCE * WAIT
+    assert [bench.round() for _ in range(3)] == [1, 1, 1]
+
+
 def test_a_trial_is_never_rarer_than_one_in_sixteen_times_as_long(bench: Bench) -> None:
     """Twice as long after each that fails, four times over."""
     bench.round(2)
@@ -325,6 +335,17 @@ def test_the_spec_bounds_what_the_tenant_would_take() -> None:
     bench.land()
     bench.concurrency.told(AtOnce(40, 35), bench.now)
     assert bench.concurrency.allowed == 10
+
+
+def test_a_number_at_its_top_has_rested_and_follows_the_tenant_at_once() -> None:
+    """To be told to grow where there is nowhere to grow is no move."""
+    bench = Bench(5)
+    assert bench.round(3) == 5
+    bench.fill()
+    bench.now += 1.0
+    bench.land()
+    bench.concurrency.told(AtOnce(80, 0), bench.now)
+    assert bench.concurrency.allowed == 4
 
 
 def test_room_is_left_to_others_where_some_of_it_is_left(bench: Bench) -> None:

@@ -484,7 +484,13 @@ def test_each_answer_has_its_kind(kind: Kind) -> None:
     """The kind kept in the ledger is the one that was read."""
     assert kind_of(ANSWERS[kind]) is kind
     assert problem_of(ANSWERS[kind]).code
-    assert kind_of(Rows((a_row(RowClass.SUCCESS),))) is Kind.ROWS
+
+
+def test_rows_without_a_failure_have_a_kind_and_a_word_too() -> None:
+    """Whoever asks gets an answer, though there is nothing to tell."""
+    good = Rows((a_row(RowClass.SUCCESS),))
+    assert kind_of(good) is Kind.ROWS
+    assert problem_of(good) == Problem("ROWS", "")
 
 
 def test_a_halt_stops_for_the_reason_that_a_person_must_mend() -> None:

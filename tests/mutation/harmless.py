@@ -185,10 +185,9 @@ REASONS: tuple[Reason, ...] = (
         place="^_LOCKED$",
     ),
     Reason(
-        "Told to nobody: rows without a failure have nothing to say, and one rule looks at no more"
-        " than the attempts.",
-        r"^engine/(verdict|kinds)\.py",
-        r'"ROWS"|^`""` → |^`context` → `None`',
+        "Never looked at: the rule for rows that only name a limit looks at the attempts alone.",
+        r"^engine/verdict\.py",
+        r"^`context` → `None`",
     ),
     Reason(
         "The same for every count: the waits add up to 543 and then 603 seconds, so the first one"
@@ -273,7 +272,8 @@ REASONS: tuple[Reason, ...] = (
     ),
     Reason(
         "Another answer only at the very edge, where either is right: two measured times that are"
-        " alike to the last bit, or the one request that left just before a pause.",
+        " alike to the last bit, or the one request that left just before a pause; and who leaves"
+        " as the one too many is told by his number already.",
         r"^engine/(concurrency|crowding)\.py",
         r"^`(>|<|>=)` → `(>=|<=|>)`$",
     ),
