@@ -189,6 +189,16 @@ def test_who_shows_nothing_takes_no_trial_from_another(bench: Bench) -> None:
     assert bench.concurrency.allowed == 12
 
 
+def test_no_trial_exceeds_the_spec() -> None:
+    """Where one may be in flight and even that was refused, it stays one, however long ago."""
+    bench = Bench(1)
+    assert bench.refuse() == 1
+    bench.drain(WAIT)
+    bench.round(3)
+    bench.now += PATIENCE * WAIT
+    assert [bench.round() for _ in range(3)] == [1, 1, 1]
+
+
 def test_a_trial_is_never_rarer_than_one_in_sixteen_times_as_long(bench: Bench) -> None:
     """Twice as long after each that fails, four times over."""
     bench.round(2)
@@ -200,6 +210,22 @@ def test_a_trial_is_never_rarer_than_one_in_sixteen_times_as_long(bench: Bench) 
         assert bench.round() == 10
         bench.now += 12.0
         assert bench.round() == 11
+
+
+def test_a_trial_that_is_refused_last_says_no_more_than_that(bench: Bench) -> None:
+    """Five that left with it are answered already: ten were taken in before, and are still."""
+    bench.round(2)
+    bench.refuse()
+    bench.drain(WAIT)
+    bench.round(10)
+    bench.now += PATIENCE * WAIT
+    assert bench.round() == 11
+    bench.fill()
+    for _ in range(5):
+        bench.land()
+    bench.concurrency.refused(bench.land(bench.flying[-1]), bench.now, WAIT)
+    bench.drain(WAIT)
+    assert bench.round(10) == 10
 
 
 def test_where_nothing_was_taken_in_one_is_taken_for_the_least(bench: Bench) -> None:
@@ -299,6 +325,27 @@ def test_what_is_told_counts_with_what_was_in_flight_when_it_was_counted(
     bench.land()
     bench.concurrency.told(told, bench.now)
     assert bench.concurrency.allowed == allowed
+
+
+def test_the_spec_bounds_what_the_tenant_would_take() -> None:
+    """Also in the moment in which it is told."""
+    bench = Bench(10)
+    bench.fill()
+    bench.now += 1.0
+    bench.land()
+    bench.concurrency.told(AtOnce(40, 35), bench.now)
+    assert bench.concurrency.allowed == 10
+
+
+def test_a_number_at_its_top_has_rested_and_follows_the_tenant_at_once() -> None:
+    """To be told to grow where there is nowhere to grow is no move."""
+    bench = Bench(5)
+    assert bench.round(3) == 5
+    bench.fill()
+    bench.now += 1.0
+    bench.land()
+    bench.concurrency.told(AtOnce(80, 0), bench.now)
+    assert bench.concurrency.allowed == 4
 
 
 def test_room_is_left_to_others_where_some_of_it_is_left(bench: Bench) -> None:
@@ -430,7 +477,9 @@ def test_where_more_in_flight_only_wait_fewer_are_tried(bench: Bench) -> None:
             bench.concurrency.clean(bench.land(flight), bench.now, timed=False)
     assert bench.concurrency.allowed == 40
     bench.round(8, seconds=3.0)
-    assert bench.concurrency.allowed < 20
+    fewer = bench.concurrency.allowed
+    assert fewer < 20
+    assert bench.round(60) == fewer
 
 
 def test_questions_say_nothing_of_how_long_calls_take(bench: Bench) -> None:

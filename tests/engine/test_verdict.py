@@ -17,6 +17,7 @@ from zbatch.engine.verdict import (
     Halt,
     Pause,
     Settle,
+    Verdict,
     decide,
 )
 from zbatch.model import Attempt, IfAbsent, KeyState, Outcome, Problem
@@ -483,7 +484,13 @@ def test_each_answer_has_its_kind(kind: Kind) -> None:
     """The kind kept in the ledger is the one that was read."""
     assert kind_of(ANSWERS[kind]) is kind
     assert problem_of(ANSWERS[kind]).code
-    assert kind_of(Rows((a_row(RowClass.SUCCESS),))) is Kind.ROWS
+
+
+def test_rows_without_a_failure_have_a_kind_and_a_word_too() -> None:
+    """Whoever asks gets an answer, though there is nothing to tell."""
+    good = Rows((a_row(RowClass.SUCCESS),))
+    assert kind_of(good) is Kind.ROWS
+    assert problem_of(good) == Problem("ROWS", "")
 
 
 def test_a_halt_stops_for_the_reason_that_a_person_must_mend() -> None:
@@ -584,6 +591,13 @@ def test_the_ledger_is_told_what_settled_or_burnt_a_key(
     decision = decide(answer, attempt, before, Context(), 1)
     assert isinstance(decision, Settle)
     assert [verdict.evidence for verdict in decision.verdicts] == [evidence]
+
+
+def test_an_item_goes_on_under_a_new_key_only_where_its_last_one_settled_nothing() -> None:
+    """R1, R6: an outcome needs no key, and a burnt key must have been asked about."""
+    assert Verdict(KeyState.SETTLED, "").renews
+    assert not Verdict(KeyState.SETTLED, "", Outcome.FAILED).renews
+    assert not Verdict(KeyState.BURNT, "").renews
 
 
 def test_no_request_id_proves_no_replay() -> None:

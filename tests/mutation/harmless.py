@@ -59,8 +59,8 @@ REASONS: tuple[Reason, ...] = (
         alike=True,
     ),
     Reason(
-        "The same for each of the four messages that are compared, none of which ends in an X.",
-        r"^zuora/reply\.py",
+        "The same for each of the messages that are compared, none of which ends in an X.",
+        r"^zuora/(reply|limits)\.py",
         r'"XX\.XX"',
     ),
     Reason(
@@ -173,7 +173,7 @@ REASONS: tuple[Reason, ...] = (
         " sent again under either rule.",
         r"^engine/verdict\.py",
         r"^(server_error|unreadable), clean: (again Pause\.BACKOFF|server_error|unreadable)$"
-        r"|^limit_in_success, clean: throttled_clean$",
+        r"|^lost, clean: (server_error|unreadable)$|^limit_in_success, clean: throttled_clean$",
         place="^TABLE$",
     ),
     Reason(
@@ -191,10 +191,9 @@ REASONS: tuple[Reason, ...] = (
         place="^_LOCKED$",
     ),
     Reason(
-        "Told to nobody: rows without a failure have nothing to say, and one rule looks at no more"
-        " than the attempts.",
-        r"^engine/(verdict|kinds)\.py",
-        r'"ROWS"|^`""` → |^`context` → `None`',
+        "Never looked at: the rule for rows that only name a limit looks at the attempts alone.",
+        r"^engine/verdict\.py",
+        r"^`context` → `None`",
     ),
     Reason(
         "The same for every count: the waits add up to 543 and then 603 seconds, so the first one"
@@ -207,6 +206,17 @@ REASONS: tuple[Reason, ...] = (
         " before the wait.",
         r"^engine/age\.py",
         r"^`clocks\.newest` → `None`$",
+    ),
+    Reason(
+        "Never looked at: a window of answers begins before any of them counts, and what a trial"
+        " has found holds for no time yet.",
+        r"^engine/crowding\.py",
+        r'^`None` → `""`$|^`float\("inf"\)` → `None`$|^`0` → `None`$',
+    ),
+    Reason(
+        "The same for windows of one length: each mean is longer by as much.",
+        r"^engine/crowding\.py",
+        r"^`0\.0` → `1\.0`$",
     ),
     Reason(
         "The same: no clock here reads less than zero, so what follows the point is cut off either"
@@ -268,7 +278,8 @@ REASONS: tuple[Reason, ...] = (
     ),
     Reason(
         "Another answer only at the very edge, where either is right: two measured times that are"
-        " alike to the last bit, or the one request that left just before a pause.",
+        " alike to the last bit, or the one request that left just before a pause; and who leaves"
+        " as the one too many is told by his number already.",
         r"^engine/(concurrency|crowding)\.py",
         r"^`(>|<|>=)` → `(>=|<=|>)`$",
     ),

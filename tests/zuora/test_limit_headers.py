@@ -135,3 +135,9 @@ def test_a_limit_on_requests_at_once_is_told_from_one_on_their_rate(
 ) -> None:
     """By code, or by the one message that comes without any."""
     assert too_many_at_once(Problem(code, message)) is expected
+
+
+@pytest.mark.parametrize("headers", [{}, {"date": ""}, {"date": "yesterday"}])
+def test_a_reply_without_a_readable_date_has_none(headers: dict[str, str]) -> None:
+    """It is no worse for it: the age of a key then goes by our own clock alone."""
+    assert date_of(headers) is None
