@@ -8,8 +8,8 @@ from datetime import date, timedelta
 import pytest
 
 from support.engine import START, item
-from zbatch.engine.agreement import CLOCKS, GRAIN, ONE_CALL, Agreement, Code, Held, compare
-from zbatch.engine.question import COUNTS, NEVER_COUNTS
+from zbatch.engine.agreement import CLOCKS, Agreement, Code, Held, compare
+from zbatch.engine.question import COUNTS, GRAIN, NEVER_COUNTS, ONE_CALL
 from zbatch.model import Invoice, Outcome
 
 ITEM = item(1).identity

@@ -11,12 +11,18 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from zbatch.engine.money import amount_of
-from zbatch.engine.question import COUNTS, GENERATING, NEVER_COUNTS, TEMPORARY_NUMBER, exists
+from zbatch.engine.question import (
+    COUNTS,
+    GENERATING,
+    NEVER_COUNTS,
+    TEMPORARY_NUMBER,
+    by_api,
+    exists,
+    one_call,
+)
 from zbatch.model import Identity, Invoice, Outcome
 
 CLOCKS = timedelta(minutes=5)  # how far the tenant's clock may be from ours
-ONE_CALL = timedelta(minutes=2)  # a server ends every request before that, so its invoices too
-GRAIN = timedelta(seconds=2)  # what a tenant tells of the time may be whole seconds
 TAX_ERROR = "Error"
 _MOST_NAMED = 10
 
@@ -106,10 +112,10 @@ def _of_one_call(held: Held, own: Sequence[Invoice], others: Sequence[Invoice]) 
     """
     if held.sends != 1 or held.started_at is None or held.finished_at is None:
         return False
-    if not others or not own or not all(one.source in (None, "", "API") for one in others):
+    if not others or not own or not all(map(by_api, others)):
         return False
     created = [one.created_at for one in (*own, *others) if one.created_at is not None]
-    took = min(held.finished_at - held.started_at + GRAIN, ONE_CALL)
+    took = one_call(held.finished_at - held.started_at)
     if len(created) < len(own) + len(others) or max(created) - min(created) > took:
         return False
     return held.started_at - CLOCKS <= min(created) and max(created) <= held.finished_at + CLOCKS
