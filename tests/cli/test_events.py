@@ -211,6 +211,22 @@ def test_a_log_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
         LogFile(tmp_path / "missing" / "log.jsonl", Quiet(Paper(console_for(io.StringIO(), {}))))
 
 
+@pytest.mark.parametrize("content", [b"version: 1\n", b"SQLite format 3\0"])
+def test_a_log_is_appended_to_no_spec_and_no_ledger(tmp_path: Path, content: bytes) -> None:
+    """A file in which something else stands stays as it is; one that a run has begun goes on."""
+    path = tmp_path / "month-end.yaml"
+    path.write_bytes(content)
+    screen = Quiet(Paper(console_for(io.StringIO(), {})))
+    with pytest.raises(Refused, match="is no log"):
+        LogFile(path, screen)
+    assert path.read_bytes() == content
+    for begun in (b"", b'{"at":"2026-11-30"}\n'):
+        path.write_bytes(begun)
+        with LogFile(path, screen):
+            pass
+        assert path.read_bytes() == begun
+
+
 def test_a_log_whose_disk_hangs_does_not_hold_the_end_up(
     story: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -135,6 +135,18 @@ def test_a_run_that_is_over_says_how_it_ended(
     assert "next" not in text
 
 
+def test_a_run_that_broke_off_is_not_said_to_have_come_to_nothing(
+    running: Status, story: Any
+) -> None:
+    """It has sent requests and has no exit code: what was in flight is to be settled."""
+    sent = replace(running, state=State.ENDED, figures=replace(ENDED, requests=1))
+    text = text_of(sent, story)
+    assert "· ended after 2 min 39 s: it broke off\n" in text
+    assert "next: zbatch run specs/month-end.yaml --state-dir state   settles" in text
+    (line,) = table([sent], story.now)
+    assert line.plain.endswith("  412/412  it broke off")
+
+
 def test_every_exit_code_has_a_meaning() -> None:
     """But the one of a selection that matches nothing, with which no run begins."""
     from zbatch.cli.status_words import _MEANS

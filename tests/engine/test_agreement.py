@@ -8,8 +8,8 @@ from datetime import date, timedelta
 import pytest
 
 from support.engine import START, item
-from zbatch.engine.agreement import CLOCKS, GRAIN, ONE_CALL, Agreement, Code, Held, compare
-from zbatch.engine.question import COUNTS, NEVER_COUNTS
+from zbatch.engine.agreement import CLOCKS, Agreement, Code, Held, compare
+from zbatch.engine.question import COUNTS, GRAIN, NEVER_COUNTS, ONE_CALL
 from zbatch.model import Detail, Invoice, Outcome
 
 ITEM = item(1).identity
@@ -156,6 +156,11 @@ def test_invoices_of_one_call() -> None:
 def test_invoices_of_which_it_is_not_proved(held: Held, second: dict[str, object]) -> None:
     """After two calls, of another author, or at another time: a second invoice is a duplicate."""
     assert codes(held, an_invoice(), an_invoice(B, **second)) == [Code.DUPLICATE]
+
+
+def test_a_persons_decision_proves_nothing_of_other_invoices() -> None:
+    """Simulation, seed 601718: two hosts billed at once, and a person accepted one invoice."""
+    assert codes(replace(OURS, decided=True), an_invoice(), an_invoice(B)) == [Code.DUPLICATE]
 
 
 @pytest.mark.parametrize("source", ["BillRun", None])

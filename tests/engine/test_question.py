@@ -13,8 +13,10 @@ from zbatch.engine.question import (
     BEFORE_FIRST_SEND,
     COUNTS,
     GENERATING,
+    GRAIN,
     MOST_RENEWALS,
     NEVER_COUNTS,
+    ONE_CALL,
     UNANSWERED,
     Absent,
     Claimed,
@@ -106,18 +108,42 @@ def test_a_temporary_invoice_is_not_there(status: str) -> None:
     assert look(seen(an_invoice(status="Posted", number=None)), Trail()) == There((A,))
 
 
+TOOK = timedelta(seconds=10)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize(
-    ("created", "there"),
-    [(SENT, False), (SENT + BEFORE_FIRST_SEND, False), (SENT + 2 * BEFORE_FIRST_SEND, True)],
+    ("took", "apart", "there"),
+    [
+        (TOOK, timedelta(), False),
+        (TOOK, TOOK + GRAIN, False),
+        (TOOK, TOOK + GRAIN + SECOND, True),
+        (2 * ONE_CALL, ONE_CALL, False),
+        (2 * ONE_CALL, ONE_CALL + SECOND, True),
+        (None, timedelta(), True),
+    ],
 )
 def test_what_the_lower_revision_made_is_not_there_for_the_higher(
-    created: datetime, there: bool
+    took: timedelta | None, apart: timedelta, there: bool, sign: int
 ) -> None:
-    """A generate names only the first of several invoices: the others are told by their time."""
-    trail = Trail(a_baseline(), lower_settled_at=SENT)
-    found = look(seen(an_invoice(created_at=created)), trail)
+    """A generate names only the first of several invoices: the others arose beside it."""
+    trail = Trail(a_baseline(), credited=frozenset({B}), lower_took=took)
+    named = an_invoice(B, status="Canceled", created_at=SENT)
+    found = look(seen(named, an_invoice(created_at=SENT + sign * apart)), trail)
     assert found == (There((A,)) if there else Nothing())
-    assert look(seen(an_invoice(created_at=None)), trail) == There((A,))
+    assert look(seen(named, an_invoice(created_at=None)), trail) == There((A,))
+
+
+@pytest.mark.parametrize("named", [None, an_invoice(B, created_at=None), an_invoice(C)])
+def test_nothing_is_the_lower_revisions_of_which_no_named_invoice_tells(
+    named: Invoice | None,
+) -> None:
+    """It is deleted, or its time is not told: what is there holds the higher revision back."""
+    trail = Trail(a_baseline(), credited=frozenset({B}), lower_took=TOOK)
+    shown = [one for one in (named, an_invoice()) if one]
+    found = look(seen(*shown), trail)
+    assert isinstance(found, There)
+    assert A in found.ids
 
 
 @pytest.mark.parametrize(("source", "there"), [(None, False), ("", False), ("BillRun", True)])
@@ -125,8 +151,8 @@ def test_what_others_made_beside_the_lower_revision_is_there(
     source: str | None, there: bool
 ) -> None:
     """No generate of ours makes what the tenant says a bill run or a person has made."""
-    trail = Trail(a_baseline(), lower_settled_at=SENT)
-    found = look(seen(an_invoice(created_at=SENT, source=source)), trail)
+    trail = Trail(a_baseline(), credited=frozenset({B}), lower_took=TOOK)
+    found = look(seen(an_invoice(B), an_invoice(source=source)), trail)
     assert found == (There((A,)) if there else Nothing())
 
 

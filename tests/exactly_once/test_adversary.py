@@ -217,6 +217,38 @@ def test_a_revision_sees_a_bill_run_of_the_minute_in_which_the_lower_one_was_inv
     assert world.sent == 1
 
 
+def test_a_revision_that_a_restored_ledger_has_forgotten_is_not_billed_again(
+    make_world: MakeWorld,
+) -> None:
+    """Sent a minute after the lower one was: it is taken for none of that one's invoices."""
+    world = make_world()
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    backup = world.host().backup()
+    world.set_status(world.invoices[0].id, "Canceled")
+    world.pass_time(60)
+    second = replace(ONE, identity=replace(ONE.identity, revision=2))
+    assert world.run([second]).outcomes == ["invoiced"]
+    world.pass_time(30 * HOUR)
+    world.host().restore(backup)
+    sent = world.sent
+    assert world.run([second]).outcomes == ["already_invoiced"]
+    assert world.sent == sent
+
+
+def test_a_revision_sees_what_the_api_billed_a_minute_after_the_lower_one(
+    make_world: MakeWorld,
+) -> None:
+    """Another tool has billed what was canceled: our call was over by then."""
+    world = make_world()
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    world.set_status(world.invoices[0].id, "Canceled")
+    world.pass_time(60)
+    world.bill_by_hand(ONE, source="API")
+    second = replace(ONE, identity=replace(ONE.identity, revision=2))
+    assert world.run([second]).outcomes == ["already_invoiced"]
+    assert world.sent == 1
+
+
 @pytest.mark.parametrize("invoices", [1, 3])
 def test_a_revision_is_billed_though_the_lower_one_made_several_invoices(
     make_world: MakeWorld, invoices: int

@@ -191,9 +191,9 @@ def test_keys_of_one_date_hold_back_no_account_but_its_own(crowd: Store) -> None
 def test_a_revision_that_billed_nothing_has_made_no_invoice(crowd: Store, end: Outcome) -> None:
     """R9b: what is there of its time is somebody else's, and holds the higher one back."""
     settle(crowd, ONE, end)
-    assert standing(crowd, revision(ONE, 2)).trail.lower_settled_at is None
+    assert standing(crowd, revision(ONE, 2)).trail.lower_took is None
     send(crowd, ONE, generation=1)
-    assert standing(crowd, revision(ONE, 2)).trail.lower_settled_at is None
+    assert standing(crowd, revision(ONE, 2)).trail.lower_took is None
 
 
 def test_a_key_rests_as_its_own_runs_wanted(tmp_path: Path) -> None:

@@ -121,30 +121,28 @@ def test_a_key_rests_as_long_as_any_run_that_sent_it_wanted(tmp_path: Path) -> N
 # Times
 
 
-def test_the_time_at_which_the_lower_revision_was_settled_is_told(
-    store: Store, items: list[Item]
-) -> None:
+def test_how_long_the_lower_revision_took_is_told(store: Store, items: list[Item]) -> None:
     """R9b: it tells the lower one's invoices from this one's: of this account, date and revision.
 
     Whether or not the item itself is in the ledger already.
     """
     first, second, third = (revision(items[0], n) for n in (1, 2, 3))
-    done = NOON + timedelta(minutes=5)
+    took = timedelta(seconds=5)
     store.start_run(a_run_id(), a_plan([third]), NOON)
     in_doubt(store, items[1])
     call = a_call(first)
     store.begin(RUN, [a_send(call)], NOON)
-    record = a_record(first, finished_at=done)
+    record = a_record(first, finished_at=NOON + took)
     effect = Effect(KeyState.SETTLED, "row", record)
     store.finish(RUN, [replace(settled(call, None), effects=(effect,))], NOON)
-    assert standing(store, second).trail.lower_settled_at == done
+    assert standing(store, second).trail.lower_took == took
     store.start_run(a_run_id(), a_plan([second]), NOON)
-    assert standing(store, second).trail.lower_settled_at == done
+    assert standing(store, second).trail.lower_took == took
     for other in (first, third, revision(items[1], 2), revision(items[2], 2)):
-        assert standing(store, other).trail.lower_settled_at is None
+        assert standing(store, other).trail.lower_took is None
 
 
-def test_a_revision_in_doubt_takes_the_lower_ones_time_along(
+def test_a_revision_in_doubt_takes_along_how_long_the_lower_one_took(
     store: Store, items: list[Item]
 ) -> None:
     """The trail of the open call is the item's own."""
@@ -156,8 +154,8 @@ def test_a_revision_in_doubt_takes_the_lower_ones_time_along(
     in_doubt(store, second)
     held = standing(store, second)
     assert held.call is not None
-    assert held.trail.lower_settled_at == NOON
-    assert held.call.trails[0].lower_settled_at == NOON
+    assert held.trail.lower_took == timedelta()
+    assert held.call.trails[0].lower_took == timedelta()
 
 
 @pytest.fixture(params=["UTC0", "XST-9"])

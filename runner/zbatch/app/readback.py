@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from zbatch.engine.agreement import CLOCKS, Agreement, Code, Held
 from zbatch.engine.asking import Unanswered
+from zbatch.engine.conclusion import decided
 from zbatch.engine.details import Details
 from zbatch.engine.matching import compared_with
 from zbatch.engine.settings import READ_BACK
@@ -189,6 +190,7 @@ def held_of(record: ItemRecord) -> Held:
         started_at=record.started_at,
         finished_at=record.finished_at,
         alone=identity.revision == 1,
+        decided=decided(record),
     )
 
 

@@ -10,6 +10,7 @@ from zbatch.app.loading import Overrides, load_plan
 from zbatch.app.runs import SPEC_SUFFIXES, PastRun, find_run
 from zbatch.app.state import State
 from zbatch.engine.agreement import Held
+from zbatch.engine.conclusion import decided
 from zbatch.errors import CannotStart, NothingSelected, Refused
 from zbatch.ledger.billed import Billed
 from zbatch.ledger.glance import Glance, glance
@@ -114,6 +115,7 @@ def _hold(standing: Standing, billed: Billed) -> Held:
         record.started_at,
         record.finished_at,
         seen={one.id: one for one in record.invoices or ()},
+        decided=decided(record),
     )
 
 
@@ -123,7 +125,6 @@ def _drafts(standing: Standing, ids: tuple[str, ...]) -> frozenset[str]:
     Where the ledger has noted none, or a person has decided, an item's own invoices may be such.
     """
     baseline, record = standing.trail.baseline, standing.record
-    decided = record is not None and record.error is not None and record.error.code == "ACCEPTED"
-    if baseline is None or decided:
+    if baseline is None or (record is not None and decided(record)):
         return frozenset(ids)
     return frozenset(draft.id for draft in baseline.drafts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,6 +30,11 @@ class LogFile:
     def __init__(self, path: Path, screen: Screen) -> None:
         self._path = path
         self._screen = screen
+        if _is_something_else(path):
+            raise Refused(
+                f"{path} is no log, and a log would be appended to it: name another --log-file;"
+                " nothing was sent"
+            )
         try:
             self._descriptor = os.open(path, _FLAGS, 0o600)
         except OSError as error:
@@ -93,6 +99,15 @@ class LogFile:
         text = f"the log {path} ends here: {one_line(why)}; the run goes on without it"
         with self._screen.aside() as paper:
             paper.say(Text(text, "yellow"))
+
+
+def _is_something_else(path: Path) -> bool:
+    """Tell whether a file has a first line that no log begins with, such as a spec or a ledger."""
+    with suppress(OSError):  # what cannot be read may be written all the same
+        if path.is_file():
+            with path.open("rb") as file:
+                return file.read(1) not in (b"", b"{")
+    return False
 
 
 def _encode(entry: tuple[str, str, Event | Told]) -> bytes:

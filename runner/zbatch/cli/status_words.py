@@ -42,7 +42,7 @@ def one_run(status: Status, now: datetime, here: Path, called: Called) -> Iterat
     yield Text(f"  report {path_text(status.run.report, here)}")
     spec = status.run.spec_file or "SPEC"
     verb = Verb.RECONCILE if status.run.reconciles else Verb.RUN
-    if status.state is State.GONE:
+    if status.state is State.GONE or _broke_off(status):
         command = called.command(verb, spec)
         yield Text(f"next: {command}   settles what was in flight, and goes on", "bold")
 
@@ -66,7 +66,7 @@ def _standing(status: Status, now: datetime) -> str:
     process = f"process {status.process.pid}" if status.process else "its process"
     if status.state is State.ENDED:
         took = f" after {duration(figures.elapsed)}" if figures else ""
-        return f"ended{took}: {_end(status.exit_code)}"
+        return f"ended{took}: {_end(status)}"
     seen = f"last sign of life {at:%Y-%m-%d %H:%M:%SZ}" if at else "no sign of life"
     if status.state is State.GONE:
         return f"GONE: {process} is not there any more, {seen}"
@@ -86,9 +86,16 @@ def _where(status: Status) -> str:
     return f", process {process.pid}{machine}"
 
 
-def _end(code: int | None) -> str:
+def _broke_off(status: Status) -> bool:
+    """Tell whether a run has sent something and ended without an exit code: by a fault of ours."""
+    sent = status.figures is not None and status.figures.requests > 0
+    return status.state is State.ENDED and status.exit_code is None and sent
+
+
+def _end(status: Status) -> str:
+    code = status.exit_code
     if code is None:
-        return "it came to nothing"
+        return "it broke off" if _broke_off(status) else "it came to nothing"
     means = _MEANS.get(ExitCode(code), "") if code in set(ExitCode) else ""
     return f"exit {code}{', ' if means else ''}{means}"
 
@@ -143,7 +150,7 @@ def _brief(status: Status, now: datetime) -> str:
     if status.state is State.ENDED:
         unknown = figures.counts.get(Outcome.UNKNOWN, 0) if figures else 0
         said = f"unknown {unknown:,}" if unknown else ""
-        return "  ".join(filter(None, [done, _end(status.exit_code), said]))
+        return "  ".join(filter(None, [done, _end(status), said]))
     if figures is None:
         return ""
     rest = left(figures, now) if status.state is State.RUNNING else ""

@@ -11,13 +11,19 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from zbatch.engine.money import amount_of, plain
-from zbatch.engine.question import COUNTS, GENERATING, NEVER_COUNTS, TEMPORARY_NUMBER, exists
+from zbatch.engine.question import (
+    COUNTS,
+    GENERATING,
+    NEVER_COUNTS,
+    TEMPORARY_NUMBER,
+    exists,
+    one_call,
+)
 from zbatch.model import Detail, Identity, Invoice, Outcome
 
 CLOCKS = timedelta(minutes=5)  # how far the tenant's clock may be from ours
-ONE_CALL = timedelta(minutes=2)  # a server ends every request before that, so its invoices too
-GRAIN = timedelta(seconds=2)  # what a tenant tells of the time may be whole seconds
 TAX_ERROR = "Error"
+API = "API"
 _MOST_NAMED = 10
 
 
@@ -52,9 +58,10 @@ class Held:
     `outcome` is None where there is none, UNKNOWN where the item is in doubt. `before` are the
     invoices that were there before it was sent, `credited` those credited to other items of its
     account. `drafts` are invoices that may be for another date: open drafts of the account then, to
-    which some tenants append. `sends` counts the calls that may have billed it. Without `alone` it
-    is not known what else may be there, and only its own invoices are looked at. `seen` has them by
-    ID as the run itself has seen them.
+    which some tenants append. `sends` counts the calls that may have billed it; where a person has
+    `decided` whose an invoice is, that proves nothing of others. Without `alone` it is not known
+    what else may be there, and only its own invoices are looked at. `seen` has them by ID as the run
+    itself has seen them.
     """
 
     identity: Identity
@@ -67,6 +74,7 @@ class Held:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     alone: bool = True
+    decided: bool = False
     seen: Mapping[str, Detail] = field(default_factory=dict)
 
 
@@ -109,12 +117,12 @@ def _of_one_call(held: Held, own: Sequence[Invoice], others: Sequence[Invoice]) 
     answer was lost nobody can tell a second invoice from a second bill, nor where the tenant does
     not tell who made it.
     """
-    if held.sends != 1 or held.started_at is None or held.finished_at is None:
+    if held.sends != 1 or held.decided or held.started_at is None or held.finished_at is None:
         return False
-    if not others or not own or not all(one.source == "API" for one in (*own, *others)):
+    if not others or not own or not all(one.source == API for one in (*own, *others)):
         return False
     created = [one.created_at for one in (*own, *others) if one.created_at is not None]
-    took = min(held.finished_at - held.started_at + GRAIN, ONE_CALL)
+    took = one_call(held.finished_at - held.started_at)
     if len(created) < len(own) + len(others) or max(created) - min(created) > took:
         return False
     return held.started_at - CLOCKS <= min(created) and max(created) <= held.finished_at + CLOCKS

@@ -17,6 +17,8 @@ GENERATING = "Generating"
 NEVER_COUNTS = frozenset({"Canceled", "Cancelled", "Error"})
 TEMPORARY_NUMBER = "TMP-"
 
+ONE_CALL = timedelta(minutes=2)  # a server ends every request before that, so its invoices too
+GRAIN = timedelta(seconds=2)  # what a tenant tells of the time may be whole seconds
 BEFORE_FIRST_SEND = timedelta(minutes=5)  # how far the server's clock may be behind ours
 UNANSWERED = timedelta(seconds=90)  # how long after its intent an unanswered call may have left
 MOST_RENEWALS = 2  # after rows that do not say what was done
@@ -76,7 +78,7 @@ def look(seen: Seen, trail: Trail) -> Look:
         if exists(invoice)
         and invoice.id not in known
         and invoice.id not in trail.credited
-        and not _of_lower_revision(invoice, trail)
+        and not _of_lower_revision(invoice, seen, trail)
     ]
     odd = [invoice for invoice in beyond if not _known(invoice.status)]
     if odd:
@@ -93,15 +95,18 @@ def look(seen: Seen, trail: Trail) -> Look:
     return There(there) if there else Nothing()
 
 
-def _of_lower_revision(invoice: Invoice, trail: Trail) -> bool:
+def _of_lower_revision(invoice: Invoice, seen: Seen, trail: Trail) -> bool:
     """Tell whether the lower revision has made an invoice that its answer did not name.
 
-    A generate names only the first of several invoices: the others are told by their time, and by
-    the API, which makes them. What a bill run or a person has made meanwhile is none of them.
+    A generate names only the first of several invoices. The others arose beside it, by the API and
+    no further apart than the call took, by the tenant's own clock. What is made a minute later is
+    somebody else's, or that of a higher revision which this ledger has forgotten.
     """
-    if trail.lower_settled_at is None or invoice.created_at is None or not _by_api(invoice):
+    if trail.lower_took is None or invoice.created_at is None or not by_api(invoice):
         return False
-    return invoice.created_at <= trail.lower_settled_at + BEFORE_FIRST_SEND
+    together = one_call(trail.lower_took)
+    named = (one.created_at for one in seen.invoices if one.id in trail.credited)
+    return any(at is not None and abs(invoice.created_at - at) <= together for at in named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,15 +223,10 @@ def _whose(seen: Seen, ids: tuple[str, ...], doubt: Doubt) -> Conclusion:
         )
     invoice = next(invoice for invoice in seen.invoices if invoice.id == ids[0])
     earliest, latest = doubt.window
-    ours = _by_api(invoice) and (
+    ours = by_api(invoice) and (
         invoice.created_at is not None and earliest <= invoice.created_at <= latest
     )
     return Claimed(invoice.id) if ours else Foreign(invoice.id)
-
-
-def _by_api(invoice: Invoice) -> bool:
-    """Tell whether the API may have made an invoice: the tenant does not always say what has."""
-    return invoice.source in (None, "", "API")
 
 
 def _appended(drafts: Iterable[Draft], baseline: Baseline | None) -> bool:
@@ -254,3 +254,13 @@ def exists(invoice: Invoice) -> bool:
 
 def _known(status: str) -> bool:
     return status in COUNTS or status == GENERATING
+
+
+def by_api(invoice: Invoice) -> bool:
+    """Tell whether the API may have made an invoice: the tenant does not always say what has."""
+    return invoice.source in (None, "", "API")
+
+
+def one_call(took: timedelta) -> timedelta:
+    """Tell how far apart the invoices of a call that took so long can have been made."""
+    return min(took + GRAIN, ONE_CALL)

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime
+from datetime import date, timedelta
 from itertools import islice
 
 from zbatch.ledger import rows
@@ -178,7 +178,7 @@ class _Shelf:
             credited=_credited(around, target, revision),
             renewals=sum(key["if_absent"] in _RENEWING for key in renewals),
             if_absent=IfAbsent(if_absent) if if_absent else None,
-            lower_settled_at=_settled_at(around, target, revision - 1),
+            lower_took=_took(around, target, revision - 1),
             rests_until=rows.moment(row["rests_until"]) if row else None,
         )
 
@@ -227,14 +227,13 @@ def _invoiced_after(around: Sequence[sqlite3.Row], target: str, revision: int) -
     )
 
 
-def _settled_at(around: Sequence[sqlite3.Row], target: str, revision: int) -> datetime | None:
-    """Tell when a revision was invoiced: one that billed nothing has made no invoice.
-
-    What a question has found may be of any age.
-    """
+def _took(around: Sequence[sqlite3.Row], target: str, revision: int) -> timedelta | None:
+    """Tell how long it took to invoice a revision: one that billed nothing has made no invoice."""
     row = _row_of(around, target, revision)
-    ours = row is not None and row["outcome"] == _INVOICED
-    return rows.moment(row["finished_at"]) if row and ours else None
+    if row is None or row["outcome"] != _INVOICED:
+        return None
+    started, finished = rows.moment(row["started_at"]), rows.moment(row["finished_at"])
+    return finished - started if started and finished else None
 
 
 def _credited(around: Sequence[sqlite3.Row], target: str, revision: int) -> frozenset[str]:

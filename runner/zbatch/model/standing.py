@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from zbatch.model.calls import Attempt, Baseline, Call, IfAbsent, ItemRecord, KeyState
 from zbatch.model.outcomes import Outcome
@@ -16,14 +16,15 @@ class Trail:
 
     `credited` are the invoice IDs credited to other dates of the account and to lower revisions;
     `renewals` counts the item's keys that were renewed after the server had not said what it did;
-    `if_absent` is that of its unsettled key.
+    `if_absent` is that of its unsettled key. `lower_took` is how long the call took that the lower
+    revision was invoiced by.
     """
 
     baseline: Baseline | None = None
     credited: frozenset[str] = frozenset()
     renewals: int = 0
     if_absent: IfAbsent | None = None
-    lower_settled_at: datetime | None = None
+    lower_took: timedelta | None = None
     rests_until: datetime | None = None
 
 
