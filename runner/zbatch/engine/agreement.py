@@ -60,8 +60,8 @@ class Held:
     account. `drafts` are invoices that may be for another date: open drafts of the account then, to
     which some tenants append. `sends` counts the calls that may have billed it; where a person has
     `decided` whose an invoice is, that proves nothing of others. Without `alone` it is not known
-    what else may be there, and only its own invoices are looked at. `seen` has them by ID as the run
-    itself has seen them.
+    what else may be there, and only its own invoices are looked at. `seen` has them by ID as the
+    run itself has seen them.
     """
 
     identity: Identity
