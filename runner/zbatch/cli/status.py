@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zbatch.cli import completing
 from zbatch.cli.options import ordinary, state_folder
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ SHOWN = 20  # runs in a list; --json has all
 
 
 @click.command()
-@click.argument("named", required=False, metavar="[SPEC|RUN]")
+@click.argument(
+    "named", required=False, metavar="[SPEC|RUN]", shell_complete=completing.specs_and_runs
+)
 @state_folder
 @ordinary("--json", "as_json", is_flag=True, help="Print it as JSON: zbatch schema status.")
 def status(named: str | None, state_dir: Path | None, as_json: bool) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from zbatch.cli import completing
 from zbatch.cli.options import ordinary, period, state_folder
 from zbatch.spec.values import parse_duration
 
@@ -35,7 +36,7 @@ class DurationType(click.ParamType[float]):
 
 
 @click.command(epilog=EXIT_CODES)
-@click.argument("what", metavar="SPEC|RUN")
+@click.argument("what", metavar="SPEC|RUN", shell_complete=completing.specs_and_runs)
 @ordinary("--tenant", metavar="NAME", help="Ask this tenant, instead of the spec's or the run's.")
 @period
 @ordinary(
