@@ -72,6 +72,14 @@ def test_runs_are_offered(project: Path) -> None:
     assert found == ["latest", "20261130T201502Z-7f3a", "specs/month-end.yaml"]
 
 
+@pytest.mark.parametrize("verb", ["report", "status", "verify"])
+def test_verbs_that_name_a_run_offer_runs(verb: str, project: Path) -> None:
+    """A spec or a run, wherever either may be named."""
+    (project / ".zbatch/runs/20261130T201502Z-7f3a").mkdir(parents=True)
+    found = offered(f"zbatch {verb} ''")
+    assert found == ["latest", "20261130T201502Z-7f3a", "specs/month-end.yaml"]
+
+
 def test_a_tenants_file_that_is_wrong_offers_the_built_in_one(project: Path) -> None:
     """Completion never fails, and says nothing."""
     (project / "tenants.yaml").write_text("version: [")

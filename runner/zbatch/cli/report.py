@@ -13,6 +13,7 @@ import click
 from zbatch.app.folders import new_folder
 from zbatch.app.keeping import keep
 from zbatch.app.reporting import Past, as_document, explain, past_run
+from zbatch.cli import completing
 from zbatch.cli.options import ordinary, state_folder
 from zbatch.cli.report_markdown import report_markdown
 from zbatch.cli.words import counted
@@ -55,7 +56,7 @@ class Flags(TypedDict):
 
 
 @click.command()
-@click.argument("run", metavar="SPEC|RUN", required=False)
+@click.argument("run", metavar="SPEC|RUN", required=False, shell_complete=completing.specs_and_runs)
 @ordinary(
     "--format",
     "form",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zbatch.cli import completing
 from zbatch.cli.options import ordinary, state_folder
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ SHOWN = 20  # runs in a list; --json has all
 
 
 @click.command()
-@click.argument("named", required=False, metavar="[SPEC|RUN]")
+@click.argument(
+    "named", required=False, metavar="[SPEC|RUN]", shell_complete=completing.specs_and_runs
+)
 @state_folder
 @ordinary("--json", "as_json", is_flag=True, help="Print it as JSON: zbatch schema status.")
 def status(named: str | None, state_dir: Path | None, as_json: bool) -> int:
@@ -76,6 +79,7 @@ def _print_one(one: Status, state_dir: Path | None) -> None:
 
 def _print_list(statuses: list[Status], more: int, root: Path) -> None:
     from zbatch.app.clock import SystemClock
+    from zbatch.app.runs import ELSEWHERE
     from zbatch.cli.paper import Paper, console_for
     from zbatch.cli.status_words import table
     from zbatch.cli.words import counted, path_text
@@ -84,7 +88,7 @@ def _print_list(statuses: list[Status], more: int, root: Path) -> None:
     for line in table(statuses, SystemClock().now()):
         paper.say(line)
     if not statuses:
-        click.echo(f"no run is known in {path_text(root, Path.cwd())}", err=True)
+        click.echo(f"no run is known in {path_text(root, Path.cwd())}; {ELSEWHERE}", err=True)
     if more:
         click.echo(f"… and {counted(more, 'older run')}: --json lists all", err=True)
 

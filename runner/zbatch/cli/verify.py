@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from zbatch.cli import completing
 from zbatch.cli.options import DurationType, ordinary, period, state_folder
 
 EXIT_CODES = """\b
@@ -18,7 +19,7 @@ Exit codes:
 
 
 @click.command(epilog=EXIT_CODES)
-@click.argument("what", metavar="SPEC|RUN")
+@click.argument("what", metavar="SPEC|RUN", shell_complete=completing.specs_and_runs)
 @ordinary("--tenant", metavar="NAME", help="Ask this tenant, instead of the spec's or the run's.")
 @period
 @ordinary(

@@ -189,7 +189,7 @@ def _of_others(
     elif others:
         yield Difference(Code.UNRECORDED, _unrecorded(held, others[0]), ids)
     elif held.outcome is None:
-        yield Difference(Code.MISSING, "nothing was sent for it, and no invoice is there")
+        yield Difference(Code.MISSING, "no invoice is there, and no call that could make one")
 
 
 def _duplicate(held: Held, there: Sequence[Invoice]) -> str:
