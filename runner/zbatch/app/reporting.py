@@ -14,6 +14,7 @@ from zbatch.app.state import State
 from zbatch.errors import CannotStart
 from zbatch.ledger.glance import Glance, Sent, glance
 from zbatch.model import Outcome
+from zbatch.model.tenants import folder_of
 from zbatch.report.kept import NotKept, RunHead, read_both, read_head, read_lines
 from zbatch.report.lines import Line
 from zbatch.report.reasons import Reason, own_reason
@@ -64,8 +65,7 @@ class Past:
     @property
     def tenant_folder(self) -> Path:
         """Where the ledger of the run's tenant is."""
-        host = self.head.host.replace(":", "_")
-        return self.state.root / (f"{host}-{self.head.entity_id}" if self.head.entity_id else host)
+        return self.state.root / folder_of(self.head.host, self.head.entity_id)
 
     def sends(self) -> tuple[Sent, ...]:
         """Give what the ledger holds of the run's sends; without a readable ledger none."""
