@@ -110,7 +110,7 @@ def _holder(run: PastRun) -> Process | None:
 
     The lock file is signed by whoever holds it, so it can be read without being locked.
     """
-    tenant = _part(run.record, "tenant")
+    tenant = run.part("tenant")
     host, entity = tenant.get("host"), tenant.get("entity_id")
     if not isinstance(host, str):
         return None
@@ -121,7 +121,7 @@ def _holder(run: PastRun) -> Process | None:
 
 def _ended(run: PastRun, told: Status) -> Status:
     """Take the last figures from the run record, which counts every item of the plan."""
-    counts = dict(_counts(_part(run.record, "outcomes")))
+    counts = dict(_counts(run.part("outcomes")))
     code, took = run.record.get("exit_code"), run.record.get("duration_ms")
     figures = replace(
         told.figures or Figures(),
@@ -168,8 +168,3 @@ def _counts(outcomes: Mapping[str, Any]) -> Iterator[tuple[Outcome, int]]:
         count = outcomes.get(outcome.value)
         if isinstance(count, int):
             yield outcome, count
-
-
-def _part(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = record.get(name)
-    return value if isinstance(value, dict) else {}

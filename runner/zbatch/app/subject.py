@@ -7,7 +7,7 @@ from pathlib import Path
 
 from zbatch.app.doubt import in_doubt
 from zbatch.app.loading import Overrides, blank_plan, known_tenants, load_plan
-from zbatch.app.runs import SPEC_SUFFIXES, PastRun, find_run
+from zbatch.app.runs import PastRun, find_run, is_a_spec
 from zbatch.app.state import State
 from zbatch.engine.agreement import Held
 from zbatch.errors import CannotStart, NothingSelected, Refused
@@ -37,8 +37,8 @@ def subject_of(what: str, folder: Path, state_dir: Path | None, overrides: Overr
 
     Raises `SpecError`, `Refused` and `NothingSelected`.
     """
-    path = Path(what)
-    if path.suffix in SPEC_SUFFIXES:
+    if is_a_spec(what):
+        path = Path(what)
         project = find_project(path)
         return Subject(load_plan(path, overrides), project, State.of(project.root, state_dir))
     project = find_project(folder.absolute() / "spec")
@@ -50,8 +50,7 @@ def subject_of(what: str, folder: Path, state_dir: Path | None, overrides: Overr
 
 def _tenant_of(run: PastRun, project: Project, named: str | None) -> Tenant:
     """Give the tenant that a run has billed; it must still be the same host and entity."""
-    told = run.record.get("tenant")
-    told = told if isinstance(told, dict) else {}
+    told = run.part("tenant")
     name = named or told.get("name")
     known = known_tenants(project)
     if not isinstance(name, str) or name not in known:

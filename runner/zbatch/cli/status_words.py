@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from rich.text import Text
 
@@ -57,7 +56,7 @@ def table(statuses: Sequence[Status], now: datetime) -> Iterator[Text]:
 
 
 def _title(run: PastRun) -> str:
-    tenant, spec = _name(run.record, "tenant"), _name(run.record, "spec")
+    tenant, spec = _name(run, "tenant"), _name(run, "spec")
     return f"{tenant} · {spec} · run {run.run_id}"
 
 
@@ -131,8 +130,8 @@ def _row(status: Status) -> tuple[str, str, str, str]:
     verb = " (reconcile)" if run.reconciles else ""
     return (
         run.run_id,
-        _name(run.record, "tenant"),
-        f"{_name(run.record, 'spec')}{verb}",
+        _name(run, "tenant"),
+        f"{_name(run, 'spec')}{verb}",
         (status.state.value if status.state is not State.GONE else "GONE"),
     )
 
@@ -150,7 +149,6 @@ def _brief(status: Status, now: datetime) -> str:
     return "  ".join(filter(None, [f"{done} {figures.percent}%", rest]))
 
 
-def _name(record: Mapping[str, Any], part: str) -> str:
-    value = record.get(part)
-    name = value.get("name") if isinstance(value, dict) else None
+def _name(run: PastRun, part: str) -> str:
+    name = run.part(part).get("name")
     return one_line(str(name), NAME_LIMIT) if name else "?"
