@@ -104,10 +104,10 @@ def _numbers(folder: Path) -> Mapping[str, str]:
 
 
 def _run(part: str, folder: Path) -> KnownRun | None:
-    """Find a run by its ID, a part of it that no other has, or as the latest that listed items."""
+    """Find a run by its ID, a part of it that no other has, or as the latest that was to bill."""
     runs = glance(folder, Glance.runs) or ()
     if part == LATEST:
-        return next((run for run in reversed(runs) if run.items), None)
+        return next((run for run in reversed(runs) if _was_to_bill(run, folder)), None)
     if not part:
         return None
     found = [run for run in runs if part in run.id]
@@ -119,6 +119,11 @@ def _run(part: str, folder: Path) -> KnownRun | None:
             f"--against {one_line(part)}: several runs have this in their ID: {named}{more}"
         )
     return next(iter(exact or found), None)
+
+
+def _was_to_bill(run: KnownRun, folder: Path) -> bool:
+    """Tell a run from a reconciliation, which lists no more than what was in doubt."""
+    return run.items > 0 and not run_in(folder.parent, run.id).reconciles
 
 
 def _then(name: str, plan: Plan) -> Then | None:
