@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.text import Text
 
 from zbatch.app.runs import PastRun
-from zbatch.app.status import State, Status
+from zbatch.app.status import Life, Status
 from zbatch.cli.figures import BETWEEN, flow, left, oldest, outcomes, waiting, whole
 from zbatch.cli.words import OUTCOMES, Called, Verb, counted, duration, path_text
 from zbatch.model import ExitCode, Outcome
@@ -29,7 +29,7 @@ _MEANS = {
     ExitCode.INTERRUPTED: "interrupted",
     ExitCode.TERMINATED: "interrupted",
 }
-_STYLES = {State.RUNNING: "green", State.SILENT: "yellow", State.GONE: "bold red"}
+_STYLES = {Life.RUNNING: "green", Life.SILENT: "yellow", Life.GONE: "bold red"}
 
 
 def one_run(status: Status, now: datetime, here: Path, called: Called) -> Iterator[Text]:
@@ -41,7 +41,7 @@ def one_run(status: Status, now: datetime, here: Path, called: Called) -> Iterat
     yield Text(f"  report {path_text(status.run.report, here)}")
     spec = status.run.spec_file or "SPEC"
     verb = Verb.RECONCILE if status.run.reconciles else Verb.RUN
-    if status.state is State.GONE:
+    if status.state is Life.GONE:
         command = called.command(verb, spec)
         yield Text(f"next: {command}   settles what was in flight, and goes on", "bold")
 
@@ -63,13 +63,13 @@ def _title(run: PastRun) -> str:
 def _standing(status: Status, now: datetime) -> str:
     figures, at = status.figures, status.at
     process = f"process {status.process.pid}" if status.process else "its process"
-    if status.state is State.ENDED:
+    if status.state is Life.ENDED:
         took = f" after {duration(figures.elapsed)}" if figures else ""
         return f"ended{took}: {_end(status.exit_code)}"
     seen = f"last sign of life {at:%Y-%m-%d %H:%M:%SZ}" if at else "no sign of life"
-    if status.state is State.GONE:
+    if status.state is Life.GONE:
         return f"GONE: {process} is not there any more, {seen}"
-    if status.state is State.SILENT:
+    if status.state is Life.SILENT:
         where = "" if not status.process or status.process.near else _where(status)
         return f"silent: {seen}{where}"
     age = whole(max(0.0, (now - at).total_seconds())) if at else ""
@@ -96,11 +96,11 @@ def _figures(status: Status, now: datetime) -> Iterator[Text]:
     figures = status.figures
     if figures is None:
         return
-    rest = left(figures, now) if status.state is State.RUNNING else ""
+    rest = left(figures, now) if status.state is Life.RUNNING else ""
     done = f"  {figures.done:,}/{figures.planned:,}  {figures.percent}%"
     yield Text(f"{done}{BETWEEN if rest else ''}{rest}")
     yield Text(f"  {BETWEEN.join(_counts(status))}")
-    if status.state in (State.RUNNING, State.SILENT):
+    if status.state in (Life.RUNNING, Life.SILENT):
         yield Text("  ").append_text(Text(BETWEEN).join(flow(figures)))
         if figures.stopping:
             yield Text(f"  stopping: {one_line(figures.stopping)}", "yellow")
@@ -108,7 +108,7 @@ def _figures(status: Status, now: datetime) -> Iterator[Text]:
             yield Text("  ").append_text(waiting(figures.wait))
         if first := oldest(figures):
             yield Text("  ").append_text(first)
-    elif status.state is State.GONE and figures.in_flight:
+    elif status.state is Life.GONE and figures.in_flight:
         calls = counted(figures.in_flight, "request")
         yield Text(f"  {calls} in flight at the last sign of life", "yellow")
 
@@ -118,7 +118,7 @@ def _counts(status: Status) -> list[str]:
     figures = status.figures
     if figures is None:
         return []
-    if status.state in (State.RUNNING, State.SILENT):
+    if status.state in (Life.RUNNING, Life.SILENT):
         return [part.plain for part in outcomes(figures)]
     told = [f"{word} {figures.counts.get(outcome, 0):,}" for outcome, word in OUTCOMES.items()]
     open_ones = figures.planned - sum(figures.counts.values())
@@ -132,20 +132,20 @@ def _row(status: Status) -> tuple[str, str, str, str]:
         run.run_id,
         _name(run, "tenant"),
         f"{_name(run, 'spec')}{verb}",
-        (status.state.value if status.state is not State.GONE else "GONE"),
+        (status.state.value if status.state is not Life.GONE else "GONE"),
     )
 
 
 def _brief(status: Status, now: datetime) -> str:
     figures = status.figures
     done = f"{figures.done:,}/{figures.planned:,}" if figures else ""
-    if status.state is State.ENDED:
+    if status.state is Life.ENDED:
         unknown = figures.counts.get(Outcome.UNKNOWN, 0) if figures else 0
         said = f"unknown {unknown:,}" if unknown else ""
         return "  ".join(filter(None, [done, _end(status.exit_code), said]))
     if figures is None:
         return ""
-    rest = left(figures, now) if status.state is State.RUNNING else ""
+    rest = left(figures, now) if status.state is Life.RUNNING else ""
     return "  ".join(filter(None, [f"{done} {figures.percent}%", rest]))
 
 
