@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +14,15 @@ import pytest
 
 from support.accounts import account
 from support.engine import item
+from support.mishaps import DROP_AFTER
 from support.plans import NOON, a_plan
-from support.runs import Project
+from support.runs import Away, Project
 from zbatch.app.loading import Overrides
 from zbatch.app.review.against import against
 from zbatch.app.review.approval import choose
 from zbatch.app.review.held import held
 from zbatch.app.review.preview import preview
+from zbatch.emulator import Scheduled
 from zbatch.errors import Refused
 from zbatch.ledger.store import open_store
 from zbatch.model import Outcome
@@ -79,6 +82,22 @@ def test_against_a_run(project: Project) -> None:
     assert gone(compared(project, spec, first.run_id)) == (account(1), account(2))
     with pytest.raises(Refused, match=f"several runs .*{first.run_id}, {second.run_id}"):
         compared(project, spec, first.run_id[:5])
+
+
+def test_the_latest_run_is_one_that_was_to_bill(
+    project: Project, tenant: Callable[..., Away]
+) -> None:
+    """A reconciliation lists what was in doubt: held against it, nearly every account is new."""
+    started = tenant(faults=(Scheduled(DROP_AFTER, at=1),))
+    spec = project.spec(1, 2, 3, tenant="real", retry={"max_attempts": 1})
+    told = project.run(spec)
+    project.let_pass(told.result, started.billing, 2.0)
+    settled = project.reconcile(spec)
+    assert settled.outcomes == {"invoiced": 1}
+    found = compared(project, spec, "latest")
+    assert found.before.label == f"run {told.result.run_id} (month-end)"
+    assert (found.before.accounts, found.new.count) == (3, 0)
+    assert compared(project, spec, settled.result.run_id).new.count == 2
 
 
 def test_a_run_remembers_its_period(project: Project) -> None:

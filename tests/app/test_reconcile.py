@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -256,6 +257,15 @@ def test_without_a_spec_the_tenant_must_be_plain(
     with pytest.raises(Refused, match="known are emulator, real, second"):
         project.reconcile(tenant="reel")
     assert project.reconcile(spec).code == 0
+
+
+def test_without_a_spec_the_ceilings_hold_all_the_same(project: Project, tenant: Start) -> None:
+    """Questions press a tenant no more than its ceilings allow, whoever asks them."""
+    _, started, _ = doubtful(project, tenant, DROP_AFTER)
+    ceilings = "{concurrency: 2, rate: 9/s}"
+    project.tenants(f"tenants: {{real: {{base_url: '{started.url}', ceilings: {ceilings}}}}}")
+    limits = json.loads(project.reconcile().result.run_record.read_bytes())["limits"]
+    assert (limits["concurrency"], limits["rate"]) == (2, "9/s")
 
 
 def test_a_void_key_of_a_removed_item_is_no_doubt(project: Project, tenant: Start) -> None:

@@ -16,8 +16,8 @@ from zbatch.app.live import Live
 from zbatch.app.live_json import to_json
 from zbatch.app.process import Process
 from zbatch.app.runs import PastRun, find_run
-from zbatch.app.state import State as StateFolder
-from zbatch.app.status import LATE, LATE_ELSEWHERE, State, status_of
+from zbatch.app.state import State
+from zbatch.app.status import LATE, LATE_ELSEWHERE, Life, status_of
 from zbatch.engine.events import InFlight
 from zbatch.ledger.lock import locked
 from zbatch.model import Outcome
@@ -67,7 +67,7 @@ def test_a_run_that_shows_signs_of_life_runs(run: PastRun, sign: Callable[..., N
     """With the figures of its last one."""
     sign(Process.current(), timedelta(seconds=2))
     told = status_of(run, NOW)
-    assert told.state is State.RUNNING
+    assert told.state is Life.RUNNING
     assert told.at == NOW - timedelta(seconds=2)
     assert told.figures is not None
     assert (told.figures.planned, told.figures.done, told.figures.in_flight) == (40, 4, 3)
@@ -79,7 +79,7 @@ def test_a_run_whose_process_is_not_there_is_gone(run: PastRun, sign: Callable[.
     lines = [json.dumps({"outcome": name}) for name in ("invoiced", "failed", "invoiced")]
     run.report.write_text("\n".join(lines) + '\n{"outcome": "invo')
     told = status_of(run, NOW)
-    assert told.state is State.GONE
+    assert told.state is Life.GONE
     assert told.figures is not None
     assert told.figures.counts == {Outcome.INVOICED: 2, Outcome.FAILED: 1}
     assert (told.figures.done, told.figures.planned, told.figures.in_flight) == (3, 40, 3)
@@ -92,7 +92,7 @@ def test_a_later_process_of_the_same_number_is_not_the_run(
     ours = Process.current()
     if ours.born is not None:
         sign(replace(ours, born=ours.born - 1))
-        assert status_of(run, NOW).state is State.GONE
+        assert status_of(run, NOW).state is Life.GONE
 
 
 def test_a_run_that_has_shown_nothing_for_long_is_silent(
@@ -100,9 +100,9 @@ def test_a_run_that_has_shown_nothing_for_long_is_silent(
 ) -> None:
     """Suspended, or its disk is full: that is told, and not that it runs, nor that it is gone."""
     sign(Process.current(), LATE)
-    assert status_of(run, NOW).state is State.RUNNING
+    assert status_of(run, NOW).state is Life.RUNNING
     sign(Process.current(), LATE + timedelta(seconds=1))
-    assert status_of(run, NOW).state is State.SILENT
+    assert status_of(run, NOW).state is Life.SILENT
 
 
 def test_nobody_can_tell_whether_a_process_of_another_machine_is_there(
@@ -111,9 +111,9 @@ def test_nobody_can_tell_whether_a_process_of_another_machine_is_there(
     """Only that it shows signs of life, or does not."""
     away = replace(NO_PROCESS, machine="elsewhere")
     sign(away, LATE_ELSEWHERE)
-    assert status_of(run, NOW).state is State.RUNNING
+    assert status_of(run, NOW).state is Life.RUNNING
     sign(away, LATE_ELSEWHERE + timedelta(seconds=1))
-    assert status_of(run, NOW).state is State.SILENT
+    assert status_of(run, NOW).state is Life.SILENT
 
 
 @pytest.mark.parametrize("code", [0, None])
@@ -123,7 +123,7 @@ def test_a_run_that_says_so_has_ended(
     """Also one that came to nothing, and has no last word in its record."""
     sign(NO_PROCESS, ended=True, exit_code=code)
     told = status_of(run, NOW)
-    assert (told.state, told.exit_code) == (State.ENDED, code)
+    assert (told.state, told.exit_code) == (Life.ENDED, code)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_run_that_says_so_has_ended(
 def test_what_cannot_be_read_is_no_sign_of_life(run: PastRun, damage: str) -> None:
     """Without a sign the lock tells whose process it was, if it still is this run's."""
     (run.folder / "live.json").write_text(damage)
-    assert status_of(run, NOW).state is State.GONE
+    assert status_of(run, NOW).state is Life.GONE
 
 
 def test_without_a_sign_the_lock_tells_of_the_process(run: PastRun, tmp_path: Path) -> None:
@@ -143,31 +143,31 @@ def test_without_a_sign_the_lock_tells_of_the_process(run: PastRun, tmp_path: Pa
     ours = Process.current().pid
     with locked(folder, f"run {RUN}, process {ours}"):
         told = status_of(run, NOW)
-        assert told.state is State.SILENT
+        assert told.state is Life.SILENT
         assert told.process is not None
         assert told.process.pid == ours
         assert told.figures is None
     with locked(folder, f"run {RUN}, process {NO_PROCESS.pid}"):
-        assert status_of(run, NOW).state is State.GONE
+        assert status_of(run, NOW).state is Life.GONE
     with locked(folder, f"run 20261130T201700Z-aaaa, process {ours}"):
-        assert status_of(run, NOW).state is State.GONE
+        assert status_of(run, NOW).state is Life.GONE
 
 
 def test_a_record_that_nobody_can_read_is_no_reason_to_fail(run: PastRun) -> None:
     """What is damaged is told as far as it goes."""
     for record in ({}, {"tenant": 1}, {"tenant": {"host": 1}}, {"tenant": {"host": "away"}}):
-        assert status_of(replace(run, record=record), NOW).state is State.GONE
+        assert status_of(replace(run, record=record), NOW).state is Life.GONE
     odd = {"finished_at": "soon", "outcomes": {"invoiced": "many"}, "exit_code": "x"}
     told = status_of(replace(run, record=odd), NOW)
-    assert (told.state, told.exit_code, told.at) == (State.ENDED, None, None)
+    assert (told.state, told.exit_code, told.at) == (Life.ENDED, None, None)
 
 
 def test_a_run_that_is_over_is_told_by_its_record(project: Project) -> None:
     """Its outcomes are those of every planned item, not only of what this run has settled."""
     project.run(project.spec(1, 2))
     second = project.run(project.spec(1, 2, 3))
-    told = status_of(find_run(StateFolder(project.state), second.result.run_id), NOW)
-    assert (told.state, told.exit_code) == (State.ENDED, 0)
+    told = status_of(find_run(State(project.state), second.result.run_id), NOW)
+    assert (told.state, told.exit_code) == (Life.ENDED, 0)
     assert told.figures is not None
     assert (told.figures.done, told.figures.planned) == (3, 3)
     assert told.figures.counts[Outcome.INVOICED] == 3

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from support.summaries import summarise
 from zbatch.app.api import RunHeader, RunResult
 from zbatch.app.live import Live
 from zbatch.model import (
@@ -31,7 +32,6 @@ from zbatch.model import (
     Spec,
     Tenant,
 )
-from zbatch.report.summary import summarise
 
 ROOT = Path(__file__).parents[2]
 REHEARSALS = shutil.ignore_patterns("rehearsals")  # they bring an emulator along

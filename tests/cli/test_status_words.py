@@ -12,7 +12,7 @@ import pytest
 from zbatch.app.figures import Figures, LimitBy, Oldest, Wait
 from zbatch.app.process import Process
 from zbatch.app.runs import PastRun
-from zbatch.app.status import State, Status
+from zbatch.app.status import Life, Status
 from zbatch.cli.status_words import one_run, table
 from zbatch.cli.words import Called
 from zbatch.engine.events import Hold
@@ -53,7 +53,7 @@ def run() -> PastRun:
 def running(run: PastRun, story: Any) -> Status:
     """Give how it stands while it runs."""
     here = Process.current()
-    return Status(run, State.RUNNING, FIGURES, story.now, None, replace(here, pid=4711))
+    return Status(run, Life.RUNNING, FIGURES, story.now, None, replace(here, pid=4711))
 
 
 def text_of(status: Status, story: Any) -> str:
@@ -107,17 +107,17 @@ def test_why_nothing_is_sent_is_said(running: Status, story: Any) -> None:
 
 def test_a_silent_run_is_not_said_to_run(running: Status, story: Any) -> None:
     """Nor to be gone: it may be suspended, or on a machine that nobody sees from here."""
-    silent = replace(running, state=State.SILENT)
+    silent = replace(running, state=Life.SILENT)
     assert "· silent: last sign of life 2026-11-30 20:15:02Z\n" in text_of(silent, story)
     away = replace(silent, process=Process(4711, "elsewhere"))
     assert "20:15:02Z, process 4711 on elsewhere\n" in text_of(away, story)
-    nothing = Status(running.run, State.SILENT)
+    nothing = Status(running.run, Life.SILENT)
     assert "· silent: no sign of life\n" in text_of(nothing, story)
 
 
 def test_a_run_that_is_gone_has_a_next_step(running: Status, story: Any) -> None:
     """What was in flight is in doubt, and the same command settles it."""
-    text = text_of(replace(running, state=State.GONE), story)
+    text = text_of(replace(running, state=Life.GONE), story)
     assert "· GONE: process 4711 is not there any more, last sign of life 2026-11-30 20:15" in text
     assert "  16 requests in flight at the last sign of life\n" in text
     assert "not reported 937\n" in text
@@ -141,7 +141,7 @@ def test_a_run_that_is_over_says_how_it_ended(
     code: int | None, told: str, running: Status, story: Any
 ) -> None:
     """By its exit code and what that means; nothing of in-flight calls any more."""
-    text = text_of(replace(running, state=State.ENDED, figures=ENDED, exit_code=code), story)
+    text = text_of(replace(running, state=Life.ENDED, figures=ENDED, exit_code=code), story)
     assert f"· ended after 2 min 39 s: {told}\n" in text
     assert "in flight" not in text
     assert "next" not in text
@@ -173,8 +173,8 @@ def test_runs_stand_in_a_table(running: Status, story: Any) -> None:
     nameless = PastRun("x", Path("x"), {})
     statuses = [
         running,
-        replace(running, state=State.ENDED, figures=doubt, exit_code=3, run=asked),
-        Status(nameless, State.GONE),
+        replace(running, state=Life.ENDED, figures=doubt, exit_code=3, run=asked),
+        Status(nameless, Life.GONE),
     ]
     assert [line.plain for line in table(statuses, story.now)] == [
         f"{RUN}  production  month-end              running  412/1,249 32%"

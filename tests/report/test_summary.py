@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.summaries import summarise
 from zbatch.model import ItemRecord, Outcome, Problem
-from zbatch.report.summary import Cause, FailureGroup, summarise
+from zbatch.report.summary import Cause, FailureGroup
 
 ID = "2c93808457d787030157e0306be53a"
 

@@ -61,7 +61,7 @@ def _of_one_call(book: Casebook) -> Iterator[str]:
         there = [book.invoices[one] for one in ids if one in book.invoices]
         made = {one.made for one in there}
         when = [one[1] for one in made if one and one[0]]
-        took = (line["duration_ms"] or 0) / 1000 + 2.0  # a tenant may tell whole seconds
+        took = (line.get("duration_ms") or 0) / 1000 + 2.0  # a tenant may tell whole seconds
         if len(there) > 1 and (len(when) < len(made) or max(when) - min(when) > took):
             yield f"{name_of(item)} is told {len(there)} invoices that no one call of ours made"
         told = line.get("invoices")

@@ -12,9 +12,12 @@ from zbatch.spec import (
     Diagnostic,
     Project,
     SpecError,
+    blank_spec,
+    builtin_emulator,
     check_spec,
     check_tenants,
     find_project,
+    load_tenants,
     make_plan,
     misplaced,
     resolve_tenant,
@@ -63,6 +66,18 @@ def load_plan(path: Path, overrides: Overrides) -> Plan:
         findings = (*findings, *misplaced(spec, tenant))
     heed(tidy((*findings, *_of_tenants(tenant, project))), overrides)
     return make_plan(replace(under_ceilings(spec, tenant), tenant=name), tenant)
+
+
+def blank_plan(verb: str, tenant: Tenant) -> Plan:
+    """Lay out nothing, under the tenant's ceilings: for a verb that asks without a spec."""
+    spec = under_ceilings(blank_spec(verb, tenant.name), tenant)
+    return Plan(spec, tenant, (), (), spec.digest)
+
+
+def known_tenants(project: Project) -> dict[str, Tenant]:
+    """Give by name all tenants that a project knows; raise `SpecError` for a bad tenants file."""
+    named = {} if project.tenants_file is None else load_tenants(project.tenants_file).tenants
+    return {one.name: one for one in (*named.values(), builtin_emulator())}
 
 
 def _of_tenants(tenant: Tenant, project: Project) -> tuple[Diagnostic, ...]:

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from zbatch.app.api import ReconcileOptions, RunResult, Watcher
 from zbatch.app.desk import emulator_book, opened
-from zbatch.app.loading import Overrides, load_plan
+from zbatch.app.loading import Overrides, blank_plan, known_tenants, load_plan
 from zbatch.app.numbers import Preflight
 from zbatch.app.protection import confirm_decisions, require_ledger
 from zbatch.app.state import State
 from zbatch.app.task import to_settle
 from zbatch.errors import Refused
-from zbatch.model import Plan, Tenant
-from zbatch.spec import Project, blank_spec, builtin_emulator, find_project, load_tenants
+from zbatch.model import Tenant
+from zbatch.spec import Project, find_project
 
 
 def reconcile(options: ReconcileOptions, watch: Watcher) -> RunResult:
@@ -32,22 +32,16 @@ def reconcile(options: ReconcileOptions, watch: Watcher) -> RunResult:
     book, every = emulator_book(project), plan is None
     with opened(tenant, state) as desk:
         preflight = Preflight(desk, book, watch, options.patience)
-        resolved = preflight.resolved(plan or _blank_plan(tenant))
+        resolved = preflight.resolved(plan or blank_plan("reconcile", tenant))
         task = to_settle(resolved.plan, desk.store, options.accept, every=every)
         task = replace(task, report_copy=options.report, patience=options.patience)
         task = replace(task, asked=resolved.asked, pace=resolved.pace)
         return desk.execute(task, book, watch)
 
 
-def _blank_plan(tenant: Tenant) -> Plan:
-    spec = blank_spec("reconcile", tenant.name)
-    return Plan(spec, tenant, (), (), spec.digest)
-
-
 def _tenant(options: ReconcileOptions, project: Project, state: State) -> Tenant:
     """Choose the tenant whose ledger is meant where no spec names one."""
-    tenants = {} if project.tenants_file is None else load_tenants(project.tenants_file).tenants
-    known = {tenant.name: tenant for tenant in (*tenants.values(), builtin_emulator())}
+    known = known_tenants(project)
     if options.tenant:
         if options.tenant not in known:
             raise Refused(f"--tenant {options.tenant}: known are {', '.join(sorted(known))}")

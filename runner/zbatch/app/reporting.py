@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from pathlib import Path, PurePath
+from pathlib import Path
 
-from zbatch.app.runs import RECORD, SPEC_SUFFIXES, PastRun, find_run
+from zbatch.app.runs import RECORD, PastRun, find_run, is_a_spec
 from zbatch.app.state import State
 from zbatch.errors import CannotStart
 from zbatch.ledger.glance import Glance, Sent, glance
 from zbatch.model import Outcome
+from zbatch.model.tenants import folder_of
 from zbatch.report.kept import NotKept, RunHead, read_both, read_head, read_lines
 from zbatch.report.lines import Line
 from zbatch.report.reasons import Reason, own_reason
@@ -64,8 +65,7 @@ class Past:
     @property
     def tenant_folder(self) -> Path:
         """Where the ledger of the run's tenant is."""
-        host = self.head.host.replace(":", "_")
-        return self.state.root / (f"{host}-{self.head.entity_id}" if self.head.entity_id else host)
+        return self.state.root / folder_of(self.head.host, self.head.entity_id)
 
     def sends(self) -> tuple[Sent, ...]:
         """Give what the ledger holds of the run's sends; without a readable ledger none."""
@@ -105,8 +105,7 @@ def past_run(named: str, here: Path, state_dir: Path | None) -> Past:
 
     A spec means its own project, anything else the one around the folder `here`.
     """
-    spec = PurePath(named).suffix in SPEC_SUFFIXES
-    project = find_project(here.absolute() / (named if spec else "spec"))
+    project = find_project(here.absolute() / (named if is_a_spec(named) else "spec"))
     state = State.of(project.root, state_dir)
     return Past(find_run(state, named), state, project)
 

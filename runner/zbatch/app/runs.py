@@ -39,7 +39,7 @@ class PastRun:
     @property
     def spec_file(self) -> str | None:
         """The spec as it was named on the command line."""
-        file = _of(self.record, "spec").get("file")
+        file = self.part("spec").get("file")
         return file if isinstance(file, str) else None
 
     @property
@@ -58,6 +58,22 @@ class PastRun:
         """Tell whether the run has written its last word; one that was killed never has."""
         return self.record.get("finished_at") is not None
 
+    def part(self, name: str) -> Mapping[str, Any]:
+        """Give an object within the record, such as `tenant`; an empty one where it has none."""
+        value = self.record.get(name)
+        return value if isinstance(value, dict) else {}
+
+
+def run_in(root: Path, run_id: str) -> PastRun:
+    """Give the run of this ID from a state folder; without a record if it has none there."""
+    folder = root / "runs" / run_id
+    return PastRun(run_id, folder, _read(folder / RECORD))
+
+
+def is_a_spec(named: str) -> bool:
+    """Tell whether a person names a spec's file, not a run."""
+    return PurePath(named).suffix in SPEC_SUFFIXES
+
 
 def list_runs(state: State) -> Iterator[PastRun]:
     """Give the runs of a state folder, the newest first.
@@ -65,8 +81,7 @@ def list_runs(state: State) -> Iterator[PastRun]:
     An ID tells the second; of one second, the record tells which was later.
     """
     for _, names in groupby(sorted(state.runs(), reverse=True), key=lambda name: name[:_SECOND]):
-        folders = [state.root / "runs" / name for name in names]
-        runs = [PastRun(one.name, one, _read(one / RECORD)) for one in folders if one.is_dir()]
+        runs = [run for name in names if (run := run_in(state.root, name)).folder.is_dir()]
         yield from sorted(runs, key=lambda run: run.started_at, reverse=True)
 
 
@@ -78,7 +93,7 @@ def find_run(state: State, named: str) -> PastRun:
     Raises `NothingSelected` where there is none, or more than one that is meant equally.
     """
     runs = list_runs(state)
-    if PurePath(named).suffix in SPEC_SUFFIXES:
+    if is_a_spec(named):
         of_spec = next(
             (run for run in runs if _is_of(run, Path(named)) and not run.reconciles), None
         )
@@ -113,11 +128,6 @@ def _is_of(run: PastRun, spec: Path) -> bool:
 def _read(path: Path) -> Mapping[str, Any]:
     try:
         record = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}
-
-
-def _of(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = record.get(name)
-    return value if isinstance(value, dict) else {}

@@ -25,7 +25,7 @@ LATE = timedelta(seconds=10)  # a run that shows no sign of life for so long is 
 LATE_ELSEWHERE = timedelta(seconds=30)  # clocks of two machines differ
 
 
-class State(StrEnum):
+class Life(StrEnum):
     """What is known of a run from outside."""
 
     RUNNING = "running"
@@ -39,7 +39,7 @@ class Status:
     """A run as it stands; `at` is when its figures were true, None where it has told none."""
 
     run: PastRun
-    state: State
+    state: Life
     figures: Figures | None = None
     at: datetime | None = None
     exit_code: int | None = None
@@ -60,17 +60,17 @@ class Sign:
 def status_of(run: PastRun, now: datetime) -> Status:
     """Tell how a run stands, at a time of the wall clock."""
     sign = read_sign(run.folder / LIVE_FILE, run.run_id)
-    told = Status(run, State.SILENT)
+    told = Status(run, Life.SILENT)
     if sign:
         told = replace(told, figures=sign.figures, at=sign.at, process=sign.process)
         told = replace(told, exit_code=sign.exit_code)
     if run.ended:
         return _ended(run, told)
     if sign and sign.ended:
-        return replace(told, state=State.ENDED)
+        return replace(told, state=Life.ENDED)
     process = sign.process if sign else _holder(run)
     state = _state(process, sign, now)
-    if state is State.GONE:
+    if state is Life.GONE:
         told = replace(told, figures=_reported(run, told.figures))
     return replace(told, state=state, process=process)
 
@@ -96,13 +96,13 @@ def read_sign(path: Path, run_id: str) -> Sign | None:
         return None
 
 
-def _state(process: Process | None, sign: Sign | None, now: datetime) -> State:
+def _state(process: Process | None, sign: Sign | None, now: datetime) -> Life:
     if process is None:
-        return State.GONE
+        return Life.GONE
     if process.near and not process.runs:
-        return State.GONE
+        return Life.GONE
     late = LATE if process.near else LATE_ELSEWHERE
-    return State.RUNNING if sign and now - sign.at <= late else State.SILENT
+    return Life.RUNNING if sign and now - sign.at <= late else Life.SILENT
 
 
 def _holder(run: PastRun) -> Process | None:
@@ -110,7 +110,7 @@ def _holder(run: PastRun) -> Process | None:
 
     The lock file is signed by whoever holds it, so it can be read without being locked.
     """
-    tenant = _part(run.record, "tenant")
+    tenant = run.part("tenant")
     host, entity = tenant.get("host"), tenant.get("entity_id")
     if not isinstance(host, str):
         return None
@@ -121,7 +121,7 @@ def _holder(run: PastRun) -> Process | None:
 
 def _ended(run: PastRun, told: Status) -> Status:
     """Take the last figures from the run record, which counts every item of the plan."""
-    counts = dict(_counts(_part(run.record, "outcomes")))
+    counts = dict(_counts(run.part("outcomes")))
     code, took = run.record.get("exit_code"), run.record.get("duration_ms")
     figures = replace(
         told.figures or Figures(),
@@ -140,7 +140,7 @@ def _ended(run: PastRun, told: Status) -> Status:
     with suppress(TypeError, ValueError):
         at = datetime.fromisoformat(str(run.record.get("finished_at")))
     exit_code = code if isinstance(code, int) else told.exit_code
-    return replace(told, state=State.ENDED, figures=figures, at=at, exit_code=exit_code)
+    return replace(told, state=Life.ENDED, figures=figures, at=at, exit_code=exit_code)
 
 
 def _reported(run: PastRun, figures: Figures | None) -> Figures:
@@ -168,8 +168,3 @@ def _counts(outcomes: Mapping[str, Any]) -> Iterator[tuple[Outcome, int]]:
         count = outcomes.get(outcome.value)
         if isinstance(count, int):
             yield outcome, count
-
-
-def _part(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = record.get(name)
-    return value if isinstance(value, dict) else {}

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zbatch.app.doubt import in_doubt
-from zbatch.app.loading import Overrides, load_plan
-from zbatch.app.runs import SPEC_SUFFIXES, PastRun, find_run
+from zbatch.app.loading import Overrides, blank_plan, known_tenants, load_plan
+from zbatch.app.runs import PastRun, find_run, is_a_spec
 from zbatch.app.state import State
 from zbatch.engine.agreement import Held
 from zbatch.engine.conclusion import decided
@@ -15,14 +15,7 @@ from zbatch.errors import CannotStart, NothingSelected, Refused
 from zbatch.ledger.billed import Billed
 from zbatch.ledger.glance import Glance, glance
 from zbatch.model import Item, Outcome, Plan, Standing, Tenant
-from zbatch.spec import (
-    Project,
-    blank_spec,
-    builtin_emulator,
-    find_project,
-    load_tenants,
-    under_ceilings,
-)
+from zbatch.spec import Project, find_project
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +38,22 @@ def subject_of(what: str, folder: Path, state_dir: Path | None, overrides: Overr
 
     Raises `SpecError`, `Refused` and `NothingSelected`.
     """
-    path = Path(what)
-    if path.suffix in SPEC_SUFFIXES:
+    if is_a_spec(what):
+        path = Path(what)
         project = find_project(path)
         return Subject(load_plan(path, overrides), project, State.of(project.root, state_dir))
     project = find_project(folder.absolute() / "spec")
     state = State.of(project.root, state_dir)
     run = find_run(state, what)
     tenant = _tenant_of(run, project, overrides.tenant)
-    spec = under_ceilings(blank_spec("verify", tenant.name), tenant)
-    return Subject(Plan(spec, tenant, (), (), spec.digest), project, state, run)
+    return Subject(blank_plan("verify", tenant), project, state, run)
 
 
 def _tenant_of(run: PastRun, project: Project, named: str | None) -> Tenant:
     """Give the tenant that a run has billed; it must still be the same host and entity."""
-    told = run.record.get("tenant")
-    told = told if isinstance(told, dict) else {}
+    told = run.part("tenant")
     name = named or told.get("name")
-    tenants = {} if project.tenants_file is None else load_tenants(project.tenants_file).tenants
-    known = {one.name: one for one in (*tenants.values(), builtin_emulator())}
+    known = known_tenants(project)
     if not isinstance(name, str) or name not in known:
         raise Refused(f"run {run.run_id}: its tenant is not known here; name it with --tenant")
     tenant = known[name]

@@ -21,7 +21,8 @@ from zbatch.engine.events import (
     Stopping,
 )
 from zbatch.model import Attempt, Item, Outcome
-from zbatch.report.lines import as_json, line_of, timestamp
+from zbatch.report.lines import as_json, item_json, line_of, timestamp
+from zbatch.report.record import tenant_json
 from zbatch.zuora.text import one_line
 
 REASON_LIMIT = 1000
@@ -38,11 +39,7 @@ def started(header: RunHeader) -> Told:
         "event": "started",
         "run_id": header.run_id,
         "spec": {"name": plan.spec.name, "file": plan.spec.file, "digest": plan.spec.digest},
-        "tenant": {
-            "name": plan.tenant.name,
-            "host": plan.tenant.host,
-            "entity_id": plan.tenant.entity_id,
-        },
+        "tenant": tenant_json(plan.tenant),
         "planned": len(plan.items),
         "settled": header.settled,
         "to_send": header.outstanding,
@@ -104,7 +101,7 @@ def logged(event: Event) -> Told | None:
         case Settled(record):
             return {
                 "event": "settled",
-                **_name(record.item),
+                **item_json(record.item),
                 "outcome": record.outcome.value,
                 "invoice_id": record.invoice_id,
                 "code": record.error.code if record.error else None,
@@ -152,17 +149,7 @@ def _of_attempt(key: str, attempt: Attempt) -> Told:
 
 
 def _named(items: Iterable[Item]) -> list[Told]:
-    return [_name(item) for item in items]
-
-
-def _name(item: Item) -> Told:
-    identity = item.identity
-    return {
-        "account_id": identity.account_id,
-        "account_number": item.account_number,
-        "target_date": identity.target_date.isoformat(),
-        "revision": identity.revision,
-    }
+    return [item_json(item) for item in items]
 
 
 def _took(attempt: Attempt) -> int | None:

@@ -12,6 +12,7 @@ from zbatch.cli.advice import advice, reconcile_all
 from zbatch.cli.decision import item_argument
 from zbatch.cli.differences import read_back_text
 from zbatch.cli.words import (
+    CALLED,
     MESSAGE_LIMIT,
     OUTCOMES,
     Called,
@@ -32,7 +33,6 @@ FIRST_CAUSES = 20
 FIRST_UNKNOWN = 20
 FIRST_RUNS = 3
 DOUBT_LIMIT = 500  # candidates, and from when it can be settled, stand at the end of a message
-CALLED = Called()
 
 # What only a person can decide.
 _UNDECIDED = frozenset({"SEVERAL_INVOICES", "DRAFT_CHANGED"})

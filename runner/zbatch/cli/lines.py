@@ -18,8 +18,8 @@ from zbatch.cli.figures import on_a_line
 from zbatch.cli.last_block import first_line
 from zbatch.cli.notices import Notices
 from zbatch.cli.paper import Paper
-from zbatch.cli.quiet import CALLED, Quiet
-from zbatch.cli.words import Called
+from zbatch.cli.quiet import Quiet
+from zbatch.cli.words import CALLED, Called
 from zbatch.engine.events import Event, Settled
 
 Clock = Callable[[], datetime]

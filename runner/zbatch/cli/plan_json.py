@@ -15,7 +15,7 @@ from zbatch.app.review.preview import Preview
 from zbatch.engine.money import plain
 from zbatch.model import Account, Charges, Expect, Item, Outcome, Plan, StopRules
 from zbatch.report.lines import timestamp
-from zbatch.report.record import files_json, limits_json
+from zbatch.report.record import files_json, limits_json, tenant_json
 from zbatch.spec.difference import Dates, Difference, Named
 
 VERSION = 1
@@ -66,7 +66,7 @@ def _head(view: Preview) -> dict[str, Any]:
 
 
 def _where(plan: Plan) -> dict[str, Any]:
-    spec, tenant = plan.spec, plan.tenant
+    spec = plan.spec
     return {
         "spec": {
             "name": spec.name,
@@ -76,12 +76,7 @@ def _where(plan: Plan) -> dict[str, Any]:
             "digest": spec.digest,
         },
         "files": files_json(spec.files),
-        "tenant": {
-            "name": tenant.name,
-            "host": tenant.host,
-            "entity_id": tenant.entity_id,
-            "kind": tenant.kind,
-        },
+        "tenant": {**tenant_json(plan.tenant), "kind": plan.tenant.kind},
         "plan_digest": plan.digest,
     }
 

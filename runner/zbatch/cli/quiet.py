@@ -11,10 +11,8 @@ from typing import Self
 from zbatch.app.api import RunHeader, RunResult
 from zbatch.cli.last_block import last_block
 from zbatch.cli.paper import Paper
-from zbatch.cli.words import Called
+from zbatch.cli.words import CALLED, Called
 from zbatch.engine.events import Event
-
-CALLED = Called()
 
 
 class Quiet:

@@ -13,8 +13,8 @@ from zbatch.cli.block import Block
 from zbatch.cli.lines import Lines
 from zbatch.cli.notices import Notices
 from zbatch.cli.paper import Paper, console_for
-from zbatch.cli.quiet import CALLED, Quiet
-from zbatch.cli.words import Called, Style
+from zbatch.cli.quiet import Quiet
+from zbatch.cli.words import CALLED, Called, Style
 
 OF_A_KIND = 5  # failures of one kind that scroll by on a terminal before they are counted
 

@@ -42,15 +42,14 @@ def status(named: str | None, state_dir: Path | None, as_json: bool) -> int:
     """
     # Loaded here, because the help needs none of it.
     from zbatch.app.clock import SystemClock
-    from zbatch.app.runs import find_run, list_runs
+    from zbatch.app.runs import find_run, is_a_spec, list_runs
     from zbatch.app.state import State
     from zbatch.app.status import status_of
     from zbatch.model import ExitCode
     from zbatch.spec import find_project
 
     now = SystemClock().now()
-    looks_like_a_spec = named is not None and Path(named).suffix in (".yaml", ".yml")
-    beside = Path(named) if named and looks_like_a_spec else Path("spec")
+    beside = Path(named) if named and is_a_spec(named) else Path("spec")
     state = State.of(find_project(beside.absolute()).root, state_dir)
     if named is not None:
         one = status_of(find_run(state, named), now)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from rich.text import Text
 
 from zbatch.app.runs import PastRun
-from zbatch.app.status import State, Status
+from zbatch.app.status import Life, Status
 from zbatch.cli.figures import BETWEEN, flow, left, oldest, outcomes, waiting, whole
 from zbatch.cli.words import OUTCOMES, Called, Verb, counted, duration, path_text
 from zbatch.model import ExitCode, Outcome
@@ -30,7 +29,7 @@ _MEANS = {
     ExitCode.INTERRUPTED: "interrupted",
     ExitCode.TERMINATED: "interrupted",
 }
-_STYLES = {State.RUNNING: "green", State.SILENT: "yellow", State.GONE: "bold red"}
+_STYLES = {Life.RUNNING: "green", Life.SILENT: "yellow", Life.GONE: "bold red"}
 
 
 def one_run(status: Status, now: datetime, here: Path, called: Called) -> Iterator[Text]:
@@ -42,7 +41,7 @@ def one_run(status: Status, now: datetime, here: Path, called: Called) -> Iterat
     yield Text(f"  report {path_text(status.run.report, here)}")
     spec = status.run.spec_file or "SPEC"
     verb = Verb.RECONCILE if status.run.reconciles else Verb.RUN
-    if status.state is State.GONE or _broke_off(status):
+    if status.state is Life.GONE or _broke_off(status):
         command = called.command(verb, spec)
         yield Text(f"next: {command}   settles what was in flight, and goes on", "bold")
 
@@ -57,20 +56,20 @@ def table(statuses: Sequence[Status], now: datetime) -> Iterator[Text]:
 
 
 def _title(run: PastRun) -> str:
-    tenant, spec = _name(run.record, "tenant"), _name(run.record, "spec")
+    tenant, spec = _name(run, "tenant"), _name(run, "spec")
     return f"{tenant} · {spec} · run {run.run_id}"
 
 
 def _standing(status: Status, now: datetime) -> str:
     figures, at = status.figures, status.at
     process = f"process {status.process.pid}" if status.process else "its process"
-    if status.state is State.ENDED:
+    if status.state is Life.ENDED:
         took = f" after {duration(figures.elapsed)}" if figures else ""
         return f"ended{took}: {_end(status)}"
     seen = f"last sign of life {at:%Y-%m-%d %H:%M:%SZ}" if at else "no sign of life"
-    if status.state is State.GONE:
+    if status.state is Life.GONE:
         return f"GONE: {process} is not there any more, {seen}"
-    if status.state is State.SILENT:
+    if status.state is Life.SILENT:
         where = "" if not status.process or status.process.near else _where(status)
         return f"silent: {seen}{where}"
     age = whole(max(0.0, (now - at).total_seconds())) if at else ""
@@ -89,7 +88,7 @@ def _where(status: Status) -> str:
 def _broke_off(status: Status) -> bool:
     """Tell whether a run has sent something and ended without an exit code: by a fault of ours."""
     sent = status.figures is not None and status.figures.requests > 0
-    return status.state is State.ENDED and status.exit_code is None and sent
+    return status.state is Life.ENDED and status.exit_code is None and sent
 
 
 def _end(status: Status) -> str:
@@ -104,11 +103,11 @@ def _figures(status: Status, now: datetime) -> Iterator[Text]:
     figures = status.figures
     if figures is None:
         return
-    rest = left(figures, now) if status.state is State.RUNNING else ""
+    rest = left(figures, now) if status.state is Life.RUNNING else ""
     done = f"  {figures.done:,}/{figures.planned:,}  {figures.percent}%"
     yield Text(f"{done}{BETWEEN if rest else ''}{rest}")
     yield Text(f"  {BETWEEN.join(_counts(status))}")
-    if status.state in (State.RUNNING, State.SILENT):
+    if status.state in (Life.RUNNING, Life.SILENT):
         yield Text("  ").append_text(Text(BETWEEN).join(flow(figures)))
         if figures.stopping:
             yield Text(f"  stopping: {one_line(figures.stopping)}", "yellow")
@@ -116,7 +115,7 @@ def _figures(status: Status, now: datetime) -> Iterator[Text]:
             yield Text("  ").append_text(waiting(figures.wait))
         if first := oldest(figures):
             yield Text("  ").append_text(first)
-    elif status.state is State.GONE and figures.in_flight:
+    elif status.state is Life.GONE and figures.in_flight:
         calls = counted(figures.in_flight, "request")
         yield Text(f"  {calls} in flight at the last sign of life", "yellow")
 
@@ -126,7 +125,7 @@ def _counts(status: Status) -> list[str]:
     figures = status.figures
     if figures is None:
         return []
-    if status.state in (State.RUNNING, State.SILENT):
+    if status.state in (Life.RUNNING, Life.SILENT):
         return [part.plain for part in outcomes(figures)]
     told = [f"{word} {figures.counts.get(outcome, 0):,}" for outcome, word in OUTCOMES.items()]
     open_ones = figures.planned - sum(figures.counts.values())
@@ -138,26 +137,25 @@ def _row(status: Status) -> tuple[str, str, str, str]:
     verb = " (reconcile)" if run.reconciles else ""
     return (
         run.run_id,
-        _name(run.record, "tenant"),
-        f"{_name(run.record, 'spec')}{verb}",
-        (status.state.value if status.state is not State.GONE else "GONE"),
+        _name(run, "tenant"),
+        f"{_name(run, 'spec')}{verb}",
+        (status.state.value if status.state is not Life.GONE else "GONE"),
     )
 
 
 def _brief(status: Status, now: datetime) -> str:
     figures = status.figures
     done = f"{figures.done:,}/{figures.planned:,}" if figures else ""
-    if status.state is State.ENDED:
+    if status.state is Life.ENDED:
         unknown = figures.counts.get(Outcome.UNKNOWN, 0) if figures else 0
         said = f"unknown {unknown:,}" if unknown else ""
         return "  ".join(filter(None, [done, _end(status), said]))
     if figures is None:
         return ""
-    rest = left(figures, now) if status.state is State.RUNNING else ""
+    rest = left(figures, now) if status.state is Life.RUNNING else ""
     return "  ".join(filter(None, [f"{done} {figures.percent}%", rest]))
 
 
-def _name(record: Mapping[str, Any], part: str) -> str:
-    value = record.get(part)
-    name = value.get("name") if isinstance(value, dict) else None
+def _name(run: PastRun, part: str) -> str:
+    name = run.part(part).get("name")
     return one_line(str(name), NAME_LIMIT) if name else "?"

@@ -8,19 +8,19 @@ from typing import Any
 from zbatch.app.verify import Verified
 from zbatch.engine.money import Sum
 from zbatch.model import Item
-from zbatch.report.lines import timestamp
+from zbatch.report.lines import item_json, timestamp
+from zbatch.report.record import tenant_json
 
 VERSION = 1
 
 
 def verify_json(verified: Verified) -> str:
     """Write it as one object, its findings in the order of the items."""
-    tenant = verified.tenant
     document = {
         "version": VERSION,
         "subject": verified.what,
         "run_id": verified.run_id,
-        "tenant": {"name": tenant.name, "host": tenant.host, "entity_id": tenant.entity_id},
+        "tenant": tenant_json(verified.tenant),
         "asked_at": timestamp(verified.asked_at),
         "exit_code": int(verified.exit_code),
         "items": verified.items,
@@ -42,12 +42,8 @@ def verify_json(verified: Verified) -> str:
 
 
 def _item(item: Item) -> dict[str, Any]:
-    identity = item.identity
     return {
-        "account_id": identity.account_id,
-        "account_number": item.account_number,
-        "target_date": identity.target_date.isoformat(),
-        "revision": identity.revision,
+        **item_json(item),
         "source": {"file": item.source.file, "line": item.source.line},
     }
 

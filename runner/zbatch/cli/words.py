@@ -71,6 +71,9 @@ class Called:
         return one_line(shlex.join(words))
 
 
+CALLED = Called()
+
+
 def counted(number: int, noun: str) -> str:
     """Say how many, with a regular plural."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -43,7 +43,7 @@ _NUMBERS = (
 
 
 @dataclass(frozen=True, slots=True)
-class PastRun:
+class KnownRun:
     """A run that this ledger knows, and how many items its plan had."""
 
     id: str
@@ -94,10 +94,10 @@ class Glance:
         """Give the items that a run planned, in their order, as they are held now."""
         return read_items(self._connection, run_id)
 
-    def runs(self) -> tuple[PastRun, ...]:
+    def runs(self) -> tuple[KnownRun, ...]:
         """Name the runs, the latest last."""
         return tuple(
-            PastRun(row["id"], row["spec_name"], row["plan_digest"], started, row["items"])
+            KnownRun(row["id"], row["spec_name"], row["plan_digest"], started, row["items"])
             for row in self._connection.execute(_RUNS)
             if (started := rows.moment(row["started_at"])) is not None
         )

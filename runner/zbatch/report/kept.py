@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
@@ -119,11 +118,6 @@ def read_both(path: Path) -> Iterator[tuple[Line, bytes]]:
                     yield _line(text, number), text
     except OSError as error:
         raise NotKept(f"the report {path} cannot be read: {error.strerror}") from error
-
-
-def count_outcomes(path: Path) -> Mapping[Outcome, int]:
-    """Count the outcomes in a report, finished or not; raise `NotKept`."""
-    return Counter(line.outcome for line in read_lines(path))
 
 
 def _line(text: bytes, number: int) -> Line:

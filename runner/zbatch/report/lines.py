@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from zbatch.model import Detail, ItemRecord, Outcome, Problem
+from zbatch.model import Detail, Item, ItemRecord, Outcome, Problem
 
 VERSION = 1
 
@@ -162,6 +162,17 @@ def as_json(line: Line) -> dict[str, Any]:
         "duration_ms": line.duration_ms,
         "reason": line.reason,
         "source": {"file": line.file, "line": line.line},
+    }
+
+
+def item_json(item: Item) -> dict[str, Any]:
+    """Arrange what names an item in documents other than a report."""
+    identity = item.identity
+    return {
+        "account_id": identity.account_id,
+        "account_number": item.account_number,
+        "target_date": identity.target_date.isoformat(),
+        "revision": identity.revision,
     }
 
 

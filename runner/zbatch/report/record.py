@@ -12,7 +12,7 @@ from typing import Any
 
 from zbatch import __version__
 from zbatch.errors import ReportFailure
-from zbatch.model import AccountFile, ExitCode, Limits, MetRule, Outcome, Plan, Totals
+from zbatch.model import AccountFile, ExitCode, Limits, MetRule, Outcome, Plan, Tenant, Totals
 from zbatch.report.files import sync_folder, write_new
 from zbatch.report.lines import timestamp
 
@@ -102,11 +102,7 @@ def as_json(record: RunRecord) -> dict[str, Any]:
         and {"commit": record.revision.commit, "as_committed": record.revision.whole},
         "plan_digest": plan.digest,
         "approved_digest": record.approved,
-        "tenant": {
-            "name": plan.tenant.name,
-            "host": plan.tenant.host,
-            "entity_id": plan.tenant.entity_id,
-        },
+        "tenant": tenant_json(plan.tenant),
         "limits": limits_json(plan.spec.limits),
         "started_at": timestamp(record.started_at),
         "finished_at": record.finished_at and timestamp(record.finished_at),
@@ -140,6 +136,11 @@ def write_record(path: Path, record: RunRecord) -> None:
         sync_folder(path.parent)
     except OSError as error:
         raise ReportFailure(f"cannot write the run record {path}: {error.strerror}") from error
+
+
+def tenant_json(tenant: Tenant) -> dict[str, Any]:
+    """Arrange what every document says of a tenant."""
+    return {"name": tenant.name, "host": tenant.host, "entity_id": tenant.entity_id}
 
 
 def limits_json(limits: Limits) -> dict[str, Any]:

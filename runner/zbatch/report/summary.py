@@ -97,14 +97,6 @@ class Fold:
         )
 
 
-def summarise(records: Iterable[ItemRecord], planned: int, run_id: str) -> Summary:
-    """Fold the records of run `run_id` in one pass."""
-    fold = Fold(run_id)
-    for record in records:
-        fold.add(record)
-    return fold.summary(planned)
-
-
 def _add_failure(groups: dict[str, FailureGroup], record: ItemRecord) -> None:
     problem = record.error or Problem("NO_REASON", "The reason was not recorded.")
     group = groups.get(problem.code, FailureGroup(problem.code, 0, ()))

@@ -14,7 +14,7 @@ from zbatch.app.doctor.clocks import SLACK
 from zbatch.app.doctor.disk import Space, check_file_system, check_space, kind_of_file_system
 from zbatch.app.state import State
 from zbatch.errors import CannotStart
-from zbatch.ledger.glance import Outdated, PastRun, glance
+from zbatch.ledger.glance import KnownRun, Outdated, glance
 from zbatch.ledger.lock import holder_of
 from zbatch.model import Tenant
 
@@ -85,7 +85,7 @@ def _ledger(folder: Path, now: datetime) -> Check:
     return _of_runs(runs, now)
 
 
-def _of_runs(runs: tuple[PastRun, ...], now: datetime) -> Check:
+def _of_runs(runs: tuple[KnownRun, ...], now: datetime) -> Check:
     if not runs:
         return ok("ledger", "can be read; no run yet")
     last = runs[-1]

@@ -12,18 +12,17 @@ from pathlib import Path
 
 from zbatch.app.review.figures import pairs_of
 from zbatch.app.review.revision import Repository, at_revision
+from zbatch.app.runs import LATEST, PastRun, run_in
 from zbatch.errors import CannotStart, Refused
-from zbatch.ledger.glance import Glance, Listed, PastRun, glance
+from zbatch.ledger.glance import Glance, KnownRun, Listed, glance
 from zbatch.model import Plan
 from zbatch.spec import SpecError, load_spec, make_plan
 from zbatch.spec.difference import Dates, Difference, Listing, compare
 from zbatch.spec.expressions import PERIOD
 from zbatch.spec.listing import by_account
-from zbatch.zuora.strict_json import NotJson, parse_json
 from zbatch.zuora.text import one_line
 
 RUN, GIT = "run:", "git:"
-LATEST = "latest"
 _MOST_NAMED = 5
 
 
@@ -62,9 +61,9 @@ def against(name: str, plan: Plan, folder: Path) -> Difference:
     )
 
 
-def _with_run(run: PastRun, plan: Plan, folder: Path) -> Difference:
+def _with_run(run: KnownRun, plan: Plan, folder: Path) -> Difference:
     label = f"run {run.id} ({one_line(run.spec_name, 80)})"
-    period = _period_of(folder.parent / "runs" / run.id / "run.json")
+    period = _period_of(run_in(folder.parent, run.id))
 
     def read(ledger: Glance) -> Difference:
         before = Listing(label, period, _of_run(ledger.listed(run.id)))
@@ -76,14 +75,9 @@ def _with_run(run: PastRun, plan: Plan, folder: Path) -> Difference:
     return found
 
 
-def _period_of(run_record: Path) -> str | None:
+def _period_of(run: PastRun) -> str | None:
     """Give the period of a run, if its record is still there and names one."""
-    try:
-        record = parse_json(run_record.read_bytes())
-    except (OSError, NotJson):
-        return None
-    spec = record.get("spec") if isinstance(record, dict) else None
-    period = spec.get("period") if isinstance(spec, dict) else None
+    period = run.part("spec").get("period")
     return period if isinstance(period, str) and PERIOD.fullmatch(period) else None
 
 
@@ -109,11 +103,11 @@ def _numbers(folder: Path) -> Mapping[str, str]:
         return {}
 
 
-def _run(part: str, folder: Path) -> PastRun | None:
-    """Find a run by its ID, a part of it that no other has, or as the latest that listed items."""
+def _run(part: str, folder: Path) -> KnownRun | None:
+    """Find a run by its ID, a part of it that no other has, or as the latest that was to bill."""
     runs = glance(folder, Glance.runs) or ()
     if part == LATEST:
-        return next((run for run in reversed(runs) if run.items), None)
+        return next((run for run in reversed(runs) if _was_to_bill(run, folder)), None)
     if not part:
         return None
     found = [run for run in runs if part in run.id]
@@ -125,6 +119,11 @@ def _run(part: str, folder: Path) -> PastRun | None:
             f"--against {one_line(part)}: several runs have this in their ID: {named}{more}"
         )
     return next(iter(exact or found), None)
+
+
+def _was_to_bill(run: KnownRun, folder: Path) -> bool:
+    """Tell a run from a reconciliation, which lists no more than what was in doubt."""
+    return run.items > 0 and not run_in(folder.parent, run.id).reconciles
 
 
 def _then(name: str, plan: Plan) -> Then | None:
