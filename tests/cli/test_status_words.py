@@ -151,7 +151,7 @@ def test_a_run_that_broke_off_is_not_said_to_have_come_to_nothing(
     running: Status, story: Any
 ) -> None:
     """It has sent requests and has no exit code: what was in flight is to be settled."""
-    sent = replace(running, state=State.ENDED, figures=replace(ENDED, requests=1))
+    sent = replace(running, state=Life.ENDED, figures=replace(ENDED, requests=1))
     text = text_of(sent, story)
     assert "· ended after 2 min 39 s: it broke off\n" in text
     assert "next: zbatch run specs/month-end.yaml --state-dir state   settles" in text
