@@ -108,8 +108,8 @@ class Inquiry:
 
     async def read(self, ask: Ask, page: _Read[R]) -> tuple[R, ...]:
         """Read an answer that is a single page; raises `Unanswered`."""
-        _, found = await self._page(replace(ask, stale_token=self._stale_token), page)
-        return found.records
+        asked = replace(ask, stale_token=self._stale_token)
+        return (await self._page(asked, page))[1].records
 
     def stop(self, reason: StopReason, message: str) -> NoReturn:
         """Stop the run, since a question of it is not answered."""
