@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from support.runs import Project
+from zbatch.app.figures import Figures
 from zbatch.app.live import Live
 from zbatch.app.live_json import to_json
 from zbatch.app.process import Process
@@ -83,6 +84,18 @@ def test_a_run_whose_process_is_not_there_is_gone(run: PastRun, sign: Callable[.
     assert told.figures is not None
     assert told.figures.counts == {Outcome.INVOICED: 2, Outcome.FAILED: 1}
     assert (told.figures.done, told.figures.planned, told.figures.in_flight) == (3, 40, 3)
+
+
+def test_what_a_killed_run_had_told_is_not_taken_back(
+    run: PastRun, sign: Callable[..., None]
+) -> None:
+    """The line of a success waits for what is read back of it; a failure's may be the newer."""
+    told = Figures(planned=40, done=5, counts={Outcome.INVOICED: 4, Outcome.FAILED: 1})
+    sign(NO_PROCESS, figures=to_json(told))
+    run.report.write_text('{"outcome": "failed"}\n' * 2)
+    found = status_of(run, NOW).figures
+    assert found is not None
+    assert (found.counts, found.done) == ({Outcome.INVOICED: 4, Outcome.FAILED: 2}, 6)
 
 
 def test_a_later_process_of_the_same_number_is_not_the_run(

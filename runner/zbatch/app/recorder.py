@@ -1,4 +1,4 @@
-"""Write each planned item's report line once, as soon as its outcome is durable."""
+"""Write each planned item's report line once, when its outcome is durable and read back."""
 
 from __future__ import annotations
 

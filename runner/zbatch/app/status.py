@@ -144,7 +144,11 @@ def _ended(run: PastRun, told: Status) -> Status:
 
 
 def _reported(run: PastRun, figures: Figures | None) -> Figures:
-    """Count what a run that was killed has reported: its last figures may be older."""
+    """Count what a run that was killed has reported, or had told before: neither has it all.
+
+    Its last figures may be older than its last lines, and the line of a success waits for what is
+    read back of it.
+    """
     counts: Counter[Outcome] = Counter()
     with suppress(OSError), run.report.open("rb") as lines:
         for line in lines:
@@ -152,6 +156,7 @@ def _reported(run: PastRun, figures: Figures | None) -> Figures:
                 counts[Outcome(json.loads(line)["outcome"])] += 1
     planned = int(run.record.get("planned") or 0)
     known = figures or Figures()
+    counts |= Counter(known.counts)  # of each outcome the more
     return replace(
         known,
         planned=planned,

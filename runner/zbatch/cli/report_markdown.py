@@ -12,12 +12,11 @@ from zbatch.report.digest import Digest
 from zbatch.report.kept import RunHead
 from zbatch.report.lines import Line
 from zbatch.report.reasons import Explain
-from zbatch.report.since import Change
+from zbatch.report.since import OPEN, Change
 
 LIMIT = 1024 * 1024  # bytes of a step's summary on GitHub
 ROOM = 960 * 1024  # that we use of it: other steps' words may stand beside it
 _TEXT = 300
-_LOOK = (Outcome.UNKNOWN, Outcome.FAILED, Outcome.NOT_ATTEMPTED)  # the gravest first
 
 
 def report_markdown(
@@ -33,7 +32,7 @@ def report_markdown(
     for section in sections:
         room -= len(section.encode())
         yield section
-    for outcome in _LOOK:
+    for outcome in OPEN:
         wanted = digest.counts.get(outcome, 0)
         shown = 0
         for text in _rows(outcome, lines(), wanted):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from zbatch.model import ExitCode, Outcome
 from zbatch.report.kept import RunHead
 from zbatch.report.lines import Line
+from zbatch.report.since import OPEN
 
 FIRST_ACCOUNTS = 5
 FIRST_MESSAGES = 3
@@ -61,9 +62,6 @@ class _Group:
     messages: dict[str, None] = field(default_factory=dict)
 
 
-_GRAVITY = (Outcome.UNKNOWN, Outcome.FAILED, Outcome.NOT_ATTEMPTED)
-
-
 def digest_of(head: RunHead, lines: Iterable[Line]) -> Digest:
     """Fold the lines of a run."""
     counts: Counter[Outcome] = Counter()
@@ -73,7 +71,7 @@ def digest_of(head: RunHead, lines: Iterable[Line]) -> Digest:
         counts[line.outcome] += 1
         if line.outcome.settled and line.finished_at and line.finished_at < head.started_at:
             earlier += 1
-        if line.error and line.outcome in _GRAVITY:
+        if line.error and line.outcome in OPEN:
             group = groups.setdefault((line.outcome, line.error.code), _Group())
             group.count += 1
             if len(group.accounts) < FIRST_ACCOUNTS:
@@ -84,7 +82,7 @@ def digest_of(head: RunHead, lines: Iterable[Line]) -> Digest:
         Cause(outcome, code, one.count, tuple(one.accounts), tuple(one.messages))
         for (outcome, code), one in groups.items()
     ]
-    causes.sort(key=lambda cause: (_GRAVITY.index(cause.outcome), -cause.count, cause.code))
+    causes.sort(key=lambda cause: (OPEN.index(cause.outcome), -cause.count, cause.code))
     without = max(0, head.planned - counts.total())
     said = _verdict(head, without)
     return Digest(said, head.planned, counts, tuple(causes[:MOST_CAUSES]), without, earlier)

@@ -11,7 +11,7 @@ from zbatch.model import ExitCode, Outcome
 from zbatch.report.digest import Cause, Digest
 from zbatch.report.kept import RunHead
 from zbatch.report.reasons import Explain
-from zbatch.report.since import Change
+from zbatch.report.since import OPEN, Change
 from zbatch.report.timeline import Timeline
 from zbatch.zuora.text import one_line
 
@@ -24,7 +24,6 @@ WORDS = {
     Outcome.NOT_ATTEMPTED: "not attempted",
 }
 _TEXT = 500
-_UNCLEAN = (Outcome.FAILED, Outcome.UNKNOWN, Outcome.NOT_ATTEMPTED)
 
 
 def safe(text: str, limit: int = _TEXT) -> str:
@@ -52,7 +51,7 @@ def _tone(head: RunHead, digest: Digest) -> str:
     doubt = head.exit_code in (ExitCode.UNKNOWN, ExitCode.INTERNAL)  # also beyond this run's items
     if doubt or digest.without or digest.counts.get(Outcome.UNKNOWN):
         return "doubt"
-    clean = head.exit_code == ExitCode.OK and not any(digest.counts.get(one) for one in _UNCLEAN)
+    clean = head.exit_code == ExitCode.OK and not any(digest.counts.get(one) for one in OPEN)
     return "good" if clean else "look"
 
 
