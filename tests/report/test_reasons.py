@@ -20,10 +20,13 @@ def test_every_code_of_its_own_says_who_mends_it() -> None:
 
 def test_every_known_code_is_explained() -> None:
     """Meaning, mender and what to do; of an unknown one the message says most."""
-    for code in (*OWN_CODES, *MEANINGS):
+    for code in (*OWN_CODES, *MEANINGS, "HTTP_500"):
         reason = explain(code)
         assert reason is not None
         assert reason.meaning.endswith(".")
         assert reason.mend.endswith(".")
+    status = explain("HTTP_500")
+    assert status is not None
+    assert status.mender == MENDERS["IN_DOUBT"]
     assert explain("INVALID_ID").mender == "whoever wrote the spec"  # type: ignore[union-attr] # it is known
     assert explain("SOMETHING_NEW") is None

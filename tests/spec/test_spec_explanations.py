@@ -94,7 +94,7 @@ def test_every_code_of_a_report_is_explained() -> None:
     assert written | faults | {UNREADABLE, "NO_CODE"} == set(OWN_CODES)
 
 
-@pytest.mark.parametrize("code", [*MEANINGS, *OWN_CODES])
+@pytest.mark.parametrize("code", [*MEANINGS, *OWN_CODES, "HTTP_500"])
 def test_a_code_of_a_report_is_explained(code: str, capfd: pytest.CaptureFixture[str]) -> None:
     """What it means, and what is left to do, at whatever width a terminal has."""
     assert main(["explain", code.lower()]) == 0

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from zbatch.report.codes import OWN_CODES
+from zbatch.report.codes import OWN_CODES, own_code
 from zbatch.spec import CODES
 from zbatch.spec.explaining import Example, Explanation, load_pages
 from zbatch.zuora.explained import ZuoraCode, zuora_codes
@@ -119,8 +119,12 @@ def _errors() -> Iterator[str]:
         yield ""
         yield f"*What to do.* {alike[0].mend}"
     yield ""
+    status = own_code("HTTP_503")
+    assert status is not None
     yield "A status without any code is told as `HTTP_503` and the like;"
     yield "[what each answer means](exactly-once.md#what-an-answer-means)."
+    yield ""
+    yield f"*What to do.* {status.mend}"
     yield ""
     yield "## From zbatch"
     yield ""

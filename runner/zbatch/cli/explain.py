@@ -10,7 +10,7 @@ from difflib import get_close_matches
 import click
 
 from zbatch.errors import Refused
-from zbatch.report.codes import OWN_CODES
+from zbatch.report.codes import OWN_CODES, own_code
 from zbatch.spec.diagnostics import CODES, quote
 from zbatch.spec.explaining import Example, explanations
 from zbatch.zuora.explained import zuora_codes
@@ -42,7 +42,7 @@ def explain(code: str | None) -> None:
 def _told(given: str) -> Iterator[str]:
     """Explain a code: in a report it may be both Zuora's and ours, in a spec it is neither."""
     name = given.strip().upper().replace("-", "_")
-    zuora, own = zuora_codes().get(name), OWN_CODES.get(name)
+    zuora, own = zuora_codes().get(name), own_code(name)
     if zuora is None and own is None:
         yield from _explained(_known(given))
         return

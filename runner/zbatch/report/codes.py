@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -15,7 +16,7 @@ class OwnCode:
 
 
 _AGAIN = "Run the spec again."
-_LATER = "Run the spec again, not before the time that the message names."
+_LATER = "Run the spec again; where the message names a time, not before it."
 _LOOK = "Look in Zuora at what the message names, and decide with zbatch reconcile --accept."
 _NOTHING = "Nothing."
 _SETTLE = "Settle the earlier date first: the message names it and where it is listed."
@@ -93,3 +94,17 @@ _CODES: tuple[tuple[str, str, str], ...] = (
 
 OWN_CODES: dict[str, OwnCode] = {code: OwnCode(code, *rest) for code, *rest in _CODES}
 """Those of faults on the way are here too; `HTTP_503` and the like say a status alone."""
+
+_STATUS = re.compile(r"HTTP_[1-5][0-9]{2}")
+_STATUS_MEANING = "The answer had this HTTP status and no code that says more."
+_STATUS_MEND = (
+    "An item that is unknown: run the spec again; where the message names a time, not before it. "
+    "One that failed: mend what the status tells, then zbatch run SPEC --retry-failed."
+)
+
+
+def own_code(code: str) -> OwnCode | None:
+    """Give what is known of one of zbatch's own codes, those of a status among them."""
+    if _STATUS.fullmatch(code):
+        return OwnCode(code, _STATUS_MEANING, _STATUS_MEND)
+    return OWN_CODES.get(code)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from zbatch.report.codes import OWN_CODES
+from zbatch.report.codes import own_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,5 +72,5 @@ MENDERS = {
 
 def own_reason(code: str) -> Reason | None:
     """Say what one of zbatch's own codes means."""
-    found = OWN_CODES.get(code)
-    return Reason(found.meaning, MENDERS.get(code, _NOBODY), found.mend) if found else None
+    found = own_code(code)
+    return Reason(found.meaning, MENDERS.get(code, _ASK), found.mend) if found else None
