@@ -83,6 +83,12 @@ def test_a_rest_beyond_the_deadline_is_told(running: Status, story: Any) -> None
     assert " left, until 20:15:48Z\n" in text_of(timely, story)
 
 
+def test_a_rest_of_no_time_is_no_more_than_that(running: Status, story: Any) -> None:
+    """What is under a second is not about a second."""
+    soon = replace(running, figures=replace(FIGURES, left=0.2))
+    assert "  32%   under 1 s left, until " in text_of(soon, story)
+
+
 def test_why_nothing_is_sent_is_said(running: Status, story: Any) -> None:
     """A wait, or that the run stops."""
     waits = replace(FIGURES, wait=Wait(30.0, "too many requests", Hold.LIMIT))

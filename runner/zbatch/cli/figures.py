@@ -14,6 +14,7 @@ from zbatch.zuora.text import one_line
 
 BETWEEN = "   "
 REASON_LIMIT = 200
+UNDER = "under 1 s"
 SOON = 600.0  # seconds: what ends sooner is told to the second
 
 _BY = {
@@ -61,7 +62,9 @@ def left(figures: Figures, now: datetime) -> str:
         form = f"%Y-%m-%d {form}"
     late = figures.deadline is not None and figures.left > figures.deadline
     past = ", past the deadline" if late else ""
-    return f"about {whole(figures.left, rough=True)} left, until {ends:{form}Z}{past}"
+    rest = whole(figures.left, rough=True)
+    about = "" if rest == UNDER else "about "
+    return f"{about}{rest} left, until {ends:{form}Z}{past}"
 
 
 def oldest(figures: Figures) -> Text | None:
@@ -112,7 +115,7 @@ def whole(seconds: float, *, rough: bool = False) -> str:
     A `rough` time has no seconds from ten minutes on.
     """
     if seconds < 0.5:
-        return "under 1 s"
+        return UNDER
     if seconds < 59.5:
         return f"{round(seconds)} s"
     said = duration(seconds)
