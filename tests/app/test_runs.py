@@ -98,7 +98,7 @@ def test_a_folder_without_state_has_no_runs(tmp_path: Path) -> None:
     """Nothing is made by looking."""
     state = State(tmp_path / "none")
     assert list(list_runs(state)) == []
-    with pytest.raises(NothingSelected, match="no run is known"):
+    with pytest.raises(NothingSelected, match=r"no run is known in .*; name the spec of one"):
         find_run(state, "latest")
     assert not state.root.exists()
 

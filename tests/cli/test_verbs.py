@@ -14,6 +14,7 @@ import click
 import pytest
 from jsonschema import Draft202012Validator
 
+from zbatch.app.runs import ELSEWHERE
 from zbatch.cli import main
 from zbatch.cli.group import VERBS, zbatch
 from zbatch.model import Outcome
@@ -327,7 +328,7 @@ def test_status_of_runs(
     """One by name, or all of them; on standard output, since that is what was asked for."""
     monkeypatch.setenv("COLUMNS", "200")
     assert main(["status"]) == 0
-    assert capfd.readouterr() == ("", "no run is known in .zbatch\n")
+    assert capfd.readouterr() == ("", f"no run is known in .zbatch; {ELSEWHERE}\n")
     assert main(["run", quick_spec(project, "01")]) == 0
     capfd.readouterr()
     for named in ("latest", "specs/mine.yaml", str(project / "specs" / "mine.yaml")):

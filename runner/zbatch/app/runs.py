@@ -17,6 +17,7 @@ from zbatch.errors import NothingSelected
 
 LATEST = "latest"
 RECORD, REPORT = "run.json", "report.jsonl"
+ELSEWHERE = "name the spec of one, or the folder of its state with --state-dir"
 SPEC_SUFFIXES = frozenset({".yaml", ".yml"})
 _MOST_SHOWN = 5
 _SECOND = len("20261130T201502Z")
@@ -83,7 +84,7 @@ def find_run(state: State, named: str) -> PastRun:
         )
         return _found(of_spec, f"no run of {named} is known in {state.root}")
     if named == LATEST:
-        return _found(next(runs, None), f"no run is known in {state.root}")
+        return _found(next(runs, None), f"no run is known in {state.root}", ELSEWHERE)
     alike = [run for run in runs if named and named in run.run_id]
     exact = [run for run in alike if run.run_id == named]
     if len(alike) > 1 and not exact:
@@ -93,9 +94,11 @@ def find_run(state: State, named: str) -> PastRun:
     return _found(next(iter(exact or alike), None), f"no run {named!r} is known in {state.root}")
 
 
-def _found(run: PastRun | None, otherwise: str) -> PastRun:
+def _found(
+    run: PastRun | None, otherwise: str, hint: str = "zbatch status lists the runs"
+) -> PastRun:
     if run is None:
-        raise NothingSelected(f"{otherwise}; zbatch status lists the runs")
+        raise NothingSelected(f"{otherwise}; {hint}")
     return run
 
 
