@@ -192,6 +192,33 @@ def test_the_call_in_flight_for_longest_is_named(live: Live, clock: Hand) -> Non
     assert take(live, [Answered((), "k2", second, "failed")] * 2).oldest is None
 
 
+def test_what_was_sent_and_has_no_outcome_is_open(live: Live, clock: Hand) -> None:
+    """Neither while its call is in flight, nor in the moment until it is settled."""
+    attempt = Attempt(1, START, "track")
+    gone = Leaving((item(0), item(1)), "key", attempt)
+    lost = Answered(gone.items, "key", attempt, "again after backoff")
+    assert take(live, [gone]).open == 0
+    assert take(live, [lost]).open == 0
+    clock.at += 1.0
+    assert live.figures().open == 2
+    assert take(live, [gone]).open == 0
+    live.take(lost)
+    clock.at += 1.0
+    assert take(live, settled(Outcome.INVOICED)).open == 1
+
+
+def test_a_send_that_never_left_opens_nothing_and_closes_nothing(live: Live, clock: Hand) -> None:
+    """What an earlier send may have done is as open as before."""
+    gone = Leaving((item(0),), "key", Attempt(1, START, "track"))
+    stayed = Answered(gone.items, "key", Attempt(2, START, "track", sent=False), "again")
+    take(live, [gone, stayed])
+    clock.at += 1.0
+    assert live.figures().open == 0
+    take(live, [gone, replace(stayed, attempt=gone.attempt), gone, stayed])
+    clock.at += 1.0
+    assert live.figures().open == 1
+
+
 def test_a_run_that_stops_says_why_and_expects_no_rest(live: Live) -> None:
     """What is not sent any more takes no time."""
     told = take(live, [Resolving(3), Stopping("interrupted by SIGINT", 2)])

@@ -83,6 +83,12 @@ def test_a_rest_beyond_the_deadline_is_told(running: Status, story: Any) -> None
     assert " left, until 20:15:48Z\n" in text_of(timely, story)
 
 
+def test_items_that_are_open_are_told(running: Status, story: Any) -> None:
+    """Whoever thinks of stopping the run sees what that would leave in doubt."""
+    lost = replace(running, figures=replace(FIGURES, open=12))
+    assert "   unknown 0   open 12\n" in text_of(lost, story)
+
+
 def test_a_rest_of_no_time_is_no_more_than_that(running: Status, story: Any) -> None:
     """What is under a second is not about a second."""
     soon = replace(running, figures=replace(FIGURES, left=0.2))

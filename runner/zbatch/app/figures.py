@@ -48,13 +48,15 @@ class Figures:
     says. `limited` counts the answers that told of a limit, `waited` are the seconds for which
     nothing was sent because of them. `left` is how many seconds the rest takes, if it goes on like
     that, `deadline` how many are left until the run's own ends it. `stopping` is why no further
-    call starts.
+    call starts. `open` items were sent and rest without an outcome: a run that ends now may leave
+    them unknown.
     """
 
     planned: int = 0
     earlier: int = 0
     done: int = 0
     counts: Mapping[Outcome, int] = field(default_factory=dict)
+    open: int = 0
     in_flight: int = 0
     allowed: int = 0
     requests: int = 0

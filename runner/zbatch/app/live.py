@@ -6,6 +6,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from threading import Lock
 
 from zbatch.app.figures import Figures, LimitBy, Oldest, Wait
@@ -23,10 +24,11 @@ from zbatch.engine.events import (
     Stopping,
 )
 from zbatch.engine.pacing import Bound
-from zbatch.model import ItemRecord, Outcome, Plan
+from zbatch.model import Identity, Item, ItemRecord, Outcome, Plan
 
 RECENT = 10.0  # seconds over which the rate of requests is told
 LATELY = 60.0  # seconds over which the speed is taken that the rest is expected at
+RESTING = 1.0  # seconds after an answer until an item without an outcome is told as open
 MOST_WAITING = 10.0  # times as long: a rest is not expected to wait more than that
 
 
@@ -89,6 +91,7 @@ class Live:
         self._waits = Waits()
         self._samples: deque[_Sample] = deque([_Sample(self._began, 0, 0.0)])
         self._flying: dict[str, _Flying] = {}
+        self._resting: dict[Identity, float] = {}  # answered, without an outcome so far
         self._stopping: str | None = None
 
     @classmethod
@@ -120,8 +123,10 @@ class Live:
             first = event.items[0].account_number or event.items[0].identity.account_id
             flying = _Flying(first, now, len(event.items) - 1)
             self._flying[event.attempt.track_id] = flying
+            self._rest(event.items, inf)
         elif isinstance(event, Answered):
             self._flying.pop(event.attempt.track_id, None)
+            self._rest(event.items, now, sent=event.attempt.sent)
         elif isinstance(event, Settled):
             self._settle(event.record, now)
         elif isinstance(event, Paced):
@@ -139,8 +144,15 @@ class Live:
             self._count(int(now))
         self._in_flight, self._allowed = event.calls, event.allowed
 
+    def _rest(self, items: tuple[Item, ...], since: float, *, sent: bool = False) -> None:
+        """Let items rest; a send that never left says nothing of one that left before."""
+        for item in items:
+            if sent or item.identity in self._resting:
+                self._resting[item.identity] = since
+
     def _settle(self, record: ItemRecord, now: float) -> None:
         self._counts[record.outcome] += 1
+        self._resting.pop(record.item.identity, None)
         # what an earlier run has settled, and is still so, was counted before the run began
         self._settled += record.run_id in (None, self._run_id)
         self._sample(now)
@@ -160,6 +172,7 @@ class Live:
             earlier=self._earlier,
             done=done,
             counts=dict(self._counts),
+            open=sum(now - since >= RESTING for since in self._resting.values()),
             in_flight=self._in_flight,
             allowed=self._allowed,
             requests=self._requests,

@@ -39,6 +39,8 @@ def outcomes(figures: Figures) -> Iterator[Text]:
     for outcome, style in ((Outcome.FAILED, "red"), (Outcome.UNKNOWN, "bold red")):
         count = counts.get(outcome, 0)
         yield Text(f"{outcome.value} {count:,}", style if count else "")
+    if figures.open:
+        yield Text(f"open {figures.open:,}", "yellow")
 
 
 def flow(figures: Figures) -> Iterator[Text]:
