@@ -222,6 +222,7 @@ def test_nobody_listens(project: Project) -> None:
         project.tenants(real=url)
     found = look(project)
     assert (wrong(found), found.exit_code) == (["connection"], 6)
+    assert of(found, "connection").found.startswith(f"{url.removeprefix('http://')}: no connection")
     assert "base_url" in of(found, "connection").advice
     assert of(found, "ledger").mark is Mark.NOTE
 

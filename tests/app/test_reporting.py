@@ -65,6 +65,7 @@ def test_what_was_settled_since_is_told(project: Project) -> None:
     digest = digest_of(past.head, past.lines())
     summary = report_markdown(past.head, digest, past.lines, explain, past.changes())
     said = "".join(summary)
+    assert "Since then all that needed a look has been settled: see below." in said
     assert f"- 1 failed then, now invoiced, by run `{later.run_id}`: `{account(2)}`" in said
     (past.tenant_folder / "ledger.sqlite3").write_bytes(b"not a ledger")
     assert past.changes() == ()

@@ -22,11 +22,14 @@ SERVING = frozenset({"emulator"})  # until somebody ends it
 
 def examples(verb: str) -> list[str]:
     """Read the lines below `Examples:` in a help, `zbatch --help` where there is no verb."""
+    context = click.Context(zbatch, info_name="zbatch", **zbatch.context_settings)
     command: click.Command | None = zbatch
     if verb:
-        command = zbatch.get_command(click.Context(zbatch), verb)
+        command = zbatch.get_command(context, verb)
     assert command is not None
-    help_text = command.get_help(click.Context(command, info_name=f"zbatch {verb}".strip()))
+    if verb:
+        context = click.Context(command, parent=context, info_name=verb)
+    help_text = command.get_help(context)
     _, _, after = help_text.partition("Examples:\n")
     return [line.strip() for line in after.partition("\n\n")[0].splitlines()]
 

@@ -219,6 +219,20 @@ def test_a_ceiling_that_decides_is_named(story: Any) -> None:
     assert "the rate of 1/s, the tenant's ceiling, decides" in text
 
 
+def test_a_file_is_named_alike_on_every_line(story: Any) -> None:
+    """A longer line number does not take its folder away."""
+    plan = story.plan(2)
+    items = tuple(
+        replace(item, source=Source("specs/month-end.yaml", line))
+        for item, line in zip(plan.items, (9, 10), strict=True)
+    )
+    words = plan_text(seen(replace(plan, items=items))).split()
+    assert [word for word in words if "month-end.yaml:" in word] == [
+        "month-end.yaml:9",
+        "month-end.yaml:10",
+    ]
+
+
 def test_where_nothing_is_left_no_limit_decides(story: Any) -> None:
     """A plan that is carried out takes no time."""
     assert seen(story.plan(0)).estimate.decided_by is None

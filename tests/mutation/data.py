@@ -65,12 +65,12 @@ def table_mutants() -> Iterator[Change]:
 def code_mutants() -> Iterator[Change]:
     """Leave out each error code, and give it each other class."""
     table = vars(codes)["_CODES"]
-    for code, (row_class, meaning) in table.items():
+    for code, (row_class, *told) in table.items():
         without = {other: entry for other, entry in table.items() if other != code}
         yield codes, "_CODES", f"without {code}", without
         for other in codes.RowClass:
             if other is not row_class:
-                changed = {**table, code: (other, meaning)}
+                changed = {**table, code: (other, *told)}
                 yield codes, "_CODES", f"{code} as {other}", changed
 
 

@@ -97,7 +97,7 @@ def test_the_page_tells_the_run_without_its_script(tmp_path: Path) -> None:
         "An outcome is unknown: reconcile it, and bill nothing by hand.",
         "What 6 planned items came to",
         "It was sent, and no answer was recorded.",
-        "whoever runs zbatch, by the tenant's own dataRun the spec again, not before the time",
+        "whoever runs zbatch, by the tenant's own dataRun the spec again; where the message",
         "accounts/emea.csv, 1180 rows",
         "d" * 40 + ", as committed",
         "concurrency 10, rate 600/min, objects per call 1, timeout 150s",

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from support import told
 from zbatch.model import Outcome
-from zbatch.report.since import FIRST_ACCOUNTS, Change, changes, key_of, open_lines
+from zbatch.report.since import (
+    FIRST_ACCOUNTS,
+    Change,
+    changes,
+    in_a_sentence,
+    key_of,
+    open_lines,
+)
 
 LINES = [
     told.line(1),
@@ -32,3 +39,20 @@ def test_changes_are_counted_by_kind() -> None:
     assert (failed.was, failed.now, failed.count) == (Outcome.FAILED, Outcome.INVOICED, 8)
     assert failed.runs == ("run-0", "run-1")
     assert len(failed.accounts) == FIRST_ACCOUNTS
+
+
+def test_the_verdict_is_followed_by_how_much_is_settled_since() -> None:
+    """What failed since is not settled; only where nothing is left is it all."""
+    counts = {Outcome.INVOICED: 5, Outcome.UNKNOWN: 3, Outcome.FAILED: 1}
+
+    def said(*ones: tuple[Outcome, int]) -> str:
+        found = [Change(Outcome.UNKNOWN, now, count, (), ()) for now, count in ones]
+        return in_a_sentence(found, counts)
+
+    assert said() == said((Outcome.FAILED, 2)) == ""
+    assert said((Outcome.INVOICED, 1), (Outcome.FAILED, 1), (Outcome.NOTHING_TO_BILL, 1)) == (
+        "Since then 2 of 4 items that needed a look were settled: see below."
+    )
+    assert said((Outcome.ALREADY_INVOICED, 4)) == (
+        "Since then all that needed a look has been settled: see below."
+    )

@@ -194,10 +194,11 @@ def _why(revision: int, reason: str | None) -> Iterator[str]:
 
 
 def _place(source: Source) -> str:
-    whole = f"{one_line(source.file)}:{source.line}"
-    if len(whole) > _PLACE:
-        whole = f"{one_line(PurePath(source.file).name)}:{source.line}"
-    return _cut(whole, _PLACE)
+    """Name a file in the same way on every line, whatever number it ends in."""
+    file = one_line(source.file)
+    if len(file) + max(len(":999"), len(f":{source.line}")) > _PLACE:
+        file = one_line(PurePath(source.file).name)
+    return _cut(f"{file}:{source.line}", _PLACE)
 
 
 def _cut(text: str, width: int) -> str:

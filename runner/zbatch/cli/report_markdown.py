@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 from zbatch.cli.plan_markdown import code
@@ -12,7 +12,7 @@ from zbatch.report.digest import Digest
 from zbatch.report.kept import RunHead
 from zbatch.report.lines import Line
 from zbatch.report.reasons import Explain
-from zbatch.report.since import OPEN, Change
+from zbatch.report.since import OPEN, Change, in_a_sentence
 
 LIMIT = 1024 * 1024  # bytes of a step's summary on GitHub
 ROOM = 960 * 1024  # that we use of it: other steps' words may stand beside it
@@ -24,11 +24,16 @@ def report_markdown(
     digest: Digest,
     lines: Callable[[], Iterable[Line]],
     explain: Explain,
-    changes: Iterable[Change] = (),
+    changes: Sequence[Change] = (),
 ) -> Iterator[str]:
     """Write a run: totals, causes, then each item that needs a look, as far as there is room."""
     room = ROOM
-    sections = (_heading(head, digest), _totals(digest), _since(changes), _causes(digest, explain))
+    sections = (
+        _heading(head, digest, changes),
+        _totals(digest),
+        _since(changes),
+        _causes(digest, explain),
+    )
     for section in sections:
         room -= len(section.encode())
         yield section
@@ -44,13 +49,15 @@ def report_markdown(
             yield f"\n{counted(left, 'more item')} {OUTCOMES[outcome]}: the summary has no room.\n"
 
 
-def _heading(head: RunHead, digest: Digest) -> str:
+def _heading(head: RunHead, digest: Digest, changes: Sequence[Change]) -> str:
     names = f"{code(head.tenant)} · {code(head.spec_name)} · run {code(head.run_id)}"
     period = f" · {code(head.period)}" if head.period else ""
     took = ""
     if head.finished_at:
         took = f" · {duration((head.finished_at - head.started_at).total_seconds())}"
     lines = [f"### {names}{period}\n", f"**{digest.verdict}**{took}\n"]
+    if settled := in_a_sentence(changes, digest.counts):
+        lines.append(f"{settled}\n")
     if head.stop:
         lines.append(f"Stopped early: {code(head.stop, _TEXT)}\n")
     return "\n".join(lines) + "\n"

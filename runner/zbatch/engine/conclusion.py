@@ -46,8 +46,6 @@ _AT_THE_DOOR = frozenset(
     {Kind.THROTTLED, Kind.UNAUTHORIZED, Kind.LIMIT_IN_SUCCESS, Kind.LOGIN_IN_SUCCESS}
 )
 
-ACCEPTED = "ACCEPTED"  # the code of an outcome that a person has decided
-
 
 def needs_conclusion(work: Work, facts: Facts) -> bool:
     """Tell whether a key can only be settled by question: burnt, or in doubt and too old."""
@@ -167,14 +165,14 @@ def _decided(work: Work, item: Item, seen: Seen, accepted: Accepted, trail: Trai
     if chosen not in shown:
         problem = Problem("NOT_SHOWN", f"the tenant shows no valid invoice {chosen} for this item")
         return Left(record_of(work, item, Outcome.UNKNOWN, problem=problem))
-    problem = Problem(ACCEPTED, f"decided by a person: {accepted.reason}")
+    problem = Problem("ACCEPTED", f"decided by a person: {accepted.reason}")
     record = record_of(work, item, Outcome.INVOICED, (chosen,), problem)
     return Settled(record, f"accepted by a person: {accepted.reason}")
 
 
 def decided(record: ItemRecord) -> bool:
     """Tell whether a person has decided which invoice an item is."""
-    return record.error is not None and record.error.code == ACCEPTED
+    return record.error is not None and record.error.code == "ACCEPTED"
 
 
 def _as_shown(typed: str, shown: set[str]) -> str:

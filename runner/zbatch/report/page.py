@@ -46,7 +46,7 @@ def page(
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n"
     )
-    yield parts.header(head, digest)
+    yield parts.header(head, digest, changes)
     yield '<main id="main">\n'
     yield parts.totals(digest)
     yield parts.since(changes)

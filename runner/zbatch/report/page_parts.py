@@ -11,7 +11,7 @@ from zbatch.model import ExitCode, Outcome
 from zbatch.report.digest import Cause, Digest
 from zbatch.report.kept import RunHead
 from zbatch.report.reasons import Explain
-from zbatch.report.since import OPEN, Change
+from zbatch.report.since import OPEN, Change, in_a_sentence
 from zbatch.report.timeline import Timeline
 from zbatch.zuora.text import one_line
 
@@ -31,16 +31,18 @@ def safe(text: str, limit: int = _TEXT) -> str:
     return escape(one_line(text, limit))
 
 
-def header(head: RunHead, digest: Digest) -> str:
+def header(head: RunHead, digest: Digest, changes: Sequence[Change] = ()) -> str:
     """Say which run this is, and in one sentence how it ended."""
     tone = _tone(head, digest)
     period = f"<span>period <b>{safe(head.period)}</b></span>" if head.period else ""
     stop = f'<p class="stop">Stopped early: {safe(head.stop)}</p>' if head.stop else ""
+    settled = in_a_sentence(changes, digest.counts)
+    settled = f'<p class="settled"><a href="#since">{settled}</a></p>' if settled else ""
     exit_code = "" if head.exit_code is None else f"<span>exit <b>{head.exit_code}</b></span>"
     return (
         f'<header class="{tone}">\n<p class="where"><b>{safe(head.tenant)}</b> · '
         f"{safe(head.host)}</p>\n<h1>{safe(head.spec_name)}</h1>\n"
-        f'<p class="verdict">{safe(digest.verdict)}</p>\n{stop}'
+        f'<p class="verdict">{safe(digest.verdict)}</p>\n{settled}{stop}'
         f'<p class="facts">{period}<span>began <b>{_moment(head.started_at)}</b></span>'
         f"<span>took <b>{_took(head)}</b></span>{exit_code}"
         f"<span>run <code>{safe(head.run_id)}</code></span></p>\n</header>\n"

@@ -58,3 +58,14 @@ def changes(
         )
         for (was, now), ones in sorted(found.items(), key=lambda one: OPEN.index(one[0][0]))
     )
+
+
+def in_a_sentence(changes: Iterable[Change], counts: Mapping[Outcome, int]) -> str:
+    """Say how much of what needed a look is settled by now; nothing where none of it is."""
+    wanted = sum(counts.get(outcome, 0) for outcome in OPEN)
+    settled = sum(one.count for one in changes if one.now not in OPEN)
+    if not settled:
+        return ""
+    if settled == wanted:
+        return "Since then all that needed a look has been settled: see below."
+    return f"Since then {settled:,} of {wanted:,} items that needed a look were settled: see below."

@@ -106,7 +106,7 @@ def _without_token(tenant: Tenant, refused: TokenFailure) -> Iterator[Check]:
     told = str(refused).removeprefix("token request: ")
     if not refused.answered:
         untrusted = refused.kind is FaultKind.CERTIFICATE
-        yield problem("connection", told, _TRUST if untrusted else _REACH)
+        yield problem("connection", f"{tenant.host}: {told}", _TRUST if untrusted else _REACH)
         yield from _left(("token", *AFTER_TOKEN), "no connection")
         return
     yield ok("connection", f"{tenant.host} answers")
