@@ -118,6 +118,30 @@ def test_estimates_are_summed_by_currency(story: Any) -> None:
     assert "0.30 EUR" in plan_markdown(view)
 
 
+def test_estimates_are_held_against_the_last_run(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Last month's amounts come from that run's report, by its ID, latest, or its spec."""
+    november = project / "specs" / "month-end.yaml"
+    december = project / "specs" / "december.yaml"
+    december.write_text(november.read_text("utf-8").replace("2026-11", "2026-12"), "utf-8")
+    asked = ["plan", str(december), "--online", "--preview", "--json", "--against"]
+    assert main([*asked, str(november)]) == 0
+    assert json.loads(capfd.readouterr().out)["estimates_against"] is None
+    assert main(["run", str(november)]) == 0
+    capfd.readouterr()
+    for named in ("latest", str(november)):
+        assert main([*asked, named]) == 0
+        found = json.loads(capfd.readouterr().out)["estimates_against"]
+        assert [(one["currency"], one["accounts"]) for one in found["currencies"]] == [("USD", 8)]
+    (run,) = project.glob(".zbatch/runs/*")
+    assert found["run_id"] == run.name
+    assert main([*asked[:4], "--against", "latest"]) == 0
+    text = " ".join(capfd.readouterr().out.split())
+    assert f"USD for 8 accounts in run {run.name}" in text
+    assert "by more than a fifth, such as:" in text
+
+
 def test_a_preview_needs_the_tenant(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Without --online nobody would be asked: exit 2, and the flag is named."""
     assert main(["plan", "specs/month-end.yaml", "--preview"]) == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Unpack
@@ -15,8 +15,10 @@ from zbatch.app.keeping import keep
 from zbatch.app.review.approval import Chosen, Stale, choose, look_at_frozen
 from zbatch.app.review.figures import figures
 from zbatch.app.review.frozen import document_at, freeze
-from zbatch.app.review.online import Online
+from zbatch.app.review.online import Estimated, Online
 from zbatch.app.review.preview import Preview, preview, with_online
+from zbatch.app.review.swings import Swings
+from zbatch.app.state import State
 from zbatch.cli import completing
 from zbatch.cli.asides import AsidesOnly
 from zbatch.cli.findings import warn
@@ -31,8 +33,9 @@ from zbatch.cli.options import (
 from zbatch.cli.plan_json import plan_json, stale_json
 from zbatch.cli.plan_markdown import plan_markdown
 from zbatch.cli.plan_view import plan_text, stale_text
-from zbatch.errors import Refused
+from zbatch.errors import NothingSelected, Refused
 from zbatch.model import ExitCode
+from zbatch.spec import find_project
 
 STDOUT = Path("-")
 WORK = 10  # the exit code of --detailed-exitcode where a run has something to do
@@ -160,6 +163,8 @@ def show(
     view = preview(chosen, state_dir, against)
     if online:
         view = with_online(view, online)
+        if against and online.estimates:
+            view = replace(view, swings=_swings(chosen, state_dir, against, online.estimates))
     if wanted.out:
         if view.held.changed:  # frozen, it could never be run
             raise Refused(f"--out: {refusal(view.held.altered, view.held.changed)}")
@@ -170,6 +175,23 @@ def show(
     for piece in _product(view, wanted, comment):
         click.echo(piece, nl=False)
     return view
+
+
+def _swings(
+    chosen: Chosen, state_dir: Path | None, named: str, estimates: Sequence[Estimated]
+) -> Swings | None:
+    """Hold estimates against the amounts in a run's report, or a spec's newest run's."""
+    # Loaded here, because few plans are held against amounts.
+    from zbatch.app.review.swings import billed_in, expected_of, swings
+    from zbatch.app.runs import find_run
+    from zbatch.report.kept import NotKept, read_lines
+
+    try:
+        run = find_run(State.of(find_project(chosen.spec).root, state_dir), named)
+        then = billed_in(read_lines(run.report))
+    except (NothingSelected, NotKept):
+        return None  # a git revision, or a spec that was not run from here: no amounts are known
+    return swings(run.run_id, then, expected_of(estimates))
 
 
 def _product(view: Preview, wanted: Wanted, comment: str) -> Iterator[str]:

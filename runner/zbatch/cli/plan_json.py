@@ -12,6 +12,7 @@ from zbatch.app.review.approval import Stale
 from zbatch.app.review.figures import Figures, pairs_of
 from zbatch.app.review.online import Estimated, Online
 from zbatch.app.review.preview import Preview
+from zbatch.app.review.swings import Swings
 from zbatch.engine.money import plain
 from zbatch.model import Account, Charges, Expect, Item, Outcome, Plan, StopRules
 from zbatch.report.lines import timestamp
@@ -57,6 +58,7 @@ def _head(view: Preview) -> dict[str, Any]:
         **_figures(view.figures),
         "ledger": _ledger(view),
         "online": view.online and _online(view.online),
+        "estimates_against": view.swings and _swings(view.swings),
         **_load(view),
         "warnings": [{"code": one.code, "message": one.message} for one in view.warnings],
         "against": view.difference and _difference(view.difference),
@@ -171,6 +173,30 @@ def _online(found: Online) -> dict[str, Any]:
         "there": [{**_item(one.item), "invoice_ids": list(one.invoice_ids)} for one in found.there],
         "drafts": list(found.drafts),
         "estimates": found.estimates and [_estimated(one) for one in found.estimates],
+    }
+
+
+def _swings(found: Swings) -> dict[str, Any]:
+    return {
+        "run_id": found.run_id,
+        "currencies": [
+            {
+                "currency": one.currency,
+                "accounts": one.accounts,
+                "then": plain(one.then),
+                "now": plain(one.now),
+            }
+            for one in found.changes
+        ],
+        "far": [
+            {
+                "account_id": one.account_id,
+                "currency": one.currency,
+                "then": plain(one.then),
+                "now": plain(one.now),
+            }
+            for one in found.far
+        ],
     }
 
 

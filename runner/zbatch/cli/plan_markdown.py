@@ -89,6 +89,10 @@ def _facts(view: Preview) -> str:
             ("estimate", code(said, _SENTENCE))
             for said in (words.estimated(view.online) if view.online else ())
         ),
+        *(
+            ("then", code(said, _SENTENCE))
+            for said in (words.swung(view.swings) if view.swings else ())
+        ),
         ("requests", words.requests(view)),
         *(("quota", quota) for quota in words.quotas(view)),
         ("time", words.time_needed(view)),

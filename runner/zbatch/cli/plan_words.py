@@ -11,6 +11,7 @@ from zbatch.app.review.estimate import INVOICE_SECONDS, Use
 from zbatch.app.review.held import Held
 from zbatch.app.review.online import Online
 from zbatch.app.review.preview import Preview
+from zbatch.app.review.swings import Swings
 from zbatch.cli.words import counted, duration, tally
 from zbatch.engine.money import added, plain
 from zbatch.model import Charges
@@ -18,6 +19,7 @@ from zbatch.spec.difference import Change, Dates, Difference
 
 _MOST_DATES = 3  # of one account, in one line
 _MOST_REASONS = 10
+_MOST_SWINGS = 5
 
 
 def counts(view: Preview) -> str:
@@ -238,6 +240,23 @@ def estimated(found: Online) -> Iterator[str]:
         first = without[0].item.identity.account_id
         yield f"none for {counted(len(without), 'item')}, such as {first}{why}"
     yield "Zuora's previews, no promise: tax is not in them unless a price includes it"
+
+
+def swung(found: Swings) -> Iterator[str]:
+    """Say how estimates compare with what an earlier run has billed, and whose differ far."""
+    if not found.changes:
+        yield f"no account has both an estimate and an amount in run {found.run_id}"
+        return
+    for one in found.changes:
+        accounts = counted(one.accounts, "account")
+        yield (
+            f"{plain(one.then)} {one.currency} for {accounts} in run {found.run_id},"
+            f" {plain(one.now)} expected now"
+        )
+    if found.far:
+        yield f"{counted(len(found.far), 'account')} by more than a fifth, such as:"
+    for far in found.far[:_MOST_SWINGS]:
+        yield f"{far.account_id}: {plain(far.then)} then, {plain(far.now)} now, {far.currency}"
 
 
 def requests(view: Preview) -> str:

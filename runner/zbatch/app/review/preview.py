@@ -13,6 +13,7 @@ from zbatch.app.review.estimate import INVOICE_SECONDS, Estimate, Use, estimate,
 from zbatch.app.review.figures import Figures, Load
 from zbatch.app.review.held import Held, held
 from zbatch.app.review.online import Online
+from zbatch.app.review.swings import Swings
 from zbatch.app.state import State
 from zbatch.model import Plan
 from zbatch.spec import find_project
@@ -31,7 +32,8 @@ class Warned:
 class Preview:
     """A plan with its figures; `load`, `estimate` and `uses` are of what is left to send.
 
-    `online` is what the tenant shows of it, where it was asked.
+    `online` is what the tenant shows of it, where it was asked; `swings` hold its estimates against
+    an earlier run.
     """
 
     plan: Plan
@@ -44,6 +46,7 @@ class Preview:
     difference: Difference | None = None
     warnings: tuple[Warned, ...] = ()
     online: Online | None = None
+    swings: Swings | None = None
 
 
 def preview(chosen: Chosen, state_dir: Path | None = None, other: str | None = None) -> Preview:

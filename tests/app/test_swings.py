@@ -1,0 +1,55 @@
+"""What a plan is expected to come to, held against what an earlier run has billed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from support.engine import item
+from support.told import line
+from zbatch.app.review.online import Estimated
+from zbatch.app.review.swings import Change, Swing, billed_in, expected_of, swings
+from zbatch.model import Detail, Outcome
+
+A, B, C = (item(n).identity.account_id for n in range(3))
+
+
+def invoice(amount: str | None, currency: str | None = "EUR", **more: Any) -> Detail:
+    return Detail("f" * 32, status=more.pop("status", "Draft"), amount=amount, currency=currency)
+
+
+def test_what_a_run_has_billed_is_added_up_by_account_and_currency() -> None:
+    """All invoices of an account that count; without amount or currency nothing is claimed."""
+    lines = [
+        line(1, account_id=A, invoices=(invoice("0.10"), invoice("0.20"), invoice("7", "USD"))),
+        line(2, account_id=A, invoices=(invoice("1.00"), invoice("5", status="Canceled"))),
+        line(3, account_id=B, invoices=(invoice(None), invoice("3", None), invoice("x"))),
+        line(4, Outcome.FAILED, account_id=C),
+    ]
+    assert billed_in(lines) == {(A, "EUR"): Decimal("1.30"), (A, "USD"): Decimal(7)}
+
+
+def test_an_account_without_one_of_its_estimates_is_left_out() -> None:
+    """A part of it would look like a fall."""
+    one = Estimated(item(0), Decimal(5), "EUR")
+    other = Estimated(item(1), Decimal(7), "EUR")
+    assert expected_of([one, one, other]) == {(A, "EUR"): Decimal(10), (B, "EUR"): Decimal(7)}
+    assert expected_of([one, replace(one, amount=None), other]) == {(B, "EUR"): Decimal(7)}
+    assert expected_of([replace(one, currency=None)]) == {}
+
+
+def test_what_differs_far_is_named_the_greatest_first() -> None:
+    """By more than a fifth, up or down; sums are of those accounts that have both."""
+    then = {(A, "EUR"): Decimal(100), (B, "EUR"): Decimal(100), (C, "USD"): Decimal(0)}
+    now = {(A, "EUR"): Decimal(120), (B, "EUR"): Decimal("79.99"), (C, "USD"): Decimal(5)}
+    found = swings("run", then, {**now, ("d" * 32, "EUR"): Decimal(9)})
+    assert found.changes == (
+        Change("EUR", 2, Decimal(200), Decimal("199.99")),
+        Change("USD", 1, Decimal(0), Decimal(5)),
+    )
+    assert found.far == (
+        Swing(B, "EUR", Decimal(100), Decimal("79.99")),
+        Swing(C, "USD", Decimal(0), Decimal(5)),
+    )
+    assert swings("run", {}, now).changes == ()
