@@ -36,6 +36,7 @@ from zbatch.zuora.request import track_id
 
 LINGER = 0.09  # seconds that answers are gathered for one commit
 STALE_INTENT = 30.0  # seconds after which an intent no longer tells when its call left
+LOOK_AGAIN = 0.5  # seconds between two looks at whether there is room for what may leave
 WAVE = 50  # items asked about at once: two branches of two conditions each, of 200
 
 
@@ -150,12 +151,20 @@ class Engine:
                 elif works := await self._taken(self._wanted()):
                     self._route(works)
                 elif aftermath.in_hand or not self._order.idle:
-                    await self._brake.until(aftermath.more, self._order.next_time())
+                    await self._brake.until(aftermath.more, self._look_again())
                 elif not aftermath.wake_resting() and not await self._next_stage():
                     return
         finally:
             for _ in self._workers:
                 self._armed.put_nowait(None)
+
+    def _look_again(self) -> float | None:
+        """Tell when to look again unasked: for room, too, which a question beside the run gives."""
+        when = self._order.next_time()
+        if not self._aftermath.cleared:
+            return when
+        soon = self._ports.clock.monotonic() + LOOK_AGAIN
+        return soon if when is None else min(when, soon)
 
     async def _next_stage(self) -> bool:
         """Open the next stage once those ahead of it were looked at; tell whether one opens."""
