@@ -212,6 +212,32 @@ def test_f70_a_limit_told_in_a_row_gates_the_run_too(bench: Bench) -> None:
     assert [time for time in run.server.times if 1.5 < time < 90] == []
 
 
+@pytest.mark.parametrize("named", ["retry-after", "x-rate-limit-reset"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"Success": false, "reasons": [{"code": 70, "message": "retry after 90 seconds"}]}',
+        b'[{"Success": false}, {"Success": false}]',
+    ],
+    ids=["a row without errors", "rows that do not fit the call"],
+)
+def test_f63_a_429_that_reads_as_something_else_is_waited_for_too(
+    bench: Bench, body: bytes, named: str
+) -> None:
+    """F63: whatever the body looks like and whichever header names the wait, it is kept."""
+    run = bench.run(
+        works_of([item(n) for n in range(10)]),
+        lambda r, b: (
+            Reply(429, {named: "90"}, body, token=1)
+            if asyncio.get_running_loop().time() < 0.5
+            else success()
+        ),
+    )
+    assert outcomes(run) == {Outcome.INVOICED}
+    told = min(run.server.times) + 0.11
+    assert [time for time in run.server.times if told < time < 90] == []
+
+
 def test_f71_a_wait_beyond_reason_stops_the_run(bench: Bench) -> None:
     """F71: 25 hours are not slept through; the run ends and can be taken up again."""
     run = bench.run(

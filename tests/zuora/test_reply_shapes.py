@@ -236,6 +236,19 @@ def test_an_error_is_taken_with_what_it_says(
     assert answer.rows[0].problem == Problem(code, message)
 
 
+def test_a_failure_that_says_why_in_another_shape_is_told_and_stays_uncertain() -> None:
+    """What a row says outside of Errors is shown to people; it makes no failure definite."""
+    answer = read(200, '{"Success":false,"reasons":[{"code":"INVALID_ID","message":"no"}]}')
+    assert isinstance(answer, Rows)
+    assert answer.rows == (Row(RowClass.UNCERTAIN, problem=Problem("INVALID_ID", "no")),)
+
+
+def test_a_limit_told_in_another_shape_under_a_429_is_a_refusal() -> None:
+    """A lone object for a call of one item is the tenant's refusal, not the item's row."""
+    answer = read(429, '{"Success":false,"reasons":[{"code":70,"message":"retry after 1 s"}]}')
+    assert answer == Throttled(Problem("70", "retry after 1 s"))
+
+
 ERRORS = {
     RowClass.NOTHING_TO_BILL: an_error("INVALID_VALUE", "no charges due"),
     RowClass.DEFINITE: an_error("INVALID_ID", "no"),

@@ -9,13 +9,13 @@ from zbatch.engine.brake import Brake
 from zbatch.engine.concurrency import Flight
 from zbatch.engine.events import Leaving
 from zbatch.engine.judge import Judgement, answered, judge
-from zbatch.engine.kinds import Kind
 from zbatch.engine.order import Work
 from zbatch.engine.outage import Shown, failed
 from zbatch.engine.settings import Ports, Settings
-from zbatch.engine.verdict import Again, Context, Halt, Pause, Settle
+from zbatch.engine.verdict import Again, Context, Halt, Pause
 from zbatch.model import Attempt, Send
-from zbatch.zuora.reply import Answer, Rows, Unauthorized, read_reply
+from zbatch.zuora.limits import retry_after
+from zbatch.zuora.reply import Answer, Rows, Throttled, Unauthorized, read_reply
 from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
 
 LEEWAY = timedelta(seconds=30)  # for what was judged young enough a moment ago
@@ -52,7 +52,7 @@ class Carrier:
             work.tries -= 1
         self._learn(work, attempt, answer)
         self._note(flight, exchange, answer, judgement)
-        self._react(work, exchange, judgement)
+        self._react(work, exchange, answer, judgement)
         if (bad := failed(answer, attempt, work.attempts)) is not None:
             again = work.prior_attempts > 0 or any(past.sent for past in work.attempts)
             self._brake.learn(Shown(key, bad, left, again))
@@ -115,24 +115,28 @@ class Carrier:
         else:
             self._brake.places.undecided(flight)
 
-    def _react(self, work: Work, exchange: Reply | Fault, judgement: Judgement) -> None:
+    def _react(
+        self, work: Work, exchange: Reply | Fault, answer: object, judgement: Judgement
+    ) -> None:
         decision = judgement.decision
         if isinstance(decision, Halt):
             self._brake.stop(decision.reason, decision.problem.message)
-        elif judgement.gates or _asks_to_wait(exchange, judgement):
+        elif judgement.gates or _asks_to_wait(exchange, answer, self._ports.clock.now()):
             self._brake.throttled(exchange, judgement.problem.message, work.tries)
         elif isinstance(decision, Again) and decision.pause is Pause.REACHABLE:
             self._brake.unreachable(decision.problem.message)
 
 
-def _asks_to_wait(exchange: Reply | Fault, judgement: Judgement) -> bool:
-    """Tell whether rows came under a 429 that names a wait: kept too, whatever the rows say."""
+def _asks_to_wait(exchange: Reply | Fault, answer: object, now: datetime) -> bool:
+    """Tell whether a 429 that is not read as a refusal names a wait: kept too, whatever it says.
+
+    A refusal is judged by its own rule: one that is only told again asks for nothing new.
+    """
     return (
         isinstance(exchange, Reply)
-        and isinstance(judgement.decision, Settle)
-        and judgement.result.attempt.answer == Kind.ROWS.value
         and exchange.status == 429
-        and "retry-after" in exchange.headers
+        and not isinstance(answer, Throttled)
+        and retry_after(exchange.headers, now) is not None
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from zbatch.model import Problem
 from zbatch.zuora.codes import CAUTION, RowClass, classify
-from zbatch.zuora.problems import NO_REASON, code_text, message_text
+from zbatch.zuora.problems import NO_REASON, code_text, message_text, problem_in
 
 # Zuora's IDs are 32 hexadecimal characters today and documented to change: any visible word will do
 INVOICE_ID = re.compile(r"[!-~]{1,255}")
@@ -56,16 +56,21 @@ def _row(entry: object) -> Row | None:
         return Row(RowClass.SUCCESS, invoice_id=invoice_id)
     if success is not False:
         return None
-    row_class, problem = _failure(entry.get("Errors"))
+    row_class, problem = _failure(entry.get("Errors")) or _unexplained(entry)
     # A failure that names an invoice contradicts itself.
     return Row(RowClass.UNCERTAIN if invoice_id else row_class, problem=problem)
 
 
-def _failure(errors: object) -> tuple[RowClass, Problem]:
+def _failure(errors: object) -> tuple[RowClass, Problem] | None:
     """Give the most cautious class of a row's errors, with the error that it comes from."""
     if not isinstance(errors, list) or not errors:
-        return RowClass.UNCERTAIN, NO_REASON
+        return None
     return max(map(_error, errors), key=lambda failure: CAUTION.index(failure[0]))
+
+
+def _unexplained(entry: dict[str, object]) -> tuple[RowClass, Problem]:
+    """Judge a failure without errors of its own; what it says elsewhere is told, and no more."""
+    return RowClass.UNCERTAIN, problem_in(entry) or NO_REASON
 
 
 def _error(error: object) -> tuple[RowClass, Problem]:
