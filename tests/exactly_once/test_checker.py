@@ -234,7 +234,7 @@ def unbilled(evidence: Evidence) -> Evidence:
 
 def by_hand(evidence: Evidence, at: float, *, stands: bool = True) -> Evidence:
     """Let a person have billed an item, which is asked about at 109 and sent at 110."""
-    question = f"AccountId = '{OTHER[0]}'".encode()
+    question = f"AccountId = '{OTHER[0]}' and TargetDate = '{OTHER[1]}'".encode()
     asked = with_arrival(evidence, 3, track="zq-1-1", content=question)
     return replace(
         asked,

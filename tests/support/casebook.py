@@ -20,7 +20,7 @@ from support.evidence import (
     Trip,
 )
 
-_NAMED = re.compile(r"AccountId = '([0-9a-f]{32})'")
+_NAMED = re.compile(r"AccountId = '([0-9a-f]{32})' and TargetDate = '([0-9-]{10})'")
 
 
 class Casebook:
@@ -47,7 +47,7 @@ class Casebook:
         self._arrivals = {one.number: one for one in evidence.arrivals}
         self._begun = {a.key: a.durable for a, _ in reversed(self.intents.values())}
         self._tails = {tail_of(run.record["run_id"]): run.ledger for run in evidence.runs}
-        self._asked: dict[tuple[str, str], list[float]] = defaultdict(list)
+        self._asked: dict[tuple[str, str, str], list[float]] = defaultdict(list)
         for arrival in evidence.arrivals:
             if arrival.path != GENERATE:
                 self._ask(arrival)
@@ -63,10 +63,10 @@ class Casebook:
                 self.made[item].append(execution)
 
     def _ask(self, question: Arrival) -> None:
-        """Put the time of a question by the ledger of its run and by the accounts it names."""
+        """Put the time of a question by the ledger of its run and by what it names."""
         ledger = self._tails.get(tail_of(question.track or ""), "")
-        for account in _NAMED.findall(question.content.decode()):
-            self._asked[ledger, account].append(question.at)
+        for account, target in _NAMED.findall(question.content.decode()):
+            self._asked[ledger, account, target].append(question.at)
 
     def _file(self, ledger: Ledger) -> None:
         """Put keys by what they say, in any ledger, and by their item in this one."""
@@ -137,7 +137,7 @@ class Casebook:
         ledger, sent = self.sender(second)
         if self.sender(first)[0] == ledger:
             return False
-        before = [at for at in self._asked[ledger, first.account] if at <= sent]
+        before = [at for at in self._asked[ledger, first.account, first.target] if at <= sent]
         if not before:
             return False  # who has not asked is not excused
         asked = max(before)
