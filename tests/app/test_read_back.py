@@ -75,6 +75,21 @@ def test_all_invoices_of_one_call(project: Project, tenant: Start, tmp_path: Any
     assert told.code == 0
 
 
+def test_a_call_that_was_turned_away_before_has_billed_nothing(
+    project: Project, tenant: Start, tmp_path: Any
+) -> None:
+    """L9: a refusal and then one call that makes three: all of them are the item's own."""
+    book = tmp_path / "three.csv"
+    book.write_text(f"account_id,invoices\n{account(1)},3\n")
+    refused = Scheduled(fault("throttled", retry_after="1"), at=1)
+    server = tenant(modes=GUARDED, book=book, faults=(refused,))
+    told = project.run(project.spec(1, tenant="real"))
+    assert told.line(1)["attempts"] == 2
+    assert told.line(1)["invoice_ids"] == server.billing.of(1)
+    assert len(told.line(1)["invoice_ids"]) == 3
+    assert findings(told) == {}
+
+
 def test_what_is_not_proved_is_not_claimed(project: Project, tenant: Start) -> None:
     """Somebody's invoice beside ours is told, and stands in no line."""
     billed = fault("billed_by_others", turn="after")

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,20 @@ def test_several_invoices_of_one_call(
     found = asked.verify(spec)
     assert codes(found) == wanted
     assert [one.invoices for one in found.totals] == [invoices]
+
+
+def test_what_others_made_while_a_refused_call_waited_is_no_part_of_it(
+    asked: Asked, tenant: Callable[..., Away]
+) -> None:
+    """L9: only the call that was let in can have billed, not the time since the first send."""
+    refused = Scheduled(fault("throttled", retry_after="3"), at=1)
+    server = tenant(faults=(refused,))
+    spec = asked.project.spec(1, tenant="real")
+    line = asked.project.run(spec).line(1)
+    assert line["attempts"] == 2
+    first = datetime.fromisoformat(line["started_at"]).timestamp()
+    server.billing.by_hand(1, source="API", at=first + 0.2)
+    assert codes(asked.verify(spec)) == [("1", "duplicate")]
 
 
 def test_charges_that_were_appended(asked: Asked, tenant: Callable[..., Away]) -> None:

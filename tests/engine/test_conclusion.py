@@ -248,3 +248,14 @@ def test_an_invoice_whose_author_is_not_proved_says_so() -> None:
     assert step.record.error is not None
     assert step.record.error.code == "AUTHOR_NOT_PROVED"
     assert "not proved" in step.record.error.message
+
+
+def test_what_a_key_made_within_the_rest_of_its_own_spec_is_its_own() -> None:
+    """A run whose `settle` is shorter takes no invoice from a key that was sent under a longer."""
+    work = burnt()
+    work.settle = HOUR.total_seconds()
+    late = an_invoice(created_at=START - 2 * HOUR + timedelta(minutes=10))
+    record = record_of(
+        concluded(work, seen(late), Facts(Clocks(START, None), timedelta(minutes=5)))
+    )
+    assert (record.outcome, record.invoice_id) == (Outcome.INVOICED, A)

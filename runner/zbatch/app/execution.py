@@ -149,7 +149,12 @@ class Execution:
                 later = LaterWorks(task.todo, ledger)
                 engine = observer.engine = Engine(ports, settings, task.todo.now.works, later)
                 beside = Details(Gentle(sender, engine.brake, outside.clock))
-                hands = Hands(ledger.detail, observer.write, observer.fail)
+                hands = Hands(
+                    ledger.detail,
+                    observer.write,
+                    observer.fail,
+                    lambda items: ledger.read(lambda store: list(store.billed(items))),
+                )
                 reader = observer.reader = Reader(beside, hands, task.read_back)
                 with outside.interruptible(engine, limits.timeout) as interruptions:
                     ending = await engine.run()

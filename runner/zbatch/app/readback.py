@@ -17,7 +17,8 @@ from zbatch.engine.conclusion import decided
 from zbatch.engine.details import Details
 from zbatch.engine.matching import compared_with
 from zbatch.engine.settings import READ_BACK
-from zbatch.model import Detail, Identity, Invoice, ItemRecord, Outcome
+from zbatch.ledger.billed import Billed
+from zbatch.model import Detail, Identity, Invoice, Item, ItemRecord, Outcome
 from zbatch.report.record import ReadBackRecord
 from zbatch.zuora.query import BRANCHES
 
@@ -28,11 +29,15 @@ LONGEST = 120.0  # seconds at the end, whatever happens
 
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """What is done with records: made durable, and told; and who is told of a failure of ours."""
+    """What is done with records: made durable, and told; and who is told of a failure of ours.
+
+    `billed` tells what the ledger has of items that were sent more than once.
+    """
 
     keep: Callable[[Sequence[ItemRecord]], Awaitable[None]]
     tell: Callable[[ItemRecord], None]
     fail: Callable[[Exception], None]
+    billed: Callable[[Sequence[Item]], Awaitable[Iterable[tuple[Item, Billed]]]]
 
 
 class Reader:
@@ -137,8 +142,8 @@ class Reader:
             await asyncio.wait(tuple(self._waves))
 
     async def _wave(self, records: Sequence[ItemRecord], whole_accounts: bool) -> None:
-        held = [held_of(one) for one in records]
         try:
+            held = await self._held(records)
             agreements = await compared_with(self._details, held, whole_accounts=whole_accounts)
         except Unanswered:
             self._unread += len(records)
@@ -150,6 +155,13 @@ class Reader:
         pairs = list(zip(records, agreements, strict=True))
         self._pending |= {one.item.identity: found for one, found in pairs if found.may_pass}
         await self._settle([pair for pair in pairs if not pair[1].may_pass])
+
+    async def _held(self, records: Sequence[ItemRecord]) -> list[Held]:
+        """Give what the tenant is held against; of what was sent again, not each send may count."""
+        again = [one.item for one in records if one.attempts > 1]
+        told = await self._hands.billed(again) if again else ()
+        billed = {item.identity: one for item, one in told}
+        return [held_of(one, billed.get(one.item.identity)) for one in records]
 
     async def _settle(self, pairs: Sequence[tuple[ItemRecord, Agreement]]) -> None:
         """Make durable what was seen, then tell it."""
@@ -175,19 +187,20 @@ def _codes(found: Agreement) -> list[Code]:
     return [one.code for one in found.differences]
 
 
-def held_of(record: ItemRecord) -> Held:
+def held_of(record: ItemRecord, billed: Billed | None = None) -> Held:
     """Give what the tenant is held against for a success that has just been settled.
 
-    Nothing was there before it, or it would not have been sent. Of a revision only its own invoice
-    is looked at, since those of lower ones are there too.
+    Where it was sent more than once, `billed` tells which sends may have billed it. Nothing was
+    there before it, or it would not have been sent. Of a revision only its own invoice is looked
+    at, since those of lower ones are there too.
     """
     identity = record.item.identity
     return Held(
         identity,
         record.outcome,
         record.invoice_ids or tuple(filter(None, (record.invoice_id,))),
-        sends=record.attempts,
-        started_at=record.started_at,
+        sends=billed.sends if billed else record.attempts,
+        started_at=(billed and billed.first) or record.started_at,
         finished_at=record.finished_at,
         alone=identity.revision == 1,
         decided=decided(record),

@@ -102,7 +102,7 @@ def _hold(standing: Standing, billed: Billed) -> Held:
         billed.credited,
         _drafts(standing, ids),
         billed.sends,
-        record.started_at,
+        billed.first or record.started_at,
         record.finished_at,
         seen={one.id: one for one in record.invoices or ()},
         decided=decided(record),

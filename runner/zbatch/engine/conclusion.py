@@ -67,8 +67,7 @@ def rest_until(work: Work, facts: Facts) -> datetime:
         return facts.now
     if all(item.identity in facts.accepted for item in work.items):
         return facts.now
-    settle = max(facts.settle, timedelta(seconds=work.settle))
-    return max(_waits(work.attempts, settle, facts))
+    return max(_waits(work.attempts, facts.settle_of(work), facts))
 
 
 def _waits(attempts: Sequence[Attempt], settle: timedelta, facts: Facts) -> list[datetime]:
@@ -111,9 +110,10 @@ def after_rest(work: Work, seen: Sequence[Seen], facts: Facts) -> tuple[Step, ..
         unknown = Problem("IN_DOUBT", "what came of it is not known")
         problem = work.apart or work.attempts[-1].problem or unknown
         return tuple(Rest(until, problem) for _ in work.items)
+    settle = facts.settle_of(work)
     conflict = _still_at_work(work.attempts) and not expired(work.attempts, facts.clocks)
     return tuple(
-        _conclusion(work, item, one, Doubt(work.attempts, trail, facts.settle, conflict), facts)
+        _conclusion(work, item, one, Doubt(work.attempts, trail, settle, conflict), facts)
         for item, one, trail in zip(work.items, seen, work.trails, strict=True)
     )
 

@@ -102,8 +102,7 @@ def _hold(work: Work, item: Item, there: Look, facts: Facts) -> Step:
     if isinstance(there, Generating):
         problem = Problem("GENERATING", f"invoice {there.ids[0]} is still being generated")
         return Rest(facts.now + RECHECK_GENERATING, problem, soon=True)
-    settle = max(facts.settle, timedelta(seconds=work.settle))
-    return Rest(facts.now + settle, OTHER_HOST)
+    return Rest(facts.now + facts.settle_of(work), OTHER_HOST)
 
 
 def _there_by_now(count: int) -> str:

@@ -112,6 +112,10 @@ class Facts:
         """The wall time."""
         return self.clocks.now
 
+    def settle_of(self, work: Work) -> timedelta:
+        """Tell how long a tenant may go on with a key: the longest that any of its specs says."""
+        return max(self.settle, timedelta(seconds=work.settle))
+
 
 def finding(work: Work, item: Item, step: Step) -> Finding | None:
     """Give what the ledger must hold of a step, or None where it changes nothing."""

@@ -7,7 +7,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from itertools import islice
 
 from zbatch.ledger import rows
@@ -21,7 +21,8 @@ _CREDITED = (
 # Some answers prove of a send that it did not bill by itself: rows without success, and refusals of
 # a call as a whole. What was sent before it under the same key is counted for itself.
 _SENDS = (
-    "SELECT item.account_id, item.target_date, item.revision, count(*) AS sends FROM item"
+    "SELECT item.account_id, item.target_date, item.revision, count(*) AS sends,"
+    " min(attempt.started_at) AS first FROM item"
     " JOIN call_item ON call_item.item_id = item.id JOIN call ON call.id = call_item.call_id"
     " JOIN attempt ON attempt.call_id = call.id"
     " WHERE attempt.sent AND item.account_id IN (SELECT value FROM json_each(?))"
@@ -39,10 +40,14 @@ _ITEMS_OF_RUN = (
 
 @dataclass(frozen=True, slots=True)
 class Billed:
-    """What is credited to other items of an item's account; `sends` may each have billed it."""
+    """What is credited to other items of an item's account; `sends` may each have billed it.
+
+    The first of them was at `first`: what was turned away before it is none.
+    """
 
     credited: frozenset[str] = frozenset()
     sends: int = 0
+    first: datetime | None = None
 
 
 def read_billed(
@@ -56,7 +61,10 @@ def read_billed(
         for row in connection.execute(_CREDITED, accounts):
             ids = rows.invoice_ids_of(row["invoice_ids"])
             credited[row["account_id"]].append((_identity(row), ids))
-        sends = {_identity(row): row["sends"] for row in connection.execute(_SENDS, accounts)}
+        sends = {
+            _identity(row): (row["sends"], rows.moment(row["first"]))
+            for row in connection.execute(_SENDS, accounts)
+        }
         for item in some:
             others = (
                 one
@@ -64,7 +72,7 @@ def read_billed(
                 if identity != item.identity
                 for one in ids
             )
-            yield item, Billed(frozenset(others), sends.get(item.identity, 0))
+            yield item, Billed(frozenset(others), *sends.get(item.identity, (0, None)))
 
 
 def read_items(connection: sqlite3.Connection, run_id: str) -> list[Item]:
