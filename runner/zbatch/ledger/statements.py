@@ -117,6 +117,13 @@ ITEMS_OF_CALLS = (
     " FROM call_item JOIN item ON item.id = call_item.item_id"
     f" WHERE call_item.call_id IN {_LISTED} ORDER BY call_item.call_id, call_item.position"
 )
+# These answers prove that a send did not bill by itself: it was turned away before.
+TURNED_AWAY = "('throttled', 'unauthorized', 'refused', 'misdirected')"
+MAY_HAVE_BILLED_SINCE = (
+    "SELECT min(attempt.started_at) FROM call JOIN attempt ON attempt.call_id = call.id"
+    " WHERE call.key = ? AND attempt.sent"
+    f" AND (attempt.answer IS NULL OR attempt.answer NOT IN {TURNED_AWAY})"
+)
 ATTEMPTS_OF_CALLS = f"SELECT * FROM attempt WHERE call_id IN {_LISTED} ORDER BY call_id, number"
 REST_ITEM = (
     "UPDATE item SET rests_until = ? WHERE account_id = ? AND target_date = ? AND revision = ?"
