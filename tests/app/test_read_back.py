@@ -75,6 +75,39 @@ def test_all_invoices_of_one_call(project: Project, tenant: Start, tmp_path: Any
     assert told.code == 0
 
 
+@pytest.mark.parametrize(
+    "before",
+    [fault("throttled", retry_after="1"), fault("unauthorized"), fault("locked")],
+    ids=["throttled", "unauthorized", "locked"],
+)
+def test_all_invoices_of_a_call_that_was_turned_away_first(
+    project: Project, tenant: Start, tmp_path: Any, before: Any
+) -> None:
+    """What is proved to have billed nothing makes no second bill of what one call has made."""
+    book = tmp_path / "two.csv"
+    book.write_text(f"account_id,invoices\n{account(1)},2\n")
+    server = tenant(modes=GUARDED, book=book, faults=(Scheduled(before, at=1),))
+    told = project.run(project.spec(1, tenant="real"))
+    assert told.line(1)["attempts"] == 2
+    assert told.line(1)["invoice_ids"] == server.billing.of(1)
+    assert len(details(told)) == 2
+    assert findings(told) == {}
+
+
+def test_all_invoices_of_a_revision(project: Project, tenant: Start, tmp_path: Any) -> None:
+    """They are its own, and those of the lower one, which are still there, are not."""
+    book = tmp_path / "two.csv"
+    book.write_text(f"account_id,invoices\n{account(1)},2\n")
+    server = tenant(book=book)
+    project.run(project.spec(1, tenant="real"))
+    first = server.billing.of(1)
+    again = {"id": 1, "revision": 2, "reason": "billed anew"}
+    told = project.run(project.spec(again, tenant="real"))
+    assert told.line(1)["invoice_ids"] == [one for one in server.billing.of(1) if one not in first]
+    assert len(details(told)) == 2
+    assert findings(told) == {}
+
+
 def test_what_is_not_proved_is_not_claimed(project: Project, tenant: Start) -> None:
     """Somebody's invoice beside ours is told, and stands in no line."""
     billed = fault("billed_by_others", turn="after")
@@ -151,6 +184,16 @@ def test_charges_appended_to_a_draft(project: Project, tenant: Start) -> None:
     server.billing.by_hand(1, "2026-10-31", source="API", at=1_790_000_000.0)
     told = project.run(project.spec(1, tenant="real"))
     assert [one["appended"] for one in details(told)] == [True]
+
+
+def test_charges_appended_to_the_draft_of_an_earlier_date(project: Project, tenant: Start) -> None:
+    """A date of the same run has made the draft: the line says so, and nothing has changed."""
+    tenant(modes=Modes(drafts=Drafts.APPENDED))
+    dates = [{"target_date": "2026-10-31"}, {"target_date": "2026-11-30"}]
+    told = project.run(project.spec(1, tenant="real", dates=dates))
+    appended = [one["appended"] for line in told.lines for one in line["invoices"]]
+    assert appended == [False, True]
+    assert findings(told) == {}
 
 
 def test_an_invoice_that_others_made(project: Project, tenant: Start) -> None:

@@ -58,10 +58,12 @@ def test_what_is_credited_to_others_of_the_account(tmp_path: Path, store: Store)
     run = plan(store, first, second, other)
     bill(store, run, first, A, B)
     bill(store, run, other, C)
-    assert billed(tmp_path, first, second, other, item(3)) == [
-        Billed(frozenset(), 1),
+    found = billed(tmp_path, first, second, other, item(3))
+    assert [one for _, one in store.billed([first, second, other, item(3)])] == found
+    assert found == [
+        Billed(frozenset(), 1, NOON),
         Billed(frozenset({A, B}), 0),
-        Billed(frozenset(), 1),
+        Billed(frozenset(), 1, NOON),
         Billed(),
     ]
 
@@ -75,23 +77,27 @@ def test_what_is_credited_to_others_of_the_account(tmp_path: Path, store: Store)
         ("limit_in_success", 2),
         ("throttled", 1),
         ("unauthorized", 1),
-        ("conflict", 1),
+        ("conflict", 2),
         ("rows", 2),
     ],
 )
 def test_sends_that_may_have_billed(tmp_path: Path, store: Store, answer: str, sends: int) -> None:
-    """A send without an answer may have, one that was turned away has not; the last one has."""
+    """A send without an answer may have, one that was turned away has not; the last one has.
+
+    A 409 tells of another send, which may be one that is not known here.
+    """
     one = item(1)
     run = plan(store, one)
     call = a_call(one)
     store.begin(run, [a_send(call)], NOON)
     store.finish(run, [left(call, KeyState.LIVE, answer=answer)], NOON)
-    store.begin(run, [a_send(call, 2)], NOON)
+    later = NOON + timedelta(minutes=1)
+    store.begin(run, [a_send(call, 2, started_at=later)], NOON)
     record = a_record(one, idempotency_key=call.key)
     done = Effect(KeyState.SETTLED, "row", record)
-    attempt = an_attempt(2, answer="rows", finished_at=NOON)
+    attempt = an_attempt(2, answer="rows", started_at=later, finished_at=later)
     store.finish(run, [Result(call, attempt, (done,))], NOON)
-    assert billed(tmp_path, one) == [Billed(sends=sends)]
+    assert billed(tmp_path, one) == [Billed(sends=sends, since=later if sends == 1 else NOON)]
 
 
 @pytest.mark.parametrize("kind", [None, IfAbsent.RENEW_TWICE])
@@ -110,7 +116,7 @@ def test_a_renewed_key(tmp_path: Path, store: Store, kind: IfAbsent | None) -> N
     record = a_record(one, idempotency_key=second.key)
     done = Effect(KeyState.SETTLED, "row", record)
     store.finish(run, [Result(second, attempt, (done,))], NOON)
-    assert billed(tmp_path, one) == [Billed(sends=1 if kind is None else 2)]
+    assert billed(tmp_path, one) == [Billed(sends=1 if kind is None else 2, since=NOON)]
 
 
 def test_the_items_of_a_run(tmp_path: Path, store: Store) -> None:

@@ -11,13 +11,13 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from zbatch.engine.agreement import CLOCKS, Agreement, Code, Held
+from zbatch.engine.agreement import CLOCKS, Agreement, Code, Held, compare
 from zbatch.engine.asking import Unanswered
 from zbatch.engine.conclusion import decided
 from zbatch.engine.details import Details
 from zbatch.engine.matching import compared_with
 from zbatch.engine.settings import READ_BACK
-from zbatch.model import Detail, Identity, Invoice, ItemRecord, Outcome
+from zbatch.model import Detail, Identity, Invoice, Item, ItemRecord, Outcome
 from zbatch.report.record import ReadBackRecord
 from zbatch.zuora.query import BRANCHES
 
@@ -28,8 +28,12 @@ LONGEST = 120.0  # seconds at the end, whatever happens
 
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """What is done with records: made durable, and told; and who is told of a failure of ours."""
+    """What is done with records: made durable, and told; and who is told of a failure of ours.
 
+    `hold` reads what the ledger holds of items.
+    """
+
+    hold: Callable[[Sequence[Item]], Awaitable[Sequence[Held]]]
     keep: Callable[[Sequence[ItemRecord]], Awaitable[None]]
     tell: Callable[[ItemRecord], None]
     fail: Callable[[Exception], None]
@@ -140,6 +144,7 @@ class Reader:
         held = [held_of(one) for one in records]
         try:
             agreements = await compared_with(self._details, held, whole_accounts=whole_accounts)
+            agreements = await self._weighed(agreements, records)
         except Unanswered:
             self._unread += len(records)
             self._tell(records)
@@ -150,6 +155,21 @@ class Reader:
         pairs = list(zip(records, agreements, strict=True))
         self._pending |= {one.item.identity: found for one, found in pairs if found.may_pass}
         await self._settle([pair for pair in pairs if not pair[1].may_pass])
+
+    async def _weighed(
+        self, agreements: Sequence[Agreement], records: Sequence[ItemRecord]
+    ) -> list[Agreement]:
+        """Compare once more what a record alone cannot tell: whose a second invoice is, above all.
+
+        What the ledger holds beside it is read for these only, since most have one invoice.
+        """
+        pairs = list(zip(agreements, records, strict=True))
+        asked = [record.item for found, record in pairs if _needs_ledger(found)]
+        held = iter(await self._hands.hold(asked) if asked else ())
+        return [
+            compare(next(held), found.shown) if _needs_ledger(found) else found
+            for found, _ in pairs
+        ]
 
     async def _settle(self, pairs: Sequence[tuple[ItemRecord, Agreement]]) -> None:
         """Make durable what was seen, then tell it."""
@@ -171,6 +191,12 @@ class Reader:
             self._hands.tell(record)
 
 
+def _needs_ledger(found: Agreement) -> bool:
+    """Tell whether only the ledger knows what was sent before, and which drafts were there."""
+    unproved = {Code.DUPLICATE, Code.UNRECORDED, Code.CHANGED}
+    return not (found.held.alone and unproved.isdisjoint(_codes(found)))
+
+
 def _codes(found: Agreement) -> list[Code]:
     return [one.code for one in found.differences]
 
@@ -178,8 +204,8 @@ def _codes(found: Agreement) -> list[Code]:
 def held_of(record: ItemRecord) -> Held:
     """Give what the tenant is held against for a success that has just been settled.
 
-    Nothing was there before it, or it would not have been sent. Of a revision only its own invoice
-    is looked at, since those of lower ones are there too.
+    Nothing was there before it, or it would not have been sent; of a revision those of lower ones
+    are there too, which the ledger alone knows.
     """
     identity = record.item.identity
     return Held(
@@ -198,15 +224,13 @@ def with_details(record: ItemRecord, agreement: Agreement) -> ItemRecord:
     """Complete a record by what is proved to be its own, and all that is told of that."""
     shown = {one.id: one for one in agreement.invoices}
     ids = tuple(dict.fromkeys((*agreement.held.invoice_ids, *shown)))
-    details = tuple(_detail(one, shown.get(one), record) for one in ids)
+    details = tuple(_detail(one, shown.get(one), record, agreement.held) for one in ids)
     return replace(record, invoice_ids=ids, invoices=details)
 
 
-def _detail(invoice_id: str, shown: Invoice | None, record: ItemRecord) -> Detail:
+def _detail(invoice_id: str, shown: Invoice | None, record: ItemRecord, held: Held) -> Detail:
     if shown is None:
         return Detail(invoice_id)
-    started, created = record.started_at, shown.created_at
-    ours = record.outcome is Outcome.INVOICED and started is not None and created is not None
     return Detail(
         invoice_id,
         shown.number,
@@ -216,5 +240,14 @@ def _detail(invoice_id: str, shown: Invoice | None, record: ItemRecord) -> Detai
         shown.currency,
         shown.tax_status,
         shown.tax_message,
-        appended=bool(ours and started and created and created < started - CLOCKS),
+        appended=record.outcome is Outcome.INVOICED and _was_there(shown, record, held),
     )
+
+
+def _was_there(shown: Invoice, record: ItemRecord, held: Held) -> bool:
+    """Tell whether an invoice was there before the call: by its time, or as the ledger noted it."""
+    started, created = record.started_at, shown.created_at
+    if started and created and created < started - CLOCKS:
+        return True
+    other_date = shown.target_date != record.item.identity.target_date
+    return shown.id in held.drafts and (other_date or shown.id in held.before)

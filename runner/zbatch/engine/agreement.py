@@ -80,11 +80,15 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What holding one item against the tenant came to; `invoices` are those that are its own."""
+    """What holding one item against the tenant came to; `invoices` are those that are its own.
+
+    `shown` are all that were shown of its account, by ID.
+    """
 
     held: Held
     differences: tuple[Difference, ...]
     invoices: tuple[Invoice, ...] = ()
+    shown: Mapping[str, Invoice] = field(default_factory=dict)
 
     @property
     def may_pass(self) -> bool:
@@ -99,7 +103,7 @@ def compare(held: Held, shown: Mapping[str, Invoice]) -> Agreement:
     if held.outcome is Outcome.INVOICED and _of_one_call(held, own, others):
         own, others = (*own, *others), ()
     differences = (*_of_own(held, shown), *_of_money(held, own), *_of_others(held, own, others))
-    return Agreement(held, differences, own)
+    return Agreement(held, differences, own, shown)
 
 
 def _is_other(invoice: Invoice, held: Held) -> bool:

@@ -7,29 +7,17 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from itertools import islice
 
 from zbatch.ledger import rows
+from zbatch.ledger import statements as sql
 from zbatch.model import Identity, Item
 
 _AT_ONCE = 500
 _CREDITED = (
     "SELECT account_id, target_date, revision, invoice_ids FROM item"
     " WHERE invoice_id IS NOT NULL AND account_id IN (SELECT value FROM json_each(?))"
-)
-# Some answers prove of a send that it did not bill by itself: rows without success, and refusals of
-# a call as a whole. What was sent before it under the same key is counted for itself.
-_SENDS = (
-    "SELECT item.account_id, item.target_date, item.revision, count(*) AS sends FROM item"
-    " JOIN call_item ON call_item.item_id = item.id JOIN call ON call.id = call_item.call_id"
-    " JOIN attempt ON attempt.call_id = call.id"
-    " WHERE attempt.sent AND item.account_id IN (SELECT value FROM json_each(?))"
-    " AND (attempt.answer IS NULL OR attempt.answer NOT IN"
-    " ('rows', 'conflict', 'throttled', 'unauthorized', 'refused', 'misdirected')"
-    " OR (attempt.answer = 'rows'"
-    " AND (call_item.if_absent IS NOT NULL OR call.key = item.idempotency_key)))"
-    " GROUP BY item.id"
 )
 _ITEMS_OF_RUN = (
     "SELECT item.* FROM run_item JOIN item ON item.id = run_item.item_id"
@@ -39,10 +27,14 @@ _ITEMS_OF_RUN = (
 
 @dataclass(frozen=True, slots=True)
 class Billed:
-    """What is credited to other items of an item's account; `sends` may each have billed it."""
+    """What is credited to other items of an item's account.
+
+    `sends` may each have billed the item; the first of them left at `since`.
+    """
 
     credited: frozenset[str] = frozenset()
     sends: int = 0
+    since: datetime | None = None
 
 
 def read_billed(
@@ -56,7 +48,10 @@ def read_billed(
         for row in connection.execute(_CREDITED, accounts):
             ids = rows.invoice_ids_of(row["invoice_ids"])
             credited[row["account_id"]].append((_identity(row), ids))
-        sends = {_identity(row): row["sends"] for row in connection.execute(_SENDS, accounts)}
+        sends = {
+            _identity(row): (row["sends"], rows.moment(row["since"]))
+            for row in connection.execute(sql.MAY_HAVE_BILLED, accounts)
+        }
         for item in some:
             others = (
                 one
@@ -64,7 +59,7 @@ def read_billed(
                 if identity != item.identity
                 for one in ids
             )
-            yield item, Billed(frozenset(others), sends.get(item.identity, 0))
+            yield item, Billed(frozenset(others), *sends.get(item.identity, (0, None)))
 
 
 def read_items(connection: sqlite3.Connection, run_id: str) -> list[Item]:

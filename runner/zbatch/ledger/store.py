@@ -12,6 +12,7 @@ from pathlib import Path
 from zbatch.errors import CannotStart, LedgerFailure
 from zbatch.ledger import rows
 from zbatch.ledger import statements as sql
+from zbatch.ledger.billed import Billed, read_billed
 from zbatch.ledger.place import LEDGER_FILE as LEDGER_FILE  # others look for it here
 from zbatch.ledger.schema import migrate
 from zbatch.ledger.standings import AT_ONCE, Damaged, read_outcomes, read_standings
@@ -156,6 +157,11 @@ class Store:
         """Tell what is held of each item, in their order, some hundreds at a time."""
         with self._reading():
             yield from read_standings(self._connection, items)
+
+    def billed(self, items: Iterable[Item]) -> Iterator[tuple[Item, Billed]]:
+        """Tell of each item, in their order, what else is credited in its account."""
+        with self._reading():
+            yield from read_billed(self._connection, items)
 
     def unsettled(self, without: Container[Identity] = ()) -> Iterator[Standing]:
         """Tell of every item of this ledger that has an unsettled key, of whichever spec.
