@@ -9,10 +9,15 @@ from typing import Any
 import pytest
 
 from support.accounts import account
-from support.runs import GENERATE, QUERY, Away, Project, Told
+from support.runs import GENERATE, QUERY, Away, Project, Told, Watch
+from zbatch.app.api import RunOptions
+from zbatch.app.run import run
 from zbatch.emulator import Drafts, Modes, Scheduled, SecondGenerate, Temporary, history
 from zbatch.emulator.catalogue import fault
 from zbatch.engine.agreement import Code
+from zbatch.errors import LedgerFailure
+from zbatch.ledger.store import Store
+from zbatch.model import ExitCode, Outcome
 
 GUARDED = Modes(second_generate=SecondGenerate.NOTHING_TO_BILL)
 Start = Callable[..., Away]
@@ -146,6 +151,26 @@ def test_a_failing_read_back_changes_nothing(project: Project, tenant: Start, tr
     assert told.result.read_back is not None
     assert told.result.read_back.unread == 2
     assert len(server.billing.exchanges(GENERATE)) == 2
+
+
+def test_a_ledger_that_fails_while_it_takes_what_was_read_back(
+    project: Project, tenant: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The outcomes stand; screen and run record say why it ends with 3, and what was not kept."""
+    tenant()
+
+    def full(store: Store, records: object, now: object) -> None:
+        raise LedgerFailure("the ledger cannot be written: the disk is full")
+
+    monkeypatch.setattr(Store, "detail", full)
+    result = run(RunOptions(project.spec(1, 2, tenant="real")), Watch())
+    assert (result.exit_code, result.totals[Outcome.INVOICED]) == (ExitCode.UNKNOWN, 2)
+    assert result.stop == "the ledger cannot be written: the disk is full"
+    assert json.loads(result.run_record.read_text("utf-8"))["stop"] == result.stop
+    lines = [json.loads(line) for line in result.report.read_text("utf-8").splitlines()]
+    assert [line["invoices"] for line in lines] == [None, None]
+    assert result.read_back is not None
+    assert result.read_back.unread == 2
 
 
 @pytest.mark.parametrize("temporary", list(Temporary))

@@ -29,7 +29,7 @@ from zbatch.engine.events import Event, Settled
 from zbatch.engine.gentle import Gentle
 from zbatch.engine.loop import Engine
 from zbatch.engine.pacing import Flow
-from zbatch.engine.settings import Accepted, Ports, Settings
+from zbatch.engine.settings import Accepted, Ending, Ports, Settings, Stop
 from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart, LedgerFailure, Refused, ReportFailure
 from zbatch.ledger.store import Store
@@ -158,6 +158,7 @@ class Execution:
                     ending = await engine.run()
                     signal = interruptions.first  # a later one ends but questions
                     await reader.finish(engine.brake.stopping)
+                ending = _with_trouble(ending, engine.brake.stopped)
                 closing = Closing(ending, signal, read_only=task.read_only)
                 return replace(closing, read_back=reader.result)
         finally:
@@ -246,6 +247,12 @@ class Execution:
         except ReportFailure:
             return after_disk_failure(code, record.calls_sent or 0)
         return code
+
+
+def _with_trouble(ending: Ending, stopped: Stop | None) -> Ending:
+    """Add what went wrong when all was sent and the run still read back."""
+    grave = stopped and stopped.reason in (StopReason.DISK, StopReason.INTERNAL)
+    return replace(ending, stop=stopped) if grave else ending
 
 
 def _holding(ledger: Keeper) -> Callable[[Sequence[Item]], Awaitable[Sequence[Held]]]:

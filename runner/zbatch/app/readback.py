@@ -181,6 +181,7 @@ class Reader:
         except Exception as error:  # the disk, above all: what was durable before is told
             self._hands.fail(error)
             records = [record for record, _ in pairs]
+            self._unread += len(records)
         for _, found in pairs:
             self._findings.update(_codes(found))
         self._tell(records)
