@@ -10,6 +10,7 @@ import pytest
 
 from support.accounts import account
 from support.runs import GENERATE, QUERY, Away, Project, Told, Watch
+from zbatch.app import readback
 from zbatch.app.api import RunOptions
 from zbatch.app.run import run
 from zbatch.emulator import Drafts, Modes, Scheduled, SecondGenerate, Temporary, history
@@ -209,6 +210,31 @@ def test_charges_appended_to_a_draft(project: Project, tenant: Start) -> None:
     server.billing.by_hand(1, "2026-10-31", source="API", at=1_790_000_000.0)
     told = project.run(project.spec(1, tenant="real"))
     assert [one["appended"] for one in details(told)] == [True]
+
+
+def test_charges_appended_to_more_drafts_than_a_question_holds(
+    project: Project, tenant: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger knows which drafts were there: however many they are, they are looked for."""
+    monkeypatch.setattr(readback, "BRANCHES", 2)
+    server = tenant(modes=Modes(drafts=Drafts.APPENDED))
+    for number in (1, 2, 3):
+        server.billing.by_hand(number, "2026-10-31", source="API", at=1_790_000_000.0)
+    told = project.run(project.spec(1, 2, 3, tenant="real"), read_back=0.0)
+    assert [one["appended"] for line in told.lines for one in line["invoices"]] == [True] * 3
+    assert findings(told) == {}
+
+
+def test_many_invoices_that_the_tenant_does_not_show(
+    project: Project, tenant: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing tells of a draft, no account is looked into as a whole."""
+    monkeypatch.setattr(readback, "BRANCHES", 2)
+    tenant(modes=Modes(read_lag=600.0))
+    told = project.run(project.spec(1, 2, 3, tenant="real"), read_back=0.0)
+    assert findings(told) == {Code.NOT_SHOWN: 3}
+    assert told.result.read_back is not None
+    assert told.result.read_back.questions == 2
 
 
 def test_charges_appended_to_the_draft_of_an_earlier_date(project: Project, tenant: Start) -> None:

@@ -87,26 +87,33 @@ class Reader:
     async def _to_the_end(self) -> None:
         self._ask()
         await self._landed()
-        await self._again_if_few()
+        await self._again_in_accounts()
         first = min(PAUSE, self._wait)
         for pause in (first, self._wait - first):
             if self._pending and pause > 0:
                 await asyncio.sleep(pause)
-                await self._again()
-        await self._again_if_few()
+                await self._again(tuple(self._pending))
+        await self._again_in_accounts()
 
-    async def _again(self, *, whole_accounts: bool = False) -> None:
-        """Ask once more about all that is not finished; seldom, since each question costs."""
-        again, self._pending = [self._open[one] for one in self._pending], {}
+    async def _again(self, unfinished: Sequence[Identity], *, whole_accounts: bool = False) -> None:
+        """Ask once more about what is not finished; seldom, since each question costs."""
+        again = [self._open[one] for one in unfinished]
+        for one in unfinished:
+            del self._pending[one]
         for start in range(0, len(again), BRANCHES):
             self._begin(again[start : start + BRANCHES], whole_accounts=whole_accounts)
         await self._landed()
 
-    async def _again_if_few(self) -> None:
-        """Look into whole accounts for what is not shown: an older draft may have been raised."""
-        lost = any(Code.NOT_SHOWN in _codes(found) for found in self._pending.values())
-        if lost and len(self._pending) <= BRANCHES:
-            await self._again(whole_accounts=True)
+    async def _again_in_accounts(self) -> None:
+        """Look into whole accounts for what is not shown: an older draft may have been raised.
+
+        Where many are not, only into those that had such a draft.
+        """
+        lost = {one: found for one, found in self._pending.items() if _is_lost(found)}
+        few = len(self._pending) <= BRANCHES
+        asked = [one for one, found in lost.items() if few or _may_be_a_draft(found)]
+        if asked:
+            await self._again(asked, whole_accounts=True)
 
     async def _release(self) -> None:
         """Tell all that is still open: as it was last seen, or as the row has told it."""
@@ -194,8 +201,17 @@ class Reader:
 
 def _needs_ledger(found: Agreement) -> bool:
     """Tell whether only the ledger knows what was sent before, and which drafts were there."""
-    unproved = {Code.DUPLICATE, Code.UNRECORDED, Code.CHANGED}
+    unproved = {Code.DUPLICATE, Code.UNRECORDED, Code.CHANGED, Code.NOT_SHOWN}
     return not (found.held.alone and unproved.isdisjoint(_codes(found)))
+
+
+def _is_lost(found: Agreement) -> bool:
+    return Code.NOT_SHOWN in _codes(found)
+
+
+def _may_be_a_draft(found: Agreement) -> bool:
+    """Tell whether an invoice that is not shown was an open draft, perhaps for another date."""
+    return not found.held.drafts.isdisjoint(found.held.invoice_ids)
 
 
 def _codes(found: Agreement) -> list[Code]:
