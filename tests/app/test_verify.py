@@ -233,6 +233,18 @@ def test_charges_that_were_appended(asked: Asked, tenant: Callable[..., Away]) -
     assert (codes(found), found.asked) == ([], 2)
 
 
+def test_an_amount_that_a_later_date_has_raised(asked: Asked, tenant: Callable[..., Away]) -> None:
+    """The next month is appended to the draft of the last one: ledger and tenant agree on that."""
+    server = tenant(modes=Modes(drafts=Drafts.APPENDED))
+    asked.project.run(asked.project.spec(1, tenant="real", dates=["2026-10-31"]))
+    spec = asked.project.spec(1, tenant="real", dates=["2026-10-31", "2026-11-30"])
+    asked.project.run(spec)
+    assert codes(asked.verify(spec)) == []
+    with closing(sqlite3.connect(server.billing.folder / "emulator.sqlite3")) as held, held:
+        held.execute("UPDATE invoices SET cents = cents + 100")
+    assert codes(asked.verify(spec)) == [("1", "changed")] * 2
+
+
 def test_an_invoice_that_is_for_another_date(asked: Asked, server: Away) -> None:
     """What a run was told of is there, and bills another date: that is said, and which."""
     spec = asked.project.spec(1, 2, tenant="real")

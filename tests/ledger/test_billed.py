@@ -22,7 +22,7 @@ from support.plans import (
 from zbatch.ledger.billed import Billed
 from zbatch.ledger.glance import Glance, glance
 from zbatch.ledger.store import Store
-from zbatch.model import Effect, IfAbsent, Item, KeyState, Result
+from zbatch.model import Detail, Effect, IfAbsent, Item, KeyState, Result
 
 A, B, C = "a" * 32, "b" * 32, "c" * 32
 
@@ -66,6 +66,18 @@ def test_what_is_credited_to_others_of_the_account(tmp_path: Path, store: Store)
         Billed(frozenset(), 1, NOON),
         Billed(),
     ]
+
+
+def test_what_the_runs_have_seen_of_the_others(tmp_path: Path, store: Store) -> None:
+    """Of the account's other items, each invoice that came with an amount; not of its own."""
+    first, second = item(1, 10), item(1, 20)
+    run = plan(store, first, second)
+    bill(store, run, first, A, B)
+    seen = (Detail(A, amount="10.00"), Detail(B))
+    record = a_record(first, invoice_id=A, invoice_ids=(A, B), invoices=seen)
+    store.detail([record], NOON)
+    own, other = billed(tmp_path, first, second)
+    assert (own.seen, other.seen) == (frozenset(), frozenset({(A, "10.00")}))
 
 
 @pytest.mark.parametrize(

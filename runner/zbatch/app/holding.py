@@ -35,6 +35,7 @@ def _held_of(standing: Standing, billed: Billed) -> Held:
         billed.since,
         record.finished_at,
         seen={one.id: one for one in record.invoices or ()},
+        seen_for_others=billed.seen,
         decided=decided(record),
     )
 

@@ -61,7 +61,8 @@ class Held:
     which some tenants append. `sends` counts the calls that may have billed it; where a person has
     `decided` whose an invoice is, that proves nothing of others. Without `alone` it is not known
     what else may be there, and only its own invoices are looked at. `seen` has them by ID as the
-    run itself has seen them.
+    run itself has seen them, `seen_for_others` amounts at which they were seen for other items of
+    the account, whose charges are in the same invoice.
     """
 
     identity: Identity
@@ -76,6 +77,7 @@ class Held:
     alone: bool = True
     decided: bool = False
     seen: Mapping[str, Detail] = field(default_factory=dict)
+    seen_for_others: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,8 @@ def _of_money(held: Held, own: Sequence[Invoice]) -> Iterator[Difference]:
     for invoice in filter(exists, own):
         then = held.seen.get(invoice.id)
         now, before = amount_of(invoice.amount), amount_of(then.amount if then else None)
-        if now is not None and before is not None and now != before:
+        shared = {amount_of(text) for one, text in held.seen_for_others if one == invoice.id}
+        if now is not None and before is not None and now not in {before, *shared}:
             message = (
                 f"invoice {_named(invoice)} comes to {plain(now)}, and to {plain(before)} when"
             )
