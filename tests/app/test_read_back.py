@@ -9,10 +9,16 @@ from typing import Any
 import pytest
 
 from support.accounts import account
-from support.runs import GENERATE, QUERY, Away, Project, Told
+from support.runs import GENERATE, QUERY, Away, Project, Told, Watch
+from zbatch.app import readback
+from zbatch.app.api import RunOptions
+from zbatch.app.run import run
 from zbatch.emulator import Drafts, Modes, Scheduled, SecondGenerate, Temporary, history
 from zbatch.emulator.catalogue import fault
 from zbatch.engine.agreement import Code
+from zbatch.errors import LedgerFailure
+from zbatch.ledger.store import Store
+from zbatch.model import ExitCode, Outcome
 
 GUARDED = Modes(second_generate=SecondGenerate.NOTHING_TO_BILL)
 Start = Callable[..., Away]
@@ -75,18 +81,36 @@ def test_all_invoices_of_one_call(project: Project, tenant: Start, tmp_path: Any
     assert told.code == 0
 
 
-def test_a_call_that_was_turned_away_before_has_billed_nothing(
-    project: Project, tenant: Start, tmp_path: Any
+@pytest.mark.parametrize(
+    "before",
+    [fault("throttled", retry_after="1"), fault("unauthorized"), fault("locked")],
+    ids=["throttled", "unauthorized", "locked"],
+)
+def test_all_invoices_of_a_call_that_was_turned_away_first(
+    project: Project, tenant: Start, tmp_path: Any, before: Any
 ) -> None:
-    """L9: a refusal and then one call that makes three: all of them are the item's own."""
-    book = tmp_path / "three.csv"
-    book.write_text(f"account_id,invoices\n{account(1)},3\n")
-    refused = Scheduled(fault("throttled", retry_after="1"), at=1)
-    server = tenant(modes=GUARDED, book=book, faults=(refused,))
+    """What is proved to have billed nothing makes no second bill of what one call has made."""
+    book = tmp_path / "two.csv"
+    book.write_text(f"account_id,invoices\n{account(1)},2\n")
+    server = tenant(modes=GUARDED, book=book, faults=(Scheduled(before, at=1),))
     told = project.run(project.spec(1, tenant="real"))
     assert told.line(1)["attempts"] == 2
     assert told.line(1)["invoice_ids"] == server.billing.of(1)
-    assert len(told.line(1)["invoice_ids"]) == 3
+    assert len(details(told)) == 2
+    assert findings(told) == {}
+
+
+def test_all_invoices_of_a_revision(project: Project, tenant: Start, tmp_path: Any) -> None:
+    """They are its own, and those of the lower one, which are still there, are not."""
+    book = tmp_path / "two.csv"
+    book.write_text(f"account_id,invoices\n{account(1)},2\n")
+    server = tenant(book=book)
+    project.run(project.spec(1, tenant="real"))
+    first = server.billing.of(1)
+    again = {"id": 1, "revision": 2, "reason": "billed anew"}
+    told = project.run(project.spec(again, tenant="real"))
+    assert told.line(1)["invoice_ids"] == [one for one in server.billing.of(1) if one not in first]
+    assert len(details(told)) == 2
     assert findings(told) == {}
 
 
@@ -130,6 +154,26 @@ def test_a_failing_read_back_changes_nothing(project: Project, tenant: Start, tr
     assert len(server.billing.exchanges(GENERATE)) == 2
 
 
+def test_a_ledger_that_fails_while_it_takes_what_was_read_back(
+    project: Project, tenant: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The outcomes stand; screen and run record say why it ends with 3, and what was not kept."""
+    tenant()
+
+    def full(store: Store, records: object, now: object) -> None:
+        raise LedgerFailure("the ledger cannot be written: the disk is full")
+
+    monkeypatch.setattr(Store, "detail", full)
+    result = run(RunOptions(project.spec(1, 2, tenant="real")), Watch())
+    assert (result.exit_code, result.totals[Outcome.INVOICED]) == (ExitCode.UNKNOWN, 2)
+    assert result.stop == "the ledger cannot be written: the disk is full"
+    assert json.loads(result.run_record.read_text("utf-8"))["stop"] == result.stop
+    lines = [json.loads(line) for line in result.report.read_text("utf-8").splitlines()]
+    assert [line["invoices"] for line in lines] == [None, None]
+    assert result.read_back is not None
+    assert result.read_back.unread == 2
+
+
 @pytest.mark.parametrize("temporary", list(Temporary))
 def test_what_is_still_being_generated(
     project: Project, tenant: Start, temporary: Temporary
@@ -166,6 +210,41 @@ def test_charges_appended_to_a_draft(project: Project, tenant: Start) -> None:
     server.billing.by_hand(1, "2026-10-31", source="API", at=1_790_000_000.0)
     told = project.run(project.spec(1, tenant="real"))
     assert [one["appended"] for one in details(told)] == [True]
+
+
+def test_charges_appended_to_more_drafts_than_a_question_holds(
+    project: Project, tenant: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger knows which drafts were there: however many they are, they are looked for."""
+    monkeypatch.setattr(readback, "BRANCHES", 2)
+    server = tenant(modes=Modes(drafts=Drafts.APPENDED))
+    for number in (1, 2, 3):
+        server.billing.by_hand(number, "2026-10-31", source="API", at=1_790_000_000.0)
+    told = project.run(project.spec(1, 2, 3, tenant="real"), read_back=0.0)
+    assert [one["appended"] for line in told.lines for one in line["invoices"]] == [True] * 3
+    assert findings(told) == {}
+
+
+def test_many_invoices_that_the_tenant_does_not_show(
+    project: Project, tenant: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing tells of a draft, no account is looked into as a whole."""
+    monkeypatch.setattr(readback, "BRANCHES", 2)
+    tenant(modes=Modes(read_lag=600.0))
+    told = project.run(project.spec(1, 2, 3, tenant="real"), read_back=0.0)
+    assert findings(told) == {Code.NOT_SHOWN: 3}
+    assert told.result.read_back is not None
+    assert told.result.read_back.questions == 2
+
+
+def test_charges_appended_to_the_draft_of_an_earlier_date(project: Project, tenant: Start) -> None:
+    """A date of the same run has made the draft: the line says so, and nothing has changed."""
+    tenant(modes=Modes(drafts=Drafts.APPENDED))
+    dates = [{"target_date": "2026-10-31"}, {"target_date": "2026-11-30"}]
+    told = project.run(project.spec(1, tenant="real", dates=dates))
+    appended = [one["appended"] for line in told.lines for one in line["invoices"]]
+    assert appended == [False, True]
+    assert findings(told) == {}
 
 
 def test_an_invoice_that_others_made(project: Project, tenant: Start) -> None:

@@ -122,6 +122,29 @@ def test_a_key_that_the_server_forgot_early(asked: Asked, tenant: Callable[..., 
     assert "it was sent 2 times" in duplicate.message
 
 
+def test_a_key_that_the_server_forgot_after_a_conflict(
+    asked: Asked, tenant: Callable[..., Away]
+) -> None:
+    """A 409 is the word of another send, of which nobody knows: that one may have billed."""
+    faults = (Scheduled(fault("conflict"), at=1), Scheduled(fault("key_evicted"), at=2))
+    server = tenant(faults=faults)
+    spec = asked.project.spec(1, tenant="real")
+    assert _billed_twice(asked.project, spec) == {"invoiced": 1}
+    assert len(server.billing.of(1)) == 2
+    assert codes(asked.verify(spec)) == [("1", "duplicate")]
+
+
+def test_an_invoice_made_while_a_call_waited(asked: Asked, tenant: Callable[..., Away]) -> None:
+    """A wait that the tenant asks for is no part of the call: what others make then is theirs."""
+    throttled = Scheduled(fault("throttled", retry_after="3", executed=True), at=1)
+    evicted = Scheduled(fault("key_evicted"), at=2)
+    server = tenant(faults=(throttled, evicted))
+    spec = asked.project.spec(1, tenant="real")
+    assert _billed_twice(asked.project, spec) == {"invoiced": 1}
+    assert len(server.billing.of(1)) == 2
+    assert codes(asked.verify(spec)) == [("1", "duplicate")]
+
+
 def _billed_twice(project: Project, spec: Path) -> dict[str, int]:
     """Run where the tenant bills an account twice, which the harness would not let pass."""
     result = run(RunOptions(spec), Watch())
@@ -223,6 +246,18 @@ def test_charges_that_were_appended(asked: Asked, tenant: Callable[..., Away]) -
     asked.project.run(spec)
     found = asked.verify(spec)
     assert (codes(found), found.asked) == ([], 2)
+
+
+def test_an_amount_that_a_later_date_has_raised(asked: Asked, tenant: Callable[..., Away]) -> None:
+    """The next month is appended to the draft of the last one: ledger and tenant agree on that."""
+    server = tenant(modes=Modes(drafts=Drafts.APPENDED))
+    asked.project.run(asked.project.spec(1, tenant="real", dates=["2026-10-31"]))
+    spec = asked.project.spec(1, tenant="real", dates=["2026-10-31", "2026-11-30"])
+    asked.project.run(spec)
+    assert codes(asked.verify(spec)) == []
+    with closing(sqlite3.connect(server.billing.folder / "emulator.sqlite3")) as held, held:
+        held.execute("UPDATE invoices SET cents = cents + 100")
+    assert codes(asked.verify(spec)) == [("1", "changed")] * 2
 
 
 def test_an_invoice_that_is_for_another_date(asked: Asked, server: Away) -> None:

@@ -97,6 +97,16 @@ def test_a_stopped_run_says_why(said: Said, project: Path) -> None:
     assert "It was interrupted, and nothing is in doubt" in said("latest")
 
 
+def test_what_a_run_has_seen_of_its_invoices_is_said_beside_the_verdict(
+    said: Said, project: Path
+) -> None:
+    """Everything is settled, and a customer may be billed twice: the summary says both."""
+    told.keep(State(project / ".zbatch"), [told.line()], read_back=told.SEEN)
+    text = said("latest")
+    assert "**Everything is settled.**" in text
+    assert f"To be looked at: `{told.SEEN_SAID}; zbatch verify tells of each`" in text
+
+
 def test_the_document_holds_record_and_lines(said: Said, project: Path) -> None:
     """What a program reads is what the run has written, fields of a later version and all."""
     folder = project / ".zbatch" / "runs" / told.RUN

@@ -12,6 +12,8 @@ from jsonschema import Draft202012Validator
 from support.accounts import account
 from support.runs import Project
 from zbatch.cli import main
+from zbatch.engine.agreement import Code
+from zbatch.report.differences import SAID
 from zbatch.spec.schema import schema_text
 
 
@@ -85,3 +87,9 @@ def test_what_is_refused(project: Project, capfd: pytest.CaptureFixture[str]) ->
     assert told("specs/none.yaml", capfd=capfd)[0] == 2
     assert main(["verify", "latest", "--wait", "soon"]) == 2
     assert "a duration is a number with ms, s, m or h" in capfd.readouterr().err
+
+
+def test_all_that_can_be_found_has_a_name() -> None:
+    """The names are told apart from the codes, in a room that reports too can look into."""
+    assert SAID.keys() == set(Code)
+    assert len(set(SAID.values())) == len(Code)

@@ -225,6 +225,15 @@ def test_an_amount_that_has_changed_since() -> None:
     assert codes(held, an_invoice(amount=None)) == []
 
 
+def test_an_amount_that_another_date_has_raised() -> None:
+    """Charges of a later date were appended, which a run has seen: what came then is new."""
+    then = {A: Detail(A, status="Draft", amount="10.00")}
+    raised = frozenset({(A, "15.00"), (B, "99.00"), (A, "x")})
+    held = replace(OURS, seen=then, seen_for_others=raised)
+    assert codes(held, an_invoice(amount="15")) == []
+    assert codes(held, an_invoice(amount="99")) == [Code.CHANGED]
+
+
 def test_an_invoice_that_was_seen_and_is_gone() -> None:
     """Then it is certain that it was deleted; one that was never shown may be late."""
     for then, words in (

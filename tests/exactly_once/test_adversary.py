@@ -235,6 +235,25 @@ def test_a_revision_that_a_restored_ledger_has_forgotten_is_not_billed_again(
     assert world.sent == sent
 
 
+def test_a_revision_of_which_the_lower_one_was_turned_away_first_is_not_billed_again(
+    make_world: MakeWorld,
+) -> None:
+    """The lower one waited two minutes and took a moment: what came later is not its own."""
+    world = make_world()
+    world.troubles = {1: gateway(429, retry_after="120")}
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    backup = world.host().backup()
+    world.set_status(world.invoices[0].id, "Canceled")
+    world.pass_time(30)
+    second = replace(ONE, identity=replace(ONE.identity, revision=2))
+    assert world.run([second]).outcomes == ["invoiced"]
+    world.pass_time(30 * HOUR)
+    world.host().restore(backup)
+    sent = world.sent
+    assert world.run([second]).outcomes == ["already_invoiced"]
+    assert world.sent == sent
+
+
 def test_a_revision_sees_what_the_api_billed_a_minute_after_the_lower_one(
     make_world: MakeWorld,
 ) -> None:

@@ -22,7 +22,7 @@ from support.plans import (
 from zbatch.ledger.billed import Billed
 from zbatch.ledger.glance import Glance, glance
 from zbatch.ledger.store import Store
-from zbatch.model import Effect, IfAbsent, Item, KeyState, Result
+from zbatch.model import Detail, Effect, IfAbsent, Item, KeyState, Result
 
 A, B, C = "a" * 32, "b" * 32, "c" * 32
 
@@ -58,12 +58,26 @@ def test_what_is_credited_to_others_of_the_account(tmp_path: Path, store: Store)
     run = plan(store, first, second, other)
     bill(store, run, first, A, B)
     bill(store, run, other, C)
-    assert billed(tmp_path, first, second, other, item(3)) == [
+    found = billed(tmp_path, first, second, other, item(3))
+    assert [one for _, one in store.billed([first, second, other, item(3)])] == found
+    assert found == [
         Billed(frozenset(), 1, NOON),
         Billed(frozenset({A, B}), 0),
         Billed(frozenset(), 1, NOON),
         Billed(),
     ]
+
+
+def test_what_the_runs_have_seen_of_the_others(tmp_path: Path, store: Store) -> None:
+    """Of the account's other items, each invoice that came with an amount; not of its own."""
+    first, second = item(1, 10), item(1, 20)
+    run = plan(store, first, second)
+    bill(store, run, first, A, B)
+    seen = (Detail(A, amount="10.00"), Detail(B))
+    record = a_record(first, invoice_id=A, invoice_ids=(A, B), invoices=seen)
+    store.detail([record], NOON)
+    own, other = billed(tmp_path, first, second)
+    assert (own.seen, other.seen) == (frozenset(), frozenset({(A, "10.00")}))
 
 
 @pytest.mark.parametrize(
@@ -75,12 +89,15 @@ def test_what_is_credited_to_others_of_the_account(tmp_path: Path, store: Store)
         ("limit_in_success", 2),
         ("throttled", 1),
         ("unauthorized", 1),
-        ("conflict", 1),
+        ("conflict", 2),
         ("rows", 2),
     ],
 )
 def test_sends_that_may_have_billed(tmp_path: Path, store: Store, answer: str, sends: int) -> None:
-    """A send without an answer may have, one that was turned away has not; the last one has."""
+    """A send without an answer may have, one that was turned away has not; the last one has.
+
+    A 409 tells of another send, which may be one that is not known here.
+    """
     one = item(1)
     run = plan(store, one)
     call = a_call(one)
@@ -90,9 +107,9 @@ def test_sends_that_may_have_billed(tmp_path: Path, store: Store, answer: str, s
     store.begin(run, [a_send(call, 2, started_at=later)], NOON)
     record = a_record(one, idempotency_key=call.key)
     done = Effect(KeyState.SETTLED, "row", record)
-    attempt = an_attempt(2, started_at=later, answer="rows", finished_at=later)
+    attempt = an_attempt(2, answer="rows", started_at=later, finished_at=later)
     store.finish(run, [Result(call, attempt, (done,))], NOON)
-    assert billed(tmp_path, one) == [Billed(sends=sends, first=later if sends == 1 else NOON)]
+    assert billed(tmp_path, one) == [Billed(sends=sends, since=later if sends == 1 else NOON)]
 
 
 @pytest.mark.parametrize("kind", [None, IfAbsent.RENEW_TWICE])
@@ -111,7 +128,7 @@ def test_a_renewed_key(tmp_path: Path, store: Store, kind: IfAbsent | None) -> N
     record = a_record(one, idempotency_key=second.key)
     done = Effect(KeyState.SETTLED, "row", record)
     store.finish(run, [Result(second, attempt, (done,))], NOON)
-    assert billed(tmp_path, one) == [Billed(sends=1 if kind is None else 2, first=NOON)]
+    assert billed(tmp_path, one) == [Billed(sends=1 if kind is None else 2, since=NOON)]
 
 
 def test_the_items_of_a_run(tmp_path: Path, store: Store) -> None:

@@ -13,7 +13,17 @@ from pathlib import Path
 import pytest
 
 from support.engine import item
-from support.plans import NOON, a_call, a_plan, a_record, a_run_id, a_send, left, settled
+from support.plans import (
+    NOON,
+    a_call,
+    a_plan,
+    a_record,
+    a_run_id,
+    a_send,
+    an_attempt,
+    left,
+    settled,
+)
 from zbatch.errors import CannotStart, LedgerFailure
 from zbatch.ledger import rows
 from zbatch.ledger.store import LEDGER_FILE, Store, open_store
@@ -25,6 +35,8 @@ from zbatch.model import (
     KeyState,
     Outcome,
     Plan,
+    Result,
+    Send,
     Settling,
     Source,
     Standing,
@@ -132,7 +144,7 @@ def test_how_long_the_lower_revision_took_is_told(store: Store, items: list[Item
     in_doubt(store, items[1])
     call = a_call(first)
     store.begin(RUN, [a_send(call)], NOON)
-    record = a_record(first, finished_at=NOON + took)
+    record = a_record(first, finished_at=NOON + took, idempotency_key=call.key)
     effect = Effect(KeyState.SETTLED, "row", record)
     store.finish(RUN, [replace(settled(call, None), effects=(effect,))], NOON)
     assert standing(store, second).trail.lower_took == took
@@ -140,6 +152,26 @@ def test_how_long_the_lower_revision_took_is_told(store: Store, items: list[Item
     assert standing(store, second).trail.lower_took == took
     for other in (first, third, revision(items[1], 2), revision(items[2], 2)):
         assert standing(store, other).trail.lower_took is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "took"),
+    [("throttled", 0), ("unauthorized", 0), ("lost", 60), ("conflict", 60)],
+)
+def test_what_was_turned_away_before_took_no_part_in_it(
+    store: Store, items: list[Item], answer: str, took: int
+) -> None:
+    """A wait that the tenant has asked for made no invoice; a send without an answer may have."""
+    first, second = (revision(items[0], n) for n in (1, 2))
+    call, later = a_call(first), NOON + timedelta(minutes=1)
+    store.begin(RUN, [a_send(call)], NOON)
+    store.finish(RUN, [left(call, KeyState.LIVE, answer=answer)], NOON)
+    store.begin(RUN, [Send(call, an_attempt(2, started_at=later))], NOON)
+    record = a_record(first, finished_at=later, idempotency_key=call.key)
+    effect = Effect(KeyState.SETTLED, "row", record)
+    attempt = an_attempt(2, answer="rows", started_at=later, finished_at=later)
+    store.finish(RUN, [Result(call, attempt, (effect,))], NOON)
+    assert standing(store, second).trail.lower_took == timedelta(seconds=took)
 
 
 def test_a_revision_in_doubt_takes_along_how_long_the_lower_one_took(

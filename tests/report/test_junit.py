@@ -53,6 +53,14 @@ def test_a_run_that_is_all_told_by_its_items_passes_itself(tmp_path: Path, code:
     assert (suite.get("errors"), len(suite[0])) == ("0", 0)
 
 
+def test_what_a_run_has_seen_of_its_invoices_is_told_of_the_run(tmp_path: Path) -> None:
+    """It changes no outcome, so the case passes, and says what a person should look at."""
+    suite = suite_of(tmp_path, [told.line()], read_back=told.SEEN)
+    assert suite.get("errors") == "0"
+    (seen,) = suite[0]
+    assert (seen.tag, (seen.text or "").startswith(told.SEEN_SAID)) == ("system-out", True)
+
+
 @pytest.mark.parametrize(
     ("fields", "why"),
     [

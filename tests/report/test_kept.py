@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +94,13 @@ def test_a_wrong_line_is_named(tmp_path: Path, wrong: str) -> None:
         file.write(wrong + "\n")
     with pytest.raises(NotKept, match=r"^line 7 of report.jsonl"):
         list(read_lines(folder / "report.jsonl"))
+
+
+@pytest.mark.parametrize("wrong", [{"questions": 1}, {**told.SEEN, "findings": {"x": "1"}}, 7])
+def test_what_was_read_back_is_read_or_refused(tmp_path: Path, wrong: object) -> None:
+    """A count that is none must not pass for nothing seen."""
+    head = told.head_of(told.keep(State(tmp_path / "good"), ALL, read_back=told.SEEN))
+    assert head.read_back is not None
+    assert asdict(head.read_back) == told.SEEN
+    with pytest.raises(NotKept, match="lacks something"):
+        told.head_of(told.keep(State(tmp_path / "bad"), ALL, read_back=wrong))

@@ -194,3 +194,10 @@ def test_the_page_looks_as_grave_as_the_run_was(
 ) -> None:
     """Also where what is in doubt is not of this run's items."""
     assert f'<header class="{tone}">' in page_of(tmp_path, [told.line(1, outcome)], exit_code=code)
+
+
+def test_what_a_run_has_seen_of_its_invoices_is_no_good_news(tmp_path: Path) -> None:
+    """All is settled, and an invoice is there twice: the page says so, and is not green."""
+    text = page_of(tmp_path, [told.line()], read_back=told.SEEN)
+    assert '<header class="look">' in text
+    assert f"To be looked at: {told.SEEN_SAID}" in text

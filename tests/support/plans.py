@@ -83,7 +83,11 @@ def a_record(item: Item, outcome: Outcome = Outcome.INVOICED, **fields: object) 
 def settled(call: Call, outcome: Outcome | None, number: int = 1) -> Result:
     """Settle each item of a call; without an outcome it is renewed."""
     effects = tuple(
-        Effect(KeyState.SETTLED, "row", a_record(one, outcome) if outcome else None)
+        Effect(
+            KeyState.SETTLED,
+            "row",
+            a_record(one, outcome, idempotency_key=call.key) if outcome else None,
+        )
         for one in call.items
     )
     return Result(call, an_attempt(number, answer="rows", finished_at=NOON), effects)

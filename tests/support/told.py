@@ -31,6 +31,10 @@ HOSTILE = (
 )
 
 
+SEEN = {"questions": 1, "unread": 2, "findings": {"duplicate": 1, "tax_failed": 3, "newer": 1}}
+SEEN_SAID = "invoices: 1 DUPLICATE, 3 tax failed, 1 newer, 2 items not read back"
+
+
 def line(number: int = 1, outcome: Outcome = Outcome.INVOICED, **fields: Any) -> Line:
     """Write a line as a run would; `fields` are those of a line."""
     invoice = f"8a{number:030x}" if outcome.success else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,21 +17,23 @@ from zbatch.app.ending import (
     exit_code,
     unreadable_records,
 )
-from zbatch.app.outside import Outside, Way
+from zbatch.app.holding import holding
+from zbatch.app.outside import Keeper, Outside, Way
 from zbatch.app.readback import Hands, Reader
 from zbatch.app.recorder import Recorder
 from zbatch.app.review.estimate import pace_of
 from zbatch.app.task import Task
+from zbatch.engine.agreement import Held
 from zbatch.engine.details import Details
 from zbatch.engine.events import Event, Settled
 from zbatch.engine.gentle import Gentle
 from zbatch.engine.loop import Engine
 from zbatch.engine.pacing import Flow
-from zbatch.engine.settings import Accepted, Ports, Settings
+from zbatch.engine.settings import Accepted, Ending, Ports, Settings, Stop
 from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart, LedgerFailure, Refused, ReportFailure
 from zbatch.ledger.store import Store
-from zbatch.model import ExitCode, ItemRecord, Plan, StopRules
+from zbatch.model import ExitCode, Item, ItemRecord, Plan, StopRules
 from zbatch.report.record import PaceRecord, RunRecord, write_record
 from zbatch.report.summary import Summary
 from zbatch.spec.places import Places
@@ -149,17 +152,13 @@ class Execution:
                 later = LaterWorks(task.todo, ledger)
                 engine = observer.engine = Engine(ports, settings, task.todo.now.works, later)
                 beside = Details(Gentle(sender, engine.brake, outside.clock))
-                hands = Hands(
-                    ledger.detail,
-                    observer.write,
-                    observer.fail,
-                    lambda items: ledger.read(lambda store: list(store.billed(items))),
-                )
+                hands = Hands(_holding(ledger), ledger.detail, observer.write, observer.fail)
                 reader = observer.reader = Reader(beside, hands, task.read_back)
                 with outside.interruptible(engine, limits.timeout) as interruptions:
                     ending = await engine.run()
                     signal = interruptions.first  # a later one ends but questions
                     await reader.finish(engine.brake.stopping)
+                ending = _with_trouble(ending, engine.brake.stopped)
                 closing = Closing(ending, signal, read_only=task.read_only)
                 return replace(closing, read_back=reader.result)
         finally:
@@ -248,6 +247,23 @@ class Execution:
         except ReportFailure:
             return after_disk_failure(code, record.calls_sent or 0)
         return code
+
+
+def _with_trouble(ending: Ending, stopped: Stop | None) -> Ending:
+    """Add what went wrong when all was sent and the run still read back."""
+    grave = stopped and stopped.reason in (StopReason.DISK, StopReason.INTERNAL)
+    return replace(ending, stop=stopped) if grave else ending
+
+
+def _holding(ledger: Keeper) -> Callable[[Sequence[Item]], Awaitable[Sequence[Held]]]:
+    """Read what the ledger holds of items beside the run."""
+
+    async def held(items: Sequence[Item]) -> Sequence[Held]:
+        return await ledger.read(
+            lambda store: tuple(holding(store.standing(items), store.billed(items)))
+        )
+
+    return held
 
 
 def _pace_record(flow: Flow) -> PaceRecord | None:

@@ -11,13 +11,12 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from zbatch.engine.agreement import CLOCKS, Agreement, Code, Held
+from zbatch.engine.agreement import CLOCKS, Agreement, Code, Held, compare
 from zbatch.engine.asking import Unanswered
 from zbatch.engine.conclusion import decided
 from zbatch.engine.details import Details
 from zbatch.engine.matching import compared_with
 from zbatch.engine.settings import READ_BACK
-from zbatch.ledger.billed import Billed
 from zbatch.model import Detail, Identity, Invoice, Item, ItemRecord, Outcome
 from zbatch.report.record import ReadBackRecord
 from zbatch.zuora.query import BRANCHES
@@ -31,13 +30,13 @@ LONGEST = 120.0  # seconds at the end, whatever happens
 class Hands:
     """What is done with records: made durable, and told; and who is told of a failure of ours.
 
-    `billed` tells what the ledger has of items that were sent more than once.
+    `hold` reads what the ledger holds of items.
     """
 
+    hold: Callable[[Sequence[Item]], Awaitable[Sequence[Held]]]
     keep: Callable[[Sequence[ItemRecord]], Awaitable[None]]
     tell: Callable[[ItemRecord], None]
     fail: Callable[[Exception], None]
-    billed: Callable[[Sequence[Item]], Awaitable[Iterable[tuple[Item, Billed]]]]
 
 
 class Reader:
@@ -88,26 +87,33 @@ class Reader:
     async def _to_the_end(self) -> None:
         self._ask()
         await self._landed()
-        await self._again_if_few()
+        await self._again_in_accounts()
         first = min(PAUSE, self._wait)
         for pause in (first, self._wait - first):
             if self._pending and pause > 0:
                 await asyncio.sleep(pause)
-                await self._again()
-        await self._again_if_few()
+                await self._again(tuple(self._pending))
+        await self._again_in_accounts()
 
-    async def _again(self, *, whole_accounts: bool = False) -> None:
-        """Ask once more about all that is not finished; seldom, since each question costs."""
-        again, self._pending = [self._open[one] for one in self._pending], {}
+    async def _again(self, unfinished: Sequence[Identity], *, whole_accounts: bool = False) -> None:
+        """Ask once more about what is not finished; seldom, since each question costs."""
+        again = [self._open[one] for one in unfinished]
+        for one in unfinished:
+            del self._pending[one]
         for start in range(0, len(again), BRANCHES):
             self._begin(again[start : start + BRANCHES], whole_accounts=whole_accounts)
         await self._landed()
 
-    async def _again_if_few(self) -> None:
-        """Look into whole accounts for what is not shown: an older draft may have been raised."""
-        lost = any(Code.NOT_SHOWN in _codes(found) for found in self._pending.values())
-        if lost and len(self._pending) <= BRANCHES:
-            await self._again(whole_accounts=True)
+    async def _again_in_accounts(self) -> None:
+        """Look into whole accounts for what is not shown: an older draft may have been raised.
+
+        Where many are not, only into those that had such a draft.
+        """
+        lost = {one: found for one, found in self._pending.items() if _is_lost(found)}
+        few = len(self._pending) <= BRANCHES
+        asked = [one for one, found in lost.items() if few or _may_be_a_draft(found)]
+        if asked:
+            await self._again(asked, whole_accounts=True)
 
     async def _release(self) -> None:
         """Tell all that is still open: as it was last seen, or as the row has told it."""
@@ -142,9 +148,10 @@ class Reader:
             await asyncio.wait(tuple(self._waves))
 
     async def _wave(self, records: Sequence[ItemRecord], whole_accounts: bool) -> None:
+        held = [held_of(one) for one in records]
         try:
-            held = await self._held(records)
             agreements = await compared_with(self._details, held, whole_accounts=whole_accounts)
+            agreements = await self._weighed(agreements, records)
         except Unanswered:
             self._unread += len(records)
             self._tell(records)
@@ -156,12 +163,20 @@ class Reader:
         self._pending |= {one.item.identity: found for one, found in pairs if found.may_pass}
         await self._settle([pair for pair in pairs if not pair[1].may_pass])
 
-    async def _held(self, records: Sequence[ItemRecord]) -> list[Held]:
-        """Give what the tenant is held against; of what was sent again, not each send may count."""
-        again = [one.item for one in records if one.attempts > 1]
-        told = await self._hands.billed(again) if again else ()
-        billed = {item.identity: one for item, one in told}
-        return [held_of(one, billed.get(one.item.identity)) for one in records]
+    async def _weighed(
+        self, agreements: Sequence[Agreement], records: Sequence[ItemRecord]
+    ) -> list[Agreement]:
+        """Compare once more what a record alone cannot tell: whose a second invoice is, above all.
+
+        What the ledger holds beside it is read for these only, since most have one invoice.
+        """
+        pairs = list(zip(agreements, records, strict=True))
+        asked = [record.item for found, record in pairs if _needs_ledger(found)]
+        held = iter(await self._hands.hold(asked) if asked else ())
+        return [
+            compare(next(held), found.shown) if _needs_ledger(found) else found
+            for found, _ in pairs
+        ]
 
     async def _settle(self, pairs: Sequence[tuple[ItemRecord, Agreement]]) -> None:
         """Make durable what was seen, then tell it."""
@@ -173,6 +188,7 @@ class Reader:
         except Exception as error:  # the disk, above all: what was durable before is told
             self._hands.fail(error)
             records = [record for record, _ in pairs]
+            self._unread += len(records)
         for _, found in pairs:
             self._findings.update(_codes(found))
         self._tell(records)
@@ -183,24 +199,38 @@ class Reader:
             self._hands.tell(record)
 
 
+def _needs_ledger(found: Agreement) -> bool:
+    """Tell whether only the ledger knows what was sent before, and which drafts were there."""
+    unproved = {Code.DUPLICATE, Code.UNRECORDED, Code.CHANGED, Code.NOT_SHOWN}
+    return not (found.held.alone and unproved.isdisjoint(_codes(found)))
+
+
+def _is_lost(found: Agreement) -> bool:
+    return Code.NOT_SHOWN in _codes(found)
+
+
+def _may_be_a_draft(found: Agreement) -> bool:
+    """Tell whether an invoice that is not shown was an open draft, perhaps for another date."""
+    return not found.held.drafts.isdisjoint(found.held.invoice_ids)
+
+
 def _codes(found: Agreement) -> list[Code]:
     return [one.code for one in found.differences]
 
 
-def held_of(record: ItemRecord, billed: Billed | None = None) -> Held:
+def held_of(record: ItemRecord) -> Held:
     """Give what the tenant is held against for a success that has just been settled.
 
-    Where it was sent more than once, `billed` tells which sends may have billed it. Nothing was
-    there before it, or it would not have been sent. Of a revision only its own invoice is looked
-    at, since those of lower ones are there too.
+    Nothing was there before it, or it would not have been sent; of a revision those of lower ones
+    are there too, which the ledger alone knows.
     """
     identity = record.item.identity
     return Held(
         identity,
         record.outcome,
         record.invoice_ids or tuple(filter(None, (record.invoice_id,))),
-        sends=billed.sends if billed else record.attempts,
-        started_at=(billed and billed.first) or record.started_at,
+        sends=record.attempts,
+        started_at=record.started_at,
         finished_at=record.finished_at,
         alone=identity.revision == 1,
         decided=decided(record),
@@ -211,15 +241,13 @@ def with_details(record: ItemRecord, agreement: Agreement) -> ItemRecord:
     """Complete a record by what is proved to be its own, and all that is told of that."""
     shown = {one.id: one for one in agreement.invoices}
     ids = tuple(dict.fromkeys((*agreement.held.invoice_ids, *shown)))
-    details = tuple(_detail(one, shown.get(one), record) for one in ids)
+    details = tuple(_detail(one, shown.get(one), record, agreement.held) for one in ids)
     return replace(record, invoice_ids=ids, invoices=details)
 
 
-def _detail(invoice_id: str, shown: Invoice | None, record: ItemRecord) -> Detail:
+def _detail(invoice_id: str, shown: Invoice | None, record: ItemRecord, held: Held) -> Detail:
     if shown is None:
         return Detail(invoice_id)
-    started, created = record.started_at, shown.created_at
-    ours = record.outcome is Outcome.INVOICED and started is not None and created is not None
     return Detail(
         invoice_id,
         shown.number,
@@ -229,5 +257,14 @@ def _detail(invoice_id: str, shown: Invoice | None, record: ItemRecord) -> Detai
         shown.currency,
         shown.tax_status,
         shown.tax_message,
-        appended=bool(ours and started and created and created < started - CLOCKS),
+        appended=record.outcome is Outcome.INVOICED and _was_there(shown, record, held),
     )
+
+
+def _was_there(shown: Invoice, record: ItemRecord, held: Held) -> bool:
+    """Tell whether an invoice was there before the call: by its time, or as the ledger noted it."""
+    started, created = record.started_at, shown.created_at
+    if started and created and created < started - CLOCKS:
+        return True
+    other_date = shown.target_date != record.item.identity.target_date
+    return shown.id in held.drafts and (other_date or shown.id in held.before)

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from zbatch.app.doubt import in_doubt
+from zbatch.app.holding import holding
 from zbatch.app.loading import Overrides, blank_plan, known_tenants, load_plan
 from zbatch.app.runs import PastRun, find_run, is_a_spec
 from zbatch.app.state import State
 from zbatch.engine.agreement import Held
-from zbatch.engine.conclusion import decided
 from zbatch.errors import CannotStart, NothingSelected, Refused
-from zbatch.ledger.billed import Billed
 from zbatch.ledger.glance import Glance, glance
-from zbatch.model import Item, Outcome, Plan, Standing, Tenant
+from zbatch.model import Item, Plan, Tenant
 from zbatch.spec import Project, find_project
 
 
@@ -73,8 +71,7 @@ def held_of(subject: Subject, plan: Plan) -> list[tuple[Item, Held]]:
 
     def read(ledger: Glance) -> list[tuple[Item, Held]]:
         items = plan.items if run is None else ledger.items_of(run.run_id)
-        pairs = zip(ledger.standings(items), ledger.billed(items), strict=True)
-        return [(item, _hold(standing, billed)) for standing, (item, billed) in pairs]
+        return list(zip(items, holding(ledger.standings(items), ledger.billed(items)), strict=True))
 
     found = glance(subject.folder, read)
     if found is None and run is not None:
@@ -85,36 +82,3 @@ def held_of(subject: Subject, plan: Plan) -> list[tuple[Item, Held]]:
             " nothing in doubt, did not begin, or had another ledger; name a spec or another run"
         )
     return [(item, Held(item.identity, None)) for item in plan.items] if found is None else found
-
-
-def _hold(standing: Standing, billed: Billed) -> Held:
-    record = standing.record or in_doubt(standing)
-    identity = standing.item.identity
-    if record is None:
-        return Held(identity, None, credited=billed.credited)
-    baseline = standing.trail.baseline if record.outcome is Outcome.INVOICED else None
-    ids = record.invoice_ids or tuple(filter(None, (record.invoice_id,)))
-    return Held(
-        identity,
-        record.outcome,
-        ids,
-        frozenset(baseline.invoice_ids) if baseline else frozenset(),
-        billed.credited,
-        _drafts(standing, ids),
-        billed.sends,
-        billed.first or record.started_at,
-        record.finished_at,
-        seen={one.id: one for one in record.invoices or ()},
-        decided=decided(record),
-    )
-
-
-def _drafts(standing: Standing, ids: tuple[str, ...]) -> frozenset[str]:
-    """Name the drafts that an item may have been billed in, whatever their target date.
-
-    Where the ledger has noted none, or a person has decided, an item's own invoices may be such.
-    """
-    baseline, record = standing.trail.baseline, standing.record
-    if baseline is None or (record is not None and decided(record)):
-        return frozenset(ids)
-    return frozenset(draft.id for draft in baseline.drafts)

@@ -10,7 +10,6 @@ from rich.text import Text
 from zbatch.app.api import FailureGroup, RunHeader, RunResult
 from zbatch.cli.advice import advice, reconcile_all
 from zbatch.cli.decision import item_argument
-from zbatch.cli.differences import read_back_text
 from zbatch.cli.words import (
     CALLED,
     MESSAGE_LIMIT,
@@ -25,6 +24,7 @@ from zbatch.cli.words import (
     tally,
 )
 from zbatch.model import ItemRecord, Outcome, Plan
+from zbatch.report.differences import read_back_text
 from zbatch.report.summary import Cause
 from zbatch.zuora.codes import MEANINGS
 from zbatch.zuora.text import one_line
@@ -91,7 +91,7 @@ def last_block(result: RunResult, here: Path, called: Called = CALLED) -> Iterat
     yield from _unknown("UNKNOWN", result.unknown, "in the report")
     yield from _strays(result, called)
     yield from _undecided(result, called)
-    if result.read_back and (said := read_back_text(result.read_back)):
+    if said := read_back_text(result.read_back):
         yield Text(f"  {said}", "yellow")
     yield Text(f"  report {path_text(result.report, here)}")
     yield Text(f"next: {advice(result, called)}   (exit {int(result.exit_code)})", "bold")

@@ -8,6 +8,7 @@ from itertools import islice
 from zbatch.cli.plan_markdown import code
 from zbatch.cli.words import OUTCOMES, counted, duration
 from zbatch.model import Outcome
+from zbatch.report.differences import read_back_text
 from zbatch.report.digest import Digest
 from zbatch.report.kept import RunHead
 from zbatch.report.lines import Line
@@ -60,6 +61,8 @@ def _heading(head: RunHead, digest: Digest, changes: Sequence[Change]) -> str:
         lines.append(f"{settled}\n")
     if head.stop:
         lines.append(f"Stopped early: {code(head.stop, _TEXT)}\n")
+    if seen := read_back_text(head.read_back):
+        lines.append(f"To be looked at: {code(seen, _TEXT)}\n")
     return "\n".join(lines) + "\n"
 
 

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from zbatch.app.verify import Verified
-from zbatch.cli.differences import SAID
 from zbatch.cli.words import OUTCOMES, counted
 from zbatch.model import Item
+from zbatch.report.differences import SAID
 from zbatch.zuora.text import one_line
 
 MESSAGE_LIMIT = 1000

@@ -61,7 +61,8 @@ class Held:
     which some tenants append. `sends` counts the calls that may have billed it; where a person has
     `decided` whose an invoice is, that proves nothing of others. Without `alone` it is not known
     what else may be there, and only its own invoices are looked at. `seen` has them by ID as the
-    run itself has seen them.
+    run itself has seen them, `seen_for_others` amounts at which they were seen for other items of
+    the account, whose charges are in the same invoice.
     """
 
     identity: Identity
@@ -76,15 +77,20 @@ class Held:
     alone: bool = True
     decided: bool = False
     seen: Mapping[str, Detail] = field(default_factory=dict)
+    seen_for_others: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What holding one item against the tenant came to; `invoices` are those that are its own."""
+    """What holding one item against the tenant came to; `invoices` are those that are its own.
+
+    `shown` are all that were shown of its account, by ID.
+    """
 
     held: Held
     differences: tuple[Difference, ...]
     invoices: tuple[Invoice, ...] = ()
+    shown: Mapping[str, Invoice] = field(default_factory=dict)
 
     @property
     def may_pass(self) -> bool:
@@ -99,7 +105,7 @@ def compare(held: Held, shown: Mapping[str, Invoice]) -> Agreement:
     if held.outcome is Outcome.INVOICED and _of_one_call(held, own, others):
         own, others = (*own, *others), ()
     differences = (*_of_own(held, shown), *_of_money(held, own), *_of_others(held, own, others))
-    return Agreement(held, differences, own)
+    return Agreement(held, differences, own, shown)
 
 
 def _is_other(invoice: Invoice, held: Held) -> bool:
@@ -163,7 +169,8 @@ def _of_money(held: Held, own: Sequence[Invoice]) -> Iterator[Difference]:
     for invoice in filter(exists, own):
         then = held.seen.get(invoice.id)
         now, before = amount_of(invoice.amount), amount_of(then.amount if then else None)
-        if now is not None and before is not None and now != before:
+        shared = {amount_of(text) for one, text in held.seen_for_others if one == invoice.id}
+        if now is not None and before is not None and now not in {before, *shared}:
             message = (
                 f"invoice {_named(invoice)} comes to {plain(now)}, and to {plain(before)} when"
             )

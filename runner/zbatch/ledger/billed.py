@@ -11,26 +11,13 @@ from datetime import date, datetime
 from itertools import islice
 
 from zbatch.ledger import rows
+from zbatch.ledger import statements as sql
 from zbatch.model import Identity, Item
 
 _AT_ONCE = 500
 _CREDITED = (
-    "SELECT account_id, target_date, revision, invoice_ids FROM item"
+    "SELECT account_id, target_date, revision, invoice_ids, invoices FROM item"
     " WHERE invoice_id IS NOT NULL AND account_id IN (SELECT value FROM json_each(?))"
-)
-# Some answers prove of a send that it did not bill by itself: rows without success, and refusals of
-# a call as a whole. What was sent before it under the same key is counted for itself.
-_SENDS = (
-    "SELECT item.account_id, item.target_date, item.revision, count(*) AS sends,"
-    " min(attempt.started_at) AS first FROM item"
-    " JOIN call_item ON call_item.item_id = item.id JOIN call ON call.id = call_item.call_id"
-    " JOIN attempt ON attempt.call_id = call.id"
-    " WHERE attempt.sent AND item.account_id IN (SELECT value FROM json_each(?))"
-    " AND (attempt.answer IS NULL OR attempt.answer NOT IN"
-    " ('rows', 'conflict', 'throttled', 'unauthorized', 'refused', 'misdirected')"
-    " OR (attempt.answer = 'rows'"
-    " AND (call_item.if_absent IS NOT NULL OR call.key = item.idempotency_key)))"
-    " GROUP BY item.id"
 )
 _ITEMS_OF_RUN = (
     "SELECT item.* FROM run_item JOIN item ON item.id = run_item.item_id"
@@ -40,14 +27,16 @@ _ITEMS_OF_RUN = (
 
 @dataclass(frozen=True, slots=True)
 class Billed:
-    """What is credited to other items of an item's account; `sends` may each have billed it.
+    """What is credited to other items of an item's account.
 
-    The first of them was at `first`: what was turned away before it is none.
+    `sends` may each have billed the item; the first of them left at `since`. `seen` are the amounts
+    at which the runs have seen the invoices of the others, by ID.
     """
 
     credited: frozenset[str] = frozenset()
     sends: int = 0
-    first: datetime | None = None
+    since: datetime | None = None
+    seen: frozenset[tuple[str, str]] = frozenset()
 
 
 def read_billed(
@@ -57,22 +46,26 @@ def read_billed(
     left = iter(items)
     while some := list(islice(left, _AT_ONCE)):
         accounts = (json.dumps(sorted({item.identity.account_id for item in some})),)
-        credited: dict[str, list[tuple[Identity, tuple[str, ...]]]] = defaultdict(list)
+        credited: dict[str, list[sqlite3.Row]] = defaultdict(list)
         for row in connection.execute(_CREDITED, accounts):
-            ids = rows.invoice_ids_of(row["invoice_ids"])
-            credited[row["account_id"]].append((_identity(row), ids))
+            credited[row["account_id"]].append(row)
         sends = {
-            _identity(row): (row["sends"], rows.moment(row["first"]))
-            for row in connection.execute(_SENDS, accounts)
+            _identity(row): (row["sends"], rows.moment(row["since"]))
+            for row in connection.execute(sql.MAY_HAVE_BILLED, accounts)
         }
         for item in some:
-            others = (
-                one
-                for identity, ids in credited[item.identity.account_id]
-                if identity != item.identity
-                for one in ids
+            around = credited[item.identity.account_id]
+            others = [row for row in around if _identity(row) != item.identity]
+            ids = frozenset(
+                one for row in others for one in rows.invoice_ids_of(row["invoice_ids"])
             )
-            yield item, Billed(frozenset(others), *sends.get(item.identity, (0, None)))
+            yield item, Billed(ids, *sends.get(item.identity, (0, None)), _seen(others))
+
+
+def _seen(others: Iterable[sqlite3.Row]) -> frozenset[tuple[str, str]]:
+    """Give the amounts at which the runs have seen the invoices of items."""
+    details = (one for row in others for one in rows.details_of(row["invoices"]) or ())
+    return frozenset((one.id, one.amount) for one in details if one.amount is not None)
 
 
 def read_items(connection: sqlite3.Connection, run_id: str) -> list[Item]:

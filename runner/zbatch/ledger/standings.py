@@ -178,9 +178,22 @@ class _Shelf:
             credited=_credited(around, target, revision),
             renewals=sum(key["if_absent"] in _RENEWING for key in renewals),
             if_absent=IfAbsent(if_absent) if if_absent else None,
-            lower_took=_took(around, target, revision - 1),
+            lower_took=self._took(around, target, revision - 1),
             rests_until=rows.moment(row["rests_until"]) if row else None,
         )
+
+    def _took(self, around: Sequence[sqlite3.Row], target: str, revision: int) -> timedelta | None:
+        """Tell how long it took to invoice a revision: one that billed nothing has made no invoice.
+
+        What was turned away before, and waited for, made none either.
+        """
+        row = _row_of(around, target, revision)
+        if row is None or row["outcome"] != _INVOICED:
+            return None
+        key = (row["idempotency_key"],)
+        since = self._connection.execute(sql.MAY_HAVE_BILLED_SINCE, key).fetchone()[0]
+        started, finished = rows.moment(since), rows.moment(row["finished_at"])
+        return finished - started if started and finished else None
 
     def _open_call(self, call: sqlite3.Row) -> OpenCall:
         members = self._members[call["id"]]
@@ -225,15 +238,6 @@ def _invoiced_after(around: Sequence[sqlite3.Row], target: str, revision: int) -
         ),
         None,
     )
-
-
-def _took(around: Sequence[sqlite3.Row], target: str, revision: int) -> timedelta | None:
-    """Tell how long it took to invoice a revision: one that billed nothing has made no invoice."""
-    row = _row_of(around, target, revision)
-    if row is None or row["outcome"] != _INVOICED:
-        return None
-    started, finished = rows.moment(row["started_at"]), rows.moment(row["finished_at"])
-    return finished - started if started and finished else None
 
 
 def _credited(around: Sequence[sqlite3.Row], target: str, revision: int) -> frozenset[str]:

@@ -117,6 +117,25 @@ ITEMS_OF_CALLS = (
     " FROM call_item JOIN item ON item.id = call_item.item_id"
     f" WHERE call_item.call_id IN {_LISTED} ORDER BY call_item.call_id, call_item.position"
 )
+# These answers prove that a send did not bill by itself: it was turned away before; so do rows
+# without success. A 409 proves that another send under its key is at work, perhaps an unnoted one.
+TURNED_AWAY = "('throttled', 'unauthorized', 'refused', 'misdirected')"
+MAY_HAVE_BILLED = (
+    "SELECT item.account_id, item.target_date, item.revision, count(*) AS sends,"
+    " min(attempt.started_at) AS since FROM item"
+    " JOIN call_item ON call_item.item_id = item.id JOIN call ON call.id = call_item.call_id"
+    " JOIN attempt ON attempt.call_id = call.id"
+    " WHERE attempt.sent AND item.account_id IN (SELECT value FROM json_each(?))"
+    " AND (attempt.answer IS NULL OR CASE attempt.answer WHEN 'rows'"
+    " THEN call_item.if_absent IS NOT NULL OR call.key = item.idempotency_key"
+    f" ELSE attempt.answer NOT IN {TURNED_AWAY} END)"
+    " GROUP BY item.id"
+)
+MAY_HAVE_BILLED_SINCE = (
+    "SELECT min(attempt.started_at) FROM call JOIN attempt ON attempt.call_id = call.id"
+    " WHERE call.key = ? AND attempt.sent"
+    f" AND (attempt.answer IS NULL OR attempt.answer NOT IN {TURNED_AWAY})"
+)
 ATTEMPTS_OF_CALLS = f"SELECT * FROM attempt WHERE call_id IN {_LISTED} ORDER BY call_id, number"
 REST_ITEM = (
     "UPDATE item SET rests_until = ? WHERE account_id = ? AND target_date = ? AND revision = ?"

@@ -159,7 +159,7 @@ class Store:
             yield from read_standings(self._connection, items)
 
     def billed(self, items: Iterable[Item]) -> Iterator[tuple[Item, Billed]]:
-        """Tell of each item, in their order, which sends of it may have billed it."""
+        """Tell of each item, in their order, what else is credited in its account."""
         with self._reading():
             yield from read_billed(self._connection, items)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from xml.sax.saxutils import escape, quoteattr
 
 from zbatch.model import ExitCode, Outcome
+from zbatch.report.differences import read_back_text
 from zbatch.report.kept import RunHead
 from zbatch.report.lines import Line
 from zbatch.report.reasons import Explain
@@ -42,6 +43,8 @@ def junit(
     yield f"<testsuites {said}>\n<testsuite {name} {said}>\n"
     suite = f"classname={_attribute(head.spec_name)}"
     took = f'time="{_took(head):.3f}"'
+    seen = read_back_text(head.read_back)
+    whole += f"<system-out>{escape(seen)}</system-out>" if seen else ""
     yield f'<testcase {suite} name="the run as a whole" {took}>{whole}</testcase>\n'
     for line in lines:
         yield f"<testcase {suite} {_case(line)}>{_told(line, explain)}</testcase>\n"

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from zbatch.model import Detail, Outcome, Problem
 from zbatch.report.lines import Line
-from zbatch.report.record import VERSION
+from zbatch.report.record import VERSION, ReadBackRecord
 
 Value = TypeVar("Value")
 
@@ -48,6 +48,7 @@ class RunHead:
     planned: int
     outcomes: Mapping[Outcome, int] | None
     calls_sent: int | None
+    read_back: ReadBackRecord | None
     raw: Mapping[str, Any] = field(repr=False, compare=False)
 
 
@@ -96,8 +97,17 @@ def _head(found: dict[str, Any]) -> RunHead:
         planned=_a(int, found["planned"]),
         outcomes=outcomes and {one: _a(int, outcomes[one.value]) for one in Outcome},
         calls_sent=_perhaps(int, found.get("calls_sent")),
+        read_back=_read_back(found.get("read_back")),
         raw=found,
     )
+
+
+def _read_back(found: Any) -> ReadBackRecord | None:
+    """Read what reading back came to; an older run has none of it, nor one that sent nothing."""
+    if found is None:
+        return None
+    findings = {_a(str, code): _a(int, count) for code, count in found["findings"].items()}
+    return ReadBackRecord(_a(int, found["questions"]), _a(int, found["unread"]), findings)
 
 
 def read_lines(path: Path) -> Iterator[Line]:

@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from zbatch.model import ExitCode, Outcome
+from zbatch.report.differences import read_back_text
 from zbatch.report.digest import Cause, Digest
 from zbatch.report.kept import RunHead
 from zbatch.report.reasons import Explain
@@ -36,6 +37,8 @@ def header(head: RunHead, digest: Digest, changes: Sequence[Change] = ()) -> str
     tone = _tone(head, digest)
     period = f"<span>period <b>{safe(head.period)}</b></span>" if head.period else ""
     stop = f'<p class="stop">Stopped early: {safe(head.stop)}</p>' if head.stop else ""
+    if seen := read_back_text(head.read_back):
+        stop += f'<p class="stop">To be looked at: {safe(seen)}</p>'
     settled = in_a_sentence(changes, digest.counts)
     settled = f'<p class="settled"><a href="#since">{settled}</a></p>' if settled else ""
     exit_code = "" if head.exit_code is None else f"<span>exit <b>{head.exit_code}</b></span>"
@@ -54,6 +57,7 @@ def _tone(head: RunHead, digest: Digest) -> str:
     if doubt or digest.without or digest.counts.get(Outcome.UNKNOWN):
         return "doubt"
     clean = head.exit_code == ExitCode.OK and not any(digest.counts.get(one) for one in OPEN)
+    clean = clean and not read_back_text(head.read_back)
     return "good" if clean else "look"
 
 
