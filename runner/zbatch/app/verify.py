@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from zbatch.app.asking import Bureau
 from zbatch.app.comparing import Comparing, Telling
-from zbatch.app.connection import access_to, connected
-from zbatch.app.desk import emulator_book, event_loop
+from zbatch.app.desk import emulator_book
 from zbatch.app.loading import Overrides
-from zbatch.app.numbers import Preflight
+from zbatch.app.numbers import with_ids
 from zbatch.app.outside import Outside
-from zbatch.app.review.estimate import pace_of
-from zbatch.app.signals import undisturbed
 from zbatch.app.subject import Subject, held_of, subject_of
-from zbatch.engine.agreement import Agreement, Difference, Held
+from zbatch.engine.agreement import Agreement, Difference
 from zbatch.engine.money import Sum, sums
 from zbatch.engine.settings import PATIENCE
-from zbatch.model import ExitCode, Identity, Item, Outcome, Tenant
+from zbatch.model import ExitCode, Item, Outcome, Tenant
 
 WAIT = 60.0  # seconds for what is being generated, or cannot be read yet
 
@@ -77,14 +74,6 @@ class Verified:
         return ExitCode.FAILURES if self.findings else ExitCode.OK
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where the tenant is asked for account numbers from."""
-
-    folder: Path
-    outside: Outside
-
-
 def verify(options: VerifyOptions) -> Verified:
     """Hold the tenant against the ledger.
 
@@ -93,30 +82,15 @@ def verify(options: VerifyOptions) -> Verified:
     """
     overrides = Overrides(tenant=options.tenant, period=options.period)
     subject = subject_of(options.what, options.folder, options.state_dir, overrides)
-    telling, outside = Telling(options.tell), options.outside
-    book = emulator_book(subject.project)
-    place = _Place(subject.folder, outside)
-    preflight = Preflight(place, book, telling, options.patience, overrides)
-    resolved = preflight.resolved(subject.plan)
+    telling, book = Telling(options.tell), emulator_book(subject.project)
+    bureau = Bureau(subject.folder, book, telling.event, options.outside, options.patience)
+    resolved = with_ids(subject.plan, bureau, overrides)
     held = held_of(subject, resolved.plan)
-    asked_at = outside.clock.now()
-    pace = resolved.pace or pace_of(resolved.plan)
-    limits = (options.patience, options.wait)
-    comparing = Comparing(resolved.plan, outside, telling, pace, *limits)
-    agreements, asked = _compared(comparing, subject, [one for _, one in held], book)
+    asked_at = options.outside.clock.now()
+    comparing = Comparing(bureau, resolved.plan, telling, options.wait, resolved.pace)
+    agreements, asked = comparing.compared([one for _, one in held])
     compared = [(item, agreements[item.identity]) for item, _ in held]
     return _told(options.what, subject, asked_at, compared, resolved.asked + asked)
-
-
-def _compared(
-    comparing: Comparing, subject: Subject, held: Sequence[Held], book: Path | None
-) -> tuple[dict[Identity, Agreement], int]:
-    if not held:
-        return {}, 0
-    access = access_to(comparing.plan, subject.folder, book, os.environ)
-    way = connected(access, comparing.outside.clock)
-    with undisturbed(), event_loop() as loop:
-        return loop.run(comparing.compared(held, way))
 
 
 def _told(

@@ -20,7 +20,7 @@ from zbatch.app.review.preview import Preview, preview, with_online
 from zbatch.app.review.swings import Swings
 from zbatch.app.state import State
 from zbatch.cli import completing
-from zbatch.cli.asides import AsidesOnly
+from zbatch.cli.asides import Asides
 from zbatch.cli.findings import warn
 from zbatch.cli.options import (
     Tightening,
@@ -143,13 +143,13 @@ def plan(spec: Path, **flags: Unpack[Flags]) -> int:
 def _asked(chosen: Chosen, state_dir: Path | None, *, with_preview: bool) -> tuple[Chosen, Online]:
     """Ask the tenant what it shows of a plan, and put the IDs in for its account numbers."""
     # Loaded here, because most plans need no network.
-    from zbatch.app.bureau import Bureau
+    from zbatch.app.looking import bureau_of, look_online
+    from zbatch.app.numbers import with_ids
 
-    bureau = Bureau.of(chosen.spec, chosen.plan, state_dir, AsidesOnly(sys.stderr))
-    plan, asked = bureau.resolved(chosen.plan)
-    return replace(chosen, plan=plan, figures=figures(plan)), bureau.look(
-        plan, asked, preview=with_preview
-    )
+    bureau = bureau_of(chosen.spec, chosen.plan, state_dir, Asides(sys.stderr).event)
+    resolved = with_ids(chosen.plan, bureau)
+    online = look_online(bureau, resolved, preview=with_preview)
+    return replace(chosen, plan=resolved.plan, figures=figures(resolved.plan)), online
 
 
 def show(
