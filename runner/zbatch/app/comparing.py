@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from zbatch.app.asking import Bureau, Matter, Session
-from zbatch.engine.agreement import Agreement, Held
+from zbatch.engine.agreement import Agreement, LedgerEntry
 from zbatch.engine.details import Details
 from zbatch.engine.events import Event, Gated, Stopping
 from zbatch.engine.matching import compared_with
@@ -53,31 +53,33 @@ class Comparing:
     wait: float
     pace: Pace | None = None
 
-    def compared(self, held: Sequence[Held]) -> tuple[dict[Identity, Agreement], int]:
+    def compared(self, entries: Sequence[LedgerEntry]) -> tuple[dict[Identity, Agreement], int]:
         """Compare all items, and tell how many requests that took.
 
         Raises `CannotStart` where the tenant does not tell, `Interrupted` by a signal.
         """
-        if not held:
+        if not entries:
             return {}, 0
 
         async def talk(session: Session) -> dict[Identity, Agreement]:
-            return await self._look(held, session)
+            return await self._look(entries, session)
 
         return self.bureau.ask(self.plan, _MATTER, talk, self.pace)
 
-    async def _look(self, held: Sequence[Held], session: Session) -> dict[Identity, Agreement]:
+    async def _look(
+        self, entries: Sequence[LedgerEntry], session: Session
+    ) -> dict[Identity, Agreement]:
         found: dict[Identity, Agreement] = {}
         details, clock = Details(session.inquiry), self.bureau.outside.clock
 
-        async def answer(portion: Sequence[Held]) -> list[Agreement]:
+        async def answer(portion: Sequence[LedgerEntry]) -> list[Agreement]:
             return await compared_with(details, portion)
 
-        left, ends = list(held), clock.monotonic() + self.wait
+        left, ends = list(entries), clock.monotonic() + self.wait
         while left:
             for some in await session.answers(_cut(left), answer):
-                found |= {one.held.identity: one for one in some}
-            left = [one.held for one in found.values() if one.may_pass]
+                found |= {one.entry.identity: one for one in some}
+            left = [one.entry for one in found.values() if one.may_pass]
             now = clock.monotonic()
             if now >= ends or not left:
                 break
@@ -86,9 +88,9 @@ class Comparing:
         return found
 
 
-def _cut(held: Sequence[Held]) -> list[tuple[Held, ...]]:
+def _cut(entries: Sequence[LedgerEntry]) -> list[tuple[LedgerEntry, ...]]:
     """Cut items into portions of a question each."""
-    in_order = sorted(held, key=lambda one: one.identity)
+    in_order = sorted(entries, key=lambda one: one.identity)
     return [
         tuple(in_order[start : start + BRANCHES]) for start in range(0, len(in_order), BRANCHES)
     ]

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from zbatch.engine.agreement import CLOCKS, Agreement, Code, Held
+from zbatch.engine.agreement import CLOCKS, Agreement, Code, LedgerEntry
 from zbatch.engine.asking import Unanswered
 from zbatch.engine.conclusion import decided
 from zbatch.engine.details import Details
@@ -137,9 +137,9 @@ class Reader:
             await asyncio.wait(tuple(self._waves))
 
     async def _wave(self, records: Sequence[ItemRecord], whole_accounts: bool) -> None:
-        held = [held_of(one) for one in records]
+        entries = [entry_of(one) for one in records]
         try:
-            agreements = await compared_with(self._details, held, whole_accounts=whole_accounts)
+            agreements = await compared_with(self._details, entries, whole_accounts=whole_accounts)
         except Unanswered:
             self._unread += len(records)
             self._tell(records)
@@ -175,14 +175,14 @@ def _codes(found: Agreement) -> list[Code]:
     return [one.code for one in found.differences]
 
 
-def held_of(record: ItemRecord) -> Held:
+def entry_of(record: ItemRecord) -> LedgerEntry:
     """Give what the tenant is held against for a success that has just been settled.
 
     Nothing was there before it, or it would not have been sent. Of a revision only its own invoice
     is looked at, since those of lower ones are there too.
     """
     identity = record.item.identity
-    return Held(
+    return LedgerEntry(
         identity,
         record.outcome,
         record.invoice_ids or tuple(filter(None, (record.invoice_id,))),
@@ -197,7 +197,7 @@ def held_of(record: ItemRecord) -> Held:
 def with_details(record: ItemRecord, agreement: Agreement) -> ItemRecord:
     """Complete a record by what is proved to be its own, and all that is told of that."""
     shown = {one.id: one for one in agreement.invoices}
-    ids = tuple(dict.fromkeys((*agreement.held.invoice_ids, *shown)))
+    ids = tuple(dict.fromkeys((*agreement.entry.invoice_ids, *shown)))
     details = tuple(_detail(one, shown.get(one), record) for one in ids)
     return replace(record, invoice_ids=ids, invoices=details)
 

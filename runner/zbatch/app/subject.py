@@ -9,7 +9,7 @@ from zbatch.app.doubt import in_doubt
 from zbatch.app.loading import Overrides, blank_plan, known_tenants, load_plan
 from zbatch.app.runs import PastRun, find_run, is_a_spec
 from zbatch.app.state import State
-from zbatch.engine.agreement import Held
+from zbatch.engine.agreement import LedgerEntry
 from zbatch.engine.conclusion import decided
 from zbatch.errors import CannotStart, NothingSelected, Refused
 from zbatch.ledger.billed import Billed
@@ -62,7 +62,7 @@ def _tenant_of(run: PastRun, project: Project, named: str | None) -> Tenant:
     return tenant
 
 
-def held_of(subject: Subject, plan: Plan) -> list[tuple[Item, Held]]:
+def entries_of(subject: Subject, plan: Plan) -> list[tuple[Item, LedgerEntry]]:
     """Read what the ledger holds of the items; raises `CannotStart`.
 
     Raises `NothingSelected` for a run of which the ledger has no items: with nothing to compare,
@@ -71,10 +71,10 @@ def held_of(subject: Subject, plan: Plan) -> list[tuple[Item, Held]]:
     """
     run = subject.run
 
-    def read(ledger: Glance) -> list[tuple[Item, Held]]:
+    def read(ledger: Glance) -> list[tuple[Item, LedgerEntry]]:
         items = plan.items if run is None else ledger.items_of(run.run_id)
         pairs = zip(ledger.standings(items), ledger.billed(items), strict=True)
-        return [(item, _hold(standing, billed)) for standing, (item, billed) in pairs]
+        return [(item, _entry(standing, billed)) for standing, (item, billed) in pairs]
 
     found = glance(subject.folder, read)
     if found is None and run is not None:
@@ -84,17 +84,19 @@ def held_of(subject: Subject, plan: Plan) -> list[tuple[Item, Held]]:
             f"run {run.run_id}: no items in the ledger {subject.folder} are of this run: it found"
             " nothing in doubt, did not begin, or had another ledger; name a spec or another run"
         )
-    return [(item, Held(item.identity, None)) for item in plan.items] if found is None else found
+    if found is None:
+        return [(item, LedgerEntry(item.identity, None)) for item in plan.items]
+    return found
 
 
-def _hold(standing: Standing, billed: Billed) -> Held:
+def _entry(standing: Standing, billed: Billed) -> LedgerEntry:
     record = standing.record or in_doubt(standing)
     identity = standing.item.identity
     if record is None:
-        return Held(identity, None, credited=billed.credited)
+        return LedgerEntry(identity, None, credited=billed.credited)
     baseline = standing.trail.baseline if record.outcome is Outcome.INVOICED else None
     ids = record.invoice_ids or tuple(filter(None, (record.invoice_id,)))
-    return Held(
+    return LedgerEntry(
         identity,
         record.outcome,
         ids,

@@ -14,7 +14,7 @@ from zbatch.app.desk import emulator_book
 from zbatch.app.loading import Overrides
 from zbatch.app.numbers import with_ids
 from zbatch.app.outside import Outside
-from zbatch.app.subject import Subject, held_of, subject_of
+from zbatch.app.subject import Subject, entries_of, subject_of
 from zbatch.engine.agreement import Agreement, Difference
 from zbatch.engine.money import Sum, sums
 from zbatch.engine.settings import PATIENCE
@@ -85,11 +85,11 @@ def verify(options: VerifyOptions) -> Verified:
     telling, book = Telling(options.tell), emulator_book(subject.project)
     bureau = Bureau(subject.folder, book, telling.event, options.outside, options.patience)
     resolved = with_ids(subject.plan, bureau, overrides)
-    held = held_of(subject, resolved.plan)
+    entries = entries_of(subject, resolved.plan)
     asked_at = options.outside.clock.now()
     comparing = Comparing(bureau, resolved.plan, telling, options.wait, resolved.pace)
-    agreements, asked = comparing.compared([one for _, one in held])
-    compared = [(item, agreements[item.identity]) for item, _ in held]
+    agreements, asked = comparing.compared([one for _, one in entries])
+    compared = [(item, agreements[item.identity]) for item, _ in entries]
     return _told(options.what, subject, asked_at, compared, resolved.asked + asked)
 
 
@@ -100,7 +100,7 @@ def _told(
     compared: Sequence[tuple[Item, Agreement]],
     asked: int,
 ) -> Verified:
-    outcomes = Counter(one.held.outcome or Outcome.NOT_ATTEMPTED for _, one in compared)
+    outcomes = Counter(one.entry.outcome or Outcome.NOT_ATTEMPTED for _, one in compared)
     return Verified(
         what=what,
         run_id=subject.run.run_id if subject.run else None,
@@ -108,7 +108,7 @@ def _told(
         asked_at=asked_at,
         outcomes={outcome: outcomes[outcome] for outcome in Outcome},
         findings=tuple((item, one) for item, found in compared for one in found.differences),
-        in_doubt=tuple(i for i, one in compared if one.held.outcome is Outcome.UNKNOWN),
+        in_doubt=tuple(i for i, one in compared if one.entry.outcome is Outcome.UNKNOWN),
         totals=sums(invoice for _, one in compared for invoice in one.invoices),
         asked=asked,
     )
