@@ -27,10 +27,10 @@ from zbatch.errors import Refused
 from zbatch.ledger.store import open_store
 from zbatch.model import Outcome
 from zbatch.spec import SpecError
-from zbatch.spec.difference import Difference, Named
+from zbatch.spec.plan_diff import Named, PlanDiff
 
 
-def compared(project: Project, spec: Path, name: str) -> Difference:
+def compared(project: Project, spec: Path, name: str) -> PlanDiff:
     found = preview(choose(spec, Overrides()), None, name).difference
     assert found is not None
     return found
@@ -48,7 +48,7 @@ def commit(folder: Path) -> None:
     git(folder, "commit", "-q", "-m", "x", "--allow-empty")
 
 
-def gone(difference: Difference) -> tuple[str, ...]:
+def gone(difference: PlanDiff) -> tuple[str, ...]:
     return difference.gone.first
 
 

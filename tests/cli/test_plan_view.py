@@ -30,14 +30,14 @@ from zbatch.model import (
     Source,
     StopRules,
 )
-from zbatch.spec.difference import Dates, Difference, Listing, compare
+from zbatch.spec.plan_diff import Dates, Listing, PlanDiff, compare
 from zbatch.zuora.hosts import API_SANDBOX
 
 OCTOBER, NOVEMBER = date(2026, 10, 31), date(2026, 11, 30)
 DIGEST = "d" * 64
 
 
-def seen(plan: Plan, done: Held | None = None, difference: Difference | None = None) -> Preview:
+def seen(plan: Plan, done: Held | None = None, difference: PlanDiff | None = None) -> Preview:
     """Look at a plan of which the ledger holds nothing, or so much."""
     counts = figures(plan)
     return look(plan, DIGEST, counts, done or Held(to_send=counts.items), difference)
@@ -51,7 +51,7 @@ def on(day: date) -> Dates:
     return ((day, day, 1),)
 
 
-def a_difference(gone: int = 412, new: int = 18, redated: int = 3, same: int = 1228) -> Difference:
+def a_difference(gone: int = 412, new: int = 18, redated: int = 3, same: int = 1228) -> PlanDiff:
     """Make what a month's end may look like against the last one."""
     kept = [(account(n), on(OCTOBER)) for n in range(same)]
     moved = [(account(n), on(date(2026, 10, 15))) for n in range(same, same + redated)]

@@ -17,7 +17,7 @@ from zbatch.engine.money import plain
 from zbatch.model import Account, Charges, Expect, Item, Outcome, Plan, StopRules
 from zbatch.report.lines import timestamp
 from zbatch.report.record import files_json, limits_json, tenant_json
-from zbatch.spec.difference import Dates, Difference, Named
+from zbatch.spec.plan_diff import Dates, Named, PlanDiff
 
 VERSION = 1
 
@@ -223,7 +223,7 @@ def _change(one: Altered) -> dict[str, Any]:
     }
 
 
-def _difference(difference: Difference) -> dict[str, Any]:
+def _difference(difference: PlanDiff) -> dict[str, Any]:
     return {
         "label": difference.before.label,
         "accounts": difference.before.accounts,

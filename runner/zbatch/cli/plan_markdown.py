@@ -10,8 +10,8 @@ from zbatch.app.review.preview import Preview
 from zbatch.cli import plan_words as words
 from zbatch.cli.words import counted
 from zbatch.spec.confinement import shown_from
-from zbatch.spec.difference import Difference, Named
 from zbatch.spec.listing import unusual
+from zbatch.spec.plan_diff import Named, PlanDiff
 from zbatch.zuora.text import one_line
 
 LIMIT = 65_536  # characters of a comment on GitHub
@@ -121,7 +121,7 @@ def _dates(view: Preview) -> str:
     return text + _table(("from", "items"), sources, len(view.figures.sources))
 
 
-def _difference(difference: Difference) -> Iterator[str]:
+def _difference(difference: PlanDiff) -> Iterator[str]:
     yield f"Compared with {code(difference.before.label)}, {words.compared(difference)}.\n\n"
     yield _names("disappeared", difference.gone)
     for reason, accounts in difference.excluded[:_ROWS]:

@@ -14,7 +14,7 @@ from zbatch.app.review.preview import Preview
 from zbatch.cli import plan_words as words
 from zbatch.cli.words import counted
 from zbatch.model import Account, DatePair, Plan, Source
-from zbatch.spec.difference import Difference, Named
+from zbatch.spec.plan_diff import Named, PlanDiff
 from zbatch.zuora.text import ELLIPSIS, one_line
 
 WIDTH = 80
@@ -131,7 +131,7 @@ def _cost(view: Preview) -> Iterator[str]:
     yield from labelled("time", words.time_needed(view))
 
 
-def _difference(difference: Difference | None) -> Iterator[str]:
+def _difference(difference: PlanDiff | None) -> Iterator[str]:
     if difference is None:
         return
     then = words.compared(difference)

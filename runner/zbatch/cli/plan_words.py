@@ -15,7 +15,7 @@ from zbatch.app.review.swings import Swings
 from zbatch.cli.words import counted, duration, tally
 from zbatch.engine.money import added, plain
 from zbatch.model import Charges
-from zbatch.spec.difference import Change, Dates, Difference
+from zbatch.spec.plan_diff import Change, Dates, PlanDiff
 
 _MOST_DATES = 3  # of one account, in one line
 _MOST_REASONS = 10
@@ -34,7 +34,7 @@ def counts(view: Preview) -> str:
     )
 
 
-def changed(difference: Difference) -> str:
+def changed(difference: PlanDiff) -> str:
     """Say how many accounts changed, those first that are missing."""
     gone, new, redated = difference.gone.count, difference.new.count, difference.redated
     said = []
@@ -49,7 +49,7 @@ def changed(difference: Difference) -> str:
     return ", ".join(said) if said else "no account is new, gone, or has other dates"
 
 
-def compared(difference: Difference) -> str:
+def compared(difference: PlanDiff) -> str:
     """Say how much it was compared with, and how."""
     before = difference.before
     how = (

@@ -17,7 +17,7 @@ from zbatch.app.review.swings import Swings
 from zbatch.app.state import State
 from zbatch.model import Plan
 from zbatch.spec import find_project
-from zbatch.spec.difference import FAR, FEW, Difference
+from zbatch.spec.plan_diff import FAR, FEW, PlanDiff
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Preview:
     load: Load
     estimate: Estimate
     uses: tuple[Use, ...]
-    difference: Difference | None = None
+    difference: PlanDiff | None = None
     warnings: tuple[Warned, ...] = ()
     online: Online | None = None
     swings: Swings | None = None
@@ -62,7 +62,7 @@ def preview(chosen: Chosen, state_dir: Path | None = None, other: str | None = N
     )
 
 
-def _against(other: str, plan: Plan, folder: Path) -> Difference:
+def _against(other: str, plan: Plan, folder: Path) -> PlanDiff:
     # Loaded here, because most plans are held against nothing.
     from zbatch.app.review.against import against
 
@@ -70,7 +70,7 @@ def _against(other: str, plan: Plan, folder: Path) -> Difference:
 
 
 def look(
-    plan: Plan, digest: str, counts: Figures, done: Held, difference: Difference | None = None
+    plan: Plan, digest: str, counts: Figures, done: Held, difference: PlanDiff | None = None
 ) -> Preview:
     """Put together what was read; pure."""
     limits = plan.spec.limits
@@ -124,7 +124,7 @@ def _inactive(online: Online) -> Iterator[Warned]:
         )
 
 
-def _far(difference: Difference | None) -> Iterator[Warned]:
+def _far(difference: PlanDiff | None) -> Iterator[Warned]:
     if difference is None:
         return
     before, after = difference.before, difference.after
