@@ -108,7 +108,7 @@ def test_accounts_that_cannot_be_billed_are_warned_of(project: Project, tenant: 
     real.billing.by_hand(1)
     spec = project.spec(1, 2, UNKNOWN, tenant="real")
     chosen = choose(spec, Overrides())
-    view = with_online(look(chosen.plan, chosen.digest, chosen.figures, Held()), asked(spec))
+    view = with_online(look(chosen.plan, chosen.digest, chosen.counts, Held()), asked(spec))
     assert [one.code for one in view.warnings] == ["ZB930", "ZB931"]
     assert account(UNKNOWN) in view.warnings[0].message
     assert f"{account(2)} (Canceled)" in view.warnings[1].message

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from support.accounts import account
 from zbatch.app.loading import Overrides, load_plan
-from zbatch.app.review.figures import figures
+from zbatch.app.review.counts import count_plan
 from zbatch.app.review.held import Held
 from zbatch.app.review.preview import Preview, look
 from zbatch.cli.plan_markdown import LIMIT, code, plan_markdown
@@ -26,7 +26,7 @@ HOSTILE = "@octocat #123 | <b>x</b> `rm` [a](http://x.example) **b** \\| ~~c~~ G
 
 
 def seen(plan: Plan, difference: PlanDiff | None = None, **done: Any) -> Preview:
-    counts = figures(plan)
+    counts = count_plan(plan)
     held = Held(**{"to_send": counts.items, **done})
     return look(plan, DIGEST, counts, held, difference)
 

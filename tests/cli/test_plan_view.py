@@ -12,7 +12,7 @@ import pytest
 
 from support.accounts import account
 from zbatch.app.altered import Altered
-from zbatch.app.review.figures import figures
+from zbatch.app.review.counts import count_plan
 from zbatch.app.review.held import Held
 from zbatch.app.review.preview import Preview, look
 from zbatch.cli.plan_json import plan_json
@@ -39,7 +39,7 @@ DIGEST = "d" * 64
 
 def seen(plan: Plan, done: Held | None = None, difference: PlanDiff | None = None) -> Preview:
     """Look at a plan of which the ledger holds nothing, or so much."""
-    counts = figures(plan)
+    counts = count_plan(plan)
     return look(plan, DIGEST, counts, done or Held(to_send=counts.items), difference)
 
 
@@ -182,7 +182,7 @@ def test_who_is_kept_out_by_number_is_not_billed(story: Any) -> None:
     spec = replace(plan.spec, exclusions=(out,))
     kept_out = replace(plan, spec=spec, unresolved_exclusions=(out,))
     view = seen(replace(kept_out, unresolved=plan.unresolved[1:]))
-    assert (view.figures.by_number, view.figures.items) == (1, 2)
+    assert (view.counts.by_number, view.counts.items) == (1, 2)
     assert "A00991201" not in plan_text(view) + "".join(plan_json(view))
 
 

@@ -13,7 +13,7 @@ import click
 from zbatch.app.altered import refusal
 from zbatch.app.keeping import keep
 from zbatch.app.review.approval import Chosen, Stale, choose, look_at_frozen
-from zbatch.app.review.figures import figures
+from zbatch.app.review.counts import count_plan
 from zbatch.app.review.frozen import document_at, freeze
 from zbatch.app.review.online import Estimated, Online
 from zbatch.app.review.preview import Preview, preview, with_online
@@ -149,7 +149,7 @@ def _asked(chosen: Chosen, state_dir: Path | None, *, with_preview: bool) -> tup
     bureau = bureau_of(chosen.spec, chosen.plan, state_dir, Asides(sys.stderr).event)
     resolved = with_ids(chosen.plan, bureau)
     online = look_online(bureau, resolved, preview=with_preview)
-    return replace(chosen, plan=resolved.plan, figures=figures(resolved.plan)), online
+    return replace(chosen, plan=resolved.plan, counts=count_plan(resolved.plan)), online
 
 
 def show(

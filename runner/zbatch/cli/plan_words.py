@@ -24,12 +24,11 @@ _MOST_SWINGS = 5
 
 def counts(view: Preview) -> str:
     """Say how much it is."""
-    figures = view.figures
     return " · ".join(
         (
-            counted(figures.items, "item"),
-            counted(figures.accounts, "account"),
-            counted(figures.calls, "call"),
+            counted(view.counts.items, "item"),
+            counted(view.counts.accounts, "account"),
+            counted(view.counts.calls, "call"),
         )
     )
 
@@ -88,7 +87,7 @@ def charges(kinds: Charges) -> str:
 
 def numbered(view: Preview) -> str:
     """Say how many accounts are still to be looked up; nothing where there are none."""
-    number = view.figures.by_number
+    number = view.counts.by_number
     if not number:
         return ""
     verb = "is" if number == 1 else "are"
@@ -157,10 +156,9 @@ def expect(view: Preview) -> str:
 
 def excluded(view: Preview, quote: Callable[[str], str]) -> str:
     """Say how many accounts are kept out, and why; nothing where there are none."""
-    figures = view.figures
-    said = [_kept_out(figures.excluded, quote)] if figures.excluded else []
-    if figures.to_exclude:
-        by_number = _kept_out(figures.to_exclude, quote)
+    said = [_kept_out(view.counts.excluded, quote)] if view.counts.excluded else []
+    if view.counts.to_exclude:
+        by_number = _kept_out(view.counts.to_exclude, quote)
         said.append(f"by number, counted in until the run looks it up, {by_number}")
     return "; ".join(said)
 

@@ -10,7 +10,7 @@ from datetime import date
 from itertools import groupby
 from pathlib import Path
 
-from zbatch.app.review.figures import pairs_of
+from zbatch.app.review.counts import pairs_of
 from zbatch.app.review.revision import Repository, at_revision
 from zbatch.app.runs import LATEST, PastRun, run_in
 from zbatch.errors import CannotStart, Refused

@@ -9,8 +9,8 @@ from math import ceil
 from pathlib import Path
 
 from zbatch.app.review.approval import Chosen
+from zbatch.app.review.counts import Load, PlanCounts
 from zbatch.app.review.estimate import INVOICE_SECONDS, Estimate, Use, estimate, too_much, uses
-from zbatch.app.review.figures import Figures, Load
 from zbatch.app.review.held import Held, held
 from zbatch.app.review.online import Online
 from zbatch.app.review.swings import Swings
@@ -30,7 +30,7 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A plan with its figures; `load`, `estimate` and `uses` are of what is left to send.
+    """A plan with its counts; `load`, `estimate` and `uses` are of what is left to send.
 
     `online` is what the tenant shows of it, where it was asked; `swings` hold its estimates against
     an earlier run.
@@ -38,7 +38,7 @@ class Preview:
 
     plan: Plan
     digest: str
-    figures: Figures
+    counts: PlanCounts
     held: Held
     load: Load
     estimate: Estimate
@@ -58,7 +58,7 @@ def preview(chosen: Chosen, state_dir: Path | None = None, other: str | None = N
     folder = State.of(find_project(chosen.spec).root, state_dir).root / plan.tenant.folder
     difference = None if other is None else _against(other, plan, folder)
     return look(
-        plan, chosen.digest, chosen.figures, held(plan, chosen.figures.items, folder), difference
+        plan, chosen.digest, chosen.counts, held(plan, chosen.counts.items, folder), difference
     )
 
 
@@ -70,7 +70,7 @@ def _against(other: str, plan: Plan, folder: Path) -> PlanDiff:
 
 
 def look(
-    plan: Plan, digest: str, counts: Figures, done: Held, difference: PlanDiff | None = None
+    plan: Plan, digest: str, counts: PlanCounts, done: Held, difference: PlanDiff | None = None
 ) -> Preview:
     """Put together what was read; pure."""
     limits = plan.spec.limits
@@ -80,7 +80,7 @@ def look(
     return Preview(
         plan=plan,
         digest=digest,
-        figures=counts,
+        counts=counts,
         held=done,
         load=load,
         estimate=time,
@@ -90,7 +90,7 @@ def look(
     )
 
 
-def left(counts: Figures, done: Held, objects_per_call: int) -> Load:
+def left(counts: PlanCounts, done: Held, objects_per_call: int) -> Load:
     """Tell the load of what the ledger does not hold as settled for good."""
     if done.to_send == counts.items:
         return Load.of(counts.calls, counts.items)
