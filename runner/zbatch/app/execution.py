@@ -161,41 +161,39 @@ class Execution:
             ledger.close()
 
     def _close(self, books: Books, closing: Closing) -> RunResult:
+        """Close report, ledger and record in this order, and say what the run came to."""
         closing = self._with_strays(closing)
-        try:
-            summary = books.close(closing)
-        except LedgerFailure as failure:
-            closing = replace(closing, unread=str(failure))
-            summary = self._told()
+        summary, closing = self._summed_up(books, closing)
         self.recorder.close()
         code = exit_code(summary.totals, closing, report_failed=self.recorder.failure is not None)
         code = self._finish(code, closing.ending.sent)
-        finished_at = self.outside.clock.now()
-        stop = closing.ending.stop
-        record = replace(
-            self.record,
-            finished_at=finished_at,
-            exit_code=code,
-            stop=closing.why,
-            rule=stop.rule if stop else None,
-            totals=summary.totals,
-            calls_sent=closing.ending.sent,
-            slots=closing.ending.slots,
-            pace=_pace_record(closing.ending.flow),
-            read_back=closing.read_back,
-        )
-        code = self._write(record, code)
-        result = RunResult(
-            run_id=record.run_id,
+        result = self._result(code, summary, closing)
+        code = self._write(self._ended(result, closing), code)
+        result = replace(result, exit_code=code)
+        self.watch.finished(result)
+        return result
+
+    def _summed_up(self, books: Books, closing: Closing) -> tuple[Summary, Closing]:
+        """Report whatever has no line yet, and sum up; tell where the ledger cannot be read."""
+        try:
+            return books.close(closing), closing
+        except LedgerFailure as failure:
+            return self._told(), replace(closing, unread=str(failure))
+
+    def _result(self, code: ExitCode, summary: Summary, closing: Closing) -> RunResult:
+        """Give what whoever asked for the run is told of it."""
+        ending = closing.ending
+        return RunResult(
+            run_id=self.record.run_id,
             plan=self.plan,
             totals=summary.totals,
             exit_code=code,
-            stop=stop.message if stop else self._trouble(),
+            stop=ending.stop.message if ending.stop else self._trouble(),
             report=self.files.report,
             run_record=self.files.record,
-            started_at=record.started_at,
-            finished_at=finished_at,
-            sent=closing.ending.sent,
+            started_at=self.record.started_at,
+            finished_at=self.outside.clock.now(),
+            sent=ending.sent,
             failures=summary.failures,
             unknown=summary.unknown,
             settled_by=summary.settled_by,
@@ -204,12 +202,26 @@ class Execution:
             unread=closing.unread,
             nothing_since=summary.nothing_since,
             waiting=summary.waiting,
-            stop_reason=stop.reason if stop else None,
-            settles_at=closing.ending.settles_at,
+            stop_reason=ending.stop.reason if ending.stop else None,
+            settles_at=ending.settles_at,
             read_back=closing.read_back,
         )
-        self.watch.finished(result)
-        return result
+
+    def _ended(self, result: RunResult, closing: Closing) -> RunRecord:
+        """Complete the run record by how it ended."""
+        ending = closing.ending
+        return replace(
+            self.record,
+            finished_at=result.finished_at,
+            exit_code=result.exit_code,
+            stop=closing.why,
+            rule=ending.stop.rule if ending.stop else None,
+            totals=result.totals,
+            calls_sent=result.sent,
+            slots=ending.slots,
+            pace=_pace_record(ending.flow),
+            read_back=result.read_back,
+        )
 
     def _told(self) -> Summary:
         """Fold what the report says already; only the rest is lost with a ledger that fails now."""
