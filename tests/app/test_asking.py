@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from support.engine import TENANT, HighRandom, VirtualClock, run_virtually
+from support.runs import Project, Watch
 from zbatch.app.asking import Ended, Session
+from zbatch.app.clock import SystemClock
+from zbatch.app.loading import Overrides
+from zbatch.app.looking import bureau_of, look_online
+from zbatch.app.numbers import with_ids
+from zbatch.app.outside import Outside
+from zbatch.app.review.approval import choose
+from zbatch.app.verify import VerifyOptions, verify
 from zbatch.engine.brake import Brake
+from zbatch.engine.events import Gated
 from zbatch.engine.settings import Settings
 from zbatch.engine.verdict import StopReason
+from zbatch.errors import CannotStart
 from zbatch.model import Limits, Rate
 from zbatch.zuora.request import make_call
 from zbatch.zuora.wire import Reply
@@ -113,3 +126,73 @@ def test_a_rest_ends_in_time_or_by_an_interruption() -> None:
         assert loop.time() - began == 6.0
 
     hold(talk)
+
+
+# A host that is away
+
+
+class Leaping(SystemClock):
+    """A clock by which time flies: each look at it takes a quarter of a second."""
+
+    def __init__(self) -> None:
+        self._leapt = 0.0
+
+    def monotonic(self) -> float:
+        self._leapt += 0.25
+        return super().monotonic() + self._leapt
+
+
+class Always:
+    """Jitter that is no jitter: each wait takes as long."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def uniform(self, low: float, high: float) -> float:
+        return self.seconds
+
+
+def plan_online(spec: Path, outside: Outside) -> list[str]:
+    """Ask before a run; give what is told of waits."""
+    watch, chosen = Watch(), choose(spec, Overrides())
+    bureau = replace(bureau_of(spec, chosen.plan, None, watch.event), outside=outside)
+    with pytest.raises(CannotStart) as error:
+        look_online(bureau, with_ids(chosen.plan, bureau))
+    return [*(one.reason for one in watch.events if isinstance(one, Gated)), str(error.value)]
+
+
+def verified(spec: Path, outside: Outside) -> list[str]:
+    """Ask after a run; give what is told of waits."""
+    told: list[str] = []
+    with pytest.raises(CannotStart) as error:
+        verify(VerifyOptions(str(spec), tell=told.append, outside=outside))
+    return [*(one.partition(": ")[2] for one in told), str(error.value)]
+
+
+@pytest.mark.parametrize("ask", [plan_online, verified])
+@pytest.mark.parametrize("by_number", [False, True], ids=["by ID", "by number"])
+def test_a_host_that_is_away_is_soon_given_up(
+    project: Project, ask: Callable[[Path, Outside], list[str]], by_number: bool
+) -> None:
+    """Nothing is under way that would be worth two minutes; each wait names host and cause."""
+    project.tenants(real="http://127.0.0.1:1")
+    spec = project.spec({"number": "A1"} if by_number else 1, tenant="real")
+    *waits, refusal = ask(spec, Outside(clock=Leaping(), random=Always(1.0)))
+    assert waits
+    for said in (*waits, refusal.partition("does not tell ")[2].partition(": ")[2]):
+        assert said.startswith("127.0.0.1:1 cannot be reached: token request: no connection")
+    tried = re.search(r"; tried for (\d+) s, and zbatch doctor --tenant real looks", refusal)
+    assert tried is not None
+    assert 5 <= int(tried[1]) < 40
+    assert refusal.endswith("nothing was sent")
+
+
+@pytest.mark.parametrize("ask", [plan_online, verified])
+def test_a_wait_beyond_all_patience_is_not_waited(
+    project: Project, ask: Callable[[Path, Outside], list[str]]
+) -> None:
+    """Whoever would have to wait for longer than he is patient is told so at once."""
+    project.tenants(real="http://127.0.0.1:1")
+    (refusal,) = ask(project.spec(1, tenant="real"), Outside(random=Always(5.5)))
+    assert "127.0.0.1:1 cannot be reached: token request: no connection" in refusal
+    assert "; tried for 0 s, and zbatch doctor" in refusal

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -16,14 +16,16 @@ from zbatch.app.review.estimate import pace_of
 from zbatch.app.signals import interruptible, undisturbed
 from zbatch.engine.asking import Asker, Inquiry, Unanswered
 from zbatch.engine.brake import Brake
-from zbatch.engine.events import Event, Gated, Stopping
+from zbatch.engine.events import Event, Gated, Hold
 from zbatch.engine.pacing import Pace
 from zbatch.engine.ports import Clock, Observer, Sender
-from zbatch.engine.settings import PATIENCE, Settings, Stop
+from zbatch.engine.settings import Settings, Stop
 from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart, Interrupted
 from zbatch.model import Plan, Tenant
 from zbatch.zuora.request import make_call
+
+PATIENCE = 5.0  # seconds for a host that is away: somebody waits, and nothing is lost
 
 Q = TypeVar("Q")
 R = TypeVar("R")
@@ -101,7 +103,8 @@ class Session:
 class Bureau:
     """Where a tenant is asked from outside any run: its ledger's folder, and who hears of waits.
 
-    `patience` is for how many seconds a host that cannot be reached is tried.
+    `patience` is for how many seconds a host that cannot be reached is tried; a wait that is longer
+    than all of them ends it too.
     """
 
     folder: Path
@@ -135,20 +138,29 @@ class Bureau:
         pace: Pace,
     ) -> tuple[R, int]:
         clock, settings = self.outside.clock, _only_asking(plan, self.patience, pace)
-        brake = Brake(clock, self.outside.random, self._tell, settings)
+        began, host = clock.monotonic(), plan.tenant.host
+
+        def hear(event: Event) -> None:
+            """Pass on what keeps a person waiting; what stops the questions is raised."""
+            if not isinstance(event, Gated):
+                return
+            if event.hold is not Hold.UNREACHABLE:
+                self.tell(event)
+            elif event.wait <= self.patience:
+                self.tell(replace(event, reason=_away(host, event.reason)))
+            else:
+                brake.stop(StopReason.UNREACHABLE, event.reason)
+
+        brake = Brake(clock, self.outside.random, hear, settings)
         async with way as sender:
             session = Session(sender, brake, clock, settings.workers)
             with interruptible(session, plan.spec.limits.timeout) as interruptions:
                 try:
                     return await talk(session), session.asked
                 except Ended as ended:
-                    why = _could_not(ended.stop, interruptions.first, plan.tenant, matter)
-                    raise why from None
-
-    def _tell(self, event: Event) -> None:
-        """Pass on what a person should know; progress begins with a run."""
-        if isinstance(event, Gated | Stopping):
-            self.tell(event)
+                    tried = clock.monotonic() - began
+                    stop, signal = ended.stop, interruptions.first
+                    raise _could_not(stop, signal, plan.tenant, matter, tried) from None
 
 
 def _only_asking(plan: Plan, patience: float, pace: Pace) -> Settings:
@@ -165,13 +177,20 @@ def _only_asking(plan: Plan, patience: float, pace: Pace) -> Settings:
 
 
 def _could_not(
-    stop: Stop, signal: int | None, tenant: Tenant, matter: Matter
+    stop: Stop, signal: int | None, tenant: Tenant, matter: Matter, tried: float
 ) -> CannotStart | Interrupted:
     """Say why a tenant does not tell what it was asked for."""
     message = stop.message.rstrip(".")
     if stop.reason is StopReason.INTERRUPTED and signal is not None:
         when = f"while the tenant was asked for {matter.asked_for}"
         return Interrupted(f"{message} {when}; nothing was sent", signal)
+    if stop.reason is StopReason.UNREACHABLE:
+        message = f"{_away(tenant.host, message)}; tried for {tried:.0f} s"
+        message += f", and zbatch doctor --tenant {tenant.name} looks at the way there"
     if stop.reason is StopReason.CREDENTIALS and not tenant.embedded:
         message += f"; the OAuth client is read from {tenant.credentials.places}: check both"
     return CannotStart(f"the tenant does not tell {matter.told}: {message}; nothing was sent")
+
+
+def _away(host: str, why: str) -> str:
+    return f"{host} cannot be reached: {why}"

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from zbatch.app.asking import Bureau, Matter, Session
 from zbatch.engine.agreement import Agreement, LedgerEntry
 from zbatch.engine.details import Details
-from zbatch.engine.events import Event, Gated, Stopping
+from zbatch.engine.events import Event, Gated
 from zbatch.engine.matching import compared_with
 from zbatch.engine.pacing import Pace
 from zbatch.model import Identity, Plan
 from zbatch.zuora.query import BRANCHES
 
 PAUSE = 5.0  # seconds between two looks at what is not finished
+SHORT = 1.0  # seconds: a shorter wait is over before anybody has read of it
 
 _MATTER = Matter("what invoices it has", "its invoices")
 
@@ -28,10 +29,8 @@ class Telling:
 
     def event(self, event: Event) -> None:
         """Tell what holds the questions up."""
-        if isinstance(event, Gated):
+        if isinstance(event, Gated) and event.wait >= SHORT:
             self._tell(f"waiting {event.wait:.0f} s: {event.reason}")
-        elif isinstance(event, Stopping):
-            self._tell(f"stopping: {event.reason}")
 
     def waits(self, items: int, seconds: float) -> None:
         """Tell once that something is not finished yet."""

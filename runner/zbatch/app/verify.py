@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from zbatch.app.asking import Bureau
+from zbatch.app.asking import PATIENCE, Bureau
 from zbatch.app.comparing import Comparing, Telling
 from zbatch.app.desk import emulator_book
 from zbatch.app.loading import Overrides
@@ -17,7 +17,6 @@ from zbatch.app.outside import Outside
 from zbatch.app.subject import Subject, entries_of, subject_of
 from zbatch.engine.agreement import Agreement, Difference
 from zbatch.engine.money import Sum, sums
-from zbatch.engine.settings import PATIENCE
 from zbatch.model import ExitCode, Item, Outcome, Tenant
 
 WAIT = 60.0  # seconds for what is being generated, or cannot be read yet
