@@ -117,16 +117,11 @@ class Past:
         }
         by = dict[Key, str]()
         for run in list_runs(self.state) if disproved else ():  # the newest first
-            if run.reconciles and self._comes_before(run):
+            later = run.place == self.run.place and run.started_at > self.run.started_at
+            if run.reconciles and later:
                 for key in disproved & _proofs_in(run):
                     by.setdefault(key, run.run_id)
         return {key: (Outcome.NOT_ATTEMPTED, by.get(key)) for key in disproved}
-
-    def _comes_before(self, other: PastRun) -> bool:
-        """Tell whether another run of the same tenant began later: a sandbox has the same IDs."""
-        tenants = (one.part("tenant") for one in (self.run, other))
-        mine, theirs = ((one.get("host"), one.get("entity_id")) for one in tenants)
-        return mine == theirs and self.run.started_at < other.started_at
 
     def _unreadable(self, error: NotKept) -> CannotStart:
         return CannotStart(f"the run {self.run.run_id} cannot be reported: {error}")

@@ -58,6 +58,12 @@ class PastRun:
         """Tell whether the run has written its last word; one that was killed never has."""
         return self.record.get("finished_at") is not None
 
+    @property
+    def place(self) -> tuple[object, object]:
+        """Host and entity of its tenant; other tenants may have the very same account IDs."""
+        tenant = self.part("tenant")
+        return tenant.get("host"), tenant.get("entity_id")
+
     def part(self, name: str) -> Mapping[str, Any]:
         """Give an object within the record, such as `tenant`; an empty one where it has none."""
         value = self.record.get(name)

@@ -45,6 +45,7 @@ class VerifyOptions:
 class Verified:
     """What verifying came to.
 
+    `reconciled_by` names the reconciliations since the run whose items were compared as well.
     `findings` are the differences in the order of the items, `in_doubt` the items whose outcome
     the ledger does not know. `totals` are of the invoices that are the items' own. `asked` counts
     the questions.
@@ -52,6 +53,7 @@ class Verified:
 
     what: str
     run_id: str | None
+    reconciled_by: tuple[str, ...]
     tenant: Tenant
     asked_at: datetime
     outcomes: Mapping[Outcome, int]
@@ -103,6 +105,7 @@ def _told(
     return Verified(
         what=what,
         run_id=subject.run.run_id if subject.run else None,
+        reconciled_by=tuple(run.run_id for run in subject.since),
         tenant=subject.plan.tenant,
         asked_at=asked_at,
         outcomes={outcome: outcomes[outcome] for outcome in Outcome},
