@@ -108,6 +108,24 @@ def test_what_is_in_doubt_again_is_not_proved(
     assert past_run(first.run_id, project.root, None).changes() == ()
 
 
+def test_what_came_to_be_in_doubt_since_is_told(
+    project: Project, tenant: Callable[..., Away]
+) -> None:
+    """Failed then, for certain; it was sent again since, so nobody is to bill it by hand."""
+    project.book(a1="Canceled,due,1,0s")
+    away = tenant(book=project.root / "book.csv")
+    spec = project.spec(1, tenant="real", retry={"max_attempts": 1})
+    first = project.run(spec)
+    assert first.outcomes == {"failed": 1}
+    away.faults.switch([Scheduled(UNKNOWN_UNEXECUTED, every=1)])
+    assert project.run(spec, retry_failed=True).outcomes == {"unknown": 1}
+    html, text = told_since(project, first.result.run_id)
+    said = "sent since, and nobody knows what came of it"
+    assert f"{said}: <code>{account(1)}</code>" in html
+    assert f"- 1 failed then, now UNKNOWN, {said}: `{account(1)}`" in text
+    assert "Since then 1 came to be in doubt: see below." in text
+
+
 def test_what_was_settled_since_is_told(project: Project) -> None:
     """Failed then, invoiced by a later run: page and Markdown say so, beside what was."""
     project.book(a2="Canceled,due,1,0s")

@@ -64,9 +64,11 @@ def test_the_verdict_is_followed_by_how_much_is_settled_since() -> None:
         "Since then 2 of 4 items that needed a look were settled: see below."
     )
     assert said((Outcome.INVOICED, 1), (Outcome.NOT_ATTEMPTED, 1)) == (
-        "Since then 1 of 4 items that needed a look were settled, and it was proved for 1 of those"
+        "Since then 1 of 4 items that needed a look were settled and it was proved for 1 of those"
         " unknown that nothing was billed: see below."
     )
+    failed = Change(Outcome.FAILED, Outcome.UNKNOWN, 2, (), ())
+    assert in_a_sentence([failed], counts) == "Since then 2 came to be in doubt: see below."
     assert said((Outcome.NOT_ATTEMPTED, 2)).startswith("Since then it was proved for 2 of those")
     assert said((Outcome.ALREADY_INVOICED, 4)) == (
         "Since then all that needed a look has been settled: see below."

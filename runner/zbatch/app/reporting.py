@@ -102,26 +102,36 @@ class Past:
             key = (row["account_id"], row["target_date"], row["revision"])
             if key in wanted and row["outcome"]:
                 now[key] = (Outcome(row["outcome"]), row["settled_by"])
-        doubted = {key_of(line) for line in waiting if line.outcome is Outcome.UNKNOWN}
-        if doubted := doubted - now.keys():
-            now |= self._disproved(doubted, ledger)
+        if silent := wanted - now.keys():
+            doubted = {key_of(line) for line in waiting if line.outcome is Outcome.UNKNOWN}
+            now |= self._without_outcome(silent, doubted, ledger)
         return now
 
-    def _disproved(self, doubted: Set[Key], ledger: Glance) -> dict[Key, Now]:
-        """Find what has no key any more that may have billed it, and which run has asked last."""
-        items = [one for one in ledger.items_of(self.run.run_id) if key_of_item(one) in doubted]
-        disproved = {
-            key_of_item(standing.item)
-            for standing in ledger.standings(items)
-            if standing.attempts and standing.record is None and standing.call is None
-        }
+    def _without_outcome(
+        self, silent: Set[Key], doubted: Set[Key], ledger: Glance
+    ) -> dict[Key, Now]:
+        """Tell what is in doubt by now, and of what was so it is proved that nothing was billed."""
+        items = [one for one in ledger.items_of(self.run.run_id) if key_of_item(one) in silent]
+        now: dict[Key, Now] = {}
+        disproved: set[Key] = set()
+        for standing in ledger.standings(items):
+            key = key_of_item(standing.item)
+            if standing.record is None and standing.call is not None:
+                now[key] = (Outcome.UNKNOWN, None)
+            elif standing.record is None and standing.attempts and key in doubted:
+                disproved.add(key)
+        by = self._proved_by(disproved) if disproved else {}
+        return now | {key: (Outcome.NOT_ATTEMPTED, by.get(key)) for key in disproved}
+
+    def _proved_by(self, disproved: Set[Key]) -> dict[Key, str]:
+        """Name the latest reconciliation that has proved each, as far as its report is there."""
         by = dict[Key, str]()
-        for run in list_runs(self.state) if disproved else ():  # the newest first
+        for run in list_runs(self.state):  # the newest first
             later = run.place == self.run.place and run.started_at > self.run.started_at
             if run.reconciles and later:
                 for key in disproved & _proofs_in(run):
                     by.setdefault(key, run.run_id)
-        return {key: (Outcome.NOT_ATTEMPTED, by.get(key)) for key in disproved}
+        return by
 
     def _unreadable(self, error: NotKept) -> CannotStart:
         return CannotStart(f"the run {self.run.run_id} cannot be reported: {error}")

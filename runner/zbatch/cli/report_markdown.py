@@ -85,6 +85,8 @@ def _since(changes: Iterable[Change]) -> str:
 
 def _by(change: Change) -> str:
     runs = ", ".join(map(code, change.runs))
+    if change.now is Outcome.UNKNOWN:
+        return "sent since, and nobody knows what came of it"
     if not change.disproved:
         return f"by run {runs}"
     return f"proved not billed by reconciliation {runs}" if runs else "proved not billed"

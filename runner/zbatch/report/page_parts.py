@@ -116,6 +116,8 @@ def since(changes: Sequence[Change]) -> str:
 
 
 def _by(change: Change) -> str:
+    if change.now is Outcome.UNKNOWN:
+        return "sent since, and nobody knows what came of it"
     if not change.disproved:
         return f"by run {_codes(change.runs)}"
     by = f" by reconciliation {_codes(change.runs)}" if change.runs else ""

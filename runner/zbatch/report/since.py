@@ -75,7 +75,7 @@ def changes(lines: Iterable[Line], held: Mapping[Key, Now]) -> tuple[Change, ...
 
 
 def in_a_sentence(changes: Sequence[Change], counts: Mapping[Outcome, int]) -> str:
-    """Say how much of what needed a look is settled by now; nothing where none of it is."""
+    """Say how much of what needed a look is settled or worse by now; nothing where none is."""
     wanted = sum(counts.get(outcome, 0) for outcome in OPEN)
     settled = sum(one.count for one in changes if one.now not in OPEN)
     disproved = sum(one.count for one in changes if one.disproved)
@@ -84,6 +84,8 @@ def in_a_sentence(changes: Sequence[Change], counts: Mapping[Outcome, int]) -> s
     parts = []
     if settled:
         parts.append(f"{settled:,} of {wanted:,} items that needed a look were settled")
+    if doubted := sum(one.count for one in changes if one.now is Outcome.UNKNOWN):
+        parts.append(f"{doubted:,} came to be in doubt")
     if disproved:
         parts.append(f"it was proved for {disproved:,} of those unknown that nothing was billed")
-    return f"Since then {', and '.join(parts)}: see below." if parts else ""
+    return f"Since then {' and '.join(parts)}: see below." if parts else ""
