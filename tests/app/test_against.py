@@ -27,10 +27,10 @@ from zbatch.errors import Refused
 from zbatch.ledger.store import open_store
 from zbatch.model import Outcome
 from zbatch.spec import SpecError
-from zbatch.spec.difference import Difference, Named
+from zbatch.spec.plan_diff import Named, PlanDiff
 
 
-def compared(project: Project, spec: Path, name: str) -> Difference:
+def compared(project: Project, spec: Path, name: str) -> PlanDiff:
     found = preview(choose(spec, Overrides()), None, name).difference
     assert found is not None
     return found
@@ -48,7 +48,7 @@ def commit(folder: Path) -> None:
     git(folder, "commit", "-q", "-m", "x", "--allow-empty")
 
 
-def gone(difference: Difference) -> tuple[str, ...]:
+def gone(difference: PlanDiff) -> tuple[str, ...]:
     return difference.gone.first
 
 
@@ -197,8 +197,8 @@ def test_numbers_are_compared_under_the_ids_that_runs_have_found(project: Projec
     found = compared(project, spec, str(last))
     assert (gone(found), found.new.first, found.redated) == ((account(2),), ("A00000002",), 0)
     view = preview(choose(spec, Overrides()))
-    assert (view.figures.by_number, view.figures.items, view.held.to_send) == (2, 2, 2)
-    assert view.figures.accounts_digest is None
+    assert (view.counts.by_number, view.counts.items, view.held.to_send) == (2, 2, 2)
+    assert view.counts.accounts_digest is None
 
 
 def test_a_run_by_number_and_a_plan_by_id_are_of_the_same_accounts(project: Project) -> None:
@@ -235,7 +235,7 @@ def test_what_the_ledger_holds_of_a_plan(project: Project) -> None:
     told = project.run(project.spec(1, 2, 3))
     spec = project.spec(1, 2, 3, 4, 5)
     chosen = choose(spec, Overrides())
-    found = held(chosen.plan, chosen.figures.items, project.state / "emulator")
+    found = held(chosen.plan, chosen.counts.items, project.state / "emulator")
     assert found.counts == {Outcome.INVOICED: 1, Outcome.NOTHING_TO_BILL: 1, Outcome.FAILED: 1}
     assert (found.to_send, found.changed, found.runs) == (2, 0, ())
     assert held(told.result.plan, 3, project.state / "emulator").runs == (told.result.run_id,)

@@ -22,7 +22,7 @@ from support.spec_text import specs
 from zbatch.app.keeping import keep
 from zbatch.app.loading import Overrides, load_plan
 from zbatch.app.review.approval import Chosen, Stale, choose, choose_approved, look_at_frozen
-from zbatch.app.review.figures import figures
+from zbatch.app.review.counts import count_plan
 from zbatch.app.review.frozen import approved, document_at, freeze, is_frozen, thaw
 from zbatch.errors import Refused
 from zbatch.model import Rate
@@ -199,7 +199,7 @@ def test_one_changed_byte_of_a_list_is_refused(project: Project, where: int, byt
     with pytest.raises(Refused):
         choose_approved(path, NOTHING)
     with_list(project)
-    assert choose_approved(path, NOTHING).figures.items == 3
+    assert choose_approved(path, NOTHING).counts.items == 3
 
 
 def with_list(project: Project) -> Path:
@@ -344,7 +344,7 @@ def test_a_trust_that_cannot_be_read_is_refused(tmp_path: Path, project: Project
     plan = load_plan(project.spec(1), NOTHING)
     gone = replace(plan, tenant=replace(plan.tenant, ca_file=tmp_path / "gone.pem"))
     with pytest.raises(Refused, match="cannot read the `ca_file`"):
-        approved(gone, figures(plan), NOTHING)
+        approved(gone, count_plan(plan), NOTHING)
 
 
 def test_where_credentials_are_found_is_not_approved(project: Project) -> None:
@@ -456,7 +456,7 @@ def test_a_spec_written_as_json_is_a_spec(project: Project) -> None:
         "utf-8",
     )
     assert not is_frozen(spec)
-    assert choose_approved(spec, NOTHING).figures.items == 1
+    assert choose_approved(spec, NOTHING).counts.items == 1
 
 
 def test_another_schema_is_named(project: Project) -> None:

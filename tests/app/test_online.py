@@ -11,8 +11,9 @@ import pytest
 
 from support.accounts import account
 from support.runs import GENERATE, IMPATIENT, QUERY, Away, Project, Watch
-from zbatch.app.bureau import Bureau
 from zbatch.app.loading import Overrides
+from zbatch.app.looking import bureau_of, look_online
+from zbatch.app.numbers import Resolved, with_ids
 from zbatch.app.review.approval import choose
 from zbatch.app.review.held import Held
 from zbatch.app.review.online import Online
@@ -27,9 +28,8 @@ UNKNOWN = 99  # an account that no book has
 def asked(spec: Path, **settings: Any) -> Online:
     """Ask for a plan, its account numbers first, and hold that nothing was sent by it."""
     chosen = choose(spec, Overrides())
-    bureau = replace(Bureau.of(spec, chosen.plan, None, Watch()), **settings)
-    plan, requests = bureau.resolved(chosen.plan)
-    return bureau.look(plan, requests)
+    bureau = replace(bureau_of(spec, chosen.plan, None, Watch().event), **settings)
+    return look_online(bureau, with_ids(chosen.plan, bureau))
 
 
 def test_accounts_invoices_and_drafts_are_told(project: Project, tenant: Start) -> None:
@@ -108,7 +108,7 @@ def test_accounts_that_cannot_be_billed_are_warned_of(project: Project, tenant: 
     real.billing.by_hand(1)
     spec = project.spec(1, 2, UNKNOWN, tenant="real")
     chosen = choose(spec, Overrides())
-    view = with_online(look(chosen.plan, chosen.digest, chosen.figures, Held()), asked(spec))
+    view = with_online(look(chosen.plan, chosen.digest, chosen.counts, Held()), asked(spec))
     assert [one.code for one in view.warnings] == ["ZB930", "ZB931"]
     assert account(UNKNOWN) in view.warnings[0].message
     assert f"{account(2)} (Canceled)" in view.warnings[1].message
@@ -116,7 +116,8 @@ def test_accounts_that_cannot_be_billed_are_warned_of(project: Project, tenant: 
 
 def previewed(spec: Path) -> dict[str, tuple[str | None, str | None, str]]:
     chosen = choose(spec, Overrides())
-    found = Bureau.of(spec, chosen.plan, None, Watch()).look(chosen.plan, preview=True)
+    bureau = bureau_of(spec, chosen.plan, None, Watch().event)
+    found = look_online(bureau, Resolved(chosen.plan), preview=True)
     return {
         one.item.identity.account_id: (
             None if one.amount is None else str(one.amount),

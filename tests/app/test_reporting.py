@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from support.accounts import account
-from support.runs import Project
+from support.mishaps import UNKNOWN_UNEXECUTED
+from support.runs import Away, Project
 from zbatch.app.reporting import explain, past_run
 from zbatch.cli.report_markdown import report_markdown
+from zbatch.emulator import Scheduled
 from zbatch.errors import CannotStart
 from zbatch.model import Outcome
 from zbatch.report.digest import digest_of
@@ -46,6 +50,80 @@ def test_without_its_ledger_a_run_is_told_all_the_same(project: Project) -> None
     told.result.report.unlink()
     with pytest.raises(CannotStart, match=r"cannot be reported: the report .* cannot be read"):
         list(past.lines())
+
+
+def told_since(project: Project, run_id: str) -> tuple[str, str]:
+    """Give page and Markdown of a run as they are by now."""
+    past = past_run(run_id, project.root, None)
+    found = past.changes()
+    html = "".join(page(past.head, past.lines, (), explain, found))
+    digest = digest_of(past.head, past.lines())
+    return html, "".join(report_markdown(past.head, digest, past.lines, explain, found))
+
+
+def test_what_was_proved_not_billed_since_is_told(
+    project: Project, tenant: Callable[..., Away]
+) -> None:
+    """Unknown then, and nothing created by the word of a reconciliation, which is named."""
+    away = tenant(faults=(Scheduled(UNKNOWN_UNEXECUTED, at=1),))
+    spec = project.spec(1, 2, tenant="real", retry={"max_attempts": 1}, limits={"concurrency": 1})
+    first = project.run(spec).result
+    (doubt,) = first.unknown
+    assert past_run(first.run_id, project.root, None).changes() == ()
+    project.let_pass(first, away.billing, 2.0)
+    asked = project.reconcile(spec).result
+    unknown = doubt.item.identity.account_id
+    (change,) = past_run(first.run_id, project.root, None).changes()
+    assert (change.disproved, change.accounts, change.runs) == (True, (unknown,), (asked.run_id,))
+    html, text = told_since(project, first.run_id)
+    said = f"proved not billed by reconciliation <code>{asked.run_id}</code>: <code>{unknown}"
+    assert said in html
+    assert "it was proved for 1 of those unknown that nothing was billed: see below" in html
+    assert f"proved not billed by reconciliation `{asked.run_id}`: `{unknown}`" in text
+    record = json.loads(asked.run_record.read_text("utf-8"))
+    foreign = {**record, "tenant": {**record["tenant"], "host": "sandbox.example.com"}}
+    asked.run_record.write_text(json.dumps(foreign), "utf-8")
+    (change,) = past_run(first.run_id, project.root, None).changes()
+    assert (change.disproved, change.runs) == (True, ())
+    asked.run_record.write_text(json.dumps(record), "utf-8")
+    asked.report.unlink()
+    html, text = told_since(project, first.run_id)
+    assert f"proved not billed: <code>{unknown}" in html
+    assert f"proved not billed: `{unknown}`" in text
+    project.run(spec)
+    (change,) = past_run(first.run_id, project.root, None).changes()
+    assert (change.was, change.now) == (Outcome.UNKNOWN, Outcome.INVOICED)
+
+
+def test_what_is_in_doubt_again_is_not_proved(
+    project: Project, tenant: Callable[..., Away]
+) -> None:
+    """A run has sent it under the next key, and nobody knows what came of that."""
+    away = tenant(faults=(Scheduled(UNKNOWN_UNEXECUTED, every=1),))
+    spec = project.spec(1, tenant="real", retry={"max_attempts": 1})
+    first = project.run(spec).result
+    project.let_pass(first, away.billing, 2.0)
+    assert project.reconcile(spec).error(1) == "NOT_CREATED"
+    assert project.run(spec).outcomes == {"unknown": 1}
+    assert past_run(first.run_id, project.root, None).changes() == ()
+
+
+def test_what_came_to_be_in_doubt_since_is_told(
+    project: Project, tenant: Callable[..., Away]
+) -> None:
+    """Failed then, for certain; it was sent again since, so nobody is to bill it by hand."""
+    project.book(a1="Canceled,due,1,0s")
+    away = tenant(book=project.root / "book.csv")
+    spec = project.spec(1, tenant="real", retry={"max_attempts": 1})
+    first = project.run(spec)
+    assert first.outcomes == {"failed": 1}
+    away.faults.switch([Scheduled(UNKNOWN_UNEXECUTED, every=1)])
+    assert project.run(spec, retry_failed=True).outcomes == {"unknown": 1}
+    html, text = told_since(project, first.result.run_id)
+    said = "sent since, and nobody knows what came of it"
+    assert f"{said}: <code>{account(1)}</code>" in html
+    assert f"- 1 failed then, now UNKNOWN, {said}: `{account(1)}`" in text
+    assert "Since then 1 came to be in doubt: see below." in text
 
 
 def test_what_was_settled_since_is_told(project: Project) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from zbatch.app.review.frozen import KIND, VERSION
 from zbatch.app.runs import find_run, list_runs
 from zbatch.app.state import State
 from zbatch.errors import NothingSelected
@@ -62,6 +63,21 @@ def test_a_run_is_named_by_id_part_latest_or_spec(
             find_run(state, named)
     else:
         assert find_run(state, named).run_id == found
+
+
+def test_a_file_that_is_no_run_is_told_what_it_is(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a frozen plan the commands that take it are named; a run of the same name comes first."""
+    monkeypatch.chdir(state.root.parent)
+    Path("plan.json").write_text(json.dumps({"kind": KIND, "version": VERSION}, indent=2))
+    with pytest.raises(NothingSelected, match=r"^plan\.json is a frozen plan, not a run"):
+        find_run(state, "plan.json")
+    Path("27c").touch()
+    assert find_run(state, "27c").run_id == OLD
+    Path("report.jsonl").touch()
+    with pytest.raises(NothingSelected, match=r"^report\.jsonl is a file, not a run: a"):
+        find_run(state, "report.jsonl")
 
 
 def test_runs_of_one_second_come_in_the_order_of_their_start(state: State) -> None:

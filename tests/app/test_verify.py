@@ -385,13 +385,34 @@ def test_a_run_whose_ledger_is_gone(asked: Asked, server: Away) -> None:
         verify(VerifyOptions("latest", folder=asked.project.root))
 
 
+def test_latest_after_a_reconciliation_is_all_that_was_billed(asked: Asked, server: Away) -> None:
+    """A reconciliation has but what was in doubt: the run before it is meant, as it stands now."""
+    project = asked.project
+    server.faults.switch([Scheduled(LOST, account=account(2), every=1)])
+    first = project.run(project.spec(1, 2, tenant="real", retry={"max_attempts": 1})).result
+    server.faults.switch()
+    second = project.run(project.spec(3, 4, tenant="real", name="other")).result
+    project.let_pass(first, server.billing, 2.0)
+    reconciled = project.reconcile(tenant="real").result
+    found = asked.verify("latest")
+    assert (found.run_id, found.reconciled_by) == (second.run_id, (reconciled.run_id,))
+    assert (found.exit_code, found.items, found.outcomes[Outcome.INVOICED]) == (ExitCode.OK, 3, 3)
+    again = project.reconcile(tenant="real").result
+    assert asked.verify("latest").reconciled_by == (reconciled.run_id, again.run_id)
+    alone = asked.verify(reconciled.run_id)
+    assert (alone.items, alone.reconciled_by) == (1, ())
+    whole = project.run(project.spec(1, 2, tenant="real")).result
+    found = asked.verify("latest")
+    assert (found.run_id, found.items, found.reconciled_by) == (whole.run_id, 2, ())
+
+
 def test_a_run_of_which_the_ledger_has_no_item(asked: Asked, server: Away) -> None:
     """Nothing compared is nothing that agrees: after a reconciliation, or with another ledger."""
     spec = asked.project.spec(1, 2, tenant="real")
     run = asked.project.run(spec).result
-    asked.project.reconcile(spec)
+    nothing = asked.project.reconcile(spec).result
     with pytest.raises(NothingSelected, match="no items in the ledger"):
-        asked.verify("latest")
+        asked.verify(nothing.run_id)
     (asked.project.state / run.plan.tenant.folder / LEDGER_FILE).unlink()
     asked.project.run(asked.project.spec(3, tenant="real", name="other"))
     calls = len(history(server.billing.folder))

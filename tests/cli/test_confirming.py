@@ -15,7 +15,7 @@ import pytest
 from zbatch.app.loading import Overrides
 from zbatch.app.protection import Question
 from zbatch.app.review.approval import Chosen
-from zbatch.app.review.figures import figures
+from zbatch.app.review.counts import count_plan
 from zbatch.app.review.frozen import approved
 from zbatch.app.state import State
 from zbatch.cli.confirming import confirmation, in_ci
@@ -43,7 +43,7 @@ def question(story: Any) -> Question:
 
 def about(plan: Plan) -> Question:
     """Ask about a plan."""
-    counts = figures(plan)
+    counts = count_plan(plan)
     chosen = Chosen(plan, Path(plan.spec.file), counts, approved(plan, counts, Overrides()))
     return Question(chosen, State(Path("/p/.zbatch")), new_ledger=False)
 

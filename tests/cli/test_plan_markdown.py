@@ -14,19 +14,19 @@ from hypothesis import strategies as st
 
 from support.accounts import account
 from zbatch.app.loading import Overrides, load_plan
-from zbatch.app.review.figures import figures
+from zbatch.app.review.counts import count_plan
 from zbatch.app.review.held import Held
 from zbatch.app.review.preview import Preview, look
 from zbatch.cli.plan_markdown import LIMIT, code, plan_markdown
 from zbatch.model import DatePair, Exclusion, Outcome, Plan, Source
-from zbatch.spec.difference import Dates, Difference, Listing, compare
+from zbatch.spec.plan_diff import Dates, Listing, PlanDiff, compare
 
 DIGEST = "d" * 64
 HOSTILE = "@octocat #123 | <b>x</b> `rm` [a](http://x.example) **b** \\| ~~c~~ GH-1 octo/repo#2"
 
 
-def seen(plan: Plan, difference: Difference | None = None, **done: Any) -> Preview:
-    counts = figures(plan)
+def seen(plan: Plan, difference: PlanDiff | None = None, **done: Any) -> Preview:
+    counts = count_plan(plan)
     held = Held(**{"to_send": counts.items, **done})
     return look(plan, DIGEST, counts, held, difference)
 
@@ -35,7 +35,7 @@ def on(pair: DatePair) -> Dates:
     return ((pair.target_date, pair.invoice_date, 1),)
 
 
-def differing(pair: DatePair, gone: int, new: int, label: str = "specs/2026-10.yaml") -> Difference:
+def differing(pair: DatePair, gone: int, new: int, label: str = "specs/2026-10.yaml") -> PlanDiff:
     before = [(account(n), on(pair)) for n in range(gone)]
     after = [(account(100_000 + n), on(pair)) for n in range(new)]
     return compare(Listing(label, None, before), Listing("this plan", None, after))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from zbatch.app.review.figures import figures
+from zbatch.app.review.counts import count_plan
 from zbatch.app.review.held import Held
 from zbatch.app.review.online import Estimated, Online, There
 from zbatch.app.review.preview import Preview, look, with_online
@@ -26,7 +26,7 @@ ASKED_AT = datetime(2026, 11, 30, 21, 4, 5, tzinfo=UTC)
 
 def shown(plan: Plan, **found: Any) -> Preview:
     """Look at a plan of which the tenant shows so much."""
-    counts = figures(plan)
+    counts = count_plan(plan)
     view = look(plan, "d" * 64, counts, Held(to_send=counts.items))
     return with_online(view, Online(ASKED_AT, 2, len(plan.items), **found))
 
@@ -70,7 +70,7 @@ def test_text_says_that_all_is_well(story: Any) -> None:
 def test_nothing_left_is_said(story: Any) -> None:
     """Where the ledger holds all as settled nobody was asked."""
     plan = story.plan(2)
-    counts = figures(plan)
+    counts = count_plan(plan)
     view = with_online(look(plan, "d" * 64, counts, Held()), Online(ASKED_AT, 0, 0))
     assert online_lines(plan_text(view)) == ["online    nothing is left to ask about"]
 

@@ -12,7 +12,7 @@ import pytest
 
 from support.accounts import account
 from zbatch.app.altered import Altered
-from zbatch.app.review.figures import figures
+from zbatch.app.review.counts import count_plan
 from zbatch.app.review.held import Held
 from zbatch.app.review.preview import Preview, look
 from zbatch.cli.plan_json import plan_json
@@ -30,16 +30,16 @@ from zbatch.model import (
     Source,
     StopRules,
 )
-from zbatch.spec.difference import Dates, Difference, Listing, compare
+from zbatch.spec.plan_diff import Dates, Listing, PlanDiff, compare
 from zbatch.zuora.hosts import API_SANDBOX
 
 OCTOBER, NOVEMBER = date(2026, 10, 31), date(2026, 11, 30)
 DIGEST = "d" * 64
 
 
-def seen(plan: Plan, done: Held | None = None, difference: Difference | None = None) -> Preview:
+def seen(plan: Plan, done: Held | None = None, difference: PlanDiff | None = None) -> Preview:
     """Look at a plan of which the ledger holds nothing, or so much."""
-    counts = figures(plan)
+    counts = count_plan(plan)
     return look(plan, DIGEST, counts, done or Held(to_send=counts.items), difference)
 
 
@@ -51,7 +51,7 @@ def on(day: date) -> Dates:
     return ((day, day, 1),)
 
 
-def a_difference(gone: int = 412, new: int = 18, redated: int = 3, same: int = 1228) -> Difference:
+def a_difference(gone: int = 412, new: int = 18, redated: int = 3, same: int = 1228) -> PlanDiff:
     """Make what a month's end may look like against the last one."""
     kept = [(account(n), on(OCTOBER)) for n in range(same)]
     moved = [(account(n), on(date(2026, 10, 15))) for n in range(same, same + redated)]
@@ -182,7 +182,7 @@ def test_who_is_kept_out_by_number_is_not_billed(story: Any) -> None:
     spec = replace(plan.spec, exclusions=(out,))
     kept_out = replace(plan, spec=spec, unresolved_exclusions=(out,))
     view = seen(replace(kept_out, unresolved=plan.unresolved[1:]))
-    assert (view.figures.by_number, view.figures.items) == (1, 2)
+    assert (view.counts.by_number, view.counts.items) == (1, 2)
     assert "A00991201" not in plan_text(view) + "".join(plan_json(view))
 
 

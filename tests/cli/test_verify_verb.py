@@ -80,6 +80,20 @@ def test_findings_for_programs(project: Project, capfd: pytest.CaptureFixture[st
     assert (document["run_id"], document["items"], document["questions"]) == (None, 3, 1)
 
 
+def test_what_latest_means_after_a_reconciliation_is_said(
+    project: Project, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """For people in a line of its own, for programs by the ID of each reconciliation."""
+    spec = project.spec(1)
+    run = project.run(spec).result.run_id
+    first, second = (project.reconcile(spec).result.run_id for _ in range(2))
+    _, _, err = told("latest", capfd=capfd)
+    said = f"run {run}, with what was reconciled since by {second} and 1 before"
+    assert err.splitlines()[0] == said
+    document = json.loads(told("latest", "--json", capfd=capfd)[1])
+    assert (document["run_id"], document["reconciled_by"]) == (run, [first, second])
+
+
 def test_what_is_refused(project: Project, capfd: pytest.CaptureFixture[str]) -> None:
     """No such run is exit 5, no such spec exit 2, and a wait has a form."""
     project.spec(1)

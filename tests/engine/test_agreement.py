@@ -8,15 +8,15 @@ from datetime import date, timedelta
 import pytest
 
 from support.engine import START, item
-from zbatch.engine.agreement import CLOCKS, Agreement, Code, Held, compare
+from zbatch.engine.agreement import CLOCKS, Agreement, Code, LedgerEntry, compare
 from zbatch.engine.question import COUNTS, GRAIN, NEVER_COUNTS, ONE_CALL
 from zbatch.model import Detail, Invoice, Outcome
 
 ITEM = item(1).identity
 A, B, C = "a" * 32, "b" * 32, "c" * 32
 LATER = START + timedelta(seconds=10)
-OURS = Held(ITEM, Outcome.INVOICED, (A,), sends=1, started_at=START, finished_at=LATER)
-THEIRS = Held(ITEM, Outcome.ALREADY_INVOICED, (A,))
+OURS = LedgerEntry(ITEM, Outcome.INVOICED, (A,), sends=1, started_at=START, finished_at=LATER)
+THEIRS = LedgerEntry(ITEM, Outcome.ALREADY_INVOICED, (A,))
 
 
 def an_invoice(invoice_id: str = A, **fields: object) -> Invoice:
@@ -32,21 +32,21 @@ def an_invoice(invoice_id: str = A, **fields: object) -> Invoice:
     return Invoice(invoice_id, ITEM.account_id, **values)  # type: ignore[arg-type] # by name
 
 
-def compared(held: Held, *invoices: Invoice) -> Agreement:
+def compared(entry: LedgerEntry, *invoices: Invoice) -> Agreement:
     """Compare what is held with what is shown."""
-    return compare(held, {one.id: one for one in invoices})
+    return compare(entry, {one.id: one for one in invoices})
 
 
-def codes(held: Held, *invoices: Invoice) -> list[Code]:
+def codes(entry: LedgerEntry, *invoices: Invoice) -> list[Code]:
     """Name what differs."""
-    return [one.code for one in compared(held, *invoices).differences]
+    return [one.code for one in compared(entry, *invoices).differences]
 
 
 @pytest.mark.parametrize("status", sorted(COUNTS))
-@pytest.mark.parametrize("held", [OURS, THEIRS], ids=["ours", "theirs"])
-def test_what_is_there_agrees(held: Held, status: str) -> None:
+@pytest.mark.parametrize("entry", [OURS, THEIRS], ids=["ours", "theirs"])
+def test_what_is_there_agrees(entry: LedgerEntry, status: str) -> None:
     """An invoice that counts, whoever made it, is what the ledger says."""
-    found = compared(held, an_invoice(status=status))
+    found = compared(entry, an_invoice(status=status))
     assert (found.differences, [one.id for one in found.invoices]) == ((), [A])
     assert not found.may_pass
 
@@ -54,24 +54,24 @@ def test_what_is_there_agrees(held: Held, status: str) -> None:
 @pytest.mark.parametrize("outcome", [Outcome.NOTHING_TO_BILL, Outcome.FAILED, Outcome.UNKNOWN])
 def test_nothing_is_there_where_nothing_was_billed(outcome: Outcome) -> None:
     """A failure without an invoice is no difference: the ledger says so; doubt is told apart."""
-    assert codes(Held(ITEM, outcome)) == []
-    assert codes(Held(ITEM, outcome), an_invoice(status="Canceled")) == []
+    assert codes(LedgerEntry(ITEM, outcome)) == []
+    assert codes(LedgerEntry(ITEM, outcome), an_invoice(status="Canceled")) == []
 
 
 def test_an_item_that_nobody_has_billed_is_missing() -> None:
     """What was never sent and is not there bills nobody; what is there is not in the ledger."""
-    assert codes(Held(ITEM, None)) == [Code.MISSING]
-    assert codes(Held(ITEM, None), an_invoice()) == [Code.UNRECORDED]
+    assert codes(LedgerEntry(ITEM, None)) == [Code.MISSING]
+    assert codes(LedgerEntry(ITEM, None), an_invoice()) == [Code.UNRECORDED]
 
 
 @pytest.mark.parametrize("outcome", [Outcome.NOTHING_TO_BILL, Outcome.FAILED, Outcome.UNKNOWN])
 def test_an_invoice_that_the_ledger_does_not_know(outcome: Outcome) -> None:
     """One is not in the ledger; two are a duplicate, whoever made them."""
-    assert codes(Held(ITEM, outcome), an_invoice()) == [Code.UNRECORDED]
-    found = compared(Held(ITEM, outcome), an_invoice(), an_invoice(B))
+    assert codes(LedgerEntry(ITEM, outcome), an_invoice()) == [Code.UNRECORDED]
+    found = compared(LedgerEntry(ITEM, outcome), an_invoice(), an_invoice(B))
     (duplicate,) = found.differences
     assert (duplicate.code, duplicate.invoice_ids) == (Code.DUPLICATE, (A, B))
-    (told,) = compared(Held(ITEM, Outcome.UNKNOWN), an_invoice()).differences
+    (told,) = compared(LedgerEntry(ITEM, Outcome.UNKNOWN), an_invoice()).differences
     assert "zbatch reconcile" in told.message
 
 
@@ -136,7 +136,7 @@ def test_invoices_of_one_call() -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "second"),
+    ("entry", "second"),
     [
         (replace(OURS, sends=2), {}),
         (replace(OURS, sends=0), {}),
@@ -153,9 +153,9 @@ def test_invoices_of_one_call() -> None:
     ],
     ids=range(9),
 )
-def test_invoices_of_which_it_is_not_proved(held: Held, second: dict[str, object]) -> None:
+def test_invoices_of_which_it_is_not_proved(entry: LedgerEntry, second: dict[str, object]) -> None:
     """After two calls, of another author, or at another time: a second invoice is a duplicate."""
-    assert codes(held, an_invoice(), an_invoice(B, **second)) == [Code.DUPLICATE]
+    assert codes(entry, an_invoice(), an_invoice(B, **second)) == [Code.DUPLICATE]
 
 
 def test_a_persons_decision_proves_nothing_of_other_invoices() -> None:
@@ -185,12 +185,12 @@ def test_a_key_that_was_forgotten_early() -> None:
 
 def test_invoices_that_are_known() -> None:
     """What was there before, what is credited to others and what is of another date is no extra."""
-    held = replace(OURS, before=frozenset({B}), credited=frozenset({C}))
+    entry = replace(OURS, before=frozenset({B}), credited=frozenset({C}))
     other_day = an_invoice("d" * 32, target_date=date(2026, 10, 31))
     gone = an_invoice("e" * 32, status="Canceled")
     temporary = an_invoice("f" * 32, number="TMP-1")
     shown = (an_invoice(), an_invoice(B), an_invoice(C), other_day, gone, temporary)
-    found = compared(held, *shown)
+    found = compared(entry, *shown)
     assert (found.differences, [one.id for one in found.invoices]) == ((), [A])
 
 
@@ -201,11 +201,11 @@ def test_an_invoice_of_another_date_is_ours_all_the_same() -> None:
     assert (found.differences, found.invoices) == ((), (appended,))
 
 
-@pytest.mark.parametrize("held", [OURS, THEIRS, replace(OURS, drafts=frozenset({B}))])
-def test_an_invoice_of_another_date_that_was_no_draft_before(held: Held) -> None:
+@pytest.mark.parametrize("entry", [OURS, THEIRS, replace(OURS, drafts=frozenset({B}))])
+def test_an_invoice_of_another_date_that_was_no_draft_before(entry: LedgerEntry) -> None:
     """Nobody can tell that it bills what was asked for: a person looks, and it is added up."""
     for told, said in ((date(2026, 10, 31), "the target date 2026-10-31"), (None, "no date")):
-        found = compared(held, an_invoice(target_date=told))
+        found = compared(entry, an_invoice(target_date=told))
         (difference,) = found.differences
         assert (difference.code, difference.invoice_ids) == (Code.CHANGED, (A,))
         assert difference.message == f"invoice {A} is for {said}"
@@ -215,14 +215,14 @@ def test_an_invoice_of_another_date_that_was_no_draft_before(held: Held) -> None
 def test_an_amount_that_has_changed_since() -> None:
     """What the run itself has seen of an invoice is held against what is there now."""
     then = {A: Detail(A, status="Draft", amount="10.00")}
-    held = replace(OURS, seen=then)
-    assert codes(held, an_invoice(amount="10")) == []
-    (told,) = compared(held, an_invoice(amount="12.5")).differences
+    entry = replace(OURS, seen=then)
+    assert codes(entry, an_invoice(amount="10")) == []
+    (told,) = compared(entry, an_invoice(amount="12.5")).differences
     assert told.code is Code.CHANGED
     assert told.message.endswith("comes to 12.50, and to 10.00 when the run saw it")
     for one in (Detail(A), Detail(A, amount="x")):
         assert codes(replace(OURS, seen={A: one}), an_invoice()) == []
-    assert codes(held, an_invoice(amount=None)) == []
+    assert codes(entry, an_invoice(amount=None)) == []
 
 
 def test_an_amount_that_another_date_has_raised() -> None:
@@ -247,6 +247,6 @@ def test_an_invoice_that_was_seen_and_is_gone() -> None:
 
 def test_an_item_that_is_not_alone() -> None:
     """Where lower revisions have invoices of their own, only its own is looked at."""
-    held = replace(OURS, alone=False)
-    assert codes(held, an_invoice(), an_invoice(B, source="BillRun")) == []
-    assert codes(held, an_invoice(B)) == [Code.NOT_SHOWN]
+    entry = replace(OURS, alone=False)
+    assert codes(entry, an_invoice(), an_invoice(B, source="BillRun")) == []
+    assert codes(entry, an_invoice(B)) == [Code.NOT_SHOWN]

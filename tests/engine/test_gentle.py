@@ -17,7 +17,7 @@ from support.engine import (
     run_virtually,
     status,
 )
-from zbatch.engine.agreement import Held
+from zbatch.engine.agreement import LedgerEntry
 from zbatch.engine.asking import Unanswered
 from zbatch.engine.brake import Brake
 from zbatch.engine.details import Details
@@ -61,7 +61,7 @@ def found(*records: dict[str, object]) -> Reply:
 
 
 def compared(
-    answer: Callable[[int], Reply | Fault], *held: Held
+    answer: Callable[[int], Reply | Fault], *entries: LedgerEntry
 ) -> tuple[list[list[str]] | None, int, Brake, list[Event]]:
     """Compare items: their invoices, how many questions that took, and what became of the run."""
     server, clock, events = Server(answer), VirtualClock(), list[Event]()
@@ -72,7 +72,7 @@ def compared(
         brake = Brake(clock, HighRandom(), events.append, settings)
         details = Details(Gentle(server, brake, clock))
         try:
-            agreements = await compared_with(details, held)
+            agreements = await compared_with(details, entries)
         except Unanswered:
             return None, server.asked, brake, events
         ids = [[invoice.id for invoice in one.invoices] for one in agreements]
@@ -88,7 +88,9 @@ def compared(
 )
 def test_what_is_not_answered_is_given_up(answer: Reply | Fault, asked: int) -> None:
     """After a few tries at most, and the run is neither stopped nor paused by it."""
-    ids, count, brake, events = compared(lambda n: answer, Held(ITEM, Outcome.INVOICED, (A,)))
+    ids, count, brake, events = compared(
+        lambda n: answer, LedgerEntry(ITEM, Outcome.INVOICED, (A,))
+    )
     assert (ids, count) == (None, asked)
     assert brake.stopped is None
     assert not [one for one in events if isinstance(one, Gated)]
@@ -97,21 +99,21 @@ def test_what_is_not_answered_is_given_up(answer: Reply | Fault, asked: int) -> 
 def test_a_limit_is_heeded_by_all() -> None:
     """A 429 to such a question closes the gate for calls too, and it is asked again after it."""
     limit = Reply(429, {"retry-after": "5"}, b"", token=1)
-    held = Held(ITEM, Outcome.INVOICED, (A,))
-    ids, count, brake, events = compared(lambda n: limit if n == 1 else found({"Id": A}), held)
+    entry = LedgerEntry(ITEM, Outcome.INVOICED, (A,))
+    ids, count, brake, events = compared(lambda n: limit if n == 1 else found({"Id": A}), entry)
     assert (ids, count, brake.stopped) == ([[A]], 2, None)
     assert [one for one in events if isinstance(one, Gated)]
 
 
 def test_whole_accounts_only_where_an_invoice_is_missing() -> None:
     """One question about dates, and a second one about the accounts of what it does not show."""
-    held = Held(ITEM, Outcome.INVOICED, (A,))
-    other = Held(item(2).identity, Outcome.FAILED)
+    entry = LedgerEntry(ITEM, Outcome.INVOICED, (A,))
+    other = LedgerEntry(item(2).identity, Outcome.FAILED)
     for first, then, ids, asked in (
         (found({"Id": A}), None, [[A], []], 1),
         (found(), found({"Id": A, "TargetDate": "2026-10-31"}), [[A], []], 2),
         (found({"Id": B}), found(), [[], []], 2),
     ):
         answers = [first, then]
-        shown, count, _, _ = compared(lambda n, a=answers: a[n - 1], held, other)  # type: ignore[misc] # bound at once
+        shown, count, _, _ = compared(lambda n, a=answers: a[n - 1], entry, other)  # type: ignore[misc] # bound at once
         assert (shown, count) == (ids, asked)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from support import told
 from zbatch.model import Outcome
 from zbatch.report.since import (
@@ -41,6 +43,14 @@ def test_changes_are_counted_by_kind() -> None:
     assert len(failed.accounts) == FIRST_ACCOUNTS
 
 
+def test_only_doubt_is_disproved() -> None:
+    """What failed, or was not tried, was not billed anyway."""
+    doubt = Change(Outcome.UNKNOWN, Outcome.NOT_ATTEMPTED, 1, (), ())
+    assert doubt.disproved
+    assert not replace(doubt, was=Outcome.FAILED).disproved
+    assert not replace(doubt, now=Outcome.FAILED).disproved
+
+
 def test_the_verdict_is_followed_by_how_much_is_settled_since() -> None:
     """What failed since is not settled; only where nothing is left is it all."""
     counts = {Outcome.INVOICED: 5, Outcome.UNKNOWN: 3, Outcome.FAILED: 1}
@@ -53,6 +63,13 @@ def test_the_verdict_is_followed_by_how_much_is_settled_since() -> None:
     assert said((Outcome.INVOICED, 1), (Outcome.FAILED, 1), (Outcome.NOTHING_TO_BILL, 1)) == (
         "Since then 2 of 4 items that needed a look were settled: see below."
     )
+    assert said((Outcome.INVOICED, 1), (Outcome.NOT_ATTEMPTED, 1)) == (
+        "Since then 1 of 4 items that needed a look were settled and it was proved for 1 of those"
+        " unknown that nothing was billed: see below."
+    )
+    failed = Change(Outcome.FAILED, Outcome.UNKNOWN, 2, (), ())
+    assert in_a_sentence([failed], counts) == "Since then 2 came to be in doubt: see below."
+    assert said((Outcome.NOT_ATTEMPTED, 2)).startswith("Since then it was proved for 2 of those")
     assert said((Outcome.ALREADY_INVOICED, 4)) == (
         "Since then all that needed a look has been settled: see below."
     )

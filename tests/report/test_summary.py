@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from support.summaries import summarise
 from zbatch.model import ItemRecord, Outcome, Problem
-from zbatch.report.summary import Cause, FailureGroup
+from zbatch.report.summary import FailureGroup, Message
 
 ID = "2c93808457d787030157e0306be53a"
 
@@ -39,11 +39,11 @@ def test_failures_are_grouped_by_code_and_message(make_record: Callable[..., Ite
             "INVALID_VALUE",
             6,
             (
-                Cause("On hold.", 5, (f"{ID}10", f"{ID}11", f"{ID}12")),
-                Cause("Not there.", 1, (f"{ID}20",)),
+                Message("On hold.", 5, (f"{ID}10", f"{ID}11", f"{ID}12")),
+                Message("Not there.", 1, (f"{ID}20",)),
             ),
         ),
-        FailureGroup("CLOSED", 1, (Cause("Closed.", 1, (f"{ID}00",)),)),
+        FailureGroup("CLOSED", 1, (Message("Closed.", 1, (f"{ID}00",)),)),
     )
 
 
@@ -54,7 +54,7 @@ def test_messages_that_name_the_account_are_one(make_record: Callable[..., ItemR
         for n in range(9)
     ]
     (group,) = summarise(records, 9, "r").failures
-    assert group.causes == (Cause("No … here.", 9, (f"{ID}10", f"{ID}11", f"{ID}12")),)
+    assert group.messages == (Message("No … here.", 9, (f"{ID}10", f"{ID}11", f"{ID}12")),)
 
 
 def test_messages_without_end_are_only_counted(make_record: Callable[..., ItemRecord]) -> None:
@@ -63,7 +63,7 @@ def test_messages_without_end_are_only_counted(make_record: Callable[..., ItemRe
         make_record(Outcome.FAILED, f"1{n}", error=Problem("X", f"message {n}")) for n in range(9)
     ]
     (group,) = summarise(records, 9, "r").failures
-    assert (group.count, len(group.causes)) == (9, 3)
+    assert (group.count, len(group.messages)) == (9, 3)
 
 
 def test_earlier_runs_are_named(make_record: Callable[..., ItemRecord]) -> None:

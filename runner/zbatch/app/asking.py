@@ -1,49 +1,92 @@
-"""Ask a tenant several questions at once, outside any run, in one pace."""
+"""Ask a tenant outside any run: several questions at once, in one pace, and nothing is sent."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple, TypeVar
 
-from zbatch.engine.asking import Unanswered
+from zbatch.app.connection import access_to, connected
+from zbatch.app.desk import event_loop
+from zbatch.app.outside import Outside, Way
+from zbatch.app.review.estimate import pace_of
+from zbatch.app.signals import interruptible, undisturbed
+from zbatch.engine.asking import Asker, Inquiry, Unanswered
 from zbatch.engine.brake import Brake
+from zbatch.engine.events import Event, Gated, Hold
 from zbatch.engine.pacing import Pace
+from zbatch.engine.ports import Clock, Observer, Sender
 from zbatch.engine.settings import Settings, Stop
 from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart, Interrupted
 from zbatch.model import Plan, Tenant
 from zbatch.zuora.request import make_call
 
+PATIENCE = 5.0  # seconds for a host that is away: somebody waits, and nothing is lost
+
 Q = TypeVar("Q")
 R = TypeVar("R")
 
 
-class Asking(Generic[Q, R]):
-    """Several questions at once; whoever interrupts it loses nothing."""
+class Matter(NamedTuple):
+    """What a tenant is asked for: in the words of what it tells, and of what it is asked for."""
 
-    def __init__(self, brake: Brake, answer: Callable[[Q], Awaitable[R]]) -> None:
+    told: str
+    asked_for: str
+
+
+class Ended(Exception):
+    """The questions were stopped before all were answered, and why."""
+
+    def __init__(self, stop: Stop) -> None:
+        super().__init__(stop.message)
+        self.stop = stop
+
+
+class Session:
+    """Questions to one tenant, asked with one pace; whoever interrupts them loses nothing.
+
+    `inquiry` and `asker` are what they are asked with.
+    """
+
+    def __init__(self, sender: Sender, brake: Brake, clock: Clock, workers: int) -> None:
+        self.inquiry = Inquiry(sender, brake, clock)
+        self.asker = Asker(sender, brake, clock)
         self._brake = brake
-        self._answer = answer
+        self._most = workers
         self._workers: list[asyncio.Task[None]] = []
 
-    async def answers(self, questions: Sequence[Q], workers: int) -> list[R]:
-        """Give the answers as they come; not all of them once the brake has stopped."""
+    @property
+    def asked(self) -> int:
+        """How many requests left."""
+        return self.inquiry.asked + self.asker.asked
+
+    async def answers(self, questions: Sequence[Q], answer: Callable[[Q], Awaitable[R]]) -> list[R]:
+        """Give all answers, as they came; raises `Ended` where one of them does not come."""
         found: list[R] = []
         left = iter(questions)
 
         async def work() -> None:
             for question in left:
-                answer = await self._answer(question)
-                found.append(answer)
+                one = await answer(question)
+                found.append(one)
 
         try:
             async with asyncio.TaskGroup() as group:
-                count = min(workers, len(questions))
+                count = min(self._most, len(questions))
                 self._workers = [group.create_task(work()) for _ in range(count)]
         except* Unanswered:
             pass  # the brake holds the reason
+        if self._brake.stopped:
+            raise Ended(self._brake.stopped)
         return found
+
+    async def rest(self, until: float) -> None:
+        """Ask nothing until a time of the steady clock, or until it is interrupted."""
+        await self._brake.until(self._brake.stopping, until)
 
     def stop(self, reason: StopReason, message: str, hint: str = "") -> None:  # noqa: ARG002 - no call is awaited
         """Ask no further, and await no answer: a question changes nothing."""
@@ -56,7 +99,71 @@ class Asking(Generic[Q, R]):
             worker.cancel()
 
 
-def only_asking(plan: Plan, patience: float, pace: Pace) -> Settings:
+@dataclass(frozen=True, slots=True)
+class Bureau:
+    """Where a tenant is asked from outside any run: its ledger's folder, and who hears of waits.
+
+    `patience` is for how many seconds a host that cannot be reached is tried; a wait that is longer
+    than all of them ends it too.
+    """
+
+    folder: Path
+    book: Path | None
+    tell: Observer
+    outside: Outside = field(default_factory=Outside)
+    patience: float = PATIENCE
+
+    def ask(
+        self,
+        plan: Plan,
+        matter: Matter,
+        talk: Callable[[Session], Awaitable[R]],
+        pace: Pace | None = None,
+    ) -> tuple[R, int]:
+        """Give what a talk with the tenant of a plan comes to, and how many requests it took.
+
+        Raises `CannotStart` where the tenant does not tell, `Interrupted` by a signal.
+        """
+        access = access_to(plan, self.folder, self.book, os.environ)
+        way = connected(access, self.outside.clock)
+        with undisturbed(), event_loop() as loop:
+            return loop.run(self._talk(plan, matter, talk, way, pace or pace_of(plan)))
+
+    async def _talk(
+        self,
+        plan: Plan,
+        matter: Matter,
+        talk: Callable[[Session], Awaitable[R]],
+        way: Way,
+        pace: Pace,
+    ) -> tuple[R, int]:
+        clock, settings = self.outside.clock, _only_asking(plan, self.patience, pace)
+        began, host = clock.monotonic(), plan.tenant.host
+
+        def hear(event: Event) -> None:
+            """Pass on what keeps a person waiting; what stops the questions is raised."""
+            if not isinstance(event, Gated):
+                return
+            if event.hold is not Hold.UNREACHABLE:
+                self.tell(event)
+            elif event.wait <= self.patience:
+                self.tell(replace(event, reason=_away(host, event.reason)))
+            else:
+                brake.stop(StopReason.UNREACHABLE, event.reason)
+
+        brake = Brake(clock, self.outside.random, hear, settings)
+        async with way as sender:
+            session = Session(sender, brake, clock, settings.workers)
+            with interruptible(session, plan.spec.limits.timeout) as interruptions:
+                try:
+                    return await talk(session), session.asked
+                except Ended as ended:
+                    tried = clock.monotonic() - began
+                    stop, signal = ended.stop, interruptions.first
+                    raise _could_not(stop, signal, plan.tenant, matter, tried) from None
+
+
+def _only_asking(plan: Plan, patience: float, pace: Pace) -> Settings:
     """Bind questions to what a run of the plan is bound to; nothing is sent."""
     return Settings(
         run_tail="",
@@ -69,14 +176,21 @@ def only_asking(plan: Plan, patience: float, pace: Pace) -> Settings:
     )
 
 
-def could_not(
-    stop: Stop, signal: int | None, tenant: Tenant, told: str, asked_for: str
+def _could_not(
+    stop: Stop, signal: int | None, tenant: Tenant, matter: Matter, tried: float
 ) -> CannotStart | Interrupted:
     """Say why a tenant does not tell what it was asked for."""
     message = stop.message.rstrip(".")
     if stop.reason is StopReason.INTERRUPTED and signal is not None:
-        when = f"while the tenant was asked for {asked_for}"
+        when = f"while the tenant was asked for {matter.asked_for}"
         return Interrupted(f"{message} {when}; nothing was sent", signal)
+    if stop.reason is StopReason.UNREACHABLE:
+        message = f"{_away(tenant.host, message)}; tried for {tried:.0f} s"
+        message += f", and zbatch doctor --tenant {tenant.name} looks at the way there"
     if stop.reason is StopReason.CREDENTIALS and not tenant.embedded:
         message += f"; the OAuth client is read from {tenant.credentials.places}: check both"
-    return CannotStart(f"the tenant does not tell {told}: {message}; nothing was sent")
+    return CannotStart(f"the tenant does not tell {matter.told}: {message}; nothing was sent")
+
+
+def _away(host: str, why: str) -> str:
+    return f"{host} cannot be reached: {why}"

@@ -17,13 +17,13 @@ from zbatch.app.ending import (
     exit_code,
     unreadable_records,
 )
-from zbatch.app.holding import holding
+from zbatch.app.entries import ledger_entries
 from zbatch.app.outside import Keeper, Outside, Way
 from zbatch.app.readback import Hands, Reader
 from zbatch.app.recorder import Recorder
 from zbatch.app.review.estimate import pace_of
 from zbatch.app.task import Task
-from zbatch.engine.agreement import Held
+from zbatch.engine.agreement import LedgerEntry
 from zbatch.engine.details import Details
 from zbatch.engine.events import Event, Settled
 from zbatch.engine.gentle import Gentle
@@ -152,7 +152,7 @@ class Execution:
                 later = LaterWorks(task.todo, ledger)
                 engine = observer.engine = Engine(ports, settings, task.todo.now.works, later)
                 beside = Details(Gentle(sender, engine.brake, outside.clock))
-                hands = Hands(_holding(ledger), ledger.detail, observer.write, observer.fail)
+                hands = Hands(_entries_of(ledger), ledger.detail, observer.write, observer.fail)
                 reader = observer.reader = Reader(beside, hands, task.read_back)
                 with outside.interruptible(engine, limits.timeout) as interruptions:
                     ending = await engine.run()
@@ -165,41 +165,39 @@ class Execution:
             ledger.close()
 
     def _close(self, books: Books, closing: Closing) -> RunResult:
+        """Close report, ledger and record in this order, and say what the run came to."""
         closing = self._with_strays(closing)
-        try:
-            summary = books.close(closing)
-        except LedgerFailure as failure:
-            closing = replace(closing, unread=str(failure))
-            summary = self._told()
+        summary, closing = self._summed_up(books, closing)
         self.recorder.close()
         code = exit_code(summary.totals, closing, report_failed=self.recorder.failure is not None)
         code = self._finish(code, closing.ending.sent)
-        finished_at = self.outside.clock.now()
-        stop = closing.ending.stop
-        record = replace(
-            self.record,
-            finished_at=finished_at,
-            exit_code=code,
-            stop=closing.why,
-            rule=stop.rule if stop else None,
-            totals=summary.totals,
-            calls_sent=closing.ending.sent,
-            slots=closing.ending.slots,
-            pace=_pace_record(closing.ending.flow),
-            read_back=closing.read_back,
-        )
-        code = self._write(record, code)
-        result = RunResult(
-            run_id=record.run_id,
+        result = self._result(code, summary, closing)
+        code = self._write(self._ended(result, closing), code)
+        result = replace(result, exit_code=code)
+        self.watch.finished(result)
+        return result
+
+    def _summed_up(self, books: Books, closing: Closing) -> tuple[Summary, Closing]:
+        """Report whatever has no line yet, and sum up; tell where the ledger cannot be read."""
+        try:
+            return books.close(closing), closing
+        except LedgerFailure as failure:
+            return self._told(), replace(closing, unread=str(failure))
+
+    def _result(self, code: ExitCode, summary: Summary, closing: Closing) -> RunResult:
+        """Give what whoever asked for the run is told of it."""
+        ending = closing.ending
+        return RunResult(
+            run_id=self.record.run_id,
             plan=self.plan,
             totals=summary.totals,
             exit_code=code,
-            stop=stop.message if stop else self._trouble(),
+            stop=ending.stop.message if ending.stop else self._trouble(),
             report=self.files.report,
             run_record=self.files.record,
-            started_at=record.started_at,
-            finished_at=finished_at,
-            sent=closing.ending.sent,
+            started_at=self.record.started_at,
+            finished_at=self.outside.clock.now(),
+            sent=ending.sent,
             failures=summary.failures,
             unknown=summary.unknown,
             settled_by=summary.settled_by,
@@ -208,12 +206,26 @@ class Execution:
             unread=closing.unread,
             nothing_since=summary.nothing_since,
             waiting=summary.waiting,
-            stop_reason=stop.reason if stop else None,
-            settles_at=closing.ending.settles_at,
+            stop_reason=ending.stop.reason if ending.stop else None,
+            settles_at=ending.settles_at,
             read_back=closing.read_back,
         )
-        self.watch.finished(result)
-        return result
+
+    def _ended(self, result: RunResult, closing: Closing) -> RunRecord:
+        """Complete the run record by how it ended."""
+        ending = closing.ending
+        return replace(
+            self.record,
+            finished_at=result.finished_at,
+            exit_code=result.exit_code,
+            stop=closing.why,
+            rule=ending.stop.rule if ending.stop else None,
+            totals=result.totals,
+            calls_sent=result.sent,
+            slots=ending.slots,
+            pace=_pace_record(ending.flow),
+            read_back=result.read_back,
+        )
 
     def _told(self) -> Summary:
         """Fold what the report says already; only the rest is lost with a ledger that fails now."""
@@ -255,12 +267,12 @@ def _with_trouble(ending: Ending, stopped: Stop | None) -> Ending:
     return replace(ending, stop=stopped) if grave else ending
 
 
-def _holding(ledger: Keeper) -> Callable[[Sequence[Item]], Awaitable[Sequence[Held]]]:
+def _entries_of(ledger: Keeper) -> Callable[[Sequence[Item]], Awaitable[Sequence[LedgerEntry]]]:
     """Read what the ledger holds of items beside the run."""
 
-    async def held(items: Sequence[Item]) -> Sequence[Held]:
+    async def held(items: Sequence[Item]) -> Sequence[LedgerEntry]:
         return await ledger.read(
-            lambda store: tuple(holding(store.standing(items), store.billed(items)))
+            lambda store: tuple(ledger_entries(store.standing(items), store.billed(items)))
         )
 
     return held

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from zbatch.app.api import Watcher
-from zbatch.app.asking import Asking, could_not, only_asking
-from zbatch.app.connection import access_to, connected
-from zbatch.app.desk import event_loop
+from zbatch.app.asking import Bureau, Matter, Session
 from zbatch.app.loading import Overrides, heed
-from zbatch.app.outside import Outside, Way
 from zbatch.app.review.estimate import pace_of
-from zbatch.app.signals import interruptible, undisturbed
-from zbatch.engine.asking import Inquiry, Reading
-from zbatch.engine.brake import Brake
-from zbatch.engine.events import Event, Gated, Resolving, Stopping
+from zbatch.engine.asking import Reading
+from zbatch.engine.events import Resolving
 from zbatch.engine.pacing import Pace
-from zbatch.engine.settings import PATIENCE
 from zbatch.model import Account, Exclusion, Plan
 from zbatch.spec import Diagnostic, SpecError, idle_once_resolved, resolve_plan
 from zbatch.spec.diagnostics import LISTED, quote
@@ -34,7 +24,9 @@ from zbatch.zuora.numbers import (
     whole_answer,
 )
 
+_MATTER = Matter("which accounts the numbers are", "account numbers")
 _MOST_NAMED = 5  # accounts that share a number
+_PLAIN = Overrides()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,82 +38,42 @@ class Resolved:
     pace: Pace | None = None
 
 
-class Place(Protocol):
-    """Where the tenant is asked from: its folder, and what comes from the machine."""
-
-    @property
-    def folder(self) -> Path:
-        """The folder of the tenant's ledger."""
-        ...
-
-    @property
-    def outside(self) -> Outside:
-        """Time and chance."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Preflight:
-    """With what numbers are asked for: from where, whoever watches, and for how long.
+def with_ids(plan: Plan, bureau: Bureau, overrides: Overrides = _PLAIN) -> Resolved:
+    """Give the plan with the ID of every account that it names by number.
 
     `overrides` say whether warnings of what the answer shows are told, or refused.
+    Raises `SpecError` with the place of every number that is not one account's, `CannotStart`
+    where the tenant does not tell, `Interrupted` by a signal; nothing is sent in any case.
     """
+    if plan.resolved:
+        return Resolved(plan)
+    numbers = tuple(dict.fromkeys(one.number for one in named(plan) if one.number))
+    pace = pace_of(plan)
 
-    desk: Place
-    book: Path | None
-    watch: Watcher
-    patience: float = PATIENCE
-    overrides: Overrides = field(default_factory=Overrides)
+    async def talk(session: Session) -> list[FoundAccount]:
+        bureau.tell(Resolving(len(numbers)))
+        return await _accounts(session, numbers)
 
-    def resolved(self, plan: Plan) -> Resolved:
-        """Give the plan with the ID of every account that it names by number.
+    accounts, asked = bureau.ask(plan, _MATTER, talk, pace)
+    resolution = resolve(numbers, accounts)
+    wrong = [finding for one in named(plan) for finding in _wrong(one, plan, resolution)]
+    if wrong:
+        raise SpecError(wrong, shown=LISTED)
+    full = resolve_plan(plan, resolution.ids)
+    heed(idle_once_resolved(full, resolution.ids), overrides)
+    return Resolved(full, asked, pace)
 
-        Raises `SpecError` with the place of every number that is not one account's, `CannotStart`
-        where the tenant does not tell, `Interrupted` by a signal; nothing is sent in any case.
-        """
-        if plan.resolved:
-            return Resolved(plan)
-        access = access_to(plan, self.desk.folder, self.book, os.environ)
-        way = connected(access, self.desk.outside.clock)
-        pace = pace_of(plan)
-        with undisturbed(), event_loop() as loop:
-            resolution, asked = loop.run(self._ask(plan, way, pace))
-        wrong = [finding for one in named(plan) for finding in _wrong(one, plan, resolution)]
-        if wrong:
-            raise SpecError(wrong, shown=LISTED)
-        full = resolve_plan(plan, resolution.ids)
-        heed(idle_once_resolved(full, resolution.ids), self.overrides)
-        return Resolved(full, asked, pace)
 
-    async def _ask(self, plan: Plan, way: Way, pace: Pace) -> tuple[Resolution, int]:
-        numbers = dict.fromkeys(one.number for one in named(plan) if one.number)
-        self.watch.event(Resolving(len(numbers)))
-        settings = only_asking(plan, self.patience, pace)
-        outside = self.desk.outside
-        brake = Brake(outside.clock, outside.random, self._tell, settings)
-        async with way as sender:
-            inquiry = Inquiry(sender, brake, outside.clock)
+async def _accounts(session: Session, numbers: Sequence[str]) -> list[FoundAccount]:
+    """Ask which accounts have the numbers."""
 
-            async def answer(question: Question) -> tuple[FoundAccount, ...]:
-                reading = Reading(
-                    read_accounts, lambda pages: whole_answer(pages, question.numbers)
-                )
-                _, accounts = await inquiry.answer(question.text, reading)
-                return accounts
+    async def answer(question: Question) -> tuple[FoundAccount, ...]:
+        reading = Reading(read_accounts, lambda pages: whole_answer(pages, question.numbers))
+        _, accounts = await session.inquiry.answer(question.text, reading)
+        return accounts
 
-            asking = Asking(brake, answer)
-            with interruptible(asking, plan.spec.limits.timeout) as interruptions:
-                found = await asking.answers(number_questions(numbers), settings.workers)
-        if brake.stopped:
-            what = ("which accounts the numbers are", "account numbers")
-            raise could_not(brake.stopped, interruptions.first, plan.tenant, *what)
-        accounts = (account for some in found for account in some)
-        return resolve(numbers, accounts), inquiry.asked
-
-    def _tell(self, event: Event) -> None:
-        """Pass on what a person should know; progress begins with the run itself."""
-        if isinstance(event, Gated | Stopping):
-            self.watch.event(event)
+    found = await session.answers(number_questions(numbers), answer)
+    return [account for some in found for account in some]
 
 
 def named(plan: Plan) -> Iterator[Account | Exclusion]:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from zbatch.engine.agreement import CLOCKS, Agreement, Code, Held, compare
+from zbatch.engine.agreement import CLOCKS, Agreement, Code, LedgerEntry, compare
 from zbatch.engine.asking import Unanswered
 from zbatch.engine.conclusion import decided
 from zbatch.engine.details import Details
@@ -30,10 +30,10 @@ LONGEST = 120.0  # seconds at the end, whatever happens
 class Hands:
     """What is done with records: made durable, and told; and who is told of a failure of ours.
 
-    `hold` reads what the ledger holds of items.
+    `entries` reads what the ledger holds of items.
     """
 
-    hold: Callable[[Sequence[Item]], Awaitable[Sequence[Held]]]
+    entries: Callable[[Sequence[Item]], Awaitable[Sequence[LedgerEntry]]]
     keep: Callable[[Sequence[ItemRecord]], Awaitable[None]]
     tell: Callable[[ItemRecord], None]
     fail: Callable[[Exception], None]
@@ -148,9 +148,9 @@ class Reader:
             await asyncio.wait(tuple(self._waves))
 
     async def _wave(self, records: Sequence[ItemRecord], whole_accounts: bool) -> None:
-        held = [held_of(one) for one in records]
+        entries = [entry_of(one) for one in records]
         try:
-            agreements = await compared_with(self._details, held, whole_accounts=whole_accounts)
+            agreements = await compared_with(self._details, entries, whole_accounts=whole_accounts)
             agreements = await self._weighed(agreements, records)
         except Unanswered:
             self._unread += len(records)
@@ -172,9 +172,9 @@ class Reader:
         """
         pairs = list(zip(agreements, records, strict=True))
         asked = [record.item for found, record in pairs if _needs_ledger(found)]
-        held = iter(await self._hands.hold(asked) if asked else ())
+        entries = iter(await self._hands.entries(asked) if asked else ())
         return [
-            compare(next(held), found.shown) if _needs_ledger(found) else found
+            compare(next(entries), found.shown) if _needs_ledger(found) else found
             for found, _ in pairs
         ]
 
@@ -202,7 +202,7 @@ class Reader:
 def _needs_ledger(found: Agreement) -> bool:
     """Tell whether only the ledger knows what was sent before, and which drafts were there."""
     unproved = {Code.DUPLICATE, Code.UNRECORDED, Code.CHANGED, Code.NOT_SHOWN}
-    return not (found.held.alone and unproved.isdisjoint(_codes(found)))
+    return not (found.entry.alone and unproved.isdisjoint(_codes(found)))
 
 
 def _is_lost(found: Agreement) -> bool:
@@ -211,21 +211,21 @@ def _is_lost(found: Agreement) -> bool:
 
 def _may_be_a_draft(found: Agreement) -> bool:
     """Tell whether an invoice that is not shown was an open draft, perhaps for another date."""
-    return not found.held.drafts.isdisjoint(found.held.invoice_ids)
+    return not found.entry.drafts.isdisjoint(found.entry.invoice_ids)
 
 
 def _codes(found: Agreement) -> list[Code]:
     return [one.code for one in found.differences]
 
 
-def held_of(record: ItemRecord) -> Held:
+def entry_of(record: ItemRecord) -> LedgerEntry:
     """Give what the tenant is held against for a success that has just been settled.
 
     Nothing was there before it, or it would not have been sent; of a revision those of lower ones
     are there too, which the ledger alone knows.
     """
     identity = record.item.identity
-    return Held(
+    return LedgerEntry(
         identity,
         record.outcome,
         record.invoice_ids or tuple(filter(None, (record.invoice_id,))),
@@ -240,12 +240,14 @@ def held_of(record: ItemRecord) -> Held:
 def with_details(record: ItemRecord, agreement: Agreement) -> ItemRecord:
     """Complete a record by what is proved to be its own, and all that is told of that."""
     shown = {one.id: one for one in agreement.invoices}
-    ids = tuple(dict.fromkeys((*agreement.held.invoice_ids, *shown)))
-    details = tuple(_detail(one, shown.get(one), record, agreement.held) for one in ids)
+    ids = tuple(dict.fromkeys((*agreement.entry.invoice_ids, *shown)))
+    details = tuple(_detail(one, shown.get(one), record, agreement.entry) for one in ids)
     return replace(record, invoice_ids=ids, invoices=details)
 
 
-def _detail(invoice_id: str, shown: Invoice | None, record: ItemRecord, held: Held) -> Detail:
+def _detail(
+    invoice_id: str, shown: Invoice | None, record: ItemRecord, entry: LedgerEntry
+) -> Detail:
     if shown is None:
         return Detail(invoice_id)
     return Detail(
@@ -257,14 +259,14 @@ def _detail(invoice_id: str, shown: Invoice | None, record: ItemRecord, held: He
         shown.currency,
         shown.tax_status,
         shown.tax_message,
-        appended=record.outcome is Outcome.INVOICED and _was_there(shown, record, held),
+        appended=record.outcome is Outcome.INVOICED and _was_there(shown, record, entry),
     )
 
 
-def _was_there(shown: Invoice, record: ItemRecord, held: Held) -> bool:
+def _was_there(shown: Invoice, record: ItemRecord, entry: LedgerEntry) -> bool:
     """Tell whether an invoice was there before the call: by its time, or as the ledger noted it."""
     started, created = record.started_at, shown.created_at
     if started and created and created < started - CLOCKS:
         return True
     other_date = shown.target_date != record.item.identity.target_date
-    return shown.id in held.drafts and (other_date or shown.id in held.before)
+    return shown.id in entry.drafts and (other_date or shown.id in entry.before)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from zbatch.app.api import ReconcileOptions, RunResult, Watcher
+from zbatch.app.asking import Bureau
 from zbatch.app.desk import emulator_book, opened
 from zbatch.app.loading import Overrides, blank_plan, known_tenants, load_plan
-from zbatch.app.numbers import Preflight
+from zbatch.app.numbers import with_ids
 from zbatch.app.protection import confirm_decisions, require_ledger
 from zbatch.app.state import State
 from zbatch.app.task import to_settle
@@ -31,8 +32,8 @@ def reconcile(options: ReconcileOptions, watch: Watcher) -> RunResult:
     confirm_decisions(tenant, options.confirmation, len(options.accept))
     book, every = emulator_book(project), plan is None
     with opened(tenant, state) as desk:
-        preflight = Preflight(desk, book, watch, options.patience)
-        resolved = preflight.resolved(plan or blank_plan("reconcile", tenant))
+        bureau = Bureau(desk.folder, book, watch.event, desk.outside, options.patience)
+        resolved = with_ids(plan or blank_plan("reconcile", tenant), bureau)
         task = to_settle(resolved.plan, desk.store, options.accept, every=every)
         task = replace(task, report_copy=options.report, patience=options.patience)
         task = replace(task, asked=resolved.asked, pace=resolved.pace)

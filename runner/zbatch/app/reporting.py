@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 
-from zbatch.app.runs import RECORD, PastRun, find_run, is_a_spec
+from zbatch.app.runs import RECORD, PastRun, find_run, is_a_spec, list_runs
 from zbatch.app.state import State
 from zbatch.errors import CannotStart
 from zbatch.ledger.glance import Glance, Sent, glance
@@ -18,7 +18,16 @@ from zbatch.model.tenants import folder_of
 from zbatch.report.kept import NotKept, RunHead, read_both, read_head, read_lines
 from zbatch.report.lines import Line
 from zbatch.report.reasons import Reason, own_reason
-from zbatch.report.since import Change, Key, changes, key_of, open_lines
+from zbatch.report.since import (
+    NOT_CREATED,
+    Change,
+    Key,
+    Now,
+    changes,
+    key_of,
+    key_of_item,
+    open_lines,
+)
 from zbatch.spec.project import Project, find_project
 from zbatch.zuora.codes import MENDERS
 from zbatch.zuora.explained import zuora_codes
@@ -80,24 +89,61 @@ class Past:
     def changes(self) -> tuple[Change, ...]:
         """Tell what has become of open items since; without a readable ledger nothing."""
         waiting = open_lines(self.lines())
-        wanted = {key_of(line) for line in waiting}
-
-        def read(ledger: Glance) -> dict[Key, tuple[Outcome, str | None]]:
-            held: dict[Key, tuple[Outcome, str | None]] = {}
-            for row in ledger.extract("items", self.run.run_id):
-                key = (row["account_id"], row["target_date"], row["revision"])
-                if key in wanted and row["outcome"]:
-                    held[key] = (Outcome(row["outcome"]), row["settled_by"])
-            return held
-
         try:
-            found = glance(self.tenant_folder, read) if wanted else None
+            found = glance(self.tenant_folder, partial(self._since, waiting)) if waiting else None
         except CannotStart:
             found = None
         return changes(waiting, found or {})
 
+    def _since(self, waiting: Sequence[Line], ledger: Glance) -> dict[Key, Now]:
+        wanted = {key_of(line) for line in waiting}
+        now: dict[Key, Now] = {}
+        for row in ledger.extract("items", self.run.run_id):
+            key = (row["account_id"], row["target_date"], row["revision"])
+            if key in wanted and row["outcome"]:
+                now[key] = (Outcome(row["outcome"]), row["settled_by"])
+        if silent := wanted - now.keys():
+            doubted = {key_of(line) for line in waiting if line.outcome is Outcome.UNKNOWN}
+            now |= self._without_outcome(silent, doubted, ledger)
+        return now
+
+    def _without_outcome(
+        self, silent: Set[Key], doubted: Set[Key], ledger: Glance
+    ) -> dict[Key, Now]:
+        """Tell what is in doubt by now, and of what was so it is proved that nothing was billed."""
+        items = [one for one in ledger.items_of(self.run.run_id) if key_of_item(one) in silent]
+        now: dict[Key, Now] = {}
+        disproved: set[Key] = set()
+        for standing in ledger.standings(items):
+            key = key_of_item(standing.item)
+            if standing.record is None and standing.call is not None:
+                now[key] = (Outcome.UNKNOWN, None)
+            elif standing.record is None and standing.attempts and key in doubted:
+                disproved.add(key)
+        by = self._proved_by(disproved) if disproved else {}
+        return now | {key: (Outcome.NOT_ATTEMPTED, by.get(key)) for key in disproved}
+
+    def _proved_by(self, disproved: Set[Key]) -> dict[Key, str]:
+        """Name the latest reconciliation that has proved each, as far as its report is there."""
+        by = dict[Key, str]()
+        for run in list_runs(self.state):  # the newest first
+            later = run.place == self.run.place and run.started_at > self.run.started_at
+            if run.reconciles and later:
+                for key in disproved & _proofs_in(run):
+                    by.setdefault(key, run.run_id)
+        return by
+
     def _unreadable(self, error: NotKept) -> CannotStart:
         return CannotStart(f"the run {self.run.run_id} cannot be reported: {error}")
+
+
+def _proofs_in(run: PastRun) -> set[Key]:
+    """Name the items of which a reconciliation's report says that nothing was created."""
+    try:
+        lines = read_lines(run.report)
+        return {key_of(line) for line in lines if line.error and line.error.code == NOT_CREATED}
+    except NotKept:
+        return set()
 
 
 def past_run(named: str, here: Path, state_dir: Path | None) -> Past:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from zbatch.app.api import Approval, RunOptions, RunResult, Watcher
+from zbatch.app.asking import Bureau
 from zbatch.app.desk import emulator_book, opened
-from zbatch.app.numbers import Preflight
+from zbatch.app.numbers import with_ids
 from zbatch.app.outside import Outside
 from zbatch.app.outstanding import Wish
 from zbatch.app.protection import confirm_run
@@ -32,7 +33,8 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
     book = emulator_book(project)
     began = outside.clock.monotonic()
     with opened(plan.tenant, state, outside) as desk:
-        resolved = Preflight(desk, book, watch, options.patience, options.overrides).resolved(plan)
+        bureau = Bureau(desk.folder, book, watch.event, outside, options.patience)
+        resolved = with_ids(plan, bureau, options.overrides)
         plan = resolved.plan
         task = to_converge(plan, desk.store, wish)
         refuse_too_much(plan, task.load)

@@ -58,6 +58,12 @@ class PastRun:
         """Tell whether the run has written its last word; one that was killed never has."""
         return self.record.get("finished_at") is not None
 
+    @property
+    def place(self) -> tuple[object, object]:
+        """Host and entity of its tenant; other tenants may have the very same account IDs."""
+        tenant = self.part("tenant")
+        return tenant.get("host"), tenant.get("entity_id")
+
     def part(self, name: str) -> Mapping[str, Any]:
         """Give an object within the record, such as `tenant`; an empty one where it has none."""
         value = self.record.get(name)
@@ -106,7 +112,23 @@ def find_run(state: State, named: str) -> PastRun:
         shown = ", ".join(run.run_id for run in alike[:_MOST_SHOWN])
         more = f" and {len(alike) - _MOST_SHOWN} more" if len(alike) > _MOST_SHOWN else ""
         raise NothingSelected(f"{named} is a part of {len(alike)} runs: {shown}{more}")
+    if not alike and named and Path(named).is_file():
+        raise NothingSelected(_of_a_file(Path(named)))
     return _found(next(iter(exact or alike), None), f"no run {named!r} is known in {state.root}")
+
+
+def _of_a_file(path: Path) -> str:
+    """Say what a file is that was named as if it were a run."""
+    # Loaded here, because a run that is found needs nothing of plans.
+    from zbatch.app.review.frozen import is_frozen
+
+    run = "a run is named by its spec, its ID, a part of that, or latest"
+    if is_frozen(path):
+        return (
+            f"{path} is a frozen plan, not a run: zbatch plan {path} shows it,"
+            f" zbatch run {path} carries it out; {run}"
+        )
+    return f"{path} is a file, not a run: {run}"
 
 
 def _found(

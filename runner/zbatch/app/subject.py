@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zbatch.app.holding import holding
+from zbatch.app.entries import ledger_entries
 from zbatch.app.loading import Overrides, blank_plan, known_tenants, load_plan
-from zbatch.app.runs import PastRun, find_run, is_a_spec
+from zbatch.app.runs import LATEST, PastRun, find_run, is_a_spec, list_runs
 from zbatch.app.state import State
-from zbatch.engine.agreement import Held
+from zbatch.engine.agreement import LedgerEntry
 from zbatch.errors import CannotStart, NothingSelected, Refused
 from zbatch.ledger.glance import Glance, glance
 from zbatch.model import Item, Plan, Tenant
@@ -18,12 +19,16 @@ from zbatch.spec import Project, find_project
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The plan that the tenant is asked by, and the run whose items are meant, if it is one's."""
+    """The plan that the tenant is asked by, and the run whose items are meant, if it is one's.
+
+    With it those are meant that the reconciliations `since` then have asked about.
+    """
 
     plan: Plan
     project: Project
     state: State
     run: PastRun | None = None
+    since: tuple[PastRun, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -42,25 +47,40 @@ def subject_of(what: str, folder: Path, state_dir: Path | None, overrides: Overr
         return Subject(load_plan(path, overrides), project, State.of(project.root, state_dir))
     project = find_project(folder.absolute() / "spec")
     state = State.of(project.root, state_dir)
-    run = find_run(state, what)
+    run, since = _latest(state) if what == LATEST else (find_run(state, what), ())
     tenant = _tenant_of(run, project, overrides.tenant)
-    return Subject(blank_plan("verify", tenant), project, state, run)
+    return Subject(blank_plan("verify", tenant), project, state, run, since)
+
+
+def _latest(state: State) -> tuple[PastRun, tuple[PastRun, ...]]:
+    """Find the newest run that was to bill something, and what was reconciled at its tenant since.
+
+    Reconciliations alone have only what was in doubt: all else that was billed would be left out.
+    """
+    newest = find_run(state, LATEST)
+    since: list[PastRun] = []
+    for run in list_runs(state):
+        if run.place != newest.place:
+            continue
+        if not run.reconciles:
+            return run, tuple(reversed(since))
+        since.append(run)
+    return newest, ()
 
 
 def _tenant_of(run: PastRun, project: Project, named: str | None) -> Tenant:
     """Give the tenant that a run has billed; it must still be the same host and entity."""
-    told = run.part("tenant")
-    name = named or told.get("name")
+    name = named or run.part("tenant").get("name")
     known = known_tenants(project)
     if not isinstance(name, str) or name not in known:
         raise Refused(f"run {run.run_id}: its tenant is not known here; name it with --tenant")
     tenant = known[name]
-    if (tenant.host, tenant.entity_id) != (told.get("host"), told.get("entity_id")):
+    if (tenant.host, tenant.entity_id) != run.place:
         raise Refused(f"run {run.run_id}: tenant {name} is another host or entity than it billed")
     return tenant
 
 
-def held_of(subject: Subject, plan: Plan) -> list[tuple[Item, Held]]:
+def entries_of(subject: Subject, plan: Plan) -> list[tuple[Item, LedgerEntry]]:
     """Read what the ledger holds of the items; raises `CannotStart`.
 
     Raises `NothingSelected` for a run of which the ledger has no items: with nothing to compare,
@@ -69,9 +89,11 @@ def held_of(subject: Subject, plan: Plan) -> list[tuple[Item, Held]]:
     """
     run = subject.run
 
-    def read(ledger: Glance) -> list[tuple[Item, Held]]:
-        items = plan.items if run is None else ledger.items_of(run.run_id)
-        return list(zip(items, holding(ledger.standings(items), ledger.billed(items)), strict=True))
+    def read(ledger: Glance) -> list[tuple[Item, LedgerEntry]]:
+        items = plan.items if run is None else _items_of((run, *subject.since), ledger)
+        return list(
+            zip(items, ledger_entries(ledger.standings(items), ledger.billed(items)), strict=True)
+        )
 
     found = glance(subject.folder, read)
     if found is None and run is not None:
@@ -81,4 +103,12 @@ def held_of(subject: Subject, plan: Plan) -> list[tuple[Item, Held]]:
             f"run {run.run_id}: no items in the ledger {subject.folder} are of this run: it found"
             " nothing in doubt, did not begin, or had another ledger; name a spec or another run"
         )
-    return [(item, Held(item.identity, None)) for item in plan.items] if found is None else found
+    if found is None:
+        return [(item, LedgerEntry(item.identity, None)) for item in plan.items]
+    return found
+
+
+def _items_of(runs: Sequence[PastRun], ledger: Glance) -> list[Item]:
+    """Give the items of some runs, each once, those of the first run first."""
+    items = (item for run in runs for item in ledger.items_of(run.run_id))
+    return list({item.identity: item for item in items}.values())

@@ -11,7 +11,7 @@ from zbatch.app.backlog import Backlog, backlog_of
 from zbatch.app.doubt import doubts
 from zbatch.app.outstanding import Outstanding, Wish, open_works
 from zbatch.app.parts import AT_LEAST
-from zbatch.app.review.figures import Load
+from zbatch.app.review.counts import Load
 from zbatch.app.stages import put_in_stages
 from zbatch.engine.outage import PROBE_SECONDS
 from zbatch.engine.pacing import Pace

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from zbatch.app.asking import PATIENCE, Bureau
 from zbatch.app.comparing import Comparing, Telling
-from zbatch.app.connection import access_to, connected
-from zbatch.app.desk import emulator_book, event_loop
+from zbatch.app.desk import emulator_book
 from zbatch.app.loading import Overrides
-from zbatch.app.numbers import Preflight
+from zbatch.app.numbers import with_ids
 from zbatch.app.outside import Outside
-from zbatch.app.review.estimate import pace_of
-from zbatch.app.signals import undisturbed
-from zbatch.app.subject import Subject, held_of, subject_of
-from zbatch.engine.agreement import Agreement, Difference, Held
+from zbatch.app.subject import Subject, entries_of, subject_of
+from zbatch.engine.agreement import Agreement, Difference
 from zbatch.engine.money import Sum, sums
-from zbatch.engine.settings import PATIENCE
-from zbatch.model import ExitCode, Identity, Item, Outcome, Tenant
+from zbatch.model import ExitCode, Item, Outcome, Tenant
 
 WAIT = 60.0  # seconds for what is being generated, or cannot be read yet
 
@@ -49,6 +45,7 @@ class VerifyOptions:
 class Verified:
     """What verifying came to.
 
+    `reconciled_by` names the reconciliations since the run whose items were compared as well.
     `findings` are the differences in the order of the items, `in_doubt` the items whose outcome
     the ledger does not know. `totals` are of the invoices that are the items' own. `asked` counts
     the questions.
@@ -56,6 +53,7 @@ class Verified:
 
     what: str
     run_id: str | None
+    reconciled_by: tuple[str, ...]
     tenant: Tenant
     asked_at: datetime
     outcomes: Mapping[Outcome, int]
@@ -77,14 +75,6 @@ class Verified:
         return ExitCode.FAILURES if self.findings else ExitCode.OK
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where the tenant is asked for account numbers from."""
-
-    folder: Path
-    outside: Outside
-
-
 def verify(options: VerifyOptions) -> Verified:
     """Hold the tenant against the ledger.
 
@@ -93,30 +83,15 @@ def verify(options: VerifyOptions) -> Verified:
     """
     overrides = Overrides(tenant=options.tenant, period=options.period)
     subject = subject_of(options.what, options.folder, options.state_dir, overrides)
-    telling, outside = Telling(options.tell), options.outside
-    book = emulator_book(subject.project)
-    place = _Place(subject.folder, outside)
-    preflight = Preflight(place, book, telling, options.patience, overrides)
-    resolved = preflight.resolved(subject.plan)
-    held = held_of(subject, resolved.plan)
-    asked_at = outside.clock.now()
-    pace = resolved.pace or pace_of(resolved.plan)
-    limits = (options.patience, options.wait)
-    comparing = Comparing(resolved.plan, outside, telling, pace, *limits)
-    agreements, asked = _compared(comparing, subject, [one for _, one in held], book)
-    compared = [(item, agreements[item.identity]) for item, _ in held]
+    telling, book = Telling(options.tell), emulator_book(subject.project)
+    bureau = Bureau(subject.folder, book, telling.event, options.outside, options.patience)
+    resolved = with_ids(subject.plan, bureau, overrides)
+    entries = entries_of(subject, resolved.plan)
+    asked_at = options.outside.clock.now()
+    comparing = Comparing(bureau, resolved.plan, telling, options.wait, resolved.pace)
+    agreements, asked = comparing.compared([one for _, one in entries])
+    compared = [(item, agreements[item.identity]) for item, _ in entries]
     return _told(options.what, subject, asked_at, compared, resolved.asked + asked)
-
-
-def _compared(
-    comparing: Comparing, subject: Subject, held: Sequence[Held], book: Path | None
-) -> tuple[dict[Identity, Agreement], int]:
-    if not held:
-        return {}, 0
-    access = access_to(comparing.plan, subject.folder, book, os.environ)
-    way = connected(access, comparing.outside.clock)
-    with undisturbed(), event_loop() as loop:
-        return loop.run(comparing.compared(held, way))
 
 
 def _told(
@@ -126,15 +101,16 @@ def _told(
     compared: Sequence[tuple[Item, Agreement]],
     asked: int,
 ) -> Verified:
-    outcomes = Counter(one.held.outcome or Outcome.NOT_ATTEMPTED for _, one in compared)
+    outcomes = Counter(one.entry.outcome or Outcome.NOT_ATTEMPTED for _, one in compared)
     return Verified(
         what=what,
         run_id=subject.run.run_id if subject.run else None,
+        reconciled_by=tuple(run.run_id for run in subject.since),
         tenant=subject.plan.tenant,
         asked_at=asked_at,
         outcomes={outcome: outcomes[outcome] for outcome in Outcome},
         findings=tuple((item, one) for item, found in compared for one in found.differences),
-        in_doubt=tuple(i for i, one in compared if one.held.outcome is Outcome.UNKNOWN),
+        in_doubt=tuple(i for i, one in compared if one.entry.outcome is Outcome.UNKNOWN),
         totals=sums(invoice for _, one in compared for invoice in one.invoices),
         asked=asked,
     )

@@ -16,7 +16,7 @@ from zbatch.app.api import RunHeader, RunResult
 from zbatch.app.clock import SystemClock
 from zbatch.app.figures import Figures
 from zbatch.app.live import Live as Followed
-from zbatch.cli.figures import flow, flowed, left, oldest, outcomes, waiting
+from zbatch.cli.figure_words import flow, flowed, left, oldest, outcomes, waiting
 from zbatch.cli.last_block import first_line
 from zbatch.cli.notices import Notices
 from zbatch.cli.paper import Paper

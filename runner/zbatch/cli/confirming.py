@@ -62,11 +62,11 @@ class _Asking:
 
 
 def _what(question: Question) -> str:
-    figures = question.chosen.figures
-    days = sorted({dates.target_date for dates in figures.dates})
+    counts = question.chosen.counts
+    days = sorted({dates.target_date for dates in counts.dates})
     dates = f" for {days[0]}" if days else ""
     dates += f" to {days[-1]}" if len(days) > 1 else ""
-    what = f"{counted(figures.items, 'item')}{dates} at {one_line(question.tenant.host)}"
+    what = f"{counted(counts.items, 'item')}{dates} at {one_line(question.tenant.host)}"
     return f"{what}, digest {question.chosen.digest[:12]}"
 
 

@@ -25,7 +25,7 @@ from zbatch.cli.words import (
 )
 from zbatch.model import ItemRecord, Outcome, Plan
 from zbatch.report.differences import read_back_text
-from zbatch.report.summary import Cause
+from zbatch.report.summary import Message
 from zbatch.zuora.codes import MEANINGS
 from zbatch.zuora.text import one_line
 
@@ -138,20 +138,20 @@ def _failures(groups: tuple[FailureGroup, ...]) -> Iterator[Text]:
     for group in groups[:FIRST_CAUSES]:
         meaning = MEANINGS.get(group.code, "")
         yield Text(f"  {group.count:,} × {one_line(group.code, 80)}  {meaning}".rstrip(), "red")
-        for cause in group.causes:
-            yield Text(f"      {_cause(cause)}")
-        rest = group.count - sum(cause.count for cause in group.causes)
+        for message in group.messages:
+            yield Text(f"      {_message(message)}")
+        rest = group.count - sum(message.count for message in group.messages)
         if rest:
             yield Text(f"      … and {rest:,} with other messages in the report")
     if len(groups) > FIRST_CAUSES:
         yield Text(f"  … and {counted(len(groups) - FIRST_CAUSES, 'more cause')} in the report")
 
 
-def _cause(cause: Cause) -> str:
-    names = ", ".join(one_line(name, 80) for name in cause.accounts)
-    rest = cause.count - len(cause.accounts)
+def _message(message: Message) -> str:
+    names = ", ".join(one_line(name, 80) for name in message.accounts)
+    rest = message.count - len(message.accounts)
     more = f", +{rest:,}" if rest else ""
-    return f"“{one_line(cause.message, MESSAGE_LIMIT)}”  {names}{more}"
+    return f"“{one_line(message.text, MESSAGE_LIMIT)}”  {names}{more}"
 
 
 def _nothing(result: RunResult, called: Called) -> Iterator[Text]:

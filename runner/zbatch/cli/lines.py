@@ -14,7 +14,7 @@ from rich.text import Text
 from zbatch.app.api import RunHeader, RunResult
 from zbatch.app.clock import SystemClock
 from zbatch.app.live import Live
-from zbatch.cli.figures import on_a_line
+from zbatch.cli.figure_words import on_a_line
 from zbatch.cli.last_block import first_line
 from zbatch.cli.notices import Notices
 from zbatch.cli.paper import Paper

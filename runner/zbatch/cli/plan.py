@@ -13,14 +13,14 @@ import click
 from zbatch.app.altered import refusal
 from zbatch.app.keeping import keep
 from zbatch.app.review.approval import Chosen, Stale, choose, look_at_frozen
-from zbatch.app.review.figures import figures
+from zbatch.app.review.counts import count_plan
 from zbatch.app.review.frozen import document_at, freeze
 from zbatch.app.review.online import Estimated, Online
 from zbatch.app.review.preview import Preview, preview, with_online
 from zbatch.app.review.swings import Swings
 from zbatch.app.state import State
 from zbatch.cli import completing
-from zbatch.cli.asides import AsidesOnly
+from zbatch.cli.asides import Asides
 from zbatch.cli.findings import warn
 from zbatch.cli.options import (
     Tightening,
@@ -143,13 +143,13 @@ def plan(spec: Path, **flags: Unpack[Flags]) -> int:
 def _asked(chosen: Chosen, state_dir: Path | None, *, with_preview: bool) -> tuple[Chosen, Online]:
     """Ask the tenant what it shows of a plan, and put the IDs in for its account numbers."""
     # Loaded here, because most plans need no network.
-    from zbatch.app.bureau import Bureau
+    from zbatch.app.looking import bureau_of, look_online
+    from zbatch.app.numbers import with_ids
 
-    bureau = Bureau.of(chosen.spec, chosen.plan, state_dir, AsidesOnly(sys.stderr))
-    plan, asked = bureau.resolved(chosen.plan)
-    return replace(chosen, plan=plan, figures=figures(plan)), bureau.look(
-        plan, asked, preview=with_preview
-    )
+    bureau = bureau_of(chosen.spec, chosen.plan, state_dir, Asides(sys.stderr).event)
+    resolved = with_ids(chosen.plan, bureau)
+    online = look_online(bureau, resolved, preview=with_preview)
+    return replace(chosen, plan=resolved.plan, counts=count_plan(resolved.plan)), online
 
 
 def show(

@@ -9,7 +9,7 @@ from typing import Any
 
 from zbatch.app.altered import Altered
 from zbatch.app.review.approval import Stale
-from zbatch.app.review.figures import Figures, pairs_of
+from zbatch.app.review.counts import PlanCounts, pairs_of
 from zbatch.app.review.online import Estimated, Online
 from zbatch.app.review.preview import Preview
 from zbatch.app.review.swings import Swings
@@ -17,7 +17,7 @@ from zbatch.engine.money import plain
 from zbatch.model import Account, Charges, Expect, Item, Outcome, Plan, StopRules
 from zbatch.report.lines import timestamp
 from zbatch.report.record import files_json, limits_json, tenant_json
-from zbatch.spec.difference import Dates, Difference, Named
+from zbatch.spec.plan_diff import Dates, Named, PlanDiff
 
 VERSION = 1
 
@@ -55,15 +55,15 @@ def _head(view: Preview) -> dict[str, Any]:
         "digest": view.digest,
         **_where(view.plan),
         **_rules(view),
-        **_figures(view.figures),
+        **_counts(view.counts),
         "ledger": _ledger(view),
         "online": view.online and _online(view.online),
         "estimates_against": view.swings and _swings(view.swings),
         **_load(view),
         "warnings": [{"code": one.code, "message": one.message} for one in view.warnings],
         "against": view.difference and _difference(view.difference),
-        "dates": [entry.as_json() for entry in view.figures.dates],
-        "sources": [{"file": one.file, "items": one.items} for one in view.figures.sources],
+        "dates": [entry.as_json() for entry in view.counts.dates],
+        "sources": [{"file": one.file, "items": one.items} for one in view.counts.sources],
     }
 
 
@@ -93,16 +93,16 @@ def _rules(view: Preview) -> dict[str, Any]:
     }
 
 
-def _figures(figures: Figures) -> dict[str, Any]:
+def _counts(counts: PlanCounts) -> dict[str, Any]:
     return {
-        "items_planned": figures.items,
-        "accounts": figures.accounts,
-        "calls_planned": figures.calls,
-        "accounts_digest": figures.accounts_digest,
-        "accounts_by_number": figures.by_number,
-        "excluded": _reasons(figures.excluded),
-        "to_exclude": _reasons(figures.to_exclude),
-        "billed_again": figures.again,
+        "items_planned": counts.items,
+        "accounts": counts.accounts,
+        "calls_planned": counts.calls,
+        "accounts_digest": counts.accounts_digest,
+        "accounts_by_number": counts.by_number,
+        "excluded": _reasons(counts.excluded),
+        "to_exclude": _reasons(counts.to_exclude),
+        "billed_again": counts.again,
     }
 
 
@@ -223,7 +223,7 @@ def _change(one: Altered) -> dict[str, Any]:
     }
 
 
-def _difference(difference: Difference) -> dict[str, Any]:
+def _difference(difference: PlanDiff) -> dict[str, Any]:
     return {
         "label": difference.before.label,
         "accounts": difference.before.accounts,

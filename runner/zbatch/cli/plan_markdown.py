@@ -10,8 +10,8 @@ from zbatch.app.review.preview import Preview
 from zbatch.cli import plan_words as words
 from zbatch.cli.words import counted
 from zbatch.spec.confinement import shown_from
-from zbatch.spec.difference import Difference, Named
 from zbatch.spec.listing import unusual
+from zbatch.spec.plan_diff import Named, PlanDiff
 from zbatch.zuora.text import one_line
 
 LIMIT = 65_536  # characters of a comment on GitHub
@@ -106,22 +106,22 @@ def _facts(view: Preview) -> str:
     rows.extend(words.rules(view))
     if plan.spec.lowered:
         rows.append(("lowered", f"to the ceilings of the tenant: {', '.join(plan.spec.lowered)}"))
-    if view.figures.again:
-        rows.append(("again", f"{counted(view.figures.again, 'item')} billed once before"))
+    if view.counts.again:
+        rows.append(("again", f"{counted(view.counts.again, 'item')} billed once before"))
     return _table(("", ""), rows, len(rows))
 
 
 def _dates(view: Preview) -> str:
     dates = (
         (str(entry.target_date), str(entry.invoice_date), f"{entry.items:,}")
-        for entry in view.figures.dates
+        for entry in view.counts.dates
     )
-    text = _table(("target date", "invoice date", "items"), dates, len(view.figures.dates))
-    sources = ((code(one.file), f"{one.items:,}") for one in view.figures.sources)
-    return text + _table(("from", "items"), sources, len(view.figures.sources))
+    text = _table(("target date", "invoice date", "items"), dates, len(view.counts.dates))
+    sources = ((code(one.file), f"{one.items:,}") for one in view.counts.sources)
+    return text + _table(("from", "items"), sources, len(view.counts.sources))
 
 
-def _difference(difference: Difference) -> Iterator[str]:
+def _difference(difference: PlanDiff) -> Iterator[str]:
     yield f"Compared with {code(difference.before.label)}, {words.compared(difference)}.\n\n"
     yield _names("disappeared", difference.gone)
     for reason, accounts in difference.excluded[:_ROWS]:
@@ -170,7 +170,7 @@ def _out_of_the_ordinary(view: Preview) -> str:
 
 def _digests(view: Preview) -> str:
     """List what the digest at the end is made of, for who asks what has changed since."""
-    spec, accounts = view.plan.spec, view.figures.accounts_digest
+    spec, accounts = view.plan.spec, view.counts.accounts_digest
     rows = [(code(spec.file), code(spec.digest))]
     rows += (
         (code(shown_from(Path(spec.file), file.path)), code(file.digest)) for file in spec.files

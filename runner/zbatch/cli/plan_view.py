@@ -9,12 +9,12 @@ from pathlib import PurePath
 from textwrap import wrap
 
 from zbatch.app.review.approval import Stale
-from zbatch.app.review.figures import pairs_of
+from zbatch.app.review.counts import pairs_of
 from zbatch.app.review.preview import Preview
 from zbatch.cli import plan_words as words
 from zbatch.cli.words import counted
 from zbatch.model import Account, DatePair, Plan, Source
-from zbatch.spec.difference import Difference, Named
+from zbatch.spec.plan_diff import Named, PlanDiff
 from zbatch.zuora.text import ELLIPSIS, one_line
 
 WIDTH = 80
@@ -86,10 +86,10 @@ def _heading(view: Preview) -> Iterator[str]:
         yield from labelled(label, said)
     if lowered := plan.spec.lowered:
         yield from labelled("lowered", f"to the ceilings of the tenant: {', '.join(lowered)}")
-    if view.figures.again:
-        yield from labelled("again", f"{counted(view.figures.again, 'item')} billed once before")
-    if view.figures.accounts_digest:
-        yield from labelled("accounts", view.figures.accounts_digest)
+    if view.counts.again:
+        yield from labelled("again", f"{counted(view.counts.again, 'item')} billed once before")
+    if view.counts.accounts_digest:
+        yield from labelled("accounts", view.counts.accounts_digest)
     yield from labelled("digest", view.digest)
     for warning in view.warnings:
         yield from labelled("WARNING", one_line(f"{warning.code} {warning.message}"))
@@ -100,14 +100,14 @@ def _quoted(text: str) -> str:
 
 
 def _dates(view: Preview) -> Iterator[str]:
-    dates = view.figures.dates
+    dates = view.counts.dates
     yield "target date  invoice date  items"
     for entry in dates[:FIRST_DATES]:
         yield f"{entry.target_date}   {entry.invoice_date}   {entry.items:>6,}"
     if len(dates) > FIRST_DATES:
         rest = sum(entry.items for entry in dates[FIRST_DATES:])
         yield f"… and {counted(rest, 'item')} with {len(dates) - FIRST_DATES:,} more pairs of dates"
-    sources = view.figures.sources
+    sources = view.counts.sources
     if len(sources) > 1:
         yield ""
         yield "items   from"
@@ -131,7 +131,7 @@ def _cost(view: Preview) -> Iterator[str]:
     yield from labelled("time", words.time_needed(view))
 
 
-def _difference(difference: Difference | None) -> Iterator[str]:
+def _difference(difference: PlanDiff | None) -> Iterator[str]:
     if difference is None:
         return
     then = words.compared(difference)
@@ -180,8 +180,8 @@ def _items(view: Preview) -> Iterator[str]:
         dates = f"{pair.target_date}  {pair.invoice_date}"
         yield f"{one_line(account.named, 32):<32}  {dates}  {_place(account.source)}"
         yield from _why(account.revision, account.reason)
-    if view.figures.items > shown:
-        yield f"… and {view.figures.items - shown:,} more (--json has them all)"
+    if view.counts.items > shown:
+        yield f"… and {view.counts.items - shown:,} more (--json has them all)"
 
 
 def _unresolved(plan: Plan) -> Iterator[tuple[Account, DatePair]]:

@@ -15,7 +15,7 @@ from zbatch.app.review.swings import Swings
 from zbatch.cli.words import counted, duration, tally
 from zbatch.engine.money import added, plain
 from zbatch.model import Charges
-from zbatch.spec.difference import Change, Dates, Difference
+from zbatch.spec.plan_diff import Change, Dates, PlanDiff
 
 _MOST_DATES = 3  # of one account, in one line
 _MOST_REASONS = 10
@@ -24,17 +24,16 @@ _MOST_SWINGS = 5
 
 def counts(view: Preview) -> str:
     """Say how much it is."""
-    figures = view.figures
     return " · ".join(
         (
-            counted(figures.items, "item"),
-            counted(figures.accounts, "account"),
-            counted(figures.calls, "call"),
+            counted(view.counts.items, "item"),
+            counted(view.counts.accounts, "account"),
+            counted(view.counts.calls, "call"),
         )
     )
 
 
-def changed(difference: Difference) -> str:
+def changed(difference: PlanDiff) -> str:
     """Say how many accounts changed, those first that are missing."""
     gone, new, redated = difference.gone.count, difference.new.count, difference.redated
     said = []
@@ -49,7 +48,7 @@ def changed(difference: Difference) -> str:
     return ", ".join(said) if said else "no account is new, gone, or has other dates"
 
 
-def compared(difference: Difference) -> str:
+def compared(difference: PlanDiff) -> str:
     """Say how much it was compared with, and how."""
     before = difference.before
     how = (
@@ -88,7 +87,7 @@ def charges(kinds: Charges) -> str:
 
 def numbered(view: Preview) -> str:
     """Say how many accounts are still to be looked up; nothing where there are none."""
-    number = view.figures.by_number
+    number = view.counts.by_number
     if not number:
         return ""
     verb = "is" if number == 1 else "are"
@@ -157,10 +156,9 @@ def expect(view: Preview) -> str:
 
 def excluded(view: Preview, quote: Callable[[str], str]) -> str:
     """Say how many accounts are kept out, and why; nothing where there are none."""
-    figures = view.figures
-    said = [_kept_out(figures.excluded, quote)] if figures.excluded else []
-    if figures.to_exclude:
-        by_number = _kept_out(figures.to_exclude, quote)
+    said = [_kept_out(view.counts.excluded, quote)] if view.counts.excluded else []
+    if view.counts.to_exclude:
+        by_number = _kept_out(view.counts.to_exclude, quote)
         said.append(f"by number, counted in until the run looks it up, {by_number}")
     return "; ".join(said)
 

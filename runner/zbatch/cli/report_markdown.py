@@ -78,12 +78,21 @@ def _totals(digest: Digest) -> str:
 
 def _since(changes: Iterable[Change]) -> str:
     lines = [
-        f"- {one.count:,} {OUTCOMES[one.was]} then, now {OUTCOMES[one.now]}, by run"
-        f" {', '.join(map(code, one.runs))}: {', '.join(map(code, one.accounts))}"
+        f"- {one.count:,} {OUTCOMES[one.was]} then, now {OUTCOMES[one.now]}, {_by(one)}"
+        f": {', '.join(map(code, one.accounts))}"
         + (f" and {more:,} more" if (more := one.count - len(one.accounts)) else "")
         for one in changes
     ]
     return "\n".join(["Settled since this run, by the ledger:\n", *lines, "\n"]) if lines else ""
+
+
+def _by(change: Change) -> str:
+    runs = ", ".join(map(code, change.runs))
+    if change.now is Outcome.UNKNOWN:
+        return "sent since, and nobody knows what came of it"
+    if not change.disproved:
+        return f"by run {runs}"
+    return f"proved not billed by reconciliation {runs}" if runs else "proved not billed"
 
 
 def _causes(digest: Digest, explain: Explain) -> str:

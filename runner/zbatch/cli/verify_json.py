@@ -20,6 +20,7 @@ def verify_json(verified: Verified) -> str:
         "version": VERSION,
         "subject": verified.what,
         "run_id": verified.run_id,
+        "reconciled_by": list(verified.reconciled_by),
         "tenant": tenant_json(verified.tenant),
         "asked_at": timestamp(verified.asked_at),
         "exit_code": int(verified.exit_code),

@@ -34,6 +34,9 @@ def summary_text(verified: Verified) -> Iterator[str]:
     counts = [
         f"{count:,} {OUTCOMES[outcome]}" for outcome, count in verified.outcomes.items() if count
     ]
+    if since := verified.reconciled_by:
+        more = f" and {len(since) - 1:,} before" if len(since) > 1 else ""
+        yield f"run {verified.run_id}, with what was reconciled since by {since[-1]}{more}"
     yield (
         f"{counted(verified.items, 'item')} held against tenant {tenant.name} ({tenant.host}) by"
         f" {counted(verified.asked, 'question')}: {', '.join(counts) or 'none'}"

@@ -52,7 +52,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class LedgerEntry:
     """What the ledger holds of one item.
 
     `outcome` is None where there is none, UNKNOWN where the item is in doubt. `before` are the
@@ -87,7 +87,7 @@ class Agreement:
     `shown` are all that were shown of its account, by ID.
     """
 
-    held: Held
+    entry: LedgerEntry
     differences: tuple[Difference, ...]
     invoices: tuple[Invoice, ...] = ()
     shown: Mapping[str, Invoice] = field(default_factory=dict)
@@ -98,24 +98,24 @@ class Agreement:
         return any(one.code in (Code.GENERATING, Code.NOT_SHOWN) for one in self.differences)
 
 
-def compare(held: Held, shown: Mapping[str, Invoice]) -> Agreement:
+def compare(entry: LedgerEntry, shown: Mapping[str, Invoice]) -> Agreement:
     """Compare what is held of an item with all invoices that are shown of its account."""
-    own = tuple(shown[one] for one in held.invoice_ids if one in shown)
-    others = tuple(one for one in shown.values() if _is_other(one, held)) if held.alone else ()
-    if held.outcome is Outcome.INVOICED and _of_one_call(held, own, others):
+    own = tuple(shown[one] for one in entry.invoice_ids if one in shown)
+    others = tuple(one for one in shown.values() if _is_other(one, entry)) if entry.alone else ()
+    if entry.outcome is Outcome.INVOICED and _of_one_call(entry, own, others):
         own, others = (*own, *others), ()
-    differences = (*_of_own(held, shown), *_of_money(held, own), *_of_others(held, own, others))
-    return Agreement(held, differences, own, shown)
+    differences = (*_of_own(entry, shown), *_of_money(entry, own), *_of_others(entry, own, others))
+    return Agreement(entry, differences, own, shown)
 
 
-def _is_other(invoice: Invoice, held: Held) -> bool:
+def _is_other(invoice: Invoice, entry: LedgerEntry) -> bool:
     """Tell whether an invoice is there for the same account and date and credited to nobody."""
-    known = {*held.invoice_ids, *held.before, *held.credited}
-    dated = invoice.target_date == held.identity.target_date
+    known = {*entry.invoice_ids, *entry.before, *entry.credited}
+    dated = invoice.target_date == entry.identity.target_date
     return dated and exists(invoice) and invoice.id not in known
 
 
-def _of_one_call(held: Held, own: Sequence[Invoice], others: Sequence[Invoice]) -> bool:
+def _of_one_call(entry: LedgerEntry, own: Sequence[Invoice], others: Sequence[Invoice]) -> bool:
     """Tell whether it is proved that one call made them all: it names only the first of several.
 
     Proved it is where one call at most can have been executed, and they arose together while it
@@ -123,23 +123,23 @@ def _of_one_call(held: Held, own: Sequence[Invoice], others: Sequence[Invoice]) 
     answer was lost nobody can tell a second invoice from a second bill, nor where the tenant does
     not tell who made it.
     """
-    if held.sends != 1 or held.decided or held.started_at is None or held.finished_at is None:
+    if entry.sends != 1 or entry.decided or entry.started_at is None or entry.finished_at is None:
         return False
     if not others or not own or not all(one.source == API for one in (*own, *others)):
         return False
     created = [one.created_at for one in (*own, *others) if one.created_at is not None]
-    took = one_call(held.finished_at - held.started_at)
+    took = one_call(entry.finished_at - entry.started_at)
     if len(created) < len(own) + len(others) or max(created) - min(created) > took:
         return False
-    return held.started_at - CLOCKS <= min(created) and max(created) <= held.finished_at + CLOCKS
+    return entry.started_at - CLOCKS <= min(created) and max(created) <= entry.finished_at + CLOCKS
 
 
-def _of_own(held: Held, shown: Mapping[str, Invoice]) -> Iterator[Difference]:
+def _of_own(entry: LedgerEntry, shown: Mapping[str, Invoice]) -> Iterator[Difference]:
     """Tell what has become of the invoices that the ledger credits to an item."""
-    for invoice_id in held.invoice_ids:
+    for invoice_id in entry.invoice_ids:
         invoice = shown.get(invoice_id)
         if invoice is None:
-            yield Difference(Code.NOT_SHOWN, _not_shown(held, invoice_id), (invoice_id,))
+            yield Difference(Code.NOT_SHOWN, _not_shown(entry, invoice_id), (invoice_id,))
         elif invoice.status in NEVER_COUNTS:
             message = f"invoice {_named(invoice)} is {invoice.status} and bills nothing"
             yield Difference(Code.CANCELED, message, (invoice_id,))
@@ -150,26 +150,26 @@ def _of_own(held: Held, shown: Mapping[str, Invoice]) -> Iterator[Difference]:
             message = f"invoice {_named(invoice)} has the status {invoice.status!r}, which zbatch"
             message += " does not know"
             yield Difference(Code.STATUS_UNKNOWN, message, (invoice_id,))
-        elif invoice.target_date != held.identity.target_date and invoice_id not in held.drafts:
+        elif invoice.target_date != entry.identity.target_date and invoice_id not in entry.drafts:
             date = f"the target date {invoice.target_date}" if invoice.target_date else "no date"
             message = f"invoice {_named(invoice)} is for {date}"
             yield Difference(Code.CHANGED, message, (invoice_id,))
 
 
-def _not_shown(held: Held, invoice_id: str) -> str:
+def _not_shown(entry: LedgerEntry, invoice_id: str) -> str:
     message = f"the tenant does not show invoice {invoice_id}"
-    then = held.seen.get(invoice_id)
+    then = entry.seen.get(invoice_id)
     if then and then.status:
         return f"{message}: it has been deleted since the run, which saw it as {then.status}"
     return f"{message}: it has been deleted, or cannot be read yet"
 
 
-def _of_money(held: Held, own: Sequence[Invoice]) -> Iterator[Difference]:
+def _of_money(entry: LedgerEntry, own: Sequence[Invoice]) -> Iterator[Difference]:
     """Tell of amounts and tax that a person should look at, of what bills at all."""
     for invoice in filter(exists, own):
-        then = held.seen.get(invoice.id)
+        then = entry.seen.get(invoice.id)
         now, before = amount_of(invoice.amount), amount_of(then.amount if then else None)
-        shared = {amount_of(text) for one, text in held.seen_for_others if one == invoice.id}
+        shared = {amount_of(text) for one, text in entry.seen_for_others if one == invoice.id}
         if now is not None and before is not None and now not in {before, *shared}:
             message = (
                 f"invoice {_named(invoice)} comes to {plain(now)}, and to {plain(before)} when"
@@ -186,32 +186,32 @@ def _of_money(held: Held, own: Sequence[Invoice]) -> Iterator[Difference]:
 
 
 def _of_others(
-    held: Held, own: Sequence[Invoice], others: Sequence[Invoice]
+    entry: LedgerEntry, own: Sequence[Invoice], others: Sequence[Invoice]
 ) -> Iterator[Difference]:
     """Tell of invoices that are credited to no item, and of items that have none at all."""
     there = (*filter(exists, own), *others)
     ids = tuple(one.id for one in there)
-    if len(there) > 1 and (others or held.outcome is Outcome.ALREADY_INVOICED):
-        yield Difference(Code.DUPLICATE, _duplicate(held, there), ids)
+    if len(there) > 1 and (others or entry.outcome is Outcome.ALREADY_INVOICED):
+        yield Difference(Code.DUPLICATE, _duplicate(entry, there), ids)
     elif others:
-        yield Difference(Code.UNRECORDED, _unrecorded(held, others[0]), ids)
-    elif held.outcome is None:
+        yield Difference(Code.UNRECORDED, _unrecorded(entry, others[0]), ids)
+    elif entry.outcome is None:
         yield Difference(Code.MISSING, "no invoice is there, and no call that could make one")
 
 
-def _duplicate(held: Held, there: Sequence[Invoice]) -> str:
+def _duplicate(entry: LedgerEntry, there: Sequence[Invoice]) -> str:
     names = ", ".join(_named(one) for one in there[:_MOST_NAMED])
     message = f"{len(there)} invoices count for it: {names}"
-    if held.outcome is not Outcome.INVOICED:
+    if entry.outcome is not Outcome.INVOICED:
         return f"{message}; zbatch made none of them, as far as its ledger knows"
-    if held.sends > 1:
-        return f"{message}; it was sent {held.sends} times, so that it may be billed twice"
-    return f"{message}; zbatch was told of {len(held.invoice_ids)}"
+    if entry.sends > 1:
+        return f"{message}; it was sent {entry.sends} times, so that it may be billed twice"
+    return f"{message}; zbatch was told of {len(entry.invoice_ids)}"
 
 
-def _unrecorded(held: Held, invoice: Invoice) -> str:
+def _unrecorded(entry: LedgerEntry, invoice: Invoice) -> str:
     message = f"invoice {_named(invoice)} is there"
-    if held.outcome is Outcome.UNKNOWN:
+    if entry.outcome is Outcome.UNKNOWN:
         return f"{message}, and the item is in doubt: zbatch reconcile settles it"
     return f"{message}, and the ledger knows nothing of it"
 

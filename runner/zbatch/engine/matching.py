@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from zbatch.engine.agreement import Agreement, Held, compare
+from zbatch.engine.agreement import Agreement, LedgerEntry, compare
 from zbatch.engine.details import Details
 from zbatch.model import Invoice
 from zbatch.zuora.query import Wanted
 
 
 async def compared_with(
-    details: Details, portion: Sequence[Held], *, whole_accounts: bool = True
+    details: Details, portion: Sequence[LedgerEntry], *, whole_accounts: bool = True
 ) -> list[Agreement]:
     """Ask about items, and about whole accounts where an invoice of theirs is not among these.
 
@@ -24,13 +24,13 @@ async def compared_with(
     return [compare(one, shown.get(one.identity.account_id, {})) for one in portion]
 
 
-def _wanted(portion: Iterable[Held]) -> tuple[Wanted, ...]:
+def _wanted(portion: Iterable[LedgerEntry]) -> tuple[Wanted, ...]:
     pairs = ((one.identity.account_id, one.identity.target_date) for one in portion)
     return tuple(dict.fromkeys(Wanted(*pair) for pair in pairs))
 
 
-def _misses(held: Held, shown: Mapping[str, Invoice]) -> bool:
-    return any(one not in shown for one in held.invoice_ids)
+def _misses(entry: LedgerEntry, shown: Mapping[str, Invoice]) -> bool:
+    return any(one not in shown for one in entry.invoice_ids)
 
 
 def _by_account(invoices: Iterable[Invoice]) -> dict[str, dict[str, Invoice]]:

@@ -108,8 +108,8 @@ def since(changes: Sequence[Change]) -> str:
         return ""
     rows = "".join(
         f'<li>{one.count:,} <span class="chip {one.was.value}">{WORDS[one.was]}</span> then, now'
-        f' <span class="chip {one.now.value}">{WORDS[one.now]}</span>, by run'
-        f" {_codes(one.runs)}: {_codes(one.accounts)}{_more(one)}</li>\n"
+        f' <span class="chip {one.now.value}">{WORDS[one.now]}</span>, {_by(one)}'
+        f": {_codes(one.accounts)}{_more(one)}</li>\n"
         for one in changes
     )
     return (
@@ -117,6 +117,15 @@ def since(changes: Sequence[Change]) -> str:
         " page says what was known when the run ended. By the ledger beside it, since then:</p>\n"
         f'<ul class="since">\n{rows}</ul></section>\n'
     )
+
+
+def _by(change: Change) -> str:
+    if change.now is Outcome.UNKNOWN:
+        return "sent since, and nobody knows what came of it"
+    if not change.disproved:
+        return f"by run {_codes(change.runs)}"
+    by = f" by reconciliation {_codes(change.runs)}" if change.runs else ""
+    return f"proved not billed{by}"
 
 
 def _codes(names: Iterable[str]) -> str:

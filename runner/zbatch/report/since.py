@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from zbatch.model import Outcome
+from zbatch.model import Item, Outcome
 from zbatch.report.lines import Line
 
 FIRST_ACCOUNTS = 5
 OPEN = (Outcome.UNKNOWN, Outcome.FAILED, Outcome.NOT_ATTEMPTED)  # the gravest first
+NOT_CREATED = "NOT_CREATED"  # how a reconciliation's report tells that a key has made nothing
 
 Key = tuple[str, str, int]
 """An item by account ID, target date and revision."""
+
+Now = tuple[Outcome, str | None]
+"""What the ledger holds an item as by now, and which run has settled that, where it is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """How many items were one thing in the report, and are another in the ledger by now.
 
-    `runs` are those that have settled them, `accounts` the first ones.
+    `runs` are those that have settled them, `accounts` the first ones. What was in doubt and is
+    not attempted by now is proved not to have been billed: its keys have made nothing.
     """
 
     was: Outcome
@@ -28,10 +33,21 @@ class Change:
     accounts: tuple[str, ...]
     runs: tuple[str, ...]
 
+    @property
+    def disproved(self) -> bool:
+        """Whether it is proved by now that nothing was billed by what was in doubt."""
+        return self.was is Outcome.UNKNOWN and self.now is Outcome.NOT_ATTEMPTED
+
 
 def key_of(line: Line) -> Key:
     """Name the item of a line as the ledger does."""
     return line.account_id, line.target_date.isoformat(), line.revision
+
+
+def key_of_item(item: Item) -> Key:
+    """Name an item of the ledger."""
+    identity = item.identity
+    return identity.account_id, identity.target_date.isoformat(), identity.revision
 
 
 def open_lines(lines: Iterable[Line]) -> tuple[Line, ...]:
@@ -39,9 +55,7 @@ def open_lines(lines: Iterable[Line]) -> tuple[Line, ...]:
     return tuple(line for line in lines if line.outcome in OPEN)
 
 
-def changes(
-    lines: Iterable[Line], held: Mapping[Key, tuple[Outcome, str | None]]
-) -> tuple[Change, ...]:
+def changes(lines: Iterable[Line], held: Mapping[Key, Now]) -> tuple[Change, ...]:
     """Hold open lines against what the ledger holds as settled by now, and by which run."""
     found: dict[tuple[Outcome, Outcome], list[tuple[Line, str | None]]] = {}
     for line in lines:
@@ -60,12 +74,18 @@ def changes(
     )
 
 
-def in_a_sentence(changes: Iterable[Change], counts: Mapping[Outcome, int]) -> str:
-    """Say how much of what needed a look is settled by now; nothing where none of it is."""
+def in_a_sentence(changes: Sequence[Change], counts: Mapping[Outcome, int]) -> str:
+    """Say how much of what needed a look is settled or worse by now; nothing where none is."""
     wanted = sum(counts.get(outcome, 0) for outcome in OPEN)
     settled = sum(one.count for one in changes if one.now not in OPEN)
-    if not settled:
-        return ""
-    if settled == wanted:
+    disproved = sum(one.count for one in changes if one.disproved)
+    if settled and settled == wanted:
         return "Since then all that needed a look has been settled: see below."
-    return f"Since then {settled:,} of {wanted:,} items that needed a look were settled: see below."
+    parts = []
+    if settled:
+        parts.append(f"{settled:,} of {wanted:,} items that needed a look were settled")
+    if doubted := sum(one.count for one in changes if one.now is Outcome.UNKNOWN):
+        parts.append(f"{doubted:,} came to be in doubt")
+    if disproved:
+        parts.append(f"it was proved for {disproved:,} of those unknown that nothing was billed")
+    return f"Since then {' and '.join(parts)}: see below." if parts else ""

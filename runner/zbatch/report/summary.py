@@ -1,4 +1,4 @@
-"""Folds over outcomes: totals, failures by cause, what is in doubt, and who settled what."""
+"""Folds over outcomes: totals, failures by code, what is in doubt, and who settled what."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ FIRST_WAITING = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class Message:
     """All items that failed with one code and one message; `accounts` are the first of them.
 
-    Where the message names the account it says `…` instead.
+    Where the text names the account it says `…` instead.
     """
 
-    message: str
+    text: str
     count: int
     accounts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class FailureGroup:
-    """All items that failed with one code; `causes` are the first messages that came with it."""
+    """All items that failed with one code; `messages` are the first that came with it."""
 
     code: str
     count: int
-    causes: tuple[Cause, ...]
+    messages: tuple[Message, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,22 +100,22 @@ class Fold:
 def _add_failure(groups: dict[str, FailureGroup], record: ItemRecord) -> None:
     problem = record.error or Problem("NO_REASON", "The reason was not recorded.")
     group = groups.get(problem.code, FailureGroup(problem.code, 0, ()))
-    causes = {cause.message: cause for cause in group.causes}
-    message = _without_account(problem.message, record)
-    if message in causes or len(causes) < FIRST_MESSAGES:
-        causes[message] = _joined(causes.get(message, Cause(message, 0, ())), record)
-    groups[problem.code] = FailureGroup(problem.code, group.count + 1, tuple(causes.values()))
+    messages = {message.text: message for message in group.messages}
+    text = _without_account(problem.message, record)
+    if text in messages or len(messages) < FIRST_MESSAGES:
+        messages[text] = _joined(messages.get(text, Message(text, 0, ())), record)
+    groups[problem.code] = FailureGroup(problem.code, group.count + 1, tuple(messages.values()))
 
 
 def _without_account(message: str, record: ItemRecord) -> str:
-    """Cut the account out of its message, lest one cause looks like a new one each time."""
+    """Cut the account out of its message, lest it looks like a new one each time."""
     names = (record.item.identity.account_id, record.item.account_number)
     pattern = "|".join(re.escape(name) for name in names if name)
     return re.sub(pattern, "…", message, flags=re.IGNORECASE)
 
 
-def _joined(cause: Cause, record: ItemRecord) -> Cause:
+def _joined(message: Message, record: ItemRecord) -> Message:
     account = record.item.account_number or record.item.identity.account_id
-    room = len(cause.accounts) < FIRST_ACCOUNTS and account not in cause.accounts
-    accounts = (*cause.accounts, account) if room else cause.accounts
-    return Cause(cause.message, cause.count + 1, accounts)
+    room = len(message.accounts) < FIRST_ACCOUNTS and account not in message.accounts
+    accounts = (*message.accounts, account) if room else message.accounts
+    return Message(message.text, message.count + 1, accounts)

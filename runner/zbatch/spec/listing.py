@@ -7,7 +7,7 @@ from datetime import date
 from itertools import groupby
 
 from zbatch.model import Item
-from zbatch.spec.difference import Dates
+from zbatch.spec.plan_diff import Dates
 from zbatch.spec.selection import Items, Selection
 
 

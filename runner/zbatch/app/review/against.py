@@ -10,16 +10,16 @@ from datetime import date
 from itertools import groupby
 from pathlib import Path
 
-from zbatch.app.review.figures import pairs_of
+from zbatch.app.review.counts import pairs_of
 from zbatch.app.review.revision import Repository, at_revision
 from zbatch.app.runs import LATEST, PastRun, run_in
 from zbatch.errors import CannotStart, Refused
 from zbatch.ledger.glance import Glance, KnownRun, Listed, glance
 from zbatch.model import Plan
 from zbatch.spec import SpecError, load_spec, make_plan
-from zbatch.spec.difference import Dates, Difference, Listing, compare
 from zbatch.spec.expressions import PERIOD
 from zbatch.spec.listing import by_account
+from zbatch.spec.plan_diff import Dates, Listing, PlanDiff, compare
 from zbatch.zuora.text import one_line
 
 RUN, GIT = "run:", "git:"
@@ -36,7 +36,7 @@ class Then:
     path: str
 
 
-def against(name: str, plan: Plan, folder: Path) -> Difference:
+def against(name: str, plan: Plan, folder: Path) -> PlanDiff:
     """Hold a plan against what `name` names: a file, a run of the ledger in `folder`, a revision.
 
     Raises `Refused` where it names nothing or two things, and for a spec that is none.
@@ -61,11 +61,11 @@ def against(name: str, plan: Plan, folder: Path) -> Difference:
     )
 
 
-def _with_run(run: KnownRun, plan: Plan, folder: Path) -> Difference:
+def _with_run(run: KnownRun, plan: Plan, folder: Path) -> PlanDiff:
     label = f"run {run.id} ({one_line(run.spec_name, 80)})"
     period = _period_of(run_in(folder.parent, run.id))
 
-    def read(ledger: Glance) -> Difference:
+    def read(ledger: Glance) -> PlanDiff:
         before = Listing(label, period, _of_run(ledger.listed(run.id)))
         return compare(before, _of_plan(plan, ledger.numbers()))
 
@@ -81,7 +81,7 @@ def _period_of(run: PastRun) -> str | None:
     return period if isinstance(period, str) and PERIOD.fullmatch(period) else None
 
 
-def _with_then(then: Then, plan: Plan, numbers: Mapping[str, str]) -> Difference:
+def _with_then(then: Then, plan: Plan, numbers: Mapping[str, str]) -> PlanDiff:
     label = f"{then.path} at {then.revision}"
     with at_revision(then.repository, then.commit, then.path) as spec:
         top = str(spec)[: -len(then.path)]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zbatch.app.loading import Overrides, load_plan, tighten
+from zbatch.app.review.counts import PlanCounts, count_plan
 from zbatch.app.review.differing import differences
-from zbatch.app.review.figures import Figures, figures
 from zbatch.app.review.frozen import Approved, Document, Frozen, approved, digest_of, document_at
 from zbatch.errors import Refused
 from zbatch.model import Plan
@@ -27,7 +27,7 @@ class Chosen:
 
     plan: Plan
     spec: Path
-    figures: Figures
+    counts: PlanCounts
     approved: Approved
     document: Path | None = None
 
@@ -44,7 +44,7 @@ class Chosen:
         changed = tuple(name for name in names if getattr(limits, name) != getattr(before, name))
         spec = replace(self.plan.spec, limits=limits, tightened=changed)
         plan = replace(self.plan, spec=spec)
-        return replace(self, plan=plan, approved=approved(plan, self.figures, overrides))
+        return replace(self, plan=plan, approved=approved(plan, self.counts, overrides))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Stale:
 def choose(path: Path, overrides: Overrides) -> Chosen:
     """Lay out a spec; raise `SpecError` or `Refused`."""
     plan = load_plan(path, overrides)
-    counts = figures(plan)
+    counts = count_plan(plan)
     return Chosen(plan, path, counts, approved(plan, counts, overrides)).tightened(overrides)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 
-from zbatch.app.review.figures import Load
+from zbatch.app.review.counts import Load
 from zbatch.engine.pacing import Pace
 from zbatch.errors import Refused
 from zbatch.model import Limits, Plan, Rate, Tenant

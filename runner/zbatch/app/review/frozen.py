@@ -12,7 +12,7 @@ from typing import Any, TypedDict, cast
 
 from zbatch import __version__
 from zbatch.app.loading import Overrides
-from zbatch.app.review.figures import Figures
+from zbatch.app.review.counts import PlanCounts
 from zbatch.errors import Refused
 from zbatch.model import Plan
 from zbatch.report.record import files_json, limits_json
@@ -66,7 +66,7 @@ class Document:
     frozen: Frozen
 
 
-def approved(plan: Plan, counts: Figures, overrides: Overrides) -> Approved:
+def approved(plan: Plan, counts: PlanCounts, overrides: Overrides) -> Approved:
     """Gather what somebody approves who approves a plan."""
     tenant = plan.tenant
     return {

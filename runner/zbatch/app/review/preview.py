@@ -9,15 +9,15 @@ from math import ceil
 from pathlib import Path
 
 from zbatch.app.review.approval import Chosen
+from zbatch.app.review.counts import Load, PlanCounts
 from zbatch.app.review.estimate import INVOICE_SECONDS, Estimate, Use, estimate, too_much, uses
-from zbatch.app.review.figures import Figures, Load
 from zbatch.app.review.held import Held, held
 from zbatch.app.review.online import Online
 from zbatch.app.review.swings import Swings
 from zbatch.app.state import State
 from zbatch.model import Plan
 from zbatch.spec import find_project
-from zbatch.spec.difference import FAR, FEW, Difference
+from zbatch.spec.plan_diff import FAR, FEW, PlanDiff
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A plan with its figures; `load`, `estimate` and `uses` are of what is left to send.
+    """A plan with its counts; `load`, `estimate` and `uses` are of what is left to send.
 
     `online` is what the tenant shows of it, where it was asked; `swings` hold its estimates against
     an earlier run.
@@ -38,12 +38,12 @@ class Preview:
 
     plan: Plan
     digest: str
-    figures: Figures
+    counts: PlanCounts
     held: Held
     load: Load
     estimate: Estimate
     uses: tuple[Use, ...]
-    difference: Difference | None = None
+    difference: PlanDiff | None = None
     warnings: tuple[Warned, ...] = ()
     online: Online | None = None
     swings: Swings | None = None
@@ -58,11 +58,11 @@ def preview(chosen: Chosen, state_dir: Path | None = None, other: str | None = N
     folder = State.of(find_project(chosen.spec).root, state_dir).root / plan.tenant.folder
     difference = None if other is None else _against(other, plan, folder)
     return look(
-        plan, chosen.digest, chosen.figures, held(plan, chosen.figures.items, folder), difference
+        plan, chosen.digest, chosen.counts, held(plan, chosen.counts.items, folder), difference
     )
 
 
-def _against(other: str, plan: Plan, folder: Path) -> Difference:
+def _against(other: str, plan: Plan, folder: Path) -> PlanDiff:
     # Loaded here, because most plans are held against nothing.
     from zbatch.app.review.against import against
 
@@ -70,7 +70,7 @@ def _against(other: str, plan: Plan, folder: Path) -> Difference:
 
 
 def look(
-    plan: Plan, digest: str, counts: Figures, done: Held, difference: Difference | None = None
+    plan: Plan, digest: str, counts: PlanCounts, done: Held, difference: PlanDiff | None = None
 ) -> Preview:
     """Put together what was read; pure."""
     limits = plan.spec.limits
@@ -80,7 +80,7 @@ def look(
     return Preview(
         plan=plan,
         digest=digest,
-        figures=counts,
+        counts=counts,
         held=done,
         load=load,
         estimate=time,
@@ -90,7 +90,7 @@ def look(
     )
 
 
-def left(counts: Figures, done: Held, objects_per_call: int) -> Load:
+def left(counts: PlanCounts, done: Held, objects_per_call: int) -> Load:
     """Tell the load of what the ledger does not hold as settled for good."""
     if done.to_send == counts.items:
         return Load.of(counts.calls, counts.items)
@@ -124,7 +124,7 @@ def _inactive(online: Online) -> Iterator[Warned]:
         )
 
 
-def _far(difference: Difference | None) -> Iterator[Warned]:
+def _far(difference: PlanDiff | None) -> Iterator[Warned]:
     if difference is None:
         return
     before, after = difference.before, difference.after

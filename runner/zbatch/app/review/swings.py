@@ -11,7 +11,7 @@ from zbatch.app.review.online import Estimated
 from zbatch.engine.money import added, amount_of
 from zbatch.engine.question import COUNTS
 from zbatch.report.lines import Line
-from zbatch.spec.difference import FAR
+from zbatch.spec.plan_diff import FAR
 
 Account = tuple[str, str]
 """The ID of an account, and a currency that the tenant has told."""

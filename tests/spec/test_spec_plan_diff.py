@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.accounts import account
-from zbatch.spec.difference import MOST_CHANGES, MOST_NAMED, Dates, Difference, Listing, compare
+from zbatch.spec.plan_diff import MOST_CHANGES, MOST_NAMED, Dates, Listing, PlanDiff, compare
 
 OCTOBER, NOVEMBER = date(2026, 10, 31), date(2026, 11, 30)
 
@@ -24,7 +24,7 @@ def held(
     before: Iterable[tuple[str, Dates]],
     after: Iterable[tuple[str, Dates]],
     periods: tuple[str | None, str | None] = (None, None),
-) -> Difference:
+) -> PlanDiff:
     return compare(Listing("october", periods[0], before), Listing("november", periods[1], after))
 
 

@@ -5,26 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from zbatch.app.doubt import in_doubt
-from zbatch.engine.agreement import Held
+from zbatch.engine.agreement import LedgerEntry
 from zbatch.engine.conclusion import decided
 from zbatch.ledger.billed import Billed
 from zbatch.model import Item, Outcome, Standing
 
 
-def holding(standings: Iterable[Standing], billed: Iterable[tuple[Item, Billed]]) -> Iterator[Held]:
+def ledger_entries(
+    standings: Iterable[Standing], billed: Iterable[tuple[Item, Billed]]
+) -> Iterator[LedgerEntry]:
     """Put together what the ledger tells of each item, in their order."""
     for standing, (_, one) in zip(standings, billed, strict=True):
-        yield _held_of(standing, one)
+        yield _entry(standing, one)
 
 
-def _held_of(standing: Standing, billed: Billed) -> Held:
+def _entry(standing: Standing, billed: Billed) -> LedgerEntry:
     record = standing.record or in_doubt(standing)
     identity = standing.item.identity
     if record is None:
-        return Held(identity, None, credited=billed.credited)
+        return LedgerEntry(identity, None, credited=billed.credited)
     baseline = standing.trail.baseline if record.outcome is Outcome.INVOICED else None
     ids = record.invoice_ids or tuple(filter(None, (record.invoice_id,)))
-    return Held(
+    return LedgerEntry(
         identity,
         record.outcome,
         ids,

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from zbatch.app.api import Watcher
-from zbatch.app.asking import Asking, could_not, only_asking
-from zbatch.app.connection import access_to, connected
-from zbatch.app.desk import emulator_book, event_loop
-from zbatch.app.numbers import Preflight
-from zbatch.app.outside import Outside, Way
-from zbatch.app.review.estimate import pace_of
+from zbatch.app.asking import Bureau, Matter, Session
+from zbatch.app.desk import emulator_book
+from zbatch.app.numbers import Resolved
 from zbatch.app.review.held import unsettled
 from zbatch.app.review.online import Estimated, Online, There
-from zbatch.app.signals import interruptible, undisturbed
 from zbatch.app.state import State
-from zbatch.engine.asking import Asker, Inquiry, Reading
-from zbatch.engine.brake import Brake
-from zbatch.engine.events import Event, Gated, Stopping
+from zbatch.engine.asking import Reading
 from zbatch.engine.money import added, amount_of
 from zbatch.engine.order import Work
-from zbatch.engine.ports import Sender
+from zbatch.engine.ports import Observer
 from zbatch.engine.question import Nothing, Odd, Seen, look
-from zbatch.engine.settings import PATIENCE
 from zbatch.model import Item, Plan, Trail
 from zbatch.spec import find_project
 from zbatch.zuora.accounts import ACTIVE, IdQuestion, all_asked_for, id_questions
@@ -35,71 +25,44 @@ from zbatch.zuora.numbers import FoundAccount, read_accounts
 from zbatch.zuora.preview import Previewed, preview_ask, read_preview
 from zbatch.zuora.query import BRANCHES
 
+_MATTER = Matter("what is there", "what is there")
 _WAVE = BRANCHES // 2  # items of one question: each asks for its date and its account's drafts
 
 Open = tuple[Item, Trail]
 """An item that is not settled for good, and what a question about it is held against."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bureau:
-    """Where a tenant is asked from, outside any run: the folder of its ledger, and who watches."""
+Question = Callable[[], Awaitable[None]]
 
-    folder: Path
-    book: Path | None
-    watch: Watcher
-    outside: Outside = field(default_factory=Outside)
-    patience: float = PATIENCE
 
-    @classmethod
-    def of(cls, spec: Path, plan: Plan, state_dir: Path | None, watch: Watcher) -> Bureau:
-        """Ask for the plan of a spec from its project."""
-        project = find_project(spec)
-        folder = State.of(project.root, state_dir).root / plan.tenant.folder
-        return cls(folder, emulator_book(project), watch)
+def bureau_of(spec: Path, plan: Plan, state_dir: Path | None, tell: Observer) -> Bureau:
+    """Ask for the plan of a spec from its project."""
+    project = find_project(spec)
+    folder = State.of(project.root, state_dir).root / plan.tenant.folder
+    return Bureau(folder, emulator_book(project), tell)
 
-    def resolved(self, plan: Plan) -> tuple[Plan, int]:
-        """Give the plan with the IDs of its account numbers, and how many requests that took."""
-        found = Preflight(self, self.book, self.watch, self.patience).resolved(plan)
-        return found.plan, found.asked
 
-    def look(self, plan: Plan, asked: int = 0, *, preview: bool = False) -> Online:
-        """Ask what the tenant shows of a plan whose accounts all have their IDs.
+def look_online(bureau: Bureau, resolved: Resolved, *, preview: bool = False) -> Online:
+    """Ask what the tenant shows of a plan whose accounts all have their IDs.
 
-        With `preview` it is asked for an estimate of each item as well, a request each; `asked`
-        counts the requests before. Raises `CannotStart` where the tenant does not tell, and
-        `Interrupted` by a signal; nothing is sent in any case.
-        """
-        items = list(unsettled(plan, self.folder))
-        asked_at = self.outside.clock.now()
-        if not items:
-            return Online(asked_at, asked, 0)
-        way = connected(access_to(plan, self.folder, self.book, os.environ), self.outside.clock)
-        with undisturbed(), event_loop() as loop:
-            found = loop.run(self._ask(plan, items, way, preview=preview))
-        return found.told(items, asked_at, asked)
+    With `preview` it is asked for an estimate of each item as well, a request each. Raises
+    `CannotStart` where the tenant does not tell, `Interrupted` by a signal; nothing is sent in any
+    case.
+    """
+    plan = resolved.plan
+    items = list(unsettled(plan, bureau.folder))
+    asked_at = bureau.outside.clock.now()
+    if not items:
+        return Online(asked_at, resolved.asked, 0)
 
-    async def _ask(self, plan: Plan, items: Sequence[Open], way: Way, *, preview: bool) -> _Found:
-        settings = only_asking(plan, self.patience, pace_of(plan))
-        brake = Brake(self.outside.clock, self.outside.random, self._tell, settings)
-        async with way as sender:
-            found = _Found(sender, brake, self.outside)
-            asking = Asking(brake, _call)
-            with interruptible(asking, plan.spec.limits.timeout) as interruptions:
-                questions = [*found.questions(items), *(found.previews(items) if preview else ())]
-                await asking.answers(questions, settings.workers)
-        if brake.stopped:
-            what = "what is there"
-            raise could_not(brake.stopped, interruptions.first, plan.tenant, what, what)
+    async def talk(session: Session) -> _Found:
+        found = _Found(session)
+        questions = [*found.questions(items), *(found.previews(items) if preview else ())]
+        await session.answers(questions, _call)
         return found
 
-    def _tell(self, event: Event) -> None:
-        """Pass on what a person should know."""
-        if isinstance(event, Gated | Stopping):
-            self.watch.event(event)
-
-
-Question = Callable[[], Awaitable[None]]
+    found, asked = bureau.ask(plan, _MATTER, talk, resolved.pace)
+    return found.told(items, asked_at, resolved.asked + asked)
 
 
 async def _call(question: Question) -> None:
@@ -109,9 +72,8 @@ async def _call(question: Question) -> None:
 class _Found:
     """What the answers have brought so far."""
 
-    def __init__(self, sender: Sender, brake: Brake, outside: Outside) -> None:
-        self._inquiry = Inquiry(sender, brake, outside.clock)
-        self._asker = Asker(sender, brake, outside.clock)
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self._accounts: dict[str, FoundAccount] = {}
         self._seen: dict[int, Seen] = {}
         self._previewed: dict[int, Previewed] = {}
@@ -131,15 +93,15 @@ class _Found:
 
     async def _preview(self, place: int, item: Item) -> None:
         reading = partial(read_preview, account_id=item.identity.account_id)
-        (self._previewed[place],) = await self._inquiry.read(preview_ask(item), reading)
+        (self._previewed[place],) = await self._session.inquiry.read(preview_ask(item), reading)
 
     async def _ask_accounts(self, question: IdQuestion) -> None:
         reading = Reading(read_accounts, partial(all_asked_for, question=question))
-        _, accounts = await self._inquiry.answer(question.text, reading)
+        _, accounts = await self._session.inquiry.answer(question.text, reading)
         self._accounts |= {account.id: account for account in accounts}
 
     async def _ask_invoices(self, works: Sequence[Work]) -> None:
-        _, shown = await self._asker.see(works)
+        _, shown = await self._session.asker.see(works)
         self._seen |= {work.ordinal: ones[0] for work, ones in shown.items()}
 
     def told(self, items: Sequence[Open], asked_at: datetime, asked: int) -> Online:
@@ -153,7 +115,7 @@ class _Found:
         )
         return Online(
             asked_at=asked_at,
-            requests=asked + self._inquiry.asked + self._asker.asked,
+            requests=asked,
             items=len(items),
             unknown=tuple(item for item, _ in items if item.identity.account_id not in accounts),
             inactive=tuple(sorted(inactive, key=lambda one: one.id)),

@@ -49,7 +49,7 @@ class SourceCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class PlanCounts:
     """A plan in numbers; `again` are the items of a revision above the first.
 
     Of the accounts so many as `by_number` says are named by number. How many calls their items
@@ -71,7 +71,7 @@ class Figures:
     accounts_digest: str | None
 
 
-def figures(plan: Plan) -> Figures:
+def count_plan(plan: Plan) -> PlanCounts:
     """Count a plan, those accounts too that are not looked up yet."""
     pairs = count_dates(plan.items)
     sources = count_sources(plan.items)
@@ -85,7 +85,7 @@ def figures(plan: Plan) -> Figures:
         sources[named.source.file] += len(dates)
         again += len(dates) * (named.revision > 1)
         later += len(dates)
-    return Figures(
+    return PlanCounts(
         accounts=accounts + len(numbers),
         by_number=len(numbers),
         items=len(plan.items) + later,

@@ -65,7 +65,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class PlanDiff:
     """What changed from `before` to `after`; the most frequent change of dates comes first.
 
     `excluded` are the accounts of `before` that `after` keeps out, by reason; `gone` are the others
@@ -107,7 +107,7 @@ class Difference:
         return by >= FEW and by > FAR * self.before.items
 
 
-def compare(before: Listing, after: Listing) -> Difference:
+def compare(before: Listing, after: Listing) -> PlanDiff:
     """Hold two lists against each other; of `before` one entry an account is kept in memory.
 
     Dates move with the month: where both sides name a period, the end of the one is the same as
@@ -135,7 +135,7 @@ def compare(before: Listing, after: Listing) -> Difference:
         reason = after.excluded.get(key)
         (gone if reason is None else excluded[reason]).add(key)
     told, others = changes.told()
-    return Difference(
+    return PlanDiff(
         Side(before.label, old_accounts, old_items),
         Side(after.label, accounts, items),
         months is not None,
