@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from support.engine import START, item
-from zbatch.engine.agreement import CLOCKS, Agreement, Code, Held, compare
+from zbatch.engine.agreement import CLOCKS, TAX_FAILURES, Agreement, Code, Held, compare
 from zbatch.engine.question import COUNTS, GRAIN, NEVER_COUNTS, ONE_CALL
 from zbatch.model import Detail, Invoice, Outcome
 
@@ -114,6 +114,23 @@ def test_tax_and_amounts() -> None:
         assert codes(OURS, an_invoice(amount=amount)) == [Code.ZERO_AMOUNT]
     for other in (None, "-5.10", "1E-9"):
         assert codes(OURS, an_invoice(amount=other)) == []
+
+
+@pytest.mark.parametrize("status", sorted(TAX_FAILURES - {"Error"}))
+def test_each_way_in_which_a_tax_can_fail(status: str) -> None:
+    """Zuora has a word for each kind of trouble; all of them leave the invoice without its tax."""
+    (told,) = compared(OURS, an_invoice(tax_status=status, number="I1")).differences
+    assert told.code is Code.TAX_FAILED
+    assert told.message == f"the tax of invoice I1 ({A}) has failed as {status}"
+
+
+def test_a_tax_that_is_complete_or_of_which_nothing_is_told() -> None:
+    """Nothing is to be said; a status that we do not know is told, never taken for anything."""
+    for status in ("Complete", None):
+        assert codes(OURS, an_invoice(tax_status=status)) == []
+    (told,) = compared(OURS, an_invoice(tax_status="Simmering")).differences
+    assert told.code is Code.TAX_FAILED
+    assert "has the status 'Simmering', which zbatch does not know" in told.message
 
 
 def test_a_second_invoice_beside_ours() -> None:
