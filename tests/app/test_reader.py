@@ -225,6 +225,17 @@ def test_an_older_draft_is_looked_for_at_once() -> None:
     assert done.elapsed < 1
 
 
+def test_only_a_draft_may_be_of_an_older_date() -> None:
+    """What was there and posted, or arose just now, should be for the date that was asked for."""
+    for fields, findings in (
+        ({"CreatedDate": "2026-10-31T00:00:00Z"}, {}),
+        ({"CreatedDate": "2026-10-31T00:00:00Z", "Status": "Posted"}, {Code.CHANGED: 1}),
+        ({"CreatedDate": DONE.isoformat()}, {Code.CHANGED: 1}),
+    ):
+        shown = an_invoice(1, TargetDate="2026-10-31", **fields)
+        assert read(lambda now, one=shown: [one], invoiced(1)).result.findings == findings  # type: ignore[misc] # bound at once
+
+
 def test_an_older_draft_that_is_shown_late_is_found_at_the_end() -> None:
     """Accounts are looked into again once the time for what is late is over."""
     older = an_invoice(1, TargetDate="2026-10-31")

@@ -155,14 +155,14 @@ class Reader:
         """Make durable what was seen, then tell it."""
         if not pairs:
             return
-        records = [with_details(record, found) for record, found in pairs]
+        records = detailed = [with_details(record, found) for record, found in pairs]
         try:
             await self._hands.keep(records)
         except Exception as error:  # the disk, above all: what was durable before is told
             self._hands.fail(error)
             records = [record for record, _ in pairs]
-        for _, found in pairs:
-            self._findings.update(_codes(found))
+        for record, (_, found) in zip(detailed, pairs, strict=True):
+            self._findings.update(_to_tell(record, found))
         self._tell(records)
 
     def _tell(self, records: Iterable[ItemRecord]) -> None:
@@ -173,6 +173,16 @@ class Reader:
 
 def _codes(found: Agreement) -> list[Code]:
     return [one.code for one in found.differences]
+
+
+def _to_tell(record: ItemRecord, found: Agreement) -> list[Code]:
+    """Give what a person should look at: a draft that was raised may be of an older date."""
+    raised = {one.id for one in record.invoices or () if one.appended and one.status == "Draft"}
+    return [
+        one.code
+        for one in found.differences
+        if one.code is not Code.CHANGED or not raised.issuperset(one.invoice_ids)
+    ]
 
 
 def held_of(record: ItemRecord) -> Held:
