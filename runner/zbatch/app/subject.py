@@ -74,7 +74,7 @@ def held_of(subject: Subject, plan: Plan) -> list[tuple[Item, Held]]:
     def read(ledger: Glance) -> list[tuple[Item, Held]]:
         items = plan.items if run is None else ledger.items_of(run.run_id)
         pairs = zip(ledger.standings(items), ledger.billed(items), strict=True)
-        return [(item, _hold(standing, billed)) for standing, (item, billed) in pairs]
+        return [(item, hold(standing, billed)) for standing, (item, billed) in pairs]
 
     found = glance(subject.folder, read)
     if found is None and run is not None:
@@ -87,7 +87,8 @@ def held_of(subject: Subject, plan: Plan) -> list[tuple[Item, Held]]:
     return [(item, Held(item.identity, None)) for item in plan.items] if found is None else found
 
 
-def _hold(standing: Standing, billed: Billed) -> Held:
+def hold(standing: Standing, billed: Billed) -> Held:
+    """Give what is held of one item; what is in doubt is unknown."""
     record = standing.record or in_doubt(standing)
     identity = standing.item.identity
     if record is None:
