@@ -151,7 +151,9 @@ def test_an_own_invoice_that_bills_nothing_is_no_duplicate() -> None:
 def test_what_others_made_claims_no_further_invoice() -> None:
     """Where the item was billed already, a second invoice is a duplicate, however close by."""
     theirs = replace(OURS, outcome=Outcome.ALREADY_INVOICED)
-    assert codes(theirs, an_invoice(), an_invoice(B)) == [Code.DUPLICATE]
+    found = compared(theirs, an_invoice(), an_invoice(B))
+    assert [one.code for one in found.differences] == [Code.DUPLICATE]
+    assert [one.id for one in found.invoices] == [A]
 
 
 def test_a_second_invoice_beside_ours() -> None:
