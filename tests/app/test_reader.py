@@ -345,11 +345,14 @@ def test_of_a_revision_only_its_own_invoice_is_looked_at() -> None:
 
 
 def test_the_ids_that_a_record_has_are_all_looked_for() -> None:
-    """Of several that a question has found each is told, also one that is not shown any more."""
+    """Of several each is told, in their order, also one that is not shown any more."""
     ids = (invoice_id(1), invoice_id(8))
     there = invoiced(1, outcome=Outcome.ALREADY_INVOICED, invoice_ids=ids)
-    done = read(lambda now: [an_invoice(1)], there, wait=0.0)
-    assert [one.id for one in done.told[0].invoices or ()] == list(ids)
+    second = {**an_invoice(8), "AccountId": item(1).identity.account_id}
+    done = read(lambda now: [second], there, wait=0.0)
+    details = done.told[0].invoices or ()
+    assert [(one.id, one.status) for one in details] == [(ids[0], None), (ids[1], "Draft")]
+    assert done.told[0].invoice_ids == ids
     assert done.result.findings == {Code.NOT_SHOWN: 1}
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from support.emulator import Driver, account, driving, row
 from zbatch.emulator import Modes, ServerLimits, TaxFields
+from zbatch.emulator.catalogue import fault
 from zbatch.emulator.config import Temporary
 from zbatch.emulator.exchange import Answer, Request
 from zbatch.emulator.faults import QUERY, Mishap
@@ -72,7 +74,7 @@ def test_where_no_book_lists_accounts_every_id_is_one() -> None:
 def test_an_invoice_is_read_by_id_and_by_number() -> None:
     """All that is on record of it; what was paid is off its balance."""
     with driving(listed=LISTED) as driver:
-        driver.generate(row("a1"), row("a3"))
+        driver.generate(row("a1", "2026-12-31"), row("a3"))
         first, second = driver.invoices
         driver.now += 60
         driver.store.invoices.set_status(first.id, "Posted", driver.now)
@@ -83,7 +85,7 @@ def test_an_invoice_is_read_by_id_and_by_number() -> None:
             "accountId": A,
             "invoiceNumber": "INV00000001",
             "invoiceDate": "2026-11-30",
-            "targetDate": "2026-11-30",
+            "targetDate": "2026-12-31",
             "status": "Posted",
             "amount": 1234.5,
             "balance": 1224.5,
@@ -203,3 +205,36 @@ def test_faults_of_queries_happen_to_reads() -> None:
         driver.ask("select Id from Invoice")
         paths = [f"/v1/accounts/{account(tail)}" for tail in ("d0", "d0", "d1")]
         assert [answered(driver, path).status for path in paths] == [503, 200, 502]
+
+
+def test_what_a_fault_hides_is_not_read() -> None:
+    """A read lags, or reads as Generating, where a fault has it so."""
+    faults = (
+        Scheduled(Mishap(lag=60.0), at=1, action=QUERY),
+        Scheduled(Mishap(generating=60.0), at=2, action=QUERY),
+    )
+    with driving(faults=faults) as driver:
+        driver.generate(row("d0"))
+        path = f"/v1/invoices/{driver.invoices[0].id}"
+        told = [json.loads(answered(driver, path).body) for _ in range(3)]
+        assert [one.get("status") for one in told] == [None, "Generating", "Draft"]
+
+
+def test_a_read_may_be_refused_before_it_is_read() -> None:
+    """A connection that breaks at once counts among questions, as that of any other does."""
+    with driving(
+        faults=(Scheduled(fault("reset", when="before_read"), at=1, action=QUERY),)
+    ) as driver:
+        path = f"/v1/accounts/{account('d0')}"
+        assert driver.tenant.meet_unread("POST", path, driver.now) is None
+        assert driver.tenant.meet_unread("GET", path, driver.now) is not None
+        assert answered(driver, path).status == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "HEAD"])
+def test_nothing_is_changed_that_way(driver: Driver, method: str) -> None:
+    """An account or an invoice is only read."""
+    request = replace(get(driver, f"/v1/accounts/{account('d0')}"), method=method)
+    answer = driver.arrive(request)
+    assert isinstance(answer, Answer)
+    assert answer.status == 404
