@@ -97,6 +97,15 @@ def test_a_run_that_is_as_the_ledger_says(asked: Asked, server: Away) -> None:
     assert again.totals == found.totals
 
 
+def test_what_is_finished_is_not_asked_about_again(asked: Asked, server: Away) -> None:
+    """However long is waited for what is not: here everything is there at once."""
+    spec = asked.project.spec(1, 2, tenant="real")
+    asked.project.run(spec)
+    server.billing.by_hand(2)
+    found = asked.verify(spec, wait=1.5)
+    assert (codes(found), found.asked, asked.told) == ([("2", "duplicate")], 1, [])
+
+
 def test_a_hundred_accounts_are_one_question(asked: Asked, server: Away) -> None:
     """Items are asked about in questions of a hundred, in the order of the ledger."""
     spec = asked.project.spec(*range(1, 205), tenant="real")
@@ -187,6 +196,16 @@ def test_money_and_tax(project: Project) -> None:
         ("JPY", "1000.00", 1),
         ("USD", "-5.10", 2),
     ]
+
+
+def test_all_that_differs_of_one_item(project: Project) -> None:
+    """Each thing is found, not the first alone: here the tax and the amount."""
+    (project.root / "book.csv").write_text(
+        f"account_id,currency,amount,tax\n{account(1)},EUR,0.00,failed\n"
+    )
+    spec = project.spec(1)
+    project.run(spec)
+    assert codes(Asked(project).verify(spec)) == [("1", "tax_failed"), ("1", "zero_amount")]
 
 
 def test_a_tenant_without_currency_and_tax(asked: Asked, tenant: Callable[..., Away]) -> None:
@@ -303,6 +322,20 @@ def test_what_is_still_being_generated(
     assert "asking again for at most 2 s" in asked.told[0]
 
 
+def test_revisions_of_one_account_and_date(asked: Asked, server: Away) -> None:
+    """Each has an invoice of its own, which is no duplicate of the other's; a third one is."""
+    first = asked.project.run(asked.project.spec(1, tenant="real"))
+    again = {"id": 1, "revision": 2, "reason": "a further charge, FIN-1"}
+    spec = asked.project.spec(again, tenant="real")
+    assert asked.project.run(spec).outcomes == {"invoiced": 1}
+    assert len(server.billing.of(1)) == 2
+    for what in (spec, first.result.run_id):
+        assert codes(asked.verify(what)) == []
+    server.billing.by_hand(1)
+    for what in (spec, first.result.run_id):
+        assert codes(asked.verify(what)) == [("1", "duplicate")]
+
+
 def test_what_was_never_billed(asked: Asked, server: Away) -> None:
     """Without any run every item is missing, and what others billed is not in the ledger."""
     spec = asked.project.spec(1, 2, tenant="real")
@@ -371,6 +404,11 @@ def test_a_run_that_cannot_be_verified(asked: Asked, server: Away) -> None:
     asked.project.run(asked.project.spec(1, tenant="real"))
     with pytest.raises(Refused, match="another host or entity"):
         asked.verify("latest", tenant="emulator")
+    url, entity = server.emulator.base_url, "0f6e3a52-7c1d-4b9e-8a60-2d5c91f7b3e4"
+    other = f"{{base_url: '{url}', entity_id: {entity}}}"
+    asked.project.tenants(f"tenants: {{real: {{base_url: '{url}'}}, other: {other}}}")
+    with pytest.raises(Refused, match="tenant other is another host or entity"):
+        asked.verify("latest", tenant="other")
     asked.project.tenants()
     with pytest.raises(Refused, match="not known here"):
         asked.verify("latest")

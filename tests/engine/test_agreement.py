@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
 from support.engine import START, item
-from zbatch.engine.agreement import CLOCKS, Agreement, Code, LedgerEntry, compare
+from zbatch.engine.agreement import (
+    CLOCKS,
+    TAX_FAILURES,
+    Agreement,
+    Code,
+    LedgerEntry,
+    compare,
+)
 from zbatch.engine.question import COUNTS, GRAIN, NEVER_COUNTS, ONE_CALL
 from zbatch.model import Detail, Invoice, Outcome
 
@@ -116,6 +123,46 @@ def test_tax_and_amounts() -> None:
         assert codes(OURS, an_invoice(amount=other)) == []
 
 
+@pytest.mark.parametrize("status", sorted(TAX_FAILURES - {"Error"}))
+def test_each_way_in_which_a_tax_can_fail(status: str) -> None:
+    """Zuora has a word for each kind of trouble; all of them leave the invoice without its tax."""
+    (told,) = compared(OURS, an_invoice(tax_status=status, number="I1")).differences
+    assert told.code is Code.TAX_FAILED
+    assert told.message == f"the tax of invoice I1 ({A}) has failed as {status}"
+
+
+def test_a_tax_that_is_complete_or_of_which_nothing_is_told() -> None:
+    """Nothing is to be said; a status that we do not know is told, never taken for anything."""
+    for status in ("Complete", None):
+        assert codes(OURS, an_invoice(tax_status=status)) == []
+    (told,) = compared(OURS, an_invoice(tax_status="Simmering")).differences
+    assert told.code is Code.TAX_FAILED
+    assert "has the status 'Simmering', which zbatch does not know" in told.message
+
+
+def test_the_money_of_others_is_not_the_items() -> None:
+    """An invoice that is credited to nobody is told once, whatever it comes to."""
+    odd = an_invoice(B, source="BillRun", amount="0", tax_status="Error")
+    assert codes(LedgerEntry(ITEM, Outcome.FAILED), odd) == [Code.UNRECORDED]
+    assert codes(OURS, an_invoice(), odd) == [Code.DUPLICATE]
+
+
+def test_an_own_invoice_that_bills_nothing_is_no_duplicate() -> None:
+    """Ours was canceled and somebody has billed again: one bill, which the ledger does not know."""
+    canceled, again = an_invoice(status="Canceled"), an_invoice(B, source="BillRun")
+    assert codes(OURS, canceled, again) == [Code.CANCELED, Code.UNRECORDED]
+    both = replace(THEIRS, invoice_ids=(A, B))
+    assert codes(both, canceled, again) == [Code.CANCELED]
+
+
+def test_what_others_made_claims_no_further_invoice() -> None:
+    """Where the item was billed already, a second invoice is a duplicate, however close by."""
+    theirs = replace(OURS, outcome=Outcome.ALREADY_INVOICED)
+    found = compared(theirs, an_invoice(), an_invoice(B))
+    assert [one.code for one in found.differences] == [Code.DUPLICATE]
+    assert [one.id for one in found.invoices] == [A]
+
+
 def test_a_second_invoice_beside_ours() -> None:
     """Two that count for one identity are a duplicate: ours or somebody's."""
     by_others = an_invoice(B, source="BillRun", number="I2")
@@ -167,6 +214,41 @@ def test_a_persons_decision_proves_nothing_of_other_invoices() -> None:
 def test_an_own_invoice_that_others_made_proves_nothing(source: str | None) -> None:
     """A person has accepted it, or it was appended to: the second one is not of its call."""
     assert codes(OURS, an_invoice(source=source), an_invoice(B)) == [Code.DUPLICATE]
+
+
+SECOND = timedelta(seconds=1)
+FIVE = timedelta(minutes=5)  # as far as clocks may be apart
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (START - FIVE, START - FIVE + 2 * SECOND),
+        (LATER + FIVE - 2 * SECOND, LATER + FIVE),
+        (START, LATER),
+        (LATER + GRAIN, START),
+    ],
+)
+def test_invoices_that_arose_together_while_a_call_ran(first: datetime, second: datetime) -> None:
+    """As far apart as the call took, and by a clock that is off by as much as clocks may be."""
+    pair = (an_invoice(created_at=first), an_invoice(B, created_at=second))
+    assert codes(OURS, *pair) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (START - FIVE - SECOND, START - FIVE + SECOND),
+        (LATER + FIVE + SECOND, LATER + FIVE - SECOND),
+        (LATER + GRAIN + SECOND, START),
+    ],
+)
+def test_invoices_of_which_one_is_out_of_a_calls_time(first: datetime, second: datetime) -> None:
+    """What has one of them in its time has not made both: the second one is a duplicate."""
+    for pair in ((first, second), (second, first)):
+        several = [an_invoice(f"{n:032x}", created_at=at) for n, at in enumerate(pair)]
+        held = replace(OURS, invoice_ids=(several[0].id,))
+        assert codes(held, *several) == [Code.DUPLICATE]
 
 
 @pytest.mark.parametrize("when", [START - 2 * CLOCKS, LATER + 2 * CLOCKS])
@@ -223,6 +305,7 @@ def test_an_amount_that_has_changed_since() -> None:
     for one in (Detail(A), Detail(A, amount="x")):
         assert codes(replace(OURS, seen={A: one}), an_invoice()) == []
     assert codes(entry, an_invoice(amount=None)) == []
+    assert codes(entry, an_invoice(amount="9.99")) == [Code.CHANGED]
 
 
 def test_an_amount_that_another_date_has_raised() -> None:
@@ -232,6 +315,15 @@ def test_an_amount_that_another_date_has_raised() -> None:
     held = replace(OURS, seen=then, seen_for_others=raised)
     assert codes(held, an_invoice(amount="15")) == []
     assert codes(held, an_invoice(amount="99")) == [Code.CHANGED]
+
+
+def test_each_invoice_is_held_against_what_was_seen_of_it() -> None:
+    """Of several no amount is taken for that of another."""
+    then = {A: Detail(A, amount="10.00"), B: Detail(B, amount="7.00")}
+    held = replace(OURS, invoice_ids=(A, B), seen=then)
+    assert codes(held, an_invoice(), an_invoice(B, amount="7.00")) == []
+    (told,) = compared(held, an_invoice(), an_invoice(B, amount="10.00")).differences
+    assert (told.code, told.invoice_ids) == (Code.CHANGED, (B,))
 
 
 def test_an_invoice_that_was_seen_and_is_gone() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -38,7 +39,9 @@ class Server:
     async def ask(self, ask: Ask) -> Reply | Fault:
         """Answer a question."""
         self.asks.append(ask)
-        return self.answer(ask, len(self.asks))
+        answer = self.answer(ask, len(self.asks))
+        await asyncio.sleep(0.5)
+        return answer
 
 
 def found(*records: dict[str, object]) -> Reply:
@@ -116,6 +119,27 @@ def test_a_field_that_the_tenant_does_not_know(name: str, wsdl: int) -> None:
     server, invoices, _ = asking(answer, twice)
     assert invoices == ()
     assert [ask.wsdl for ask in server.asks] == [147, wsdl, wsdl]
+
+
+def test_two_questions_that_are_refused_different_fields() -> None:
+    """What one of them has learnt the other does not undo: neither field is asked for again."""
+
+    def answer(ask: Ask, n: int) -> Reply:
+        refused = {1: "Currency", 2: "Source"}.get(n)
+        if refused:
+            return fault("INVALID_FIELD", f"invalid field for query: Invoice.{refused}")
+        return found()
+
+    async def at_once(details: Details) -> tuple[Invoice, ...]:
+        await asyncio.gather(details.of_dates(WANTED[:1]), details.of_dates(WANTED[1:2]))
+        return await details.of_dates(WANTED[2:3])
+
+    server, invoices, _ = asking(answer, at_once)
+    assert invoices == ()
+    texts = [text_of(ask) for ask in server.asks]
+    assert ["Currency" in text and "Source" in text for text in texts[:2]] == [True, True]
+    assert len(texts) == 5
+    assert not any("Currency" in text or "Source" in text for text in texts[3:])
 
 
 def test_a_version_that_the_tenant_does_not_know() -> None:

@@ -16,8 +16,9 @@ from support.engine import (
     item,
     run_virtually,
     status,
+    text_of,
 )
-from zbatch.engine.agreement import LedgerEntry
+from zbatch.engine.agreement import Agreement, LedgerEntry
 from zbatch.engine.asking import Unanswered
 from zbatch.engine.brake import Brake
 from zbatch.engine.details import Details
@@ -40,7 +41,7 @@ class Server:
 
     def __init__(self, answer: Callable[[int], Reply | Fault]) -> None:
         self.answer = answer
-        self.asked = 0
+        self.texts: list[str] = []
 
     async def send(self, request: Request) -> Reply | Fault:
         """Take in no call."""
@@ -48,8 +49,13 @@ class Server:
 
     async def ask(self, ask: Ask) -> Reply | Fault:
         """Answer a question."""
-        self.asked += 1
-        return self.answer(self.asked)
+        self.texts.append(text_of(ask))
+        return self.answer(len(self.texts))
+
+    @property
+    def asked(self) -> int:
+        """How many questions came."""
+        return len(self.texts)
 
 
 def found(*records: dict[str, object]) -> Reply:
@@ -60,16 +66,20 @@ def found(*records: dict[str, object]) -> Reply:
     return Reply(200, {}, json.dumps(body).encode(), token=1)
 
 
+def a_brake(clock: VirtualClock, events: list[Event]) -> Brake:
+    limits = Limits(10, Rate(600, 60.0), 1, 150.0)
+    settings = Settings("0", limits, 6, lambda items, n: make_call(TENANT, items, n))
+    return Brake(clock, HighRandom(), events.append, settings)
+
+
 def compared(
     answer: Callable[[int], Reply | Fault], *entries: LedgerEntry
 ) -> tuple[list[list[str]] | None, int, Brake, list[Event]]:
     """Compare items: their invoices, how many questions that took, and what became of the run."""
     server, clock, events = Server(answer), VirtualClock(), list[Event]()
-    limits = Limits(10, Rate(600, 60.0), 1, 150.0)
-    settings = Settings("0", limits, 6, lambda items, n: make_call(TENANT, items, n))
 
     async def main() -> tuple[list[list[str]] | None, int, Brake, list[Event]]:
-        brake = Brake(clock, HighRandom(), events.append, settings)
+        brake = a_brake(clock, events)
         details = Details(Gentle(server, brake, clock))
         try:
             agreements = await compared_with(details, entries)
@@ -113,7 +123,42 @@ def test_whole_accounts_only_where_an_invoice_is_missing() -> None:
         (found({"Id": A}), None, [[A], []], 1),
         (found(), found({"Id": A, "TargetDate": "2026-10-31"}), [[A], []], 2),
         (found({"Id": B}), found(), [[], []], 2),
+        (found({"Id": B}), found({"Id": A}, {"Id": B}), [[A], []], 2),
     ):
         answers = [first, then]
         shown, count, _, _ = compared(lambda n, a=answers: a[n - 1], entry, other)  # type: ignore[misc] # bound at once
         assert (shown, count) == (ids, asked)
+
+
+def test_only_the_accounts_of_what_is_missing_are_asked_about() -> None:
+    """Whole accounts are long answers: none is asked for whose invoices are all shown."""
+    held = [
+        LedgerEntry(ITEM, Outcome.INVOICED, (A,)),
+        LedgerEntry(item(2).identity, Outcome.FAILED),
+        LedgerEntry(item(3).identity, Outcome.INVOICED, (B,)),
+    ]
+    server = Server(lambda n: found({"Id": A}))
+    assert [one.may_pass for one in asked(server, held)] == [False, False, True]
+    both = [text.count("AccountId = ") for text in server.texts]
+    assert both == [3, 1]
+    assert item(3).identity.account_id in server.texts[1]
+
+
+def test_whole_accounts_are_not_asked_for_where_that_may_wait() -> None:
+    """What is not shown yet may simply be late: one question, and it is asked again later."""
+    server = Server(lambda n: found())
+    (lost,) = asked(server, [LedgerEntry(ITEM, Outcome.INVOICED, (A,))], whole_accounts=False)
+    assert (lost.may_pass, server.asked) == (True, 1)
+
+
+def asked(
+    server: Server, held: list[LedgerEntry], *, whole_accounts: bool = True
+) -> list[Agreement]:
+    """Compare items, whose questions are all answered."""
+    clock = VirtualClock()
+
+    async def main() -> list[Agreement]:
+        details = Details(Gentle(server, a_brake(clock, []), clock))
+        return await compared_with(details, held, whole_accounts=whole_accounts)
+
+    return run_virtually(main())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, localcontext
+from decimal import Decimal, Inexact, localcontext
 
 import pytest
 
@@ -32,7 +32,8 @@ def an_invoice(
         ("1E+3", "1000.00"),
         ("0", "0.00"),
         ("12.345", "12.345"),
-        ("9" * 29, "9" * 29 + ".00"),
+        ("9" * 30, "9" * 30 + ".00"),
+        ("1e-30", f"0.{'0' * 29}1"),
         ("1234567890123456789012345678.90", "1234567890123456789012345678.90"),
     ],
 )
@@ -44,7 +45,8 @@ def test_an_amount_is_written_as_it_is_read(text: str, amount: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [None, "", "x", "NaN", "Infinity", "1e99", "1e-99", "1e99999999999999999999"]
+    "text",
+    [None, "", "x", "NaN", "Infinity", "1e30", "1e-31", "1e99", "1e-99", "1e99999999999999999999"],
 )
 def test_what_is_no_amount(text: str | None) -> None:
     """No size that money has: it is not added up."""
@@ -91,3 +93,9 @@ def test_amounts_are_added_exactly() -> None:
         context.prec = 3
         assert added([Decimal("0.10")] * 10_001) == Decimal("1000.10")
     assert added([]) == 0
+
+
+def test_what_cannot_be_added_exactly_is_no_sum() -> None:
+    """Rather none than one that is rounded."""
+    with pytest.raises(Inexact):
+        added([Decimal("1e90"), Decimal("1e-90")])

@@ -16,10 +16,10 @@ def ledger_entries(
 ) -> Iterator[LedgerEntry]:
     """Put together what the ledger tells of each item, in their order."""
     for standing, (_, one) in zip(standings, billed, strict=True):
-        yield _entry(standing, one)
+        yield ledger_entry(standing, one)
 
 
-def _entry(standing: Standing, billed: Billed) -> LedgerEntry:
+def ledger_entry(standing: Standing, billed: Billed) -> LedgerEntry:
     record = standing.record or in_doubt(standing)
     identity = standing.item.identity
     if record is None:

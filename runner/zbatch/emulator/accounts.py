@@ -24,6 +24,11 @@ class AccountTable:
         """Read the accounts with these IDs."""
         return self._records(ids)
 
+    def by_key(self, key: str) -> Record | None:
+        """Read the account with this ID or number; of several with it, the first."""
+        ids = (key.lower(), *sorted(self._with_number(key)))
+        return next(iter(self._records(ids)), None)
+
     def _among(self, query: Query) -> Iterable[str]:
         """Name the accounts that a query may find; without a book those that it names itself."""
         named = query.named("Id"), query.named("AccountNumber")

@@ -13,7 +13,7 @@ from zbatch.emulator.shapes import SHAPES
 from zbatch.emulator.wire import Way
 
 GENERATE = "generate"
-QUERY = "query"  # queryMore as well
+QUERY = "query"  # whatever is asked: queryMore, a preview, an account or an invoice
 
 
 class Deed(StrEnum):

@@ -200,6 +200,14 @@ class InvoiceTable:
         values = {"horizon": horizon, "among": json.dumps(list(ids))}
         return _invoices(self._db.execute(_BY_ID, values))
 
+    def id_of_number(self, number: str) -> str | None:
+        """Give the ID of the invoice with a number, None where no invoice has it."""
+        digits = number.removeprefix("INV")
+        if not (digits.isascii() and digits.isdigit() and len(digits) < 19):
+            return None
+        row = self._db.execute("select id from invoices where n = ?", (int(digits),)).fetchone()
+        return None if row is None else str(row[0])
+
     def keep_cursor(self, cursor: Cursor, now: float) -> str:
         """Keep what a query found, and return the name it is found by."""
         (known,) = self._db.execute("select count(*) from cursors").fetchone()

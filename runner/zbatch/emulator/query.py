@@ -14,7 +14,7 @@ from zbatch.emulator.config import EmulatorConfig
 from zbatch.emulator.exchange import JSON_TYPE, Answer, client_error, zuora_fault
 from zbatch.emulator.generate import read_wsdl
 from zbatch.emulator.invoices import Cursor
-from zbatch.emulator.shelves import InvoiceShelf, ItemShelf, Moment, Shelf, hidden_fields
+from zbatch.emulator.shelves import InvoiceShelf, ItemShelf, Shelf, hidden_fields, moment_of
 from zbatch.emulator.store import Store
 from zbatch.emulator.visit import Visit
 from zbatch.emulator.zoql import (
@@ -66,7 +66,7 @@ class QueryDesk:
             query = parse_query(text, hidden_fields(self._modes, wsdl))
         except QueryFault as refused:
             return zuora_fault(refused.code, str(refused))
-        readable = self._shelves[query.object].readable(query, self._moment(visit))
+        readable = self._shelves[query.object].readable(query, moment_of(self._modes, visit))
         found = [record for record in readable if query.finds(record)]
         cursor = Cursor(query.fields, tuple(str(record["Id"]) for record in found))
         pages = _Pages("", _LETTERS[query.object])
@@ -86,15 +86,8 @@ class QueryDesk:
         start = int(offset)
         ids = cursor.found[start : start + self._page]
         shelf = next(self._shelves[of] for of, known in _LETTERS.items() if known == letter)
-        page = list(shelf.by_id(ids, self._moment(visit)))
+        page = list(shelf.by_id(ids, moment_of(self._modes, visit)))
         return self._answer(cursor, page, start, visit, _Pages(name, letter))
-
-    def _moment(self, visit: Visit) -> Moment:
-        """Tell when the question sees what has arisen, and what of it is finished."""
-        mishap = visit.mishap
-        stale, young = (0.0, 0.0) if mishap is None else (mishap.lag, mishap.generating)
-        horizon = visit.now - max(self._modes.read_lag, stale)
-        return Moment(horizon, visit.now - max(self._modes.generating, young))
 
     def _answer(
         self, cursor: Cursor, page: list[Record], offset: int, visit: Visit, pages: _Pages

@@ -10,6 +10,7 @@ from zbatch.emulator.book import Book, BookAccount, number_of
 from zbatch.emulator.config import CurrencyField, Modes, SourceField, TaxFields, Temporary
 from zbatch.emulator.invoices import Invoice, InvoiceTable
 from zbatch.emulator.items import InvoiceItem, ItemTable
+from zbatch.emulator.visit import Visit
 from zbatch.emulator.zoql import SINCE, Query, Record
 
 _OTHER_DIGITS = str.maketrans("0123456789abcdef", "fedcba9876543210")
@@ -21,6 +22,14 @@ class Moment:
 
     horizon: float
     finished: float
+
+
+def moment_of(modes: Modes, visit: Visit) -> Moment:
+    """Tell when a question sees what has arisen, and what of it is finished."""
+    mishap = visit.mishap
+    stale, young = (0.0, 0.0) if mishap is None else (mishap.lag, mishap.generating)
+    horizon = visit.now - max(modes.read_lag, stale)
+    return Moment(horizon, visit.now - max(modes.generating, young))
 
 
 class Shelf(Protocol):
@@ -51,6 +60,14 @@ class InvoiceShelf:
         wanted = {*ids, *map(temporary_id, ids)}
         for invoice in self._invoices.by_id(wanted, moment.horizon):
             yield from (one for one in self._records(invoice, moment) if one["Id"] in ids)
+
+    def by_key(self, key: str, moment: Moment) -> Record | None:
+        """Give the record with this ID or number, the one that it has at that moment."""
+        one = key.lower()
+        numbered = self._invoices.id_of_number(key)
+        ids = [found for found in (one, numbered) if found is not None]
+        found = self.by_id(ids, moment)
+        return next((r for r in found if r["Id"] == one or r["InvoiceNumber"] == key), None)
 
     def _records(self, invoice: Invoice, moment: Moment) -> Iterator[Record]:
         record = _record(invoice)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from email.utils import formatdate
 
 from zbatch.emulator import gateway
+from zbatch.emulator.accounts import AccountTable
 from zbatch.emulator.book import Book, BookAccount
 from zbatch.emulator.config import Drafts, EmulatorConfig
 from zbatch.emulator.exchange import (
@@ -36,7 +37,9 @@ from zbatch.emulator.limits import Quota, concurrency_headers, too_many_at_once
 from zbatch.emulator.oauth import TOKEN_PATH, TokenDesk
 from zbatch.emulator.preview import PREVIEW_PATH, PreviewDesk
 from zbatch.emulator.query import QUERY_MORE_PATH, QUERY_PATH, QueryDesk
+from zbatch.emulator.reads import ReadDesk, is_read
 from zbatch.emulator.schedule import TOKEN, Faults
+from zbatch.emulator.shelves import InvoiceShelf
 from zbatch.emulator.store import Store
 from zbatch.emulator.visit import API, Pending, Visit
 
@@ -80,6 +83,8 @@ class Tenant:
         self._faults = Faults(config.faults, config.seed) if faults is None else faults
         self._queries = QueryDesk(config, store, book)
         previews = PreviewDesk(book, store, config.modes, config.seed)
+        shelf = InvoiceShelf(config.modes, store.invoices, book)
+        self._reads = ReadDesk(config.modes, AccountTable(book), shelf)
         self._actions: Mapping[str, Action] = {
             GENERATE_PATH: self._generate,
             QUERY_PATH: lambda visit: self._ask(visit, self._queries.query(visit)),
@@ -93,14 +98,15 @@ class Tenant:
 
     def meet(self, request: Request, now: float) -> Mishap | None:
         """Tell what goes wrong with a request, which counts as arrived whatever it comes to."""
-        action = _COUNTED.get(request.path) if request.method == "POST" else None
+        action = _counted(request.method, request.path)
         if action is None:
             return None
-        return self._faults.next(action, now, content_of(request) or b"")
+        names = request.path.encode() if request.method == "GET" else content_of(request)
+        return self._faults.next(action, now, names or b"")
 
     def meet_unread(self, method: str, path: str, now: float) -> Mishap | None:
         """Tell what goes wrong with a request that nobody is going to read, if one does."""
-        action = _COUNTED.get(path) if method == "POST" else None
+        action = _counted(method, path)
         return None if action is None else self._faults.unread(action, now)
 
     def arrive(self, request: Request, now: float) -> Answer | Pending:
@@ -188,6 +194,8 @@ class Tenant:
         return reasons(404, 50000040, message, visit.request_id)
 
     def _action(self, request: Request) -> Action:
+        if is_read(request.method, request.path):
+            return lambda visit: self._ask(visit, self._reads.answer(visit))
         if request.method != "POST":
             return self._not_found
         unknown = _invalid_action if request.path.startswith(ACTIONS) else self._not_found
@@ -308,6 +316,13 @@ def _terms(account: BookAccount | None, visit: Visit) -> Terms:
         return Terms()
     failing = visit.mishap is not None and visit.mishap.deed is Deed.FAIL_TAX
     return Terms(account.currency, account.cents, account.tax_fails or failing)
+
+
+def _counted(method: str, path: str) -> str | None:
+    """Name the kind of call that faults are counted by."""
+    if is_read(method, path):
+        return QUERY
+    return _COUNTED.get(path) if method == "POST" else None
 
 
 def _invalid_action(visit: Visit) -> Answer:

@@ -22,7 +22,14 @@ from zbatch.engine.question import (
 from zbatch.model import Detail, Identity, Invoice, Outcome
 
 CLOCKS = timedelta(minutes=5)  # how far the tenant's clock may be from ours
-TAX_ERROR = "Error"
+TAX_COMPLETE = "Complete"
+TAX_FAILURES = frozenset(
+    {
+        *("Error", "UnknownError", "TaxEngineError", "TaxCodeTemplateError"),
+        *("InternalServerError", "InvalidRequest", "InvalidResponse"),
+        *("ConcurrentModify", "DuplicateDoc"),
+    }
+)
 API = "API"
 _MOST_NAMED = 10
 
@@ -176,13 +183,20 @@ def _of_money(entry: LedgerEntry, own: Sequence[Invoice]) -> Iterator[Difference
             )
             message += " the run saw it"
             yield Difference(Code.CHANGED, message, (invoice.id,))
-        if invoice.tax_status == TAX_ERROR:
-            said = f": {invoice.tax_message}" if invoice.tax_message else ""
-            message = f"the tax of invoice {_named(invoice)} has failed{said}"
-            yield Difference(Code.TAX_FAILED, message, (invoice.id,))
+        if invoice.tax_status not in (None, TAX_COMPLETE):
+            yield Difference(Code.TAX_FAILED, _tax(invoice), (invoice.id,))
         if invoice.status != GENERATING and amount_of(invoice.amount) == 0:
             message = f"invoice {_named(invoice)} comes to nothing"
             yield Difference(Code.ZERO_AMOUNT, message, (invoice.id,))
+
+
+def _tax(invoice: Invoice) -> str:
+    status = invoice.tax_status
+    told = f"has the status {status!r}, which zbatch does not know"
+    if status in TAX_FAILURES:
+        told = "has failed" if status == "Error" else f"has failed as {status}"
+    said = f": {invoice.tax_message}" if invoice.tax_message else ""
+    return f"the tax of invoice {_named(invoice)} {told}{said}"
 
 
 def _of_others(

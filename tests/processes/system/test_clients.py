@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from support.processes import ZBATCH
 
 READER = Path(__file__).with_name("clients") / "read_with_sdk.py"
 CLIENT_ID = "0f6e3a52-7c1d-4b9e-8a60-2d5c91f7b3e4"
@@ -22,6 +27,20 @@ ITS_INVOICES = (
 ITSELF = (
     "select Id, AccountNumber, Status from Account where Id = '2c93808457d787030157e0306be53a75'"
 )
+RUN_OF = """\
+version: 1
+name: month-end
+tenant: served
+dates: [{target_date: 2026-11-30}]
+accounts:
+  - {number: A-EUR}
+  - {number: A-USD}
+"""
+BOOK = f"""\
+account_id,account_number,invoices,currency,amount,tax
+{ACCOUNT},A-EUR,2,EUR,1234.50,
+2c93808457d787030157e0306be53a76,A-USD,1,USD,0.07,failed
+"""
 # The sample request of Zuora's page "Generate billing documents".
 SAMPLE = {
     "objects": [{"AccountId": ACCOUNT, "InvoiceDate": "2016-10-20", "TargetDate": "2016-10-20"}],
@@ -32,10 +51,15 @@ SAMPLE = {
 @pytest.fixture
 def base_url(tmp_path: Path) -> Iterator[str]:
     """Serve an emulator of the command line."""
-    words = [str(Path(sys.executable).with_name("zbatch")), "emulator", "--port", "0"]
-    words += ["--client-id", CLIENT_ID]
+    with serving(tmp_path) as url:
+        yield url
+
+
+@contextmanager
+def serving(folder: Path, *options: str) -> Iterator[str]:
+    words = [ZBATCH, "emulator", "--port", "0", "--client-id", CLIENT_ID, *options]
     with subprocess.Popen(
-        words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as server:
         assert server.stdout is not None
         yield server.stdout.readline().strip()
@@ -62,6 +86,30 @@ def posting(base_url: str) -> list[str]:
     return [*(word for header in headers for word in ("-H", header)), "--data-binary", "@-"]
 
 
+def asked(sdk: Path, base_url: str, *questions: str) -> list[Any]:
+    """Give what Zuora's own SDK understands of the answers."""
+    command = [str(sdk), str(READER), base_url, CLIENT_ID, SECRET, *questions]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    answers: list[Any] = json.loads(done.stdout)
+    return answers
+
+
+def billed(folder: Path, base_url: str) -> list[dict[str, Any]]:
+    """Bill the book's accounts with `zbatch run`, and give the lines of its report."""
+    named = f"version: 1\ntenants: {{served: {{base_url: '{base_url}', wsdl_version: 147}}}}\n"
+    (folder / "tenants.yaml").write_text(named, "utf-8")
+    (folder / "month-end.yaml").write_text(RUN_OF, "utf-8")
+    logged = {**os.environ, "ZUORA_CLIENT_ID": CLIENT_ID, "ZUORA_CLIENT_SECRET": SECRET}
+    command = [ZBATCH, "run", "month-end.yaml", "--report", "report.jsonl"]
+    done = subprocess.run(
+        command, cwd=folder, env=logged, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    lines = (folder / "report.jsonl").read_text("utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
 @pytest.mark.parametrize("zipped", [False, True])
 def test_curl_bills_with_the_pages_own_sample_request(
     base_url: str, curl_there: None, zipped: bool
@@ -85,10 +133,43 @@ def test_zuoras_own_sdk_reads_what_was_billed(base_url: str, curl_there: None, s
     words = posting(base_url)
     body = json.dumps(SAMPLE).encode()
     (row,) = json.loads(curl(f"{base_url}/v1/action/generate", *words, body=body))
-    command = [str(sdk), str(READER), base_url, CLIENT_ID, SECRET, ITS_INVOICES, ITSELF]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    (invoice,), (account,) = json.loads(done.stdout)
+    (invoice,), (account,) = asked(sdk, base_url, ITS_INVOICES, ITSELF)
     assert (invoice["Id"], invoice["AccountId"]) == (row["Id"], ACCOUNT)
     assert invoice["TargetDate"] == "2016-10-20"
     assert (account["Id"], account["Status"]) == (ACCOUNT, "Active")
+
+
+def test_zuoras_own_sdk_reads_what_a_run_has_billed(tmp_path: Path, sdk: Path) -> None:
+    """Each invoice and account by ID and by number: what the report says, in the SDK's models.
+
+    What is not there is an error of the SDK's own.
+    """
+    (tmp_path / "book.csv").write_text(BOOK, "utf-8")
+    with serving(tmp_path, "--accounts", "book.csv") as base_url:
+        lines = billed(tmp_path, base_url)
+        told = [(line, invoice) for line in lines for invoice in line["invoices"]]
+        keys = [f"invoices/{invoice[key]}" for _, invoice in told for key in ("id", "number")]
+        keys += [f"accounts/{line[f'account_{key}']}" for line in lines for key in ("id", "number")]
+        answers = iter(asked(sdk, base_url, *keys, "accounts/A-1", "invoices/INV00000009"))
+    assert [invoice["amount"] for _, invoice in told] == ["1234.50", "1234.50", "0.07"]
+    for line, invoice in told:
+        read, again = next(answers), next(answers)
+        assert read == again
+        assert (read["success"], read["id"], read["source"]) == ("True", invoice["id"], "API")
+        amounts = ("amount", "balance")
+        assert [Decimal(read[name]) for name in amounts] == [Decimal(invoice[n]) for n in amounts]
+        same = ("status", "currency", "tax_status")
+        assert [read[name] for name in same] == [invoice[name] for name in same]
+        assert read["invoice_number"] == invoice["number"]
+        dates = ("account_id", "invoice_date", "target_date")
+        assert [read[name] for name in dates] == [line[name] for name in dates]
+    for line in lines:
+        read, again = next(answers), next(answers)
+        assert read == again
+        assert read["basic_info"] == {
+            "id": line["account_id"],
+            "account_number": line["account_number"],
+            "status": "Active",
+        }
+        assert read["billing_and_payment"]["currency"] == line["invoices"][0]["currency"]
+    assert list(answers) == [{"status": 404}] * 2  # it asks by a version that says so
