@@ -193,8 +193,11 @@ def acknowledgement(*names: str, **settings: Any) -> Callable[[Command], Command
     return click.option(*names, **settings)
 
 
-def ordinary(*names: str, **settings: Any) -> Callable[[Command], Command]:
-    """Make an option that the environment can set too, as ZBATCH_ and its long name."""
+def ordinary(*names: str, of: str = "", **settings: Any) -> Callable[[Command], Command]:
+    """Make an option that the environment can set too, as ZBATCH_ and its long name.
+
+    `of` is the verb, where the same option of another verb takes other values.
+    """
     long = next(name for name in names if name.startswith("--"))
-    variable = "ZBATCH_" + long.removeprefix("--").upper().replace("-", "_")
-    return click.option(*names, envvar=variable, show_envvar=True, **settings)
+    variable = "_".join(filter(None, ("ZBATCH", of, long.removeprefix("--").replace("-", "_"))))
+    return click.option(*names, envvar=variable.upper(), show_envvar=True, **settings)
