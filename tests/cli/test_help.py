@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -14,14 +15,15 @@ import pytest
 
 from zbatch.cli import main
 from zbatch.cli.group import VERBS, zbatch
+from zbatch.spec.schema import SCHEMAS
 
 ZBATCH = Path(sys.executable).with_name("zbatch")
 FIRST = frozenset({"init"})  # what comes before there is a project
 SERVING = frozenset({"emulator"})  # until somebody ends it
 
 
-def examples(verb: str) -> list[str]:
-    """Read the lines below `Examples:` in a help, `zbatch --help` where there is no verb."""
+def help_of(verb: str) -> str:
+    """Give the help of a verb, of `zbatch` itself where there is none."""
     context = click.Context(zbatch, info_name="zbatch", **zbatch.context_settings)
     command: click.Command | None = zbatch
     if verb:
@@ -29,8 +31,12 @@ def examples(verb: str) -> list[str]:
     assert command is not None
     if verb:
         context = click.Context(command, parent=context, info_name=verb)
-    help_text = command.get_help(context)
-    _, _, after = help_text.partition("Examples:\n")
+    return command.get_help(context)
+
+
+def examples(verb: str) -> list[str]:
+    """Read the lines below `Examples:` in a help."""
+    _, _, after = help_of(verb).partition("Examples:\n")
     return [line.strip() for line in after.partition("\n\n")[0].splitlines()]
 
 
@@ -49,6 +55,18 @@ def test_a_help_opens_with_two_examples(verb: str) -> None:
     lines = examples(verb)
     assert len(lines) == 2
     assert all(f"{line} ".startswith(f"zbatch {verb} " if verb else "zbatch ") for line in lines)
+
+
+def test_the_help_of_schema_names_every_kind() -> None:
+    """A schema that nobody can find is not there."""
+    _, _, told = help_of("schema").partition("Files that people write: ")
+    assert set(SCHEMAS) <= set(re.findall(r"\w+", told))
+
+
+def test_only_reconcile_can_end_with_5() -> None:
+    """A run selects nothing; a reconciliation takes decisions about items that are in doubt."""
+    assert "  5  --accept" in help_of("reconcile")
+    assert "  5  " not in help_of("run")
 
 
 @pytest.mark.parametrize("verb", ["", *(verb for verb in VERBS if verb not in SERVING)])

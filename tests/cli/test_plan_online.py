@@ -64,7 +64,7 @@ def test_text_says_what_is_there(story: Any) -> None:
 def test_text_says_that_all_is_well(story: Any) -> None:
     """Who asked for it sees that it was asked."""
     said = " ".join(online_lines(plan_text(shown(story.plan(2)))))
-    assert said.endswith("nothing was sent all accounts are there and active")
+    assert said.endswith("nothing was sent all of their accounts are there and active")
 
 
 def test_nothing_left_is_said(story: Any) -> None:
@@ -154,5 +154,5 @@ def test_the_command_asks_the_emulator(project: Path, capfd: pytest.CaptureFixtu
     """A plan of the sample accounts, asked for and told; with --strict nothing stands against."""
     assert main(["plan", "specs/month-end.yaml", "--online", "--strict"]) == 0
     out, err = capfd.readouterr()
-    assert "all accounts are there and active" in " ".join(out.split())
+    assert "all of their accounts are there and active" in " ".join(out.split())
     assert err == ""

@@ -52,6 +52,18 @@ def said(project: Path, capfd: pytest.CaptureFixture[str]) -> Said:
     return run
 
 
+def test_the_format_of_findings_is_none_of_a_report(
+    said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `zbatch validate` is told by the environment neither stops a report nor alters it."""
+    monkeypatch.setenv("ZBATCH_FORMAT", "github")
+    assert said("latest").startswith("### `production`")
+    monkeypatch.setenv("ZBATCH_FORMAT", "json")
+    assert said("latest").startswith("### `production`")
+    monkeypatch.setenv("ZBATCH_REPORT_FORMAT", "json")
+    assert said("latest").startswith("{")
+
+
 def test_the_summary_says_all_on_the_first_lines(said: Said) -> None:
     """Without a format it is Markdown: verdict, totals, causes, and whoever needs a look."""
     text = said("specs/month-end.yaml")

@@ -25,6 +25,7 @@ ACKNOWLEDGED = (
     "--accept", "--reason", "--retry-failed", "--retry-nothing", "--confirm",
     "--confirm-new-ledger", "--plan-digest",
 )  # fmt: skip
+OF_ITS_OWN = {("report", "--format"): "report_"}  # validate's takes other values
 CANARY = "c4n4ry-s3cr3t"
 ID = "2c93808457d787030157e0306be53a"
 
@@ -388,13 +389,17 @@ def test_help_opens_with_a_sentence_and_two_examples(
 
 @pytest.mark.parametrize("verb", list(VERBS))
 def test_ordinary_options_have_a_variable(verb: str) -> None:
-    """Every option says its ZBATCH_ variable; what a person acknowledges has none."""
+    """Every option says its ZBATCH_ variable; what a person acknowledges has none.
+
+    One variable means the same to each verb: it names the verb where the values are others.
+    """
     command = zbatch.get_command(click.Context(zbatch), verb)
     assert command is not None
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             long = next(name for name in parameter.opts if name.startswith("--"))
-            variable = "ZBATCH_" + long[2:].upper().replace("-", "_")
+            of = OF_ITS_OWN.get((verb, long), "")
+            variable = "ZBATCH_" + (of + long[2:]).upper().replace("-", "_")
             acknowledged = long in ACKNOWLEDGED
             assert parameter.envvar == (None if acknowledged else variable)
             assert parameter.show_envvar is not acknowledged

@@ -25,7 +25,7 @@ def init(folder: Path) -> int:
 
     The spec bills three accounts of the built-in emulator as it is. Nothing that is there is
     overwritten. Exit code 0: everything is in place, 1: a .gitignore of yours does not leave out
-    .zbatch/, where the ledger is, 2: DIR is within another project.
+    .zbatch/, where the ledger is, 2: DIR is within another project, 6: it cannot be written.
     """
     begun = begin_project(folder)
     for name, fate in begun.fates.items():

@@ -16,15 +16,16 @@ from zbatch.spec.values import parse_duration, parse_rate
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-# What `run` and `reconcile` end with; the whole table is in docs/exit-codes.md.
+# What `run` ends with, and `reconcile` too; the whole table is in docs/exit-codes.md.
 EXIT_CODES = """\b
 Exit codes:
-  0  everything settled               5  a selection matches nothing
-  1  some items failed                6  could not start, nothing was sent
-  2  refused, nothing was sent       70  internal error
-  3  an outcome is unknown          129, 130, 143  interrupted and drained
+  0  everything settled               6  could not start, nothing was sent
+  1  some items failed               70  internal error
+  2  refused, nothing was sent      129, 130, 143  interrupted and drained
+  3  an outcome is unknown
   4  stopped early, run again to go on
 """
+NOT_IN_DOUBT = "  5  --accept names an item that is not in doubt\n"
 
 
 class Tightening(TypedDict):
@@ -120,13 +121,13 @@ def tightening(command: Command) -> Command:
             "--concurrency",
             type=click.IntRange(1, 40),
             metavar="N",
-            help="At most N calls in flight; no more than the spec allows.",
+            help="At most N requests in flight; no more than the spec allows.",
         ),
         ordinary(
             "--rate",
             type=RateType(),
             metavar="RATE",
-            help="At most so many calls a time (20/s, 600/min); no more than the spec allows.",
+            help="At most so many requests a time (20/s, 600/min); no more than the spec allows.",
         ),
     ]
     for option in reversed([*options, period, strictness]):
@@ -192,8 +193,11 @@ def acknowledgement(*names: str, **settings: Any) -> Callable[[Command], Command
     return click.option(*names, **settings)
 
 
-def ordinary(*names: str, **settings: Any) -> Callable[[Command], Command]:
-    """Make an option that the environment can set too, as ZBATCH_ and its long name."""
+def ordinary(*names: str, of: str = "", **settings: Any) -> Callable[[Command], Command]:
+    """Make an option that the environment can set too, as ZBATCH_ and its long name.
+
+    `of` is the verb, where the same option of another verb takes other values.
+    """
     long = next(name for name in names if name.startswith("--"))
-    variable = "ZBATCH_" + long.removeprefix("--").upper().replace("-", "_")
-    return click.option(*names, envvar=variable, show_envvar=True, **settings)
+    variable = "_".join(filter(None, ("ZBATCH", of, long.removeprefix("--").replace("-", "_"))))
+    return click.option(*names, envvar=variable.upper(), show_envvar=True, **settings)

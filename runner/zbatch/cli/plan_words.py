@@ -207,7 +207,7 @@ def online(found: Online) -> Iterator[str]:
     yield f"asked about {counted(found.items, 'item')}, {asked}; nothing was sent"
     unknown, inactive = len(found.unknown), len(found.inactive)
     if not (unknown or inactive):
-        yield "all accounts are there and active"
+        yield "all of their accounts are there and active"
     if found.there:
         yield (
             f"{counted(len(found.there), 'item')} with an invoice there already, such as"

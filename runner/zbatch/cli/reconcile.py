@@ -11,6 +11,7 @@ from zbatch.cli import completing
 from zbatch.cli.decision import ACCEPT, Decision, check_decisions
 from zbatch.cli.options import (
     EXIT_CODES,
+    NOT_IN_DOUBT,
     Confirming,
     acknowledgement,
     confirming,
@@ -34,7 +35,7 @@ class Flags(Confirming, Watching):
     state_dir: Path | None
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(epilog=EXIT_CODES + NOT_IN_DOUBT)
 @click.argument(
     "spec", required=False, type=click.Path(path_type=Path), shell_complete=completing.specs
 )

@@ -60,6 +60,7 @@ class Flags(TypedDict):
 @ordinary(
     "--format",
     "form",
+    of="report",
     type=click.Choice([one.value for one in Format]),
     help="What to render it as; without it the end of --out tells, else it is md.",
 )

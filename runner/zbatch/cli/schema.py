@@ -7,7 +7,7 @@ import click
 from zbatch.spec.schema import SCHEMAS, schema_text
 
 
-@click.command(epilog=f"KIND is one of {', '.join(SCHEMAS)}.")
+@click.command()
 @click.argument("kind", type=click.Choice(SCHEMAS), metavar="KIND")
 def schema(kind: str) -> None:
     """Print a JSON Schema for editors and other tools.
@@ -17,7 +17,8 @@ def schema(kind: str) -> None:
       zbatch schema spec > spec.schema.json
       zbatch schema report
 
-    Kinds: spec, tenants, plan, faults, report (a line of report.jsonl), run (run.json),
-    diagnostics.
+    Files that people write: spec, tenants, faults. Files that zbatch writes: plan (plan --out),
+    report (a line of report.jsonl), run (run.json). What commands print: diagnostics (validate
+    --format json), events (a line of run --json), status and verify (--json).
     """
     click.echo(schema_text(kind), nl=False)
