@@ -123,6 +123,7 @@ def test_the_page_says_what_was_billed(tmp_path: Path) -> None:
     reader = read(page_of(tmp_path, lines))
     text = " ".join(reader.text.split())
     assert "invoicedEUR11.00 invoicedUSD22,500.10 invoicednot told1?" in text
+    assert "Of 1 invoice no currency is told, and none is added to another." in text
     assert "Of 1 invoice no amount is known here" in text
     assert "1 invoice was an open draft before" in text
     found = data(reader, "rows")

@@ -83,6 +83,10 @@ def test_no_cell_of_a_hostile_tenant_is_computed() -> None:
         ([told.detail(1, "574.79")], ("INV00000001", "574.79", "USD")),
         ([told.detail(1, "-5.00", currency=None)], ("INV00000001", "-5.00", "")),
         (
+            [told.detail(1, "7.00", currency=None), told.detail(2, "8.00", currency=None)],
+            ("INV00000001 INV00000002", "7.00 + 8.00", ""),
+        ),
+        (
             [told.detail(1, "0.10"), told.detail(2, "0.20")],
             ("INV00000001 INV00000002", "0.30", "USD"),
         ),
@@ -105,6 +109,15 @@ def test_an_item_has_what_its_invoices_come_to(
     """An exact sum, never of two currencies; what is not told is shown to be missing."""
     (row,) = rows(files([told.shown(1, *details)])[Outcome.INVOICED])
     assert (row["invoice_numbers"], row["amount"], row["currency"]) == money
+
+
+def test_what_has_no_currency_is_not_added_up() -> None:
+    """Two invoices may be of two currencies; that of one alone is told."""
+    one, two = (told.shown(n, told.detail(n, "7.00", currency=None)) for n in (1, 2))
+    for lines, amount in (([one], "7.00"), ([one, two], "")):
+        (row,) = rows(totals_table(told.beside(lines).totals))
+        assert (row["currency"], row["invoices"], row["amount"]) == ("", str(len(lines)), amount)
+        assert row["without_amount"] == "0"
 
 
 def test_a_failed_tax_says_why() -> None:

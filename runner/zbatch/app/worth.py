@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from zbatch.engine.money import Sum, added, sums
 from zbatch.model import Detail, Invoice, Outcome
@@ -11,8 +12,14 @@ from zbatch.report.lines import Line
 
 
 def worth(line: Line) -> tuple[Amount, ...]:
-    """Add up the invoices of a line, a currency at a time; what is canceled does not count."""
-    return tuple(_amount(one, older) for one, older in _sums(line, _details(line)))
+    """Add up the invoices of a line, a currency at a time; what is canceled does not count.
+
+    Where the tenant tells no currency each invoice stands alone: they may be of several.
+    """
+    details = _details(line)
+    told = [one for one in details if one.currency is not None]
+    parts = [told, *([one] for one in details if one.currency is None)]
+    return tuple(_amount(one, older) for part in parts for one, older in _sums(line, part))
 
 
 def totals(lines: Iterable[Line]) -> tuple[Total, ...]:
@@ -31,7 +38,13 @@ def totals(lines: Iterable[Line]) -> tuple[Total, ...]:
             found[key] = (_joined(before, one) if before else one, as_many + older)
     order = list(Outcome)
     keys = sorted(found, key=lambda key: (order.index(key[0]), key[1] is None, key[1] or ""))
-    return tuple(Total(key[0], _amount(*found[key])) for key in keys)
+    return tuple(Total(key[0], _unless_mixed(_amount(*found[key]))) for key in keys)
+
+
+def _unless_mixed(amount: Amount) -> Amount:
+    """Tell no sum of invoices whose currency is not told: they may be of several."""
+    mixed = amount.currency is None and amount.invoices > 1
+    return replace(amount, text=None) if mixed else amount
 
 
 def _details(line: Line) -> tuple[Detail, ...]:

@@ -88,6 +88,10 @@ def _money(head: RunHead, totals: Sequence[Total]) -> str:
         text += _row(cells)
     if look:
         text += f"\n**To look at:** {code(look, _TEXT)}\n"
+    if mixed := sum(one.amount.invoices for one in totals if one.amount.currency is None):
+        text += (
+            f"\nOf {counted(mixed, 'invoice')} no currency is told, and none is added to another.\n"
+        )
     if untold := sum(one.amount.untold for one in totals):
         text += f"\nOf {counted(untold, 'invoice')} no amount is known here: zbatch verify asks.\n"
     if appended := sum(one.amount.appended for one in totals):

@@ -41,6 +41,8 @@ def _reserves(totals: Sequence[Total]) -> str:
     said = [
         "As the tenant showed them when they were read back; an invoice of two items counts once."
     ]
+    if mixed := sum(one.amount.invoices for one in totals if one.amount.currency is None):
+        said.append(f"Of {_invoices(mixed)} no currency is told, and none is added to another.")
     if untold := sum(one.amount.untold for one in totals):
         said.append(
             f"<b>Of {_invoices(untold)} no amount is known here</b>, and none is in the figures:"
