@@ -41,7 +41,7 @@ def test_a_clean_run(project: Project, capfd: pytest.CaptureFixture[str]) -> Non
     assert (code, out) == (0, "")
     assert err == (
         "1 item held against tenant emulator (emulator) by 1 question: 1 invoiced\n"
-        "  EUR 10.00 in 1 invoice\n"
+        "  10.00 EUR in 1 invoice\n"
         "tenant and ledger agree\n"
     )
 
@@ -56,8 +56,8 @@ def test_findings_for_people(project: Project, capfd: pytest.CaptureFixture[str]
     assert first.startswith(f"{spec}:8 {account(2)} 2026-11-30: amount is zero: invoice INV0")
     assert ": tax failed: the tax of invoice INV0" in second
     assert err.splitlines()[1:] == [
-        "  EUR 10.00 in 2 invoices",
-        "  USD 5.00 in 1 invoice",
+        "  10.00 EUR in 2 invoices",
+        "  5.00 USD in 1 invoice",
         "2 findings: 1 amount is zero, 1 tax failed",
     ]
 
