@@ -13,7 +13,7 @@ import pytest
 from support.accounts import account
 from support.mishaps import UNKNOWN_UNEXECUTED
 from support.runs import Away, Project
-from zbatch.app.reporting import explain, past_run
+from zbatch.app.reporting import past_run
 from zbatch.cli.report_markdown import report_markdown
 from zbatch.emulator import Scheduled
 from zbatch.errors import CannotStart
@@ -32,7 +32,7 @@ def test_a_run_is_told_from_report_record_and_ledger(project: Project) -> None:
     assert past.counts == {Outcome.INVOICED: 2, Outcome.FAILED: 1}
     assert [one.account_id for one in past.lines()] == [one["account_id"] for one in told.lines]
     assert len(past.sends()) == told.result.sent
-    text = "".join(page(past.head, past.lines, past.sends(), explain))
+    text = "".join(page(past.head, past.lines, past.sends(), past.beside()))
     assert re.search("3 calls, at most 3 a second, under a limit of 50000/min", text)
     assert past_run(told.result.run_id[-4:], project.root, None).head == past.head
 
@@ -55,10 +55,10 @@ def test_without_its_ledger_a_run_is_told_all_the_same(project: Project) -> None
 def told_since(project: Project, run_id: str) -> tuple[str, str]:
     """Give page and Markdown of a run as they are by now."""
     past = past_run(run_id, project.root, None)
-    found = past.changes()
-    html = "".join(page(past.head, past.lines, (), explain, found))
+    beside = past.beside()
+    html = "".join(page(past.head, past.lines, (), beside))
     digest = digest_of(past.head, past.lines())
-    return html, "".join(report_markdown(past.head, digest, past.lines, explain, found))
+    return html, "".join(report_markdown(past.head, digest, past.lines, beside))
 
 
 def test_what_was_proved_not_billed_since_is_told(
@@ -138,10 +138,10 @@ def test_what_was_settled_since_is_told(project: Project) -> None:
     (change,) = past.changes()
     assert (change.was, change.now, change.count) == (Outcome.FAILED, Outcome.INVOICED, 1)
     assert (change.accounts, change.runs) == ((account(2),), (later.run_id,))
-    text = "".join(page(past.head, past.lines, (), explain, past.changes()))
+    text = "".join(page(past.head, past.lines, (), past.beside()))
     assert f"by run <code>{later.run_id}</code>: <code>{account(2)}</code>" in text
     digest = digest_of(past.head, past.lines())
-    summary = report_markdown(past.head, digest, past.lines, explain, past.changes())
+    summary = report_markdown(past.head, digest, past.lines, past.beside())
     said = "".join(summary)
     assert "Since then all that needed a look has been settled: see below." in said
     assert f"- 1 failed then, now invoiced, by run `{later.run_id}`: `{account(2)}`" in said

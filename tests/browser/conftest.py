@@ -16,7 +16,6 @@ from selenium.webdriver.chrome.service import Service
 from support import told
 from support.browsing import log_of
 from support.npm import node_modules_of, tool
-from zbatch.app.reporting import explain
 from zbatch.app.state import State
 from zbatch.model import Outcome
 from zbatch.report.lines import Line
@@ -91,7 +90,7 @@ def opened(browser: webdriver.Chrome, tmp_path: Path) -> Iterator[Opener]:
         head = told.head_of(told.keep(State(tmp_path), lines, **fields))
         path = tmp_path / "page.html"
         settled = CHANGES if lines else ()
-        pieces = page(head, lambda: iter(lines), calls(lines), explain, settled)
+        pieces = page(head, lambda: iter(lines), calls(lines), told.beside(lines, settled))
         path.write_text("".join(pieces), "utf-8")
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": [scheme]})

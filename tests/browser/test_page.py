@@ -20,6 +20,7 @@ Opener = Callable[..., Chrome]
 LINES = [
     *(told.line(number) for number in range(1, 101)),
     *(told.line(200 + number, outcome) for number, outcome in enumerate(Outcome)),
+    told.shown(250, told.detail(1), told.detail(2, tax_status="Error", tax_message="No engine")),
     told.line(300, Outcome.FAILED, account_number="A00991201", reason="early termination"),
 ]
 PICTURES = ("throughput", "flight", "latency", "outcomes")
@@ -71,11 +72,12 @@ def test_a_run_is_shown_with_pictures_and_items(opened: Opener) -> None:
     """Four pictures are drawn, the items are there by pages, and their details on demand."""
     browser = opened(LINES)
     assert all(drawn(browser, name) > 500 for name in PICTURES)
-    assert shown(browser) == "1–50 of 107"
+    assert shown(browser) == "1–50 of 108"
     browser.find_element(By.ID, "last").click()
-    assert shown(browser) == "101–107 of 107"
+    assert shown(browser) == "101–108 of 108"
     last = rows(browser)[-1]
-    assert last[1:6] == ["A00991201", "2026-11-30", "failed", "", "INVALID_VALUE"]
+    assert last[1:6] == ["A00991201", "2026-11-30", "failed", "", ""]
+    assert last[6] == "INVALID_VALUE"
     browser.find_elements(By.CSS_SELECTOR, ".open")[-1].click()
     details = browser.find_element(By.CSS_SELECTOR, ".more").text
     assert "early termination" in details
@@ -88,9 +90,9 @@ def test_items_are_searched_filtered_and_sorted(opened: Opener) -> None:
     browser = opened(LINES)
     search(browser, "INVALID_value early")
     assert [row[1] for row in rows(browser)] == ["A00991201"]
-    assert shown(browser) == "1–1 of 1 found among 107"
+    assert shown(browser) == "1–1 of 1 found among 108"
     search(browser, "nobody has this")
-    assert (rows(browser), shown(browser)) == ([], "no item found among 107")
+    assert (rows(browser), shown(browser)) == ([], "no item found among 108")
     search(browser, "")
     choose(browser, "outcome", "failed (2)")
     assert {row[3] for row in rows(browser)} == {"failed"}
@@ -103,6 +105,44 @@ def test_items_are_searched_filtered_and_sorted(opened: Opener) -> None:
         assert inner == sorted(inner, reverse=turned)
     heads = browser.find_elements(By.CSS_SELECTOR, "th[aria-sort]:not([aria-sort=none])")
     assert [head.get_attribute("aria-sort") for head in heads] == ["descending"]
+
+
+def test_an_item_shows_its_amount_and_all_its_invoices(opened: Opener) -> None:
+    """In its row number and amount, ordered as figures; opened, each invoice with its tax."""
+    lines = [
+        told.shown(1, told.detail(1, "900.00"), told.detail(2, "1100.50")),
+        told.shown(
+            2, told.detail(3, "-5.00", currency="EUR", tax_status="Error", tax_message="No engine")
+        ),
+        told.shown(3, told.detail(4, "10.00", appended=True)),
+        told.line(9),
+        told.line(5, Outcome.FAILED),
+    ]
+    browser = opened(lines)
+    assert browser.find_element(By.CSS_SELECTOR, ".money tbody").text.splitlines() == [
+        "invoiced EUR 1 -5.00",
+        "invoiced USD 3 2,010.50",
+        "invoiced not told 1 ?",
+    ]
+    assert [row[4:6] for row in rows(browser)] == [
+        ["INV00000001 +1", "2000.50 USD"],
+        ["INV00000003", "-5.00 EUR"],
+        ["INV00000004", "10.00 USD"],
+        [told.line(9).invoice_id, "?"],
+        ["", ""],
+    ]
+    rising = ["?", "", "-5.00 EUR", "10.00 USD", "2000.50 USD"]
+    browser.find_element(By.CSS_SELECTOR, "[data-sort=amount]").click()
+    assert [row[5] for row in rows(browser)] == rising
+    browser.find_element(By.CSS_SELECTOR, "[data-sort=amount]").click()
+    assert [row[5] for row in rows(browser)][:3] == rising[:1:-1]
+    search(browser, "INV00000002 2000.50 usd")
+    assert [row[4] for row in rows(browser)] == ["INV00000001 +1"]
+    search(browser, "eur")
+    browser.find_element(By.CSS_SELECTOR, ".open").click()
+    told_of = browser.find_element(By.CSS_SELECTOR, ".more").text
+    said = "INV00000003 · Draft · -5.00 EUR · balance -5.00 EUR · tax Error · No engine"
+    assert f"{said} · 8a{3:030x}" in told_of
 
 
 def test_an_empty_run_is_shown(opened: Opener) -> None:
@@ -152,7 +192,7 @@ def test_a_hundred_thousand_items_are_worked_without_a_wait(opened: Opener) -> N
 
 def test_hostile_words_are_words(opened: Opener) -> None:
     """They are shown as they are, and nothing of them is run or loaded."""
-    lines = told.hostile_lines()
+    lines = [*told.hostile_lines(), told.hostile_invoice(told.HOSTILE[1])]
     browser = opened(lines)
     for button in browser.find_elements(By.CSS_SELECTOR, ".open"):
         assert button.is_displayed()

@@ -106,14 +106,16 @@ def test_estimates_are_summed_by_currency(story: Any) -> None:
             Estimated(plan.items[1], Decimal("0.20"), "EUR"),
             Estimated(plan.items[2], Decimal(0), "USD"),
             Estimated(plan.items[3], None, "USD", problem),
+            Estimated(plan.items[3], Decimal(7), None),
         ),
     )
     text = " ".join(plan_text(view).split())
     assert "estimate 0.30 EUR for 2 items 0.00 USD for 1 item, 1 of them nothing" in text
+    assert "not added up for 1 item: the tenant tells no currency" in text
     assert "none for 1 item, such as" in text
     assert "the account is not active Zuora's previews, no promise" in text
     found = json.loads("".join(plan_json(view)))["online"]["estimates"]
-    assert [one["amount"] for one in found] == ["0.10", "0.20", "0.00", None]
+    assert [one["amount"] for one in found] == ["0.10", "0.20", "0.00", None, "7.00"]
     assert found[3]["error"] == {"code": "53100030", "message": "the account is not active"}
     assert "0.30 EUR" in plan_markdown(view)
 

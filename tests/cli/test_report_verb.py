@@ -20,6 +20,15 @@ from zbatch.report.lines import as_json
 from zbatch.report.tables import COLUMNS
 
 LINES = [told.line(number, outcome) for number, outcome in enumerate(Outcome, 1)]
+MONEY = [
+    told.shown(1, told.detail(1, "2000.05"), told.detail(2, "500.05")),
+    told.shown(2, told.detail(3, "1000.00", currency="EUR", appended=True)),
+    told.shown(3, told.detail(3, "1000.00", currency="EUR", appended=True)),  # one draft for both
+    told.shown(4, told.detail(4, None)),
+    told.line(5),  # not read back
+    told.shown(6, told.detail(6, "7.00"), outcome=Outcome.ALREADY_INVOICED),
+    told.shown(7, told.detail(7, "9.00", status="Canceled")),
+]
 SPEC = """version: 1
 name: month-end
 tenant: emulator
@@ -145,10 +154,11 @@ def test_the_name_of_the_file_tells_the_format(said: Said, project: Path, name: 
 
 
 def test_the_tables_come_as_one_folder(said: Said, project: Path) -> None:
-    """All six, or none, and never into a folder that is there."""
+    """All seven, or none, and never into a folder that is there."""
     said("latest", "--format", "csv", "--out", "tables")
     assert {path.name for path in (project / "tables").iterdir()} == {
-        f"{one}.csv" for one in Outcome
+        "totals.csv",
+        *(f"{one}.csv" for one in Outcome),
     }
     assert "tables exists" in said("latest", "--format", "csv", "--out", "tables", code=2)
     assert "name a folder with --out" in said("latest", "--format", "csv", code=2)
@@ -157,6 +167,46 @@ def test_the_tables_come_as_one_folder(said: Said, project: Path) -> None:
     report.write_text("{}\n")
     assert "cannot be reported" in said("latest", "--format", "csv", "--out", "more", code=6)
     assert not [path for path in project.iterdir() if "more" in path.name]
+
+
+def test_the_summary_and_the_tables_say_what_the_invoices_come_to(
+    said: Said, project: Path
+) -> None:
+    """By outcome and currency, what is not known said beside it, and nothing twice."""
+    kept = {"questions": 1, "unread": 1, "findings": {"tax_failed": 1}}
+    told.keep(State(project / ".zbatch"), MONEY, read_back=kept)
+    text = said("latest")
+    assert (
+        "| outcome | currency | invoices | amount |\n|---|---|---:|---:|\n"
+        "| invoiced | `EUR` | 1 | 1,000.00 |\n"
+        "| invoiced | `USD` | 3 | 2,500.10 |\n"
+        "| invoiced | not told | 1 | ? |\n"
+        "| already invoiced | `USD` | 1 | 7.00 |\n"
+    ) in text
+    look = "invoices: 1 tax failed, 1 item not read back; zbatch verify tells of each"
+    assert f"To be looked at: `{look}`" in text
+    assert "Of 2 invoices no amount is known here: zbatch verify asks." in text
+    assert "1 invoice was an open draft before: the whole amount counts." in text
+    document = json.loads(said("latest", "--format", "json"))
+    amounts = [(one["currency"], one["amount"]) for one in document["totals"]]
+    assert amounts == [("EUR", "1000.00"), ("USD", "2500.10"), (None, None), ("USD", "7.00")]
+    assert document["totals"][1] == {
+        "outcome": "invoiced",
+        "currency": "USD",
+        "invoices": 3,
+        "amount": "2500.10",
+        "without_amount": 1,
+        "appended": 0,
+    }
+    said("latest", "--format", "csv", "--out", "tables")
+    written = (project / "tables" / "totals.csv").read_text("utf-8-sig")
+    assert written.splitlines() == [
+        "outcome,currency,invoices,amount,without_amount,appended_to_older_drafts",
+        "invoiced,EUR,1,1000.00,0,1",
+        "invoiced,USD,3,2500.10,1,0",
+        "invoiced,,1,,1,0",
+        "already_invoiced,USD,1,7.00,0,0",
+    ]
 
 
 def test_failed_csv_is_an_account_file_again(said: Said, project: Path) -> None:

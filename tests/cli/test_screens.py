@@ -41,6 +41,7 @@ from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart
 from zbatch.model import Attempt, Credentials, ExitCode, Outcome, Problem
 from zbatch.model.tenants import EMULATOR
+from zbatch.report.record import ReadBackRecord
 
 HERE = Path.cwd()
 RUN = Called()
@@ -232,6 +233,20 @@ def test_next_step_is_a_command_to_paste(
     """The advice of an exit code names one command, with the tenant and folder as given."""
     result = story.result([story.record(Outcome.NOT_ATTEMPTED)], code, 0, **given)
     assert command in advice(result, called)
+
+
+@pytest.mark.parametrize(
+    ("findings", "unread", "look"), [({"tax_failed": 1}, 0, True), ({}, 2, True), ({}, 0, False)]
+)
+def test_what_reading_back_has_found_is_the_next_step(
+    findings: dict[str, int], unread: int, look: bool, story: Any
+) -> None:
+    """Nobody is told that nothing is left to do beside an invoice whose tax has failed."""
+    found = ReadBackRecord(1, unread, findings)
+    result = story.result([story.record(Outcome.INVOICED)], ExitCode.OK, read_back=found)
+    said = advice(result, Called(tenant="uat"))
+    assert said.startswith(f"zbatch verify {SPEC} --tenant uat   tells") is look
+    assert ("nothing is left to do" in said) is not look
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,17 @@ from jsonschema import Draft202012Validator
 from support.accounts import account
 from support.runs import Project
 from zbatch.cli import main
+from zbatch.cli.verify import verify
 from zbatch.engine.agreement import Code
 from zbatch.report.differences import SAID
 from zbatch.spec.schema import schema_text
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.fixture
@@ -43,7 +53,7 @@ def test_a_clean_run(project: Project, capfd: pytest.CaptureFixture[str]) -> Non
     assert (code, out) == (0, "")
     assert err == (
         "1 item held against tenant emulator (emulator) by 1 question: 1 invoiced\n"
-        "  EUR 10.00 in 1 invoice\n"
+        "  10.00 EUR in 1 invoice\n"
         "tenant and ledger agree\n"
     )
 
@@ -58,10 +68,27 @@ def test_findings_for_people(project: Project, capfd: pytest.CaptureFixture[str]
     assert first.startswith(f"{spec}:8 {account(2)} 2026-11-30: amount is zero: invoice INV0")
     assert ": tax failed: the tax of invoice INV0" in second
     assert err.splitlines()[1:] == [
-        "  EUR 10.00 in 2 invoices",
-        "  USD 5.00 in 1 invoice",
+        "  10.00 EUR in 2 invoices",
+        "  5.00 USD in 1 invoice",
         "2 findings: 1 amount is zero, 1 tax failed",
     ]
+
+
+def test_a_terminal_gets_lines_that_are_broken_between_words(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No word is cut, where it would be at the edge of the window; what follows is set in."""
+    project.run(project.spec(1, 2, 3))
+    terminal = Terminal()
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    words = ["specs/month-end.yaml", "--wait", "0s"]
+    assert verify.main(words, "zbatch verify", standalone_mode=False) == 1
+    lines = terminal.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    heads = [line for line in lines if not line.startswith("    ")]
+    assert [head.split()[1] for head in heads] == [account(2), account(3)]
+    assert "The tax of this invoice could not be calculated." in " ".join(" ".join(lines).split())
 
 
 def test_findings_for_programs(project: Project, capfd: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,6 @@ import pytest
 
 from support import told
 from support.npm import tool
-from zbatch.app.reporting import explain
 from zbatch.model import Outcome
 from zbatch.report.tables import COLUMNS, tables
 
@@ -37,7 +36,11 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     folder = tmp_path_factory.mktemp("office")
     with (folder / "failed.csv").open("w", encoding="utf-8", newline="") as file:
-        tables(LINES, explain, lambda one, text: one is Outcome.FAILED and file.write(text))
+        tables(
+            LINES,
+            told.beside(LINES),
+            lambda one, text: one is Outcome.FAILED and file.write(text),
+        )
     profile = f"-env:UserInstallation={(folder / 'profile').as_uri()}"
     how = ["--headless", "--infilter=CSV:44,34,76,1", "--convert-to", "xlsx", "failed.csv"]
     subprocess.run(

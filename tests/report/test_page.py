@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from support import told
-from zbatch.app.reporting import explain
 from zbatch.app.state import State
 from zbatch.model import Outcome
 from zbatch.report.lines import Line
@@ -51,7 +50,7 @@ class Reader(HTMLParser):
 
 def page_of(folder: Path, lines: Sequence[Line], **fields: Any) -> str:
     head = told.head_of(told.keep(State(folder), lines, **fields))
-    return "".join(page(head, lambda: iter(lines), (), explain))
+    return "".join(page(head, lambda: iter(lines), (), told.beside(lines)))
 
 
 def read(text: str) -> Reader:
@@ -114,10 +113,37 @@ def test_every_item_is_in_the_data(tmp_path: Path) -> None:
     assert found["words"][found["rows"][3][7]] == "INVALID_VALUE"
 
 
+def test_the_page_says_what_was_billed(tmp_path: Path) -> None:
+    """Totals by currency in plain HTML with what they leave out; each item's ready to show."""
+    lines = [
+        told.shown(1, told.detail(1, "2000.05"), told.detail(2, "500.05")),
+        told.shown(2, told.detail(3, "1.00", currency="EUR", appended=True)),
+        told.line(4),
+    ]
+    reader = read(page_of(tmp_path, lines))
+    text = " ".join(reader.text.split())
+    assert "invoicedEUR11.00 invoicedUSD22,500.10 invoicednot told1?" in text
+    assert "Of 1 invoice no currency is told, and none is added to another." in text
+    assert "Of 1 invoice no amount is known here" in text
+    assert "1 invoice was an open draft before" in text
+    found = data(reader, "rows")
+    assert [row[19] for row in found["rows"]] == ["2500.10 USD", "1.00 EUR", "?"]
+    first = found["rows"][0][20][0]
+    assert first[:2] == ["8a" + "0" * 29 + "1", "INV00000001"]
+    assert first[3:5] == ["2000.05", "2000.05"]
+    assert found["words"][first[2]] == "Draft"
+
+
+def test_without_an_invoice_the_page_has_no_totals(tmp_path: Path) -> None:
+    """An empty table says nothing."""
+    lines = [told.line(1, Outcome.FAILED)]
+    assert "What the invoices come to" not in page_of(tmp_path, lines)
+
+
 def test_hostile_text_is_text(tmp_path: Path) -> None:
     """No element, no end of a script, nothing invisible, also from the record."""
-    lines = told.hostile_lines()
     evil = told.HOSTILE[0]
+    lines = [*told.hostile_lines(), told.hostile_invoice(evil)]
     spec = {"name": evil, "file": evil, "path": None, "digest": evil, "period": evil}
     text = page_of(
         tmp_path,

@@ -10,10 +10,9 @@ from collections.abc import Iterable
 import pytest
 
 from support import told
-from zbatch.app.reporting import explain
-from zbatch.model import Outcome
+from zbatch.model import Detail, Outcome
 from zbatch.report.lines import Line
-from zbatch.report.tables import BOM, COLUMNS, guarded, tables
+from zbatch.report.tables import BOM, COLUMNS, guarded, tables, totals_table
 
 
 def files(lines: Iterable[Line]) -> dict[Outcome, str]:
@@ -22,7 +21,8 @@ def files(lines: Iterable[Line]) -> dict[Outcome, str]:
     def write(outcome: Outcome, text: str) -> None:
         written[outcome] += text
 
-    tables(lines, explain, write)
+    lines = list(lines)
+    tables(lines, told.beside(lines), write)
     return written
 
 
@@ -75,6 +75,76 @@ def test_no_cell_of_a_hostile_tenant_is_computed() -> None:
             assert row[name].isprintable()
             assert len(row[name]) <= 2001
     assert text.count("\r\n") == text.count("\n") == 1 + len(found)
+
+
+@pytest.mark.parametrize(
+    ("details", "money"),
+    [
+        ([told.detail(1, "574.79")], ("INV00000001", "574.79", "USD")),
+        ([told.detail(1, "-5.00", currency=None)], ("INV00000001", "-5.00", "")),
+        (
+            [told.detail(1, "7.00", currency=None), told.detail(2, "8.00", currency=None)],
+            ("INV00000001 INV00000002", "7.00 + 8.00", ""),
+        ),
+        (
+            [told.detail(1, "0.10"), told.detail(2, "0.20")],
+            ("INV00000001 INV00000002", "0.30", "USD"),
+        ),
+        (
+            [told.detail(1, "5.00", currency="USD"), told.detail(2, "10.00", currency="EUR")],
+            ("INV00000001 INV00000002", "10.00 + 5.00", "EUR + USD"),
+        ),
+        (
+            [told.detail(1, "1.00"), told.detail(2, None)],
+            ("INV00000001 INV00000002", "1.00 + ?", "USD"),
+        ),
+        ([Detail("8a" * 16)], ("", "?", "")),
+        ([told.detail(1, "12345678901234567.89")], ("INV00000001", "'12345678901234567.89", "USD")),
+        ([told.detail(1, "9.00", status="Canceled")], ("INV00000001", "", "")),
+    ],
+)  # fmt: skip
+def test_an_item_has_what_its_invoices_come_to(
+    details: list[Detail], money: tuple[str, str, str]
+) -> None:
+    """An exact sum, never of two currencies; what is not told is shown to be missing."""
+    (row,) = rows(files([told.shown(1, *details)])[Outcome.INVOICED])
+    assert (row["invoice_numbers"], row["amount"], row["currency"]) == money
+
+
+def test_what_has_no_currency_is_not_added_up() -> None:
+    """Two invoices may be of two currencies; that of one alone is told."""
+    one, two = (told.shown(n, told.detail(n, "7.00", currency=None)) for n in (1, 2))
+    for lines, amount in (([one], "7.00"), ([one, two], "")):
+        (row,) = rows(totals_table(told.beside(lines).totals))
+        assert (row["currency"], row["invoices"], row["amount"]) == ("", str(len(lines)), amount)
+        assert row["without_amount"] == "0"
+
+
+def test_a_failed_tax_says_why() -> None:
+    """In the words of the tenant, once for all invoices of an item."""
+    failed = {"tax_status": "Error", "tax_message": "No tax engine."}
+    details = (told.detail(1, **failed), told.detail(2, **failed), told.detail(3))
+    (row,) = rows(files([told.shown(1, *details)])[Outcome.INVOICED])
+    assert row["tax"] == "Error: No tax engine."
+
+
+def test_an_invoice_that_was_not_read_back_has_no_amount() -> None:
+    """Its ID is known, and that is said in place of a figure."""
+    (row,) = rows(files([told.line(1)])[Outcome.INVOICED])
+    assert (row["amount"], row["currency"], row["tax"]) == ("?", "", "")
+
+
+@pytest.mark.parametrize("text", told.HOSTILE)
+def test_no_cell_of_a_hostile_invoice_is_computed(text: str) -> None:
+    """Neither its number nor its currency, status or tax."""
+    lines = [told.hostile_invoice(text)]
+    (row,) = rows(files(lines)[Outcome.INVOICED])
+    assert row["amount"] == "?"
+    for name in ("invoice_numbers", "currency", "tax"):
+        assert guarded(row[name]) == row[name]
+        assert row[name].isprintable()
+    (total,) = rows(totals_table(told.beside(lines).totals))
+    assert guarded(total["currency"]) == total["currency"]
 
 
 def test_the_account_id_is_raw_where_zbatch_reads_it() -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from zbatch.app.reporting import explain
 from zbatch.app.state import State
-from zbatch.model import Outcome, Problem
+from zbatch.app.worth import totals, worth
+from zbatch.model import Detail, Outcome, Problem
+from zbatch.report.beside import Beside
 from zbatch.report.kept import RunHead, read_head
 from zbatch.report.lines import Line, encode
+from zbatch.report.since import Change
 
 RUN = "20261130T201502Z-7f3a"
 START = datetime(2026, 11, 30, 20, 15, 2, tzinfo=UTC)
@@ -84,6 +88,31 @@ def hostile_lines() -> list[Line]:
         )
         for number, text in enumerate(HOSTILE, 1)
     ]
+
+
+def detail(number: int = 1, amount: str | None = "574.79", **fields: Any) -> Detail:
+    """Show an invoice as a tenant does once it is read back."""
+    known = {"number": f"INV{number:08}", "status": "Draft", "currency": "USD", **fields}
+    return Detail(f"8a{number:030x}", amount=amount, balance=amount, **known)
+
+
+def shown(
+    number: int, *details: Detail, outcome: Outcome = Outcome.INVOICED, **fields: Any
+) -> Line:
+    """Write the line of an item whose invoices were read back."""
+    ids = tuple(one.id for one in details)
+    return line(number, outcome, invoice_id=ids[0], invoice_ids=ids, invoices=details, **fields)
+
+
+def beside(lines: Iterable[Line], changes: Sequence[Change] = ()) -> Beside:
+    """Give what a rendering of these lines is told beside them."""
+    return Beside(explain, worth, totals(lines), changes)
+
+
+def hostile_invoice(text: str) -> Line:
+    """Write a success whose invoice says the same of everything."""
+    ours = f"8a{99:030x}"
+    return shown(99, Detail(ours, text, text, text, text, text, text, text))
 
 
 def record(lines: Iterable[Line], **fields: Any) -> dict[str, Any]:

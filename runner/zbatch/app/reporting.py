@@ -8,13 +8,17 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
+from typing import Any
 
 from zbatch.app.runs import RECORD, PastRun, find_run, is_a_spec, list_runs
 from zbatch.app.state import State
+from zbatch.app.worth import totals, worth
 from zbatch.errors import CannotStart
 from zbatch.ledger.glance import Glance, Sent, glance
 from zbatch.model import Outcome
 from zbatch.model.tenants import folder_of
+from zbatch.report.amounts import Total
+from zbatch.report.beside import Beside
 from zbatch.report.kept import NotKept, RunHead, read_both, read_head, read_lines
 from zbatch.report.lines import Line
 from zbatch.report.reasons import Reason, own_reason
@@ -70,6 +74,15 @@ class Past:
     def counts(self) -> Mapping[Outcome, int]:
         """How many lines of the report have come to what."""
         return Counter(line.outcome for line in self.lines())
+
+    @cached_property
+    def totals(self) -> tuple[Total, ...]:
+        """What all invoices of the report come to."""
+        return totals(self.lines())
+
+    def beside(self) -> Beside:
+        """Give what a rendering is told beside the run's own files."""
+        return Beside(explain, worth, self.totals, self.changes())
 
     @property
     def tenant_folder(self) -> Path:
@@ -166,11 +179,23 @@ def explain(code: str) -> Reason | None:
 
 
 def as_document(past: Past) -> Iterator[str]:
-    """Write a run as one JSON object, piece by piece: its record, and its items one a line."""
+    """Write a run as one JSON object, piece by piece: record, items one a line, and totals."""
     run = json.dumps(past.head.raw, allow_nan=False)
     yield f'{{"version": {VERSION}, "run": {run}, "items": ['
     before = "\n"
     for text in past.texts():
         yield before + text.rstrip("\n")
         before = ",\n"
-    yield "\n]}\n"
+    yield f'\n], "totals": {json.dumps([_total(one) for one in past.totals])}}}\n'
+
+
+def _total(total: Total) -> dict[str, Any]:
+    amount = total.amount
+    return {
+        "outcome": total.outcome.value,
+        "currency": amount.currency,
+        "invoices": amount.invoices,
+        "amount": amount.text,
+        "without_amount": amount.untold,
+        "appended": amount.appended,
+    }

@@ -6,6 +6,7 @@ from zbatch.app.api import RunResult
 from zbatch.cli.words import Called, Verb
 from zbatch.engine.verdict import StopReason
 from zbatch.model import ExitCode, Outcome
+from zbatch.report.differences import read_back_text
 from zbatch.zuora.text import one_line
 
 _GO_ON = "{again}   goes on where this run stopped"
@@ -42,6 +43,7 @@ _UNREAD = (
 )
 _NOT_THERE = "{run}   sends what is proved not to be there"
 _SETTLED = "nothing is left in doubt"
+_LOOK = "{verify}   tells what to look at in these invoices; nothing is left to send"
 _CREDENTIALS = "check {places}, where the OAuth client is read from, then {again}"
 _BY_REASON = {
     StopReason.RULE: _RULE,
@@ -58,6 +60,7 @@ def advice(result: RunResult, called: Called) -> str:
         again=called.command(called.verb, spec),
         run=called.command(Verb.RUN, spec or "SPEC"),
         reconcile=called.command(Verb.RECONCILE, spec),
+        verify=called.command(Verb.VERIFY, spec or "SPEC"),
         all=reconcile_all(result, called),
         places=one_line(result.plan.tenant.credentials.places),
         when=_when(result),
@@ -93,4 +96,6 @@ def _template(result: RunResult, called: Called) -> str:
         return NEXT[code] if result.plan.tenant.embedded else _CREDENTIALS
     if code is ExitCode.OK and called.verb is Verb.RECONCILE:
         return _SETTLED
+    if code is ExitCode.OK and result.read_back and read_back_text(result.read_back):
+        return _LOOK
     return NEXT.get(code, "see the report")

@@ -12,8 +12,9 @@ from zbatch.app.review.held import Held
 from zbatch.app.review.online import Online
 from zbatch.app.review.preview import Preview
 from zbatch.app.review.swings import Swings
+from zbatch.cli.amounts import grouped
 from zbatch.cli.words import counted, duration, tally
-from zbatch.engine.money import added, plain
+from zbatch.engine.money import added
 from zbatch.model import Charges
 from zbatch.spec.plan_diff import Change, Dates, PlanDiff
 
@@ -225,13 +226,17 @@ def estimated(found: Online) -> Iterator[str]:
     if found.estimates is None:
         return
     by_currency: dict[str, list[Decimal]] = defaultdict(list)
+    untold = 0
     for one in found.estimates:
-        if one.amount is not None:
-            by_currency[one.currency or "of a currency that is not told"].append(one.amount)
+        if one.amount is not None and one.currency:
+            by_currency[one.currency].append(one.amount)
+        untold += one.amount is not None and not one.currency
     for currency, amounts in sorted(by_currency.items()):
-        said = f"{plain(added(amounts))} {currency} for {counted(len(amounts), 'item')}"
+        said = f"{grouped(added(amounts))} {currency} for {counted(len(amounts), 'item')}"
         nothing = sum(not amount for amount in amounts)
         yield f"{said}, {nothing:,} of them nothing" if nothing else said
+    if untold:
+        yield f"not added up for {counted(untold, 'item')}: the tenant tells no currency"
     without = [one for one in found.estimates if one.amount is None]
     if without:
         why = f": {without[0].problem.message}" if without[0].problem else ""
@@ -248,13 +253,13 @@ def swung(found: Swings) -> Iterator[str]:
     for one in found.changes:
         accounts = counted(one.accounts, "account")
         yield (
-            f"{plain(one.then)} {one.currency} for {accounts} in run {found.run_id},"
-            f" {plain(one.now)} expected now"
+            f"{grouped(one.then)} {one.currency} for {accounts} in run {found.run_id},"
+            f" {grouped(one.now)} expected now"
         )
     if found.far:
         yield f"{counted(len(found.far), 'account')} by more than a fifth, such as:"
     for far in found.far[:_MOST_SWINGS]:
-        yield f"{far.account_id}: {plain(far.then)} then, {plain(far.now)} now, {far.currency}"
+        yield f"{far.account_id}: {grouped(far.then)} then, {grouped(far.now)} now, {far.currency}"
 
 
 def requests(view: Preview) -> str:

@@ -21,10 +21,11 @@ from zbatch.errors import Refused
 from zbatch.model import ExitCode, Outcome
 from zbatch.report.digest import digest_of
 from zbatch.report.junit import junit
-from zbatch.report.tables import tables
+from zbatch.report.tables import tables, totals_table
 from zbatch.zuora.text import one_line
 
 STDOUT = Path("-")
+TOTALS = "totals.csv"
 
 
 class Format(StrEnum):
@@ -171,12 +172,13 @@ def _tables(past: Past, out: Path | None) -> None:
             )
             for one in Outcome
         }
-        tables(past.lines(), explain, lambda outcome, text: opened[outcome].write(text))
+        tables(past.lines(), past.beside(), lambda outcome, text: opened[outcome].write(text))
+        (folder / TOTALS).write_text(totals_table(past.totals), "utf-8", newline="")
 
 
 def _markdown(past: Past) -> Iterable[str]:
     digest = digest_of(past.head, past.lines())
-    return report_markdown(past.head, digest, past.lines, explain, past.changes())
+    return report_markdown(past.head, digest, past.lines, past.beside())
 
 
 def _junit(past: Past) -> Iterator[str]:
@@ -187,7 +189,7 @@ def _html(past: Past) -> Iterable[str]:
     # Loaded here, because only this one needs the ledger's sends and the page's parts.
     from zbatch.report.page import page
 
-    return page(past.head, past.lines, past.sends(), explain, past.changes())
+    return page(past.head, past.lines, past.sends(), past.beside())
 
 
 _RENDERED: dict[Format, Callable[[Past], Iterable[str]]] = {

@@ -8,6 +8,8 @@ from itertools import islice
 from zbatch.cli.plan_markdown import code
 from zbatch.cli.words import OUTCOMES, counted, duration
 from zbatch.model import Outcome
+from zbatch.report.amounts import UNTOLD, Total
+from zbatch.report.beside import Beside
 from zbatch.report.differences import read_back_text
 from zbatch.report.digest import Digest
 from zbatch.report.kept import RunHead
@@ -24,16 +26,16 @@ def report_markdown(
     head: RunHead,
     digest: Digest,
     lines: Callable[[], Iterable[Line]],
-    explain: Explain,
-    changes: Sequence[Change] = (),
+    beside: Beside,
 ) -> Iterator[str]:
     """Write a run: totals, causes, then each item that needs a look, as far as there is room."""
     room = ROOM
     sections = (
-        _heading(head, digest, changes),
+        _heading(head, digest, beside.changes),
         _totals(digest),
-        _since(changes),
-        _causes(digest, explain),
+        _money(beside.totals),
+        _since(beside.changes),
+        _causes(digest, beside.explain),
     )
     for section in sections:
         room -= len(section.encode())
@@ -74,6 +76,27 @@ def _totals(digest: Digest) -> str:
     if not digest.earlier:
         return table
     return f"{table}{digest.earlier:,} of them were settled by an earlier run.\n\n"
+
+
+def _money(totals: Sequence[Total]) -> str:
+    if not totals:
+        return ""
+    text = "| outcome | currency | invoices | amount |\n|---|---|---:|---:|\n"
+    for total in totals:
+        one = total.amount
+        currency = code(one.currency) if one.currency else "not told"
+        cells = (OUTCOMES[total.outcome], currency, f"{one.invoices:,}", one.grouped or UNTOLD)
+        text += _row(cells)
+    if mixed := sum(one.amount.invoices for one in totals if one.amount.currency is None):
+        text += (
+            f"\nOf {counted(mixed, 'invoice')} no currency is told, and none is added to another.\n"
+        )
+    if untold := sum(one.amount.untold for one in totals):
+        text += f"\nOf {counted(untold, 'invoice')} no amount is known here: zbatch verify asks.\n"
+    if appended := sum(one.amount.appended for one in totals):
+        were = "was an open draft" if appended == 1 else "were open drafts"
+        text += f"\n{counted(appended, 'invoice')} {were} before: the whole amount counts.\n"
+    return text + "\n"
 
 
 def _since(changes: Iterable[Change]) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -16,6 +20,16 @@ Exit codes:
   2  refused: usage, spec            70  internal error
   3  an outcome is unknown          129, 130, 143  interrupted
 """
+
+
+def _say(stream: TextIO, lines: Iterable[str]) -> None:
+    from rich.text import Text
+
+    from zbatch.cli.paper import Paper, console_for
+
+    paper = Paper(console_for(stream, os.environ))
+    for line in lines:
+        paper.say(Text(line))
 
 
 @click.command(epilog=EXIT_CODES)
@@ -70,8 +84,6 @@ def verify(
     if as_json:
         click.echo(verify_json(verified))
     else:
-        for line in findings_text(verified):
-            click.echo(line)
-    for line in summary_text(verified):
-        click.echo(line, err=True)
+        _say(sys.stdout, findings_text(verified))
+    _say(sys.stderr, summary_text(verified))
     return verified.exit_code

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from zbatch.app.verify import Verified
+from zbatch.cli.amounts import mixed
 from zbatch.engine.money import Sum
 from zbatch.model import Item
 from zbatch.report.lines import item_json, timestamp
@@ -53,6 +54,6 @@ def _total(one: Sum) -> dict[str, Any]:
     return {
         "currency": one.currency,
         "invoices": one.invoices,
-        "amount": one.text,
+        "amount": None if mixed(one) else one.text,
         "without_amount": one.untold,
     }

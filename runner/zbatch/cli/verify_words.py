@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from zbatch.app.verify import Verified
+from zbatch.cli.amounts import summed
 from zbatch.cli.words import OUTCOMES, counted
 from zbatch.model import Item
 from zbatch.report.differences import SAID
@@ -43,8 +44,7 @@ def summary_text(verified: Verified) -> Iterator[str]:
     )
     for one in verified.totals:
         untold = f", {one.untold:,} of them without an amount" if one.untold else ""
-        currency = one.currency or "the tenant tells no currency,"
-        yield f"  {currency} {one.text} in {counted(one.invoices, 'invoice')}{untold}"
+        yield f"  {summed(one)}{untold}"
     kinds = Counter(found.code for _, found in verified.findings)
     if verified.in_doubt:
         yield f"{counted(len(verified.in_doubt), 'item')} in doubt: run zbatch reconcile first"

@@ -37,10 +37,11 @@ class Style(StrEnum):
 
 
 class Verb(StrEnum):
-    """The verbs that end in a last block."""
+    """The verbs that end in a last block, and those that it names."""
 
     RUN = "run"
     RECONCILE = "reconcile"
+    VERIFY = "verify"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from rich.text import Text
 # A command goes to the next two spaces, or to a comma or semicolon with a space: who pastes it
 # from a terminal must not lose its end to another line. Counts and brief brackets stay whole too.
 _UNIT = re.compile(
-    r"zbatch (?:run|reconcile)\b.*?(?=  |[,;] |$)"
+    r"zbatch (?:run|reconcile|verify)\b.*?(?=  |[,;] |$)"
     r"|[A-Za-z]+(?: [a-z]+)* [0-9,]+(?=  )"
     r"|\([^()]{,30}\)(?!\S)"
     r"|\S+"

@@ -9,12 +9,12 @@ from functools import cache
 from importlib.resources import files
 
 from zbatch.report import page_parts as parts
+from zbatch.report.beside import Beside
 from zbatch.report.digest import digest_of
 from zbatch.report.kept import RunHead
 from zbatch.report.lines import Line
 from zbatch.report.page_data import pictures_json, rows_json
-from zbatch.report.reasons import Explain
-from zbatch.report.since import Change
+from zbatch.report.page_money import money
 from zbatch.report.timeline import Send, timeline
 
 _STYLES = ("uPlot.min.css", "page.css")
@@ -25,11 +25,9 @@ def page(
     head: RunHead,
     lines: Callable[[], Iterable[Line]],
     sends: Sequence[Send],
-    explain: Explain,
-    changes: Sequence[Change] = (),
+    beside: Beside,
 ) -> Iterator[str]:
-    """Write the page piece by piece; `lines` are read three times over, and
-    `changes` are what has become of open ones since."""
+    """Write the page piece by piece; `lines` are read three times over."""
     digest = digest_of(head, lines())
     over_time = timeline(head.started_at, sends, lines())
     style, script = _joined(_STYLES), _joined(_SCRIPTS)
@@ -46,18 +44,19 @@ def page(
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n"
     )
-    yield parts.header(head, digest, changes)
+    yield parts.header(head, digest, beside.changes)
     yield '<main id="main">\n'
     yield parts.totals(digest)
-    yield parts.since(changes)
-    yield parts.causes(digest, explain)
+    yield money(beside.totals)
+    yield parts.since(beside.changes)
+    yield parts.causes(digest, beside.explain)
     yield parts.pictures(head, over_time)
     yield parts.items(digest)
     yield parts.provenance(head)
     yield "</main>\n"
     data = '<script type="application/json"'
     yield f'{data} id="pictures">{pictures_json(head, over_time)}</script>\n{data} id="rows">'
-    yield from rows_json(head, lines())
+    yield from rows_json(head, lines(), beside.worth)
     yield f"</script>\n<script>{script}</script>\n</body>\n</html>\n"
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from zbatch.model import Outcome
+from zbatch.model import Detail, Outcome
+from zbatch.report.amounts import Worth, in_words
 from zbatch.report.kept import RunHead
 from zbatch.report.lines import Line
 from zbatch.report.timeline import LATENCIES, Timeline
@@ -41,13 +42,15 @@ class Words:
         return list(self._places)
 
 
-def rows_json(head: RunHead, lines: Iterable[Line]) -> Iterator[str]:
+def rows_json(head: RunHead, lines: Iterable[Line], worth: Worth) -> Iterator[str]:
     """Write all items, a row each, and after them the words that the rows name by place."""
     words = Words()
     yield '{"rows":['
     before = ""
     for line in lines:
-        yield before + inert_json(_row(line, head.started_at, words))
+        yield before + inert_json(
+            [*_row(line, head.started_at, words), *_money(line, worth, words)]
+        )
         before = ","
     yield f'],"words":{inert_json(words.all)}}}'
 
@@ -61,7 +64,8 @@ def _row(line: Line, begin: datetime, words: Words) -> list[Any]:
         line.invoice_date.isoformat(),
         line.revision,
         list(Outcome).index(line.outcome),
-        " ".join(one_line(one, _TEXT) for one in line.invoice_ids),
+        # once they are read back, what is shown of each has its ID
+        "" if line.invoices else " ".join(one_line(one, _TEXT) for one in line.invoice_ids),
         words.place(line.error.code if line.error else None),
         words.place(line.error.message if line.error else None),
         line.http_status,
@@ -74,6 +78,26 @@ def _row(line: Line, begin: datetime, words: Words) -> list[Any]:
         line.idempotency_key and one_line(line.idempotency_key, _TEXT),
         line.track_id and one_line(line.track_id, _TEXT),
         line.request_id and one_line(line.request_id, _TEXT),
+    ]
+
+
+def _money(line: Line, worth: Worth, words: Words) -> list[Any]:
+    """Say what the item comes to, ready to show: the script adds nothing up."""
+    shown = [_shown(one, words) for one in line.invoices or ()]
+    return [in_words(worth(line)), shown]
+
+
+def _shown(one: Detail, words: Words) -> list[Any]:
+    return [
+        one_line(one.id, _TEXT),
+        one.number and one_line(one.number, _TEXT),
+        words.place(one.status),
+        one.amount and one_line(one.amount, _TEXT),
+        one.balance and one_line(one.balance, _TEXT),
+        words.place(one.currency),
+        words.place(one.tax_status),
+        words.place(one.tax_message),
+        int(one.appended),
     ]
 
 

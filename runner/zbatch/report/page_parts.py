@@ -247,7 +247,8 @@ def items(digest: Digest) -> str:
     return (
         '<section aria-labelledby="items" id="table" hidden><h2 id="items">Every item</h2>\n'
         '<div class="tools"><label>Search <input type="search" id="search" autocomplete="off"'
-        ' spellcheck="false" placeholder="account, invoice, code, message, request ID"></label>'
+        ' spellcheck="false" placeholder="account, invoice, amount, code, message, request ID">'
+        "</label>"
         f'<label>Outcome <select id="outcome"><option value="">all</option>{options}</select>'
         f'</label><label>Rows <select id="size">{sizes}</select></label></div>\n'
         '<div class="wide" tabindex="0" role="region" aria-labelledby="items">'
@@ -267,12 +268,12 @@ _COLUMNS = (
     ("target", "Target date"),
     ("outcome", "Outcome"),
     ("invoice", "Invoice"),
+    ("amount", "Amount"),
     ("code", "Code"),
-    ("attempts", "Sends"),
     ("took", "Took"),
     ("finished", "Known at (UTC)"),
 )
-_NUMBERS = ("attempts", "took")
+_NUMBERS = ("amount", "took")
 
 
 def provenance(head: RunHead) -> str:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
 from zbatch.model import Outcome
+from zbatch.report.amounts import Total, currencies, figures
+from zbatch.report.beside import Beside
 from zbatch.report.lines import Line
-from zbatch.report.reasons import Explain
 from zbatch.zuora.text import REPLACEMENT, one_line
 
 BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"  # Excel takes the file for UTF-8 by it
@@ -27,6 +28,8 @@ _NUMBER = re.compile(
     rf"[ \d.,]+(e[+-]?\d+)?|\d+[-/.:]\d+([-/.:]\d+)?|true|false|{_MONTHLY}", re.IGNORECASE
 )
 
+_EXACT = re.compile(r"-?(?=[\d.]{1,16}$)\d+\.\d+")  # a spreadsheet keeps 15 digits
+
 # The first three are what an account file of a spec has, and are never altered. No other name may
 # be nearly one of a spec's, nor may a cell look like a date of its own: both would be warned about.
 COLUMNS = (
@@ -37,6 +40,10 @@ COLUMNS = (
     "outcome",
     "invoice_id",
     "all_invoice_ids",
+    "invoice_numbers",
+    "amount",
+    "currency",
+    "tax",
     "error_code",
     "error_message",
     "meaning",
@@ -54,16 +61,39 @@ COLUMNS = (
     "request_id",
 )
 
+TOTAL_COLUMNS = (
+    "outcome",
+    "currency",
+    "invoices",
+    "amount",
+    "without_amount",
+    "appended_to_older_drafts",
+)
 
-def tables(
-    lines: Iterable[Line], explain: Explain, write: Callable[[Outcome, str], object]
-) -> None:
+
+def tables(lines: Iterable[Line], beside: Beside, write: Callable[[Outcome, str], object]) -> None:
     """Give each outcome its file, head first and then row by row."""
     head = BOM + _row(COLUMNS)
     for outcome in Outcome:
         write(outcome, head)
     for line in lines:
-        write(line.outcome, _row(_cells(line, explain)))
+        write(line.outcome, _row(_cells(line, beside)))
+
+
+def totals_table(totals: Iterable[Total]) -> str:
+    """Write what the invoices come to: a row for each outcome and currency."""
+    rows = [
+        (
+            total.outcome.value,
+            _text(total.amount.currency),
+            str(total.amount.invoices),
+            _amount(total.amount.text or ""),
+            str(total.amount.untold),
+            str(total.amount.appended),
+        )
+        for total in totals
+    ]
+    return BOM + "".join(map(_row, (TOTAL_COLUMNS, *rows)))
 
 
 def guarded(text: str) -> str:
@@ -73,7 +103,7 @@ def guarded(text: str) -> str:
     return text
 
 
-def _cells(line: Line, explain: Explain) -> Iterator[str]:
+def _cells(line: Line, beside: Beside) -> Iterator[str]:
     yield line.account_id
     yield line.target_date.isoformat()
     yield line.invoice_date.isoformat()
@@ -81,7 +111,8 @@ def _cells(line: Line, explain: Explain) -> Iterator[str]:
     yield line.outcome.value
     yield _text(line.invoice_id)
     yield _text(" ".join(line.invoice_ids))
-    reason = explain(line.error.code) if line.error else None
+    yield from _money(line, beside)
+    reason = beside.explain(line.error.code) if line.error else None
     yield _text(line.error.code if line.error else None)
     yield _text(line.error.message if line.error else None)
     yield reason.meaning if reason else ""
@@ -97,6 +128,20 @@ def _cells(line: Line, explain: Explain) -> Iterator[str]:
     yield _text(line.idempotency_key)
     yield _text(line.track_id)
     yield _text(line.request_id)
+
+
+def _money(line: Line, beside: Beside) -> Iterator[str]:
+    details, amounts = line.invoices or (), beside.worth(line)
+    yield _text(" ".join(one.number for one in details if one.number))
+    yield _amount(figures(amounts))
+    yield _text(currencies(amounts))
+    taxes = (": ".join(filter(None, (one.tax_status, one.tax_message))) for one in details)
+    yield _text("; ".join(dict.fromkeys(filter(None, taxes))))
+
+
+def _amount(figures: str) -> str:
+    """Leave an amount a number, unless a spreadsheet would lose a digit of it."""
+    return figures if _EXACT.fullmatch(figures) else _text(figures)
 
 
 def _text(text: str | None) -> str:

@@ -4,12 +4,16 @@
   const begin = JSON.parse(document.getElementById("pictures").textContent).begin * 1000;
   const OUTCOMES = ["invoiced", "already invoiced", "nothing to bill", "failed", "unknown", "not attempted"];
   const STYLES = ["invoiced", "already_invoiced", "nothing_to_bill", "failed", "unknown", "not_attempted"];
-  const [ID, NUMBER, TARGET, INVOICED_ON, REVISION, OUTCOME, INVOICES, CODE, MESSAGE, HTTP, ATTEMPTS, FINISHED, TOOK, REASON, FILE, LINE, KEY, TRACK, REQUEST] = Array(19).keys();
+  const [ID, NUMBER, TARGET, INVOICED_ON, REVISION, OUTCOME, INVOICES, CODE, MESSAGE, HTTP, ATTEMPTS, FINISHED, TOOK, REASON, FILE, LINE, KEY, TRACK, REQUEST, AMOUNT, SHOWN] = Array(21).keys();
+  const [WHICH, CALLED, STATUS, SUM, BALANCE, CURRENCY, TAX, TAX_SAID, APPENDED] = Array(9).keys(); // of an invoice
   const word = (place) => (place < 0 ? "" : words[place]);
   const moment = (offset) => (offset === null ? "" : new Date(begin + offset).toISOString().slice(0, 19).replace("T", " "));
+  const ids = (row) => (row[SHOWN].length ? row[SHOWN].map((one) => one[WHICH]) : row[INVOICES].split(" "));
+  const names = (row) => (row[SHOWN].length ? row[SHOWN].map((one) => one[CALLED] || one[WHICH]) : ids(row));
+  const size = (row) => { const figure = parseFloat(row[AMOUNT]); return Number.isNaN(figure) ? -Infinity : figure; }; // to order by, never to add
   const SORTED = {
     account: (row) => row[NUMBER] || row[ID], target: (row) => row[TARGET], outcome: (row) => row[OUTCOME],
-    invoice: (row) => row[INVOICES], code: (row) => word(row[CODE]), attempts: (row) => row[ATTEMPTS],
+    invoice: (row) => names(row)[0], amount: size, code: (row) => word(row[CODE]),
     took: (row) => (row[TOOK] === null ? -1 : row[TOOK]), finished: (row) => (row[FINISHED] === null ? -Infinity : row[FINISHED]),
   };
   const $ = (id) => document.getElementById(id);
@@ -19,7 +23,7 @@
   let texts = null;
 
   const haystack = () => {
-    texts ??= rows.map((row) => [row[ID], row[NUMBER], row[TARGET], row[INVOICES], word(row[CODE]), word(row[MESSAGE]), word(row[REASON]), row[KEY], row[TRACK], row[REQUEST]].join("\n").toLowerCase());
+    texts ??= rows.map((row) => [row[ID], row[NUMBER], row[TARGET], ...ids(row), ...names(row), row[AMOUNT], word(row[CODE]), word(row[MESSAGE]), word(row[REASON]), row[KEY], row[TRACK], row[REQUEST]].join("\n").toLowerCase());
     return texts;
   };
   const select = () => {
@@ -58,13 +62,24 @@
     row.append(made);
   };
   const took = (ms) => (ms === null ? "" : ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`);
+  const told = (one) => {
+    const currency = one[CURRENCY] < 0 ? "" : ` ${word(one[CURRENCY])}`;
+    const parts = [
+      one[CALLED], one[STATUS] < 0 ? "not shown by the tenant" : word(one[STATUS]),
+      one[SUM] && one[SUM] + currency, one[BALANCE] && `balance ${one[BALANCE]}${currency}`,
+      one[TAX] < 0 ? "" : `tax ${word(one[TAX])}`, word(one[TAX_SAID]),
+      one[APPENDED] ? "an open draft before" : "", one[WHICH],
+    ];
+    return parts.filter(Boolean).join(" · ");
+  };
   const details = (row) => {
     const list = element("dl");
     const facts = [
       ["account ID", row[ID]], ["account number", row[NUMBER]], ["invoice date", row[INVOICED_ON]],
       ["revision", row[REVISION] > 1 ? row[REVISION] : null], ["all invoices", row[INVOICES]],
+      ...row[SHOWN].map((one, at) => [row[SHOWN].length > 1 ? `invoice ${at + 1}` : "invoice", told(one)]),
       ["message", word(row[MESSAGE])], ["why listed", word(row[REASON])], ["listed in", `${word(row[FILE])}:${row[LINE]}`],
-      ["HTTP status", row[HTTP]], ["idempotency key", row[KEY]], ["track ID", row[TRACK]], ["request ID", row[REQUEST]],
+      ["sends", row[ATTEMPTS]], ["HTTP status", row[HTTP]], ["idempotency key", row[KEY]], ["track ID", row[TRACK]], ["request ID", row[REQUEST]],
     ];
     for (const [name, value] of facts) {
       if (value === null || value === "") continue;
@@ -91,9 +106,10 @@
     cell(made, element("code", name));
     cell(made, row[TARGET] + (row[REVISION] > 1 ? ` rev. ${row[REVISION]}` : ""));
     cell(made, element("span", OUTCOMES[row[OUTCOME]], `chip ${STYLES[row[OUTCOME]]}`));
-    cell(made, element("code", row[INVOICES]), "invoice");
+    const [first, ...others] = names(row);
+    cell(made, element("code", first + (others.length ? ` +${others.length}` : "")), "invoice");
+    cell(made, row[AMOUNT], "number");
     cell(made, element("code", word(row[CODE])));
-    cell(made, String(row[ATTEMPTS]), "number");
     cell(made, took(row[TOOK]), "number");
     cell(made, moment(row[FINISHED]));
     if (!open.has(at)) return [made];
