@@ -37,6 +37,7 @@ def _held_of(standing: Standing, billed: Billed) -> Held:
         seen={one.id: one for one in record.invoices or ()},
         seen_for_others=billed.seen,
         decided=decided(record),
+        invoice_date=standing.item.invoice_date,
     )
 
 

@@ -234,6 +234,7 @@ def held_of(record: ItemRecord) -> Held:
         finished_at=record.finished_at,
         alone=identity.revision == 1,
         decided=decided(record),
+        invoice_date=record.item.invoice_date,
     )
 
 
