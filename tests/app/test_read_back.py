@@ -196,6 +196,21 @@ def test_an_invoice_that_the_tenant_does_not_show(project: Project, tenant: Star
     assert findings(told) == {Code.NOT_SHOWN: 1}
 
 
+def test_a_stage_is_read_back_before_anybody_looks_at_it(
+    project: Project, tenant: Start, tmp_path: Any
+) -> None:
+    """What a person should look at is said of the stage that has it, though the run ends there."""
+    book = tmp_path / "taxes.csv"
+    book.write_text(f"account_id,tax\n{account(1)},failed\n{account(2)},\n{account(3)},\n")
+    tenant(book=book)
+    spec = project.spec(1, 2, 3, tenant="real", stages=[2, "rest"])
+    told = project.run(spec)
+    assert (told.code, told.outcomes) == (4, {"invoiced": 2, "not_attempted": 1})
+    assert findings(told) == {Code.TAX_FAILED: 1}
+    assert [len(details(told, number)) for number in (1, 2)] == [1, 1]
+    assert findings(project.run(spec)) == {}
+
+
 def test_what_is_not_finished_is_waited_for(project: Project, tenant: Start) -> None:
     """A short lag at the end of a run is waited out."""
     tenant(modes=Modes(read_lag=0.5))

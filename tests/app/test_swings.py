@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 from support.engine import item
@@ -12,11 +13,14 @@ from zbatch.app.review.online import Estimated
 from zbatch.app.review.swings import Change, Swing, billed_in, expected_of, swings
 from zbatch.model import Detail, Outcome
 
+_IDS = count()
 A, B, C = (item(n).identity.account_id for n in range(3))
 
 
 def invoice(amount: str | None, currency: str | None = "EUR", **more: Any) -> Detail:
-    return Detail("f" * 32, status=more.pop("status", "Draft"), amount=amount, currency=currency)
+    number = more.pop("id", None) or f"{next(_IDS):032x}"
+    status = more.pop("status", "Draft")
+    return Detail(number, status=status, amount=amount, currency=currency, **more)
 
 
 def test_what_a_run_has_billed_is_added_up_by_account_and_currency() -> None:
@@ -28,6 +32,18 @@ def test_what_a_run_has_billed_is_added_up_by_account_and_currency() -> None:
         line(4, Outcome.FAILED, account_id=C),
     ]
     assert billed_in(lines) == {(A, "EUR"): Decimal("1.30"), (A, "USD"): Decimal(7)}
+
+
+def test_what_was_appended_to_a_draft_is_not_what_a_run_has_billed() -> None:
+    """It holds what was there before, so its account is left out; no invoice counts twice."""
+    twice = invoice("4.00", id="f" * 32)
+    lines = [
+        line(1, account_id=A, invoices=(invoice("5000.00", appended=True), invoice("1.00"))),
+        line(2, account_id=A, invoices=(invoice("2.00"),)),
+        line(3, account_id=B, invoices=(twice,)),
+        line(4, account_id=B, invoices=(twice,)),
+    ]
+    assert billed_in(lines) == {(B, "EUR"): Decimal("4.00")}
 
 
 def test_an_account_without_one_of_its_estimates_is_left_out() -> None:

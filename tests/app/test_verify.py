@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from support.accounts import account
-from support.runs import GENERATE, QUERY, Away, Project, Watch, accepting
+from support.runs import GENERATE, QUERY, TARGET, Away, Project, Watch, accepting
 from zbatch.app.api import RunOptions
 from zbatch.app.run import run
 from zbatch.app.verify import Verified, VerifyOptions, verify
@@ -291,6 +291,21 @@ def test_an_invoice_that_is_for_another_date(asked: Asked, server: Away) -> None
     found = asked.verify(spec)
     assert (found.exit_code, codes(found)) == (ExitCode.FAILURES, [("1", "changed")])
     assert "target date 2026-10-31" in found.findings[0][1].message
+
+
+def test_another_invoice_date(asked: Asked, server: Away) -> None:
+    """Edited in the tenant, or in the spec since: neither passes for agreement."""
+    spec = asked.project.spec(1, 2, tenant="real")
+    run = asked.project.run(spec)
+    moved = asked.project.spec(
+        *(1, 2), tenant="real", dates=[{"target_date": TARGET, "invoice_date": "2026-11-20"}]
+    )
+    assert codes(asked.verify(moved)) == [("1", "changed"), ("2", "changed")]
+    with closing(sqlite3.connect(server.billing.folder / "emulator.sqlite3")) as held, held:
+        held.execute(
+            "UPDATE invoices SET invoice_date = '2026-12-01' WHERE account_id = ?", (account(1),)
+        )
+    assert codes(asked.verify(run.result.run_id)) == [("1", "changed")]
 
 
 def test_a_draft_that_a_person_has_accepted_may_be_of_another_date(

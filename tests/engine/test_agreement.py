@@ -294,6 +294,26 @@ def test_an_invoice_of_another_date_that_was_no_draft_before(entry: LedgerEntry)
         assert len(found.invoices) == 1
 
 
+def test_another_invoice_date_than_was_asked_for() -> None:
+    """The period that it is booked in is another one: a person looks, if zbatch has made it."""
+    day, other = date(2026, 11, 30), date(2026, 12, 1)
+    held = replace(OURS, invoice_date=day)
+    (told,) = compared(held, an_invoice(invoice_date=other)).differences
+    assert told.code is Code.CHANGED
+    assert told.message == (
+        f"invoice {A} has the invoice date 2026-12-01, and 2026-11-30 is asked for"
+    )
+    assert codes(held, an_invoice(invoice_date=day)) == []
+    assert codes(held, an_invoice()) == []
+    for silent in (
+        OURS,
+        replace(held, decided=True),
+        replace(held, drafts=frozenset({A})),
+        replace(THEIRS, invoice_date=day),
+    ):
+        assert codes(silent, an_invoice(invoice_date=other)) == []
+
+
 def test_an_amount_that_has_changed_since() -> None:
     """What the run itself has seen of an invoice is held against what is there now."""
     then = {A: Detail(A, status="Draft", amount="10.00")}

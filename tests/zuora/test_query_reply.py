@@ -78,6 +78,7 @@ def test_a_full_record() -> None:
         amount="100.10",
         created_at=datetime(2026, 11, 30, 22, 3, 27, tzinfo=UTC),
         updated_at=datetime(2026, 11, 30, 22, 4, 0, 500_000, tzinfo=UTC),
+        invoice_date=date(2026, 11, 30),
     )
     assert read(page_of(record)) == Page((expected,), None, 1)
 
@@ -89,6 +90,12 @@ def test_absent_fields_are_absent() -> None:
         f'"{name}":null' for name in sorted(ALL_FIELDS - {"Id", "AccountId", "Status"})
     )
     assert one(nulls) == Invoice(ID, A, "Draft")
+
+
+@pytest.mark.parametrize("told", ['"2026-02-30"', '"30.11.2026"', "7", "true"])
+def test_an_invoice_date_that_cannot_be_read_is_none(told: str) -> None:
+    """Nothing that is sent or settled depends on it, so no page is lost by it."""
+    assert one(f'"InvoiceDate":{told}') == Invoice(ID, A, "Draft")
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ def ledger_entry(standing: Standing, billed: Billed) -> LedgerEntry:
         seen={one.id: one for one in record.invoices or ()},
         seen_for_others=billed.seen,
         decided=decided(record),
+        invoice_date=standing.item.invoice_date,
     )
 
 

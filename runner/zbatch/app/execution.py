@@ -29,7 +29,9 @@ from zbatch.engine.events import Event, Settled
 from zbatch.engine.gentle import Gentle
 from zbatch.engine.loop import Engine
 from zbatch.engine.pacing import Flow
+from zbatch.engine.ports import Gate
 from zbatch.engine.settings import Accepted, Ending, Ports, Settings, Stop
+from zbatch.engine.stages import Choice, StageEnd
 from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart, LedgerFailure, Refused, ReportFailure
 from zbatch.ledger.store import Store
@@ -148,7 +150,8 @@ class Execution:
         try:
             async with way as sender:
                 observer = _Observer(self.recorder, self.watch, self.record.run_id)
-                ports = Ports(outside.clock, outside.random, sender, ledger, observer, outside.gate)
+                gate = _ReadBackFirst(outside.gate, observer)
+                ports = Ports(outside.clock, outside.random, sender, ledger, observer, gate)
                 later = LaterWorks(task.todo, ledger)
                 engine = observer.engine = Engine(ports, settings, task.todo.now.works, later)
                 beside = Details(Gentle(sender, engine.brake, outside.clock))
@@ -276,6 +279,20 @@ def _entries_of(ledger: Keeper) -> Callable[[Sequence[Item]], Awaitable[Sequence
         )
 
     return held
+
+
+class _ReadBackFirst:
+    """Read back what came of a stage before anybody looks at it."""
+
+    def __init__(self, gate: Gate, observer: _Observer) -> None:
+        self._gate = gate
+        self._observer = observer
+
+    async def look(self, end: StageEnd) -> Choice | None:
+        """Tell how the run is to go on, once the stage's invoices are known."""
+        if self._observer.reader:
+            await self._observer.reader.catch_up()
+        return await self._gate.look(end)
 
 
 def _pace_record(flow: Flow) -> PaceRecord | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from zbatch.engine.agreement import CLOCKS, Agreement, Code, LedgerEntry, compare
@@ -68,6 +69,13 @@ class Reader:
             self._ask()
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(LINGER, self._ask)
+
+    async def catch_up(self) -> None:
+        """Ask once about all that is in hand: a person is about to look at it."""
+        self._ask()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST):
+                await self._landed()
 
     async def finish(self, stopping: asyncio.Event) -> None:
         """Ask about the rest, and again for a while about what was not finished.
@@ -234,6 +242,7 @@ def entry_of(record: ItemRecord) -> LedgerEntry:
         finished_at=record.finished_at,
         alone=identity.revision == 1,
         decided=decided(record),
+        invoice_date=record.item.invoice_date,
     )
 
 

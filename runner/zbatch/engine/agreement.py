@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from zbatch.engine.money import amount_of, plain
@@ -66,7 +66,8 @@ class LedgerEntry:
     invoices that were there before it was sent, `credited` those credited to other items of its
     account. `drafts` are invoices that may be for another date: open drafts of the account then, to
     which some tenants append. `sends` counts the calls that may have billed it; where a person has
-    `decided` whose an invoice is, that proves nothing of others. Without `alone` it is not known
+    `decided` whose an invoice is, that proves nothing of others. `invoice_date` is the one that is
+    asked for. Without `alone` it is not known
     what else may be there, and only its own invoices are looked at. `seen` has them by ID as the
     run itself has seen them, `seen_for_others` amounts at which they were seen for other items of
     the account, whose charges are in the same invoice.
@@ -83,6 +84,7 @@ class LedgerEntry:
     finished_at: datetime | None = None
     alone: bool = True
     decided: bool = False
+    invoice_date: date | None = None
     seen: Mapping[str, Detail] = field(default_factory=dict)
     seen_for_others: frozenset[tuple[str, str]] = frozenset()
 
@@ -158,9 +160,25 @@ def _of_own(entry: LedgerEntry, shown: Mapping[str, Invoice]) -> Iterator[Differ
             message += " does not know"
             yield Difference(Code.STATUS_UNKNOWN, message, (invoice_id,))
         elif invoice.target_date != entry.identity.target_date and invoice_id not in entry.drafts:
-            date = f"the target date {invoice.target_date}" if invoice.target_date else "no date"
-            message = f"invoice {_named(invoice)} is for {date}"
+            told = f"the target date {invoice.target_date}" if invoice.target_date else "no date"
+            message = f"invoice {_named(invoice)} is for {told}"
             yield Difference(Code.CHANGED, message, (invoice_id,))
+        elif _has_another_invoice_date(invoice, entry):
+            message = f"invoice {_named(invoice)} has the invoice date {invoice.invoice_date}, and"
+            message += f" {entry.invoice_date} is asked for"
+            yield Difference(Code.CHANGED, message, (invoice_id,))
+
+
+def _has_another_invoice_date(invoice: Invoice, entry: LedgerEntry) -> bool:
+    """Tell it of what zbatch has made itself: a draft that was there keeps the date that it had."""
+    ours = (
+        entry.outcome is Outcome.INVOICED and not entry.decided and invoice.id not in entry.drafts
+    )
+    return (
+        ours
+        and None not in (invoice.invoice_date, entry.invoice_date)
+        and (invoice.invoice_date != entry.invoice_date)
+    )
 
 
 def _not_shown(entry: LedgerEntry, invoice_id: str) -> str:

@@ -121,6 +121,7 @@ class Invoice:
     currency: str | None = None
     tax_status: str | None = None
     tax_message: str | None = None
+    invoice_date: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

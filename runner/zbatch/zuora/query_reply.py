@@ -50,6 +50,7 @@ def invoice_of(record: Mapping[str, object]) -> Invoice:
         currency=_currency(record.get("Currency")),
         tax_status=label(record.get("TaxStatus")),
         tax_message=label(record.get("TaxMessage")),
+        invoice_date=_date_if_any(record.get("InvoiceDate")),
     )
 
 
@@ -81,6 +82,14 @@ def _date(value: object) -> date | None:
         except ValueError as error:
             raise Odd("holds a date that is none") from error
     raise Odd("holds a date that cannot be read")
+
+
+def _date_if_any(value: object) -> date | None:
+    """Read a date on which nothing depends but what people are told; None for anything else."""
+    try:
+        return _date(value)
+    except Odd:
+        return None
 
 
 def _moment(value: object) -> datetime | None:

@@ -53,14 +53,25 @@ class Swings:
 
 
 def billed_in(lines: Iterable[Line]) -> Amounts:
-    """Add up what a report tells of the amounts of its invoices, those that count."""
-    found: dict[Account, list[Decimal]] = defaultdict(list)
+    """Add up what a report tells of the amounts of its invoices, those that count.
+
+    What was appended to a draft is in an amount that an earlier time has a part in: its account is
+    left out.
+    """
+    found: dict[Account, dict[str, Decimal]] = defaultdict(dict)
+    without: set[str] = set()
     for line in lines:
         for invoice in line.invoices or ():
             amount = amount_of(invoice.amount)
+            if invoice.appended:
+                without.add(line.account_id)
             if amount is not None and invoice.currency and invoice.status in COUNTS:
-                found[line.account_id, invoice.currency].append(amount)
-    return {account: added(amounts) for account, amounts in found.items()}
+                found[line.account_id, invoice.currency][invoice.id] = amount
+    return {
+        account: added(amounts.values())
+        for account, amounts in found.items()
+        if account[0] not in without
+    }
 
 
 def expected_of(estimates: Iterable[Estimated]) -> Amounts:
