@@ -37,6 +37,7 @@ from zbatch.zuora.wire import Ask, Fault, Reply, Request
 Shown = Sequence[dict[str, object]]
 DONE = START + timedelta(seconds=2)
 DAY = item(1).identity.target_date.isoformat()
+LONG_AGO = "2026-10-31T00:00:00Z"
 GENERATING = {"Status": "Generating"}
 
 
@@ -217,7 +218,7 @@ def test_a_tenant_that_never_answers_holds_nothing_up(stops: float, ends: int) -
 
 def test_an_older_draft_is_looked_for_at_once() -> None:
     """Where charges were appended the date shows nothing: the whole account is asked about."""
-    older = an_invoice(1, TargetDate="2026-10-31", CreatedDate="2026-10-31T00:00:00Z")
+    older = an_invoice(1, TargetDate="2026-10-31", CreatedDate=LONG_AGO)
     done = read(lambda now: [older], invoiced(1))
     assert (done.server.times, done.server.about_accounts) == ([0, 0, 0], [False, False, True])
     (detail,) = done.told[0].invoices or ()
@@ -225,15 +226,21 @@ def test_an_older_draft_is_looked_for_at_once() -> None:
     assert done.elapsed < 1
 
 
-def test_only_a_draft_may_be_of_an_older_date() -> None:
-    """What was there and posted, or arose just now, should be for the date that was asked for."""
-    for fields, findings in (
-        ({"CreatedDate": "2026-10-31T00:00:00Z"}, {}),
-        ({"CreatedDate": "2026-10-31T00:00:00Z", "Status": "Posted"}, {Code.CHANGED: 1}),
+@pytest.mark.parametrize(
+    ("fields", "findings"),
+    [
+        ({"CreatedDate": LONG_AGO}, {}),
+        ({"CreatedDate": LONG_AGO, "TaxStatus": "Error"}, {Code.TAX_FAILED: 1}),
+        ({"CreatedDate": LONG_AGO, "Status": "Posted"}, {Code.CHANGED: 1}),
         ({"CreatedDate": DONE.isoformat()}, {Code.CHANGED: 1}),
-    ):
-        shown = an_invoice(1, TargetDate="2026-10-31", **fields)
-        assert read(lambda now, one=shown: [one], invoiced(1)).result.findings == findings  # type: ignore[misc] # bound at once
+    ],
+)
+def test_only_a_draft_may_be_of_an_older_date(
+    fields: dict[str, str], findings: dict[Code, int]
+) -> None:
+    """What was there and posted, or arose just now, should be for the date that was asked for."""
+    shown = an_invoice(1, TargetDate="2026-10-31", **fields)
+    assert read(lambda now: [shown], invoiced(1)).result.findings == findings
 
 
 def test_an_older_draft_that_is_shown_late_is_found_at_the_end() -> None:
