@@ -46,6 +46,7 @@ def test_an_item_that_was_invoiced() -> None:
         sends=1,
         started_at=START,
         finished_at=START + timedelta(seconds=5),
+        invoice_date=ONE.invoice_date,
     )
 
 

@@ -37,6 +37,7 @@ from zbatch.zuora.wire import Ask, Fault, Reply, Request
 Shown = Sequence[dict[str, object]]
 DONE = START + timedelta(seconds=2)
 DAY = item(1).identity.target_date.isoformat()
+LONG_AGO = "2026-10-31T00:00:00Z"
 GENERATING = {"Status": "Generating"}
 
 
@@ -222,7 +223,7 @@ def test_a_tenant_that_never_answers_holds_nothing_up(stops: float, ends: int) -
 
 def test_an_older_draft_is_looked_for_at_once() -> None:
     """Where charges were appended the date shows nothing: the whole account is asked about."""
-    older = an_invoice(1, TargetDate="2026-10-31", CreatedDate="2026-10-31T00:00:00Z")
+    older = an_invoice(1, TargetDate="2026-10-31", CreatedDate=LONG_AGO)
     done = read(lambda now: [older], invoiced(1))
     assert (done.server.times, done.server.about_accounts) == ([0, 0, 0], [False, False, True])
     (detail,) = done.told[0].invoices or ()
@@ -230,12 +231,21 @@ def test_an_older_draft_is_looked_for_at_once() -> None:
     assert done.elapsed < 1
 
 
-def test_only_a_draft_that_was_there_may_be_of_an_older_date() -> None:
+@pytest.mark.parametrize(
+    ("fields", "noted", "findings"),
+    [
+        ({}, True, {}),
+        ({"TaxStatus": "Error"}, True, {Code.TAX_FAILED: 1}),
+        ({}, False, {Code.CHANGED: 1}),
+    ],
+)
+def test_only_a_draft_that_was_there_may_be_of_an_older_date(
+    fields: dict[str, str], noted: bool, findings: dict[Code, int]
+) -> None:
     """What the ledger has not noted before the call should be for the date that was asked for."""
-    shown = an_invoice(1, TargetDate="2026-10-31", CreatedDate="2026-10-31T00:00:00Z")
-    for drafts, findings in ((frozenset({invoice_id(1)}), {}), (frozenset(), {Code.CHANGED: 1})):
-        done = read(lambda now: [shown], invoiced(1), drafts=drafts)
-        assert done.result.findings == findings
+    shown = an_invoice(1, TargetDate="2026-10-31", CreatedDate=LONG_AGO, **fields)
+    drafts = frozenset({invoice_id(1)} if noted else ())
+    assert read(lambda now: [shown], invoiced(1), drafts=drafts).result.findings == findings
 
 
 def test_an_older_draft_that_is_shown_late_is_found_at_the_end() -> None:

@@ -222,9 +222,8 @@ def test_what_a_fault_hides_is_not_read() -> None:
 
 def test_a_read_may_be_refused_before_it_is_read() -> None:
     """A connection that breaks at once counts among questions, as that of any other does."""
-    with driving(
-        faults=(Scheduled(fault("reset", when="before_read"), at=1, action=QUERY),)
-    ) as driver:
+    broken = Scheduled(fault("reset", when="before_read"), at=1, action=QUERY)
+    with driving(faults=(broken,)) as driver:
         path = f"/v1/accounts/{account('d0')}"
         assert driver.tenant.meet_unread("POST", path, driver.now) is None
         assert driver.tenant.meet_unread("GET", path, driver.now) is not None
