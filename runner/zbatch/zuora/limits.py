@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from zbatch.model import Problem
 from zbatch.zuora.codes import CONCURRENCY_CODES, LIMIT_MESSAGES
@@ -90,5 +91,10 @@ def _moment(match: re.Match[str]) -> datetime | None:
 
 def date_of(headers: Mapping[str, str]) -> datetime | None:
     """Read the server's own `Date`; a reply without a readable one is no worse for it."""
-    match = _HTTP_DATE.fullmatch(headers.get("date", "").strip())
+    return _date(headers.get("date", ""))
+
+
+@lru_cache(maxsize=8)  # all replies of a second say the same
+def _date(value: str) -> datetime | None:
+    match = _HTTP_DATE.fullmatch(value.strip())
     return _moment(match) if match else None
