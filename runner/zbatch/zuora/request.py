@@ -20,6 +20,9 @@ TRACK_LIMIT = 64
 
 # magic, deflate, no flags, no time, fastest, unknown system: what varies by platform is fixed
 _GZIP_HEADER = bytes.fromhex("1f8b08000000000004ff")
+_LEAST_WINDOW, _MOST_WINDOW = 9, 15  # bits
+_LOOKAHEAD = 262  # bytes of a window that zlib keeps free
+_AS_GZIP = 16
 _RUN_TAIL = re.compile(r"[0-9A-Za-z]{1,24}")
 
 
@@ -58,8 +61,14 @@ def _charges_off(charges: Charges) -> str:
 
 
 def wire_of(body: bytes) -> bytes:
-    """Compress the body as gzip without time or system: the same bytes for the same body."""
-    return _GZIP_HEADER + zlib.compress(body, level=1, wbits=31)[len(_GZIP_HEADER) :]
+    """Compress the body as gzip without time or system: the same bytes for the same body.
+
+    The window is no larger than the body needs. A larger one gives the same bytes, but to clear its
+    memory costs more than to compress a small body.
+    """
+    window = min(_MOST_WINDOW, max(_LEAST_WINDOW, (len(body) + _LOOKAHEAD).bit_length()))
+    packed = zlib.compress(body, level=1, wbits=_AS_GZIP + window)
+    return _GZIP_HEADER + packed[len(_GZIP_HEADER) :]
 
 
 def idempotency_key(
