@@ -46,6 +46,7 @@ def allowance(headers: Mapping[str, str]) -> Allowance | None:
     return None
 
 
+@lru_cache(maxsize=64)  # a window's size and its last seconds come again and again
 def _number(value: str | None) -> int | None:
     match = _NUMBER.fullmatch(value) if value else None
     return int(match[1]) if match else None

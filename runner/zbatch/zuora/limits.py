@@ -37,9 +37,13 @@ class AtOnce:
 
 def at_once(headers: Mapping[str, str]) -> AtOnce | None:
     """Read what a reply tells of requests at once; None where it does not tell both numbers."""
-    limit = _COUNT.fullmatch(headers.get(CONCURRENCY_LIMIT, "").strip())
-    remaining = _COUNT.fullmatch(headers.get(CONCURRENCY_REMAINING, "").strip())
-    return AtOnce(int(limit[0]), int(remaining[0])) if limit and remaining else None
+    return _at_once(headers.get(CONCURRENCY_LIMIT, ""), headers.get(CONCURRENCY_REMAINING, ""))
+
+
+@lru_cache(maxsize=128)  # there are no more than that of most tenants
+def _at_once(limit: str, remaining: str) -> AtOnce | None:
+    most, left = _COUNT.fullmatch(limit.strip()), _COUNT.fullmatch(remaining.strip())
+    return AtOnce(int(most[0]), int(left[0])) if most and left else None
 
 
 def too_many_at_once(problem: Problem) -> bool:
