@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import pytest
 
 from support.engine import START, status
+from zbatch.engine.concurrency import Flight
 from zbatch.engine.places import Places
 from zbatch.zuora.wire import Reply
 
@@ -38,6 +41,14 @@ def places(clock: HandClock) -> Places:
     return Places(2, clock)
 
 
+@contextmanager
+def flying(places: Places) -> Iterator[Flight]:
+    """Let a request be at the server while the body runs."""
+    flight = places.took_off()
+    yield flight
+    places.landed(flight)
+
+
 def test_who_comes_too_late_waits_in_turn(places: Places) -> None:
     """The first who waits is the first who gets a place; nobody overtakes."""
     got: list[str] = []
@@ -47,7 +58,7 @@ def test_who_comes_too_late_waits_in_turn(places: Places) -> None:
     places.queue(first := lambda: got.append("first"))
     places.queue(lambda: got.append("second"))
     assert places.waiting == 2
-    with places.flying():
+    with flying(places):
         assert got == []
     assert got == ["first"]
     assert not places.take(), "the second comes before"
@@ -83,7 +94,7 @@ def test_a_place_falls_away_where_fewer_may_be_in_flight(clock: HandClock) -> No
     places = Places(5, clock)
     for _ in range(5):
         assert places.take()
-    with places.flying() as flight:
+    with flying(places) as flight:
         pass
     places.refused(flight, 120.0)
     assert places.allowed == 1
@@ -100,7 +111,7 @@ def test_what_a_reply_tells_makes_room_at_once(clock: HandClock) -> None:
     for _ in range(5):
         assert places.take()
     places.queue(lambda: got.append(1))
-    with places.flying():
+    with flying(places):
         pass
     places.heard(Reply(200, TOLD, b""))
     assert places.allowed == 33, "four of the five that are open are not ours: they are left room"
@@ -113,22 +124,22 @@ def test_what_a_reply_tells_makes_room_at_once(clock: HandClock) -> None:
 def test_an_answer_that_shows_nothing_decides_no_trial(clock: HandClock) -> None:
     """Whether one more is taken in is found out by another request then."""
     places = Places(2, clock)
-    with places.flying(), places.flying() as second:
+    with flying(places), flying(places) as second:
         pass
     places.refused(second, 1.0)
     assert places.allowed == 1
     clock.at = 1000.0
-    with places.flying() as alone:
+    with flying(places) as alone:
         clock.at += 1.0
     places.clean(alone)
     assert places.allowed == 2, "it is tried"
-    with places.flying(), places.flying() as trial:
+    with flying(places), flying(places) as trial:
         clock.at += 1.0
     places.undecided(trial)
-    with places.flying(), places.flying() as other:
+    with flying(places), flying(places) as other:
         clock.at += 1.0
     places.clean(other)
-    with places.flying() as alone:
+    with flying(places) as alone:
         clock.at += 1.0
     places.refused(alone, 1.0)
     assert places.allowed == 1

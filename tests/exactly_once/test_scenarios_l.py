@@ -19,8 +19,8 @@ from zbatch.emulator.book import BookAccount
 from zbatch.emulator.catalogue import fault
 from zbatch.engine.kinds import Kind, kind_of
 from zbatch.model import ExitCode, Outcome, Problem
+from zbatch.net.connection import Flight
 from zbatch.net.faults import fault_of
-from zbatch.net.transport import Flight
 from zbatch.report.files import write_all
 from zbatch.report.lines import to_line
 from zbatch.report.writer import ReportWriter

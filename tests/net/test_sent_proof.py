@@ -14,8 +14,9 @@ from support.hostile import (
     reply_bytes,
     request_of,
 )
+from zbatch.net.connection import Flight
 from zbatch.net.sender import Sender
-from zbatch.net.transport import Flight, open_session, post
+from zbatch.net.transport import open_session, post
 from zbatch.zuora.wire import Reply, Request
 
 
@@ -39,7 +40,8 @@ async def cut_off(rounds: int, seed: int) -> tuple[list[tuple[int, bool]], set[i
     async with RawServer(script) as server, open_session(endpoint_at(server.url)) as session:
 
         async def one(number: int, flight: Flight) -> None:
-            async with post(session, f"{server.url}/{number}", {}, b"body", flight) as response:
+            url = f"{server.url}/{number}"
+            async with await post(session, url, {}, b"body", flight) as response:
                 await response.read()
 
         for number in range(rounds):

@@ -21,10 +21,10 @@ from support.hostile import always, exchange, reply_bytes
 from zbatch.engine.kinds import problem_of
 from zbatch.errors import CannotStart
 from zbatch.model import Credentials, Tenant
+from zbatch.net.connection import Flight
 from zbatch.net.credentials import read_credentials
 from zbatch.net.faults import fault_of
 from zbatch.net.secret import HIDDEN, Secret
-from zbatch.net.transport import Flight
 from zbatch.spec import check_spec, check_tenants
 from zbatch.zuora.reply import Rows, read_reply
 from zbatch.zuora.rows import INVOICE_ID

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import random
 import re
+import zlib
 from dataclasses import replace
 from datetime import date
 
@@ -102,6 +104,15 @@ def test_wire_is_gzip_without_time_or_system() -> None:
     assert gzip.decompress(wire) == SAMPLE
     assert wire == wire_of(SAMPLE)
     assert wire[:10] == b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"
+
+
+@pytest.mark.parametrize("size", [0, 1, 130, 249, 250, 251, 511, 512, 1_023, 5_000, 32_506, 90_000])
+def test_the_wire_bytes_are_those_of_the_whole_window(size: int) -> None:
+    """A window that is cut to the body changes no byte of what any version has sent."""
+    chance = random.Random(size)
+    noise = f"{chance.getrandbits(8 * size + 8):x}".encode()[: max(0, size - 20)]
+    body = noise + noise[:20]  # what is repeated from as far as can be
+    assert wire_of(body)[10:] == zlib.compress(body, level=1, wbits=31)[10:]
 
 
 ENTITY = replace(TENANT, entity_id="11e643f4-a3ee-8bad-b061-0025904c57d6")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 from threading import Lock
+from typing import Any
 
 from zbatch.app.figures import Figures, LimitBy, Oldest, Wait
 from zbatch.app.waits import Waits
@@ -24,7 +25,7 @@ from zbatch.engine.events import (
     Stopping,
 )
 from zbatch.engine.pacing import Bound
-from zbatch.model import Identity, Item, ItemRecord, Outcome, Plan
+from zbatch.model import Identity, Item, Outcome, Plan
 
 RECENT = 10.0  # seconds over which the rate of requests is told
 LATELY = 60.0  # seconds over which the speed is taken that the rest is expected at
@@ -38,9 +39,6 @@ _BY = {
     Bound.OUTAGE: LimitBy.OUTAGE,
     Bound.RAMP: LimitBy.RAMP,
 }
-
-
-_COUNTED = (InFlight, Leaving, Answered, Settled, Paced, Limited, Gated, Stopping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +91,16 @@ class Live:
         self._flying: dict[str, _Flying] = {}
         self._resting: dict[Identity, float] = {}  # answered, without an outcome so far
         self._stopping: str | None = None
+        self._counts_of: dict[type[Event], Callable[[Any, float], None]] = {
+            InFlight: self._fly,
+            Leaving: self._leave,
+            Answered: self._answer,
+            Settled: self._settle,
+            Paced: self._pace,
+            Limited: self._meet_limit,
+            Gated: self._wait,
+            Stopping: self._stop,
+        }
 
     @classmethod
     def of(
@@ -112,31 +120,32 @@ class Live:
 
     def take(self, event: Event) -> None:
         """Count what the engine tells."""
-        if isinstance(event, _COUNTED):
+        if count := self._counts_of.get(type(event)):
             with self._lock:
-                self._take(event, self._clock())
+                count(event, self._clock())
 
-    def _take(self, event: Event, now: float) -> None:
-        if isinstance(event, InFlight):  # the most frequent first
-            self._fly(event, now)
-        elif isinstance(event, Leaving):
-            first = event.items[0].account_number or event.items[0].identity.account_id
-            flying = _Flying(first, now, len(event.items) - 1)
-            self._flying[event.attempt.track_id] = flying
-            self._rest(event.items, inf)
-        elif isinstance(event, Answered):
-            self._flying.pop(event.attempt.track_id, None)
-            self._rest(event.items, now, sent=event.attempt.sent)
-        elif isinstance(event, Settled):
-            self._settle(event.record, now)
-        elif isinstance(event, Paced):
-            self._limit = event.per_second, _BY.get(event.by, self._own_limit[1])
-        elif isinstance(event, Limited):
-            self._limited += 1
-        elif isinstance(event, Stopping):
-            self._stopping = event.reason
-        elif isinstance(event, Gated) and event.hold is not Hold.OUTAGE:
+    def _leave(self, event: Leaving, now: float) -> None:
+        first = event.items[0].account_number or event.items[0].identity.account_id
+        flying = _Flying(first, now, len(event.items) - 1)
+        self._flying[event.attempt.track_id] = flying
+        self._rest(event.items, inf)
+
+    def _answer(self, event: Answered, now: float) -> None:
+        self._flying.pop(event.attempt.track_id, None)
+        self._rest(event.items, now, sent=event.attempt.sent)
+
+    def _pace(self, event: Paced, _now: float) -> None:
+        self._limit = event.per_second, _BY.get(event.by, self._own_limit[1])
+
+    def _meet_limit(self, _event: Limited, _now: float) -> None:
+        self._limited += 1
+
+    def _wait(self, event: Gated, now: float) -> None:
+        if event.hold is not Hold.OUTAGE:
             self._waits.add(now, event.wait, event.reason, event.hold)
+
+    def _stop(self, event: Stopping, _now: float) -> None:
+        self._stopping = event.reason
 
     def _fly(self, event: InFlight, now: float) -> None:
         if event.calls > self._in_flight:
@@ -150,7 +159,8 @@ class Live:
             if sent or item.identity in self._resting:
                 self._resting[item.identity] = since
 
-    def _settle(self, record: ItemRecord, now: float) -> None:
+    def _settle(self, event: Settled, now: float) -> None:
+        record = event.record
         self._counts[record.outcome] += 1
         self._resting.pop(record.item.identity, None)
         # what an earlier run has settled, and is still so, was counted before the run began

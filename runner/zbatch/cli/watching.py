@@ -100,4 +100,4 @@ def watchers(called: Called, flags: Watching) -> Iterator[tuple[Screen, Watcher]
         screen = stack.enter_context(screen_for(sys.stderr, wishes, os.environ))
         if flags["log_file"]:
             others.append(stack.enter_context(LogFile(flags["log_file"], screen)))
-        yield screen, Several([*others, screen])
+        yield screen, Several([*others, screen]) if others else screen

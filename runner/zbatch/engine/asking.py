@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Generic, NoReturn, TypeVar
 
 from zbatch.engine.brake import Brake
@@ -198,11 +198,12 @@ class Asker:
         That is when the first request left: what came to be later is not in the answer. Raises
         `Unanswered`.
         """
-        wanted = {_wanted(item) for work in works for item in work.items}
+        of_works = {work: tuple(map(_wanted, work.items)) for work in works}
+        wanted = sorted({one for some in of_works.values() for one in some}, key=_in_order)
         while True:
             fields = self._fields  # another wave may learn meanwhile what the tenant refuses
             try:
-                asked_at, found = await self._found(sorted(wanted), fields)
+                asked_at, found = await self._found(wanted, fields)
             except Without as unknown:
                 if unknown.name not in fields:
                     self._inquiry.stop(
@@ -213,11 +214,8 @@ class Asker:
                 continue
             by_account = _by_account(found)
             return asked_at, {
-                work: tuple(
-                    Seen(asked_at[1], *invoices_of(by_account, _wanted(item)))
-                    for item in work.items
-                )
-                for work in works
+                work: tuple(Seen(asked_at[1], *invoices_of(by_account, one)) for one in some)
+                for work, some in of_works.items()
             }
 
     async def _found(
@@ -234,6 +232,10 @@ class Asker:
 
 def _wanted(item: Item) -> Wanted:
     return Wanted(item.identity.account_id, item.identity.target_date)
+
+
+def _in_order(wanted: Wanted) -> tuple[str, date]:
+    return wanted.account_id, wanted.target_date  # as their own comparison, many times as fast
 
 
 def _by_account(invoices: Iterable[Invoice]) -> dict[str, list[Invoice]]:

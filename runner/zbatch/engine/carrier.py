@@ -28,6 +28,7 @@ class Carrier:
         self._ports = ports
         self._settings = settings
         self._brake = brake
+        self._ask_life = timedelta(seconds=settings.ask_life) + LEEWAY
         self._accepted = 0
         self._good_tokens: set[int] = set()
         self.flying: set[Work] = set()
@@ -76,8 +77,7 @@ class Carrier:
 
     def _not_after(self, work: Work) -> datetime | None:
         """Tell when the question that lets the call go is too old, whatever takes the time."""
-        life = timedelta(seconds=self._settings.ask_life)
-        return work.asked_at[1] + life + LEEWAY if work.asked_at else None
+        return work.asked_at[1] + self._ask_life if work.asked_at else None
 
     def _read(self, work: Work, exchange: Reply | Fault) -> Answer | Fault:
         if isinstance(exchange, Fault):
@@ -121,23 +121,22 @@ class Carrier:
         decision = judgement.decision
         if isinstance(decision, Halt):
             self._brake.stop(decision.reason, decision.problem.message)
-        elif judgement.gates or _asks_to_wait(exchange, answer, self._ports.clock.now()):
+        elif judgement.gates or self._asks_to_wait(exchange, answer):
             self._brake.throttled(exchange, judgement.problem.message, work.tries)
         elif isinstance(decision, Again) and decision.pause is Pause.REACHABLE:
             self._brake.unreachable(decision.problem.message)
 
+    def _asks_to_wait(self, exchange: Reply | Fault, answer: object) -> bool:
+        """Tell whether a 429 that is not read as a refusal names a wait: kept too, whatever it is.
 
-def _asks_to_wait(exchange: Reply | Fault, answer: object, now: datetime) -> bool:
-    """Tell whether a 429 that is not read as a refusal names a wait: kept too, whatever it says.
-
-    A refusal is judged by its own rule: one that is only told again asks for nothing new.
-    """
-    return (
-        isinstance(exchange, Reply)
-        and exchange.status == 429
-        and not isinstance(answer, Throttled)
-        and retry_after(exchange.headers, now) is not None
-    )
+        A refusal is judged by its own rule: one that is only told again asks for nothing new.
+        """
+        return (
+            isinstance(exchange, Reply)
+            and exchange.status == 429
+            and not isinstance(answer, Throttled)
+            and retry_after(exchange.headers, self._ports.clock.now()) is not None
+        )
 
 
 def send_of(work: Work, attempt: Attempt) -> Send:

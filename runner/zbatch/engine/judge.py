@@ -189,7 +189,9 @@ def _result(work: Work, attempt: Attempt, decision: Decision | None) -> Result:
 def _appended(trail: Trail, invoice_id: str | None) -> str:
     """Say that an invoice was there before: the charges were appended to a draft."""
     before = trail.baseline
-    known = before and invoice_id in {*before.invoice_ids, *(draft.id for draft in before.drafts)}
+    known = before and (
+        invoice_id in before.invoice_ids or any(draft.id == invoice_id for draft in before.drafts)
+    )
     return ", appended to a draft that was there" if known else ""
 
 

@@ -60,6 +60,7 @@ _UNSENT: Mapping[FaultKind, Kind] = {
     FaultKind.INTERNAL: Kind.UNSENT,
     FaultKind.LATE: Kind.UNSENT,
 }
+_NO_PROBLEM = Problem("ROWS", "")
 _IN_SUCCESS = frozenset({Kind.LIMIT_IN_SUCCESS, Kind.LOGIN_IN_SUCCESS})
 _DOUBT = _IN_SUCCESS | {None, Kind.LOST, Kind.SERVER_ERROR, Kind.UNREADABLE, Kind.CONFLICT}
 
@@ -81,5 +82,5 @@ def problem_of(answer: Answer | Fault) -> Problem:
     if isinstance(answer, Fault):
         return Problem(answer.kind.value.upper(), answer.detail)
     if isinstance(answer, Rows):
-        return next((row.problem for row in answer.rows if row.problem), Problem("ROWS", ""))
+        return next((row.problem for row in answer.rows if row.problem), _NO_PROBLEM)
     return answer.problem

@@ -66,6 +66,8 @@ class Engine:
         self._settings = settings
         self._intents_ahead = settings.intents_ahead
         self._asked_ahead = settings.asked_ahead
+        self._ask_life = settings.ask_life
+        self._settle = timedelta(seconds=settings.settling.settle)
         works = list(works)
         self._brake = Brake(ports.clock, ports.random, ports.observer, settings, works, later.items)
         self._asker = Asker(ports.sender, self._brake, ports.clock)
@@ -202,7 +204,7 @@ class Engine:
         Where few may be in flight, no more than can leave before their questions are too old.
         """
         ahead = self._armed.qsize() + self._brake.places.waiting
-        return self._brake.places.within(self._settings.ask_life / 4, self._intents_ahead) - ahead
+        return self._brake.places.within(self._ask_life / 4, self._intents_ahead) - ahead
 
     def _wanted(self) -> int:
         """How many works to take: whole waves, since a question costs as much as a call."""
@@ -217,7 +219,7 @@ class Engine:
         for work in works:
             if self._must_rest(work, facts):
                 continue
-            life = self._settings.ask_life / 2
+            life = self._ask_life / 2
             if self._asked_within(life, work) and not needs_conclusion(work, facts):
                 self._aftermath.cleared.append(work)
             else:
@@ -245,7 +247,7 @@ class Engine:
     async def _begin(self, most: int) -> None:
         cleared = self._aftermath.cleared
         works = [cleared.popleft() for _ in range(min(most, len(cleared)))]
-        life = self._settings.ask_life / 2  # the other half is for the wait ahead of its turn
+        life = self._ask_life / 2  # the other half is for the wait ahead of its turn
         sends = [
             _Sending(work, self._attempt(work)) for work in works if self._asked_within(life, work)
         ]
@@ -315,7 +317,7 @@ class Engine:
 
     async def _carry(self, armed: _Sending) -> None:
         work, attempt = armed.work, armed.attempt
-        lately = self._asked_within(self._settings.ask_life, work)
+        lately = self._asked_within(self._ask_life, work)
         if not lately or needs_conclusion(work, self._facts()):
             # a gate or a suspended machine took the time
             self._brake.places.give_back()
@@ -376,8 +378,7 @@ class Engine:
 
     def _facts(self) -> Facts:
         settings = self._settings
-        settle = timedelta(seconds=settings.settling.settle)
-        return Facts(self._brake.clocks(), settle, settings.read_only, settings.accepted)
+        return Facts(self._brake.clocks(), self._settle, settings.read_only, settings.accepted)
 
     def _asked_within(self, life: float, work: Work) -> bool:
         """Tell whether a question still lets the work go; a suspended machine's is too old."""

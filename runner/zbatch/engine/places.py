@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from zbatch.engine.concurrency import Concurrency, Flight
 from zbatch.engine.ports import Clock
@@ -74,16 +73,15 @@ class Places:
         self._taken -= 1
         self._fill()
 
-    @contextmanager
-    def flying(self) -> Iterator[Flight]:
-        """Hold a place while a request is at the server."""
-        flight = self._concurrency.left(self._clock.monotonic())
+    def took_off(self) -> Flight:
+        """Turn a place that was taken into a request at the server."""
         self._taken = max(0, self._taken - 1)
-        try:
-            yield flight
-        finally:
-            self._concurrency.landed(flight, self._clock.monotonic())
-            self._fill()
+        return self._concurrency.left(self._clock.monotonic())
+
+    def landed(self, flight: Flight) -> None:
+        """Give back the place of a request that is over."""
+        self._concurrency.landed(flight, self._clock.monotonic())
+        self._fill()
 
     # What answers show
 

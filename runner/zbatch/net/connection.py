@@ -1,15 +1,43 @@
 """Keep replies and requests together on connections that are used again.
 
 aiohttp gives what arrived on an idle connection to the next request, and returns a connection to
-its pool as soon as a reply's last byte is in. Both classes close the gap by public seams alone.
+its pool as soon as a reply's last byte is in. These classes close the gap by public seams alone.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
 
 import aiohttp
 from aiohttp.tracing import Trace
+
+
+@dataclass(slots=True)
+class Flight:
+    """Follow one send: `sent` is False for as long as it is proved that no byte has left."""
+
+    sent: bool = False
+    started_at: datetime | None = None
+
+
+FLIGHT: ContextVar[Flight] = ContextVar("FLIGHT")
+"""The send that the task at work is about."""
+
+
+class MarkedRequest(aiohttp.ClientRequest):
+    """Mark the send as sent once it has its connection: nothing is written before.
+
+    A trace would tell the same, at a sixth of what aiohttp takes for a request.
+    """
+
+    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        """Begin to write."""
+        FLIGHT.get().sent = True
+        return await super().send(conn)
 
 
 class CleanConnector(aiohttp.TCPConnector):
@@ -39,6 +67,18 @@ class HeldResponse(aiohttp.ClientResponse):
         """Read the head of the reply."""
         self.held = connection.transport
         return await super().start(connection)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give the connection back, or close it after any failure."""
+        if kind is None:
+            self.release()
+        else:
+            self.close()
 
 
 def hang_up(response: aiohttp.ClientResponse) -> None:

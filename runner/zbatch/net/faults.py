@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 import aiohttp
 
-from zbatch.net.transport import Flight, Garbled
+from zbatch.net.connection import Flight
+from zbatch.net.transport import Garbled
 from zbatch.zuora.text import one_line
 from zbatch.zuora.wire import Fault, FaultKind
 

@@ -11,16 +11,17 @@ HIDDEN = b"<a secret>"  # with a blank, so that it passes for no ID
 
 _LEAST = 8  # characters, of the secret or of its base64, that are told from chance
 _SHARED = (0, 2, 3)  # characters of base64 that share bits with 0, 1 or 2 bytes before
+_ESCAPES = re.compile(rb"[\\%&]")  # what every escaped character begins with
 
 
 class Secret:
     """Wrap a secret text: whoever prints, formats or pickles it by accident gets none of it."""
 
-    __slots__ = ("_pattern", "_value")
+    __slots__ = ("_patterns", "_value")
 
     def __init__(self, value: str) -> None:
         self._value = value
-        self._pattern: re.Pattern[bytes] | None = None
+        self._patterns: tuple[re.Pattern[bytes], re.Pattern[bytes]] | None = None
 
     def reveal(self) -> str:
         """Give the secret in clear, for the one request that needs it."""
@@ -35,9 +36,10 @@ class Secret:
         """
         if len(self._value) < _LEAST or len(data) < len(self._value):  # no spelling is shorter
             return data
-        if self._pattern is None:
-            self._pattern = re.compile(b"|".join(_spellings(self._value)))
-        return self._pattern.sub(HIDDEN, data)
+        if self._patterns is None:
+            self._patterns = _patterns(self._value)
+        plain, escaped = self._patterns
+        return (escaped if _ESCAPES.search(data) else plain).sub(HIDDEN, data)
 
     def hide_in_text(self, text: str) -> str:
         """Take the secret out of a text."""
@@ -53,9 +55,17 @@ class Secret:
         raise TypeError("a secret is never pickled or copied")
 
 
-def _spellings(value: str) -> list[bytes]:
+def _patterns(value: str) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+    """Give what finds a secret in a text without escapes, many times as fast, and in any text."""
+    plain = [re.escape(value.encode("utf-8")), *_in_base64(value)]
+    escaped = [b"".join(map(_character, value)), *plain]
+    return re.compile(b"|".join(plain)), re.compile(b"|".join(escaped))
+
+
+def _in_base64(value: str) -> list[bytes]:
+    """Give the patterns of what is always the same of a secret in the base64 of a longer text."""
     encoded = value.encode("utf-8")
-    found = [b"".join(map(_character, value))]
+    found: list[bytes] = []
     for shift, start in enumerate(_SHARED):
         whole = base64.b64encode(bytes(shift) + encoded).rstrip(b"=")
         end = len(whole) - (1 if (shift + len(encoded)) % 3 else 0)

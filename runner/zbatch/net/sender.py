@@ -12,10 +12,10 @@ from typing import Self
 
 import aiohttp
 
-from zbatch.net.connection import hang_up
+from zbatch.net.connection import Flight, hang_up
 from zbatch.net.faults import fault_of
 from zbatch.net.token import Token, TokenFailure, Tokens
-from zbatch.net.transport import Endpoint, Flight, kept_headers, open_session, post, read_body
+from zbatch.net.transport import Endpoint, kept_headers, open_session, post, read_body
 from zbatch.zuora.headers import (
     GENERATE_PATH,
     GENERATE_QUERY,
@@ -124,7 +124,7 @@ class Sender:
         url = self._tenant.base_url + parcel.target
         headers = parcel.headers(token.value.reveal())
         flight.started_at = self._endpoint.now()
-        async with post(self._session, url, headers, parcel.wire, flight) as response:
+        async with await post(self._session, url, headers, parcel.wire, flight) as response:
             kept = kept_headers(response, token.value.hide_in_text)
             if not parcel.ours(kept.get(TRACK_ID.lower())):
                 hang_up(response)

@@ -13,9 +13,10 @@ from urllib.parse import urlencode
 
 import aiohttp
 
+from zbatch.net.connection import Flight
 from zbatch.net.faults import fault_of
 from zbatch.net.secret import Secret
-from zbatch.net.transport import Endpoint, Flight, kept_headers, open_session, post, read_body
+from zbatch.net.transport import Endpoint, kept_headers, open_session, post, read_body
 from zbatch.zuora.headers import TOKEN_PATH
 from zbatch.zuora.limits import retry_after
 from zbatch.zuora.token_reply import TokenDenied, TokenGranted, read_token_reply
@@ -211,7 +212,7 @@ class TokenSource:
         try:
             async with (
                 asyncio.timeout(min(REQUEST_SECONDS, self._endpoint.timeout)),
-                post(self._session, url, _HEADERS, self._form(), flight) as response,
+                await post(self._session, url, _HEADERS, self._form(), flight) as response,
             ):
                 return response.status, kept_headers(response), await read_body(response)
         # Whatever goes wrong here, nothing of the call itself was sent.

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import SimpleNamespace
 
 import aiohttp
 
 from zbatch import __version__
 from zbatch.errors import CannotStart
 from zbatch.model import Tenant
-from zbatch.net.connection import CleanConnector, HeldResponse
+from zbatch.net.connection import FLIGHT, CleanConnector, Flight, HeldResponse, MarkedRequest
 from zbatch.zuora.headers import JSON, KEPT
 from zbatch.zuora.text import one_line
 
@@ -45,14 +43,6 @@ class Endpoint:
     connections: int
     now: Callable[[], datetime]
     tls: ssl.SSLContext | None = None
-
-
-@dataclass(slots=True)
-class Flight:
-    """Follow one send: `sent` is False for as long as it is proved that no byte has left."""
-
-    sent: bool = False
-    started_at: datetime | None = None
 
 
 def tls_context(ca_file: Path | None = None) -> ssl.SSLContext:
@@ -85,11 +75,10 @@ def open_session(endpoint: Endpoint) -> aiohttp.ClientSession:
         limit=endpoint.connections,
         ssl=(endpoint.tls or tls_context()) if secure else True,
     )
-    trace = aiohttp.TraceConfig()
-    trace.on_request_headers_sent.append(_mark_sent)
     return aiohttp.ClientSession(
         connector=connector,
         headers={"User-Agent": f"zbatch/{__version__}", "Accept": JSON},
+        request_class=MarkedRequest,
         response_class=HeldResponse,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
@@ -102,38 +91,19 @@ def open_session(endpoint: Endpoint) -> aiohttp.ClientSession:
         ),
         max_line_size=HEADER_CAP,
         max_field_size=HEADER_CAP,
-        trace_configs=[trace],
     )
 
 
-async def _mark_sent(
-    _session: aiohttp.ClientSession,
-    context: SimpleNamespace,
-    _params: aiohttp.TraceRequestHeadersSentParams,
-) -> None:
-    # aiohttp calls this just before it writes the first byte.
-    flight: Flight = context.trace_request_ctx
-    flight.sent = True
-
-
-@asynccontextmanager
 async def post(
     session: aiohttp.ClientSession,
     url: str,
     headers: Mapping[str, str],
     body: bytes,
     flight: Flight,
-) -> AsyncIterator[aiohttp.ClientResponse]:
-    """Post once and give the reply with its body unread; any failure closes the connection."""
-    response = await session.post(
-        url, headers=headers, data=body, allow_redirects=False, trace_request_ctx=flight
-    )
-    try:
-        yield response
-    except BaseException:
-        response.close()
-        raise
-    response.release()
+) -> aiohttp.ClientResponse:
+    """Post once and give the reply with its body unread, to be read as a context."""
+    FLIGHT.set(flight)
+    return await session.post(url, headers=headers, data=body, allow_redirects=False)
 
 
 def kept_headers(
@@ -143,13 +113,22 @@ def kept_headers(
 
     `hide` takes a secret out of a value, before it is cut.
     """
+    told = [
+        (lower, value)
+        for name, value in response.headers.items()
+        if (lower := name.lower()) in KEPT
+    ]
+    if not _harmless(" ".join(value for _, value in told), hide):
+        told = [(name, one_line(hide(value), _KEPT_VALUE_LIMIT)) for name, value in told]
     kept: dict[str, str] = {}
-    for name, value in response.headers.items():
-        lower = name.lower()
-        if lower in KEPT:
-            safe = one_line(hide(value), _KEPT_VALUE_LIMIT)
-            kept[lower] = f"{kept[lower]}, {safe}" if lower in kept else safe
+    for name, value in told:
+        kept[name] = f"{kept[name]}, {value}" if name in kept else value
     return kept
+
+
+def _harmless(text: str, hide: Callable[[str], str]) -> bool:
+    """Tell whether no part of a text holds what is to be hidden, cut or made safe."""
+    return one_line(text, _KEPT_VALUE_LIMIT) == text and hide(text) == text
 
 
 async def read_body(response: aiohttp.ClientResponse) -> bytes:
@@ -161,7 +140,7 @@ async def read_body(response: aiohttp.ClientResponse) -> bytes:
         raise Garbled("the reply does not say where it ends")
     parts: list[bytes] = []
     size = 0
-    async for part in response.content.iter_any():
+    while part := await response.content.readany():
         size += len(part)
         if size > BODY_CAP:
             raise Garbled("the reply is too long")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from zbatch.model import Rate
 from zbatch.zuora.headers import RATE_PREFIXES
@@ -41,17 +42,18 @@ def allowance(headers: Mapping[str, str]) -> Allowance | None:
         if remaining is not None and reset is not None:
             limit = headers.get(prefix + "limit", "")
             wait = min(float(reset), CAP_SECONDS)
-            return Allowance(_number(limit) or 0, remaining, wait, tuple(_policies(limit)))
+            return Allowance(_number(limit) or 0, remaining, wait, _policies(limit))
     return None
 
 
+@lru_cache(maxsize=64)  # a window's size and its last seconds come again and again
 def _number(value: str | None) -> int | None:
     match = _NUMBER.fullmatch(value) if value else None
     return int(match[1]) if match else None
 
 
-def _policies(value: str) -> list[Rate]:
+@lru_cache(maxsize=8)  # all replies of a tenant say the same
+def _policies(value: str) -> tuple[Rate, ...]:
     found = [(int(calls), int(seconds)) for calls, seconds in _POLICY.findall(value)]
-    return [Rate(calls, float(seconds)) for calls, seconds in found if calls and seconds][
-        :MOST_POLICIES
-    ]
+    rates = [Rate(calls, float(seconds)) for calls, seconds in found if calls and seconds]
+    return tuple(rates[:MOST_POLICIES])

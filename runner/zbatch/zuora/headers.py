@@ -45,7 +45,9 @@ KEPT = frozenset(
 
 def request_headers(tenant: Tenant, key: str, track_id: str, token: str) -> dict[str, str]:
     """Build the headers of one send; `token` is the bearer token in clear."""
-    return query_headers(tenant, track_id, token) | {IDEMPOTENCY_KEY: key}
+    headers = query_headers(tenant, track_id, token)
+    headers[IDEMPOTENCY_KEY] = key
+    return headers
 
 
 def query_headers(tenant: Tenant, track_id: str, token: str, wsdl: int = 0) -> dict[str, str]:

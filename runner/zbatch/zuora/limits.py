@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from zbatch.model import Problem
 from zbatch.zuora.codes import CONCURRENCY_CODES, LIMIT_MESSAGES
@@ -36,9 +37,13 @@ class AtOnce:
 
 def at_once(headers: Mapping[str, str]) -> AtOnce | None:
     """Read what a reply tells of requests at once; None where it does not tell both numbers."""
-    limit = _COUNT.fullmatch(headers.get(CONCURRENCY_LIMIT, "").strip())
-    remaining = _COUNT.fullmatch(headers.get(CONCURRENCY_REMAINING, "").strip())
-    return AtOnce(int(limit[0]), int(remaining[0])) if limit and remaining else None
+    return _at_once(headers.get(CONCURRENCY_LIMIT, ""), headers.get(CONCURRENCY_REMAINING, ""))
+
+
+@lru_cache(maxsize=128)  # there are no more than that of most tenants
+def _at_once(limit: str, remaining: str) -> AtOnce | None:
+    most, left = _COUNT.fullmatch(limit.strip()), _COUNT.fullmatch(remaining.strip())
+    return AtOnce(int(most[0]), int(left[0])) if most and left else None
 
 
 def too_many_at_once(problem: Problem) -> bool:
@@ -90,5 +95,10 @@ def _moment(match: re.Match[str]) -> datetime | None:
 
 def date_of(headers: Mapping[str, str]) -> datetime | None:
     """Read the server's own `Date`; a reply without a readable one is no worse for it."""
-    match = _HTTP_DATE.fullmatch(headers.get("date", "").strip())
+    return _date(headers.get("date", ""))
+
+
+@lru_cache(maxsize=8)  # all replies of a second say the same
+def _date(value: str) -> datetime | None:
+    match = _HTTP_DATE.fullmatch(value.strip())
     return _moment(match) if match else None

@@ -20,7 +20,11 @@ TRACK_LIMIT = 64
 
 # magic, deflate, no flags, no time, fastest, unknown system: what varies by platform is fixed
 _GZIP_HEADER = bytes.fromhex("1f8b08000000000004ff")
+_LEAST_WINDOW, _MOST_WINDOW = 9, 15  # bits
+_LOOKAHEAD = 262  # bytes of a window that zlib keeps free
+_AS_GZIP = 16
 _RUN_TAIL = re.compile(r"[0-9A-Za-z]{1,24}")
+_RUN_AND_ATTEMPT = re.compile(r"[0-9A-Za-z]{1,24}-[0-9]{1,20}")
 
 
 def body_of(items: Sequence[Item]) -> bytes:
@@ -58,8 +62,14 @@ def _charges_off(charges: Charges) -> str:
 
 
 def wire_of(body: bytes) -> bytes:
-    """Compress the body as gzip without time or system: the same bytes for the same body."""
-    return _GZIP_HEADER + zlib.compress(body, level=1, wbits=31)[len(_GZIP_HEADER) :]
+    """Compress the body as gzip without time or system: the same bytes for the same body.
+
+    The window is no larger than the body needs. A larger one gives the same bytes, but to clear its
+    memory costs more than to compress a small body.
+    """
+    window = min(_MOST_WINDOW, max(_LEAST_WINDOW, (len(body) + _LOOKAHEAD).bit_length()))
+    packed = zlib.compress(body, level=1, wbits=_AS_GZIP + window)
+    return _GZIP_HEADER + packed[len(_GZIP_HEADER) :]
 
 
 def idempotency_key(
@@ -67,12 +77,10 @@ def idempotency_key(
 ) -> str:
     """Derive the key of a call: deterministic, so that a lost ledger lands on the same key."""
     revisions = ",".join(str(item.identity.revision) for item in items)
-    parts = (tenant_host, entity or "", revisions, str(generation))
-    digest = hashlib.sha256()
-    for part in (*(text.encode("utf-8") for text in parts), body):
-        digest.update(b"%d:" % len(part))
-        digest.update(part)
-    return KEY_PREFIX + digest.hexdigest()
+    texts = (tenant_host, entity or "", revisions, str(generation))
+    parts = (*(text.encode("utf-8") for text in texts), body)
+    told = b"".join(b"%d:%b" % (len(part), part) for part in parts)
+    return KEY_PREFIX + hashlib.sha256(told).hexdigest()
 
 
 def make_call(tenant: Tenant, items: Sequence[Item], generation: int) -> Call:
@@ -107,7 +115,7 @@ def echo_matches(key: str, echoed: str | None) -> bool:
         return True
     stem = _track_stem(key)
     rest = echoed.removeprefix(stem)
-    return rest != echoed and re.fullmatch(r"[0-9A-Za-z]{1,24}-[0-9]{1,20}", rest) is not None
+    return rest != echoed and _RUN_AND_ATTEMPT.fullmatch(rest) is not None
 
 
 def _track_stem(key: str) -> str:

@@ -17,8 +17,8 @@ def one_line(text: str, limit: int = MESSAGE_LIMIT) -> str:
 
     The result has at most `limit` characters; the time taken does not grow with the text.
     """
-    if len(text) <= limit and text.isascii() and text.isprintable() and " " not in text:
-        return text  # as most are
+    if len(text) <= limit and text.isascii() and text.isprintable():  # as most are
+        return " ".join(text.split()) if " " in text else text
     window = text[: 4 * limit]
     if not (window.isascii() and window.isprintable()):
         window = "".join(map(_safe, window))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -11,8 +10,9 @@ import aiohttp
 from support.saboteurs.bench import Bench
 from support.saboteurs.saboteur import LOST, saboteur
 from zbatch.net import faults, sender, transport
+from zbatch.net.connection import Flight, MarkedRequest
 from zbatch.net.sender import Sender
-from zbatch.net.transport import Endpoint, Flight
+from zbatch.net.transport import Endpoint
 from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
 
 NO_HTTP = "the simulation has no HTTP: its transport hands over whole requests and replies"
@@ -25,21 +25,16 @@ def redirects_are_followed(bench: Bench) -> None:
     """The HTTP library follows a redirect, and posts again where it is told to."""
     post = transport.post
 
-    @asynccontextmanager
     async def substitute(
         session: aiohttp.ClientSession,
         url: str,
         headers: Mapping[str, str],
         body: bytes,
         flight: Flight,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        async with post(session, url, headers, body, flight) as response:
-            there = response.headers.get("Location")
-            if there is None:
-                yield response
-                return
-        async with post(session, there, headers, body, flight) as response:
-            yield response
+    ) -> aiohttp.ClientResponse:
+        response = await post(session, url, headers, body, flight)
+        there = response.headers.get("Location")
+        return response if there is None else await post(session, there, headers, body, flight)
 
     bench.function(post, substitute)
 
@@ -98,10 +93,7 @@ def a_body_ends_where_the_connection_does(bench: Bench) -> None:
 def nothing_is_ever_sent(bench: Bench) -> None:
     """Whatever breaks, the request is said never to have left."""
 
-    async def substitute(*_: object) -> None:
-        """Take no note."""
-
-    bench.function(transport._mark_sent, substitute)
+    bench.method(MarkedRequest, "send", aiohttp.ClientRequest.send)
 
 
 @saboteur("R11", test=f"{WIRE}environment_proxies_and_netrc_are_unused", beyond=NO_HTTP)
