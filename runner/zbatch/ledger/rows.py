@@ -6,9 +6,10 @@ import gzip
 import json
 import sqlite3
 import zlib
-from dataclasses import astuple
+from dataclasses import fields
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from operator import attrgetter
 
 from zbatch.model import (
     Attempt,
@@ -168,9 +169,12 @@ def detail_columns(record: ItemRecord) -> tuple[object, ...]:
     return ids, details, *identity_columns(record.item.identity), record.invoice_id
 
 
+_values_of = attrgetter(*(one.name for one in fields(Detail)))
+
+
 def details_text(details: tuple[Detail, ...]) -> str:
     """Write what the tenant has shown of invoices as JSON."""
-    return json.dumps([astuple(one) for one in details])
+    return json.dumps(list(map(_values_of, details)))
 
 
 def details_of(text: str | None) -> tuple[Detail, ...] | None:

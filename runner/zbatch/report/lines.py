@@ -129,7 +129,17 @@ def _text(text: str | None) -> str:
 def _details(details: tuple[Detail, ...] | None) -> str:
     if details is None:
         return "null"
-    return json.dumps([asdict(one) for one in details], separators=(",", ":"))
+    return f"[{','.join(map(_detail, details))}]"
+
+
+def _detail(one: Detail) -> str:
+    appended = "true" if one.appended else "false"
+    return (
+        f'{{"id":{_text(one.id)},"number":{_text(one.number)},"status":{_text(one.status)}'
+        f',"amount":{_text(one.amount)},"balance":{_text(one.balance)}'
+        f',"currency":{_text(one.currency)},"tax_status":{_text(one.tax_status)}'
+        f',"tax_message":{_text(one.tax_message)},"appended":{appended}}}'
+    )
 
 
 def _number(number: int | None) -> str:
