@@ -99,6 +99,11 @@ OUTCOMES_OF_ACCOUNTS = (
     f"SELECT account_id, target_date, revision, {rows.RECORD_COLUMNS}, invoices FROM item"
     f" WHERE account_id IN {_LISTED} AND outcome IS NOT NULL"
 )
+TOUCHED_OF_ACCOUNTS = (
+    f"SELECT EXISTS (SELECT 1 FROM item WHERE account_id IN {_LISTED}"
+    " AND (coalesce(outcome, invoice_id, baseline, rests_until) IS NOT NULL"
+    " OR EXISTS (SELECT 1 FROM call_item WHERE item_id = item.id)))"
+)
 KEYS_OF_ACCOUNTS = (
     "SELECT call_item.item_id, call.id, call.generation, call_item.state, call_item.if_absent,"
     " (SELECT count(*) FROM attempt WHERE call_id = call.id AND sent) AS attempts"
@@ -142,6 +147,11 @@ _IN_A_ROW = (
 )
 INVOICED_IN_A_ROW = f"{_IN_A_ROW} AND {_AS_PLANNED} ORDER BY ordinal)"
 SETTLED_IN_A_ROW = f"{_IN_A_ROW} AND outcome IS NOT NULL ORDER BY ordinal)"
+SETTLED_BY = (
+    "SELECT settled_by FROM run_item JOIN item ON item.id = item_id"
+    " WHERE run_id = ? AND ordinal >= ? AND ordinal < ? AND settled_by IS NOT NULL"
+    " GROUP BY settled_by ORDER BY min(ordinal)"
+)
 COPY_RUN_ITEMS = (
     "INSERT INTO run_item (run_id, ordinal, item_id) SELECT ?, ordinal, item_id FROM run_item"
     " WHERE run_id = ? AND ordinal >= ? AND ordinal < ?"

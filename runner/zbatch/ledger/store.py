@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -146,6 +147,28 @@ class Store:
             ):
                 return True
             return all(self._invoiced(batch) == len(batch.accounts) for batch in several)
+
+    def settled_by(self, run_id: str, start: int, stop: int) -> tuple[str, ...]:
+        """Name the runs that have settled what a run has listed there, in its order."""
+        with self._reading():
+            found = self._connection.execute(sql.SETTLED_BY, (run_id, start, stop))
+            return tuple(row["settled_by"] for row in found)
+
+    def untouched(self, items: Sequence[Item], start: int, stop: int) -> bool:
+        """Tell whether nothing was ever asked, sent or settled for the accounts of some items.
+
+        Then all of them are new, whatever dates they have, and no standing need be read to see it.
+        Higher revisions are left out: they depend on lower ones.
+        """
+        with self._reading():
+            accounts: list[str] = []
+            for batch in batches(items, start, stop):
+                if batch.revision > 1:
+                    return False
+                accounts += batch.accounts.values()
+            return not self._connection.execute(
+                sql.TOUCHED_OF_ACCOUNTS, (json.dumps(sorted(accounts)),)
+            ).fetchone()[0]
 
     def outcomes(self, items: Iterable[Item]) -> Iterator[ItemRecord]:
         """Give the outcomes of those items that have one, in their order, some at a time."""
