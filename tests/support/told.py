@@ -12,7 +12,7 @@ from typing import Any
 from zbatch.app.state import State
 from zbatch.model import Outcome, Problem
 from zbatch.report.kept import RunHead, read_head
-from zbatch.report.lines import Line, encode
+from zbatch.report.lines import Line, as_json
 
 RUN = "20261130T201502Z-7f3a"
 START = datetime(2026, 11, 30, 20, 15, 2, tzinfo=UTC)
@@ -125,7 +125,8 @@ def keep(state: State, lines: Iterable[Line], **fields: Any) -> Path:
     written = record(lines, **fields)
     folder = state.run_folder(written["run_id"])
     (folder / "run.json").write_text(json.dumps(written), "utf-8")
-    (folder / "report.jsonl").write_bytes(b"".join(map(encode, lines)))
+    texts = (json.dumps(as_json(line), separators=(",", ":")) + "\n" for line in lines)
+    (folder / "report.jsonl").write_text("".join(texts), "utf-8")
     return folder
 
 
