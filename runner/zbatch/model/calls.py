@@ -92,6 +92,27 @@ class ItemRecord:
         if self.outcome.success and not self.invoice_id:
             raise ValueError("a success carries the invoice ID that the server gave")
 
+    def of_run(self, run_id: str) -> ItemRecord:
+        """Give the record as that of a run, unless it is one of an earlier run already."""
+        if self.run_id:
+            return self
+        return ItemRecord(  # `replace` takes twice as long, and each success comes by here
+            self.item,
+            self.outcome,
+            self.invoice_id,
+            self.invoice_ids,
+            self.error,
+            self.http_status,
+            self.attempts,
+            self.idempotency_key,
+            self.track_id,
+            self.request_id,
+            self.started_at,
+            self.finished_at,
+            run_id,
+            self.invoices,
+        )
+
 
 class KeyState(StrEnum):
     """What the ledger knows of an item's key."""
