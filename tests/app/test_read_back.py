@@ -10,6 +10,7 @@ import pytest
 
 from support.accounts import account
 from support.runs import GENERATE, QUERY, Away, Project, Told
+from zbatch.app import readback
 from zbatch.emulator import Drafts, Modes, Scheduled, SecondGenerate, Temporary, history
 from zbatch.emulator.catalogue import fault
 from zbatch.engine.agreement import Code
@@ -135,6 +136,20 @@ def test_an_invoice_that_the_tenant_does_not_show(project: Project, tenant: Star
     assert (line["status"], line["amount"]) == (None, None)
     assert line["id"] == told.line(1)["invoice_id"]
     assert findings(told) == {Code.NOT_SHOWN: 1}
+
+
+def test_so_many_unfinished_ones_are_asked_about_again(
+    project: Project, tenant: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond these they are told as they were first seen: a run of a million keeps no million."""
+    monkeypatch.setattr(readback, "MOST_UNFINISHED", 2)
+    server = tenant(modes=Modes(read_lag=600.0))
+    told = project.run(project.spec(*range(1, 6), tenant="real"), read_back=0.0)
+    assert [len(line["invoices"]) for line in told.lines] == [1] * 5
+    assert findings(told) == {Code.NOT_SHOWN: 5}
+    texts = [one.content or b"" for one in server.billing.exchanges(QUERY)]
+    again = [text for text in texts if b"TaxStatus" in text and b"TargetDate =" not in text]
+    assert {text.count(b"AccountId =") for text in again} == {2}
 
 
 def test_what_is_not_finished_is_waited_for(project: Project, tenant: Start) -> None:

@@ -24,6 +24,7 @@ from zbatch.zuora.query import BRANCHES
 LINGER = 60.0  # seconds that a wave is filled for, at most
 PAUSE = 5.0  # seconds between two looks at it
 LONGEST = 120.0  # seconds at the end, whatever happens
+MOST_UNFINISHED = 2000  # kept to be asked about again: a few kB each, and a question a hundred
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +148,13 @@ class Reader:
         except Exception as error:  # a bug of ours: the outcomes stand as they are
             self._hands.fail(error)
             return
-        pairs = list(zip(records, agreements, strict=True))
-        self._pending |= {one.item.identity: found for one, found in pairs if found.may_pass}
-        await self._settle([pair for pair in pairs if not pair[1].may_pass])
+        seen: list[tuple[ItemRecord, Agreement]] = []
+        for record, found in zip(records, agreements, strict=True):
+            if found.may_pass and len(self._pending) < MOST_UNFINISHED:
+                self._pending[record.item.identity] = found
+            else:
+                seen.append((record, found))
+        await self._settle(seen)
 
     async def _settle(self, pairs: Sequence[tuple[ItemRecord, Agreement]]) -> None:
         """Make durable what was seen, then tell it."""
