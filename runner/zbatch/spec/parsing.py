@@ -10,7 +10,6 @@ import yaml
 
 from zbatch.spec.alike import Entries, look_at
 from zbatch.spec.diagnostics import Diagnostic, Related, SpecError, quote
-from zbatch.spec.misread import likely_slip, without_space
 from zbatch.spec.nodes import Document, Mapping, Node, Scalar, Sequence
 from zbatch.spec.reading import FORBIDDEN, Text, character
 
@@ -149,6 +148,8 @@ class _Tree:
 
     def misread(self, error: yaml.YAMLError, text: str) -> NoReturn:
         """Give up where the parser did, and say what is likely wrong."""
+        from zbatch.spec.misread import likely_slip  # no file that can be read needs it
+
         if slip := likely_slip(error, text):
             self.fail(slip.line, slip.column, "ZB107", slip.message, hint=slip.hint)
         line, column, message = _syntax(error)
@@ -235,6 +236,8 @@ class _Tree:
 
     def _set_root(self, node: Node) -> None:
         if not isinstance(node, Mapping):  # so nothing below it is worth reading
+            from zbatch.spec.misread import without_space
+
             text = node.value if isinstance(node, Scalar) and node.plain else ""
             what = "a list" if isinstance(node, Sequence) else quote(node.value)
             message = f"the file must be a map; this is {what}"
