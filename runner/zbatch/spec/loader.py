@@ -10,6 +10,7 @@ from typing import Any
 from zbatch.model import Account, AccountFile, DatePair, Exclusion, Source, Spec
 from zbatch.spec.account_files import AccountFiles
 from zbatch.spec.accounts import AccountReader, ExclusionReader, warn_retyped
+from zbatch.spec.alike import Entries
 from zbatch.spec.days import DateReader
 from zbatch.spec.diagnostics import Diagnostic, SpecError, tidy
 from zbatch.spec.documents import but_refused, has_errors, load_document
@@ -28,6 +29,7 @@ from zbatch.spec.head import (
 )
 from zbatch.spec.nodes import Document, Mapping, Scalar, child
 from zbatch.spec.project import Project, find_tenant
+from zbatch.spec.runs import Unlike
 from zbatch.spec.schema import load_schema, with_defaults
 from zbatch.spec.stopping import check_stopping
 from zbatch.spec.warnings import DayWarnings
@@ -50,13 +52,23 @@ def check_spec(
     tenant of what is no spec yet, lest that be the next thing to mend; that of a spec is for
     `resolve_tenant`.
     """
+    try:
+        return _checked(path, period, project, copying=True)
+    except Unlike:
+        return _checked(path, period, project, copying=False)
+
+
+def _checked(
+    path: Path, period: str | None, project: Project | None, *, copying: bool
+) -> tuple[Spec | None, tuple[Diagnostic, ...]]:
     findings = Findings()
     files = AccountFiles(path, findings)
     warnings = DayWarnings(findings)
     reader = AccountReader(str(path), files, findings, warnings)
     try:
         _require_text(path)
-        document, value, problems = load_document(path, "spec", {"accounts": reader})
+        streamed: dict[str, Entries] = {"accounts": reader}
+        document, value, problems = load_document(path, "spec", streamed, copying=copying)
     except SpecError as error:
         return None, tidy(error.diagnostics)
     problems += but_refused(reader.check.findings(), problems)

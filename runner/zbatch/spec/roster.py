@@ -7,7 +7,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, repeat
 
 from zbatch.model import Account, DatePair, Source
 from zbatch.spec.lazy import Lazy
@@ -228,6 +228,12 @@ class RosterBuilder:
             self._ids += bytes.fromhex(name)
         self._lines.append(line)
         self._styles.append(style)
+
+    def add_lines(self, names: Sequence[str], line: int, style: int) -> None:
+        """Add rows with these IDs, a line each, from `line` on."""
+        self._ids += bytes.fromhex("".join(names))
+        self._lines.extend(range(line, line + len(names)))
+        self._styles.extend(repeat(style, len(names)))
 
     def roster(self) -> Roster:
         """Return the rows; nothing can be added afterwards."""
