@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from zbatch.engine.agreement import CLOCKS, Agreement, Code, Held
 from zbatch.engine.asking import Unanswered
@@ -204,7 +204,7 @@ def with_details(record: ItemRecord, agreement: Agreement) -> ItemRecord:
     shown = {one.id: one for one in agreement.invoices}
     ids = tuple(dict.fromkeys((*agreement.held.invoice_ids, *shown)))
     details = tuple(_detail(one, shown.get(one), record) for one in ids)
-    return replace(record, invoice_ids=ids, invoices=details)
+    return record.with_invoices(ids, details)
 
 
 def _detail(invoice_id: str, shown: Invoice | None, record: ItemRecord) -> Detail:
