@@ -211,6 +211,20 @@ def test_a_stage_is_read_back_before_anybody_looks_at_it(
     assert findings(project.run(spec)) == {}
 
 
+def test_so_many_unfinished_ones_are_asked_about_again(
+    project: Project, tenant: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond these they are told as they were first seen: a run of a million keeps no million."""
+    monkeypatch.setattr(readback, "MOST_UNFINISHED", 2)
+    server = tenant(modes=Modes(read_lag=600.0))
+    told = project.run(project.spec(*range(1, 6), tenant="real"), read_back=0.0)
+    assert [len(line["invoices"]) for line in told.lines] == [1] * 5
+    assert findings(told) == {Code.NOT_SHOWN: 5}
+    texts = [one.content or b"" for one in server.billing.exchanges(QUERY)]
+    again = [text for text in texts if b"TaxStatus" in text and b"TargetDate =" not in text]
+    assert {text.count(b"AccountId =") for text in again} == {2}
+
+
 def test_what_is_not_finished_is_waited_for(project: Project, tenant: Start) -> None:
     """A short lag at the end of a run is waited out."""
     tenant(modes=Modes(read_lag=0.5))

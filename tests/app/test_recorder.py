@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from support.engine import item
-from support.plans import a_plan, a_record
+from support.plans import NOON, a_plan, a_record
 from zbatch.app.recorder import Recorder
 from zbatch.errors import ReportFailure
-from zbatch.model import Outcome
+from zbatch.model import Detail, Outcome
 from zbatch.report.writer import ReportWriter
 
 RUN = "20261130T120000Z-7f3a"
@@ -78,3 +79,13 @@ def test_what_was_told_first_is_counted_though_the_disk_refused() -> None:
     summary = recorder.counted.summary(3)
     assert summary.totals.counts == {Outcome.INVOICED: 1, Outcome.FAILED: 1}
     assert not summary.totals.add_up
+
+
+def test_a_record_changes_in_what_it_is_given_alone() -> None:
+    """All else stays, whichever fields a record has; one of an earlier run stays that run's."""
+    record = a_record(item(1), http_status=200, attempts=2, track_id="t", finished_at=NOON)
+    details = (Detail("a"), Detail("b"))
+    assert record.of_run(RUN) == replace(record, run_id=RUN)
+    assert record.of_run(RUN).of_run("later") == record.of_run(RUN)
+    completed = record.of_run(RUN).with_invoices(("a", "b"), details)
+    assert completed == replace(record, run_id=RUN, invoice_ids=("a", "b"), invoices=details)

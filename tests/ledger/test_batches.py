@@ -18,10 +18,11 @@ from zbatch.errors import LedgerFailure
 from zbatch.ledger.standings import AT_ONCE
 from zbatch.ledger.store import Store, open_store
 from zbatch.ledger.writer import LedgerWriter
-from zbatch.model import Batch, Charges, Item, Outcome, batches
+from zbatch.model import Baseline, Batch, Charges, Finding, Item, Outcome, batches
 
 ITEMS = [item(number, day) for number in (3, 1, 2) for day in (10, 20)]
 RUN = "20261130T120000Z-0007"
+NOTHING_THERE = Baseline(NOON, (), ())
 
 
 @pytest.fixture
@@ -33,12 +34,14 @@ def month(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def invoice(store: Store, items: Sequence[Item], outcome: Outcome = Outcome.INVOICED) -> None:
+def invoice(
+    store: Store, items: Sequence[Item], outcome: Outcome = Outcome.INVOICED, run: str = RUN
+) -> None:
     """Let each item come to an outcome, in a call of its own."""
     for one in items:
         call = a_call(one)
-        store.begin(RUN, [a_send(call)], NOON)
-        store.finish(RUN, [settled(call, outcome)], NOON)
+        store.begin(run, [a_send(call)], NOON)
+        store.finish(run, [settled(call, outcome)], NOON)
 
 
 def all_invoiced(store: Store, items: Sequence[Item]) -> bool:
@@ -186,6 +189,62 @@ def test_an_unsettled_key_is_looked_at(tmp_path: Path, month: Store) -> None:
     with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as connection, connection:
         connection.execute("UPDATE call_item SET state = 'live' WHERE call_id = 2")
     assert not all_invoiced(month, ITEMS)
+
+
+def test_the_runs_that_have_settled_a_part_are_named_in_its_order(tmp_path: Path) -> None:
+    """Each of them once; what has no outcome names none."""
+    with closing(open_store(tmp_path)) as store:
+        runs = [a_run_id() for _ in range(3)]
+        for run in runs:
+            store.start_run(run, a_plan(ITEMS), NOON)
+        for place, by in enumerate((1, 1, 0, 2, 1)):
+            invoice(store, [ITEMS[place]], run=runs[by])
+        assert store.settled_by(runs[2], 0, 6) == (runs[1], runs[0], runs[2])
+        assert store.settled_by(runs[2], 2, 4) == (runs[0], runs[2])
+        assert store.settled_by(runs[2], 5, 6) == store.settled_by("no such run", 0, 6) == ()
+
+
+def untouched(store: Store, items: Sequence[Item]) -> bool:
+    """Ask whether nothing was done to the accounts of these items."""
+    return store.untouched(items, 0, len(items))
+
+
+def test_accounts_are_untouched_until_something_is_asked_or_sent(tmp_path: Path) -> None:
+    """That a run has listed them is nothing yet, whatever it had planned of them."""
+    new = [item(4), item(5), item(6)]
+    with closing(open_store(tmp_path)) as store:
+        assert untouched(store, new)
+        store.start_run(RUN, a_plan([AWRY["invoice date"](new[0]), item(5, 11)]), NOON)
+        assert untouched(store, new)
+        store.begin(RUN, [a_send(a_call(item(5, 11)))], NOON)
+        assert not untouched(store, new)
+        assert store.untouched(new, 2, 3)
+
+
+def test_a_question_touches_an_account(tmp_path: Path) -> None:
+    """What it has shown is held against later ones, and so is that it is to rest."""
+    shown = [Finding(item(4), baseline=NOTHING_THERE), Finding(item(5), rests_until=NOON)]
+    with closing(open_store(tmp_path)) as store:
+        store.start_run(RUN, a_plan([item(4), item(5)]), NOON)
+        for finding in shown:
+            assert untouched(store, [finding.item])
+            store.finish(RUN, [], NOON, [finding])
+            assert not untouched(store, [finding.item])
+
+
+@pytest.mark.parametrize("outcome", [one for one in Outcome if one.settled])
+def test_an_outcome_of_any_date_touches_its_account(month: Store, outcome: Outcome) -> None:
+    """Its invoices are held against those of other dates, and what failed holds them back."""
+    month.start_run(RUN + "1", a_plan([item(8)]), NOON)
+    invoice(month, [item(8)], outcome)
+    assert untouched(month, [item(9, 20)])
+    assert not untouched(month, [item(9, 20), item(8, 20)])
+
+
+def test_a_revision_is_never_taken_for_untouched(tmp_path: Path) -> None:
+    """Whether the one below it is settled has to be looked at."""
+    with closing(open_store(tmp_path)) as store:
+        assert not untouched(store, [AWRY["revision"](item(4))])
 
 
 def test_a_run_lists_what_is_settled_as_it_lists_anything(tmp_path: Path, month: Store) -> None:

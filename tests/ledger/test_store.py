@@ -396,6 +396,25 @@ def test_a_definite_failure_may_be_followed_by_an_invoice(
     assert held.record.error is None
 
 
+def test_a_group_with_an_invoiced_item_gets_no_key(store: Store, items: list[Item]) -> None:
+    """Whichever of them it is: none of the others is sent in such a call either."""
+    alone = a_call(items[1])
+    store.begin(RUN, [a_send(alone)], NOON)
+    store.finish(RUN, [settled(alone, Outcome.INVOICED)], NOON)
+    with pytest.raises(LedgerFailure, match="1 rows changed where 2 must"):
+        store.begin(RUN, [a_send(a_call(*items[:2]))], NOON)
+
+
+def test_a_group_is_settled_once(store: Store, items: list[Item]) -> None:
+    """An answer for all its items comes too late where a question has settled one of them."""
+    call = a_call(*items[:2])
+    store.begin(RUN, [a_send(call)], NOON)
+    shown = Effect(KeyState.SETTLED, "a question")
+    store.finish(RUN, [], NOON, [Finding(items[1], key=call.key, effect=shown)])
+    with pytest.raises(LedgerFailure, match="1 rows changed where 2 must"):
+        store.finish(RUN, [settled(call, Outcome.INVOICED)], NOON)
+
+
 def test_half_a_group_is_never_stored(tmp_path: Path, store: Store, items: list[Item]) -> None:
     """When one member of a group is refused, none of it is in the ledger."""
     good, bad = a_call(items[0]), a_call(item(9))

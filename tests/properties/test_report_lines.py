@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from support.budget import examples
 from support.engine import item
-from zbatch.model import Charges, Identity, Item, ItemRecord, Outcome, Problem, Source
+from zbatch.model import Charges, Detail, Identity, Item, ItemRecord, Outcome, Problem, Source
 from zbatch.report.lines import as_json, line_of, to_line
 from zbatch.spec.schema import schema_text
 
@@ -33,6 +33,9 @@ MOMENTS = st.datetimes(
     min_value=datetime(1971, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone itself
     max_value=datetime(9999, 12, 30),  # noqa: DTZ001 - hypothesis adds the zone itself
 )
+
+
+DETAILS = st.builds(Detail, NAMES, *[st.none() | TEXTS] * 7, st.booleans())
 
 
 @st.composite
@@ -62,6 +65,7 @@ def records(draw: st.DrawFn) -> ItemRecord:
         started_at=draw(st.none() | MOMENTS),
         finished_at=draw(st.none() | MOMENTS),
         run_id=draw(MAYBE),
+        invoices=draw(st.none() | st.lists(DETAILS, max_size=2).map(tuple)),
     )
 
 
@@ -78,6 +82,7 @@ def test_any_record_is_one_line_that_reads_back(record: ItemRecord, run_id: str)
     assert text[:-1].isprintable()
     read = json.loads(line)
     assert read == as_json(line_of(record, run_id))
+    assert text[:-1] == json.dumps(as_json(line_of(record, run_id)), separators=(",", ":"))
     VALIDATOR.validate(read)
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from support.engine import TENANT
 from zbatch.model import AccountFile, Source
 from zbatch.spec import account_files as opening
-from zbatch.spec import check_spec, load_spec, make_plan
+from zbatch.spec import check_spec, csv_rows, load_spec, make_plan
 from zbatch.spec.csv_rows import AccountRows
 from zbatch.spec.reading import open_regular
 
@@ -95,7 +95,7 @@ def test_f132_a_file_is_read_once(write: Write, head: str, monkeypatch: pytest.M
             (path.parent / "emea.csv").write_text(f"account_id\n{THREE}\n")
 
     monkeypatch.setattr(opening, "open_regular", open_once)
-    monkeypatch.setattr(opening, "AccountRows", Changing)
+    monkeypatch.setattr(csv_rows, "AccountRows", Changing)
     spec = load_spec(path)
     assert [account.account_id for account in spec.accounts] == [ONE, TWO]
     assert spec.files[0].digest == hashlib.sha256(text.encode()).hexdigest()

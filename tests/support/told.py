@@ -15,7 +15,7 @@ from zbatch.app.worth import totals, worth
 from zbatch.model import Detail, Outcome, Problem
 from zbatch.report.beside import Beside
 from zbatch.report.kept import RunHead, read_head
-from zbatch.report.lines import Line, encode
+from zbatch.report.lines import Line, as_json
 from zbatch.report.since import Change
 
 RUN = "20261130T201502Z-7f3a"
@@ -158,7 +158,8 @@ def keep(state: State, lines: Iterable[Line], **fields: Any) -> Path:
     written = record(lines, **fields)
     folder = state.run_folder(written["run_id"])
     (folder / "run.json").write_text(json.dumps(written), "utf-8")
-    (folder / "report.jsonl").write_bytes(b"".join(map(encode, lines)))
+    texts = (json.dumps(as_json(line), separators=(",", ":")) + "\n" for line in lines)
+    (folder / "report.jsonl").write_text("".join(texts), "utf-8")
     return folder
 
 

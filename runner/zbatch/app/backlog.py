@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from zbatch.app.altered import refuse_altered
 from zbatch.app.outside import Keeper
 from zbatch.app.outstanding import Outstanding, Wish, refuse_revisions, refuse_unresolved
-from zbatch.app.parts import AT_LEAST, Part, cut, left_of, standings_of
+from zbatch.app.parts import AT_LEAST, Part, cut, left_of, new_works, standings_of
 from zbatch.app.stages import early_groups
 from zbatch.engine.order import Work
 from zbatch.errors import Refused
@@ -36,6 +36,12 @@ class Counts:
             else:
                 self.to_send += len(work.items)
         self.settled += sum(record.outcome.settled for record in todo.records)
+
+    def take_new(self, part: Part) -> None:
+        """Count a part of which every item is to be sent."""
+        self.calls += len(part.groups)
+        self.asked += part.stop - part.start
+        self.to_send += part.stop - part.start
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,7 @@ class Backlog:
 
     def works_of(self, part: Part, store: Store) -> tuple[Work, ...]:
         """Make the works of a part that comes later: they are all of the last stage."""
-        works = self._left_of(part, store).works
+        works = self._works_of(part, store)
         for work in works:
             work.stage = len(self.plan.spec.stages)
         return works
@@ -95,6 +101,11 @@ class Backlog:
             elif known:
                 found = (known.get(item.identity) for item in part.items(self.plan))
                 yield part, _settled(record for record in found if record)
+
+    def _works_of(self, part: Part, store: Store) -> tuple[Work, ...]:
+        if store.untouched(self.plan.items, part.start, part.stop):
+            return tuple(new_works(self.plan, part))
+        return self._left_of(part, store).works
 
     def _left_of(self, part: Part, store: Store) -> Outstanding:
         standings = standings_of(self.plan, (part,), store)
@@ -165,6 +176,9 @@ class _Survey:
             elif self.store.all_invoiced(self.plan.items, part.start, part.stop, listed_by):
                 self.invoiced.append(part)
                 self.counts.settled += part.stop - part.start
+            elif self.store.untouched(self.plan.items, part.start, part.stop):
+                self.later.append(part)
+                self.counts.take_new(part)
             else:
                 self._look_at(part)
         standings = standings_of(self.plan, self.now, self.store)

@@ -17,8 +17,8 @@ from zbatch.report.summary import Fold, Summary
 class Books:
     """Opened before the first call and closed after the last.
 
-    What an earlier run has invoiced is read once: nothing in the ledger changes that. Of each part
-    that is invoiced as a whole only the runs are kept that have done it.
+    What is invoiced is read once: nothing in the ledger changes that. Of each part that is invoiced
+    as a whole only the runs are kept that have done it.
     """
 
     def __init__(self, todo: Backlog, store: Store, recorder: Recorder, run_id: str) -> None:
@@ -41,16 +41,28 @@ class Books:
     def close(self, closing: Closing) -> Summary:
         """Fold the final records of all items, adding the report lines that are still missing."""
         plan, fold = self._todo.plan, Fold(self._run_id)
+        self._take_invoiced()
         others = final_records(self._changing(), self._todo.held_back, closing)
         for part in self._todo.parts:
             count = part.stop - part.start
             if part in self._runs:
-                fold.add_invoiced(count, filter(None, self._runs[part]))
+                fold.add_invoiced(count, self._runs[part])
                 continue
             for record in islice(others, count):
                 self._recorder.add(record)
                 fold.add(record)
         return fold.summary(len(plan.items))
+
+    def _take_invoiced(self) -> None:
+        """Find the parts that are invoiced by now and reported: no record of them is read again.
+
+        What the engine has left as it was has no outcome there, or an open key.
+        """
+        items, run = self._todo.plan.items, self._run_id
+        for part in self._todo.parts:
+            reported = part not in self._runs and self._recorder.has_all(part.start, part.stop)
+            if reported and self._store.all_invoiced(items, part.start, part.stop, run):
+                self._runs[part] = self._store.settled_by(run, part.start, part.stop)
 
     def _changing(self) -> Iterator[Standing]:
         """Read again what may have changed since the start."""

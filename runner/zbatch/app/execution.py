@@ -314,7 +314,7 @@ class _Observer:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Settled):
-            record = replace(event.record, run_id=event.record.run_id or self._run_id)
+            record = event.record.of_run(self._run_id)
             event = Settled(record)
             if self.reader and record.outcome.success and record.invoices is None:
                 self.reader.take(record)  # whose line waits for what the tenant shows of it

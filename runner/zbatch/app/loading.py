@@ -18,7 +18,6 @@ from zbatch.spec import (
     check_tenants,
     find_project,
     load_tenants,
-    make_plan,
     misplaced,
     resolve_tenant,
     tidy,
@@ -65,6 +64,8 @@ def load_plan(path: Path, overrides: Overrides) -> Plan:
     if name == spec.tenant:
         findings = (*findings, *misplaced(spec, tenant))
     heed(tidy((*findings, *_of_tenants(tenant, project))), overrides)
+    from zbatch.spec.plan import make_plan  # the options of `validate` are here too
+
     return make_plan(replace(under_ceilings(spec, tenant), tenant=name), tenant)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from zbatch.app.outstanding import Outstanding, Wish, outstanding
+from zbatch.engine.order import Work
 from zbatch.ledger.store import Store
 from zbatch.model import Item, Plan, Standing
 
@@ -72,6 +73,13 @@ def left_of(
     for work in todo.works:
         work.ordinal = positions[work.ordinal]
     return todo
+
+
+def new_works(plan: Plan, part: Part) -> Iterator[Work]:
+    """Make the works of a part whose accounts the ledger holds nothing of."""
+    items = part.items(plan)
+    for group in _groups(plan, (part,)):
+        yield Work(part.start + group[0], tuple(items[position] for position in group), 0)
 
 
 def _groups(plan: Plan, parts: Sequence[Part]) -> Iterator[tuple[int, ...]]:

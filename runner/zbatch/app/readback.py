@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from zbatch.engine.agreement import CLOCKS, Agreement, Code, LedgerEntry, compare
 from zbatch.engine.asking import Unanswered
@@ -25,6 +25,7 @@ from zbatch.zuora.query import BRANCHES
 LINGER = 60.0  # seconds that a wave is filled for, at most
 PAUSE = 5.0  # seconds between two looks at it
 LONGEST = 120.0  # seconds at the end, whatever happens
+MOST_UNFINISHED = 5000  # kept to be asked about again: a few kB each, and a question a hundred
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +168,13 @@ class Reader:
         except Exception as error:  # a bug of ours: the outcomes stand as they are
             self._hands.fail(error)
             return
-        pairs = list(zip(records, agreements, strict=True))
-        self._pending |= {one.item.identity: found for one, found in pairs if found.may_pass}
-        await self._settle([pair for pair in pairs if not pair[1].may_pass])
+        seen: list[tuple[ItemRecord, Agreement]] = []
+        for record, found in zip(records, agreements, strict=True):
+            if found.may_pass and len(self._pending) < MOST_UNFINISHED:
+                self._pending[record.item.identity] = found
+            else:
+                seen.append((record, found))
+        await self._settle(seen)
 
     async def _weighed(
         self, agreements: Sequence[Agreement], records: Sequence[ItemRecord]
@@ -251,7 +256,7 @@ def with_details(record: ItemRecord, agreement: Agreement) -> ItemRecord:
     shown = {one.id: one for one in agreement.invoices}
     ids = tuple(dict.fromkeys((*agreement.entry.invoice_ids, *shown)))
     details = tuple(_detail(one, shown.get(one), record, agreement.entry) for one in ids)
-    return replace(record, invoice_ids=ids, invoices=details)
+    return record.with_invoices(ids, details)
 
 
 def _detail(

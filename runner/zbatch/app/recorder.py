@@ -61,6 +61,10 @@ class Recorder:
         for record in records:
             self.add(record)
 
+    def has_all(self, start: int, stop: int) -> bool:
+        """Tell whether each item of the plan from `start` to before `stop` has its line."""
+        return 0 not in self._written[start:stop]
+
     def close(self) -> None:
         """Bring the report to the disk."""
         try:

@@ -50,6 +50,7 @@ class Lines(Quiet):
         self._clock = clock
         self._live = Live()
         self._last = (0, clock())
+        self._looked = self._last[1]  # at the figures, which take longer than an event
         self._writing = RLock()
         self._over = Signal()
         self._ticker: Thread | None = None
@@ -104,8 +105,9 @@ class Lines(Quiet):
     def _tell_if_due(self) -> None:
         now = self._clock()
         percent, told = self._last
-        if now - told < AT_MOST_EVERY or self._over.is_set():
+        if now - max(told, self._looked) < AT_MOST_EVERY or self._over.is_set():
             return
+        self._looked = now
         figures = self._live.figures()
         if figures.percent >= percent + STEP or now - told >= EVERY:
             self._last = (figures.percent, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from zbatch.engine.kinds import doubtful
@@ -259,14 +259,17 @@ class Order:
         heapq.heappush(self._ready, (work.ordinal, self._pushes, work))
 
 
-def _rank(link: tuple[Item, Work]) -> tuple[bool, int, Identity]:
+def _rank(link: tuple[Item, Work]) -> tuple[bool, int, str, date, int]:
     """Order a chain: calls in doubt by their place in the plan, then the rest by date.
 
     Held calls of several accounts may stem from different specs: by date, two of them could each
     wait for the other.
     """
     item, work = link
-    return work.may_wait, 0 if work.may_wait else work.ordinal, item.identity
+    identity, waits = item.identity, work.may_wait
+    # field by field, as identities themselves would be compared, but without a call for each pair
+    by_date = identity.account_id, identity.target_date, identity.revision
+    return waits, 0 if waits else work.ordinal, *by_date
 
 
 def doubted(works: Iterable[Work]) -> Iterator[Identity]:

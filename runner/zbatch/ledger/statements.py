@@ -28,10 +28,6 @@ INSERT_RUN = (
     "INSERT INTO run (id, spec_name, spec_file, spec_digest, plan_digest, settle, started_at)"
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
-INSERT_RUN_ITEM = (
-    f"INSERT INTO run_item (run_id, ordinal, item_id) VALUES (?, ?, {ITEM_ID})"
-    " ON CONFLICT (run_id, ordinal) DO NOTHING"
-)
 RUNS_OF_PLAN = "SELECT id FROM run WHERE plan_digest = ? ORDER BY started_at, id"
 FINISH_RUN = "UPDATE run SET finished_at = ?, exit_code = ? WHERE id = ?"
 ID_OF_KEY = "SELECT id FROM call WHERE key = ?"
@@ -40,6 +36,13 @@ INSERT_CALL = "INSERT INTO call (id, key, generation, wire) VALUES (?, ?, ?, ?)"
 INSERT_CALL_ITEM = (
     "INSERT INTO call_item (call_id, position, item_id, state) VALUES (?, ?, (SELECT id FROM item"
     " WHERE account_id = ? AND target_date = ? AND revision = ? AND invoice_id IS NULL), 'live')"
+)
+# The same for the items of a call that have one date and revision, by their places in it.
+INSERT_CALL_ITEMS = (
+    "INSERT INTO call_item (call_id, position, item_id, state)"
+    " SELECT ?, CAST(planned.key AS INTEGER), item.id, 'live'"
+    " FROM json_each(?) AS planned CROSS JOIN item ON account_id = planned.value"
+    " AND target_date = ? AND revision = ? WHERE invoice_id IS NULL"
 )
 # A new key: the item takes the payload that is sent and loses the outcome that is tried again.
 # An item that has an invoice gets no new key, whoever asks.
@@ -62,6 +65,11 @@ UPDATE_ATTEMPT = (
 UPDATE_CALL_ITEM = (
     "UPDATE call_item SET state = ?, evidence = ?, if_absent = coalesce(?, if_absent)"
     " WHERE call_id = ? AND position = ? AND state <> 'settled'"
+)
+# The same for all items of a call.
+UPDATE_CALL_ITEMS = (
+    "UPDATE call_item SET state = ?, evidence = ?, if_absent = coalesce(?, if_absent)"
+    " WHERE call_id = ? AND state <> 'settled'"
 )
 UPDATE_ITEM = (
     f"UPDATE item SET ({rows.RECORD_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?),"
@@ -98,6 +106,11 @@ ITEMS_OF_ACCOUNTS = (
 OUTCOMES_OF_ACCOUNTS = (
     f"SELECT account_id, target_date, revision, {rows.RECORD_COLUMNS}, invoices FROM item"
     f" WHERE account_id IN {_LISTED} AND outcome IS NOT NULL"
+)
+TOUCHED_OF_ACCOUNTS = (
+    f"SELECT EXISTS (SELECT 1 FROM item WHERE account_id IN {_LISTED}"
+    " AND (coalesce(outcome, invoice_id, baseline, rests_until) IS NOT NULL"
+    " OR EXISTS (SELECT 1 FROM call_item WHERE item_id = item.id)))"
 )
 KEYS_OF_ACCOUNTS = (
     "SELECT call_item.item_id, call.id, call.generation, call_item.state, call_item.if_absent,"
@@ -149,10 +162,12 @@ _AS_PLANNED = (
     " AND NOT EXISTS (SELECT 1 FROM call_item WHERE item_id = item.id AND state <> 'settled')"
 )
 INVOICED_OF_BATCH = f"SELECT count(*){_BATCH} WHERE {_AS_PLANNED}"
-INSERT_SETTLED_OF_BATCH = (
+_LIST_BATCH = (
     "INSERT INTO run_item (run_id, ordinal, item_id)"
-    f" SELECT ?, CAST(planned.key AS INTEGER), item.id{_BATCH} WHERE outcome IS NOT NULL"
+    f" SELECT ?, CAST(planned.key AS INTEGER), item.id{_BATCH}"
 )
+INSERT_SETTLED_OF_BATCH = f"{_LIST_BATCH} WHERE outcome IS NOT NULL"
+INSERT_BATCH = f"{_LIST_BATCH} WHERE true ON CONFLICT (run_id, ordinal) DO NOTHING"
 # What an earlier run has listed, in its order: read in a row, where accounts are found one by one.
 _IN_A_ROW = (
     "SELECT group_concat(account_id, '') FROM (SELECT account_id FROM run_item"
@@ -161,6 +176,11 @@ _IN_A_ROW = (
 )
 INVOICED_IN_A_ROW = f"{_IN_A_ROW} AND {_AS_PLANNED} ORDER BY ordinal)"
 SETTLED_IN_A_ROW = f"{_IN_A_ROW} AND outcome IS NOT NULL ORDER BY ordinal)"
+SETTLED_BY = (
+    "SELECT settled_by FROM run_item JOIN item ON item.id = item_id"
+    " WHERE run_id = ? AND ordinal >= ? AND ordinal < ? AND settled_by IS NOT NULL"
+    " GROUP BY settled_by ORDER BY min(ordinal)"
+)
 COPY_RUN_ITEMS = (
     "INSERT INTO run_item (run_id, ordinal, item_id) SELECT ?, ordinal, item_id FROM run_item"
     " WHERE run_id = ? AND ordinal >= ? AND ordinal < ?"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -148,6 +149,28 @@ class Store:
                 return True
             return all(self._invoiced(batch) == len(batch.accounts) for batch in several)
 
+    def settled_by(self, run_id: str, start: int, stop: int) -> tuple[str, ...]:
+        """Name the runs that have settled what a run has listed there, in its order."""
+        with self._reading():
+            found = self._connection.execute(sql.SETTLED_BY, (run_id, start, stop))
+            return tuple(row["settled_by"] for row in found)
+
+    def untouched(self, items: Sequence[Item], start: int, stop: int) -> bool:
+        """Tell whether nothing was ever asked, sent or settled for the accounts of some items.
+
+        Then all of them are new, whatever dates they have, and no standing need be read to see it.
+        Higher revisions are left out: they depend on lower ones.
+        """
+        with self._reading():
+            accounts: list[str] = []
+            for batch in batches(items, start, stop):
+                if batch.revision > 1:
+                    return False
+                accounts += batch.accounts.values()
+            return not self._connection.execute(
+                sql.TOUCHED_OF_ACCOUNTS, (json.dumps(sorted(accounts)),)
+            ).fetchone()[0]
+
     def outcomes(self, items: Iterable[Item]) -> Iterator[ItemRecord]:
         """Give the outcomes of those items that have one, in their order, some at a time."""
         with self._reading():
@@ -284,13 +307,9 @@ class Store:
             return
         planned = items[part.start : part.stop]
         self._connection.executemany(sql.INSERT_ITEM, map(rows.item_columns, planned))
-        self._connection.executemany(
-            sql.INSERT_RUN_ITEM,
-            (
-                (run_id, ordinal, *rows.identity_columns(item.identity))
-                for ordinal, item in zip(part, planned, strict=True)
-            ),
-        )
+        for batch in several:
+            found += execute(sql.INSERT_BATCH, (run_id, *rows.batch_columns(batch))).rowcount
+        _insist(found, len(part))
 
     def _in_a_row(
         self,
@@ -317,17 +336,23 @@ class Store:
 
     def _finish(self, run_id: str, results: Sequence[Result]) -> None:
         attempts: list[tuple[object, ...]] = []
+        alike: list[tuple[object, ...]] = []
         states: list[tuple[object, ...]] = []
         records: list[tuple[object, ...]] = []
+        changed = 0
         for result in results:
             call_id = self._call_id(result.call.key)
             number, *values = rows.attempt_columns(result.attempt)
             attempts.append((*values, call_id, number))
-            for position, effect in enumerate(result.effects):
-                states.append((*_effect(effect), call_id, position))
-                if effect.record:
-                    records.append(_record_values(effect.record, run_id))
+            effects = list(map(_effect, result.effects))
+            if len(effects) > 1 and effects.count(effects[0]) == len(effects):
+                alike.append((*effects[0], call_id))
+                changed += len(effects)
+            else:
+                states += ((*one, call_id, place) for place, one in enumerate(effects))
+            records += (_record_values(one.record, run_id) for one in result.effects if one.record)
         self._each(sql.UPDATE_ATTEMPT, attempts)
+        self._each(sql.UPDATE_CALL_ITEMS, alike, changed)
         self._each(sql.UPDATE_CALL_ITEM, states)
         self._each(sql.UPDATE_ITEM, records)
 
@@ -348,11 +373,6 @@ class Store:
     def _insert_calls(self, calls: Sequence[Call]) -> None:
         first = self._connection.execute(sql.NEXT_CALL_ID).fetchone()[0]
         ids = {call.key: first + number for number, call in enumerate(calls)}
-        members = [
-            (ids[call.key], position, item)
-            for call in calls
-            for position, item in enumerate(call.items)
-        ]
         self._each(
             sql.INSERT_CALL,
             [(ids[call.key], call.key, call.generation, call.wire) for call in calls],
@@ -366,24 +386,33 @@ class Store:
                 for item in call.items
             ],
         )
+        several = [call for call in calls if len(call.items) > 1]
+        self._each(
+            sql.INSERT_CALL_ITEMS,
+            [(ids[call.key], *kind) for call in several for kind in rows.places_of(call.items)],
+            sum(len(call.items) for call in several),
+        )
         self._each(
             sql.INSERT_CALL_ITEM,
             [
-                (call_id, position, *rows.identity_columns(item.identity))
-                for call_id, position, item in members
+                (ids[call.key], 0, *rows.identity_columns(call.items[0].identity))
+                for call in calls
+                if len(call.items) == 1
             ],
         )
         self._call_ids.update(ids)
 
-    def _each(self, statement: str, values: Sequence[tuple[object, ...]]) -> None:
-        """Carry out a statement for each of several rows, and insist that each changes one.
+    def _each(
+        self, statement: str, values: Sequence[tuple[object, ...]], count: int | None = None
+    ) -> None:
+        """Carry out a statement for each of several values, and insist that each changes its row.
 
-        Every statement names its row by a unique key, so it changes one row or none.
+        Every statement names its row by a unique key, so it changes one row or none; or it names
+        the items of a call, of which there are `count` in all, and changes no others.
         """
         if values:
             changed = self._connection.executemany(statement, values).rowcount
-            if changed != len(values):
-                raise sqlite3.IntegrityError(f"{changed} rows changed where {len(values)} must")
+            _insist(changed, len(values) if count is None else count)
 
     def _call_id(self, key: str) -> int | None:
         if key in self._call_ids:
@@ -403,6 +432,12 @@ def _one(cursor: sqlite3.Cursor) -> None:
     """Insist that exactly one row was changed: anything else would be an outcome lost."""
     if cursor.rowcount != 1:
         raise sqlite3.IntegrityError(f"{cursor.rowcount} rows changed where one must")
+
+
+def _insist(changed: int, wanted: int) -> None:
+    """Insist on how many rows are changed, for the same reason."""
+    if changed != wanted:
+        raise sqlite3.IntegrityError(f"{changed} rows changed where {wanted} must")
 
 
 def _record_values(record: ItemRecord, run_id: str) -> tuple[object, ...]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from enum import StrEnum
+from operator import attrgetter
+from typing import Any
 
 from zbatch.model.outcomes import Outcome, Problem
 from zbatch.model.plan import Item
@@ -91,6 +94,23 @@ class ItemRecord:
     def __post_init__(self) -> None:
         if self.outcome.success and not self.invoice_id:
             raise ValueError("a success carries the invoice ID that the server gave")
+
+    def of_run(self, run_id: str) -> ItemRecord:
+        """Give the record as that of a run, unless it is one of an earlier run already."""
+        if self.run_id:
+            return self
+        *before, _, invoices = _values_of(self)  # `replace` takes twice as long
+        return ItemRecord(*[*before, run_id, invoices])
+
+    def with_invoices(self, ids: tuple[str, ...], invoices: tuple[Detail, ...]) -> ItemRecord:
+        """Complete the record by its invoices and what the tenant shows of them."""
+        item, outcome, invoice_id, _, *others, _ = _values_of(self)
+        return ItemRecord(*[item, outcome, invoice_id, ids, *others, invoices])
+
+
+_values_of: Callable[[ItemRecord], tuple[Any, ...]] = attrgetter(
+    *(one.name for one in fields(ItemRecord))
+)
 
 
 class KeyState(StrEnum):

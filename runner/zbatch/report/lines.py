@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from zbatch.model import Detail, Item, ItemRecord, Outcome, Problem
@@ -53,9 +54,7 @@ class Line:
     @property
     def duration_ms(self) -> int | None:
         """Milliseconds from the first attempt to the outcome; a clock set back counts as 0."""
-        if self.started_at is None or self.finished_at is None:
-            return None
-        return max(0, (self.finished_at - self.started_at) // timedelta(milliseconds=1))
+        return _duration(self.started_at, self.finished_at)
 
 
 def line_of(record: ItemRecord, run_id: str) -> Line:
@@ -87,39 +86,52 @@ def line_of(record: ItemRecord, run_id: str) -> Line:
 
 
 def to_line(record: ItemRecord, run_id: str) -> bytes:
-    """Write an item as one JSON object and a newline.
+    """Write an item as one JSON object without blanks, in the order of the schema, and a newline.
 
-    Everything beyond ASCII is escaped, so that no reader finds a line break within a line.
+    Everything beyond ASCII is escaped, so that no reader finds a line break within a line. The text
+    is put together by hand: a report may have a million lines, most of their fields need no
+    encoder, and what the items of a call have in common is written once for all of them.
     """
-    return encode(line_of(record, run_id))
-
-
-def encode(line: Line) -> bytes:
-    """Write a line with its fields in the order of the schema, as JSON without blanks.
-
-    The text is put together by hand: a report may have a million lines, and most of their fields
-    need no encoder.
-    """
-    error = "null"
-    if line.error:
-        error = f'{{"code":{_text(line.error.code)},"message":{_text(line.error.message)}}}'
-    started = f'"{timestamp(line.started_at)}"' if line.started_at else "null"
-    finished = f'"{timestamp(line.finished_at)}"' if line.finished_at else "null"
+    item, invoice_ids = record.item, ",".join(map(_text, record.invoice_ids))
     return (
-        f'{{"version":{VERSION},"run_id":{_text(line.run_id)}'
-        f',"account_id":{_text(line.account_id)},"account_number":{_text(line.account_number)}'
-        f',"invoice_date":"{line.invoice_date}","target_date":"{line.target_date}"'
-        f',"revision":{line.revision},"outcome":"{line.outcome.value}"'
-        f',"success":{"true" if line.outcome.success else "false"}'
-        f',"invoice_id":{_text(line.invoice_id)}'
-        f',"invoice_ids":[{",".join(map(_text, line.invoice_ids))}]'
-        f',"invoices":{_details(line.invoices)},"error":{error}'
-        f',"http_status":{_number(line.http_status)},"attempts":{line.attempts}'
-        f',"idempotency_key":{_text(line.idempotency_key)},"track_id":{_text(line.track_id)}'
-        f',"request_id":{_text(line.request_id)},"started_at":{started},"finished_at":{finished}'
-        f',"duration_ms":{_number(line.duration_ms)},"reason":{_text(line.reason)}'
-        f',"source":{{"file":{_text(line.file)},"line":{line.line}}}}}\n'
+        f'{{"version":{VERSION},"run_id":{_text(run_id)}'
+        f',"account_id":"{item.identity.account_id}","account_number":{_text(item.account_number)}'
+        f",{_days(item.invoice_date, item.identity.target_date)}"
+        f',"revision":{item.identity.revision},{_OUTCOMES[record.outcome]}'
+        f',"invoice_id":{_text(record.invoice_id)},"invoice_ids":[{invoice_ids}]'
+        f',"invoices":{_details(record.invoices)}'
+        f',"error":{_problem(record.error or UNEXPLAINED.get(record.outcome))}'
+        f',"http_status":{_number(record.http_status)},"attempts":{record.attempts}'
+        f',"idempotency_key":{_text(record.idempotency_key)},"track_id":{_text(record.track_id)}'
+        f',"request_id":{_text(record.request_id)},{_times(record.started_at, record.finished_at)}'
+        f',"reason":{_text(item.reason)}'
+        f',"source":{{"file":{_text(item.source.file)},"line":{item.source.line}}}}}\n'
     ).encode("ascii")
+
+
+_OUTCOMES = {
+    outcome: f'"outcome":"{outcome.value}","success":{"true" if outcome.success else "false"}'
+    for outcome in Outcome
+}
+
+
+@lru_cache(maxsize=64)  # few days are billed at once
+def _days(invoice_date: date, target_date: date) -> str:
+    return f'"invoice_date":"{invoice_date}","target_date":"{target_date}"'
+
+
+@lru_cache(maxsize=1024)  # the items of a call have them in common
+def _times(started_at: datetime | None, finished_at: datetime | None) -> str:
+    started, finished = _whole_milliseconds(started_at), _whole_milliseconds(finished_at)
+    first, last = (f'"{timestamp(one)}"' if one else "null" for one in (started, finished))
+    duration = _number(_duration(started, finished))
+    return f'"started_at":{first},"finished_at":{last},"duration_ms":{duration}'
+
+
+def _problem(problem: Problem | None) -> str:
+    if problem is None:
+        return "null"
+    return f'{{"code":{_text(problem.code)},"message":{_text(problem.message)}}}'
 
 
 def _text(text: str | None) -> str:
@@ -129,7 +141,17 @@ def _text(text: str | None) -> str:
 def _details(details: tuple[Detail, ...] | None) -> str:
     if details is None:
         return "null"
-    return json.dumps([asdict(one) for one in details], separators=(",", ":"))
+    return f"[{','.join(map(_detail, details))}]"
+
+
+def _detail(one: Detail) -> str:
+    appended = "true" if one.appended else "false"
+    return (
+        f'{{"id":{_text(one.id)},"number":{_text(one.number)},"status":{_text(one.status)}'
+        f',"amount":{_text(one.amount)},"balance":{_text(one.balance)}'
+        f',"currency":{_text(one.currency)},"tax_status":{_text(one.tax_status)}'
+        f',"tax_message":{_text(one.tax_message)},"appended":{appended}}}'
+    )
 
 
 def _number(number: int | None) -> str:
@@ -174,6 +196,12 @@ def item_json(item: Item) -> dict[str, Any]:
         "target_date": identity.target_date.isoformat(),
         "revision": identity.revision,
     }
+
+
+def _duration(started_at: datetime | None, finished_at: datetime | None) -> int | None:
+    if started_at is None or finished_at is None:
+        return None
+    return max(0, (finished_at - started_at) // timedelta(milliseconds=1))
 
 
 def timestamp(moment: datetime) -> str:

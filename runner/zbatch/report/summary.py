@@ -81,9 +81,9 @@ class Fold:
             self._earlier[str(record.run_id)] = None
 
     def add_invoiced(self, count: int, runs: Iterable[str]) -> None:
-        """Count so many more records that are invoiced, by these earlier runs."""
+        """Count so many more records that are invoiced, by these runs."""
         self._counts[Outcome.INVOICED] += count
-        self._earlier.update(dict.fromkeys(runs))
+        self._earlier.update((run, None) for run in runs if run not in ("", self._run_id))
 
     def summary(self, planned: int) -> Summary:
         """Give what all records come to."""

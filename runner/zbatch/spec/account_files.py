@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zbatch.model import AccountFile
 from zbatch.spec.confinement import Outside, shown_from, within
-from zbatch.spec.csv_rows import AccountRow, AccountRows
 from zbatch.spec.diagnostics import Diagnostic, SpecError, quote, visible
 from zbatch.spec.findings import Findings
 from zbatch.spec.nodes import Scalar
 from zbatch.spec.project import find_project
 from zbatch.spec.reading import open_regular
+
+if TYPE_CHECKING:
+    from zbatch.spec.csv_rows import AccountRow
 
 _FOREIGN = ("~", "\\")
 
@@ -31,6 +34,8 @@ class AccountFiles:
         self, node: Scalar, columns: Mapping[str, str], *, dated: bool = True
     ) -> Iterator[tuple[bool, AccountRow]]:
         """Return a file's rows, and whether they name accounts by number; `node` has its path."""
+        from zbatch.spec.csv_rows import AccountRows  # eight modules that most specs need not
+
         path = self._within(node)
         if path is None:
             return

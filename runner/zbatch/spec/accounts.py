@@ -84,6 +84,17 @@ class AccountReader:
         self.builder.add(name, line, like.style, by_number=like.by_number)
         return True
 
+    def take_run(self, form: Form, names: list[str], line: int, *, plain: bool) -> bool:
+        """Take entries of a form that was learnt, a line each, as `take_alike` takes one."""
+        like = self._forms.get(form)
+        if like is None or like.by_number or not all(map(like.accepts, names)):
+            return False
+        if plain and any(map(is_retyped, names)):
+            return False
+        self._position += len(names)
+        self.builder.add_lines(names, line, like.style)
+        return True
+
     def learn(self, form: Form) -> None:
         """Remember that the entry that was taken last had this form, if that tells all of it."""
         if self._last is not None and len(self._forms) < MOST_FORMS:

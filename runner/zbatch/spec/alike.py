@@ -31,11 +31,14 @@ class Entries(Protocol):
     def take_alike(self, entry: Alike) -> bool:
         """Take the next entry if one of its form was learnt, and nothing is wrong with its name."""
 
+    def take_run(self, form: Form, names: list[str], line: int, *, plain: bool) -> bool:
+        """Take entries of a form that was learnt, a line each, as `take_alike` takes one."""
+
     def learn(self, form: Form) -> None:
         """Remember that the entry that was taken last had this form, if that tells all of it."""
 
 
-def look_at(start: Any, events: Iterator[Any], seen: list[yaml.Event]) -> Alike | None:
+def look_at(start: Any, events: Iterator[Any], seen: list[yaml.Event], line: int) -> Alike | None:
     """Go through the events of a map and put each into `seen`; None where the map is unusual.
 
     Unusual are nameless and long maps, and those with anchors, tags and aliases. The form holds
@@ -77,4 +80,4 @@ def look_at(start: Any, events: Iterator[Any], seen: list[yaml.Event]) -> Alike 
             is_key = False
     if name is None:
         return None
-    return Alike(tuple(form), Scalar(start.start_mark.line + 1, 0, name.value, not name.style))
+    return Alike(tuple(form), Scalar(line, 0, name.value, not name.style))

@@ -16,14 +16,14 @@ from zbatch.spec.structure import check_structure
 
 
 def load_document(
-    path: Path, kind: str, streamed: dict[str, Entries] | None = None
+    path: Path, kind: str, streamed: dict[str, Entries] | None = None, *, copying: bool = False
 ) -> tuple[Document, Any, list[Diagnostic]]:
     """Return a file's tree, its typed value, and what reading and schema have against it.
 
     What is `streamed` is not in the value and not held against the schema: that is for who takes
-    it. Raises SpecError where there is no tree to speak of.
+    it. Raises SpecError where there is no tree to speak of, and `Unlike` with `copying`.
     """
-    document, problems = parse(read_text(path), streamed=streamed)
+    document, problems = parse(read_text(path), streamed=streamed, copying=copying)
     value = typed(document.root, load_shape(kind))
     found = check_structure(document, value, kind, streamed=tuple(streamed or ()))
     return document, value, [*problems, *but_refused(found, problems)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
-from difflib import get_close_matches
 
 from zbatch.spec.diagnostics import quote
 from zbatch.spec.values import DATE, parse_date
@@ -54,6 +53,8 @@ def check_timezone(name: str) -> None:
 
     zones = available_timezones()
     if zones and name not in zones:
+        from difflib import get_close_matches  # only what is wrong needs it
+
         near = get_close_matches(name, sorted(zones), n=1)
         hint = f"did you mean `{near[0]}`?" if near else "write it as in `Europe/Berlin`"
         raise NoDate("ZB334", f"no time zone is called {quote(name)}; {hint}")
@@ -85,6 +86,8 @@ def _meant(text: str) -> str:
     parts = _LOOSE.fullmatch(text.strip().lower())
     if parts is None or parts[1].endswith("-"):
         return ""
+    from difflib import get_close_matches  # as above
+
     words = re.split(r"[ _-]+", parts[1].strip(" _"))
     near = next(iter(get_close_matches("_".join(words), _MONTHS, n=1)), "")
     if not all(get_close_matches(word, near.split("_")) for word in words):

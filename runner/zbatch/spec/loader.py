@@ -10,6 +10,7 @@ from typing import Any
 from zbatch.model import Account, AccountFile, DatePair, Exclusion, Source, Spec
 from zbatch.spec.account_files import AccountFiles
 from zbatch.spec.accounts import AccountReader, ExclusionReader, warn_retyped
+from zbatch.spec.alike import Entries
 from zbatch.spec.days import DateReader
 from zbatch.spec.diagnostics import Diagnostic, SpecError, tidy
 from zbatch.spec.documents import but_refused, has_errors, load_document
@@ -26,14 +27,11 @@ from zbatch.spec.head import (
     stages_of,
     stop_of,
 )
-from zbatch.spec.idle import named_alike, unused
 from zbatch.spec.nodes import Document, Mapping, Scalar, child
 from zbatch.spec.project import Project, find_tenant
-from zbatch.spec.roster import Roster
+from zbatch.spec.runs import Unlike
 from zbatch.spec.schema import load_schema, with_defaults
-from zbatch.spec.selection import Items, select
 from zbatch.spec.stopping import check_stopping
-from zbatch.spec.totals import nobody_left, unexpected
 from zbatch.spec.warnings import DayWarnings
 
 
@@ -54,13 +52,23 @@ def check_spec(
     tenant of what is no spec yet, lest that be the next thing to mend; that of a spec is for
     `resolve_tenant`.
     """
+    try:
+        return _checked(path, period, project, copying=True)
+    except Unlike:
+        return _checked(path, period, project, copying=False)
+
+
+def _checked(
+    path: Path, period: str | None, project: Project | None, *, copying: bool
+) -> tuple[Spec | None, tuple[Diagnostic, ...]]:
     findings = Findings()
     files = AccountFiles(path, findings)
     warnings = DayWarnings(findings)
     reader = AccountReader(str(path), files, findings, warnings)
     try:
         _require_text(path)
-        document, value, problems = load_document(path, "spec", {"accounts": reader})
+        streamed: dict[str, Entries] = {"accounts": reader}
+        document, value, problems = load_document(path, "spec", streamed, copying=copying)
     except SpecError as error:
         return None, tidy(error.diagnostics)
     problems += but_refused(reader.check.findings(), problems)
@@ -79,7 +87,10 @@ def check_spec(
     spec = None
     if not has_errors(problems):
         spec = _spec(document, value, dates, roster, period, exclusions, tuple(files.read))
-        problems += _told_offline(spec)
+        if exclusions or spec.expect:
+            from zbatch.spec.offline import told_offline  # most specs have nothing to hold
+
+            problems += told_offline(spec)
     if has_errors(problems):
         return None, tidy([*problems, *_of_tenant(document, project, problems)])
     return spec, tidy(problems)
@@ -107,23 +118,6 @@ def blank_spec(name: str, tenant: str) -> Spec:
     """Return a spec that no file holds: it lists nothing, and has the defaults of the schema."""
     document = Document("", hashlib.sha256(b"").hexdigest(), Mapping(1, 1, {}))
     return _spec(document, {"name": name, "tenant": tenant}, (), (), None, (), ())
-
-
-def _told_offline(spec: Spec) -> list[Diagnostic]:
-    """Hold exclusions and control totals against the accounts, where these all have one name."""
-    if not spec.exclusions and spec.expect is None:
-        return []
-    roster = Roster.of(spec.accounts)
-    by_number = sum(one.number is not None for one in spec.exclusions)
-    selection = select(roster, spec.dates, spec.exclusions)
-    if spec.exclusions and not selection.rows:
-        return [nobody_left(spec.exclusions)]
-    found: list[Diagnostic] = []
-    if named_alike(roster, spec.exclusions):
-        found += unused(spec.exclusions, selection.used)
-    items = Items(selection, spec.charges)
-    found += unexpected(spec.expect, items, spec.file, final=roster.resolved and not by_number)
-    return found
 
 
 def _spec(

@@ -8,11 +8,11 @@ from typing import Any, NoReturn
 
 import yaml
 
-from zbatch.spec.alike import Entries, look_at
+from zbatch.spec.alike import Alike, Entries, look_at
 from zbatch.spec.diagnostics import Diagnostic, Related, SpecError, quote
-from zbatch.spec.misread import likely_slip, without_space
 from zbatch.spec.nodes import Document, Mapping, Node, Scalar, Sequence
 from zbatch.spec.reading import FORBIDDEN, Text, character
+from zbatch.spec.runs import Run, Shortened, Unlike, shorten
 
 MAX_DEPTH = 32
 MAX_NODES = 50_000  # of the tree: entries of a streamed list are let go one by one
@@ -23,23 +23,45 @@ LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = (
 
 
 def parse(
-    text: Text, loader: type[Any] = LOADER, streamed: dict[str, Entries] | None = None
+    text: Text,
+    loader: type[Any] = LOADER,
+    streamed: dict[str, Entries] | None = None,
+    *,
+    copying: bool = False,
 ) -> tuple[Document, list[Diagnostic]]:
     """Build the tree and list what is wrong but leaves a tree; raise SpecError where none is left.
 
     The entries of a list under a `streamed` key of the file are handed on one by one instead, and
-    the tree holds the first of them alone.
+    the tree holds the first of them alone. With `copying`, lines that are alike are parsed once;
+    raises `Unlike` where that does not do.
 
     The parser hands out one event at a time and is left at the first list or map that is too
     deep: composing such a text would overflow the stack of the C composer.
     """
-    tree = _Tree(text.file, streamed or {})
-    parser = loader(text.text)
+    short = shorten(text.text) if copying else Shortened(text.text)
+    if not short.runs:
+        return _parsed(text, short, loader, streamed or {})
+    try:
+        document, problems = _parsed(text, short, loader, streamed or {})
+    except SpecError as error:  # its places may be those of the shorter text
+        raise Unlike from error
+    if problems or short.runs:
+        raise Unlike
+    return document, problems
+
+
+def _parsed(
+    text: Text, short: Shortened, loader: type[Any], streamed: dict[str, Entries]
+) -> tuple[Document, list[Diagnostic]]:
+    tree = _Tree(text.file, streamed, short.line)
+    parser = loader(short.text)
     events: Iterator[yaml.Event] = iter(parser.get_event, None)
     try:
         for event in events:
             if type(event) is yaml.MappingStartEvent and (entries := tree.entries):
-                _take_entry(event, events, tree, entries)
+                entry, seen = _take_entry(event, events, tree, entries)
+                if run := short.runs.pop(seen[0].start_mark.line, None):
+                    _copy(run, text.text, entry, seen, entries)
             else:
                 tree.take(event)
     except yaml.YAMLError as error:
@@ -52,12 +74,12 @@ def parse(
 
 
 def _take_entry(
-    start: yaml.MappingStartEvent, events: Iterator[yaml.Event], tree: _Tree, entries: Entries
-) -> None:
+    start: Any, events: Iterator[yaml.Event], tree: _Tree, entries: Entries
+) -> tuple[Alike | None, list[Any]]:
     """Take an entry that is like an earlier one at once, and any other event by event."""
     seen: list[yaml.Event] = [start]
     try:
-        entry = look_at(start, events, seen)
+        entry = look_at(start, events, seen, tree.line(start.start_mark.line))
     except yaml.YAMLError:  # what stands before that place comes first
         _take_all(seen, tree)
         raise
@@ -66,6 +88,18 @@ def _take_entry(
         _take_all(seen, tree)
         if entry is not None and len(tree.problems) == problems:
             entries.learn(entry.form)
+    return entry, seen
+
+
+def _copy(run: Run, text: str, entry: Alike | None, seen: list[Any], entries: Entries) -> None:
+    """Take the lines of a run as what its first line is, if that is an entry and nothing else."""
+    start, end = seen[0], seen[-1]
+    mine = start.start_mark.column == run.column and end.end_mark.line == start.start_mark.line
+    if entry is None or not mine or not start.flow_style or entry.name.value != run.first:
+        raise Unlike
+    for line, names in run.pieces(text):
+        if not entries.take_run(entry.form, names, line, plain=entry.name.plain):
+            raise Unlike
 
 
 def _take_all(events: Iterable[yaml.Event], tree: _Tree) -> None:
@@ -103,8 +137,11 @@ class _Open:
 class _Tree:
     """Takes events and grows a tree; never deeper than `MAX_DEPTH`, and without recursion."""
 
-    def __init__(self, file: str, streamed: dict[str, Entries]) -> None:
+    def __init__(
+        self, file: str, streamed: dict[str, Entries], whole: Callable[[int], int]
+    ) -> None:
         self.file = file
+        self._whole = whole  # the line of the whole text that a line of what is parsed is
         self._streamed = streamed
         self.problems: list[Diagnostic] = []
         self.root: Node | None = None
@@ -132,7 +169,11 @@ class _Tree:
         take = self._take.get(type(event))
         if take is not None:
             mark: Any = event.start_mark
-            take(event, mark.line + 1, mark.column + 1)
+            take(event, self.line(mark.line), mark.column + 1)
+
+    def line(self, shown: int) -> int:
+        """Tell the line that people count from 1, of one that the parser counts from 0."""
+        return self._whole(shown) + 1
 
     def fail(
         self,
@@ -149,6 +190,8 @@ class _Tree:
 
     def misread(self, error: yaml.YAMLError, text: str) -> NoReturn:
         """Give up where the parser did, and say what is likely wrong."""
+        from zbatch.spec.misread import likely_slip  # no file that can be read needs it
+
         if slip := likely_slip(error, text):
             self.fail(slip.line, slip.column, "ZB107", slip.message, hint=slip.hint)
         line, column, message = _syntax(error)
@@ -235,6 +278,8 @@ class _Tree:
 
     def _set_root(self, node: Node) -> None:
         if not isinstance(node, Mapping):  # so nothing below it is worth reading
+            from zbatch.spec.misread import without_space
+
             text = node.value if isinstance(node, Scalar) and node.plain else ""
             what = "a list" if isinstance(node, Sequence) else quote(node.value)
             message = f"the file must be a map; this is {what}"

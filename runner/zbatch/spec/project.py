@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from zbatch.model import EMULATOR, Source, Spec, Tenant
@@ -67,5 +66,7 @@ def find_tenant(name: str, at: Source, project: Project) -> Tenant:
 
 
 def _nearest(name: str, known: list[str]) -> str:
+    from difflib import get_close_matches  # only what is wrong needs it
+
     near = get_close_matches(name, known, n=1)
     return f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}"

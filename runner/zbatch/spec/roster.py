@@ -7,7 +7,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import repeat
 
 from zbatch.model import Account, DatePair, Source
 from zbatch.spec.lazy import Lazy
@@ -173,15 +173,15 @@ def _nobodys(number: str) -> bytes:
 
 def _runs(order: Sequence[int], key: Callable[[int], object]) -> list[list[int]]:
     found: list[list[int]] = []
-    going = False
-    for one, following in pairwise(order):
-        if key(one) != key(following):
-            going = False
-        elif going:
-            found[-1].append(following)
-        else:
-            going = True
-            found.append([one, following])
+    run: list[int] = []
+    last: object = None
+    for one in order:
+        if (own := key(one)) != last:
+            last, run = own, [one]
+            continue
+        if len(run) == 1:
+            found.append(run)
+        run.append(one)
     return found
 
 
@@ -228,6 +228,12 @@ class RosterBuilder:
             self._ids += bytes.fromhex(name)
         self._lines.append(line)
         self._styles.append(style)
+
+    def add_lines(self, names: Sequence[str], line: int, style: int) -> None:
+        """Add rows with these IDs, a line each, from `line` on."""
+        self._ids += bytes.fromhex("".join(names))
+        self._lines.extend(range(line, line + len(names)))
+        self._styles.extend(repeat(style, len(names)))
 
     def roster(self) -> Roster:
         """Return the rows; nothing can be added afterwards."""

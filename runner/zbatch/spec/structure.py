@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from zbatch.spec.breach import Breach
-from zbatch.spec.breaches import tell
 from zbatch.spec.diagnostics import Diagnostic, SpecError
-from zbatch.spec.nodes import Document, Node, node_at
+from zbatch.spec.nodes import Document, Node
 from zbatch.spec.rows import compile_rows
-from zbatch.spec.schema import Schema, compile_validator, load_schema
+from zbatch.spec.schema import Schema, load_schema
 
 if TYPE_CHECKING:
-    from jsonschema.exceptions import ValidationError
-
-Place = tuple[str | int, ...]
+    from zbatch.spec.refusing import Refuser
 
 _QUICK = frozenset({"spec", "tenants"})  # kinds of which each keyword is known to `compile_rows`
-_JSON_TYPES = {str: "string", int: "integer", bool: "boolean", list: "array", dict: "object"}
 
 
 def check_structure(
@@ -31,8 +25,7 @@ def check_structure(
         schema = _without_entries(schema, key)
     if kind in _QUICK and compile_rows(schema)(value):
         return
-    for error in compile_validator(schema).iter_errors(value):
-        yield from _told(error, document.file, document.root, ())
+    yield from _refuser(schema, document.file).findings(value, document.root)
 
 
 class EntryCheck:
@@ -72,10 +65,9 @@ class EntryCheck:
             yield Diagnostic(*at, "ZB212", message, count=self._more)
 
     def _examined(self) -> Iterator[Diagnostic]:
-        validator = compile_validator(self._schema)
+        refuser = _refuser(self._schema, self._file)
         for position, node, value in self._bad:
-            for error in validator.iter_errors(value):
-                yield from _told(error, self._file, node, (self._key, position))
+            yield from refuser.findings(value, node, (self._key, position))
 
 
 def _without_entries(schema: Schema, key: str) -> Schema:
@@ -84,37 +76,7 @@ def _without_entries(schema: Schema, key: str) -> Schema:
     return {**schema, "properties": {**schema["properties"], key: entries}}
 
 
-def _told(error: ValidationError, file: str, node: Node, above: Place) -> Iterator[Diagnostic]:
-    for leaf in _leaves(error):
-        breach = _breach(leaf, node, above)
-        within = "/".join("[]" if isinstance(step, int) else step for step in breach.path)
-        for finding in tell(breach):
-            yield replace(finding.at(file), within=f"/{within}")
+def _refuser(schema: Schema, file: str) -> Refuser:
+    from zbatch.spec.refusing import Refuser  # what is right needs none, and is told sooner
 
-
-def _leaves(error: ValidationError) -> Iterator[ValidationError]:
-    """Enter the branch of a `oneOf` that was meant, judged by the kind of value alone."""
-    branches: Any = error.validator_value if error.context else ()
-    wanted = _JSON_TYPES.get(type(error.instance))
-    meant = [n for n, branch in enumerate(branches) if branch.get("type") == wanted]
-    if not meant:
-        yield error
-        return
-    for below in error.context:
-        if below.schema_path[0] == meant[0]:
-            yield from _leaves(below)
-
-
-def _breach(error: ValidationError, node: Node, above: Place) -> Breach:
-    """Find where an error is; `node` is what was checked, and `above` where that stands."""
-    within = tuple(error.absolute_path)
-    schema: Any = error.schema
-    return Breach(
-        keyword=str(error.validator),
-        limit=error.validator_value,
-        schema=schema,
-        value=error.instance,
-        path=(*above, *within),
-        node=node_at(node, within),
-        parent=node_at(node, within[:-1]),
-    )
+    return Refuser(schema, file)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from calendar import monthrange
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 
 from zbatch.model import ACCOUNT_NUMBER as ACCOUNT_NUMBER
@@ -45,7 +44,8 @@ def parse_date(text: str) -> date:
         raise ValueError(f"{text} is not a day of the calendar: years count from 0001")
     if not 1 <= month <= 12:
         raise ValueError(f"{text} is not a day of the calendar: months go from 01 to 12")
-    last = monthrange(year, month)[1]
+    # the calendar module would take as long to load as all other values together
+    last = 31 if month == 12 else (date(year, month + 1, 1) - timedelta(days=1)).day
     if not 1 <= day <= last:
         raise ValueError(f"{text} is not a day of the calendar: that month has {last} days")
     return date(year, month, day)

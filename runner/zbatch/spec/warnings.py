@@ -11,7 +11,6 @@ from zbatch.model import Plan, Source, Spec, Tenant
 from zbatch.spec.diagnostics import Diagnostic, Related, quote
 from zbatch.spec.expressions import month_of
 from zbatch.spec.findings import Findings
-from zbatch.spec.plan import make_plan
 from zbatch.zuora.hosts import KINDS, PRODUCTION, kinds_at
 
 FAR = 1  # months between a day's own and the period: the months before and after are near
@@ -83,6 +82,8 @@ class Claims:
             return
         earlier = self._specs.setdefault((tenant.folder, spec.period), [])
         for other in earlier:
+            from zbatch.spec.plan import make_plan  # a spec alone is not laid out
+
             theirs = dict(_claims(make_plan(other, tenant)))
             shared = [claim for claim in _claims(make_plan(spec, tenant)) if claim[0] in theirs]
             if shared:

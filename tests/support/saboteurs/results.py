@@ -17,7 +17,7 @@ from zbatch.engine.kinds import Kind
 from zbatch.ledger import rows
 from zbatch.model import ExitCode, ItemRecord, Outcome, Plan, Standing
 from zbatch.report import files, lines, writer
-from zbatch.report.lines import Line, as_json, to_line
+from zbatch.report.lines import as_json, line_of, to_line
 
 NO_FILE = "the simulation keeps reports as values: it writes no file"
 ONE_SPEC = "the simulated spec is never edited"
@@ -101,10 +101,11 @@ def a_report_is_continued(bench: Bench) -> None:
 def lines_hold_any_character(bench: Bench) -> None:
     """Characters that some readers take for a line's end stand in the report as they are."""
 
-    def substitute(line: Line) -> bytes:
-        return json.dumps(as_json(line), ensure_ascii=False).encode() + b"\n"
+    def substitute(record: ItemRecord, run_id: str) -> bytes:
+        line = as_json(line_of(record, run_id))
+        return json.dumps(line, ensure_ascii=False).encode() + b"\n"
 
-    bench.function(lines.encode, substitute)
+    bench.function(lines.to_line, substitute)
 
 
 @saboteur("L14", test=f"{LOST}l14_exit_0_means_that_nothing_is_in_doubt")
