@@ -50,6 +50,13 @@ def test_an_item_that_was_invoiced() -> None:
     )
 
 
+def test_the_time_of_a_call_begins_with_the_first_send_that_may_have_billed() -> None:
+    """What was turned away before it made nothing."""
+    later = START + timedelta(seconds=3)
+    found = hold(STANDING, replace(BILLED, first=later))
+    assert (found.started_at, found.finished_at) == (later, START + timedelta(seconds=5))
+
+
 def test_all_the_invoices_of_an_item() -> None:
     """Those that a question has found, the first of them being the one that it was told of."""
     assert held(invoice_ids=(A, B)).invoice_ids == (A, B)

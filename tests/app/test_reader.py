@@ -346,6 +346,33 @@ def test_a_second_invoice_is_claimed_only_where_it_is_proved(fields: dict[str, A
     assert done.result.findings == {Code.DUPLICATE: 1}
 
 
+MINUTES = timedelta(minutes=20)
+
+
+@pytest.mark.parametrize(
+    ("billed", "created", "claimed"),
+    [
+        (Billed(sends=1, first=START), START, 2),
+        (Billed(sends=2, first=START), START, 1),
+        (Billed(sends=0), START, 1),
+        (Billed(sends=1, first=START + MINUTES), START, 1),
+        (Billed(sends=1, first=START + MINUTES), START + MINUTES, 2),
+    ],
+)
+def test_only_sends_that_may_have_billed_count(
+    billed: Billed, created: datetime, claimed: int
+) -> None:
+    """One that was turned away made nothing; the call's time begins with the first that may."""
+    own, second = (
+        an_invoice(n, AccountId=item(1).identity.account_id, CreatedDate=created.isoformat())
+        for n in (1, 7)
+    )
+    sent = invoiced(1, attempts=3, finished_at=START + MINUTES + timedelta(seconds=2))
+    done = read(lambda now: [own, second], sent, billed=billed)
+    assert [len(one.invoice_ids) for one in done.told] == [claimed]
+    assert done.result.findings == ({} if claimed == 2 else {Code.DUPLICATE: 1})
+
+
 def test_of_a_revision_only_its_own_invoice_is_looked_at() -> None:
     """Those of lower ones are there too, and are no duplicate."""
     identity = replace(item(1).identity, revision=2)
