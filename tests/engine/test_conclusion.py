@@ -11,6 +11,7 @@ import pytest
 from support.engine import START, TENANT, item
 from zbatch.engine.age import Clocks
 from zbatch.engine.conclusion import after_rest, ask_from, rest_until
+from zbatch.engine.conclusion import decided as decided_by_a_person
 from zbatch.engine.kinds import Kind
 from zbatch.engine.order import Work
 from zbatch.engine.question import Seen
@@ -259,3 +260,17 @@ def test_what_a_key_made_within_the_rest_of_its_own_spec_is_its_own() -> None:
         concluded(work, seen(late), Facts(Clocks(START, None), timedelta(minutes=5)))
     )
     assert (record.outcome, record.invoice_id) == (Outcome.INVOICED, A)
+
+
+@pytest.mark.parametrize(
+    ("error", "by_a_person"),
+    [
+        (None, False),
+        (Problem("ACCEPTED", "FIN-1"), True),
+        (Problem("AUTHOR_NOT_PROVED", ""), False),
+    ],
+)
+def test_what_a_person_has_decided(error: Problem | None, by_a_person: bool) -> None:
+    """It is known by the reason that the record keeps, and by no other note on it."""
+    record = ItemRecord(item(1), Outcome.INVOICED, A, error=error)
+    assert decided_by_a_person(record) is by_a_person
