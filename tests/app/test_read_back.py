@@ -239,6 +239,7 @@ def test_charges_appended_to_a_draft(project: Project, tenant: Start) -> None:
     server.billing.by_hand(1, "2026-10-31", source="API", at=1_790_000_000.0)
     told = project.run(project.spec(1, tenant="real"))
     assert [one["appended"] for one in details(told)] == [True]
+    assert findings(told) == {}
 
 
 def test_charges_appended_to_more_drafts_than_a_question_holds(
