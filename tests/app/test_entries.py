@@ -53,7 +53,7 @@ def test_an_item_that_was_invoiced() -> None:
 def test_the_time_of_a_call_begins_with_the_first_send_that_may_have_billed() -> None:
     """What was turned away before it made nothing."""
     later = START + timedelta(seconds=3)
-    found = hold(STANDING, replace(BILLED, first=later))
+    found = ledger_entry(STANDING, replace(BILLED, since=later))
     assert (found.started_at, found.finished_at) == (later, START + timedelta(seconds=5))
 
 

@@ -28,6 +28,7 @@ from zbatch.engine.details import Details
 from zbatch.engine.gentle import Gentle
 from zbatch.engine.settings import Settings
 from zbatch.errors import LedgerFailure
+from zbatch.ledger.billed import Billed
 from zbatch.model import Detail, Item, ItemRecord, Limits, Outcome, Problem, Rate
 from zbatch.report.record import ReadBackRecord
 from zbatch.zuora.query import BRANCHES
@@ -137,14 +138,21 @@ def read(
     during: Callable[[Reader, asyncio.Event], Awaitable[None]] | None = None,
     disk: Callable[[], None] = lambda: None,
     drafts: frozenset[str] = frozenset(),
+    billed: Billed | None = None,
 ) -> Read:
-    """Read records back, and give all that came of it; `drafts` were there before the calls."""
+    """Read records back, and give all that came of it; `drafts` were there before the calls.
+
+    `billed` is what the ledger tells of their sends, where that is not as the records say.
+    """
     server = Server(shows)
     done = Read(server)
 
     async def entries(items: Sequence[Item]) -> list[LedgerEntry]:
         held = {record.item: entry_of(record) for record in records}
-        return [replace(held[one], drafts=drafts) for one in items]
+        found = [replace(held[one], drafts=drafts) for one in items]
+        if billed is None:
+            return found
+        return [replace(one, sends=billed.sends, started_at=billed.since) for one in found]
 
     async def keep(some: Sequence[ItemRecord]) -> None:
         await asyncio.sleep(0.01)
@@ -352,11 +360,11 @@ MINUTES = timedelta(minutes=20)
 @pytest.mark.parametrize(
     ("billed", "created", "claimed"),
     [
-        (Billed(sends=1, first=START), START, 2),
-        (Billed(sends=2, first=START), START, 1),
+        (Billed(sends=1, since=START), START, 2),
+        (Billed(sends=2, since=START), START, 1),
         (Billed(sends=0), START, 1),
-        (Billed(sends=1, first=START + MINUTES), START, 1),
-        (Billed(sends=1, first=START + MINUTES), START + MINUTES, 2),
+        (Billed(sends=1, since=START + MINUTES), START, 1),
+        (Billed(sends=1, since=START + MINUTES), START + MINUTES, 2),
     ],
 )
 def test_only_sends_that_may_have_billed_count(
