@@ -16,6 +16,7 @@ import pytest
 from support.accounts import account
 from support.runs import QUERY, TARGET, Away, Billing, Project, Watch
 from zbatch.app.api import RunOptions
+from zbatch.app.desk import SELDOM
 from zbatch.app.run import run
 from zbatch.emulator import Delivery, Mishap, Scheduled, ServerLimits
 from zbatch.emulator.catalogue import fault
@@ -72,16 +73,19 @@ def test_a_run_goes_through_its_items_five_times_at_most(
 
 def test_a_run_spares_the_collector_only_while_it_sends(project: Project) -> None:
     """What was put aside for the run is swept like everything else once it is over."""
-    before = gc.get_freeze_count()
+    before, often = gc.get_freeze_count(), gc.get_threshold()
     frozen: list[int] = []
+    seldom: set[tuple[int, int, int]] = set()
 
     class Looking(Watch):
         def event(self, event: Event) -> None:
             frozen.append(gc.get_freeze_count())
+            seldom.add(gc.get_threshold())
 
     assert run(RunOptions(project.spec(1)), Looking()).exit_code == 0
     assert min(frozen) > before
-    assert gc.get_freeze_count() == before
+    assert seldom == {SELDOM}
+    assert (gc.get_freeze_count(), gc.get_threshold()) == (before, often)
 
 
 def test_a_run_of_what_is_invoiced_reaches_for_nothing(

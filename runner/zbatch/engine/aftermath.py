@@ -189,9 +189,7 @@ class Aftermath:
         self.asking -= len(work.items)
         if isinstance(outcome, Cleared):
             pairs = zip(work.trails, outcome.baselines, strict=True)
-            work.trails = tuple(
-                replace(trail, baseline=baseline or trail.baseline) for trail, baseline in pairs
-            )
+            work.trails = tuple(trail.based_on(baseline) for trail, baseline in pairs)
             self._go_on(work, look)
         elif all(isinstance(step, Burnt) for step in outcome):
             work.burnt = True

@@ -27,6 +27,13 @@ class Trail:
     lower_took: timedelta | None = None
     rests_until: datetime | None = None
 
+    def based_on(self, baseline: Baseline | None) -> Trail:
+        """Give the trail with a newer baseline, where there is one; each item comes by here."""
+        if baseline is None:
+            return self
+        rest = (self.credited, self.renewals, self.if_absent, self.lower_took, self.rests_until)
+        return Trail(baseline, *rest)
+
 
 @dataclass(frozen=True, slots=True)
 class OpenCall:
