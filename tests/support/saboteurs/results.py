@@ -11,10 +11,13 @@ from typing import Any
 from support.saboteurs.bench import Bench
 from support.saboteurs.saboteur import LOST, RULES, TWICE, saboteur
 from zbatch.app import altered, ending, outstanding
+from zbatch.app.backlog import Backlog
 from zbatch.app.outstanding import Wish
+from zbatch.app.parts import Part
 from zbatch.app.recorder import Recorder
 from zbatch.engine.kinds import Kind
 from zbatch.ledger import rows
+from zbatch.ledger.store import Store
 from zbatch.model import ExitCode, ItemRecord, Outcome, Plan, Standing
 from zbatch.report import files, lines, writer
 from zbatch.report.lines import as_json, line_of, to_line
@@ -55,11 +58,16 @@ def only_what_this_run_did_is_reported(bench: Bench) -> None:
     """Items that an earlier run settled, perhaps without a line, have none in this report."""
     finals = ending.final_records
 
-    def substitute(standings: Iterable[Standing], *given: Any) -> Iterator[ItemRecord]:
+    def stood(todo: Backlog, store: Store) -> Iterator[tuple[Part, tuple[ItemRecord, ...]]]:
+        return ((part, ()) for part, _ in settled(todo, store))
+
+    def told(standings: Iterable[Standing], *given: Any) -> Iterator[ItemRecord]:
         kept = (s for s in standings if not (s.record and s.record.outcome is Outcome.INVOICED))
         return finals(kept, *given)
 
-    bench.function(finals, substitute)
+    settled = Backlog.settled
+    bench.method(Backlog, "settled", stood)
+    bench.function(finals, told)
 
 
 @saboteur(
