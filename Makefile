@@ -17,7 +17,7 @@ help:
 	@echo "make test-browser test-office  the report in Chromium and LibreOffice (root installs them)"
 	@echo "make soak        the long proof: about an hour, on two cores; writes docs/reliability.md"
 	@echo "make mutation    change the code that decides, line by line: the tests must notice"
-	@echo "make check       all that the build server checks, with branch coverage"
+	@echo "make check       make test with every module's coverage, then make wheel-test"
 	@echo "make wheel-test  build sdist and wheel into dist/ and test them in a fresh environment"
 	@echo "make bench       measure speed and cost against the goals (an hour; ARGS=--quick: minutes)"
 	@echo "make docs        build the pages of docs/ as a site in build/site/; a warning is an error"

@@ -190,7 +190,7 @@ def test_a_hundred_thousand_items_are_worked_without_a_wait(opened: Opener) -> N
     assert loaded < 10_000
 
 
-def test_hostile_words_are_words(opened: Opener) -> None:
+def test_f145_hostile_words_are_words(opened: Opener) -> None:
     """They are shown as they are, and nothing of them is run or loaded."""
     lines = [*told.hostile_lines(), told.hostile_invoice(told.HOSTILE[1])]
     browser = opened(lines)

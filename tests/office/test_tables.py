@@ -71,7 +71,7 @@ def sheet(book: Path) -> tuple[list[list[tuple[str, str]]], str]:
     return rows, text
 
 
-def test_nothing_is_computed_and_nothing_is_altered(book: Path) -> None:
+def test_f146_nothing_is_computed_and_nothing_is_altered(book: Path) -> None:
     """No formula; texts are texts, character by character; numbers are numbers, days are days."""
     found, text = sheet(book)
     assert "<f" not in text.replace("<family", "")
