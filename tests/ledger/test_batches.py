@@ -239,6 +239,7 @@ def test_an_outcome_of_any_date_touches_its_account(month: Store, outcome: Outco
     invoice(month, [item(8)], outcome)
     assert untouched(month, [item(9, 20)])
     assert not untouched(month, [item(9, 20), item(8, 20)])
+    assert not untouched(month, [item(8, 20), item(9, 21)])  # of several dates, each is looked at
 
 
 def test_a_revision_is_never_taken_for_untouched(tmp_path: Path) -> None:

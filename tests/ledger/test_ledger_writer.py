@@ -17,7 +17,7 @@ from support.plans import NOON, a_call, a_plan, a_send, settled
 from zbatch.errors import CannotStart, LedgerFailure
 from zbatch.ledger.store import Store, open_store
 from zbatch.ledger.writer import LedgerWriter
-from zbatch.model import Finding, Item, Outcome, Result, Send
+from zbatch.model import Finding, Item, ItemRecord, Outcome, Result, Send
 
 RUN = "20261130T120000Z-0000"
 
@@ -42,7 +42,7 @@ def test_what_was_awaited_is_in_the_ledger(store: Store, items: list[Item]) -> N
 
 
 def test_all_that_is_written_is_written_by_one_thread(store: Store, items: list[Item]) -> None:
-    """Two transactions at once would be one: looks take their turn like calls and answers."""
+    """Two transactions at once would be one: each look and reading has its turn."""
     threads: list[int] = []
 
     class Watched(Store):
@@ -64,15 +64,20 @@ def test_all_that_is_written_is_written_by_one_thread(store: Store, items: list[
         def look(self, stages: str, looked: int, now: datetime) -> None:
             threads.append(threading.get_ident())
 
+        def detail(self, records: Sequence[ItemRecord], now: datetime) -> None:
+            threads.append(threading.get_ident())
+
     async def work() -> None:
         writer = LedgerWriter(Watched(), RUN, lambda: NOON)
         await writer.begin([a_send(a_call(items[0]))])
         await writer.finish([], ())
         await writer.look("plan rest", 1)
+        await writer.detail([])
+        await writer.read(lambda store: threads.append(threading.get_ident()))
         writer.close()
 
     asyncio.run(work())
-    assert len(threads) == 3
+    assert len(threads) == 5
     assert len(set(threads)) == 1
 
 

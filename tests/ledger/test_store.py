@@ -415,6 +415,19 @@ def test_a_group_is_settled_once(store: Store, items: list[Item]) -> None:
         store.finish(RUN, [settled(call, Outcome.INVOICED)], NOON)
 
 
+def test_several_groups_are_settled_at_once(store: Store) -> None:
+    """Each of their items is counted, whether the items of a group have come to the same or not."""
+    many = [item(number) for number in range(40, 47)]
+    run = a_run_id()
+    store.start_run(run, a_plan(many), NOON)
+    calls = [a_call(*many[start:end]) for start, end in ((0, 2), (2, 4), (4, 7))]
+    store.begin(run, [a_send(call) for call in calls], NOON)
+    *alike, last = (settled(call, Outcome.FAILED) for call in calls)
+    apart = replace(last.effects[2], evidence="another row")
+    store.finish(run, [*alike, replace(last, effects=(*last.effects[:2], apart))], NOON)
+    assert [one.record is not None for one in store.standing(many)] == [True] * 7
+
+
 def test_half_a_group_is_never_stored(tmp_path: Path, store: Store, items: list[Item]) -> None:
     """When one member of a group is refused, none of it is in the ledger."""
     good, bad = a_call(items[0]), a_call(item(9))
