@@ -122,6 +122,28 @@ REASONS: tuple[Reason, ...] = (
         place="^OUTCOMES_OF_ACCOUNTS$",
     ),
     Reason(
+        "The same, more slowly: what an earlier run has listed is a hint where its rows lie, and"
+        " without it each is found by its account.",
+        r"^ledger/(store|listing)\.py",
+        r"^`execute\(sql\.RUNS_OF_PLAN|^`earlier|^`like` → `None`$",
+    ),
+    Reason(
+        "The same, more slowly: keys of a call that have come to the same are settled by one"
+        " statement, and else by one each. Both count the rows.",
+        r"^ledger/store\.py",
+        r"^`>` → `>=`$|^`1` → `2`$|^`effects\[0\]` → `None`$|^`0` → `1`$",
+    ),
+    Reason(
+        "The same, in more memory: a key that is answered is not looked for again.",
+        r"^ledger/store\.py",
+        r"^`result\.call\.key` → `None`$|^`None` → `…`$",
+    ),
+    Reason(
+        "The same, more slowly: a moment in UTC is told as it is, and any other is brought to it.",
+        r"^ledger/rows\.py",
+        r"^`moment\.tzinfo is UTC` → `\(moment\.tzinfo is UTC\) and False`$",
+    ),
+    Reason(
         "The same while there is one step.",
         r"^ledger/schema\.py",
         r"\.join",
