@@ -504,7 +504,7 @@ def test_a_command_that_only_asks_sends_nothing_whatever_it_finds() -> None:
     assert [problem(run, item(n)).code for n in (1, 3, 4, 5)] == [
         "NOT_CREATED",
         "IN_DOUBT",
-        "IN_DOUBT",
+        "NO_ANSWER",
         "SEVERAL_INVOICES",
     ]
     settled = [f.item for f in run.ledger.noted if f.effect]

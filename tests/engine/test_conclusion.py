@@ -102,8 +102,8 @@ def test_what_nothing_settles_keeps_the_servers_last_word(
 
 
 def test_a_key_that_still_rests_says_what_is_known_of_it() -> None:
-    """R6: its last problem where the server gave one, else that it is in doubt."""
-    for problem, code in ((TROUBLE, "TIMEOUT"), (None, "IN_DOUBT")):
+    """R6: its last problem where the server gave one, else that no answer was recorded."""
+    for problem, code in ((TROUBLE, "TIMEOUT"), (None, "NO_ANSWER")):
         step = concluded(burnt(an_attempt(0.5, problem=problem)))
         assert isinstance(step, Rest)
         assert step.until == START + HOUR / 2

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from zbatch.engine.backoff import conflicts_exhausted
-from zbatch.engine.kinds import Kind, doubtful, kind_of, problem_of
+from zbatch.engine.kinds import Kind, doubtful, kind_of, last_word, problem_of
 from zbatch.engine.order import Work
 from zbatch.engine.verdict import Again, Context, Decision, Pause, Settle, Verdict, decide
 from zbatch.model import (
@@ -151,8 +151,7 @@ def sends_of(attempts: Sequence[Attempt]) -> int:
 def unknown_records(work: Work) -> tuple[ItemRecord, ...]:
     """Report items whose key is in doubt or burnt; no outcome of theirs is stored."""
     last = work.attempts[-1]
-    problem = last.problem or Problem("NO_ANSWER", "it was sent, and no answer is recorded")
-    verdict = Verdict(KeyState.BURNT, "", problem=problem)
+    verdict = Verdict(KeyState.BURNT, "", problem=last_word(work.attempts))
     sends = work.prior_attempts + sends_of(work.attempts)
     return tuple(_record(work, item, last, verdict, sends) for item in work.items)
 

@@ -20,6 +20,7 @@ from zbatch.engine.carrier import Carrier, send_of
 from zbatch.engine.conclusion import after_rest, ask_from, needs_conclusion
 from zbatch.engine.events import Event
 from zbatch.engine.judge import not_sent, still_live, unsent
+from zbatch.engine.kinds import last_word
 from zbatch.engine.looks import Looks
 from zbatch.engine.order import NOTHING_LATER, Later, Order, Work, doubted
 from zbatch.engine.ports import Observer
@@ -31,7 +32,7 @@ from zbatch.engine.stages import Stages
 from zbatch.engine.steps import Cleared, Facts, Step
 from zbatch.engine.verdict import StopReason
 from zbatch.errors import LedgerFailure
-from zbatch.model import Attempt, Item, Problem
+from zbatch.model import Attempt, Item
 from zbatch.zuora.request import track_id
 
 LINGER = 0.09  # seconds that answers are gathered for one commit
@@ -239,8 +240,7 @@ class Engine:
         if work.apart:
             problem = work.apart
         elif work.attempts:
-            unknown = Problem("IN_DOUBT", "it was sent, and what came of it is not known")
-            problem = work.attempts[-1].problem or unknown
+            problem = last_word(work.attempts)
         self._aftermath.rest(work, until, problem)
         return True
 
