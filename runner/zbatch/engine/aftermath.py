@@ -163,7 +163,7 @@ class Aftermath:
             work.generation + 1,
             trails=(trail,),
             asked_at=work.asked_at,
-            prior_attempts=work.prior_attempts + sum(a.sent for a in work.attempts),
+            prior_attempts=work.sends,
             first_sent=work.first_sent,
             tries=work.tries,
             stage=work.stage,

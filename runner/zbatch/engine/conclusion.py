@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from zbatch.engine.age import expired
+from zbatch.engine.judge import record_of
 from zbatch.engine.kinds import Kind, doubtful, last_word
 from zbatch.engine.order import Work
 from zbatch.engine.question import (
@@ -30,7 +31,6 @@ from zbatch.engine.steps import (
     Rest,
     Settled,
     Step,
-    record_of,
 )
 from zbatch.model import (
     Attempt,
