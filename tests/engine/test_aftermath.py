@@ -28,12 +28,12 @@ from support.engine import (
     text_of,
     works_of,
 )
+from zbatch.engine.ending import StopReason
 from zbatch.engine.kinds import Kind
 from zbatch.engine.loop import WAVE, Engine
 from zbatch.engine.order import Work
 from zbatch.engine.settings import Accepted
 from zbatch.engine.steps import Cleared
-from zbatch.engine.verdict import StopReason
 from zbatch.model import (
     Attempt,
     Baseline,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from support.engine import Bench, Run, ScriptedServer, failure, item, status, success, works_of
-from zbatch.engine.settings import Slots
+from zbatch.engine.ending import Slots
 from zbatch.model import Limits, Outcome, Rate
 from zbatch.zuora.wire import Ask, Fault, Reply, Request
 

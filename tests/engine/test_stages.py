@@ -23,13 +23,13 @@ from support.engine import (
     success,
 )
 from support.plans import a_record
+from zbatch.engine.ending import StopReason
 from zbatch.engine.events import Settled
 from zbatch.engine.kinds import Kind
 from zbatch.engine.loop import Engine
 from zbatch.engine.order import Order, Work
 from zbatch.engine.settings import Staging
 from zbatch.engine.stages import SHOWN, Choice, Part, StageEnd, Stages
-from zbatch.engine.verdict import StopReason
 from zbatch.model import Attempt, Baseline, Item, Outcome, Settling, StopRules, Trail
 from zbatch.zuora.request import make_call
 from zbatch.zuora.wire import Ask, Reply, Request

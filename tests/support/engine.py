@@ -12,12 +12,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
 from zbatch.app.gate import Unattended
+from zbatch.engine.ending import Ending
 from zbatch.engine.events import Event, Settled
 from zbatch.engine.loop import Engine
 from zbatch.engine.order import NOTHING_LATER, Later, Work
 from zbatch.engine.pacing import Pace
 from zbatch.engine.ports import Gate, Observer, Randomness
-from zbatch.engine.settings import Accepted, Ending, Ports, Settings, Staging
+from zbatch.engine.settings import Accepted, Ports, Settings, Staging
 from zbatch.errors import LedgerFailure
 from zbatch.model import (
     Charges,

@@ -25,14 +25,14 @@ from zbatch.app.review.estimate import pace_of
 from zbatch.app.task import Task
 from zbatch.engine.agreement import LedgerEntry
 from zbatch.engine.details import Details
+from zbatch.engine.ending import Ending, Stop, StopReason
 from zbatch.engine.events import Event, Settled
 from zbatch.engine.gentle import Gentle
 from zbatch.engine.loop import Engine
 from zbatch.engine.pacing import Flow
 from zbatch.engine.ports import Gate
-from zbatch.engine.settings import Accepted, Ending, Ports, Settings, Stop
+from zbatch.engine.settings import Accepted, Ports, Settings
 from zbatch.engine.stages import Choice, StageEnd
-from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart, LedgerFailure, Refused, ReportFailure
 from zbatch.ledger.store import Store
 from zbatch.model import ExitCode, Item, ItemRecord, Plan, StopRules

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from zbatch.engine import backoff
 from zbatch.engine.age import Clocks, expires
 from zbatch.engine.concurrency import Flight
+from zbatch.engine.ending import Stop, StopReason
 from zbatch.engine.events import Gated, Hold, InFlight, Limited, Paced, Stopping
 from zbatch.engine.kinds import doubtful
 from zbatch.engine.order import Work
@@ -19,8 +20,7 @@ from zbatch.engine.pacing import Flow, Pace, Reachability, Slot
 from zbatch.engine.places import Places
 from zbatch.engine.ports import Clock, Observer, Randomness
 from zbatch.engine.rules import outlasts, overdue
-from zbatch.engine.settings import Settings, Stop
-from zbatch.engine.verdict import StopReason
+from zbatch.engine.settings import Settings
 from zbatch.model import MetRule, Problem
 from zbatch.zuora.allowance import allowance
 from zbatch.zuora.limits import date_of, retry_after, too_many_at_once

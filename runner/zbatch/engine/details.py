@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from zbatch.engine.asking import Inquiry, Reading, Without
-from zbatch.engine.verdict import StopReason
+from zbatch.engine.ending import StopReason
 from zbatch.model import Invoice
 from zbatch.zuora.details import (
     EVERY_FIELD,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from zbatch.engine.asking import Inquiry, Unanswered
-from zbatch.engine.verdict import StopReason
+from zbatch.engine.ending import StopReason
 
 
 class Gentle(Inquiry):

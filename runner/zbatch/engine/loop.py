@@ -18,6 +18,7 @@ from zbatch.engine.asking import Asker, Unanswered
 from zbatch.engine.brake import Brake
 from zbatch.engine.carrier import Carrier, send_of
 from zbatch.engine.conclusion import after_rest, ask_from, needs_conclusion
+from zbatch.engine.ending import Ending, Slots, StopReason
 from zbatch.engine.events import Event
 from zbatch.engine.judge import not_sent, still_live, unsent
 from zbatch.engine.kinds import last_word
@@ -27,10 +28,9 @@ from zbatch.engine.ports import Observer
 from zbatch.engine.preflight import OTHER_HOST, before_sending, recheck
 from zbatch.engine.question import Seen
 from zbatch.engine.rules import Tally
-from zbatch.engine.settings import Ending, Ports, Settings, Slots
+from zbatch.engine.settings import Ports, Settings
 from zbatch.engine.stages import Stages
 from zbatch.engine.steps import Cleared, Facts, Step
-from zbatch.engine.verdict import StopReason
 from zbatch.errors import LedgerFailure
 from zbatch.model import Attempt, Item
 from zbatch.zuora.request import track_id

@@ -1,4 +1,4 @@
-"""What an engine is built from, and what it ends with."""
+"""What an engine is built from."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
 
 from zbatch.engine.outage import PROBE_SECONDS
-from zbatch.engine.pacing import Flow, Pace
+from zbatch.engine.pacing import Pace
 from zbatch.engine.ports import Clock, Gate, Ledger, Observer, Randomness, Sender
 from zbatch.engine.stages import Part
-from zbatch.engine.verdict import StopReason
-from zbatch.model import Call, Identity, Item, ItemRecord, Limits, MetRule, Settling, StopRules
+from zbatch.model import Call, Identity, Item, Limits, Settling, StopRules
 
 MOST_INTENTS_AHEAD = 64
 MOST_ASKED_AHEAD = 200
@@ -34,9 +32,6 @@ class Ports:
     ledger: Ledger
     observer: Observer
     gate: Gate
-
-
-READ_BACK = 30.0  # seconds at the end for invoices that are not finished, or cannot be read yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,37 +121,3 @@ class Settings:
         """
         soon = math.ceil(self.limits.rate.per_second * ASKED_AHEAD_SECONDS)
         return max(self.intents_ahead, min(MOST_ASKED_AHEAD, soon))
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Why a run ended early, in a word and in a sentence; `rule` is the spec's own that is met."""
-
-    reason: StopReason
-    message: str
-    rule: MetRule | None = None
-
-
-class Slots(NamedTuple):
-    """How many requests were in flight at once, at most, and how many may be at the end."""
-
-    peak: int
-    last: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How the sending went: what stopped it, how many calls left, which items had to wait.
-
-    From `settles_at` on another run can settle all that this one left in doubt for its rest.
-    """
-
-    stop: Stop | None
-    sent: int
-    blocked: tuple[tuple[Item, Item], ...]  # the item that was not sent, and the one before it
-    abandoned: tuple[Item, ...]  # in flight when a second signal came
-    left: tuple[ItemRecord, ...] = ()  # unknown or not attempted, with the reason
-    asked: int = 0  # requests that were questions
-    settles_at: datetime | None = None
-    slots: Slots | None = None
-    flow: Flow = field(default_factory=Flow)
