@@ -149,7 +149,7 @@ class Engine:
             await self._looks.note()
             while not self._brake.stopping.is_set():
                 aftermath.more.clear()
-                if aftermath.cleared and (room := self._room()) > 0:
+                if aftermath.in_hand.cleared and (room := self._room()) > 0:
                     await self._begin(room)
                 elif works := await self._taken(self._wanted()):
                     self._route(works)
@@ -164,7 +164,7 @@ class Engine:
     def _look_again(self) -> float | None:
         """Tell when to look again unasked: for room, too, which a question beside the run gives."""
         when = self._order.next_time()
-        if not self._aftermath.cleared:
+        if not self._aftermath.in_hand.cleared:
             return when
         soon = self._ports.clock.monotonic() + LOOK_AGAIN
         return soon if when is None else min(when, soon)
@@ -209,12 +209,13 @@ class Engine:
 
     def _wanted(self) -> int:
         """How many works to take: whole waves, since a question costs as much as a call."""
-        under_way = self._armed.qsize() + len(self._aftermath.cleared) + self._aftermath.asking
+        under_way = self._armed.qsize() + self._aftermath.in_hand.ahead
         return WAVE if under_way < self._asked_ahead else 0
 
     def _route(self, works: Sequence[Work]) -> None:
         """Let works rest, be asked about, or go on where the last question is still good."""
-        self._aftermath.in_hand += len(works)
+        in_hand = self._aftermath.in_hand
+        in_hand.take(works)
         facts = self._facts()
         asking: list[Work] = []
         for work in works:
@@ -222,11 +223,11 @@ class Engine:
                 continue
             life = self._ask_life / 2
             if self._asked_within(life, work) and not needs_conclusion(work, facts):
-                self._aftermath.cleared.append(work)
+                in_hand.clear(work)
             else:
                 asking.append(work)
         for wave in _waves(asking):
-            self._aftermath.asking += sum(len(work.items) for work in wave)
+            in_hand.ask(wave)
             self._armed.put_nowait(_Asking(wave))
 
     def _must_rest(self, work: Work, facts: Facts) -> bool:
@@ -245,8 +246,7 @@ class Engine:
         return True
 
     async def _begin(self, most: int) -> None:
-        cleared = self._aftermath.cleared
-        works = [cleared.popleft() for _ in range(min(most, len(cleared)))]
+        works = self._aftermath.in_hand.next_cleared(most)
         life = self._ask_life / 2  # the other half is for the wait ahead of its turn
         sends = [
             _Sending(work, self._attempt(work)) for work in works if self._asked_within(life, work)
