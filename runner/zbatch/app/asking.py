@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from zbatch.app.connection import access_to, connected
-from zbatch.app.desk import event_loop
+from zbatch.app.event_loop import event_loop
 from zbatch.app.outside import Outside, Way
 from zbatch.app.review.estimate import pace_of
 from zbatch.app.signals import interruptible, undisturbed
