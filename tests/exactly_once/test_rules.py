@@ -31,7 +31,7 @@ from zbatch.emulator import (
 )
 from zbatch.emulator.book import BookAccount
 from zbatch.emulator.catalogue import fault
-from zbatch.engine.settings import Accepted
+from zbatch.engine.settings import Acceptance
 from zbatch.errors import Refused
 from zbatch.model import ExitCode, Settling
 
@@ -364,7 +364,7 @@ def test_r09b_several_stay_unknown_until_a_person_decides(world: World) -> None:
     assert error
     assert all(invoice.id in error.message for invoice in world.invoices)
     ours = world.invoices[0].id
-    accepted = world.reconcile(accepted={ONE.identity: Accepted(ours, "FIN-7")})
+    accepted = world.reconcile(accepted={ONE.identity: Acceptance(ONE.identity, ours, "FIN-7")})
     assert accepted.outcomes == ["invoiced"]
     assert world.run([ONE]).exit_code is ExitCode.OK
     assert len(world.generates) == 1
@@ -373,7 +373,7 @@ def test_r09b_several_stay_unknown_until_a_person_decides(world: World) -> None:
 def test_r09b_an_id_that_the_tenant_does_not_show_is_not_accepted(world: World) -> None:
     """A person's slip of the pen does not make an invoice."""
     _doubt(world, executed=False)
-    run = world.reconcile(accepted={ONE.identity: Accepted("f" * 32, "typo")})
+    run = world.reconcile(accepted={ONE.identity: Acceptance(ONE.identity, "f" * 32, "typo")})
     assert (run.outcomes, run.codes) == (["unknown"], ["NOT_SHOWN"])
 
 

@@ -17,8 +17,8 @@ from zbatch.engine.ending import StopReason
 from zbatch.engine.events import Event
 from zbatch.engine.outage import PROBE_SECONDS
 from zbatch.engine.ports import Gate, Randomness
-from zbatch.engine.settings import PATIENCE
-from zbatch.model import ExitCode, Identity, ItemRecord, Plan, Rate, Totals
+from zbatch.engine.settings import PATIENCE, Acceptance
+from zbatch.model import ExitCode, ItemRecord, Plan, Rate, Totals
 from zbatch.report.record import ReadBackRecord
 from zbatch.report.summary import FailureGroup
 
@@ -82,15 +82,6 @@ class RunOptions:
             warn=self.warn,
             period=self.period,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Acceptance:
-    """A person's decision that an item in doubt is this invoice, and why."""
-
-    identity: Identity
-    invoice_id: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from zbatch.engine.gentle import Gentle
 from zbatch.engine.loop import Engine
 from zbatch.engine.pacing import Flow
 from zbatch.engine.ports import Gate
-from zbatch.engine.settings import Accepted, Ports, Settings
+from zbatch.engine.settings import Ports, Settings
 from zbatch.engine.stages import Choice, StageEnd
 from zbatch.errors import CannotStart, LedgerFailure, Refused, ReportFailure
 from zbatch.ledger.store import Store
@@ -138,10 +138,7 @@ class Execution:
             probe=task.probe,
             settling=self.plan.spec.settling,
             read_only=task.read_only,
-            accepted={
-                identity: Accepted(acceptance.invoice_id, acceptance.reason)
-                for identity, acceptance in task.accepted.items()
-            },
+            accepted=task.accepted,
             rules=StopRules() if task.read_only else self.plan.spec.stop,
             stages=task.stages,
             pace=task.pace or pace_of(self.plan),

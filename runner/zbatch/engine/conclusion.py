@@ -23,7 +23,7 @@ from zbatch.engine.question import (
     exists,
     rested,
 )
-from zbatch.engine.settings import Accepted
+from zbatch.engine.settings import Acceptance
 from zbatch.engine.steps import (
     Facts,
     Left,
@@ -149,7 +149,7 @@ def _conclusion(work: Work, item: Item, seen: Seen, doubt: Doubt, facts: Facts) 
     return _absent(work, item, conclusion, when)
 
 
-def _decided(work: Work, item: Item, seen: Seen, accepted: Accepted, trail: Trail) -> Step:
+def _decided(work: Work, item: Item, seen: Seen, accepted: Acceptance, trail: Trail) -> Step:
     """Take a person's decision, if the tenant shows the invoice and it can be this item's.
 
     An invoice credited to another item can be so only as a draft that was there to append to.

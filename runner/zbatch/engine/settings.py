@@ -35,9 +35,10 @@ class Ports:
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class Acceptance:
     """A person's decision that an item in doubt is this invoice, and why."""
 
+    identity: Identity
     invoice_id: str
     reason: str
 
@@ -78,7 +79,7 @@ class Settings:
     patience: float = PATIENCE
     settling: Settling = field(default_factory=Settling)
     read_only: bool = False
-    accepted: Mapping[Identity, Accepted] = field(default_factory=dict)
+    accepted: Mapping[Identity, Acceptance] = field(default_factory=dict)
     rules: StopRules = field(default_factory=StopRules)
     stages: Staging = field(default_factory=Staging)
     pace: Pace | None = None

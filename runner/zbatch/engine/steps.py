@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from zbatch.engine.age import Clocks
 from zbatch.engine.judge import record_of
 from zbatch.engine.order import Work
-from zbatch.engine.settings import Accepted
+from zbatch.engine.settings import Acceptance
 from zbatch.model import (
     Baseline,
     Effect,
@@ -105,7 +105,7 @@ class Facts:
     clocks: Clocks
     settle: timedelta
     read_only: bool = False
-    accepted: Mapping[Identity, Accepted] = field(default_factory=dict)
+    accepted: Mapping[Identity, Acceptance] = field(default_factory=dict)
 
     @property
     def now(self) -> datetime:
