@@ -222,7 +222,7 @@ class Execution:
             rule=ending.stop.rule if ending.stop else None,
             totals=result.totals,
             calls_sent=result.sent,
-            slots=ending.slots,
+            slots=ending.places,
             pace=_pace_record(ending.flow),
             read_back=result.read_back,
         )

@@ -38,7 +38,7 @@ class Stop:
     rule: MetRule | None = None
 
 
-class Slots(NamedTuple):
+class PlacesUsed(NamedTuple):
     """How many requests were in flight at once, at most, and how many may be at the end."""
 
     peak: int
@@ -59,5 +59,5 @@ class Ending:
     left: tuple[ItemRecord, ...] = ()  # unknown or not attempted, with the reason
     asked: int = 0  # requests that were questions
     settles_at: datetime | None = None
-    slots: Slots | None = None
+    places: PlacesUsed | None = None
     flow: Flow = field(default_factory=Flow)

@@ -18,7 +18,7 @@ from zbatch.engine.asking import Asker, Unanswered
 from zbatch.engine.brake import Brake
 from zbatch.engine.carrier import Carrier, send_of
 from zbatch.engine.conclusion import after_rest, ask_from, needs_conclusion
-from zbatch.engine.ending import Ending, Slots, StopReason
+from zbatch.engine.ending import Ending, PlacesUsed, StopReason
 from zbatch.engine.events import Event
 from zbatch.engine.judge import not_sent, still_live, unsent
 from zbatch.engine.kinds import last_word
@@ -113,7 +113,7 @@ class Engine:
             tuple(self._aftermath.left),
             self._asker.asked,
             self._aftermath.settles_at,
-            Slots(self._brake.places.peak, self._brake.places.allowed),
+            PlacesUsed(self._brake.places.peak, self._brake.places.allowed),
             self._brake.flow(),
         )
 

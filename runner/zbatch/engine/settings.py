@@ -10,7 +10,7 @@ from datetime import datetime
 from zbatch.engine.outage import PROBE_SECONDS
 from zbatch.engine.pacing import Pace
 from zbatch.engine.ports import Clock, Gate, Ledger, Observer, Randomness, Sender
-from zbatch.engine.stages import Part
+from zbatch.engine.stages import StageSoFar
 from zbatch.model import Call, Identity, Item, Limits, Settling, StopRules
 
 MOST_INTENTS_AHEAD = 64
@@ -54,7 +54,7 @@ class Staging:
     of: int = 0
     name: str = ""
     looked: int = 0
-    past: Mapping[int, Part] = field(default_factory=dict)
+    past: Mapping[int, StageSoFar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
