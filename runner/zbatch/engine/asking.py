@@ -1,4 +1,4 @@
-"""Ask the tenant what is there: every page of every question, in the run's own rate and slots."""
+"""Ask the tenant what is there: every page of every question, in the run's own rate and places."""
 
 from __future__ import annotations
 

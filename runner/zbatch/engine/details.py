@@ -1,4 +1,4 @@
-"""Ask the tenant for all that it tells of invoices, in the run's own rate and slots."""
+"""Ask the tenant for all that it tells of invoices, in the run's own rate and places."""
 
 from __future__ import annotations
 

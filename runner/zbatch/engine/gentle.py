@@ -1,4 +1,4 @@
-"""Questions beside a run: they keep its rate and slots, and whatever they meet never stops it."""
+"""Questions beside a run: they keep its rate and places, and whatever they meet never stops it."""
 
 from __future__ import annotations
 

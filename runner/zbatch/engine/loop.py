@@ -304,7 +304,7 @@ class Engine:
         return before_sending(work, seen, facts)
 
     async def _turn_of(self, armed: _Sending) -> bool:
-        """Wait for a slot; withdraw the call if the run stops before it comes."""
+        """Wait for a turn in rate and places; withdraw the call if the run stops before."""
         try:
             if await self._brake.turn():
                 return True
