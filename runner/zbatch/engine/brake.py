@@ -66,8 +66,12 @@ class Brake:
         self._news = asyncio.Event()  # a slot may be had sooner, or never
         self.stopping = asyncio.Event()
         self.stopped: Stop | None = None
-        self.in_flight = 0
         self._told_gap = 0.0  # seconds between requests, as whoever watches knows it
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are at the server."""
+        return self.places.flying
 
     def stop(
         self, reason: StopReason, message: str, hint: str = "", rule: MetRule | None = None
@@ -168,7 +172,6 @@ class Brake:
 
     def took_off(self) -> Flight:
         """Take note that a request leaves."""
-        self.in_flight += 1
         flight = self.places.took_off()
         self._tell(InFlight(self.in_flight, self.places.allowed))
         return flight
@@ -176,7 +179,6 @@ class Brake:
     def landed(self, flight: Flight) -> None:
         """Take note that a request is over, whatever came of it."""
         self.places.landed(flight)
-        self.in_flight -= 1
         self._tell(InFlight(self.in_flight, self.places.allowed))
 
     def answered(self, reply: Reply) -> None:
