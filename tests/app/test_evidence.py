@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.accounts import account
+from support.repository import git
 from support.runs import Project
 from zbatch.app.evidence import MANIFEST, SEAL, Bundle, bundle_of
 from zbatch.app.evidence_check import MOST_FILES, check_bundle
@@ -211,13 +211,9 @@ def test_a_spec_that_was_changed_since_comes_from_git(
 ) -> None:
     """As it was at the run's commit; where it is nowhere, the bundle says that it is missing."""
 
-    def git(*words: str) -> None:
-        who = ["-c", "user.name=t", "-c", "user.email=t@example.invalid"]
-        subprocess.run(["git", "-C", str(project.root), *who, *words], check=True)
-
-    git("init", "-q")
-    git("add", "specs")
-    git("commit", "-q", "-m", "x")
+    git(project.root, "init", "-q")
+    git(project.root, "add", "specs")
+    git(project.root, "commit", "-q", "-m", "x")
     first = project.run(spec).result.run_id
     before = spec.read_bytes()
     spec.write_bytes(before + b"# changed\n")

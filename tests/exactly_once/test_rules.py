@@ -513,12 +513,13 @@ def test_r10_a_failed_date_is_open_until_its_retry_finds_it_billed_by_hand(
 
 
 @pytest.mark.parametrize("status", [301, 307, 308])
-def test_r11_a_redirect_is_not_followed_and_stops_the_run(world: World, status: int) -> None:
-    """There is one layer that sends: whoever answers with a redirect is not our tenant."""
+def test_r11_what_was_redirected_is_sent_again_by_a_run_alone(world: World, status: int) -> None:
+    """One layer sends: a redirect leaves the key to the next run, which bills once."""
     world.troubles = {1: gateway(status)}
-    run = world.run([ONE])
-    assert run.stop.startswith("HTTP 3")
-    assert world.sent == 1
+    world.run([ONE])
+    assert (world.sent, world.billed(ONE)) == (1, 0)
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    assert (world.sent, len(world.keys(ONE)), world.billed(ONE)) == (2, 1, 1)
 
 
 def _groups_of(world: World, objects: int) -> World:
