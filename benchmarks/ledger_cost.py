@@ -25,11 +25,12 @@ from urllib.parse import urlsplit
 from benchmarks.machine import BUILD
 
 from zbatch.app.gate import Unattended
+from zbatch.engine.ending import Ending
 from zbatch.engine.events import Event
 from zbatch.engine.loop import Engine
 from zbatch.engine.order import Work
 from zbatch.engine.ports import Ledger
-from zbatch.engine.settings import Ending, Ports, Settings
+from zbatch.engine.settings import Ports, Settings
 from zbatch.ledger.store import Store, open_store
 from zbatch.ledger.writer import LedgerWriter
 from zbatch.model import (

@@ -12,7 +12,6 @@ from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.machine import BUILD, SERVER, compiled, scratch
@@ -90,11 +89,6 @@ class Traffic:
             flying += step
             most = max(most, flying)
         return most
-
-    def longest_gap(self) -> float:
-        """Tell for how long no request arrived within the phase."""
-        arrived = sorted(one.arrived for one in self.requests)
-        return max((late - early for early, late in pairwise(arrived)), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)

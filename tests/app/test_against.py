@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -16,6 +15,7 @@ from support.accounts import account
 from support.engine import item
 from support.mishaps import DROP_AFTER
 from support.plans import NOON, a_plan
+from support.repository import git
 from support.runs import Away, Project
 from zbatch.app.loading import Overrides
 from zbatch.app.review.against import against
@@ -34,11 +34,6 @@ def compared(project: Project, spec: Path, name: str) -> PlanDiff:
     found = preview(choose(spec, Overrides()), None, name).difference
     assert found is not None
     return found
-
-
-def git(folder: Path, *words: str) -> None:
-    who = ["-c", "user.name=A B", "-c", "user.email=a@example.test", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", "-C", str(folder), *who, *words], check=True, capture_output=True)
 
 
 def commit(folder: Path) -> None:

@@ -21,9 +21,9 @@ from zbatch.app.outside import Outside
 from zbatch.app.review.approval import choose
 from zbatch.app.verify import VerifyOptions, verify
 from zbatch.engine.brake import Brake
+from zbatch.engine.ending import StopReason
 from zbatch.engine.events import Gated
 from zbatch.engine.settings import Settings
-from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart
 from zbatch.model import Limits, Rate
 from zbatch.zuora.request import make_call

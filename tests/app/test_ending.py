@@ -16,8 +16,7 @@ from zbatch.app.ending import (
     unreadable_records,
 )
 from zbatch.app.outstanding import blocked
-from zbatch.engine.settings import Ending, Stop
-from zbatch.engine.verdict import StopReason
+from zbatch.engine.ending import Ending, Stop, StopReason
 from zbatch.model import ExitCode, Item, ItemRecord, KeyState, Outcome, Standing, Totals
 
 GOOD = {Outcome.INVOICED: 5, Outcome.ALREADY_INVOICED: 2, Outcome.NOTHING_TO_BILL: 1}

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import subprocess
+import sqlite3
 import zipfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from support.accounts import account
+from support.repository import git
 from support.runs import Project
 from zbatch.app.evidence import MANIFEST, SEAL, Bundle, bundle_of
 from zbatch.app.evidence_check import MOST_FILES, check_bundle
@@ -145,6 +147,57 @@ def test_what_is_changed_and_sealed_anew_is_found(
     assert found in findings(changed(gathered(spec).data, name, content), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("key", "forged"),
+    [("invoice_id", "f" * 32), ("account_id", "e" * 32), ("attempts", 7), ("track_id", "other")],
+)
+def test_a_report_that_was_changed_before_it_was_gathered_is_found(
+    spec: Path, tmp_path: Path, key: str, forged: object
+) -> None:
+    """Its lines are held against the ledger: the totals alone would still add up."""
+    run = past_run(str(spec), spec.parent, None).run
+    first, *others = run.report.read_text("ascii").splitlines()
+    line = json.dumps(json.loads(first) | {key: forged})
+    run.report.write_text("\n".join([line, *others, ""]), "ascii")
+    (found,) = findings(gathered(spec).data, tmp_path)
+    assert found.startswith("the report is not what the ledger holds: ")
+
+
+def test_a_failure_told_as_an_invoice_is_found(spec: Path, tmp_path: Path) -> None:
+    """Also where the totals were changed to fit."""
+    run = past_run(str(spec), spec.parent, None).run
+    lines = [json.loads(line) for line in run.report.read_text("ascii").splitlines()]
+    told = [line | {"outcome": "invoiced", "success": True} for line in lines]
+    run.report.write_text("".join(json.dumps(line) + "\n" for line in told), "ascii")
+    record = json.loads((run.folder / "run.json").read_text("utf-8"))
+    record["outcomes"] |= {"invoiced": 3, "failed": 0}
+    (run.folder / "run.json").write_text(json.dumps(record), "utf-8")
+    found = findings(gathered(spec).data, tmp_path)
+    assert found == (f"the report is not what the ledger holds: {account(2)} 2026-11-30",)
+
+
+def test_what_later_runs_have_settled_is_no_change_of_the_report(
+    project: Project, tmp_path: Path
+) -> None:
+    """What failed, and is invoiced since, was failed when the run told it."""
+    project.book(a2="Canceled,due,1,0s")
+    spec = project.spec(1, 2)
+    first = project.run(spec).result.run_id
+    project.book()
+    assert project.run(spec, retry_failed=True).outcomes == {"invoiced": 2}
+    assert findings(bundle_of(past_run(first, project.root, None)).data, tmp_path) == ()
+
+
+def test_what_is_open_again_is_no_change_of_the_report(
+    project: Project, spec: Path, tmp_path: Path
+) -> None:
+    """The ledger still names the run that had settled it, and no outcome."""
+    (path,) = project.state.glob("**/ledger.sqlite3")
+    with closing(sqlite3.connect(path)) as ledger, ledger:
+        ledger.execute("UPDATE item SET outcome = NULL WHERE outcome = 'failed'")
+    assert findings(gathered(spec).data, tmp_path) == ()
+
+
 def test_a_record_of_another_run_is_found(spec: Path, tmp_path: Path) -> None:
     """A list and a record that do not belong together prove nothing."""
     data = gathered(spec).data
@@ -211,13 +264,9 @@ def test_a_spec_that_was_changed_since_comes_from_git(
 ) -> None:
     """As it was at the run's commit; where it is nowhere, the bundle says that it is missing."""
 
-    def git(*words: str) -> None:
-        who = ["-c", "user.name=t", "-c", "user.email=t@example.invalid"]
-        subprocess.run(["git", "-C", str(project.root), *who, *words], check=True)
-
-    git("init", "-q")
-    git("add", "specs")
-    git("commit", "-q", "-m", "x")
+    git(project.root, "init", "-q")
+    git(project.root, "add", "specs")
+    git(project.root, "commit", "-q", "-m", "x")
     first = project.run(spec).result.run_id
     before = spec.read_bytes()
     spec.write_bytes(before + b"# changed\n")

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from support.repository import git
 from zbatch.app.review.revision import Repository, at_revision
 from zbatch.errors import Refused
 
 Commit = Callable[..., None]
-
-
-def git(folder: Path, *words: str) -> None:
-    who = ["-c", "user.name=A B", "-c", "user.email=a@example.test", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", "-C", str(folder), *who, *words], check=True, capture_output=True)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 from support.accounts import account
 from support.runs import QUERY, TARGET, Away, Billing, Project, Watch
 from zbatch.app.api import RunOptions
-from zbatch.app.desk import SELDOM
+from zbatch.app.event_loop import SELDOM
 from zbatch.app.run import run
 from zbatch.emulator import Delivery, Mishap, Scheduled, ServerLimits
 from zbatch.emulator.catalogue import fault

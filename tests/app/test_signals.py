@@ -13,11 +13,11 @@ from support.engine import TENANT, HighRandom, MemoryLedger, found, item, succes
 from zbatch.app.clock import SystemClock
 from zbatch.app.gate import Unattended
 from zbatch.app.signals import SIGNALS, interruptible, undisturbed
+from zbatch.engine.ending import Ending, StopReason
 from zbatch.engine.events import Event, Stopping
 from zbatch.engine.loop import Engine
 from zbatch.engine.ports import Observer
-from zbatch.engine.settings import Ending, Ports, Settings
-from zbatch.engine.verdict import StopReason
+from zbatch.engine.settings import Ports, Settings
 from zbatch.model import Limits, Rate
 from zbatch.zuora.request import make_call
 from zbatch.zuora.wire import Ask, Reply, Request

@@ -10,7 +10,7 @@ from typing import Any
 from support.engine import item
 from support.told import line
 from zbatch.app.review.online import Estimated
-from zbatch.app.review.swings import Change, Swing, billed_in, expected_of, swings
+from zbatch.app.review.swings import CurrencyChange, Swing, billed_in, expected_of, swings
 from zbatch.model import Detail, Outcome
 
 _IDS = count()
@@ -61,8 +61,8 @@ def test_what_differs_far_is_named_the_greatest_first() -> None:
     now = {(A, "EUR"): Decimal(120), (B, "EUR"): Decimal("79.99"), (C, "USD"): Decimal(5)}
     found = swings("run", then, {**now, ("d" * 32, "EUR"): Decimal(9)})
     assert found.changes == (
-        Change("EUR", 2, Decimal(200), Decimal("199.99")),
-        Change("USD", 1, Decimal(0), Decimal(5)),
+        CurrencyChange("EUR", 2, Decimal(200), Decimal("199.99")),
+        CurrencyChange("USD", 1, Decimal(0), Decimal(5)),
     )
     assert found.far == (
         Swing(B, "EUR", Decimal(100), Decimal("79.99")),

@@ -15,6 +15,7 @@ import pytest
 from support.accounts import account
 from support.runs import GENERATE, QUERY, TARGET, Away, Project, Watch, accepting
 from zbatch.app.api import RunOptions
+from zbatch.app.comparing import Telling
 from zbatch.app.run import run
 from zbatch.app.verify import Verified, VerifyOptions, verify
 from zbatch.emulator import (
@@ -472,3 +473,15 @@ def test_a_run_of_which_the_ledger_has_no_item(asked: Asked, server: Away) -> No
     with pytest.raises(NothingSelected, match=f"run {run.run_id}: no items in the ledger"):
         asked.verify(run.run_id)
     assert len(history(server.billing.folder)) == calls
+
+
+def test_what_is_waited_for_is_said_once_and_counted() -> None:
+    """One item has, several have; the questions that follow say nothing anew."""
+    for count, begins in ((1, "1 item has invoices"), (1200, "1,200 items have invoices")):
+        said: list[str] = []
+        telling = Telling(said.append)
+        telling.waits(count, 30.0)
+        telling.waits(count, 25.0)
+        (line,) = said
+        assert line.startswith(begins)
+        assert line.endswith(": asking again for at most 30 s")

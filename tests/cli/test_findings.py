@@ -17,7 +17,7 @@ from rich.cells import cell_len
 from support.spec_cases import EXAMPLES, KINDS, cases
 from zbatch.app.validate import validate
 from zbatch.cli import main
-from zbatch.cli.findings import Format, Look, Verdict, chosen
+from zbatch.cli.findings import Format, Look, Validation, chosen
 from zbatch.cli.findings_github import github_annotations, harmless
 from zbatch.cli.findings_json import findings_json
 from zbatch.cli.findings_text import findings_text
@@ -32,24 +32,24 @@ SECRETS = ("hunter2", "s3cr3t", "7c9e6679")
 
 
 @pytest.fixture
-def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Verdict]:
+def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Validation]:
     """Give a function that checks texts by the names of their files, side by side."""
     monkeypatch.chdir(tmp_path)
 
-    def check(strict: bool = False, **texts: str) -> Verdict:
+    def check(strict: bool = False, **texts: str) -> Validation:
         for name, text in texts.items():
             Path(f"{name}.yaml").write_text(text, "utf-8", newline="")
         found = validate([Path(f"{name}.yaml") for name in texts])
-        return Verdict(found.diagnostics, found.files, strict)
+        return Validation(found.diagnostics, found.files, strict)
 
     return check
 
 
-Checked = Callable[..., Verdict]
+Checked = Callable[..., Validation]
 
 
-def text_of(verdict: Verdict, look: Look = TERMINAL) -> str:
-    return "".join(f"{line}\n" for line in findings_text(verdict, look))
+def text_of(validation: Validation, look: Look = TERMINAL) -> str:
+    return "".join(f"{line}\n" for line in findings_text(validation, look))
 
 
 @pytest.mark.parametrize("name", ["many-at-once", "duplicate-revision", "unknown-everywhere"])
@@ -60,7 +60,7 @@ def test_a_text_is_what_was_agreed(
     shutil.copy(EXAMPLES / "invalid" / f"{name}.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     found = validate([Path(f"{name}.yaml")])
-    golden(f"findings-{name}", text_of(Verdict(found.diagnostics, found.files)))
+    golden(f"findings-{name}", text_of(Validation(found.diagnostics, found.files)))
 
 
 @pytest.mark.parametrize("name", ["account-file-duplicate", "limits-above-ceilings"])
@@ -71,7 +71,7 @@ def test_places_in_several_files_are_shown_together(
     shutil.copytree(EXAMPLES / "invalid" / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
     found = validate([Path(name)])
-    golden(f"findings-{name}", text_of(Verdict(found.diagnostics, found.files)))
+    golden(f"findings-{name}", text_of(Validation(found.diagnostics, found.files)))
 
 
 def mark_below(text: str, value: str) -> str:
@@ -120,10 +120,10 @@ def test_the_mark_stands_below_its_value(line: str, marked: str, checked: Checke
 
 def test_a_terminal_and_a_pull_request_are_shown_no_controls(checked: Checked) -> None:
     """What a terminal could act on is an escape in any part of what is said."""
-    verdict = checked(
+    validation = checked(
         spec=f'{HEAD}accounts: [{{id: "\\e]8;;x", "a\\u202Eb\\e[2J": 1}}, \x1b, \u202e]\n'
     )
-    for line in [*findings_text(verdict, TERMINAL), *github_annotations(verdict, None)]:
+    for line in [*findings_text(validation, TERMINAL), *github_annotations(validation, None)]:
         assert line.isprintable()
         assert "\u202e" not in line
 
@@ -131,9 +131,9 @@ def test_a_terminal_and_a_pull_request_are_shown_no_controls(checked: Checked) -
 def test_f141_no_example_shows_its_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     """F141: in no format, whatever else stands in the line that is shown."""
     for case in [case for kind in KINDS for case in cases(kind)]:
-        verdict = Verdict(case.findings(), 1)
-        said = text_of(verdict) + findings_json(verdict)
-        said += "".join(github_annotations(verdict, None))
+        validation = Validation(case.findings(), 1)
+        said = text_of(validation) + findings_json(validation)
+        said += "".join(github_annotations(validation, None))
         assert not [secret for secret in SECRETS if secret in said], case.name
 
 
@@ -158,14 +158,14 @@ def test_f141_a_secret_beside_a_mistake_is_not_shown(line: str, checked: Checked
 
 def test_many_of_a_kind_are_shown_as_ten_and_a_count(checked: Checked) -> None:
     """People see ten, JSON a thousand, and the count is that of all."""
-    verdict = checked(spec=f"{HEAD}accounts:\n" + "  - A1\n" * 3000 + f'  - "{ID}"\n')
-    assert text_of(verdict).count("[ZB205]") == 11
-    text = " ".join(text_of(verdict).split())
+    validation = checked(spec=f"{HEAD}accounts:\n" + "  - A1\n" * 3000 + f'  - "{ID}"\n')
+    assert text_of(validation).count("[ZB205]") == 11
+    text = " ".join(text_of(validation).split())
     assert "error: and 990 more of this kind from here on" in text
     assert "and 2,000 more entries of `accounts` are wrong from here on [ZB212]" in text
-    assert verdict.errors == 3000
-    assert verdict.summary == "3,000 errors, 0 warnings in 1 file"
-    assert len(json.loads(findings_json(verdict))["diagnostics"]) == LISTED + 1
+    assert validation.errors == 3000
+    assert validation.summary == "3,000 errors, 0 warnings in 1 file"
+    assert len(json.loads(findings_json(validation))["diagnostics"]) == LISTED + 1
 
 
 def test_json_is_what_its_schema_says(checked: Checked) -> None:
@@ -175,8 +175,10 @@ def test_json_is_what_its_schema_says(checked: Checked) -> None:
     validator = Draft202012Validator(schema)
     validator.validate(schema["examples"][0])
     for strict in (False, True):
-        verdict = checked(strict, a="nam: x\n", b=f"{HEAD}accounts: [{'1' * 32}, '{'1' * 32}']\n")
-        found = json.loads(findings_json(verdict))
+        validation = checked(
+            strict, a="nam: x\n", b=f"{HEAD}accounts: [{'1' * 32}, '{'1' * 32}']\n"
+        )
+        found = json.loads(findings_json(validation))
         validator.validate(found)
         assert (found["errors"], found["warnings"]) == ((8, 0) if strict else (7, 1))
         assert found["diagnostics"][-1]["related"][0]["line"] == 5
@@ -186,7 +188,7 @@ def test_annotations_have_their_places_and_escapes(tmp_path: Path) -> None:
     """A path is seen from the top of the repository, and no sign of Actions' own is left."""
     related = (Related("first listed here", "b.csv", 2, 1),)
     found = Diagnostic("sp,ec:s.yaml", 3, 4, "ZB302", "100 %\r\n ##[debug]", "so", related)
-    (line,) = github_annotations(Verdict((found,), 1), str(Path.cwd().parent))
+    (line,) = github_annotations(Validation((found,), 1), str(Path.cwd().parent))
     here = Path.cwd().name
     assert line == (
         f"::error file={here}/sp%2Cec%3As.yaml,line=3,col=4,title=ZB302::"
@@ -199,7 +201,7 @@ def test_annotations_are_no_more_than_are_shown() -> None:
     found = [Diagnostic("a.yaml", n, 1, "ZB205", "x") for n in range(1, 30)]
     found += [Diagnostic("a.yaml", 90, 1, "ZB901", "w")] * 10
     found += [Diagnostic("a.yaml", 99, 1, "ZB301", "y"), Diagnostic("b.yaml", 1, 1, "ZB205", "z")]
-    lines = list(github_annotations(Verdict((*found, found[0]), 2), None))
+    lines = list(github_annotations(Validation((*found, found[0]), 2), None))
     errors = [line for line in lines if line.startswith("::error ")]
     assert len(errors) == len(lines) - len(errors) == 10
     assert "line=99" in errors[1]
@@ -218,7 +220,7 @@ def test_the_format_follows_the_surroundings() -> None:
 def test_a_file_with_an_odd_name_gives_no_command(tmp_path: Path) -> None:
     """A pull request may bring a file whose name is a command of Actions."""
     found = Diagnostic("::stop-commands::x.yaml", 1, 1, "ZB103", "the file is empty")
-    (line,) = findings_text(Verdict((found,), 1), TERMINAL)
+    (line,) = findings_text(Validation((found,), 1), TERMINAL)
     assert line.startswith("./::stop-commands")
     assert harmless("a ##[group]") == "a ##\\x5bgroup]"
 
@@ -298,7 +300,7 @@ def test_a_file_that_is_gone_or_never_ends_is_not_waited_for(tmp_path: Path) -> 
     os.mkfifo(pipe)
     for path in (pipe, tmp_path / "gone.yaml", tmp_path):
         found = Diagnostic(str(path), 1, 1, "ZB201", "x", "y")
-        assert text_of(Verdict((found,), 1), Look()) == f"{path}:1:1: error: x; y [ZB201]\n"
+        assert text_of(Validation((found,), 1), Look()) == f"{path}:1:1: error: x; y [ZB201]\n"
 
 
 @pytest.mark.parametrize("verb", [["plan"], ["run", "--dry-run"], ["run"]])
@@ -359,7 +361,7 @@ def test_a_line_of_a_table_is_shown_cell_by_cell(tmp_path: Path) -> None:
     path.write_text('account_id;note\n2c93;"a;b"\nx\ty\n', "utf-8")
     found = [Diagnostic(str(path), 2, column, "ZB422", "x") for column in (1, 6)]
     found.append(Diagnostic(str(path), 3, 3, "ZB422", "x"))
-    text = text_of(Verdict((*found,), 1), Look())
+    text = text_of(Validation((*found,), 1), Look())
     marks = [line for line in text.splitlines() if "^" in line]
     assert marks == ["    | ^^^^", "    |      ^^^^^", "    |      ^"]
 
@@ -368,7 +370,7 @@ def test_f141_a_file_that_is_no_table_is_masked(tmp_path: Path) -> None:
     """F141: a spec may name a file of settings as its accounts; no line of it is repeated."""
     path = tmp_path / "settings.env"
     path.write_text("AWS_SECRET=hunter2\n", "utf-8")
-    text = text_of(Verdict((Diagnostic(str(path), 1, 1, "ZB401", "x"),), 1))
+    text = text_of(Validation((Diagnostic(str(path), 1, 1, "ZB401", "x"),), 1))
     assert "hunter2" not in text
     assert "|" not in text
 
@@ -380,7 +382,7 @@ def test_a_line_that_shows_nothing_is_not_shown(line: str, tmp_path: Path) -> No
     """Of an empty or wholly hidden line there is no excerpt, and the hint is in the sentence."""
     path = tmp_path / "x.yaml"
     path.write_text(f"surplus:\n{line}\n", "utf-8")
-    text = text_of(Verdict((Diagnostic(str(path), 2, 1, "ZB503", "what", "a hint"),), 1))
+    text = text_of(Validation((Diagnostic(str(path), 2, 1, "ZB503", "what", "a hint"),), 1))
     assert "|" not in text
     assert "hunter2" not in text
     assert "a hint" in " ".join(text.split())
@@ -402,6 +404,6 @@ def test_the_page_on_validating_shows_what_is_printed(
         f'  - "{account}"\n  - {{file: ../accounts/emea.csv}}\n'
     )
     found = validate([Path("specs/nov.yaml")])
-    verdict = Verdict(found.diagnostics, found.files)
+    validation = Validation(found.diagnostics, found.files)
     page = (EXAMPLES.parents[1] / "docs/validating.md").read_text("utf-8")
-    assert f"```text\n{text_of(verdict)}{verdict.summary}\n```" in page
+    assert f"```text\n{text_of(validation)}{validation.summary}\n```" in page

@@ -73,6 +73,18 @@ def test_the_format_of_findings_is_none_of_a_report(
     assert said("latest").startswith("{")
 
 
+def test_the_file_of_a_frozen_plan_is_none_of_a_report(
+    said: Said, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `zbatch plan` is told by the environment sends no report anywhere."""
+    monkeypatch.setenv("ZBATCH_OUT", "plan.json")
+    assert said("latest").startswith("### `production`")
+    assert not (project / "plan.json").exists()
+    monkeypatch.setenv("ZBATCH_REPORT_OUT", "run.html")
+    assert said("latest") == ""
+    assert (project / "run.html").read_text("utf-8").startswith("<!")
+
+
 def test_the_summary_says_all_on_the_first_lines(said: Said) -> None:
     """Without a format it is Markdown: verdict, totals, causes, and whoever needs a look."""
     text = said("specs/month-end.yaml")

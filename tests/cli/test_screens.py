@@ -25,6 +25,7 @@ from zbatch.cli.paper import Paper, console_for
 from zbatch.cli.quiet import Quiet
 from zbatch.cli.screen import Screen, Wishes, screen_for
 from zbatch.cli.words import Called, Style, Verb
+from zbatch.engine.ending import StopReason
 from zbatch.engine.events import (
     Event,
     Gated,
@@ -37,7 +38,6 @@ from zbatch.engine.events import (
     Stopping,
 )
 from zbatch.engine.pacing import Bound
-from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart
 from zbatch.model import Attempt, Credentials, ExitCode, Outcome, Problem
 from zbatch.model.tenants import EMULATOR

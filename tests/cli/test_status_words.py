@@ -147,6 +147,20 @@ def test_a_run_that_is_over_says_how_it_ended(
     assert "next" not in text
 
 
+def test_exit_3_of_a_disk_that_failed_is_said_to_be_that(running: Status, story: Any) -> None:
+    """No item is told as unknown: what stopped the run says what may be so."""
+    full = "the report cannot be written: No space left on device"
+    told = f": exit 3, an outcome may be unknown: {full}\n"
+    run = replace(running.run, record={**running.run.record, "stop": full})
+    ended = replace(running, run=run, state=Life.ENDED, figures=ENDED, exit_code=3)
+    assert told in text_of(ended, story)
+    live = replace(ended, run=running.run, figures=replace(ENDED, stopping=full))
+    assert told in text_of(live, story)
+    doubt = replace(ended, figures=replace(ENDED, counts={Outcome.UNKNOWN: 1}))
+    assert ": exit 3, an outcome is unknown\n" in text_of(doubt, story)
+    assert ": exit 3, an outcome is unknown\n" in text_of(replace(doubt, run=running.run), story)
+
+
 def test_a_run_that_broke_off_is_not_said_to_have_come_to_nothing(
     running: Status, story: Any
 ) -> None:

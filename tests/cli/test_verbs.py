@@ -25,7 +25,8 @@ ACKNOWLEDGED = (
     "--accept", "--reason", "--retry-failed", "--retry-nothing", "--confirm",
     "--confirm-new-ledger", "--plan-digest",
 )  # fmt: skip
-OF_ITS_OWN = {("report", "--format"): "report_"}  # validate's takes other values
+# those of validate and plan take other values
+OF_ITS_OWN = {("report", "--format"): "report_", ("report", "--out"): "report_"}
 CANARY = "c4n4ry-s3cr3t"
 ID = "2c93808457d787030157e0306be53a"
 

@@ -28,12 +28,12 @@ from support.engine import (
     text_of,
     works_of,
 )
+from zbatch.engine.ending import StopReason
 from zbatch.engine.kinds import Kind
 from zbatch.engine.loop import WAVE, Engine
 from zbatch.engine.order import Work
-from zbatch.engine.settings import Accepted
+from zbatch.engine.settings import Acceptance
 from zbatch.engine.steps import Cleared
-from zbatch.engine.verdict import StopReason
 from zbatch.model import (
     Attempt,
     Baseline,
@@ -504,7 +504,7 @@ def test_a_command_that_only_asks_sends_nothing_whatever_it_finds() -> None:
     assert [problem(run, item(n)).code for n in (1, 3, 4, 5)] == [
         "NOT_CREATED",
         "IN_DOUBT",
-        "IN_DOUBT",
+        "NO_ANSWER",
         "SEVERAL_INVOICES",
     ]
     settled = [f.item for f in run.ledger.noted if f.effect]
@@ -521,7 +521,7 @@ def test_a_clean_item_given_to_a_command_that_only_asks_is_not_sent() -> None:
 
 def test_a_person_decides_at_once() -> None:
     """R9b: an accepted item does not rest, and its invoice must be shown."""
-    accepted = {item(1).identity: Accepted("2" * 32, "FIN-1")}
+    accepted = {item(1).identity: Acceptance(item(1).identity, "2" * 32, "FIN-1")}
     two = [shown(item(1), Id="1" * 32), shown(item(1), Id="2" * 32)]
     bench = Bench(
         read_only=True, accepted=accepted, answer_question=lambda ask, before: found(*two)

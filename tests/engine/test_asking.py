@@ -24,9 +24,9 @@ from support.engine import (
     works_of,
 )
 from zbatch.engine.asking import MOST_PAGES, MOST_TRIES
+from zbatch.engine.ending import StopReason
 from zbatch.engine.events import Gated
 from zbatch.engine.loop import Engine
-from zbatch.engine.verdict import StopReason
 from zbatch.model import Limits, Outcome, Rate
 from zbatch.zuora.headers import QUERY_MORE_PATH, QUERY_PATH
 from zbatch.zuora.wire import Ask, Fault, FaultKind, Reply

@@ -11,11 +11,11 @@ import pytest
 from support.engine import LOST, START, TENANT, HighRandom, status
 from zbatch.engine.backoff import LONGEST_GATE
 from zbatch.engine.brake import Brake
+from zbatch.engine.ending import Stop, StopReason
 from zbatch.engine.events import Event, Gated, Hold, InFlight, Limited, Paced, Stopping
 from zbatch.engine.outage import Shown
 from zbatch.engine.pacing import Bound, Pace
-from zbatch.engine.settings import Settings, Stop
-from zbatch.engine.verdict import StopReason
+from zbatch.engine.settings import Settings
 from zbatch.model import Limits, MetRule, Rate, StopRules
 from zbatch.zuora.request import make_call
 from zbatch.zuora.wire import Reply

@@ -15,7 +15,7 @@ from zbatch.engine.conclusion import decided as decided_by_a_person
 from zbatch.engine.kinds import Kind
 from zbatch.engine.order import Work
 from zbatch.engine.question import Seen
-from zbatch.engine.settings import Accepted
+from zbatch.engine.settings import Acceptance
 from zbatch.engine.steps import Facts, Left, Renewed, Rest, Settled, Step
 from zbatch.model import (
     Attempt,
@@ -102,8 +102,8 @@ def test_what_nothing_settles_keeps_the_servers_last_word(
 
 
 def test_a_key_that_still_rests_says_what_is_known_of_it() -> None:
-    """R6: its last problem where the server gave one, else that it is in doubt."""
-    for problem, code in ((TROUBLE, "TIMEOUT"), (None, "IN_DOUBT")):
+    """R6: its last problem where the server gave one, else that no answer was recorded."""
+    for problem, code in ((TROUBLE, "TIMEOUT"), (None, "NO_ANSWER")):
         step = concluded(burnt(an_attempt(0.5, problem=problem)))
         assert isinstance(step, Rest)
         assert step.until == START + HOUR / 2
@@ -196,7 +196,7 @@ def test_a_send_of_this_very_moment_is_not_from_the_future() -> None:
 
 
 def decided(work: Work, shown: Seen) -> Step:
-    accepted = {item(1).identity: Accepted(A, "FIN-7")}
+    accepted = {item(1).identity: Acceptance(item(1).identity, A, "FIN-7")}
     return concluded(work, shown, facts(accepted=accepted))
 
 

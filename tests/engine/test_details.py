@@ -13,8 +13,8 @@ from support.engine import TENANT, HighRandom, VirtualClock, item, run_virtually
 from zbatch.engine.asking import Inquiry, Unanswered
 from zbatch.engine.brake import Brake
 from zbatch.engine.details import Details
+from zbatch.engine.ending import StopReason
 from zbatch.engine.settings import Settings
-from zbatch.engine.verdict import StopReason
 from zbatch.model import Invoice, Limits, Rate
 from zbatch.zuora.details import WHOLE_ACCOUNTS
 from zbatch.zuora.query import Wanted

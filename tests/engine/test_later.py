@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from support.budget import examples
 from support.engine import LOST, Bench, Run, failure, item, objects_of, status, success, works_of
+from zbatch.engine.ending import StopReason
 from zbatch.engine.order import NOTHING_LATER, Work
 from zbatch.engine.settings import Staging
 from zbatch.engine.stages import Choice, StageEnd
-from zbatch.engine.verdict import StopReason
 from zbatch.model import Item, Limits, Outcome, Rate, StopRules
 from zbatch.zuora.wire import Fault, Reply, Request
 

@@ -23,10 +23,10 @@ from support.engine import (
     text_of,
     works_of,
 )
+from zbatch.engine.ending import StopReason
 from zbatch.engine.events import Answered, Gated, InFlight, Leaving, Retrying, Settled
 from zbatch.engine.order import Work
 from zbatch.engine.pacing import Pace
-from zbatch.engine.verdict import StopReason
 from zbatch.model import KeyState, Limits, Outcome, Rate
 from zbatch.zuora.wire import Fault, Reply, Request
 

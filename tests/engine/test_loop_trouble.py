@@ -29,11 +29,11 @@ from support.engine import (
     success,
     works_of,
 )
+from zbatch.engine.ending import StopReason
 from zbatch.engine.events import Event, InFlight, Settled, Stopping
 from zbatch.engine.kinds import Kind, doubtful
 from zbatch.engine.loop import Engine
 from zbatch.engine.order import Work
-from zbatch.engine.verdict import StopReason
 from zbatch.model import Attempt, KeyState, Limits, Outcome, Rate, Send, Settling
 from zbatch.zuora.request import make_call
 from zbatch.zuora.wire import Fault, FaultKind, Reply, Request

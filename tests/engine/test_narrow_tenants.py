@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from support.engine import Bench, Run, ScriptedServer, failure, item, status, success, works_of
-from zbatch.engine.settings import Slots
+from zbatch.engine.ending import PlacesUsed
 from zbatch.model import Limits, Outcome, Rate
 from zbatch.zuora.wire import Ask, Fault, Reply, Request
 
@@ -69,8 +69,8 @@ def test_a_run_finds_a_hidden_limit_and_uses_it(limit: int) -> None:
     assert 1 <= len(refusals(run)) <= 5
     assert max(refusals(run)) < 60.0
     assert run.server.peak == limit
-    assert run.ending.slots is not None
-    assert run.ending.slots.last == limit
+    assert run.ending.places is not None
+    assert run.ending.places.last == limit
     late = [time for time in run.server.times if time > 140.0]
     assert len(late) >= 0.95 * limit / 4.0 * (max(late) - min(late))
 
@@ -80,7 +80,7 @@ def test_a_run_that_is_told_the_limit_is_never_refused(limit: int) -> None:
     """From the first reply on it knows."""
     run = a_run(limit, 20 * limit, told=True, latency=1.0)
     assert refusals(run) == []
-    assert run.ending.slots == Slots(limit, limit)
+    assert run.ending.places == PlacesUsed(limit, limit)
 
 
 def test_with_one_place_no_question_grows_too_old() -> None:
@@ -115,8 +115,8 @@ def test_only_a_limit_at_once_takes_places(refusal: Reply, last: int) -> None:
 
     run = Bench(limits=SPEC, latency=4.0).run(works_of([item(n) for n in range(350)]), answer)
     assert len(run.records) == 350
-    assert run.ending.slots is not None
-    assert run.ending.slots.last == last
+    assert run.ending.places is not None
+    assert run.ending.places.last == last
 
 
 def test_rows_under_a_429_that_names_a_wait_close_the_gate_too() -> None:

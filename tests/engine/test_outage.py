@@ -8,10 +8,10 @@ from itertools import pairwise
 import pytest
 
 from support.engine import LOST, START, Bench, failure, item, status, success, works_of
+from zbatch.engine.ending import StopReason
 from zbatch.engine.events import Gated
 from zbatch.engine.kinds import Kind
 from zbatch.engine.outage import KEYS, LEAST, PROBE_SECONDS, Outage, Shown, failed
-from zbatch.engine.verdict import StopReason
 from zbatch.model import Attempt, Outcome
 from zbatch.zuora.reply import Answer, read_reply
 from zbatch.zuora.wire import Fault, FaultKind, Reply, Request

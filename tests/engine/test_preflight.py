@@ -15,7 +15,7 @@ from zbatch.engine.kinds import Kind
 from zbatch.engine.order import Work
 from zbatch.engine.preflight import RECHECK_GENERATING, before_sending, recheck
 from zbatch.engine.question import Seen
-from zbatch.engine.settings import Accepted
+from zbatch.engine.settings import Acceptance
 from zbatch.engine.steps import (
     Burnt,
     Cleared,
@@ -141,15 +141,17 @@ def test_a_key_may_be_concluded_upon_once_it_has_rested() -> None:
     work = burnt(hours=0.5)
     assert rest_until(work, facts()) == START + 0.5 * HOUR
     assert rest_until(burnt(IfAbsent.NOTHING, hours=0.5), facts()) == START
-    accepted = facts(accepted={item(1).identity: Accepted(A, "seen")})
+    accepted = facts(accepted={item(1).identity: Acceptance(item(1).identity, A, "seen")})
     assert rest_until(work, accepted) == START
 
 
 def test_a_group_rests_until_all_of_it_may_be_asked_about() -> None:
     """One decided item of a call does not shorten the rest of the others."""
     work = sent(Kind.LOST, count=2)
-    assert rest_until(work, facts(accepted={item(1).identity: Accepted(A, "seen")})) == START + HOUR
-    both = {item(n).identity: Accepted(A, "seen") for n in (1, 2)}
+    one, other = (item(n).identity for n in (1, 2))
+    decided = {one: Acceptance(one, A, "seen")}
+    assert rest_until(work, facts(accepted=decided)) == START + HOUR
+    both = {**decided, other: Acceptance(other, A, "seen")}
     assert rest_until(work, facts(accepted=both)) == START
 
 
@@ -463,7 +465,7 @@ def test_each_item_of_a_group_is_concluded_upon_alone() -> None:
 
 
 def decided(work: Work, one: Seen, invoice_id: str = A) -> Step:
-    accepted = {item(1).identity: Accepted(invoice_id, "FIN-4821")}
+    accepted = {item(1).identity: Acceptance(item(1).identity, invoice_id, "FIN-4821")}
     return only(after_rest(work, [one], facts(accepted=accepted)))
 
 

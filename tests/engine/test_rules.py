@@ -22,11 +22,11 @@ from support.engine import (
     works_of,
 )
 from support.plans import a_record
+from zbatch.engine.ending import StopReason
 from zbatch.engine.events import Settled, Stopping
 from zbatch.engine.kinds import Kind
 from zbatch.engine.order import Work
 from zbatch.engine.rules import Tally
-from zbatch.engine.verdict import StopReason
 from zbatch.model import Attempt, Limits, MetRule, Outcome, Rate, Settling, Source, StopRules
 from zbatch.zuora.request import make_call
 from zbatch.zuora.wire import Fault, Reply, Request

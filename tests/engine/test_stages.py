@@ -23,13 +23,13 @@ from support.engine import (
     success,
 )
 from support.plans import a_record
+from zbatch.engine.ending import StopReason
 from zbatch.engine.events import Settled
 from zbatch.engine.kinds import Kind
 from zbatch.engine.loop import Engine
 from zbatch.engine.order import Order, Work
 from zbatch.engine.settings import Staging
-from zbatch.engine.stages import SHOWN, Choice, Part, StageEnd, Stages
-from zbatch.engine.verdict import StopReason
+from zbatch.engine.stages import SHOWN, Choice, StageEnd, Stages, StageSoFar
 from zbatch.model import Attempt, Baseline, Item, Outcome, Settling, StopRules, Trail
 from zbatch.zuora.request import make_call
 from zbatch.zuora.wire import Ask, Reply, Request
@@ -68,9 +68,9 @@ def staged(*sizes: int) -> list[Work]:
 
 def bench(looks: Looks, looked: int = 0, past: Sequence[Item] = (), **fields: object) -> Bench:
     """Make a bench of three stages; `past` are invoiced items of the first one."""
-    parts: dict[int, Part] = {}
+    parts: dict[int, StageSoFar] = {}
     for one in past:
-        part = parts.setdefault(1, Part())
+        part = parts.setdefault(1, StageSoFar())
         part.items += 1
         part.take(a_record(one, INVOICED))
     staging = Staging(3, "plan", looked, parts)

@@ -8,9 +8,9 @@ import pytest
 
 from support.engine import HighRandom, VirtualClock, run_virtually, status
 from zbatch.engine.brake import Brake
+from zbatch.engine.ending import StopReason
 from zbatch.engine.events import Event
 from zbatch.engine.settings import Settings
-from zbatch.engine.verdict import StopReason
 from zbatch.model import Call, Limits, Problem, Rate
 
 

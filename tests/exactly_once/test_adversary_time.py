@@ -13,8 +13,8 @@ from support.engine import item
 from support.world import DAY, HOUR, LIMITS, UNGUARDED, During, World
 from support.world_net import LOST_ON_THE_WAY, REPLY_LOST, SILENCE, UNSENT, Trouble, gateway
 from zbatch.emulator import Mishap, Scheduled
+from zbatch.engine.ending import StopReason
 from zbatch.engine.loop import Engine
-from zbatch.engine.verdict import StopReason
 from zbatch.model import ExitCode, Rate
 
 MakeWorld = Callable[..., World]

@@ -31,7 +31,7 @@ from zbatch.emulator import (
 )
 from zbatch.emulator.book import BookAccount
 from zbatch.emulator.catalogue import fault
-from zbatch.engine.settings import Accepted
+from zbatch.engine.settings import Acceptance
 from zbatch.errors import Refused
 from zbatch.model import ExitCode, Settling
 
@@ -364,7 +364,7 @@ def test_r09b_several_stay_unknown_until_a_person_decides(world: World) -> None:
     assert error
     assert all(invoice.id in error.message for invoice in world.invoices)
     ours = world.invoices[0].id
-    accepted = world.reconcile(accepted={ONE.identity: Accepted(ours, "FIN-7")})
+    accepted = world.reconcile(accepted={ONE.identity: Acceptance(ONE.identity, ours, "FIN-7")})
     assert accepted.outcomes == ["invoiced"]
     assert world.run([ONE]).exit_code is ExitCode.OK
     assert len(world.generates) == 1
@@ -373,7 +373,7 @@ def test_r09b_several_stay_unknown_until_a_person_decides(world: World) -> None:
 def test_r09b_an_id_that_the_tenant_does_not_show_is_not_accepted(world: World) -> None:
     """A person's slip of the pen does not make an invoice."""
     _doubt(world, executed=False)
-    run = world.reconcile(accepted={ONE.identity: Accepted("f" * 32, "typo")})
+    run = world.reconcile(accepted={ONE.identity: Acceptance(ONE.identity, "f" * 32, "typo")})
     assert (run.outcomes, run.codes) == (["unknown"], ["NOT_SHOWN"])
 
 
@@ -513,12 +513,13 @@ def test_r10_a_failed_date_is_open_until_its_retry_finds_it_billed_by_hand(
 
 
 @pytest.mark.parametrize("status", [301, 307, 308])
-def test_r11_a_redirect_is_not_followed_and_stops_the_run(world: World, status: int) -> None:
-    """There is one layer that sends: whoever answers with a redirect is not our tenant."""
+def test_r11_what_was_redirected_is_sent_again_by_a_run_alone(world: World, status: int) -> None:
+    """One layer sends: a redirect leaves the key to the next run, which bills once."""
     world.troubles = {1: gateway(status)}
-    run = world.run([ONE])
-    assert run.stop.startswith("HTTP 3")
-    assert world.sent == 1
+    world.run([ONE])
+    assert (world.sent, world.billed(ONE)) == (1, 0)
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    assert (world.sent, len(world.keys(ONE)), world.billed(ONE)) == (2, 1, 1)
 
 
 def _groups_of(world: World, objects: int) -> World:

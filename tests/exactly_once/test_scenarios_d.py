@@ -31,8 +31,8 @@ from zbatch.app.outstanding import Wish
 from zbatch.emulator import Mishap, Scheduled, Stored
 from zbatch.emulator.book import BookAccount
 from zbatch.engine.age import Clocks, expired
+from zbatch.engine.ending import StopReason
 from zbatch.engine.loop import Engine
-from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart, LedgerFailure, Refused
 from zbatch.ledger.lock import locked
 from zbatch.ledger.store import LEDGER_FILE, open_store

@@ -29,8 +29,8 @@ from support.proxy import GENERATE, Happening, Passage, by_account, to
 from support.runs import UNGUARDED
 from zbatch.emulator import Modes, Scheduled, SecondGenerate
 from zbatch.emulator.catalogue import fault
+from zbatch.engine.ending import StopReason
 from zbatch.engine.kinds import Kind, kind_of
-from zbatch.engine.verdict import StopReason
 from zbatch.net.sender import Sender
 from zbatch.zuora.reply import read_reply
 from zbatch.zuora.wire import Fault, Reply

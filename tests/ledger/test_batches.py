@@ -15,6 +15,7 @@ import pytest
 from support.engine import item
 from support.plans import NOON, a_call, a_plan, a_run_id, a_send, settled
 from zbatch.errors import LedgerFailure
+from zbatch.ledger import listing
 from zbatch.ledger.standings import AT_ONCE
 from zbatch.ledger.store import Store, open_store
 from zbatch.ledger.writer import LedgerWriter
@@ -151,7 +152,7 @@ def test_what_a_run_has_listed_is_read_in_a_row(
     month.start_run("other", other, NOON)
     month.begin("other", [a_send(a_call(item(8)))], NOON)
     assert month.all_invoiced(ITEMS, 0, len(ITEMS))
-    monkeypatch.setattr(Store, "_invoiced", lambda store, batch: pytest.fail("looked for"))
+    monkeypatch.setattr(listing, "_invoiced", lambda connection, batch: pytest.fail("looked for"))
     assert month.all_invoiced(ITEMS, 0, len(ITEMS), RUN)
     assert month.all_invoiced(ITEMS, 2, 4, RUN)
 

@@ -23,6 +23,7 @@ from support.plans import (
     left,
     settled,
 )
+from support.standing import standing
 from zbatch.errors import LedgerFailure
 from zbatch.ledger.store import Store, open_store
 from zbatch.ledger.writer import LedgerWriter
@@ -41,7 +42,6 @@ from zbatch.model import (
     KeyState,
     Outcome,
     Result,
-    Standing,
     Trail,
 )
 
@@ -53,11 +53,6 @@ BASELINE = Baseline(
     (A, B),
     (Draft(A, "12.50", NOON), Draft(B, None, None)),
 )
-
-
-def standing(store: Store, one: Item) -> Standing:
-    (held,) = store.standing([one])
-    return held
 
 
 def plan(store: Store, *items: Item) -> None:

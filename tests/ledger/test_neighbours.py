@@ -26,6 +26,7 @@ from support.plans import (
     left,
     settled,
 )
+from support.standing import standing
 from zbatch.errors import LedgerFailure
 from zbatch.ledger.store import LEDGER_FILE, Store, open_store
 from zbatch.model import (
@@ -38,7 +39,6 @@ from zbatch.model import (
     KeyState,
     Outcome,
     Settling,
-    Standing,
 )
 
 RUN = "20261130T120000Z-0000"
@@ -66,11 +66,6 @@ def raw(tmp_path: Path, crowd: Store) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(tmp_path / LEDGER_FILE, isolation_level=None)) as connection:
         connection.execute("PRAGMA foreign_keys = ON")
         yield connection
-
-
-def standing(store: Store, one: Item) -> Standing:
-    (held,) = store.standing([one])
-    return held
 
 
 def send(store: Store, one: Item, generation: int = 0) -> None:

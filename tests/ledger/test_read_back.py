@@ -24,6 +24,7 @@ from support.plans import (
     left,
     settled,
 )
+from support.standing import standing
 from zbatch.errors import CannotStart, LedgerFailure
 from zbatch.ledger import rows
 from zbatch.ledger.store import LEDGER_FILE, Store, open_store
@@ -39,7 +40,6 @@ from zbatch.model import (
     Send,
     Settling,
     Source,
-    Standing,
 )
 
 RUN = "20261130T120000Z-0000"
@@ -53,11 +53,6 @@ FULL = replace(
     reason="early termination",
     account_number="A00991201",
 )
-
-
-def standing(store: Store, one: Item) -> Standing:
-    (held,) = store.standing([one])
-    return held
 
 
 def revision(one: Item, number: int) -> Item:

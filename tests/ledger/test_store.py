@@ -28,6 +28,7 @@ from support.plans import (
     left,
     settled,
 )
+from support.standing import standing
 from zbatch.errors import CannotStart, LedgerFailure
 from zbatch.ledger.schema import APPLICATION_ID, STEPS
 from zbatch.ledger.store import LEDGER_FILE, Store, open_store
@@ -47,11 +48,6 @@ from zbatch.model import (
 
 RUN = "20261130T120000Z-0000"
 HOUR = timedelta(hours=1)
-
-
-def standing(store: Store, one: Item) -> Standing:
-    (held,) = store.standing([one])
-    return held
 
 
 def tables(folder: Path) -> sqlite3.Connection:

@@ -56,7 +56,7 @@ def test_f90_no_memory_left(room: int, serve: Serve, project_at: ProjectAt) -> N
 
 WITHOUT_MEMORY = """
 import asyncio
-from zbatch.app.desk import event_loop
+from zbatch.app.event_loop import event_loop
 
 async def wait():
     await asyncio.get_running_loop().create_future()

@@ -12,9 +12,9 @@ from support.budget import examples
 from support.engine import START, HighRandom, VirtualClock, run_virtually
 from zbatch.engine import backoff
 from zbatch.engine.brake import Brake
+from zbatch.engine.ending import StopReason
 from zbatch.engine.events import Event, Gated
 from zbatch.engine.settings import Settings
-from zbatch.engine.verdict import StopReason
 from zbatch.model import Limits, Rate
 from zbatch.zuora.headers import KEPT, RATE_PREFIXES
 from zbatch.zuora.limits import CAP_SECONDS, date_of, retry_after

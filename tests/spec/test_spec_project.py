@@ -50,10 +50,10 @@ def test_git_is_the_root_without_a_tenants_file(tmp_path: Path) -> None:
 
 def test_own_folder_is_the_root_of_a_spec_alone(tmp_path: Path) -> None:
     """A spec without any surroundings is its own project."""
-    if find_project(tmp_path / "x.yaml").root == tmp_path:
-        assert find_project(tmp_path / "x.yaml") == Project(tmp_path, None)
-    else:
+    above = [folder / mark for folder in tmp_path.parents for mark in ("tenants.yaml", ".git")]
+    if any(mark.exists() for mark in above):
         pytest.skip("the folder for temporary files lies in a project")
+    assert find_project(tmp_path / "x.yaml") == Project(tmp_path, None)
 
 
 def test_link_belongs_where_the_spec_is(tmp_path: Path, head: str) -> None:

@@ -12,12 +12,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
 from zbatch.app.gate import Unattended
+from zbatch.engine.ending import Ending
 from zbatch.engine.events import Event, Settled
 from zbatch.engine.loop import Engine
 from zbatch.engine.order import NOTHING_LATER, Later, Work
 from zbatch.engine.pacing import Pace
 from zbatch.engine.ports import Gate, Observer, Randomness
-from zbatch.engine.settings import Accepted, Ending, Ports, Settings, Staging
+from zbatch.engine.settings import Acceptance, Ports, Settings, Staging
 from zbatch.errors import LedgerFailure
 from zbatch.model import (
     Charges,
@@ -338,7 +339,7 @@ class Bench:
     ask_life: float = ASKED_LATELY
     settling: Settling = field(default_factory=Settling)
     read_only: bool = False
-    accepted: Mapping[Identity, Accepted] = field(default_factory=dict)
+    accepted: Mapping[Identity, Acceptance] = field(default_factory=dict)
     rules: StopRules = field(default_factory=StopRules)
     stages: Staging = field(default_factory=Staging)
     pace: Pace | None = None

@@ -39,7 +39,7 @@ from support.world_host import (
 )
 from support.world_net import AT_ONCE, NONE, Remote, Trouble, Wire
 from support.world_time import Event, Life, Timeline
-from zbatch.app.api import Acceptance, RunResult
+from zbatch.app.api import RunResult
 from zbatch.app.execution import Execution
 from zbatch.app.outside import Outside
 from zbatch.app.outstanding import Wish
@@ -55,7 +55,7 @@ from zbatch.emulator.store import Store as TenantStore
 from zbatch.emulator.tenant import Tenant
 from zbatch.engine.loop import Engine
 from zbatch.engine.ports import Randomness
-from zbatch.engine.settings import Accepted
+from zbatch.engine.settings import Acceptance
 from zbatch.engine.stages import Choice
 from zbatch.model import (
     Account,
@@ -96,7 +96,7 @@ class Job:
     host: str = "one"
     wish: Wish = field(default_factory=Wish)
     read_only: bool = False
-    accepted: Mapping[Identity, Accepted] = field(default_factory=dict)
+    accepted: Mapping[Identity, Acceptance] = field(default_factory=dict)
     die_at: int | str | None = None
     after: float = 0.0
     during: During | None = None
@@ -527,11 +527,7 @@ def _blank_tenant() -> bytes:
 def _task(job: Job, store: HostStore) -> Task:
     if not job.read_only:
         return to_converge(job.plan, store, job.wish, PART)
-    accept = [
-        Acceptance(identity, chosen.invoice_id, chosen.reason)
-        for identity, chosen in job.accepted.items()
-    ]
-    return to_settle(job.plan, store, accept, every=not job.plan.items)
+    return to_settle(job.plan, store, [*job.accepted.values()], every=not job.plan.items)
 
 
 async def _signal(interruptions: Interruptions, after: float, number: int) -> None:

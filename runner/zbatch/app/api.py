@@ -13,16 +13,19 @@ from zbatch.app.live import Live
 from zbatch.app.loading import Overrides, Warn, unheard
 from zbatch.app.protection import UNCONFIRMED, Confirmation
 from zbatch.app.review.frozen import Document
+from zbatch.engine.ending import StopReason
 from zbatch.engine.events import Event
 from zbatch.engine.outage import PROBE_SECONDS
 from zbatch.engine.ports import Gate, Randomness
-from zbatch.engine.settings import PATIENCE, READ_BACK
-from zbatch.engine.verdict import StopReason
-from zbatch.model import ExitCode, Identity, ItemRecord, Plan, Rate, Totals
+from zbatch.engine.settings import PATIENCE, Acceptance
+from zbatch.model import ExitCode, ItemRecord, Plan, Rate, Totals
 from zbatch.report.record import ReadBackRecord
 from zbatch.report.summary import FailureGroup
 
+READ_BACK = 30.0  # seconds at the end for invoices that are not finished, or cannot be read yet
+
 __all__ = [
+    "READ_BACK",
     "Acceptance",
     "Approval",
     "Confirmation",
@@ -79,15 +82,6 @@ class RunOptions:
             warn=self.warn,
             period=self.period,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Acceptance:
-    """A person's decision that an item in doubt is this invoice, and why."""
-
-    identity: Identity
-    invoice_id: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from zbatch.app.connection import access_to, connected
-from zbatch.app.desk import event_loop
+from zbatch.app.event_loop import event_loop
 from zbatch.app.outside import Outside, Way
 from zbatch.app.review.estimate import pace_of
 from zbatch.app.signals import interruptible, undisturbed
 from zbatch.engine.asking import Asker, Inquiry, Unanswered
 from zbatch.engine.brake import Brake
+from zbatch.engine.ending import Stop, StopReason
 from zbatch.engine.events import Event, Gated, Hold
 from zbatch.engine.pacing import Pace
 from zbatch.engine.ports import Clock, Observer, Sender
-from zbatch.engine.settings import Settings, Stop
-from zbatch.engine.verdict import StopReason
+from zbatch.engine.settings import Settings
 from zbatch.errors import CannotStart, Interrupted
 from zbatch.model import Plan, Tenant
 from zbatch.zuora.request import make_call

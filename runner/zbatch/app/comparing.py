@@ -36,8 +36,9 @@ class Telling:
         """Tell once that something is not finished yet."""
         if not self._waits:
             self._waits = True
+            who = "1 item has" if items == 1 else f"{items:,} items have"
             self._tell(
-                f"{items} item(s) have invoices that are not finished or cannot be read yet:"
+                f"{who} invoices that are not finished or cannot be read yet:"
                 f" asking again for at most {seconds:.0f} s"
             )
 

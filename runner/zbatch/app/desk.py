@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import os
 import platform
 import secrets
@@ -13,10 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from zbatch.app.api import RunResult, Watcher
 from zbatch.app.connection import access_to, connected
+from zbatch.app.event_loop import event_loop, unswept
 from zbatch.app.execution import Execution, Files
 from zbatch.app.heartbeat import Followed
 from zbatch.app.outside import Outside
@@ -28,12 +26,10 @@ from zbatch.app.task import Task
 from zbatch.errors import CannotStart, LedgerFailure, ReportFailure
 from zbatch.ledger.lock import locked
 from zbatch.ledger.store import Store, open_store
-from zbatch.model import ExitCode, Tenant
+from zbatch.model import Tenant
 from zbatch.report.record import RunRecord
 from zbatch.report.writer import ReportWriter
-from zbatch.spec import Project, load_tenants, path_in_project
-
-SELDOM = (20_000, 20, 100)  # new objects, and sweeps of the younger before one of the older
+from zbatch.spec import path_in_project
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,54 +87,6 @@ def _new_run_id(state: State, started_at: datetime) -> str:
     while (name := run_id(started_at, secrets.token_hex(2))) in state.runs():
         pass
     return name
-
-
-def emulator_book(project: Project) -> Path | None:
-    """Find the account book that the project names for the built-in tenant."""
-    if project.tenants_file is None:
-        return None
-    return load_tenants(project.tenants_file).emulator_accounts
-
-
-@contextmanager
-def unswept() -> Iterator[None]:
-    """Spare the collector what is here already, for it lives as long as the run, and sweep less.
-
-    Else it walks again and again through all works, and finds nothing: a tenth of a run's CPU. What
-    a call leaves behind is freed without it, and little of that is left to be found.
-    """
-    kept = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(*SELDOM)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*kept)
-        gc.unfreeze()
-
-
-@contextmanager
-def event_loop() -> Iterator[asyncio.Runner]:
-    """Make an event loop; raises `CannotStart` where the system has no files left for one."""
-    runner = asyncio.Runner()
-    try:
-        loop = runner.get_loop()
-    except OSError as error:
-        raise CannotStart(f"cannot start to send: {error.strerror}; nothing was sent") from error
-    loop.set_exception_handler(_end_without_memory)
-    with runner:
-        yield runner
-
-
-def _end_without_memory(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """End the process where a callback of the loop found no memory: somebody waits for it in vain.
-
-    To whoever runs it again that is a crash like any other, and a crash loses nothing.
-    """
-    if isinstance(context.get("exception"), MemoryError):
-        os.write(2, b"zbatch: no memory is left; running the same command again is safe\n")
-        os._exit(ExitCode.INTERNAL)
-    loop.default_exception_handler(context)
 
 
 @contextmanager

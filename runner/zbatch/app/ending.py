@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from zbatch.app.doubt import in_doubt
 from zbatch.app.outstanding import blocked
-from zbatch.engine.settings import Ending
-from zbatch.engine.verdict import StopReason
+from zbatch.engine.ending import Ending, StopReason
 from zbatch.model import (
     ExitCode,
     Identity,

@@ -10,7 +10,7 @@ import stat
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -26,6 +26,16 @@ MOST_MANIFEST = 16 * 1024**2
 MOST_SHRUNK = 200  # how many times smaller a file may be packed: text as ours is never beyond 50
 SMALL = 1024**2  # and below this size nobody is hurt
 _PIECE = 1024**2
+_ITEM = ("account_id", "target_date", "revision")
+_ALIKE = (
+    "outcome",
+    "invoice_id",
+    "http_status",
+    "attempts",
+    "idempotency_key",
+    "track_id",
+    "request_id",
+)
 _NAME = re.compile(r"(?!.*(?:^|/)\.\.?(?:/|$))[^/\\\0][^\\\0]*[^/\\\0]")
 # What unpacking and reading raise of content that zbatch never writes.
 _DAMAGED = (
@@ -72,6 +82,7 @@ def _checked(file: IO[bytes]) -> Checked:
             infos = _infos(archive)
             manifest = _manifest(archive, infos)
             findings = [*_listed(archive, infos, manifest), *_totals(archive, infos, manifest)]
+            findings += _lines(archive, infos, str(manifest["run_id"]))
     except _Bad as bad:
         return Checked((str(bad),))
     except _DAMAGED as error:
@@ -194,3 +205,35 @@ def _totals(
                 yield f"{name}, which the run read, is not there"
         elif _digest(archive, infos[name])[1] != wanted.digest:
             yield f"{name} is not what the run read"
+
+
+def _lines(
+    archive: zipfile.ZipFile, infos: Mapping[str, zipfile.ZipInfo], run_id: str
+) -> Iterator[str]:
+    """Hold the lines of the report against what the ledger holds of their items.
+
+    What another run has settled since may have become something else, but for an invoice.
+    """
+    for name in ("report.jsonl", "ledger/items.jsonl"):
+        if name not in infos:
+            yield f"there is no {name} in it"
+            return
+    held: dict[tuple[object, ...], tuple[bool, tuple[object, ...]]] = {}
+    with archive.open("ledger/items.jsonl") as file:
+        for row in map(json.loads, file):
+            ours = row.get("settled_by") == run_id and row.get("outcome") is not None
+            held[_values(row, _ITEM)] = ours, _values(row, _ALIKE)
+    wrong: list[str] = []
+    with archive.open("report.jsonl") as file:
+        for line in map(json.loads, file):
+            known = held.get(_values(line, _ITEM))
+            final = known is None or known[0] or line["outcome"] == Outcome.INVOICED
+            if final and (known is None or known[1] != _values(line, _ALIKE)):
+                wrong.append(f"{line.get('account_id')} {line.get('target_date')}")
+    if wrong:
+        more = f" and {len(wrong) - 1:,} more" if len(wrong) > 1 else ""
+        yield f"the report is not what the ledger holds: {wrong[0]}{more}"
+
+
+def _values(row: Mapping[str, Any], names: Iterable[str]) -> tuple[object, ...]:
+    return tuple(row.get(name) for name in names)

@@ -25,14 +25,14 @@ from zbatch.app.review.estimate import pace_of
 from zbatch.app.task import Task
 from zbatch.engine.agreement import LedgerEntry
 from zbatch.engine.details import Details
+from zbatch.engine.ending import Ending, Stop, StopReason
 from zbatch.engine.events import Event, Settled
 from zbatch.engine.gentle import Gentle
 from zbatch.engine.loop import Engine
 from zbatch.engine.pacing import Flow
 from zbatch.engine.ports import Gate
-from zbatch.engine.settings import Accepted, Ending, Ports, Settings, Stop
+from zbatch.engine.settings import Ports, Settings
 from zbatch.engine.stages import Choice, StageEnd
-from zbatch.engine.verdict import StopReason
 from zbatch.errors import CannotStart, LedgerFailure, Refused, ReportFailure
 from zbatch.ledger.store import Store
 from zbatch.model import ExitCode, Item, ItemRecord, Plan, StopRules
@@ -138,10 +138,7 @@ class Execution:
             probe=task.probe,
             settling=self.plan.spec.settling,
             read_only=task.read_only,
-            accepted={
-                identity: Accepted(acceptance.invoice_id, acceptance.reason)
-                for identity, acceptance in task.accepted.items()
-            },
+            accepted=task.accepted,
             rules=StopRules() if task.read_only else self.plan.spec.stop,
             stages=task.stages,
             pace=task.pace or pace_of(self.plan),
@@ -225,7 +222,7 @@ class Execution:
             rule=ending.stop.rule if ending.stop else None,
             totals=result.totals,
             calls_sent=result.sent,
-            slots=ending.slots,
+            slots=ending.places,
             pace=_pace_record(ending.flow),
             read_back=result.read_back,
         )

@@ -81,6 +81,13 @@ def known_tenants(project: Project) -> dict[str, Tenant]:
     return {one.name: one for one in (*named.values(), builtin_emulator())}
 
 
+def emulator_book(project: Project) -> Path | None:
+    """Find the account book that the project names for the built-in tenant."""
+    if project.tenants_file is None:
+        return None
+    return load_tenants(project.tenants_file).emulator_accounts
+
+
 def _of_tenants(tenant: Tenant, project: Project) -> tuple[Diagnostic, ...]:
     """Give the warnings of the file that a tenant is from."""
     if tenant.embedded or project.tenants_file is None:

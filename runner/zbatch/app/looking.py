@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from zbatch.app.asking import Bureau, Matter, Session
-from zbatch.app.desk import emulator_book
+from zbatch.app.loading import emulator_book
 from zbatch.app.numbers import Resolved
 from zbatch.app.review.held import unsettled
 from zbatch.app.review.online import Estimated, Online, There

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from zbatch.app.altered import refuse_altered
 from zbatch.app.doubt import is_open, state_of, work_of
+from zbatch.engine.kinds import last_word
 from zbatch.engine.order import Work
 from zbatch.errors import Refused
 from zbatch.model import (
@@ -23,7 +24,6 @@ from zbatch.model import (
 )
 
 _MOST_NAMED = 5
-_IN_PART = Problem("IN_DOUBT", "it was sent, and what came of it is not known")
 ASKED_AGAIN = frozenset({Outcome.ALREADY_INVOICED, Outcome.NOTHING_TO_BILL})
 
 
@@ -169,7 +169,7 @@ def open_works(standings: Sequence[Standing], *, asking: bool = False) -> Iterat
 def _why_apart(call: OpenCall, planned: Mapping[Identity, Item]) -> Problem | None:
     """Say why a call is not sent again, or None where all of it may be."""
     if KeyState.SETTLED in call.states:
-        return call.attempts[-1].problem or _IN_PART
+        return last_word(call.attempts)
     others = [item.identity for item in call.call.items if item.identity not in planned]
     if not others:
         return None

@@ -12,12 +12,12 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from zbatch.app.api import READ_BACK
 from zbatch.engine.agreement import CLOCKS, Agreement, Code, LedgerEntry, compare
 from zbatch.engine.asking import Unanswered
 from zbatch.engine.conclusion import decided
 from zbatch.engine.details import Details
 from zbatch.engine.matching import compared_with
-from zbatch.engine.settings import READ_BACK
 from zbatch.model import Detail, Identity, Invoice, Item, ItemRecord, Outcome
 from zbatch.report.record import ReadBackRecord
 from zbatch.zuora.query import BRANCHES

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from zbatch.app.api import ReconcileOptions, RunResult, Watcher
 from zbatch.app.asking import Bureau
-from zbatch.app.desk import emulator_book, opened
-from zbatch.app.loading import Overrides, blank_plan, known_tenants, load_plan
+from zbatch.app.desk import opened
+from zbatch.app.loading import Overrides, blank_plan, emulator_book, known_tenants, load_plan
 from zbatch.app.numbers import with_ids
 from zbatch.app.protection import confirm_decisions, require_ledger
 from zbatch.app.state import State

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from zbatch.app.api import Approval, RunOptions, RunResult, Watcher
 from zbatch.app.asking import Bureau
-from zbatch.app.desk import emulator_book, opened
+from zbatch.app.desk import opened
+from zbatch.app.loading import emulator_book
 from zbatch.app.numbers import with_ids
 from zbatch.app.outside import Outside
 from zbatch.app.outstanding import Wish

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from zbatch.engine.verdict import StopReason
+from zbatch.engine.ending import StopReason
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from zbatch.app.outstanding import Outstanding
 from zbatch.engine.settings import Staging
-from zbatch.engine.stages import Part
+from zbatch.engine.stages import StageSoFar
 from zbatch.ledger.store import Store
 from zbatch.model import Identity, Plan
 
@@ -22,10 +22,10 @@ def put_in_stages(plan: Plan, todo: Outstanding, store: Store) -> Staging:
     early = dict(early_stages(plan))
     for work in todo.works:
         work.stage = min(early.get(item.identity, last) for item in work.items)
-    past: dict[int, Part] = {}
+    past: dict[int, StageSoFar] = {}
     for record in todo.records:
         if stage := early.get(record.item.identity):
-            part = past.setdefault(stage, Part())
+            part = past.setdefault(stage, StageSoFar())
             part.items += 1
             part.take(record)
     name = name_of_stages(plan)

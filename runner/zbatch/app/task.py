@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from zbatch.app.api import Acceptance, Approval
+from zbatch.app.api import READ_BACK, Acceptance, Approval
 from zbatch.app.backlog import Backlog, backlog_of
 from zbatch.app.doubt import doubts
 from zbatch.app.outstanding import Outstanding, Wish, open_works
@@ -15,7 +15,7 @@ from zbatch.app.review.counts import Load
 from zbatch.app.stages import put_in_stages
 from zbatch.engine.outage import PROBE_SECONDS
 from zbatch.engine.pacing import Pace
-from zbatch.engine.settings import PATIENCE, READ_BACK, Staging
+from zbatch.engine.settings import PATIENCE, Staging
 from zbatch.errors import NothingSelected
 from zbatch.ledger.store import Store
 from zbatch.model import Identity, Plan

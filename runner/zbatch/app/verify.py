@@ -10,8 +10,7 @@ from pathlib import Path
 
 from zbatch.app.asking import PATIENCE, Bureau
 from zbatch.app.comparing import Comparing, Telling
-from zbatch.app.desk import emulator_book
-from zbatch.app.loading import Overrides
+from zbatch.app.loading import Overrides, emulator_book
 from zbatch.app.numbers import with_ids
 from zbatch.app.outside import Outside
 from zbatch.app.subject import Subject, entries_of, subject_of

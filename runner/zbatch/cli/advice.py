@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zbatch.app.api import RunResult
 from zbatch.cli.words import Called, Verb
-from zbatch.engine.verdict import StopReason
+from zbatch.engine.ending import StopReason
 from zbatch.model import ExitCode, Outcome
 from zbatch.report.differences import read_back_text
 from zbatch.zuora.text import one_line

@@ -26,7 +26,7 @@ class Format(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Validation:
     """All there is to say about so many files; `strict` makes errors of warnings."""
 
     diagnostics: tuple[Diagnostic, ...]
@@ -87,24 +87,24 @@ def chosen(wanted: Format, environment: Mapping[str, str]) -> Format:
 
 
 def told(
-    verdict: Verdict, wanted: Format, stream: TextIO, environment: Mapping[str, str]
+    validation: Validation, wanted: Format, stream: TextIO, environment: Mapping[str, str]
 ) -> Iterator[str]:
     """Write findings for a stream, line by line."""
     # each format is loaded when it is asked for: most files have no findings
     if wanted is Format.JSON:
         from zbatch.cli.findings_json import findings_json
 
-        yield findings_json(verdict)
+        yield findings_json(validation)
         return
-    if not verdict.diagnostics:
+    if not validation.diagnostics:
         return
     from zbatch.cli.findings_text import findings_text
 
-    lines = findings_text(verdict, look_of(stream, environment))
+    lines = findings_text(validation, look_of(stream, environment))
     if wanted is Format.GITHUB:
         from zbatch.cli.findings_github import github_annotations, harmless
 
-        yield from github_annotations(verdict, environment.get("GITHUB_WORKSPACE"))
+        yield from github_annotations(validation, environment.get("GITHUB_WORKSPACE"))
         lines = map(harmless, lines)
     yield from lines
 
@@ -112,13 +112,13 @@ def told(
 def refusal(error: SpecError, stream: TextIO, environment: Mapping[str, str]) -> Iterator[str]:
     """Write why a file was refused, and how much there is to mend."""
     files = len({finding.file for finding in error.diagnostics})
-    verdict = Verdict(error.diagnostics, files, error.strict, error.shown)
-    yield from told(verdict, chosen(Format.AUTO, environment), stream, environment)
-    yield verdict.summary
+    validation = Validation(error.diagnostics, files, error.strict, error.shown)
+    yield from told(validation, chosen(Format.AUTO, environment), stream, environment)
+    yield validation.summary
 
 
 def warn(warnings: tuple[Diagnostic, ...]) -> None:
     """Tell people of warnings, beside the product that they are about."""
-    verdict = Verdict(warnings, len({warning.file for warning in warnings}))
-    for line in told(verdict, chosen(Format.AUTO, os.environ), sys.stderr, os.environ):
+    validation = Validation(warnings, len({warning.file for warning in warnings}))
+    for line in told(validation, chosen(Format.AUTO, os.environ), sys.stderr, os.environ):
         print(line, file=sys.stderr)

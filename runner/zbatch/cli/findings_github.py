@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from zbatch.cli.findings import Verdict
+from zbatch.cli.findings import Validation
 from zbatch.cli.words import counted
 from zbatch.spec import Diagnostic
 
@@ -20,13 +20,13 @@ _IN_MESSAGES = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _IN_PROPERTIES = _IN_MESSAGES | str.maketrans({":": "%3A", ",": "%2C"})
 
 
-def github_annotations(verdict: Verdict, workspace: str | None) -> Iterator[str]:
+def github_annotations(validation: Validation, workspace: str | None) -> Iterator[str]:
     """Write errors, then warnings; where they are too many, the last one tells how many more.
 
     Of each code the first comes first, so that a hundred of one kind hide no other.
     """
     for severity in ("error", "warning"):
-        findings = [one for one in verdict.diagnostics if verdict.severity(one) == severity]
+        findings = [one for one in validation.diagnostics if validation.severity(one) == severity]
         ordered = _codes_first(findings)
         shown = ordered if len(ordered) <= AT_MOST else ordered[: AT_MOST - 1]
         for finding in shown:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from zbatch.cli.findings import Verdict
+from zbatch.cli.findings import Validation
 from zbatch.spec import CODES, Diagnostic
 
 VERSION = 1
 
 
-def findings_json(verdict: Verdict) -> str:
-    """Write a verdict as one object, its findings in their order."""
+def findings_json(validation: Validation) -> str:
+    """Write a validation as one object, its findings in their order."""
     document = {
         "version": VERSION,
-        "files": verdict.files,
-        "errors": verdict.errors,
-        "warnings": verdict.warnings,
-        "strict": verdict.strict,
-        "diagnostics": [_finding(one, verdict.severity(one)) for one in verdict.diagnostics],
+        "files": validation.files,
+        "errors": validation.errors,
+        "warnings": validation.warnings,
+        "strict": validation.strict,
+        "diagnostics": [_finding(one, validation.severity(one)) for one in validation.diagnostics],
     }
     return json.dumps(document, indent=2, ensure_ascii=False)
 

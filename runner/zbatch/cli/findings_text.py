@@ -19,7 +19,7 @@ from rich.cells import cell_len
 
 from zbatch.app.sources import Line, Place, read_lines
 from zbatch.cli.excerpt import excerpt
-from zbatch.cli.findings import Look, Verdict
+from zbatch.cli.findings import Look, Validation
 from zbatch.cli.words import path_text
 from zbatch.spec import Diagnostic, tidy
 from zbatch.spec.diagnostics import Related, visible
@@ -34,12 +34,12 @@ _OF_KEYS = frozenset({"ZB110", "ZB112", "ZB202", "ZB203", "ZB205"})
 _INDENT = 4
 
 
-def findings_text(verdict: Verdict, look: Look) -> Iterator[str]:
+def findings_text(validation: Validation, look: Look) -> Iterator[str]:
     """Write findings, at most ten of a kind and file one by one, for a stream of that look."""
-    shown = _fewer(verdict.diagnostics, verdict.shown)
+    shown = _fewer(validation.diagnostics, validation.shown)
     painter = _Painter(look, read_lines(_places(shown)))
     for finding in shown:
-        yield from painter.finding(finding, verdict.severity(finding))
+        yield from painter.finding(finding, validation.severity(finding))
 
 
 def _fewer(findings: tuple[Diagnostic, ...], most: int) -> list[Diagnostic]:

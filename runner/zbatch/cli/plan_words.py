@@ -16,7 +16,7 @@ from zbatch.cli.amounts import grouped
 from zbatch.cli.words import counted, duration, tally
 from zbatch.engine.money import added
 from zbatch.model import Charges
-from zbatch.spec.plan_diff import Change, Dates, PlanDiff
+from zbatch.spec.plan_diff import Dates, DatesChange, PlanDiff
 
 _MOST_DATES = 3  # of one account, in one line
 _MOST_REASONS = 10
@@ -60,7 +60,7 @@ def compared(difference: PlanDiff) -> str:
     return f"{counted(before.accounts, 'account')} and {counted(before.items, 'item')}; {how}"
 
 
-def dates_now(change: Change) -> str:
+def dates_now(change: DatesChange) -> str:
     """Say the dates that accounts have now; one that did not move with the period is suspect."""
     kept = ", the same as then: were they to move on?" if change.before == change.after else ""
     return f"{dates_of(change.after)}{kept}"

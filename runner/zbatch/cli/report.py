@@ -67,6 +67,7 @@ class Flags(TypedDict):
 )
 @ordinary(
     "--out",
+    of="report",
     type=click.Path(path_type=Path),
     metavar="PATH",
     help="Write to PATH, which must not exist: of csv a folder, with a file for each outcome.",

@@ -50,9 +50,8 @@ class Shown:
 class Prompt:
     """Show a stage and ask at the terminal; what was typed before the question is no answer."""
 
-    def __init__(self, screen: Screen, descriptor: int = STDIN) -> None:
+    def __init__(self, screen: Screen) -> None:
         self._screen = screen
-        self._descriptor = descriptor
 
     async def look(self, end: StageEnd) -> Choice | None:
         """Ask until one of the three words is typed; the end of the input is no answer."""
@@ -60,7 +59,7 @@ class Prompt:
             for line in stage_block(end):
                 paper.say(line)
             paper.say(Text(LEGEND))
-            forget_typed(self._descriptor)
+            forget_typed(STDIN)
             while True:
                 paper.ask(Text("confirm | continue | stop? ", "bold"))
                 answer = await self._line()
@@ -75,13 +74,13 @@ class Prompt:
         """Wait for a line without a thread, so that a signal ends the wait at once."""
         loop = asyncio.get_running_loop()
         typed = asyncio.Event()
-        loop.add_reader(self._descriptor, typed.set)
+        loop.add_reader(STDIN, typed.set)
         try:
             await typed.wait()
         finally:
-            loop.remove_reader(self._descriptor)
+            loop.remove_reader(STDIN)
         try:
-            return os.read(self._descriptor, LONGEST)
+            return os.read(STDIN, LONGEST)
         except OSError:  # the terminal is gone
             return b""
 

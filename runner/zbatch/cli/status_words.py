@@ -16,6 +16,7 @@ from zbatch.model import ExitCode, Outcome
 from zbatch.zuora.text import one_line
 
 NAME_LIMIT = 80
+REASON_LIMIT = 200
 
 _MEANS = {
     ExitCode.OK: "everything settled",
@@ -96,7 +97,18 @@ def _end(status: Status) -> str:
     if code is None:
         return "it broke off" if _broke_off(status) else "it came to nothing"
     means = _MEANS.get(ExitCode(code), "") if code in set(ExitCode) else ""
+    if code == ExitCode.UNKNOWN and (why := _why_unsure(status)):
+        means = f"an outcome may be unknown: {why}"
     return f"exit {code}{', ' if means else ''}{means}"
+
+
+def _why_unsure(status: Status) -> str:
+    """Say what stopped a run of which no item is told as unknown: a disk that failed, at worst."""
+    figures = status.figures
+    if figures and figures.counts.get(Outcome.UNKNOWN):
+        return ""
+    stop = status.run.record.get("stop") or (figures.stopping if figures else None)
+    return one_line(stop, REASON_LIMIT) if isinstance(stop, str) else ""
 
 
 def _figures(status: Status, now: datetime) -> Iterator[Text]:

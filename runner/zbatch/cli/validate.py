@@ -10,7 +10,7 @@ import click
 
 from zbatch.app import validate as offline
 from zbatch.cli import completing
-from zbatch.cli.findings import Format, Verdict, chosen, told
+from zbatch.cli.findings import Format, Validation, chosen, told
 from zbatch.cli.options import ordinary, period, strictness
 from zbatch.model import ExitCode
 
@@ -47,9 +47,9 @@ def validate(paths: tuple[Path, ...], wanted: str, period: str | None, strict: b
     no errors, 1: some, 2: a path does not exist.
     """
     checked = offline.validate(paths, period)
-    verdict = Verdict(checked.diagnostics, checked.files, strict)
+    validation = Validation(checked.diagnostics, checked.files, strict)
     format_ = chosen(Format(wanted), os.environ)
-    for line in told(verdict, format_, sys.stdout, os.environ):
+    for line in told(validation, format_, sys.stdout, os.environ):
         click.echo(line, color=True)
-    click.echo(verdict.summary, err=True)
-    return ExitCode.FAILURES if verdict.errors else ExitCode.OK
+    click.echo(validation.summary, err=True)
+    return ExitCode.FAILURES if validation.errors else ExitCode.OK

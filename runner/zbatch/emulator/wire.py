@@ -65,9 +65,9 @@ class Way(Protocol):
         ...
 
 
-def render(answer: Answer, framing: Framing = Framing.LENGTH, protocol: str = "HTTP/1.1") -> bytes:
+def render(answer: Answer, framing: Framing = Framing.LENGTH) -> bytes:
     """Write a whole reply as it goes over the wire."""
-    return head(answer, framing, protocol) + _body(answer, framing)
+    return head(answer, framing) + _body(answer, framing)
 
 
 def head(answer: Answer, framing: Framing, protocol: str = "HTTP/1.1", more: bytes = b"") -> bytes:
@@ -182,7 +182,6 @@ class Around:
 class Styled:
     """A good reply written in another way; the connection closes `after` so many seconds."""
 
-    framing: Framing = Framing.LENGTH
     protocol: str = "HTTP/1.1"
     more: bytes = b""
     keep: bool = False
@@ -195,8 +194,8 @@ class Styled:
 
     def steps(self, answer: Answer) -> Iterator[Step]:
         """Send the reply, and close late if at all."""
-        yield Send(head(answer, self.framing, self.protocol, self.more))
-        yield Send(_body(answer, self.framing))
+        yield Send(head(answer, Framing.LENGTH, self.protocol, self.more))
+        yield Send(_body(answer, Framing.LENGTH))
         if self.keep:
             yield Last.KEEP
             return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -11,6 +10,7 @@ from datetime import datetime, timedelta
 from zbatch.engine import backoff
 from zbatch.engine.brake import Brake
 from zbatch.engine.events import Answered, Event, Retrying, Settled
+from zbatch.engine.in_hand import InHand
 from zbatch.engine.judge import Judgement, unknown_records
 from zbatch.engine.order import Order, Work, alone_of
 from zbatch.engine.rules import Tally
@@ -76,9 +76,7 @@ class Aftermath:
         self._resting: list[tuple[datetime, Work, Problem]] = []
         self._credited: dict[str, set[str]] = {}
         self._wait_ends: datetime | None = None
-        self.in_hand = 0  # works taken out of the order and not yet done with
-        self.asking = 0  # items of works that are being asked about
-        self.cleared: deque[Work] = deque()  # works that may be sent, their intents still to come
+        self.in_hand = InHand()
         self.more = asyncio.Event()  # something may start now
         self.waiting = asyncio.Event()  # something waits to be committed
         self.blocked: list[tuple[Item, Item]] = []
@@ -120,7 +118,7 @@ class Aftermath:
     # What came of a call
 
     def _apply(self, work: Work, judgement: Judgement) -> None:
-        self.in_hand -= 1
+        self.in_hand.let_go()
         attempt = judgement.result.attempt
         work.attempts = (*work.attempts, attempt)
         if attempt.sent:
@@ -163,7 +161,7 @@ class Aftermath:
             work.generation + 1,
             trails=(trail,),
             asked_at=work.asked_at,
-            prior_attempts=work.prior_attempts + sum(a.sent for a in work.attempts),
+            prior_attempts=work.sends,
             first_sent=work.first_sent,
             tries=work.tries,
             stage=work.stage,
@@ -185,13 +183,15 @@ class Aftermath:
 
     def _apply_look(self, look: _Look) -> None:
         work, outcome = look.work, look.outcome
-        self.in_hand -= 1
-        self.asking -= len(work.items)
+        self.in_hand.asked(work)
         if isinstance(outcome, Cleared):
             pairs = zip(work.trails, outcome.baselines, strict=True)
             work.trails = tuple(trail.based_on(baseline) for trail, baseline in pairs)
-            self._go_on(work, look)
-        elif all(isinstance(step, Burnt) for step in outcome):
+            work.asked_at = look.asked_at
+            self.in_hand.clear(work)
+            return
+        self.in_hand.let_go()
+        if all(isinstance(step, Burnt) for step in outcome):
             work.burnt = True
             work.trails = tuple(replace(trail, if_absent=IfAbsent.RENEW) for trail in work.trails)
             self._order.postpone(work, self._ports.clock.monotonic())
@@ -203,14 +203,9 @@ class Aftermath:
             for position, step in enumerate(outcome):
                 self._step(look, position, step)
 
-    def _go_on(self, work: Work, look: _Look) -> None:
-        work.asked_at = look.asked_at
-        self.in_hand += 1
-        self.cleared.append(work)
-
     def ask_anew(self, work: Work) -> None:
         """Put back a work whose question has become too old before its intent was made."""
-        self.in_hand -= 1
+        self.in_hand.let_go()
         self._order.postpone(work, self._ports.clock.monotonic())
 
     def _step(self, look: _Look, position: int, step: Step) -> None:
@@ -253,7 +248,7 @@ class Aftermath:
 
     def rest(self, work: Work, until: datetime, problem: Problem) -> None:
         """Put aside a work that may only be asked about later; the rest of the run goes on."""
-        self.in_hand -= 1
+        self.in_hand.let_go()
         self._resting.append((until, work, problem))
 
     def wake_resting(self) -> bool:

@@ -1,4 +1,4 @@
-"""Ask the tenant what is there: every page of every question, in the run's own rate and slots."""
+"""Ask the tenant what is there: every page of every question, in the run's own rate and places."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Generic, NoReturn, TypeVar
 
 from zbatch.engine.brake import Brake
 from zbatch.engine.concurrency import Flight
+from zbatch.engine.ending import StopReason
 from zbatch.engine.kinds import Kind, kind_of, problem_of
 from zbatch.engine.order import Work
 from zbatch.engine.ports import Clock, Sender
 from zbatch.engine.question import Seen
-from zbatch.engine.verdict import StopReason
 from zbatch.model import Invoice, Item
 from zbatch.zuora.pages import MissingField, Page
 from zbatch.zuora.query import ALL_FIELDS, Wanted, more_ask, query_ask, questions

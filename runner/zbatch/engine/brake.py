@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from zbatch.engine import backoff
 from zbatch.engine.age import Clocks, expires
 from zbatch.engine.concurrency import Flight
+from zbatch.engine.ending import Stop, StopReason
 from zbatch.engine.events import Gated, Hold, InFlight, Limited, Paced, Stopping
 from zbatch.engine.kinds import doubtful
 from zbatch.engine.order import Work
@@ -19,8 +20,7 @@ from zbatch.engine.pacing import Flow, Pace, Reachability, Slot
 from zbatch.engine.places import Places
 from zbatch.engine.ports import Clock, Observer, Randomness
 from zbatch.engine.rules import outlasts, overdue
-from zbatch.engine.settings import Settings, Stop
-from zbatch.engine.verdict import StopReason
+from zbatch.engine.settings import Settings
 from zbatch.model import MetRule, Problem
 from zbatch.zuora.allowance import allowance
 from zbatch.zuora.limits import date_of, retry_after, too_many_at_once
@@ -66,8 +66,12 @@ class Brake:
         self._news = asyncio.Event()  # a slot may be had sooner, or never
         self.stopping = asyncio.Event()
         self.stopped: Stop | None = None
-        self.in_flight = 0
         self._told_gap = 0.0  # seconds between requests, as whoever watches knows it
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are at the server."""
+        return self.places.flying
 
     def stop(
         self, reason: StopReason, message: str, hint: str = "", rule: MetRule | None = None
@@ -168,7 +172,6 @@ class Brake:
 
     def took_off(self) -> Flight:
         """Take note that a request leaves."""
-        self.in_flight += 1
         flight = self.places.took_off()
         self._tell(InFlight(self.in_flight, self.places.allowed))
         return flight
@@ -176,7 +179,6 @@ class Brake:
     def landed(self, flight: Flight) -> None:
         """Take note that a request is over, whatever came of it."""
         self.places.landed(flight)
-        self.in_flight -= 1
         self._tell(InFlight(self.in_flight, self.places.allowed))
 
     def answered(self, reply: Reply) -> None:

@@ -55,7 +55,7 @@ class Carrier:
         self._note(flight, exchange, answer, judgement)
         self._react(work, exchange, answer, judgement)
         if (bad := failed(answer, attempt, work.attempts)) is not None:
-            again = work.prior_attempts > 0 or any(past.sent for past in work.attempts)
+            again = work.sends > 0
             self._brake.learn(Shown(key, bad, left, again))
         return judgement
 

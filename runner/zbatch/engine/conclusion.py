@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from zbatch.engine.age import expired
-from zbatch.engine.kinds import Kind, doubtful
+from zbatch.engine.judge import record_of
+from zbatch.engine.kinds import Kind, doubtful, last_word
 from zbatch.engine.order import Work
 from zbatch.engine.question import (
     Absent,
@@ -22,7 +23,7 @@ from zbatch.engine.question import (
     exists,
     rested,
 )
-from zbatch.engine.settings import Accepted
+from zbatch.engine.settings import Acceptance
 from zbatch.engine.steps import (
     Facts,
     Left,
@@ -30,7 +31,6 @@ from zbatch.engine.steps import (
     Rest,
     Settled,
     Step,
-    record_of,
 )
 from zbatch.model import (
     Attempt,
@@ -107,8 +107,7 @@ def after_rest(work: Work, seen: Sequence[Seen], facts: Facts) -> tuple[Step, ..
     """Conclude on each item of a key that has rested."""
     until = rest_until(work, facts)
     if until > facts.now:  # only the answer has told how old the key is
-        unknown = Problem("IN_DOUBT", "what came of it is not known")
-        problem = work.apart or work.attempts[-1].problem or unknown
+        problem = work.apart or last_word(work.attempts)
         return tuple(Rest(until, problem) for _ in work.items)
     settle = facts.settle_of(work)
     conflict = _still_at_work(work.attempts) and not expired(work.attempts, facts.clocks)
@@ -150,7 +149,7 @@ def _conclusion(work: Work, item: Item, seen: Seen, doubt: Doubt, facts: Facts) 
     return _absent(work, item, conclusion, when)
 
 
-def _decided(work: Work, item: Item, seen: Seen, accepted: Accepted, trail: Trail) -> Step:
+def _decided(work: Work, item: Item, seen: Seen, accepted: Acceptance, trail: Trail) -> Step:
     """Take a person's decision, if the tenant shows the invoice and it can be this item's.
 
     An invoice credited to another item can be so only as a draft that was there to append to.
@@ -183,7 +182,7 @@ def _as_shown(typed: str, shown: set[str]) -> str:
 
 def _absent(work: Work, item: Item, conclusion: Absent, when: str) -> Step:
     evidence = f"{when}: nothing was created"
-    problem = work.attempts[-1].problem or Problem("NO_ANSWER", "no answer was recorded")
+    problem = last_word(work.attempts)
     if conclusion.then is IfAbsent.FAIL:
         return Settled(record_of(work, item, Outcome.FAILED, problem=problem), evidence)
     if conclusion.then is IfAbsent.NOTHING:

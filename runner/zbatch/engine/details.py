@@ -1,4 +1,4 @@
-"""Ask the tenant for all that it tells of invoices, in the run's own rate and slots."""
+"""Ask the tenant for all that it tells of invoices, in the run's own rate and places."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from zbatch.engine.asking import Inquiry, Reading, Without
-from zbatch.engine.verdict import StopReason
+from zbatch.engine.ending import StopReason
 from zbatch.model import Invoice
 from zbatch.zuora.details import (
     EVERY_FIELD,

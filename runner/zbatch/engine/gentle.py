@@ -1,11 +1,11 @@
-"""Questions beside a run: they keep its rate and slots, and whatever they meet never stops it."""
+"""Questions beside a run: they keep its rate and places, and whatever they meet never stops it."""
 
 from __future__ import annotations
 
 from typing import NoReturn
 
 from zbatch.engine.asking import Inquiry, Unanswered
-from zbatch.engine.verdict import StopReason
+from zbatch.engine.ending import StopReason
 
 
 class Gentle(Inquiry):

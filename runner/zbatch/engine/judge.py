@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from zbatch.engine.backoff import conflicts_exhausted
-from zbatch.engine.kinds import Kind, doubtful, kind_of, problem_of
+from zbatch.engine.kinds import Kind, doubtful, kind_of, last_word, problem_of
 from zbatch.engine.order import Work
 from zbatch.engine.verdict import Again, Context, Decision, Pause, Settle, Verdict, decide
 from zbatch.model import (
@@ -143,18 +142,37 @@ def still_live(work: Work, attempt: Attempt) -> Result:
     return _result(work, attempt, None)
 
 
-def sends_of(attempts: Sequence[Attempt]) -> int:
-    """Count the attempts that left, or may have left."""
-    return sum(attempt.sent for attempt in attempts)
-
-
 def unknown_records(work: Work) -> tuple[ItemRecord, ...]:
     """Report items whose key is in doubt or burnt; no outcome of theirs is stored."""
-    last = work.attempts[-1]
-    problem = last.problem or Problem("NO_ANSWER", "it was sent, and no answer is recorded")
-    verdict = Verdict(KeyState.BURNT, "", problem=problem)
-    sends = work.prior_attempts + sends_of(work.attempts)
-    return tuple(_record(work, item, last, verdict, sends) for item in work.items)
+    problem = last_word(work.attempts)
+    return tuple(record_of(work, item, Outcome.UNKNOWN, problem=problem) for item in work.items)
+
+
+def record_of(
+    work: Work,
+    item: Item,
+    outcome: Outcome,
+    ids: tuple[str, ...] = (),
+    problem: Problem | None = None,
+    *,
+    latest: Attempt | None = None,
+) -> ItemRecord:
+    """Make an item's record of its work's last attempt; `latest` is not in the work yet."""
+    last = latest or (work.attempts[-1] if work.attempts else None)
+    return ItemRecord(
+        item=item,
+        outcome=outcome,
+        invoice_id=ids[0] if ids else None,
+        invoice_ids=ids,
+        error=problem,
+        http_status=last.http_status if last else None,
+        attempts=work.sends + (latest.sent if latest else 0),
+        idempotency_key=work.call.key if work.call and last else None,
+        track_id=last.track_id if last else None,
+        request_id=last.request_id if last else None,
+        started_at=work.first_sent or (latest.started_at if latest else None),
+        finished_at=last.finished_at if last else None,
+    )
 
 
 def _failed(work: Work, problem: Problem) -> Settle:
@@ -173,12 +191,11 @@ def _result(work: Work, attempt: Attempt, decision: Decision | None) -> Result:
         raise ValueError("an attempt belongs to a call that was minted")
     if not isinstance(decision, Settle):
         return Result(work.call, attempt, (Effect(KeyState.LIVE, ""),) * len(work.items))
-    sends = work.prior_attempts + sends_of((*work.attempts, attempt))
     effects = tuple(
         Effect(
             verdict.state,
             verdict.evidence + _appended(trail, verdict.invoice_id),
-            _record(work, item, attempt, verdict, sends) if verdict.outcome else None,
+            _settled(work, item, attempt, verdict),
             verdict.if_absent,
         )
         for item, trail, verdict in zip(work.items, work.trails, decision.verdicts, strict=True)
@@ -195,21 +212,12 @@ def _appended(trail: Trail, invoice_id: str | None) -> str:
     return ", appended to a draft that was there" if known else ""
 
 
-def _record(work: Work, item: Item, attempt: Attempt, verdict: Verdict, sends: int) -> ItemRecord:
-    return ItemRecord(
-        item=item,
-        outcome=verdict.outcome or Outcome.UNKNOWN,
-        invoice_id=verdict.invoice_id,
-        invoice_ids=(verdict.invoice_id,) if verdict.invoice_id else (),
-        error=verdict.problem,
-        http_status=attempt.http_status,
-        attempts=sends,
-        idempotency_key=work.call.key if work.call else None,
-        track_id=attempt.track_id,
-        request_id=attempt.request_id,
-        started_at=work.first_sent or attempt.started_at,
-        finished_at=attempt.finished_at,
-    )
+def _settled(work: Work, item: Item, attempt: Attempt, verdict: Verdict) -> ItemRecord | None:
+    """Make the record of an item that its row, or the whole answer, has settled."""
+    if verdict.outcome is None:
+        return None
+    ids = (verdict.invoice_id,) if verdict.invoice_id else ()
+    return record_of(work, item, verdict.outcome, ids, verdict.problem, latest=attempt)
 
 
 def _worst(answer: Rows) -> Problem | None:

@@ -61,6 +61,7 @@ _UNSENT: Mapping[FaultKind, Kind] = {
     FaultKind.LATE: Kind.UNSENT,
 }
 _NO_PROBLEM = Problem("ROWS", "")
+_NO_ANSWER = Problem("NO_ANSWER", "it was sent, and no answer was recorded")
 _IN_SUCCESS = frozenset({Kind.LIMIT_IN_SUCCESS, Kind.LOGIN_IN_SUCCESS})
 _DOUBT = _IN_SUCCESS | {None, Kind.LOST, Kind.SERVER_ERROR, Kind.UNREADABLE, Kind.CONFLICT}
 
@@ -75,6 +76,15 @@ def kind_of(answer: Answer | Fault) -> Kind:
 def doubtful(attempts: Sequence[Attempt]) -> bool:
     """Tell whether some send of a key may have been executed without our having seen its rows."""
     return any(attempt.sent and attempt.answer in _DOUBT for attempt in attempts)
+
+
+def last_word(attempts: Sequence[Attempt]) -> Problem:
+    """Say what came of the last attempt under a key, for an item that has no outcome of its own.
+
+    One that we took back ourselves says nothing; without an answer there is but that to say.
+    """
+    told = [attempt for attempt in attempts if attempt.sent or attempt.problem]
+    return (told[-1].problem if told else None) or _NO_ANSWER
 
 
 def problem_of(answer: Answer | Fault) -> Problem:

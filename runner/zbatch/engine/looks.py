@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from zbatch.engine.brake import Brake
+from zbatch.engine.ending import StopReason
 from zbatch.engine.settings import Ports, Staging
 from zbatch.engine.stages import Choice, Stages
-from zbatch.engine.verdict import StopReason
 
 
 class Looks:

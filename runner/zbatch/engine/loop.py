@@ -18,20 +18,21 @@ from zbatch.engine.asking import Asker, Unanswered
 from zbatch.engine.brake import Brake
 from zbatch.engine.carrier import Carrier, send_of
 from zbatch.engine.conclusion import after_rest, ask_from, needs_conclusion
+from zbatch.engine.ending import Ending, PlacesUsed, StopReason
 from zbatch.engine.events import Event
 from zbatch.engine.judge import not_sent, still_live, unsent
+from zbatch.engine.kinds import last_word
 from zbatch.engine.looks import Looks
 from zbatch.engine.order import NOTHING_LATER, Later, Order, Work, doubted
 from zbatch.engine.ports import Observer
 from zbatch.engine.preflight import OTHER_HOST, before_sending, recheck
 from zbatch.engine.question import Seen
 from zbatch.engine.rules import Tally
-from zbatch.engine.settings import Ending, Ports, Settings, Slots
+from zbatch.engine.settings import Ports, Settings
 from zbatch.engine.stages import Stages
 from zbatch.engine.steps import Cleared, Facts, Step
-from zbatch.engine.verdict import StopReason
 from zbatch.errors import LedgerFailure
-from zbatch.model import Attempt, Item, Problem
+from zbatch.model import Attempt, Item
 from zbatch.zuora.request import track_id
 
 LINGER = 0.09  # seconds that answers are gathered for one commit
@@ -112,7 +113,7 @@ class Engine:
             tuple(self._aftermath.left),
             self._asker.asked,
             self._aftermath.settles_at,
-            Slots(self._brake.places.peak, self._brake.places.allowed),
+            PlacesUsed(self._brake.places.peak, self._brake.places.allowed),
             self._brake.flow(),
         )
 
@@ -148,7 +149,7 @@ class Engine:
             await self._looks.note()
             while not self._brake.stopping.is_set():
                 aftermath.more.clear()
-                if aftermath.cleared and (room := self._room()) > 0:
+                if aftermath.in_hand.cleared and (room := self._room()) > 0:
                     await self._begin(room)
                 elif works := await self._taken(self._wanted()):
                     self._route(works)
@@ -163,7 +164,7 @@ class Engine:
     def _look_again(self) -> float | None:
         """Tell when to look again unasked: for room, too, which a question beside the run gives."""
         when = self._order.next_time()
-        if not self._aftermath.cleared:
+        if not self._aftermath.in_hand.cleared:
             return when
         soon = self._ports.clock.monotonic() + LOOK_AGAIN
         return soon if when is None else min(when, soon)
@@ -208,12 +209,13 @@ class Engine:
 
     def _wanted(self) -> int:
         """How many works to take: whole waves, since a question costs as much as a call."""
-        under_way = self._armed.qsize() + len(self._aftermath.cleared) + self._aftermath.asking
+        under_way = self._armed.qsize() + self._aftermath.in_hand.ahead
         return WAVE if under_way < self._asked_ahead else 0
 
     def _route(self, works: Sequence[Work]) -> None:
         """Let works rest, be asked about, or go on where the last question is still good."""
-        self._aftermath.in_hand += len(works)
+        in_hand = self._aftermath.in_hand
+        in_hand.take(works)
         facts = self._facts()
         asking: list[Work] = []
         for work in works:
@@ -221,11 +223,11 @@ class Engine:
                 continue
             life = self._ask_life / 2
             if self._asked_within(life, work) and not needs_conclusion(work, facts):
-                self._aftermath.cleared.append(work)
+                in_hand.clear(work)
             else:
                 asking.append(work)
         for wave in _waves(asking):
-            self._aftermath.asking += sum(len(work.items) for work in wave)
+            in_hand.ask(wave)
             self._armed.put_nowait(_Asking(wave))
 
     def _must_rest(self, work: Work, facts: Facts) -> bool:
@@ -239,14 +241,12 @@ class Engine:
         if work.apart:
             problem = work.apart
         elif work.attempts:
-            unknown = Problem("IN_DOUBT", "it was sent, and what came of it is not known")
-            problem = work.attempts[-1].problem or unknown
+            problem = last_word(work.attempts)
         self._aftermath.rest(work, until, problem)
         return True
 
     async def _begin(self, most: int) -> None:
-        cleared = self._aftermath.cleared
-        works = [cleared.popleft() for _ in range(min(most, len(cleared)))]
+        works = self._aftermath.in_hand.next_cleared(most)
         life = self._ask_life / 2  # the other half is for the wait ahead of its turn
         sends = [
             _Sending(work, self._attempt(work)) for work in works if self._asked_within(life, work)
@@ -304,7 +304,7 @@ class Engine:
         return before_sending(work, seen, facts)
 
     async def _turn_of(self, armed: _Sending) -> bool:
-        """Wait for a slot; withdraw the call if the run stops before it comes."""
+        """Wait for a turn in rate and places; withdraw the call if the run stops before."""
         try:
             if await self._brake.turn():
                 return True

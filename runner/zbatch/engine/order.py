@@ -67,6 +67,11 @@ class Work:
         """Whether it was sent and nobody knows what came of it; a key alone makes no doubt."""
         return self.burnt or doubtful(self.attempts)
 
+    @property
+    def sends(self) -> int:
+        """How often its items left, or may have left, under this key and those before it."""
+        return self.prior_attempts + sum(attempt.sent for attempt in self.attempts)
+
     def forget(self) -> None:
         """Let go of what was sent: works are as many as items, and live as long as the run."""
         self.call, self.attempts = None, ()

@@ -27,6 +27,11 @@ class Places:
         return self._concurrency.allowed
 
     @property
+    def flying(self) -> int:
+        """How many requests are in flight."""
+        return self._concurrency.flying
+
+    @property
     def peak(self) -> int:
         """How many were in flight at once, at most."""
         return self._concurrency.peak
@@ -110,7 +115,7 @@ class Places:
 
     @property
     def _free(self) -> int:
-        return self.allowed - self._taken - self._concurrency.flying
+        return self.allowed - self._taken - self.flying
 
     def _fill(self) -> None:
         """Give free places to those who wait, in the order in which they came."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from zbatch.engine.judge import record_of
 from zbatch.engine.kinds import doubtful
 from zbatch.engine.order import Work
 from zbatch.engine.question import (
@@ -32,7 +33,6 @@ from zbatch.engine.steps import (
     Rest,
     Settled,
     Step,
-    record_of,
 )
 from zbatch.model import (
     Item,

@@ -1,4 +1,4 @@
-"""What an engine is built from, and what it ends with."""
+"""What an engine is built from."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
 
 from zbatch.engine.outage import PROBE_SECONDS
-from zbatch.engine.pacing import Flow, Pace
+from zbatch.engine.pacing import Pace
 from zbatch.engine.ports import Clock, Gate, Ledger, Observer, Randomness, Sender
-from zbatch.engine.stages import Part
-from zbatch.engine.verdict import StopReason
-from zbatch.model import Call, Identity, Item, ItemRecord, Limits, MetRule, Settling, StopRules
+from zbatch.engine.stages import StageSoFar
+from zbatch.model import Call, Identity, Item, Limits, Settling, StopRules
 
 MOST_INTENTS_AHEAD = 64
 MOST_ASKED_AHEAD = 200
@@ -36,13 +34,11 @@ class Ports:
     gate: Gate
 
 
-READ_BACK = 30.0  # seconds at the end for invoices that are not finished, or cannot be read yet
-
-
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class Acceptance:
     """A person's decision that an item in doubt is this invoice, and why."""
 
+    identity: Identity
     invoice_id: str
     reason: str
 
@@ -58,7 +54,7 @@ class Staging:
     of: int = 0
     name: str = ""
     looked: int = 0
-    past: Mapping[int, Part] = field(default_factory=dict)
+    past: Mapping[int, StageSoFar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +79,7 @@ class Settings:
     patience: float = PATIENCE
     settling: Settling = field(default_factory=Settling)
     read_only: bool = False
-    accepted: Mapping[Identity, Accepted] = field(default_factory=dict)
+    accepted: Mapping[Identity, Acceptance] = field(default_factory=dict)
     rules: StopRules = field(default_factory=StopRules)
     stages: Staging = field(default_factory=Staging)
     pace: Pace | None = None
@@ -126,37 +122,3 @@ class Settings:
         """
         soon = math.ceil(self.limits.rate.per_second * ASKED_AHEAD_SECONDS)
         return max(self.intents_ahead, min(MOST_ASKED_AHEAD, soon))
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Why a run ended early, in a word and in a sentence; `rule` is the spec's own that is met."""
-
-    reason: StopReason
-    message: str
-    rule: MetRule | None = None
-
-
-class Slots(NamedTuple):
-    """How many requests were in flight at once, at most, and how many may be at the end."""
-
-    peak: int
-    last: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How the sending went: what stopped it, how many calls left, which items had to wait.
-
-    From `settles_at` on another run can settle all that this one left in doubt for its rest.
-    """
-
-    stop: Stop | None
-    sent: int
-    blocked: tuple[tuple[Item, Item], ...]  # the item that was not sent, and the one before it
-    abandoned: tuple[Item, ...]  # in flight when a second signal came
-    left: tuple[ItemRecord, ...] = ()  # unknown or not attempted, with the reason
-    asked: int = 0  # requests that were questions
-    settles_at: datetime | None = None
-    slots: Slots | None = None
-    flow: Flow = field(default_factory=Flow)

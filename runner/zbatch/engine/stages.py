@@ -43,7 +43,7 @@ class StageEnd:
 
 
 @dataclass(slots=True)
-class Part:
+class StageSoFar:
     """What has come of one stage so far; `items` is how many are to come to something."""
 
     items: int = 0
@@ -72,11 +72,11 @@ class Stages:
         of: int,
         works: Iterable[Work],
         looked: int = 0,
-        past: Mapping[int, Part] | None = None,
+        past: Mapping[int, StageSoFar] | None = None,
     ) -> None:
         self.of = of
         self.looked = looked
-        self._parts: dict[int, Part] = dict(past or {})
+        self._parts: dict[int, StageSoFar] = dict(past or {})
         self._due = {stage for stage, part in self._parts.items() if part.items}
         self._stage_of: dict[Identity, int] = {}
         self.number = of
@@ -91,7 +91,7 @@ class Stages:
         self.begin_anew(again)
 
     def _add(self, work: Work) -> None:
-        part = self._parts.setdefault(work.stage, Part())
+        part = self._parts.setdefault(work.stage, StageSoFar())
         part.items += len(work.items)
         self._stage_of.update((item.identity, work.stage) for item in work.items)
         if not work.held or work.held.attempts:

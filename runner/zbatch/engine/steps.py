@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from zbatch.engine.age import Clocks
-from zbatch.engine.judge import sends_of
+from zbatch.engine.judge import record_of
 from zbatch.engine.order import Work
-from zbatch.engine.settings import Accepted
+from zbatch.engine.settings import Acceptance
 from zbatch.model import (
     Baseline,
     Effect,
@@ -105,7 +105,7 @@ class Facts:
     clocks: Clocks
     settle: timedelta
     read_only: bool = False
-    accepted: Mapping[Identity, Accepted] = field(default_factory=dict)
+    accepted: Mapping[Identity, Acceptance] = field(default_factory=dict)
 
     @property
     def now(self) -> datetime:
@@ -155,27 +155,3 @@ def left_renewed(work: Work, item: Item, step: Renewed) -> ItemRecord:
     """Report an item whose key is settled as void by a command that sends nothing."""
     problem = Problem("NOT_CREATED", f"{step.evidence}; zbatch run sends it under the next key")
     return record_of(work, item, Outcome.NOT_ATTEMPTED, problem=problem)
-
-
-def record_of(
-    work: Work,
-    item: Item,
-    outcome: Outcome,
-    ids: tuple[str, ...] = (),
-    problem: Problem | None = None,
-) -> ItemRecord:
-    last = work.attempts[-1] if work.attempts else None
-    return ItemRecord(
-        item=item,
-        outcome=outcome,
-        invoice_id=ids[0] if ids else None,
-        invoice_ids=ids,
-        error=problem,
-        http_status=last.http_status if last else None,
-        attempts=work.prior_attempts + sends_of(work.attempts),
-        idempotency_key=work.call.key if work.call and last else None,
-        track_id=last.track_id if last else None,
-        request_id=last.request_id if last else None,
-        started_at=work.first_sent,
-        finished_at=last.finished_at if last else None,
-    )

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum, StrEnum
+from enum import Enum
 
+from zbatch.engine.ending import StopReason
 from zbatch.engine.kinds import Kind, doubtful, kind_of, problem_of
 from zbatch.model import Attempt, IfAbsent, KeyState, Outcome, Problem
 from zbatch.zuora.codes import LIMIT_CODES, RowClass
@@ -18,24 +19,6 @@ from zbatch.zuora.problems import NO_REASON
 from zbatch.zuora.reply import Answer, Rows
 from zbatch.zuora.rows import Row
 from zbatch.zuora.wire import Fault
-
-
-class StopReason(StrEnum):
-    """Why a run ends before its items do."""
-
-    INTERRUPTED = "interrupted"
-    CREDENTIALS = "credentials"
-    CERTIFICATE = "certificate"
-    UNREACHABLE = "unreachable"
-    MISDIRECTED = "misdirected"
-    LIMIT = "limit"
-    OUTAGE = "outage"  # most calls fail, whatever they are for
-    DISK = "disk"
-    QUESTION = "question"  # the tenant does not answer what is there
-    INTERNAL = "internal"
-    RULE = "rule"  # the spec's own, under `stop`
-    STAGE = "stage"  # the next stage waits for the next run
-    UNSEEN = "unseen"  # nobody has looked at the last stage
 
 
 class Pause(Enum):

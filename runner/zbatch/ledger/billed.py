@@ -12,9 +12,9 @@ from itertools import islice
 
 from zbatch.ledger import rows
 from zbatch.ledger import statements as sql
+from zbatch.ledger.standings import AT_ONCE
 from zbatch.model import Identity, Item
 
-_AT_ONCE = 500
 _CREDITED = (
     "SELECT account_id, target_date, revision, invoice_ids, invoices FROM item"
     " WHERE invoice_id IS NOT NULL AND account_id IN (SELECT value FROM json_each(?))"
@@ -44,7 +44,7 @@ def read_billed(
 ) -> Iterator[tuple[Item, Billed]]:
     """Tell of each item, in their order, some hundreds at a time."""
     left = iter(items)
-    while some := list(islice(left, _AT_ONCE)):
+    while some := list(islice(left, AT_ONCE)):
         accounts = (json.dumps(sorted({item.identity.account_id for item in some})),)
         credited: dict[str, list[sqlite3.Row]] = defaultdict(list)
         for row in connection.execute(_CREDITED, accounts):

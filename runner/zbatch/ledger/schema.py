@@ -8,8 +8,9 @@ from zbatch.errors import CannotStart
 
 APPLICATION_ID = 0x7A626C67  # "zblg": tells a ledger from any other SQLite file
 
-# Of run, run_item and attempt.run_id zbatch itself reads hardly anything: they are kept for
-# auditors, to tell which run planned what, and which one sent it.
+# run, run_item and attempt.run_id tell auditors which run planned what, and which one sent it; what
+# tells of a run afterwards reads them too. A run asks them how long a key in doubt has to rest, and
+# whether the same plan was listed before, since then it can read that in a row.
 _FORMAT_1 = """
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,

@@ -1,4 +1,7 @@
-"""The SQL of the ledger; built from constants only, values always go in as parameters."""
+"""The SQL of what writes a ledger and of its standings; values always go in as parameters.
+
+What reads a ledger for another purpose has its own beside it. All of it is built from constants.
+"""
 
 from __future__ import annotations
 

@@ -14,11 +14,11 @@ from zbatch.errors import CannotStart, LedgerFailure
 from zbatch.ledger import rows
 from zbatch.ledger import statements as sql
 from zbatch.ledger.billed import Billed, read_billed
+from zbatch.ledger.listing import all_invoiced, insist, list_items
 from zbatch.ledger.place import LEDGER_FILE as LEDGER_FILE  # others look for it here
 from zbatch.ledger.schema import migrate
 from zbatch.ledger.standings import AT_ONCE, Damaged, read_outcomes, read_standings
 from zbatch.model import (
-    Batch,
     Call,
     Effect,
     ExitCode,
@@ -111,7 +111,7 @@ class Store:
             )
             for start in range(0, len(plan.items), AT_ONCE):
                 part = range(start, min(start + AT_ONCE, len(plan.items)))
-                self._list_items(run_id, plan.items, part, like)
+                list_items(self._connection, run_id, plan.items, part, like)
 
     def runs_of(self, plan_digest: str) -> tuple[str, ...]:
         """Name the runs of this very plan, the latest last."""
@@ -136,18 +136,11 @@ class Store:
         """Tell whether all items from `start` to before `stop` are invoiced as they are planned.
 
         Then nothing is left of them, whatever else the ledger holds of their accounts. Higher
-        revisions are left out: they depend on lower ones. A run that has `listed` the same items
-        makes it faster.
+        revisions are left out: they depend on lower ones. A run that has listed the same items, as
+        `listed_by`, makes it faster.
         """
         with self._reading():
-            several = list(batches(items, start, stop))
-            if any(batch.revision > 1 for batch in several):
-                return False
-            if listed_by and self._in_a_row(
-                sql.INVOICED_IN_A_ROW, (listed_by, start, stop), several, rows.batch_payload
-            ):
-                return True
-            return all(self._invoiced(batch) == len(batch.accounts) for batch in several)
+            return all_invoiced(self._connection, items, range(start, stop), listed_by)
 
     def settled_by(self, run_id: str, start: int, stop: int) -> tuple[str, ...]:
         """Name the runs that have settled what a run has listed there, in its order."""
@@ -286,51 +279,6 @@ class Store:
         if (there.st_dev, there.st_ino) != (self._file.st_dev, self._file.st_ino):
             raise OSError("the file has been replaced by another one")
 
-    def _list_items(
-        self, run_id: str, items: Sequence[Item], part: range, like: str | None
-    ) -> None:
-        """Record that a run has items in its plan; what has an outcome is only listed.
-
-        A run that was `like` it may have listed the same ones.
-        """
-        execute = self._connection.execute
-        several = list(batches(items, part.start, part.stop))
-        stretch = (like, part.start, part.stop)
-        if like and self._in_a_row(sql.SETTLED_IN_A_ROW, stretch, several):
-            execute(sql.COPY_RUN_ITEMS, (run_id, *stretch))
-            return
-        found = 0
-        for batch in several:
-            known = (run_id, *rows.batch_columns(batch))
-            found += execute(sql.INSERT_SETTLED_OF_BATCH, known).rowcount
-        if found == len(part):
-            return
-        planned = items[part.start : part.stop]
-        self._connection.executemany(sql.INSERT_ITEM, map(rows.item_columns, planned))
-        for batch in several:
-            found += execute(sql.INSERT_BATCH, (run_id, *rows.batch_columns(batch))).rowcount
-        _insist(found, len(part))
-
-    def _in_a_row(
-        self,
-        statement: str,
-        stretch: tuple[object, ...],
-        several: Sequence[Batch],
-        values: Callable[[Batch], tuple[object, ...]] = lambda _: (),
-    ) -> bool:
-        """Tell whether a stretch of what a run has listed is these very items, as asked for."""
-        for batch in several:
-            kind = (batch.target_date.isoformat(), batch.revision, *values(batch))
-            found = self._connection.execute(statement, (*stretch, *kind)).fetchone()[0]
-            if found != "".join(batch.accounts.values()):
-                return False
-        return True
-
-    def _invoiced(self, batch: Batch) -> int:
-        values = (*rows.batch_columns(batch), *rows.batch_payload(batch))
-        count: int = self._connection.execute(sql.INVOICED_OF_BATCH, values).fetchone()[0]
-        return count
-
     def _write_record(self, record: ItemRecord, run_id: str) -> None:
         self._each(sql.UPDATE_ITEM, [_record_values(record, run_id)])
 
@@ -412,7 +360,7 @@ class Store:
         """
         if values:
             changed = self._connection.executemany(statement, values).rowcount
-            _insist(changed, len(values) if count is None else count)
+            insist(changed, len(values) if count is None else count)
 
     def _call_id(self, key: str) -> int | None:
         if key in self._call_ids:
@@ -432,12 +380,6 @@ def _one(cursor: sqlite3.Cursor) -> None:
     """Insist that exactly one row was changed: anything else would be an outcome lost."""
     if cursor.rowcount != 1:
         raise sqlite3.IntegrityError(f"{cursor.rowcount} rows changed where one must")
-
-
-def _insist(changed: int, wanted: int) -> None:
-    """Insist on how many rows are changed, for the same reason."""
-    if changed != wanted:
-        raise sqlite3.IntegrityError(f"{changed} rows changed where {wanted} must")
 
 
 def _record_values(record: ItemRecord, run_id: str) -> tuple[object, ...]:

@@ -56,8 +56,9 @@ class ReadBackRecord:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What is to be known of a run as a whole; `finished_at` to `rule` are open at first.
+    """What is to be known of a run as a whole.
 
+    Open until it ends are `finished_at` to `rule`, `slots`, `pace` and `read_back`.
     `versions` names what it ran on (python, aiohttp, …) beside zbatch's own version. `approved` is
     the digest of what somebody approved, where the run was held to one. `slots` are how many
     requests were in flight at once, at most, and how many might have been when it ended.

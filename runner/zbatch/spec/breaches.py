@@ -17,7 +17,7 @@ from zbatch.spec.schema import Schema
 from zbatch.spec.slips import ID_LENGTH, beside_id, date_meant
 
 
-class Finding(NamedTuple):
+class Remark(NamedTuple):
     """What is wrong at a node, and what to write instead where that is known."""
 
     node: Node
@@ -38,28 +38,28 @@ _WORDS = {
 _ANY_PERIOD = "2026-11"  # which expressions there are depends on none
 
 
-def tell(breach: Breach) -> Iterator[Finding]:
+def tell(breach: Breach) -> Iterator[Remark]:
     """Say where a breach is, under which code, and in which words."""
     return _TELL.get(breach.keyword, _anything)(breach)
 
 
-def _required(breach: Breach) -> Iterator[Finding]:
+def _required(breach: Breach) -> Iterator[Remark]:
     inside = f" in {breach.label}" if breach.path else ""
     for key in breach.limit:
         if key not in breach.value:
-            yield Finding(breach.node, "ZB201", f"the key `{key}` is missing{inside}")
+            yield Remark(breach.node, "ZB201", f"the key `{key}` is missing{inside}")
 
 
-def _beside(breach: Breach) -> Iterator[Finding]:
+def _beside(breach: Breach) -> Iterator[Remark]:
     for given, wanted in breach.limit.items():
         for key in wanted if given in breach.value else ():
             if key not in breach.value:
                 why = ", which says why" if key == "reason" else ""
                 message = f"`{given}` in {breach.label} needs the key `{key}` beside it{why}"
-                yield Finding(_key(breach.node, given), "ZB201", message)
+                yield Remark(_key(breach.node, given), "ZB201", message)
 
 
-def _unknown(breach: Breach) -> Iterator[Finding]:
+def _unknown(breach: Breach) -> Iterator[Remark]:
     known = breach.schema.get("properties", {})
     patterns = breach.schema.get("patternProperties", {})
     unknown = (
@@ -71,11 +71,11 @@ def _unknown(breach: Breach) -> Iterator[Finding]:
         node = _key(breach.node, key)
         if patterns:
             message = f"the name {quote(key)} must be letters, digits, `.`, `_` and `-`"
-            yield Finding(node, "ZB205", message)
+            yield Remark(node, "ZB205", message)
         else:
             # a suggestion takes 100 us, and only so many findings are told
             hint = _suggest(key, known) if count < LISTED else ""
-            yield Finding(node, "ZB202", f"the key {quote(key)} is unknown", hint)
+            yield Remark(node, "ZB202", f"the key {quote(key)} is unknown", hint)
 
 
 def _suggest(key: str, known: Schema) -> str:
@@ -91,15 +91,15 @@ def _key(mapping: Node, key: str | int) -> Node:
     return mapping.entries[str(key)][0] if isinstance(mapping, Mapping) else mapping
 
 
-def _not_here(breach: Breach) -> Iterator[Finding]:
+def _not_here(breach: Breach) -> Iterator[Remark]:
     name = breach.path[-1]
     why = breach.schema.get("errorMessage", "is not supported by this version of zbatch")
-    yield Finding(_key(breach.parent, name), "ZB203", f"`{name}` {why}")
+    yield Remark(_key(breach.parent, name), "ZB203", f"`{name}` {why}")
 
 
-def _kind(breach: Breach) -> Iterator[Finding]:
+def _kind(breach: Breach) -> Iterator[Remark]:
     message = f"{breach.label} must be {KINDS[breach.limit]}; {breach.given}"
-    yield Finding(breach.node, "ZB204", message, _retype(breach) or example_of(breach))
+    yield Remark(breach.node, "ZB204", message, _retype(breach) or example_of(breach))
 
 
 def _retype(breach: Breach) -> str:
@@ -118,28 +118,28 @@ def _retype(breach: Breach) -> str:
     return ""
 
 
-def _either(breach: Breach) -> Iterator[Finding]:
+def _either(breach: Breach) -> Iterator[Remark]:
     if "errorMessage" in breach.schema:
         if isinstance(breach.value, dict):
             message = f"{breach.label} {breach.schema['errorMessage']}"
-            yield Finding(breach.node, "ZB211", message)
+            yield Remark(breach.node, "ZB211", message)
     else:
         kinds = " or ".join(KINDS[branch["type"]] for branch in breach.limit)
         message = f"{breach.label} must be {kinds}; {breach.given}"
-        yield Finding(breach.node, "ZB204", message)
+        yield Remark(breach.node, "ZB204", message)
 
 
-def _form(breach: Breach) -> Iterator[Finding]:
+def _form(breach: Breach) -> Iterator[Remark]:
     if _is_date(breach) and breach.value[:1].isalpha():
         try:
             resolve_date(breach.value, _ANY_PERIOD)
         except NoDate as error:
-            yield Finding(breach.node, error.code, f"{breach.label}: {error}")
+            yield Remark(breach.node, error.code, f"{breach.label}: {error}")
             return
     given = ", ".join(filter(None, (breach.given, _differs(breach))))
     message = f"{breach.label} {breach.schema['errorMessage']}; {given}"
     hint = date_meant(breach.value) if _is_date(breach) else account_meant(breach)
-    yield Finding(breach.node, "ZB205", message, hint)
+    yield Remark(breach.node, "ZB205", message, hint)
 
 
 def _is_date(breach: Breach) -> bool:
@@ -157,7 +157,7 @@ def _differs(breach: Breach) -> str:
     return f"of length {len(breach.value)}" if fixed and len(breach.value) != wanted else ""
 
 
-def _length(breach: Breach) -> Iterator[Finding]:
+def _length(breach: Breach) -> Iterator[Remark]:
     pattern = breach.schema.get("pattern")
     if "minLength" in breach.schema and pattern:
         # of a form of fixed length one finding is enough, and `pattern` has made it, unless
@@ -167,37 +167,37 @@ def _length(breach: Breach) -> Iterator[Finding]:
         return
     if breach.keyword == "maxLength":
         most = f"must have at most {breach.limit} characters; it has {len(breach.value):,}"
-        yield Finding(breach.node, "ZB207", f"{breach.label} {most}")
+        yield Remark(breach.node, "ZB207", f"{breach.label} {most}")
     else:
-        yield Finding(breach.node, "ZB207", f"{breach.label} must not be empty")
+        yield Remark(breach.node, "ZB207", f"{breach.label} must not be empty")
 
 
-def _bounds(breach: Breach) -> Iterator[Finding]:
+def _bounds(breach: Breach) -> Iterator[Remark]:
     between = f"between {breach.schema['minimum']} and {breach.schema['maximum']}"
     message = f"{breach.label} must be {between}; this is {breach.value}"
-    yield Finding(breach.node, "ZB206", message)
+    yield Remark(breach.node, "ZB206", message)
 
 
-def _choice(breach: Breach) -> Iterator[Finding]:
+def _choice(breach: Breach) -> Iterator[Remark]:
     near = names_near(str(breach.value)[:ECHO].lower(), breach.limit)
     meant = " or ".join(f"`{name}`" for name in near)
     hint = f"did you mean {meant}?" if near else f"known: {', '.join(breach.limit)}"
     message = f"{breach.label} must be one of the known names; {breach.given}"
-    yield Finding(breach.node, "ZB208", message, hint)
+    yield Remark(breach.node, "ZB208", message, hint)
 
 
-def _version(breach: Breach) -> Iterator[Finding]:
+def _version(breach: Breach) -> Iterator[Remark]:
     if isinstance(breach.value, int):
         message = f"this zbatch reads version {breach.limit} of the format, not {breach.value}"
-        yield Finding(breach.node, "ZB209", message)
+        yield Remark(breach.node, "ZB209", message)
 
 
-def _anything(breach: Breach) -> Iterator[Finding]:
+def _anything(breach: Breach) -> Iterator[Remark]:
     message = f"{breach.label} breaks the schema's `{breach.keyword}`"
-    yield Finding(breach.node, "ZB205", message)
+    yield Remark(breach.node, "ZB205", message)
 
 
-_TELL: dict[str, Callable[[Breach], Iterator[Finding]]] = {
+_TELL: dict[str, Callable[[Breach], Iterator[Remark]]] = {
     "required": _required,
     "dependentRequired": _beside,
     "additionalProperties": _unknown,

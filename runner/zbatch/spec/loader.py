@@ -35,9 +35,9 @@ from zbatch.spec.stopping import check_stopping
 from zbatch.spec.warnings import DayWarnings
 
 
-def load_spec(path: Path, period: str | None = None) -> Spec:
+def load_spec(path: Path) -> Spec:
     """Return the spec in a file, or raise SpecError with all that is wrong with it."""
-    spec, findings = check_spec(path, period)
+    spec, findings = check_spec(path)
     if spec is None:
         raise SpecError(finding for finding in findings if not finding.warning)
     return spec

@@ -56,7 +56,7 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class DatesChange:
     """Accounts whose dates changed from the same old ones to the same new ones."""
 
     before: Dates
@@ -79,7 +79,7 @@ class PlanDiff:
     relative: bool
     new: Named
     gone: Named
-    changed: tuple[Change, ...]
+    changed: tuple[DatesChange, ...]
     other_changes: int = 0
     excluded: tuple[tuple[str, Named], ...] = ()
 
@@ -196,8 +196,8 @@ class _Changes:
         else:
             self._ways.setdefault(way, _Names()).add(key)
 
-    def told(self) -> tuple[tuple[Change, ...], int]:
-        changes = [Change(*way, names.named()) for way, names in self._ways.items()]
+    def told(self) -> tuple[tuple[DatesChange, ...], int]:
+        changes = [DatesChange(*way, names.named()) for way, names in self._ways.items()]
         changes.sort(key=lambda change: -change.accounts.count)
         return tuple(changes), self._others
 

@@ -20,7 +20,7 @@ from support.world import DAY, Job, RunOutcome, World
 from support.world_net import Crowd
 from zbatch.app.outstanding import Wish
 from zbatch.emulator import EmulatorConfig, ServerLimits
-from zbatch.engine.settings import Accepted
+from zbatch.engine.settings import Acceptance
 from zbatch.model import ExitCode, Identity, Item
 
 MOST_HEALING_RUNS = 60
@@ -176,14 +176,14 @@ class _Player:
         For what was not billed at all a person makes an invoice and accepts that one.
         """
         asked = [r for r in run.records.values() if r.error and r.error.code in FOR_A_PERSON]
-        decisions: dict[Identity, Accepted] = {}
+        decisions: dict[Identity, Acceptance] = {}
         for record in asked:
             identity = record.item.identity
             wanted = (identity.account_id, identity.target_date)
             executions = self._world.executions
             made = [e for e in executions if (e.account_id, e.target_date) == wanted]
             chosen = made[0].invoice_id if made else self._world.bill_by_hand(record.item)
-            decisions[identity] = Accepted(chosen, "looked at in the tenant")
+            decisions[identity] = Acceptance(identity, chosen, "looked at in the tenant")
         if decisions:
             self._world.pass_time(SETTLE)
             self._world.play(Job(self._nothing, host, read_only=True, accepted=decisions))

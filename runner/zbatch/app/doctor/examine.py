@@ -14,10 +14,11 @@ from pathlib import Path
 from zbatch import __version__
 from zbatch.app.clock import SystemClock
 from zbatch.app.connection import Access, access_to
-from zbatch.app.desk import emulator_book, event_loop
 from zbatch.app.doctor.answers import AFTER_TOKEN, Answers, ask, check_answers
 from zbatch.app.doctor.check import Check, Examination, Mark, note, ok, problem, skipped
 from zbatch.app.doctor.folder import check_folder
+from zbatch.app.event_loop import event_loop
+from zbatch.app.loading import emulator_book
 from zbatch.app.state import State
 from zbatch.engine.ports import Clock
 from zbatch.errors import CannotStart, Refused

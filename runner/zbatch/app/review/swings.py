@@ -30,7 +30,7 @@ class Swing:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class CurrencyChange:
     """What the accounts of one currency came to then, and are expected to come to now."""
 
     currency: str
@@ -48,7 +48,7 @@ class Swings:
     """
 
     run_id: str
-    changes: tuple[Change, ...]
+    changes: tuple[CurrencyChange, ...]
     far: tuple[Swing, ...]
 
 
@@ -100,7 +100,7 @@ def swings(run_id: str, then: Amounts, now: Amounts) -> Swings:
     return Swings(run_id, changes, tuple(far))
 
 
-def _change(currency: str, both: Iterable[Account], then: Amounts, now: Amounts) -> Change:
+def _change(currency: str, both: Iterable[Account], then: Amounts, now: Amounts) -> CurrencyChange:
     of_it = [account for account in both if account[1] == currency]
     sums = (added(amounts[account] for account in of_it) for amounts in (then, now))
-    return Change(currency, len(of_it), *sums)
+    return CurrencyChange(currency, len(of_it), *sums)
