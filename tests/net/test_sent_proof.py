@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+from typing import Any
+
+import aiohttp
+import pytest
 
 from support.hostile import (
     FixedTokens,
@@ -14,7 +18,8 @@ from support.hostile import (
     reply_bytes,
     request_of,
 )
-from zbatch.net.connection import Flight
+from zbatch.net import transport
+from zbatch.net.connection import CleanConnector, Flight
 from zbatch.net.sender import Sender
 from zbatch.net.transport import open_session, post
 from zbatch.zuora.wire import Reply, Request
@@ -67,6 +72,44 @@ def test_f21_what_is_called_unsent_was_never_seen_by_the_server() -> None:
     assert len(unsent) < len(flights)
     assert seen
     assert alive
+
+
+class Roundabout(CleanConnector):
+    """Goes another way to a connection than the one on which sends are followed."""
+
+    async def connect(self, *values: Any, **named: Any) -> aiohttp.connector.Connection:
+        """Open one unseen."""
+        return await aiohttp.TCPConnector.connect(self, *values, **named)
+
+
+class Twice(CleanConnector):
+    """Loses the first connection unseen, and is asked for another that cannot be had."""
+
+    async def connect(self, *values: Any, **named: Any) -> aiohttp.connector.Connection:
+        """Give one away, then fail."""
+        (await super().connect(*values, **named)).close()
+        await self.close()
+        return await super().connect(*values, **named)
+
+
+@pytest.mark.parametrize("connector", [Roundabout, Twice])
+def test_f21_a_client_that_goes_another_way_makes_no_send_unsent(
+    connector: type[CleanConnector], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the proof is not given the send is in doubt, whatever aiohttp comes to do."""
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+
+    async def run() -> bool:
+        flight = Flight()
+        async with RawServer(script) as server, open_session(endpoint_at(server.url)) as session:
+            with pytest.raises(aiohttp.ClientError):
+                await post(session, server.url, {}, b"body", flight)
+        return flight.sent
+
+    monkeypatch.setattr(transport, "CleanConnector", connector)
+    assert asyncio.run(run())
 
 
 class Counting:

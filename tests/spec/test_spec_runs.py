@@ -134,3 +134,13 @@ def test_runs_are_copied_whatever_stands_between_them() -> None:
     assert copied is not None
     assert copied == read(text, copying=False)
     assert len(copied[0]) == 20 + 12 + 3 + 30
+
+
+def test_a_quote_left_open_below_a_run_is_told_where_it_is() -> None:
+    """The parser has read a shorter text: its places are looked for in no other one."""
+    lines = "".join(f'  - {{id: "{n:032x}"}}\n' for n in range(100))
+    text = f'accounts:\n{lines}  - {{id: "{ONE}", reason: "late}}\n'
+    assert read(text, copying=True) is None
+    told = read(text, copying=False)
+    assert told is not None
+    assert [(one.code, one.line, one.column) for one in told[1]] == [("ZB107", 102, 54)]

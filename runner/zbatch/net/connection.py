@@ -18,30 +18,26 @@ from aiohttp.tracing import Trace
 
 @dataclass(slots=True)
 class Flight:
-    """Follow one send: `sent` is False for as long as it is proved that no byte has left."""
+    """Follow one send: `sent` is False for as long as it is proved that no byte has left.
+
+    `had` tells whether it ever had a connection: what looks for another one proves nothing.
+    """
 
     sent: bool = False
     started_at: datetime | None = None
+    had: bool = False
 
 
 FLIGHT: ContextVar[Flight] = ContextVar("FLIGHT")
 """The send that the task at work is about."""
 
 
-class MarkedRequest(aiohttp.ClientRequest):
-    """Mark the send as sent once it has its connection: nothing is written before.
-
-    A trace would tell the same, at a sixth of what aiohttp takes for a request.
-    """
-
-    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
-        """Begin to write."""
-        FLIGHT.get().sent = True
-        return await super().send(conn)
-
-
 class CleanConnector(aiohttp.TCPConnector):
-    """Hand out no connection on which something arrived that nobody had asked for."""
+    """Hand out no connection on which something arrived that nobody had asked for.
+
+    Only while it looks for a send's first one is it proved that no byte has left. So a version of
+    aiohttp that goes another way, or sends twice, makes sends doubtful, never lost ones unsent.
+    """
 
     async def connect(
         self,
@@ -50,10 +46,13 @@ class CleanConnector(aiohttp.TCPConnector):
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the signature is aiohttp's
     ) -> aiohttp.connector.Connection:
         """Take a connection from the pool or open one; the caller's deadline bounds the search."""
+        flight = FLIGHT.get()
+        flight.sent = flight.had
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
             if protocol is None or not protocol.should_close:
+                flight.sent = flight.had = True
                 return connection
             connection.close()
 

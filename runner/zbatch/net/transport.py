@@ -14,7 +14,7 @@ import aiohttp
 from zbatch import __version__
 from zbatch.errors import CannotStart
 from zbatch.model import Tenant
-from zbatch.net.connection import FLIGHT, CleanConnector, Flight, HeldResponse, MarkedRequest
+from zbatch.net.connection import FLIGHT, CleanConnector, Flight, HeldResponse
 from zbatch.zuora.headers import JSON, KEPT
 from zbatch.zuora.text import one_line
 
@@ -78,7 +78,6 @@ def open_session(endpoint: Endpoint) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=connector,
         headers={"User-Agent": f"zbatch/{__version__}", "Accept": JSON},
-        request_class=MarkedRequest,
         response_class=HeldResponse,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
@@ -103,6 +102,7 @@ async def post(
 ) -> aiohttp.ClientResponse:
     """Post once and give the reply with its body unread, to be read as a context."""
     FLIGHT.set(flight)
+    flight.sent = True  # until the connector takes it back
     return await session.post(url, headers=headers, data=body, allow_redirects=False)
 
 

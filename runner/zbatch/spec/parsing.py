@@ -65,7 +65,7 @@ def _parsed(
             else:
                 tree.take(event)
     except yaml.YAMLError as error:
-        tree.misread(error, text.text)
+        tree.misread(error, short.text)
     finally:
         parser.dispose()
     if tree.root is None:

@@ -10,7 +10,7 @@ import aiohttp
 from support.saboteurs.bench import Bench
 from support.saboteurs.saboteur import LOST, saboteur
 from zbatch.net import faults, sender, transport
-from zbatch.net.connection import Flight, MarkedRequest
+from zbatch.net.connection import FLIGHT, CleanConnector, Flight
 from zbatch.net.sender import Sender
 from zbatch.net.transport import Endpoint
 from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
@@ -93,7 +93,16 @@ def a_body_ends_where_the_connection_does(bench: Bench) -> None:
 def nothing_is_ever_sent(bench: Bench) -> None:
     """Whatever breaks, the request is said never to have left."""
 
-    bench.method(MarkedRequest, "send", aiohttp.ClientRequest.send)
+    connect = CleanConnector.connect
+
+    async def substitute(
+        connector: CleanConnector, *values: Any, **named: Any
+    ) -> aiohttp.connector.Connection:
+        connection = await connect(connector, *values, **named)
+        FLIGHT.get().sent = False
+        return connection
+
+    bench.method(CleanConnector, "connect", substitute)
 
 
 @saboteur("R11", test=f"{WIRE}environment_proxies_and_netrc_are_unused", beyond=NO_HTTP)
