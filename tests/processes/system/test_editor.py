@@ -132,7 +132,7 @@ def test_hover(editor: Editor) -> None:
     """A key is explained under the pointer, in the words of the schema, with an example."""
     text = f"{SPEC}limits: {{conc|urrency: 10}}\n"
     said = editor.hover(*place(editor, text, "specs/hover.yaml"))
-    assert "Calls in flight at the same time." in said
+    assert "Requests in flight at the same time" in said
     assert "10" in said
     tenants = f"{TENANTS}tenants: {{a: {{data_c|enter: eu-production}}}}\n"
     assert "documented data centers" in editor.hover(*place(editor, tenants, "hover.yaml"))
