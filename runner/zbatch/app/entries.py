@@ -20,6 +20,7 @@ def ledger_entries(
 
 
 def ledger_entry(standing: Standing, billed: Billed) -> LedgerEntry:
+    """Put together what the ledger tells of one item; what is in doubt is unknown."""
     record = standing.record or in_doubt(standing)
     identity = standing.item.identity
     if record is None:

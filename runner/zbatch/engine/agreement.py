@@ -67,10 +67,9 @@ class LedgerEntry:
     account. `drafts` are invoices that may be for another date: open drafts of the account then, to
     which some tenants append. `sends` counts the calls that may have billed it; where a person has
     `decided` whose an invoice is, that proves nothing of others. `invoice_date` is the one that is
-    asked for. Without `alone` it is not known
-    what else may be there, and only its own invoices are looked at. `seen` has them by ID as the
-    run itself has seen them, `seen_for_others` amounts at which they were seen for other items of
-    the account, whose charges are in the same invoice.
+    asked for. Without `alone` it is not known what else may be there, and only its own invoices are
+    looked at. `seen` has them by ID as the run itself has seen them, `seen_for_others` amounts at
+    which they were seen for other items of the account, whose charges are in the same invoice.
     """
 
     identity: Identity
@@ -171,14 +170,10 @@ def _of_own(entry: LedgerEntry, shown: Mapping[str, Invoice]) -> Iterator[Differ
 
 def _has_another_invoice_date(invoice: Invoice, entry: LedgerEntry) -> bool:
     """Tell it of what zbatch has made itself: a draft that was there keeps the date that it had."""
-    ours = (
-        entry.outcome is Outcome.INVOICED and not entry.decided and invoice.id not in entry.drafts
-    )
-    return (
-        ours
-        and None not in (invoice.invoice_date, entry.invoice_date)
-        and (invoice.invoice_date != entry.invoice_date)
-    )
+    if entry.outcome is not Outcome.INVOICED or entry.decided or invoice.id in entry.drafts:
+        return False
+    told, asked_for = invoice.invoice_date, entry.invoice_date
+    return told is not None and asked_for is not None and told != asked_for
 
 
 def _not_shown(entry: LedgerEntry, invoice_id: str) -> str:
