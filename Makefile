@@ -15,7 +15,7 @@ help:
 	@echo "make test        set up, then lint, types, import layers and tests"
 	@echo "make test-system kills, full disks, wrong clocks, editor, pre-commit (root installs and mounts)"
 	@echo "make test-browser test-office  the report in Chromium and LibreOffice (root installs them)"
-	@echo "make soak        the long proof: about an hour, on two cores; writes docs/reliability.md"
+	@echo "make soak        the long proof: some hours on two cores; writes docs/reliability.md"
 	@echo "make mutation    change the code that decides, line by line: the tests must notice"
 	@echo "make check       make test with every module's coverage, then make wheel-test"
 	@echo "make wheel-test  build sdist and wheel into dist/ and test them in a fresh environment"
@@ -71,7 +71,7 @@ vendor:
 	cp build/browser/node_modules/uplot/dist/uPlot.min.css $(ASSETS)/
 	cp build/browser/node_modules/uplot/LICENSE $(ASSETS)/uPlot.LICENSE.txt
 
-# About an hour on two cores; the result goes into docs/reliability.md. ARGS="--only saboteur" etc.
+# Some hours on two cores; the result goes into docs/reliability.md. ARGS="--only saboteur" etc.
 soak: $(VENV)/.mutation
 	$(BIN)/python tests/soak.py $(ARGS)
 

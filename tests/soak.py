@@ -1,7 +1,9 @@
-"""The long proof, about an hour on two cores: what each run of the build server does, and far more.
+"""The long proof, some hours on two cores: what each run of the build server does, and far more.
 
-Run it as `make soak`. Each step is a command that people can run alone; three of them run at a
-time. What a step says goes into `build/soak/`, and the last result into docs/reliability.md.
+Run it as `make soak`, or in parts as `make soak ARGS="--only WORD"`. Each step is a command that
+people can run alone; three of them run at a time. What a step says goes into `build/soak/`, and
+what it came to into docs/reliability.md, with the day and the commit: there a step that was not
+played keeps its last result.
 """
 
 from __future__ import annotations
@@ -14,14 +16,15 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import repeat
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LOGS = ROOT / "build" / "soak"
 PAGE = ROOT / "docs" / "reliability.md"
-RESULT = re.compile(r"(<!-- soak -->\n).*?(<!-- end of soak -->)", re.S)
+RESULT = re.compile(r"(<!-- soak -->\n)(.*?)(<!-- end of soak -->)", re.S)
 BIN = Path(sys.executable).parent
 AT_ONCE = 3  # two cores: some of the steps mostly wait
 
@@ -33,6 +36,10 @@ EVERYTHING = {
     "NAMED_FAULTS": "all",
     "SABOTEURS": "all",
 }
+
+# Each of these tests is played whole in a step of its own: here their order is what counts.
+AS_EVER = tuple((name, "") for name in ("SOAK", "CUT_MODES", "NAMED_FAULTS", "SABOTEURS"))
+EACH_TIME = (*AS_EVER, ("HYPOTHESIS_PROFILE", "ci"))
 
 # Seeds go on from soak to soak, so that no two of them play the same histories.
 FIRST_DAY = date(2026, 1, 1)
@@ -55,12 +62,20 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a step came to."""
+    """What a step came to, and on which code."""
 
     step: Step
     code: int
     seconds: float
-    figure: str = field(default="")
+    figure: str
+    commit: str
+
+    @property
+    def row(self) -> str:
+        """The step's line in the page's table."""
+        result = "passed" if self.code == 0 else "**FAILED**"
+        when = f"{datetime.now(UTC):%Y-%m-%d}, {self.commit}"
+        return f"| {self.step.name} | {result} | {self.seconds:.0f} s | {when} | {self.figure} |"
 
 
 def pytest(*arguments: str) -> tuple[str, ...]:
@@ -76,9 +91,9 @@ def tool(name: str, *arguments: str) -> tuple[str, ...]:
 def steps(first: int, seeds: int) -> Iterable[Step]:
     """Give all steps, the longest first."""
     half = seeds // 2
-    for start in (first, first + half):
+    for name, start in (("one half", first), ("other half", first + half)):
         yield Step(
-            f"simulation, seeds {start:,} to {start + half - 1:,}",
+            f"simulation, {name} of the seeds",
             tool("support.simulation", "--seeds", f"{start}:{start + half}"),
             says=r"^(.*runs/s.*)$",
         )
@@ -95,7 +110,12 @@ def steps(first: int, seeds: int) -> Iterable[Step]:
     )
     yield Step("every pair of crash points", pytest("exactly_once/test_crash_sweep.py"))
     yield Step("property tests, many examples", pytest("properties"))
-    yield Step("named tests of faults, ten times shuffled", pytest("-k", "test_f"), shuffles=10)
+    yield Step(
+        "named tests of faults, ten times shuffled",
+        pytest("-k", "test_f"),
+        variables=EACH_TIME,
+        shuffles=10,
+    )
     yield Step("every fault by name in whole runs", pytest("faults/test_every_fault.py"))
     yield Step("replies cut at every byte, four modes", pytest("faults/test_byte_cuts.py"))
     yield Step("every saboteur", pytest("saboteurs"))
@@ -115,7 +135,7 @@ def commands(step: Step) -> Iterable[tuple[str, ...]]:
     return [(*step.command, "-p", "randomly", f"--randomly-seed={n}") for n in orders]
 
 
-def play(step: Step) -> Done:
+def play(step: Step, commit: str) -> Done:
     """Run one step to its end, or to its first failure."""
     log = LOGS / f"{re.sub('[^a-z0-9]+', '-', step.name.lower()).strip('-')}.log"
     code, began = 0, time.monotonic()
@@ -132,27 +152,27 @@ def play(step: Step) -> Done:
             )
             code = code or done.returncode
     found = re.findall(step.says, log.read_text("utf-8", "replace"), re.M)
-    result = Done(step, code, time.monotonic() - began, found[-1] if found else "")
+    result = Done(step, code, time.monotonic() - began, found[-1] if found else "", commit)
     verdict = "passed" if result.code == 0 else f"FAILED ({result.code})"
     print(f"{verdict}: {step.name}, {result.seconds:.0f} s: {result.figure}", flush=True)
     return result
 
 
-def table(results: Sequence[Done], seconds: float) -> str:
-    """Write the result as the page shows it."""
-    failed = sum(one.code != 0 for one in results)
-    when = f"{datetime.now(UTC):%Y-%m-%d}"
-    head = (
-        f"Last soak: {when}, {seconds / 60:.0f} minutes, {failed} of {len(results)} steps failed."
-    )
-    rows = [
-        f"| {one.step.name} | {'passed' if one.code == 0 else 'FAILED'} | {one.seconds:.0f} s"
-        f" | {one.figure} |"
-        for one in results
-    ]
-    return "\n".join(
-        (head, "", "| step | result | time | what it said |", "|---|---|---|---|", *rows, "")
-    )
+def table(known: str, done: Sequence[Done], names: Iterable[str]) -> str:
+    """Write the page's table: of each step what it came to now, or else what the page knew."""
+    rows = {line.split("|")[1].strip(): line for line in known.splitlines() if line[:2] == "| "}
+    rows |= {one.step.name: one.row for one in done}
+    head = ("| step | result | time | day, commit | what it said |", "|---|---|---|---|---|")
+    never = "| {} | not played | | | |"
+    return "\n".join((*head, *(rows.get(name, never.format(name)) for name in names), ""))
+
+
+def code_played() -> str:
+    """Name the commit, and say so where files differ from it."""
+    words = ("git", "describe", "--always", "--abbrev=7", "--exclude=*", "--dirty=, changed")
+    return subprocess.run(
+        words, cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 def main() -> int:
@@ -165,16 +185,18 @@ def main() -> int:
     day = (datetime.now(UTC).date() - FIRST_DAY).days
     first = day * SEEDS_A_DAY if arguments.first is None else arguments.first
     LOGS.mkdir(parents=True, exist_ok=True)
-    began = time.monotonic()
-    chosen = [step for step in steps(first, arguments.seeds) if arguments.only in step.name]
+    every = list(steps(first, arguments.seeds))
+    chosen = [step for step in every if arguments.only in step.name]
     if not chosen:
         parser.error(f"no step has {arguments.only!r} in its name")
+    commit = code_played()
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        results = list(pool.map(play, chosen))
-    if not arguments.only:
-        text = PAGE.read_text("utf-8")
-        result = table(results, time.monotonic() - began)
-        PAGE.write_text(RESULT.sub(lambda m: f"{m[1]}{result}{m[2]}", text), "utf-8")
+        results = list(pool.map(play, chosen, repeat(commit)))
+    text = PAGE.read_text("utf-8")
+    names = [step.name for step in every]
+    PAGE.write_text(
+        RESULT.sub(lambda m: f"{m[1]}{table(m[2], results, names)}{m[3]}", text), "utf-8"
+    )
     return int(any(one.code for one in results))
 
 

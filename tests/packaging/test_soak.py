@@ -21,6 +21,19 @@ def test_each_step_of_the_soak_can_be_run() -> None:
             assert all((soak.ROOT / "tests" / word).exists() for word in named), step.name
 
 
+def test_a_part_of_the_soak_leaves_the_results_of_the_others() -> None:
+    """What was played now takes its row, what was not keeps its own, and no row is made up."""
+    first, second, third, *_ = soak.steps(0, 1000)
+    names = [first.name, second.name, third.name]
+    known = soak.table(
+        "", [soak.Done(one, 0, 1.0, "old", "aaaaaaa") for one in (first, second)], names
+    )
+    after = soak.table(known, [soak.Done(second, 1, 2.0, "new", "bbbbbbb")], names).splitlines()[2:]
+    assert [row.split(" | ")[1] for row in after] == ["passed", "**FAILED**", "not played"]
+    assert "aaaaaaa | old" in after[0]
+    assert "bbbbbbb | new" in after[1]
+
+
 def test_the_page_has_room_for_the_result() -> None:
     """The soak replaces what stands between two marks, and nothing else."""
     text = Path(soak.PAGE).read_text("utf-8")

@@ -81,7 +81,7 @@ def main(argv: Sequence[str]) -> int:
         total += count
     seconds = time.monotonic() - began
     print(
-        f"{total.seeds} seeds, {total.runs} runs of {options.items} items,"
+        f"{total.seeds} seeds from {seeds.start:,} on, {total.runs} runs of {options.items} items,"
         f" {len(total.failed)} failed, {seconds:.1f} s, {total.runs / seconds:.0f} runs/s"
     )
     return 1 if total.failed else 0
