@@ -298,6 +298,15 @@ CLEAN: dict[str, Change] = {
     "waited as asked": lambda e: with_trips(
         e, Trip(0, 130.0, 131.0, 60.0), Trip(0, 131.005, 131.1), Trip(0, 191.0, 192.0)
     ),
+    "a window full but for a token and a question that came twice": lambda e: replace(
+        e,
+        windows=[(2, 1000.0, 200.0)],
+        arrivals=[
+            *e.arrivals,
+            Arrival(8, 112.0, "/oauth/token", None, None, b""),
+            replace(e.arrivals[3], number=9, at=109.1),
+        ],
+    ),
 }
 
 WRONG: dict[str, tuple[str, Change]] = {

@@ -32,9 +32,13 @@ def pressure(book: Casebook) -> Iterator[str]:
 
 
 def windows(book: Casebook) -> Iterator[str]:
-    """No window of the tenant is used beyond what it takes, but by what began without its word."""
+    """No window of the tenant is used beyond what it takes, but by what began without its word.
+
+    Tokens have a quota of their own, and what the network delivers again nobody has sent.
+    """
+    sent = {one.track: one.at for one in reversed(book.all.arrivals) if one.track is not None}
     for calls, seconds, until in book.all.windows:
-        used = Counter(one.at // seconds for one in book.all.arrivals if one.at < until)
+        used = Counter(at // seconds for at in sent.values() if at < until)
         for window, times in used.items():
             begun = [
                 r for r in book.all.runs if r.started // seconds <= window <= r.ended // seconds
