@@ -13,12 +13,15 @@ from support.runs import GENERATE, QUERY, Away, Project, Told, Watch
 from zbatch.app import readback
 from zbatch.app.api import RunOptions
 from zbatch.app.run import run
+from zbatch.app.worth import totals
 from zbatch.emulator import Drafts, Modes, Scheduled, SecondGenerate, Temporary, history
 from zbatch.emulator.catalogue import fault
 from zbatch.engine.agreement import Code
 from zbatch.errors import LedgerFailure
 from zbatch.ledger.store import Store
 from zbatch.model import ExitCode, Outcome
+from zbatch.report.amounts import Amount
+from zbatch.report.kept import read_lines
 
 GUARDED = Modes(second_generate=SecondGenerate.NOTHING_TO_BILL)
 Start = Callable[..., Away]
@@ -60,9 +63,11 @@ def test_a_report_tells_of_each_invoice(project: Project, tenant: Start) -> None
     }
     assert details(told) == [expected]
     assert findings(told) == {}
+    assert told.result.amounts == (Amount("USD", 1, amount),)
     calls = len(history(server.billing.folder))
     again = project.run(spec)
     assert details(again) == [expected]
+    assert again.result.amounts == ()
     assert len(history(server.billing.folder)) == calls
 
 
@@ -151,6 +156,7 @@ def test_a_failing_read_back_changes_nothing(project: Project, tenant: Start, tr
     assert [len(line["invoice_ids"]) for line in told.lines] == [1, 1]
     assert told.result.read_back is not None
     assert told.result.read_back.unread == 2
+    assert told.result.amounts == (Amount(None, 2, None, untold=2),)
     assert len(server.billing.exchanges(GENERATE)) == 2
 
 
@@ -275,6 +281,9 @@ def test_charges_appended_to_the_draft_of_an_earlier_date(project: Project, tena
     appended = [one["appended"] for line in told.lines for one in line["invoices"]]
     assert appended == [False, True]
     assert findings(told) == {}
+    (total,) = totals(read_lines(told.result.report))
+    assert told.result.amounts == (total.amount,)
+    assert (total.amount.invoices, total.amount.appended) == (1, 0)
 
 
 def test_an_invoice_that_others_made(project: Project, tenant: Start) -> None:

@@ -41,6 +41,7 @@ from zbatch.engine.pacing import Bound
 from zbatch.errors import CannotStart
 from zbatch.model import Attempt, Credentials, ExitCode, Outcome, Problem
 from zbatch.model.tenants import EMULATOR
+from zbatch.report.amounts import Amount
 from zbatch.report.record import ReadBackRecord
 
 HERE = Path.cwd()
@@ -112,6 +113,15 @@ def test_last_block_of_a_clean_run(story: Any, golden: Callable[[str, str], None
     """A clean run is told in four lines."""
     records = [story.record(Outcome.INVOICED, number) for number in range(1, 4)]
     golden("clean", text_of(story.result(records, ExitCode.OK)))
+
+
+def test_last_block_tells_what_was_invoiced(story: Any) -> None:
+    """What this run has made comes to so much, below how many that are; and what was found."""
+    amounts = (Amount("EUR", 2, "10.00"), Amount("USD", 1, "1574.79"))
+    result = story.result([story.record(Outcome.INVOICED, 1)], ExitCode.OK, amounts=amounts)
+    said = "10.00 EUR in 2 invoices, 1,574.79 USD in 1 invoice"
+    assert text_of(result).splitlines()[2] == f"  invoiced by this run: {said}"
+    assert text_of(result, RECONCILE).splitlines()[2] == f"  found to be invoiced: {said}"
 
 
 def test_last_block_of_a_second_run(story: Any, golden: Callable[[str, str], None]) -> None:

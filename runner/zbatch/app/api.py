@@ -19,6 +19,7 @@ from zbatch.engine.outage import PROBE_SECONDS
 from zbatch.engine.ports import Gate, Randomness
 from zbatch.engine.settings import PATIENCE, Acceptance
 from zbatch.model import ExitCode, ItemRecord, Plan, Rate, Totals
+from zbatch.report.amounts import Amount
 from zbatch.report.record import ReadBackRecord
 from zbatch.report.summary import FailureGroup
 
@@ -138,7 +139,8 @@ class RunResult:
     `failures`, `unknown`, `settled_by`, `nothing_since` and `waiting` are those of
     `zbatch.report.summary.Summary`. `asked` counts the questions, `strays` are items in doubt that
     the spec does not list (any more), and `unread` is why there may be more of them: the ledger
-    could not be read to its end. `settles_at` is that of `zbatch.engine.settings.Ending`.
+    could not be read to its end. `settles_at` is that of `zbatch.engine.settings.Ending`. `amounts`
+    is what the invoices come to that this run has made itself.
     """
 
     run_id: str
@@ -162,6 +164,7 @@ class RunResult:
     waiting: tuple[ItemRecord, ...] = ()
     settles_at: datetime | None = None
     read_back: ReadBackRecord | None = None
+    amounts: tuple[Amount, ...] = ()
 
 
 class Watcher(Protocol):
