@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from support.accounts import account
 from support.runs import GENERATE, QUERY, Away, Project, Told, Watch
+from support.world_host import Looks
 from zbatch.app import readback
 from zbatch.app.api import RunOptions
+from zbatch.app.gate import Seen
 from zbatch.app.run import run
 from zbatch.app.worth import totals
 from zbatch.emulator import Drafts, Modes, Scheduled, SecondGenerate, Temporary, history
 from zbatch.emulator.catalogue import fault
 from zbatch.engine.agreement import Code
+from zbatch.engine.stages import Choice
 from zbatch.errors import LedgerFailure
 from zbatch.ledger.store import Store
 from zbatch.model import ExitCode, Outcome
@@ -210,11 +215,34 @@ def test_a_stage_is_read_back_before_anybody_looks_at_it(
     book.write_text(f"account_id,tax\n{account(1)},failed\n{account(2)},\n{account(3)},\n")
     tenant(book=book)
     spec = project.spec(1, 2, 3, tenant="real", stages=[2, "rest"])
-    told = project.run(spec)
+    looks = Looks(deque())
+    told = project.run(spec, gate=looks)
     assert (told.code, told.outcomes) == (4, {"invoiced": 2, "not_attempted": 1})
     assert findings(told) == {Code.TAX_FAILED: 1}
     assert [len(details(told, number)) for number in (1, 2)] == [1, 1]
+    (seen,) = looks.seen
+    assert seen == Seen(agreed=1, findings={"tax_failed": 1}, amounts=told.result.amounts)
     assert findings(project.run(spec)) == {}
+
+
+@pytest.mark.parametrize(
+    ("lag", "told"),
+    [
+        (0.0, [Seen(agreed=1), Seen(agreed=2)]),
+        (600.0, [Seen(findings={"not_shown": 1}, open=1), Seen(findings={"not_shown": 3}, open=3)]),
+    ],
+)
+def test_each_look_is_told_of_its_own_stage(
+    project: Project, tenant: Start, lag: float, told: list[Seen]
+) -> None:
+    """What was told of an earlier one is not told again, and what is open still is."""
+    tenant(modes=Modes(read_lag=lag))
+    looks = Looks(deque([Choice.CONFIRM, Choice.CONFIRM]), seconds=0.0)
+    spec = project.spec(1, 2, 3, 4, tenant="real", stages=[1, 2, "rest"])
+    project.run(spec, gate=looks, read_back=0.0)
+    assert [replace(one, amounts=()) for one in looks.seen] == told
+    invoices = [sum(some.invoices for some in one.amounts) for one in looks.seen]
+    assert invoices == [one.agreed for one in told]
 
 
 def test_so_many_unfinished_ones_are_asked_about_again(

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from rich.text import Text
 
+from zbatch.app.gate import Seen
 from zbatch.app.outstanding import blocked
 from zbatch.cli.advice import NEXT, advice
 from zbatch.cli.block import Block, Drawing
@@ -24,6 +25,7 @@ from zbatch.cli.notices import Notices
 from zbatch.cli.paper import Paper, console_for
 from zbatch.cli.quiet import Quiet
 from zbatch.cli.screen import Screen, Wishes, screen_for
+from zbatch.cli.stage_gate import stage_block
 from zbatch.cli.words import Called, Style, Verb
 from zbatch.engine.ending import StopReason
 from zbatch.engine.events import (
@@ -38,6 +40,7 @@ from zbatch.engine.events import (
     Stopping,
 )
 from zbatch.engine.pacing import Bound
+from zbatch.engine.stages import StageEnd
 from zbatch.errors import CannotStart
 from zbatch.model import Attempt, Credentials, ExitCode, Outcome, Problem
 from zbatch.model.tenants import EMULATOR
@@ -257,6 +260,33 @@ def test_what_reading_back_has_found_is_the_next_step(
     said = advice(result, Called(tenant="uat"))
     assert said.startswith(f"zbatch verify {SPEC} --tenant uat   tells") is look
     assert ("nothing is left to do" in said) is not look
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (Seen(), []),
+        (
+            Seen(5, amounts=(Amount("USD", 5, "1574.79"),)),
+            ["  invoiced in this stage: 1,574.79 USD in 5 invoices", "  read back: 5 items agree"],
+        ),
+        (
+            Seen(1, {"not_shown": 2, "duplicate": 1}, open=2, unread=1),
+            [
+                "  read back: 1 item agrees, 2 not shown, 1 DUPLICATE, 1 item not read back;"
+                " asked about again at the end: 2; zbatch verify tells of each"
+            ],
+        ),
+    ],
+)
+def test_whoever_looks_at_a_stage_is_told_what_was_read_back(
+    seen: Seen, said: list[str], story: Any
+) -> None:
+    """Right above the question: what the invoices come to, and what a person should look at."""
+    end = StageEnd(1, 2, {Outcome.INVOICED: 5}, (story.record(Outcome.INVOICED),))
+    head, _, _, *below = (line.plain for line in stage_block(end, seen))
+    assert head == "stage 1 of 2 is over: 5 invoiced"
+    assert below == said
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Protocol
 
-from zbatch.app.gate import Unattended
+from zbatch.app.gate import Gate, Unattended
 from zbatch.app.live import Live
 from zbatch.app.loading import Overrides, Warn, unheard
 from zbatch.app.protection import UNCONFIRMED, Confirmation
@@ -16,7 +16,7 @@ from zbatch.app.review.frozen import Document
 from zbatch.engine.ending import StopReason
 from zbatch.engine.events import Event
 from zbatch.engine.outage import PROBE_SECONDS
-from zbatch.engine.ports import Gate, Randomness
+from zbatch.engine.ports import Randomness
 from zbatch.engine.settings import PATIENCE, Acceptance
 from zbatch.model import ExitCode, ItemRecord, Plan, Rate, Totals
 from zbatch.report.amounts import Amount

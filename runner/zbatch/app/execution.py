@@ -18,6 +18,7 @@ from zbatch.app.ending import (
     unreadable_records,
 )
 from zbatch.app.entries import ledger_entries
+from zbatch.app.gate import Gate, Seen
 from zbatch.app.outside import Keeper, Outside, Way
 from zbatch.app.readback import Hands, Reader
 from zbatch.app.recorder import Recorder
@@ -31,7 +32,6 @@ from zbatch.engine.events import Event, Settled
 from zbatch.engine.gentle import Gentle
 from zbatch.engine.loop import Engine
 from zbatch.engine.pacing import Flow
-from zbatch.engine.ports import Gate
 from zbatch.engine.settings import Ports, Settings
 from zbatch.engine.stages import Choice, StageEnd
 from zbatch.errors import CannotStart, LedgerFailure, Refused, ReportFailure
@@ -290,9 +290,9 @@ class _ReadBackFirst:
 
     async def look(self, end: StageEnd) -> Choice | None:
         """Tell how the run is to go on, once the stage's invoices are known."""
-        if self._observer.reader:
-            await self._observer.reader.catch_up()
-        return await self._gate.look(end)
+        if reader := self._observer.reader:
+            await reader.catch_up()
+        return await self._gate.look(end, self._observer.seen())
 
 
 def _pace_record(flow: Flow) -> PaceRecord | None:
@@ -305,7 +305,7 @@ def _pace_record(flow: Flow) -> PaceRecord | None:
 class _Observer:
     """Take the engine's events: the report first, then whoever watches.
 
-    `invoiced` has what this run's own invoices come to.
+    `invoiced` is what this run's own invoices come to.
     """
 
     def __init__(self, recorder: Recorder, watch: Watcher, run_id: str) -> None:
@@ -334,6 +334,11 @@ class _Observer:
         failure = self._recorder.failure
         if failure and self.engine:
             self.engine.stop(StopReason.DISK, str(failure))
+
+    def seen(self) -> Seen:
+        """Tell what has been seen since this was told last."""
+        seen = self.reader.seen() if self.reader else Seen()
+        return replace(seen, amounts=self.invoiced.lately())
 
     def fail(self, error: Exception) -> None:
         """Stop the run where what was read back cannot be kept; whatever is settled stays so."""

@@ -10,6 +10,8 @@ from zbatch.model import Detail, Invoice, Outcome
 from zbatch.report.amounts import Amount, Total
 from zbatch.report.lines import Line
 
+_Found = dict[str | None, tuple[Sum, int]]  # by currency, and how many are older than their items
+
 
 def worth(line: Line) -> tuple[Amount, ...]:
     """Add up the invoices of a line, a currency at a time; what is canceled does not count.
@@ -30,22 +32,33 @@ class Purse:
 
     def __init__(self, seen: set[str] | None = None) -> None:
         self._seen: set[str] = set() if seen is None else seen
-        self._found: dict[str | None, tuple[Sum, int]] = {}
+        self._found: _Found = {}
+        self._lately: _Found = {}
 
     def put(self, details: Iterable[Detail]) -> None:
         """Add invoices, those that were not seen before."""
         fresh = [one for one in details if one.id not in self._seen]
         self._seen.update(one.id for one in fresh)
         for one, older in _sums(fresh):
-            before, as_many = self._found.get(one.currency, (None, 0))
-            joined = _joined(before, one) if before else one
-            self._found[one.currency] = (joined, as_many + older)
+            for found in (self._found, self._lately):
+                before, as_many = found.get(one.currency, (None, 0))
+                joined = _joined(before, one) if before else one
+                found[one.currency] = (joined, as_many + older)
 
     @property
     def amounts(self) -> tuple[Amount, ...]:
         """Tell what they come to by now, what has no currency last."""
-        names = sorted(self._found, key=lambda name: (name is None, name or ""))
-        return tuple(_unless_mixed(_amount(*self._found[name])) for name in names)
+        return _told(self._found)
+
+    def lately(self) -> tuple[Amount, ...]:
+        """Tell what those come to that have come since this was told last."""
+        found, self._lately = self._lately, {}
+        return _told(found)
+
+
+def _told(found: _Found) -> tuple[Amount, ...]:
+    names = sorted(found, key=lambda name: (name is None, name or ""))
+    return tuple(_unless_mixed(_amount(*found[name])) for name in names)
 
 
 def totals(lines: Iterable[Line]) -> tuple[Total, ...]:
