@@ -425,6 +425,17 @@ def test_account_numbers_are_looked_up(asked: Asked, server: Away) -> None:
     assert (found.exit_code, found.asked) == (ExitCode.OK, 2)
 
 
+def test_an_account_has_the_number_that_the_ledger_knows(asked: Asked, server: Away) -> None:
+    """Some run has looked it up: whoever reads of the account later need not do so by hand."""
+    by_number = {"number": f"A{account(1).upper()}"}
+    asked.project.run(asked.project.spec(by_number, tenant="real", dates=["2026-10-31"]))
+    spec = asked.project.spec(1, 2, tenant="real")
+    found = asked.verify(spec)
+    assert codes(found) == [("1", "missing"), ("2", "missing")]
+    numbers = [item.account_number for item, _ in found.findings]
+    assert numbers == [by_number["number"], None]
+
+
 def test_a_run_that_cannot_be_verified(asked: Asked, server: Away) -> None:
     """An unknown run, one of another tenant, and one whose tenant is not known any more."""
     with pytest.raises(NothingSelected):
