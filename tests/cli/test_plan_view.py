@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from zbatch.app.altered import Altered
 from zbatch.app.review.counts import count_plan
 from zbatch.app.review.held import Held
 from zbatch.app.review.preview import Preview, look
+from zbatch.app.review.swings import CurrencyChange, Swing, Swings
 from zbatch.cli.plan_json import plan_json
 from zbatch.cli.plan_markdown import plan_markdown
 from zbatch.cli.plan_view import WIDTH, plan_text
@@ -305,3 +307,27 @@ def test_json_has_what_holds_a_run(story: Any) -> None:
         "consecutive_failures": 10,
         "deadline_seconds": 10800.0,
     }
+
+
+def test_estimates_beside_what_a_run_billed(story: Any) -> None:
+    """From so much to so much, a currency each; of accounts that differ far the first, by name."""
+    swings = Swings(
+        "20261031T201502Z-7f3a",
+        (CurrencyChange("EUR", 1200, Decimal("1250433.50"), Decimal("1300000")),),
+        tuple(Swing(account(n), "EUR", Decimal(10), Decimal(100 - n)) for n in range(7)),
+    )
+    view = seen(story.plan(2))
+    expected = f"""\
+amounts   1,200 accounts: from 1,250,433.50 EUR in run 20261031T201502Z-7f3a to
+          1,300,000.00 EUR expected now
+          7 accounts differ by more than a fifth, the greatest difference first:
+          {account(0)}: from 10.00 to 100.00 EUR
+          {account(1)}: from 10.00 to 99.00 EUR
+          {account(2)}: from 10.00 to 98.00 EUR
+          {account(3)}: from 10.00 to 97.00 EUR
+          {account(4)}: from 10.00 to 96.00 EUR
+          and 2 more accounts
+requests """
+    assert expected in plan_text(replace(view, swings=swings))
+    alone = replace(swings, far=swings.far[:1])
+    assert "          1 account differs by more" in plan_text(replace(view, swings=alone))
