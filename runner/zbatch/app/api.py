@@ -50,7 +50,8 @@ class RunOptions:
     `patience` is how long an unreachable host is tried, `probe` how far apart requests are to a
     tenant that is out of order, `read_back` how long invoices that are not finished are waited for
     at the end, in seconds; `chance` draws the jitter of waits, and nothing else;
-    `gate` looks between the spec's stages.
+    `gate` looks between the spec's stages. No flag sets `patience`, `probe` and `chance`: a person
+    has no use for other ones, and who calls this from a program, as tests do, may not wait so long.
     """
 
     spec: Path | Document
@@ -90,7 +91,7 @@ class ReconcileOptions:
     """What is to be settled by question: the items of a spec, or all of a tenant's ledger.
 
     Without a `spec`, `folder` says from where the project is looked for, and `tenant` names the
-    tenant where the project has more than one with a ledger.
+    tenant where the project has more than one with a ledger. `patience` is as in `RunOptions`.
     """
 
     spec: Path | None = None
