@@ -278,7 +278,7 @@ def test_who_approves_sees_what_holds_a_run(laid_out: Callable[[Preview], str], 
         "5, then 50, then the rest; a person looks at each stage before the next begins",
         "at 40 failures, at a failure ratio of 0.02 (from 50 items on), at 3 unknown,"
         " at 10 failures in a row, after 3 h 00 min",
-        f"1,251 accounts, 1,251 items, the accounts of digest {'a' * 64}; which it comes to",
+        f"1,251 accounts, 1,251 items, the accounts of digest {'a' * 64}; it comes to that",
     ):
         assert sentence in said
     plain = laid_out(seen(story.plan(3)))

@@ -151,7 +151,7 @@ def expect(view: Preview) -> str:
         return ""
     # Of accounts by number nothing is certain before the tenant has said which ones they are.
     later = not view.plan.resolved
-    when = "checked once the numbers are looked up" if later else "which it comes to"
+    when = "checked once the numbers are looked up" if later else "it comes to that"
     return f"{', '.join(said)}; {when}"
 
 
