@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,10 +51,13 @@ def doctor(tenant: str, state_dir: Path | None, as_json: bool) -> int:
     """
     # Loaded here, because the help needs no network and no ledger.
     from zbatch.app.doctor.examine import DoctorOptions, examine
+    from zbatch.cli.paper import say_lines
 
     found = examine(DoctorOptions(tenant, os.environ, state_dir=state_dir))
-    for line in [_json(found)] if as_json else _text(found):
-        click.echo(line)
+    if as_json:
+        click.echo(_json(found))
+    else:
+        say_lines(_text(found), sys.stdout, os.environ)
     return found.exit_code
 
 
