@@ -168,6 +168,21 @@ def test_strays_beside_other_doubt_have_a_command_of_their_own(story: Any) -> No
     assert text.count(command) == 1
 
 
+@pytest.mark.parametrize(
+    ("reason", "first"),
+    [(StopReason.RULE, True), (StopReason.INTERRUPTED, True), (StopReason.DISK, False)],
+)
+def test_strays_beside_a_stop_come_first(reason: StopReason, first: bool, story: Any) -> None:
+    """A further run of the spec settles none of them; but where the disk failed, it knows more."""
+    stray, left = (story.record(Outcome.UNKNOWN, 7, NO_ANSWER), story.record(Outcome.NOT_ATTEMPTED))
+    given = {"strays": (stray,), "stop": "stopped", "stop_reason": reason}
+    said = advice(story.result([left], ExitCode.UNKNOWN, **given), RUN)
+    command = "zbatch reconcile --tenant production   settles what this spec does not list; then"
+    goes_on = f" zbatch run {SPEC}   goes on where this run stopped"
+    assert (said == command + goes_on) is first
+    assert said.startswith(f"zbatch run {SPEC} again") is not first
+
+
 def test_last_block_of_a_run_whose_ledger_cannot_be_read_to_its_end(
     story: Any, golden: Callable[[str, str], None]
 ) -> None:
