@@ -8,7 +8,8 @@ fresh clone of what is committed. Where a scene has an `emulator.faults.yaml`, a
 at the port that the scene's tenants.yaml names.
 
 `--check` writes nothing and ends with 1 where a page shows something else than is printed by now;
-times, IDs, digests and how far Ctrl-C lets a run come are not compared. Needs git, make and tmux.
+times, IDs, digests, sums and how far Ctrl-C lets a run come are not compared. Needs git, make and
+tmux.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ PASSING = re.compile(
     r"\d{8}T\d{6}(?:Z-[0-9a-f]{4})?"  # also where a line was cut
     r"|(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:\.\d+)?Z?(?: UTC)?"
     r"|\b\d+(?:\.\d+)? (?:s|GB)\b|\b[0-9a-f]{24,64}\b|[a-z]+-[0-9a-f]{24}-[0-9a-f]{4}-\d+"
+    r"|[\d,]+\.\d\d(?= [A-Z]{3} in \d)"  # who is first is billed the first amount
     r"|\b[\d.]+/s|/tmp/\S+?/|\b\d+ ms\b|process \d+|\"duration_ms\": ?\d+"
 )
 

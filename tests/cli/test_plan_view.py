@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,6 +36,7 @@ from zbatch.model import (
 from zbatch.spec.plan_diff import Dates, Listing, PlanDiff, compare
 from zbatch.zuora.hosts import API_SANDBOX
 
+ROOT = Path(__file__).parents[2]
 OCTOBER, NOVEMBER = date(2026, 10, 31), date(2026, 11, 30)
 DIGEST = "d" * 64
 
@@ -331,3 +333,26 @@ requests """
     assert expected in plan_text(replace(view, swings=swings))
     alone = replace(swings, far=swings.far[:1])
     assert "          1 account differs by more" in plan_text(replace(view, swings=alone))
+
+
+def test_the_page_shows_estimates_beside_what_a_run_billed(story: Any) -> None:
+    """What stands in docs/reviewing.md is what is printed."""
+    swings = Swings(
+        "20261126T131123Z-201d",
+        (CurrencyChange("USD", 4, Decimal("4038"), Decimal("3725.06")),),
+        (
+            _swing("a02", "287.25", "987.43"),
+            _swing("a07", "2443.03", "1852.95"),
+            _swing("a01", "574.79", "199.16"),
+        ),
+    )
+    page = (ROOT / "docs" / "reviewing.md").read_text("utf-8")
+    shown = page.partition("<!-- shown by tests/cli/test_plan_view.py -->\n```text\n")[2]
+    block = shown.partition("```")[0]
+    assert block.count("\n") == 6
+    assert block in plan_text(replace(seen(story.plan(2)), swings=swings))
+
+
+def _swing(account_id: str, then: str, now: str) -> Swing:
+    whole = f"2c93808457d787030157e0306be53{account_id}"
+    return Swing(whole, "USD", Decimal(then), Decimal(now))
