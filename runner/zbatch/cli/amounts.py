@@ -32,7 +32,12 @@ def summed(found: Sum) -> str:
 
 
 def invoiced(amounts: Sequence[Amount]) -> str:
-    """Say in a line what invoices come to, and of how many that is not known."""
+    """Say in a line what invoices come to, and of how many that is not known.
+
+    Nothing where no amount is known at all: that they were not read back is said elsewhere.
+    """
+    if all(one.untold == one.invoices for one in amounts):
+        return ""
     untold = sum(one.untold for one in amounts)
     unadded = sum(one.invoices - one.untold for one in amounts if one.text is None)
     older = sum(one.appended for one in amounts)
