@@ -19,6 +19,7 @@ from zbatch.app.gate import Seen
 from zbatch.app.outstanding import blocked
 from zbatch.cli.advice import NEXT, advice
 from zbatch.cli.block import Block, Drawing
+from zbatch.cli.figure_words import on_a_line
 from zbatch.cli.last_block import first_line, last_block
 from zbatch.cli.lines import Lines
 from zbatch.cli.notices import Notices
@@ -31,6 +32,7 @@ from zbatch.engine.ending import StopReason
 from zbatch.engine.events import (
     Event,
     Gated,
+    Hold,
     InFlight,
     Leaving,
     Limited,
@@ -487,6 +489,16 @@ def test_a_line_names_the_pace_its_cause_the_waits_and_the_oldest_call(story: An
     assert "  in flight 1 of 5  0/s of 2.5/s by the server  429s 1, waited 20 s  " in last
     assert "  oldest in flight 29 s: 2c93808457d787030157e0306be50007  " in last
     assert last.endswith(" left, until 20:15:44Z")
+
+
+def test_a_line_names_the_wait_that_holds_the_run_up(story: Any) -> None:
+    """Whoever reads the log in the midst of a wait sees what for: it is told once when it began."""
+    live = story.header(40, 4).live
+    live.take(Gated("no connection", 60.0, Hold.UNREACHABLE))
+    story.later(20.0)
+    assert "  waiting 40 s: no connection" in on_a_line(live.figures(), story.now)
+    story.later(39.5)
+    assert "waiting" not in on_a_line(live.figures(), story.now)
 
 
 def test_a_wait_that_is_over_at_once_is_not_told(story: Any) -> None:
