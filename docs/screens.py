@@ -94,14 +94,11 @@ class Scene:
             while not ended.exists():
                 if time.monotonic() > begun + LONGEST:
                     raise SystemExit(f"{command} takes longer than {LONGEST:.0f} s")
-                if typed and time.monotonic() > begun + float(typed["seconds"]):
-                    # what is typed before a question is no answer to it, however slow this machine
-                    if not typed["text"]:
-                        subprocess.run([*tmux, "send-keys", "C-c"], check=True)
-                        typed = None
-                    elif shown(tmux).rstrip().endswith("?"):
-                        subprocess.run([*tmux, "send-keys", typed["text"], "Enter"], check=True)
-                        typed = None
+                due = typed and time.monotonic() > begun + float(typed["seconds"])
+                if typed and due and awaits(shown(tmux), typed["text"]):
+                    keys = (typed["text"], "Enter") if typed["text"] else ("C-c",)
+                    subprocess.run([*tmux, "send-keys", *keys], check=True)
+                    typed = None
                 time.sleep(0.05)
             pane = shown(tmux)
         finally:
@@ -123,6 +120,14 @@ class Scene:
         line = next(line for line in found if line["outcome"] == outcome)
         fields = [f"{json.dumps(name)}: {json.dumps(line[name])}" for name in line]
         return "{" + wrapped(fields) + "}\n"
+
+
+def awaits(screen: str, text: str | None) -> bool:
+    """Tell whether a terminal is ready for what is typed, however slow this machine.
+
+    A word is an answer only to a question, and Ctrl-C is shown in a run that has begun.
+    """
+    return screen.rstrip().endswith("?") if text else " · run " in screen
 
 
 def shown(tmux: tuple[str, ...]) -> str:
