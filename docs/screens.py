@@ -1,14 +1,15 @@
 """Fill the pages' blocks with what the files hold and what the commands print.
 
 Each block follows a comment that says what it is: `file: PATH`, `screen: COMMAND`, which may go on
-with `, then Ctrl-C after N s` or `, then "TEXT" after N s`, or `report: PATTERN OUTCOME`. Commands
-run one after the other in the project of the `scene` that a comment above names: a folder of
-docs/scenes/, begun anew at each such comment; `empty`, a folder without a file; or `checkout`, a
-fresh clone of what is committed. Where a scene has an `emulator.faults.yaml`, an emulator plays it
-at the port that the scene's tenants.yaml names.
+with `, then Ctrl-C after N s` or, at a question, `, then "TEXT" after N s`, or `report: PATTERN
+OUTCOME`. Commands run one after the other in the project of the `scene` that a comment above names:
+a folder of docs/scenes/, begun anew at each such comment; `empty`, a folder without a file; or
+`checkout`, a fresh clone of what is committed. Where a scene has an `emulator.faults.yaml`, an
+emulator plays it at the port that the scene's tenants.yaml names.
 
 `--check` writes nothing and ends with 1 where a page shows something else than is printed by now;
-times, IDs, digests and how far Ctrl-C lets a run come are not compared. Needs git, make and tmux.
+times, IDs, digests, sums and how far Ctrl-C lets a run come are not compared. Needs git, make and
+tmux.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ LONGEST = 60.0  # seconds for one command
 PASSING = re.compile(
     r"\d{8}T\d{6}(?:Z-[0-9a-f]{4})?"  # also where a line was cut
     r"|(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:\.\d+)?Z?(?: UTC)?"
-    r"|\b\d+(?:\.\d+)? (?:s|GB)\b|\b[0-9a-f]{24,64}\b|[a-z]+-[0-9a-f]{24}-[0-9a-f]{4}-\d+"
+    r"|(?:\bunder )?\b\d+(?:\.\d+)? (?:s|GB)\b|\b[0-9a-f]{24,64}\b"
+    r"|[a-z]+-[0-9a-f]{24}-[0-9a-f]{4}-\d+"
+    r"|[\d,]+\.\d\d(?= [A-Z]{3} in \d)"  # who is first is billed the first amount
     r"|\b[\d.]+/s|/tmp/\S+?/|\b\d+ ms\b|process \d+|\"duration_ms\": ?\d+"
 )
 
@@ -91,17 +94,17 @@ class Scene:
             while not ended.exists():
                 if time.monotonic() > begun + LONGEST:
                     raise SystemExit(f"{command} takes longer than {LONGEST:.0f} s")
-                if typed and time.monotonic() > begun + float(typed["seconds"]):
+                due = typed and time.monotonic() > begun + float(typed["seconds"])
+                if typed and due and awaits(shown(tmux), typed["text"]):
                     keys = (typed["text"], "Enter") if typed["text"] else ("C-c",)
                     subprocess.run([*tmux, "send-keys", *keys], check=True)
                     typed = None
                 time.sleep(0.05)
-            # -J joins what the terminal has wrapped: readers have other widths.
-            pane = subprocess.run([*tmux, "capture-pane", "-pJ"], check=True, capture_output=True)
+            pane = shown(tmux)
         finally:
             ended.unlink(missing_ok=True)
             subprocess.run([*tmux, "kill-server"], check=False)
-        text = re.sub(f"([:_]){self.port}", f"\\g<1>{PORT}", pane.stdout.decode())
+        text = re.sub(f"([:_]){self.port}", f"\\g<1>{PORT}", pane)
         text = text.replace(f"{self.folder}/", "").replace(str(self.folder), ".")
         lines = [line.rstrip() for line in text.rstrip().splitlines()]
         return "\n".join((f"$ {command}", *lines, ""))
@@ -117,6 +120,20 @@ class Scene:
         line = next(line for line in found if line["outcome"] == outcome)
         fields = [f"{json.dumps(name)}: {json.dumps(line[name])}" for name in line]
         return "{" + wrapped(fields) + "}\n"
+
+
+def awaits(screen: str, text: str | None) -> bool:
+    """Tell whether a terminal is ready for what is typed, however slow this machine.
+
+    A word is an answer only to a question, and Ctrl-C is shown in a run that has begun.
+    """
+    return screen.rstrip().endswith("?") if text else " · run " in screen
+
+
+def shown(tmux: tuple[str, ...]) -> str:
+    """Give what stands on a terminal; what it has wrapped is joined: readers have other widths."""
+    pane = subprocess.run([*tmux, "capture-pane", "-pJ"], check=True, capture_output=True)
+    return pane.stdout.decode()
 
 
 def wrapped(fields: list[str]) -> str:

@@ -166,6 +166,14 @@ def test_what_names_nothing_is_refused(project: Project, name: str) -> None:
         against(name, choose(spec, Overrides()).plan, project.state / "emulator")
 
 
+@pytest.mark.parametrize("name", ["latest", "run:latest"])
+def test_before_the_first_run_there_is_none_to_compare_with(project: Project, name: str) -> None:
+    """The first month end has no last one: that is said, and not that a name is wrong."""
+    plan = choose(project.spec(1), Overrides()).plan
+    with pytest.raises(Refused, match=r"the ledger of tenant emulator has no run yet; name a spec"):
+        against(name, plan, project.state / "emulator")
+
+
 def test_what_names_two_things_is_refused(project: Project) -> None:
     """A branch that is called like a run is asked about, not guessed."""
     told = project.run(project.spec(1, 2)).result

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from support.accounts import account
 from support.runs import GENERATE, QUERY, Away, Project, Told, Watch
+from support.world_host import Looks
 from zbatch.app import readback
 from zbatch.app.api import RunOptions
+from zbatch.app.gate import Seen
 from zbatch.app.run import run
+from zbatch.app.worth import totals
 from zbatch.emulator import Drafts, Modes, Scheduled, SecondGenerate, Temporary, history
 from zbatch.emulator.catalogue import fault
 from zbatch.engine.agreement import Code
+from zbatch.engine.stages import Choice
 from zbatch.errors import LedgerFailure
 from zbatch.ledger.store import Store
 from zbatch.model import ExitCode, Outcome
+from zbatch.report.amounts import Amount
+from zbatch.report.kept import read_lines
 
 GUARDED = Modes(second_generate=SecondGenerate.NOTHING_TO_BILL)
 Start = Callable[..., Away]
@@ -60,9 +68,11 @@ def test_a_report_tells_of_each_invoice(project: Project, tenant: Start) -> None
     }
     assert details(told) == [expected]
     assert findings(told) == {}
+    assert told.result.amounts == (Amount("USD", 1, amount),)
     calls = len(history(server.billing.folder))
     again = project.run(spec)
     assert details(again) == [expected]
+    assert again.result.amounts == ()
     assert len(history(server.billing.folder)) == calls
 
 
@@ -151,6 +161,7 @@ def test_a_failing_read_back_changes_nothing(project: Project, tenant: Start, tr
     assert [len(line["invoice_ids"]) for line in told.lines] == [1, 1]
     assert told.result.read_back is not None
     assert told.result.read_back.unread == 2
+    assert told.result.amounts == (Amount(None, 2, None, untold=2),)
     assert len(server.billing.exchanges(GENERATE)) == 2
 
 
@@ -204,11 +215,34 @@ def test_a_stage_is_read_back_before_anybody_looks_at_it(
     book.write_text(f"account_id,tax\n{account(1)},failed\n{account(2)},\n{account(3)},\n")
     tenant(book=book)
     spec = project.spec(1, 2, 3, tenant="real", stages=[2, "rest"])
-    told = project.run(spec)
+    looks = Looks(deque())
+    told = project.run(spec, gate=looks)
     assert (told.code, told.outcomes) == (4, {"invoiced": 2, "not_attempted": 1})
     assert findings(told) == {Code.TAX_FAILED: 1}
     assert [len(details(told, number)) for number in (1, 2)] == [1, 1]
+    (seen,) = looks.seen
+    assert seen == Seen(agreed=1, findings={"tax_failed": 1}, amounts=told.result.amounts)
     assert findings(project.run(spec)) == {}
+
+
+@pytest.mark.parametrize(
+    ("lag", "told"),
+    [
+        (0.0, [Seen(agreed=1), Seen(agreed=2)]),
+        (600.0, [Seen(findings={"not_shown": 1}, open=1), Seen(findings={"not_shown": 3}, open=3)]),
+    ],
+)
+def test_each_look_is_told_of_its_own_stage(
+    project: Project, tenant: Start, lag: float, told: list[Seen]
+) -> None:
+    """What was told of an earlier one is not told again, and what is open still is."""
+    tenant(modes=Modes(read_lag=lag))
+    looks = Looks(deque([Choice.CONFIRM, Choice.CONFIRM]), seconds=0.0)
+    spec = project.spec(1, 2, 3, 4, tenant="real", stages=[1, 2, "rest"])
+    project.run(spec, gate=looks, read_back=0.0)
+    assert [replace(one, amounts=()) for one in looks.seen] == told
+    invoices = [sum(some.invoices for some in one.amounts) for one in looks.seen]
+    assert invoices == [one.agreed for one in told]
 
 
 def test_so_many_unfinished_ones_are_asked_about_again(
@@ -275,6 +309,9 @@ def test_charges_appended_to_the_draft_of_an_earlier_date(project: Project, tena
     appended = [one["appended"] for line in told.lines for one in line["invoices"]]
     assert appended == [False, True]
     assert findings(told) == {}
+    (total,) = totals(read_lines(told.result.report))
+    assert told.result.amounts == (total.amount,)
+    assert (total.amount.invoices, total.amount.appended) == (1, 0)
 
 
 def test_an_invoice_that_others_made(project: Project, tenant: Start) -> None:

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from zbatch.cli.amounts import mixed, summed
+from zbatch.cli.amounts import invoiced, mixed, summed
 from zbatch.engine.money import Sum
+from zbatch.report.amounts import Amount
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,34 @@ def test_a_sum_is_said_with_its_currency(found: Sum, said: str) -> None:
     """To the last digit; invoices without a currency may be of several, and have no sum."""
     assert summed(found) == said
     assert mixed(found) is ("not added up" in said)
+
+
+@pytest.mark.parametrize(
+    ("amounts", "said"),
+    [
+        ([], ""),
+        (
+            [Amount("EUR", 2, "10"), Amount("USD", 1206, "1250433.5", untold=2)],
+            "10 EUR in 2 invoices, 1,250,433.5 USD in 1,204 invoices;"
+            " no amount is known of 2 invoices",
+        ),
+        ([Amount(None, 3, None, untold=3)], ""),
+        (
+            [Amount("USD", 1, "5.00"), Amount(None, 4, None, untold=1)],
+            "5.00 USD in 1 invoice; 3 invoices not added up: the tenant tells no currency;"
+            " no amount is known of 1 invoice",
+        ),
+        (
+            [Amount(None, 1, "5.00")],
+            "5.00 of a currency that the tenant does not tell in 1 invoice",
+        ),
+        (
+            [Amount("USD", 3, "7.00", appended=1)],
+            "7.00 USD in 3 invoices; 1 draft of an earlier time with the whole amount",
+        ),
+        ([Amount("\x1b[2J", 1, "5.00")], "5.00 \ufffd[2J in 1 invoice"),
+    ],
+)
+def test_what_a_run_has_invoiced_is_a_line(amounts: list[Amount], said: str) -> None:
+    """A currency after the other, and then of how many invoices no sum is known, and why."""
+    assert invoiced(amounts) == said

@@ -36,6 +36,12 @@ class Damaged(io.TextIOWrapper):
         return True
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a terminal break no line that these tests look for."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 @pytest.fixture
 def question(story: Any) -> Question:
     return about(story.plan(1249))

@@ -65,8 +65,9 @@ def test_what_is_wrong(
 
 def test_usage(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Without a tenant, or with one that nobody knows, nothing is looked at."""
-    assert main(["doctor"]) == 2
-    assert main(["doctor", "--tenant", "nobody"]) == 2
-    out, err = capfd.readouterr()
-    assert out == ""
-    assert "known: emulator" in err
+    for words, told in ((), "name the tenant"), (("--tenant", "nobody"), "--tenant nobody: "):
+        assert main(["doctor", *words]) == 2
+        out, err = capfd.readouterr()
+        assert out == ""
+        assert err.startswith(f"zbatch: {told}")
+        assert "known: emulator" in err

@@ -66,6 +66,26 @@ def test_each_error_has_its_exit_code(error: BaseException, code: int) -> None:
     assert "Traceback" not in err.getvalue()
 
 
+class _Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("stream", "lines"), [(io.StringIO(), 1), (_Terminal(), 2)])
+def test_a_terminal_gets_an_error_that_is_broken_between_words(
+    stream: io.StringIO, lines: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No word is cut at the edge of the window; a log has one line for each error."""
+    monkeypatch.setenv("COLUMNS", "40")
+    refused = Refused("--tenant foo: tenants.yaml has no such tenant; known: emulator")
+    assert guarded(raising(refused), stream) == 2
+    told = stream.getvalue().splitlines()
+    assert len(told) == lines
+    assert " ".join(line.strip() for line in told) == f"zbatch: {refused}"
+
+
 def test_f143_bug_says_what_to_do_and_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug is told in one line that holds neither the message nor any local."""
     monkeypatch.delenv("ZBATCH_DEBUG", raising=False)

@@ -16,6 +16,7 @@ from zbatch.cli.opening import Opening
 
 ZBATCH = str(Path(sys.executable).with_name("zbatch"))
 XTERM = {"TERM": "xterm"}
+MARK = b"\0"  # nothing else ends with it
 SOON = 5.0  # seconds: it takes under 0.1 on an idle machine, which this one may not be
 
 
@@ -29,9 +30,12 @@ def terminal() -> Iterator[tuple[int, int]]:
 
 
 def shown(ours: int, theirs: int) -> str:
-    """Give all that was written so far."""
-    os.write(theirs, b"|")
-    return os.read(ours, 4096).decode().removesuffix("|")
+    """Give all that was written so far; a terminal may hand it over in several pieces."""
+    os.write(theirs, MARK)
+    written = b""
+    while not written.endswith(MARK):
+        written += os.read(ours, 4096)
+    return written.removesuffix(MARK).decode()
 
 
 def test_it_is_wiped_once_before_anything_else(terminal: tuple[int, int]) -> None:

@@ -140,8 +140,9 @@ def test_estimates_are_held_against_the_last_run(
     assert found["run_id"] == run.name
     assert main([*asked[:4], "--against", "latest"]) == 0
     text = " ".join(capfd.readouterr().out.split())
-    assert f"USD for 8 accounts in run {run.name}" in text
-    assert "by more than a fifth, such as:" in text
+    assert "amounts 8 accounts: from " in text
+    assert f" USD in run {run.name} to " in text
+    assert "by more than a fifth, the greatest difference first:" in text
 
 
 def test_a_preview_needs_the_tenant(project: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from zbatch.app.altered import Altered
 from zbatch.app.review.counts import count_plan
 from zbatch.app.review.held import Held
 from zbatch.app.review.preview import Preview, look
+from zbatch.app.review.swings import CurrencyChange, Swing, Swings
 from zbatch.cli.plan_json import plan_json
 from zbatch.cli.plan_markdown import plan_markdown
 from zbatch.cli.plan_view import WIDTH, plan_text
@@ -33,6 +36,7 @@ from zbatch.model import (
 from zbatch.spec.plan_diff import Dates, Listing, PlanDiff, compare
 from zbatch.zuora.hosts import API_SANDBOX
 
+ROOT = Path(__file__).parents[2]
 OCTOBER, NOVEMBER = date(2026, 10, 31), date(2026, 11, 30)
 DIGEST = "d" * 64
 
@@ -276,7 +280,7 @@ def test_who_approves_sees_what_holds_a_run(laid_out: Callable[[Preview], str], 
         "5, then 50, then the rest; a person looks at each stage before the next begins",
         "at 40 failures, at a failure ratio of 0.02 (from 50 items on), at 3 unknown,"
         " at 10 failures in a row, after 3 h 00 min",
-        f"1,251 accounts, 1,251 items, the accounts of digest {'a' * 64}; which it comes to",
+        f"1,251 accounts, 1,251 items, the accounts of digest {'a' * 64}; it comes to that",
     ):
         assert sentence in said
     plain = laid_out(seen(story.plan(3)))
@@ -305,3 +309,50 @@ def test_json_has_what_holds_a_run(story: Any) -> None:
         "consecutive_failures": 10,
         "deadline_seconds": 10800.0,
     }
+
+
+def test_estimates_beside_what_a_run_billed(story: Any) -> None:
+    """From so much to so much, a currency each; of accounts that differ far the first, by name."""
+    swings = Swings(
+        "20261031T201502Z-7f3a",
+        (CurrencyChange("EUR", 1200, Decimal("1250433.50"), Decimal("1300000")),),
+        tuple(Swing(account(n), "EUR", Decimal(10), Decimal(100 - n)) for n in range(7)),
+    )
+    view = seen(story.plan(2))
+    expected = f"""\
+amounts   1,200 accounts: from 1,250,433.50 EUR in run 20261031T201502Z-7f3a to
+          1,300,000.00 EUR expected now
+          7 accounts differ by more than a fifth, the greatest difference first:
+          {account(0)}: from 10.00 to 100.00 EUR
+          {account(1)}: from 10.00 to 99.00 EUR
+          {account(2)}: from 10.00 to 98.00 EUR
+          {account(3)}: from 10.00 to 97.00 EUR
+          {account(4)}: from 10.00 to 96.00 EUR
+          and 2 more accounts
+requests """
+    assert expected in plan_text(replace(view, swings=swings))
+    alone = replace(swings, far=swings.far[:1])
+    assert "          1 account differs by more" in plan_text(replace(view, swings=alone))
+
+
+def test_the_page_shows_estimates_beside_what_a_run_billed(story: Any) -> None:
+    """What stands in docs/reviewing.md is what is printed."""
+    swings = Swings(
+        "20261126T131123Z-201d",
+        (CurrencyChange("USD", 4, Decimal("4038"), Decimal("3725.06")),),
+        (
+            _swing("a02", "287.25", "987.43"),
+            _swing("a07", "2443.03", "1852.95"),
+            _swing("a01", "574.79", "199.16"),
+        ),
+    )
+    page = (ROOT / "docs" / "reviewing.md").read_text("utf-8")
+    shown = page.partition("<!-- shown by tests/cli/test_plan_view.py -->\n```text\n")[2]
+    block = shown.partition("```")[0]
+    assert block.count("\n") == 6
+    assert block in plan_text(replace(seen(story.plan(2)), swings=swings))
+
+
+def _swing(account_id: str, then: str, now: str) -> Swing:
+    whole = f"2c93808457d787030157e0306be53{account_id}"
+    return Swing(whole, "USD", Decimal(then), Decimal(now))

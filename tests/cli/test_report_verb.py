@@ -165,6 +165,16 @@ def test_the_name_of_the_file_tells_the_format(said: Said, project: Path, name: 
     assert not [path for path in project.iterdir() if path.name.startswith(f".{name}")]
 
 
+def test_a_file_that_is_written_is_named(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """On standard error, from where the command was given, so that it can be opened at once."""
+    for words, name in (
+        (("--out", "run.html"), "run.html"),
+        (("--format", "csv", "--out", "t"), "t"),
+    ):
+        assert main(("report", "latest", *words)) == 0
+        assert capfd.readouterr() == ("", f"wrote {name}\n")
+
+
 def test_the_tables_come_as_one_folder(said: Said, project: Path) -> None:
     """All seven, or none, and never into a folder that is there."""
     said("latest", "--format", "csv", "--out", "tables")

@@ -15,20 +15,24 @@ from typing import Any
 import pytest
 from rich.text import Text
 
+from zbatch.app.gate import Seen
 from zbatch.app.outstanding import blocked
 from zbatch.cli.advice import NEXT, advice
 from zbatch.cli.block import Block, Drawing
+from zbatch.cli.figure_words import on_a_line
 from zbatch.cli.last_block import first_line, last_block
 from zbatch.cli.lines import Lines
 from zbatch.cli.notices import Notices
 from zbatch.cli.paper import Paper, console_for
 from zbatch.cli.quiet import Quiet
 from zbatch.cli.screen import Screen, Wishes, screen_for
+from zbatch.cli.stage_gate import stage_block
 from zbatch.cli.words import Called, Style, Verb
 from zbatch.engine.ending import StopReason
 from zbatch.engine.events import (
     Event,
     Gated,
+    Hold,
     InFlight,
     Leaving,
     Limited,
@@ -38,9 +42,11 @@ from zbatch.engine.events import (
     Stopping,
 )
 from zbatch.engine.pacing import Bound
+from zbatch.engine.stages import StageEnd
 from zbatch.errors import CannotStart
 from zbatch.model import Attempt, Credentials, ExitCode, Outcome, Problem
 from zbatch.model.tenants import EMULATOR
+from zbatch.report.amounts import Amount
 from zbatch.report.record import ReadBackRecord
 
 HERE = Path.cwd()
@@ -114,6 +120,15 @@ def test_last_block_of_a_clean_run(story: Any, golden: Callable[[str, str], None
     golden("clean", text_of(story.result(records, ExitCode.OK)))
 
 
+def test_last_block_tells_what_was_invoiced(story: Any) -> None:
+    """What this run has made comes to so much, below how many that are; and what was found."""
+    amounts = (Amount("EUR", 2, "10.00"), Amount("USD", 1, "1574.79"))
+    result = story.result([story.record(Outcome.INVOICED, 1)], ExitCode.OK, amounts=amounts)
+    said = "10.00 EUR in 2 invoices, 1,574.79 USD in 1 invoice"
+    assert text_of(result).splitlines()[2] == f"  invoiced by this run: {said}"
+    assert text_of(result, RECONCILE).splitlines()[2] == f"  found to be invoiced: {said}"
+
+
 def test_last_block_of_a_second_run(story: Any, golden: Callable[[str, str], None]) -> None:
     """A run that sends nothing says why, and which run did the work."""
     earlier = "20261129T200000Z-11aa"
@@ -153,6 +168,21 @@ def test_strays_beside_other_doubt_have_a_command_of_their_own(story: Any) -> No
     text = text_of(story.result([own], ExitCode.UNKNOWN, strays=(stray,)))
     command = "zbatch reconcile --tenant production   settles what this spec does not list"
     assert text.count(command) == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "first"),
+    [(StopReason.RULE, True), (StopReason.INTERRUPTED, True), (StopReason.DISK, False)],
+)
+def test_strays_beside_a_stop_come_first(reason: StopReason, first: bool, story: Any) -> None:
+    """A further run of the spec settles none of them; but where the disk failed, it knows more."""
+    stray, left = (story.record(Outcome.UNKNOWN, 7, NO_ANSWER), story.record(Outcome.NOT_ATTEMPTED))
+    given = {"strays": (stray,), "stop": "stopped", "stop_reason": reason}
+    said = advice(story.result([left], ExitCode.UNKNOWN, **given), RUN)
+    command = "zbatch reconcile --tenant production   settles what this spec does not list; then"
+    goes_on = f" zbatch run {SPEC}   goes on where this run stopped"
+    assert (said == command + goes_on) is first
+    assert said.startswith(f"zbatch run {SPEC} again") is not first
 
 
 def test_last_block_of_a_run_whose_ledger_cannot_be_read_to_its_end(
@@ -247,6 +277,33 @@ def test_what_reading_back_has_found_is_the_next_step(
     said = advice(result, Called(tenant="uat"))
     assert said.startswith(f"zbatch verify {SPEC} --tenant uat   tells") is look
     assert ("nothing is left to do" in said) is not look
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (Seen(), []),
+        (
+            Seen(5, amounts=(Amount("USD", 5, "1574.79"),)),
+            ["  invoiced in this stage: 1,574.79 USD in 5 invoices", "  read back: 5 items agree"],
+        ),
+        (
+            Seen(1, {"not_shown": 2, "duplicate": 1}, open=2, unread=1),
+            [
+                "  read back: 1 item agrees, 2 not shown, 1 DUPLICATE, 1 item not read back;"
+                " asked about again at the end: 2; zbatch verify tells of each"
+            ],
+        ),
+    ],
+)
+def test_whoever_looks_at_a_stage_is_told_what_was_read_back(
+    seen: Seen, said: list[str], story: Any
+) -> None:
+    """Right above the question: what the invoices come to, and what a person should look at."""
+    end = StageEnd(1, 2, {Outcome.INVOICED: 5}, (story.record(Outcome.INVOICED),))
+    head, _, _, *below = (line.plain for line in stage_block(end, seen))
+    assert head == "stage 1 of 2 is over: 5 invoiced"
+    assert below == said
 
 
 @pytest.mark.parametrize(
@@ -432,6 +489,16 @@ def test_a_line_names_the_pace_its_cause_the_waits_and_the_oldest_call(story: An
     assert "  in flight 1 of 5  0/s of 2.5/s by the server  429s 1, waited 20 s  " in last
     assert "  oldest in flight 29 s: 2c93808457d787030157e0306be50007  " in last
     assert last.endswith(" left, until 20:15:44Z")
+
+
+def test_a_line_names_the_wait_that_holds_the_run_up(story: Any) -> None:
+    """Whoever reads the log in the midst of a wait sees what for: it is told once when it began."""
+    live = story.header(40, 4).live
+    live.take(Gated("no connection", 60.0, Hold.UNREACHABLE))
+    story.later(20.0)
+    assert "  waiting 40 s: no connection" in on_a_line(live.figures(), story.now)
+    story.later(39.5)
+    assert "waiting" not in on_a_line(live.figures(), story.now)
 
 
 def test_a_wait_that_is_over_at_once_is_not_told(story: Any) -> None:

@@ -87,6 +87,12 @@ def test_an_invoice_that_is_not_shown() -> None:
     found = compared(OURS)
     assert [one.code for one in found.differences] == [Code.NOT_SHOWN]
     assert found.may_pass
+    shown = replace(OURS, seen={A: Detail(A, status="Draft")})
+    assert not compared(shown).may_pass
+    assert compared(replace(OURS, seen={A: Detail(A)})).may_pass
+    late = replace(shown, invoice_ids=(A, B))
+    assert compared(late).may_pass
+    assert compared(late, an_invoice(B, status="Generating")).may_pass
     another = compared(OURS, an_invoice(B))
     assert [one.code for one in another.differences] == [Code.NOT_SHOWN, Code.UNRECORDED]
 

@@ -226,7 +226,7 @@ def test_an_unreachable_host_pauses_the_run_and_then_stops_it(
     """Each pause is told with its reason; patience ends after two minutes."""
     brake.unreachable("connection refused")
     assert events == [Gated("connection refused", 1.0, Hold.UNREACHABLE)]
-    clock.at = 121.0
+    clock.at = 120.0
     brake.unreachable("connection refused")
     assert brake.stopped == Stop(StopReason.UNREACHABLE, "connection refused")
 

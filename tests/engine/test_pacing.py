@@ -253,11 +253,20 @@ def test_failures_of_the_same_moment_count_once() -> None:
 
 
 def test_patience_ends_counted_from_the_first_failure() -> None:
-    """The run gives up when the host has not answered for longer than the patience."""
+    """The run gives up when the host has not answered for as long as the patience."""
     host = reaching(10.0)
     assert host.failed(100.0) is not None
-    assert host.failed(110.0) is not None
-    assert host.failed(110.1) is None
+    assert host.failed(109.9) is not None
+    assert host.failed(110.0) is None
+
+
+def test_no_pause_outlasts_the_patience() -> None:
+    """The last try is made when the patience ends, and not after a whole further wait."""
+    host = reaching(10.0)
+    tries = [0.0]
+    while (pause := host.failed(tries[-1])) is not None:
+        tries.append(pause)
+    assert tries == [0.0, 1.0, 3.0, 7.0, 10.0]
 
 
 def test_any_answer_restores_patience() -> None:

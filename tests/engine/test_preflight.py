@@ -521,9 +521,10 @@ def test_another_items_invoice_is_accepted_only_where_it_was_a_draft_to_append_t
 # What a run says of what it leaves
 
 
-def test_what_is_left_in_doubt_says_from_when_it_can_be_settled() -> None:
-    """R6: unknown, with the last trouble and the time."""
-    rest = Rest(START + HOUR, Problem("TIMEOUT", "no answer"))
+@pytest.mark.parametrize("said", ["no answer", "no answer."])
+def test_what_is_left_in_doubt_says_from_when_it_can_be_settled(said: str) -> None:
+    """R6: unknown, with the last trouble and the time; a full stop of Zuora's ends no sentence."""
+    rest = Rest(START + HOUR, Problem("TIMEOUT", said))
     record = left_in_doubt(sent(Kind.LOST), item(1), rest)
     assert record.outcome is Outcome.UNKNOWN
     assert record.error == Problem(

@@ -17,6 +17,7 @@ from support.evidence_reading import Times, ledger_evidence
 from support.world_time import Life, Timeline
 from zbatch.app.api import RunHeader, RunResult
 from zbatch.app.execution import Files
+from zbatch.app.gate import Seen
 from zbatch.app.recorder import Recorder
 from zbatch.engine.events import Event
 from zbatch.engine.stages import Choice, StageEnd
@@ -273,12 +274,14 @@ class Looks:
 
     answers: deque[Choice]
     seconds: float = 60.0
+    seen: list[Seen] = field(default_factory=list)
 
-    async def look(self, end: StageEnd) -> Choice:
+    async def look(self, end: StageEnd, seen: Seen) -> Choice:
         """Take the next answer; nobody is there once there is none.
 
         An answer that a deadline or a crash has cut off is lost: who waited with it is gone.
         """
+        self.seen.append(seen)
         if not self.answers:
             return Choice.STOP
         answer = self.answers.popleft()

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Protocol
 
-from zbatch.app.gate import Unattended
+from zbatch.app.gate import Gate, Unattended
 from zbatch.app.live import Live
 from zbatch.app.loading import Overrides, Warn, unheard
 from zbatch.app.protection import UNCONFIRMED, Confirmation
@@ -16,9 +16,10 @@ from zbatch.app.review.frozen import Document
 from zbatch.engine.ending import StopReason
 from zbatch.engine.events import Event
 from zbatch.engine.outage import PROBE_SECONDS
-from zbatch.engine.ports import Gate, Randomness
+from zbatch.engine.ports import Randomness
 from zbatch.engine.settings import PATIENCE, Acceptance
 from zbatch.model import ExitCode, ItemRecord, Plan, Rate, Totals
+from zbatch.report.amounts import Amount
 from zbatch.report.record import ReadBackRecord
 from zbatch.report.summary import FailureGroup
 
@@ -49,7 +50,8 @@ class RunOptions:
     `patience` is how long an unreachable host is tried, `probe` how far apart requests are to a
     tenant that is out of order, `read_back` how long invoices that are not finished are waited for
     at the end, in seconds; `chance` draws the jitter of waits, and nothing else;
-    `gate` looks between the spec's stages.
+    `gate` looks between the spec's stages. No flag sets `patience`, `probe` and `chance`: a person
+    has no use for other ones, and who calls this from a program, as tests do, may not wait so long.
     """
 
     spec: Path | Document
@@ -89,7 +91,7 @@ class ReconcileOptions:
     """What is to be settled by question: the items of a spec, or all of a tenant's ledger.
 
     Without a `spec`, `folder` says from where the project is looked for, and `tenant` names the
-    tenant where the project has more than one with a ledger.
+    tenant where the project has more than one with a ledger. `patience` is as in `RunOptions`.
     """
 
     spec: Path | None = None
@@ -138,7 +140,8 @@ class RunResult:
     `failures`, `unknown`, `settled_by`, `nothing_since` and `waiting` are those of
     `zbatch.report.summary.Summary`. `asked` counts the questions, `strays` are items in doubt that
     the spec does not list (any more), and `unread` is why there may be more of them: the ledger
-    could not be read to its end. `settles_at` is that of `zbatch.engine.settings.Ending`.
+    could not be read to its end. `settles_at` is that of `zbatch.engine.settings.Ending`. `amounts`
+    is what the invoices come to that this run has made itself.
     """
 
     run_id: str
@@ -162,6 +165,7 @@ class RunResult:
     waiting: tuple[ItemRecord, ...] = ()
     settles_at: datetime | None = None
     read_back: ReadBackRecord | None = None
+    amounts: tuple[Amount, ...] = ()
 
 
 class Watcher(Protocol):

@@ -103,8 +103,7 @@ class Session:
 class Bureau:
     """Where a tenant is asked from outside any run: its ledger's folder, and who hears of waits.
 
-    `patience` is for how many seconds a host that cannot be reached is tried; a wait that is longer
-    than all of them ends it too.
+    `patience` is for how many seconds a host that cannot be reached is tried.
     """
 
     folder: Path
@@ -142,14 +141,10 @@ class Bureau:
 
         def hear(event: Event) -> None:
             """Pass on what keeps a person waiting; what stops the questions is raised."""
-            if not isinstance(event, Gated):
-                return
-            if event.hold is not Hold.UNREACHABLE:
-                self.tell(event)
-            elif event.wait <= self.patience:
+            if isinstance(event, Gated) and event.hold is Hold.UNREACHABLE:
                 self.tell(replace(event, reason=_away(host, event.reason)))
-            else:
-                brake.stop(StopReason.UNREACHABLE, event.reason)
+            elif isinstance(event, Gated):
+                self.tell(event)
 
         brake = Brake(clock, self.outside.random, hear, settings)
         async with way as sender:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from zbatch.app.asking import Bureau, Matter, Session
 from zbatch.engine.agreement import Agreement, LedgerEntry
@@ -32,14 +33,14 @@ class Telling:
         if isinstance(event, Gated) and event.wait >= SHORT:
             self._tell(f"waiting {event.wait:.0f} s: {event.reason}")
 
-    def waits(self, items: int, seconds: float) -> None:
-        """Tell once that something is not finished yet."""
+    def waits(self, items: int, until: datetime) -> None:
+        """Tell once that something is not finished yet, and until when it is asked about."""
         if not self._waits:
             self._waits = True
             who = "1 item has" if items == 1 else f"{items:,} items have"
             self._tell(
-                f"{who} invoices that are not finished or cannot be read yet:"
-                f" asking again for at most {seconds:.0f} s"
+                f"{who} an invoice that is still being generated or that the tenant does not show:"
+                f" asking again until {until:%H:%M:%S} UTC at the latest"
             )
 
 
@@ -83,7 +84,7 @@ class Comparing:
             now = clock.monotonic()
             if now >= ends or not left:
                 break
-            self.telling.waits(len(left), ends - now)
+            self.telling.waits(len(left), clock.now() + timedelta(seconds=ends - now))
             await session.rest(min(ends, now + PAUSE))
         return found
 

@@ -18,6 +18,7 @@ from zbatch.model import (
     Standing,
     Totals,
 )
+from zbatch.report.amounts import Amount
 from zbatch.report.record import ReadBackRecord
 
 _NOTHING_TO_SEND = Ending(None, 0, (), ())
@@ -39,7 +40,8 @@ class Closing:
 
     `signal` is the first one that came, `strays` are items in doubt beyond the plan, `unread` is
     why the ledger could not be read to the end, so that there may be more of them, and `read_only`
-    tells that items left unsent are left for another command.
+    tells that items left unsent are left for another command. `amounts` is what this run's own
+    invoices come to.
     """
 
     ending: Ending = _NOTHING_TO_SEND
@@ -48,6 +50,7 @@ class Closing:
     unread: str | None = None
     read_only: bool = False
     read_back: ReadBackRecord | None = None
+    amounts: tuple[Amount, ...] = ()
 
     @property
     def asked(self) -> int:

@@ -18,11 +18,13 @@ from zbatch.app.ending import (
     unreadable_records,
 )
 from zbatch.app.entries import ledger_entries
+from zbatch.app.gate import Gate, Seen
 from zbatch.app.outside import Keeper, Outside, Way
 from zbatch.app.readback import Hands, Reader
 from zbatch.app.recorder import Recorder
 from zbatch.app.review.estimate import pace_of
 from zbatch.app.task import Task
+from zbatch.app.worth import Purse, known_of
 from zbatch.engine.agreement import LedgerEntry
 from zbatch.engine.details import Details
 from zbatch.engine.ending import Ending, Stop, StopReason
@@ -30,12 +32,11 @@ from zbatch.engine.events import Event, Settled
 from zbatch.engine.gentle import Gentle
 from zbatch.engine.loop import Engine
 from zbatch.engine.pacing import Flow
-from zbatch.engine.ports import Gate
 from zbatch.engine.settings import Ports, Settings
 from zbatch.engine.stages import Choice, StageEnd
 from zbatch.errors import CannotStart, LedgerFailure, Refused, ReportFailure
 from zbatch.ledger.store import Store
-from zbatch.model import ExitCode, Item, ItemRecord, Plan, StopRules
+from zbatch.model import ExitCode, Item, ItemRecord, Outcome, Plan, StopRules
 from zbatch.report.record import PaceRecord, RunRecord, write_record
 from zbatch.report.summary import Summary
 from zbatch.spec.places import Places
@@ -160,7 +161,8 @@ class Execution:
                     await reader.finish(engine.brake.stopping)
                 ending = _with_trouble(ending, engine.brake.stopped)
                 closing = Closing(ending, signal, read_only=task.read_only)
-                return replace(closing, read_back=reader.result)
+                amounts = observer.invoiced.amounts
+                return replace(closing, read_back=reader.result, amounts=amounts)
         finally:
             ledger.close()
 
@@ -209,6 +211,7 @@ class Execution:
             stop_reason=ending.stop.reason if ending.stop else None,
             settles_at=ending.settles_at,
             read_back=closing.read_back,
+            amounts=closing.amounts,
         )
 
     def _ended(self, result: RunResult, closing: Closing) -> RunRecord:
@@ -287,9 +290,9 @@ class _ReadBackFirst:
 
     async def look(self, end: StageEnd) -> Choice | None:
         """Tell how the run is to go on, once the stage's invoices are known."""
-        if self._observer.reader:
-            await self._observer.reader.catch_up()
-        return await self._gate.look(end)
+        if reader := self._observer.reader:
+            await reader.catch_up()
+        return await self._gate.look(end, self._observer.seen())
 
 
 def _pace_record(flow: Flow) -> PaceRecord | None:
@@ -300,7 +303,10 @@ def _pace_record(flow: Flow) -> PaceRecord | None:
 
 
 class _Observer:
-    """Take the engine's events: the report first, then whoever watches."""
+    """Take the engine's events: the report first, then whoever watches.
+
+    `invoiced` is what this run's own invoices come to.
+    """
 
     def __init__(self, recorder: Recorder, watch: Watcher, run_id: str) -> None:
         self._recorder = recorder
@@ -308,6 +314,7 @@ class _Observer:
         self._run_id = run_id
         self.engine: Engine | None = None
         self.reader: Reader | None = None
+        self.invoiced = Purse()
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Settled):
@@ -322,9 +329,16 @@ class _Observer:
     def write(self, record: ItemRecord) -> None:
         """Write the line of an item; the run stops where the disk does not take it."""
         self._recorder.add(record)
+        if record.outcome is Outcome.INVOICED:
+            self.invoiced.put(known_of(record.invoices, record.invoice_ids))
         failure = self._recorder.failure
         if failure and self.engine:
             self.engine.stop(StopReason.DISK, str(failure))
+
+    def seen(self) -> Seen:
+        """Tell what has been seen since this was told last."""
+        seen = self.reader.seen() if self.reader else Seen()
+        return replace(seen, amounts=self.invoiced.lately())
 
     def fail(self, error: Exception) -> None:
         """Stop the run where what was read back cannot be kept; whatever is settled stays so."""

@@ -10,10 +10,10 @@ from random import SystemRandom
 from typing import Protocol, TypeVar
 
 from zbatch.app.clock import SystemClock
-from zbatch.app.gate import Unattended
+from zbatch.app.gate import Gate, Unattended
 from zbatch.app.signals import Interruptions, interruptible
 from zbatch.engine.loop import Engine
-from zbatch.engine.ports import Clock, Gate, Ledger, Randomness, Sender
+from zbatch.engine.ports import Clock, Ledger, Randomness, Sender
 from zbatch.ledger.store import Store
 from zbatch.ledger.writer import LedgerWriter
 from zbatch.model import ItemRecord

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from zbatch.app.api import READ_BACK
+from zbatch.app.gate import Seen
 from zbatch.engine.agreement import CLOCKS, Agreement, Code, LedgerEntry, compare
 from zbatch.engine.asking import Unanswered
 from zbatch.engine.conclusion import decided
@@ -54,13 +55,29 @@ class Reader:
         self._waves: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._unread = 0
+        self._agreed = 0
         self._findings: Counter[Code] = Counter()
+        self._told = (0, 0, Counter[Code]())  # of these three, what somebody has looked at
 
     @property
     def result(self) -> ReadBackRecord:
         """What it has come to so far."""
         findings = {code.value: count for code, count in self._findings.items()}
         return ReadBackRecord(self._details.asked, self._unread, findings)
+
+    def seen(self) -> Seen:
+        """Tell what was found since this was told last, and what is open still."""
+        agreed, unread, findings = self._told
+        self._told = (self._agreed, self._unread, self._findings.copy())
+        lately = self._findings - findings
+        lately.update(code for found in self._pending.values() for code in _codes(found))
+        asked = len(self._open) - len(self._pending)
+        return Seen(
+            agreed=self._agreed - agreed,
+            findings={code.value: count for code, count in lately.items()},
+            open=len(self._pending),
+            unread=self._unread - unread + asked,
+        )
 
     def take(self, record: ItemRecord) -> None:
         """Hold a success; a full wave is asked about at once."""
@@ -203,6 +220,7 @@ class Reader:
             records = [record for record, _ in pairs]
             self._unread += len(records)
         for _, found in pairs:
+            self._agreed += not found.differences
             self._findings.update(_codes(found))
         self._tell(records)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zbatch.app.entries import ledger_entries
@@ -90,7 +90,8 @@ def entries_of(subject: Subject, plan: Plan) -> list[tuple[Item, LedgerEntry]]:
     run = subject.run
 
     def read(ledger: Glance) -> list[tuple[Item, LedgerEntry]]:
-        items = plan.items if run is None else _items_of((run, *subject.since), ledger)
+        planned = plan.items if run is None else _items_of((run, *subject.since), ledger)
+        items = _with_numbers(planned, ledger)
         return list(
             zip(items, ledger_entries(ledger.standings(items), ledger.billed(items)), strict=True)
         )
@@ -106,6 +107,19 @@ def entries_of(subject: Subject, plan: Plan) -> list[tuple[Item, LedgerEntry]]:
     if found is None:
         return [(item, LedgerEntry(item.identity, None)) for item in plan.items]
     return found
+
+
+def _with_numbers(items: Sequence[Item], ledger: Glance) -> Sequence[Item]:
+    """Give items the account numbers that any run has left in the ledger, where there is one."""
+    numbers: dict[str, str | None] = {}
+    for number, account_id in ledger.numbers().items():
+        numbers[account_id] = None if account_id in numbers else number
+    if not numbers:
+        return items
+    return [
+        replace(one, account_number=one.account_number or numbers.get(one.identity.account_id))
+        for one in items
+    ]
 
 
 def _items_of(runs: Sequence[PastRun], ledger: Glance) -> list[Item]:

@@ -26,7 +26,9 @@ class VerifyOptions:
     """What is to be verified: a spec's items, or those of a run.
 
     `what` is the file of a spec, or names a run; `folder` says from where the project is looked
-    for then. `wait` is for how many seconds what is not finished is asked about again.
+    for then. `wait` is for how many seconds what is not finished is asked about again, `patience`
+    for how many a host that cannot be reached is tried; `outside` gives the time and its jitter.
+    No flag sets these two, nor the folder: it is the current one.
     """
 
     what: str

@@ -10,6 +10,8 @@ from zbatch.model import Detail, Invoice, Outcome
 from zbatch.report.amounts import Amount, Total
 from zbatch.report.lines import Line
 
+_Found = dict[str | None, tuple[Sum, int]]  # by currency, and how many are older than their items
+
 
 def worth(line: Line) -> tuple[Amount, ...]:
     """Add up the invoices of a line, a currency at a time; what is canceled does not count.
@@ -19,7 +21,44 @@ def worth(line: Line) -> tuple[Amount, ...]:
     details = _details(line)
     told = [one for one in details if one.currency is not None]
     parts = [told, *([one] for one in details if one.currency is None)]
-    return tuple(_amount(one, older) for part in parts for one, older in _sums(line, part))
+    return tuple(_amount(one, older) for part in parts for one, older in _sums(part))
+
+
+class Purse:
+    """Adds up invoices as they come to be known, each once, a currency at a time.
+
+    Purses that share what they have `seen` count an invoice for the first that it is put into.
+    """
+
+    def __init__(self, seen: set[str] | None = None) -> None:
+        self._seen: set[str] = set() if seen is None else seen
+        self._found: _Found = {}
+        self._lately: _Found = {}
+
+    def put(self, details: Iterable[Detail]) -> None:
+        """Add invoices, those that were not seen before."""
+        fresh = [one for one in details if one.id not in self._seen]
+        self._seen.update(one.id for one in fresh)
+        for one, older in _sums(fresh):
+            for found in (self._found, self._lately):
+                before, as_many = found.get(one.currency, (None, 0))
+                joined = _joined(before, one) if before else one
+                found[one.currency] = (joined, as_many + older)
+
+    @property
+    def amounts(self) -> tuple[Amount, ...]:
+        """Tell what they come to by now, what has no currency last."""
+        return _told(self._found)
+
+    def lately(self) -> tuple[Amount, ...]:
+        """Tell what those come to that have come since this was told last."""
+        found, self._lately = self._lately, {}
+        return _told(found)
+
+
+def _told(found: _Found) -> tuple[Amount, ...]:
+    names = sorted(found, key=lambda name: (name is None, name or ""))
+    return tuple(_unless_mixed(_amount(*found[name])) for name in names)
 
 
 def totals(lines: Iterable[Line]) -> tuple[Total, ...]:
@@ -28,17 +67,12 @@ def totals(lines: Iterable[Line]) -> tuple[Total, ...]:
     Two dates of an account may have come to one invoice: it counts for the first of them.
     """
     seen: set[str] = set()
-    found: dict[tuple[Outcome, str | None], tuple[Sum, int]] = {}
+    purses = {outcome: Purse(seen) for outcome in Outcome}
     for line in lines:
-        fresh = [one for one in _details(line) if one.id not in seen]
-        seen.update(one.id for one in fresh)
-        for one, older in _sums(line, fresh):
-            key = (line.outcome, one.currency)
-            before, as_many = found.get(key, (None, 0))
-            found[key] = (_joined(before, one) if before else one, as_many + older)
-    order = list(Outcome)
-    keys = sorted(found, key=lambda key: (order.index(key[0]), key[1] is None, key[1] or ""))
-    return tuple(Total(key[0], _unless_mixed(_amount(*found[key]))) for key in keys)
+        purses[line.outcome].put(_details(line))
+    return tuple(
+        Total(outcome, amount) for outcome, purse in purses.items() for amount in purse.amounts
+    )
 
 
 def _unless_mixed(amount: Amount) -> Amount:
@@ -48,24 +82,26 @@ def _unless_mixed(amount: Amount) -> Amount:
 
 
 def _details(line: Line) -> tuple[Detail, ...]:
-    """Give what is known of a line's invoices: of those that were not read back their IDs."""
-    if line.invoices is None:
-        return tuple(Detail(one) for one in line.invoice_ids)
-    return line.invoices
+    return known_of(line.invoices, line.invoice_ids)
 
 
-def _sums(line: Line, details: Iterable[Detail]) -> Iterator[tuple[Sum, int]]:
+def known_of(invoices: tuple[Detail, ...] | None, ids: Iterable[str]) -> tuple[Detail, ...]:
+    """Give what is known of an item's invoices: of those that were not read back their IDs."""
+    return tuple(Detail(one) for one in ids) if invoices is None else invoices
+
+
+def _sums(details: Iterable[Detail]) -> Iterator[tuple[Sum, int]]:
     """Give what invoices come to, and how many of them are older than their items."""
-    shown = [(_invoice(line, one), one.appended) for one in details]
+    shown = [(_invoice(one), one.appended) for one in details]
     older = {one.currency: one.invoices for one in sums(one for one, before in shown if before)}
     for found in sums(one for one, _ in shown):
         yield found, older.get(found.currency, 0)
 
 
-def _invoice(line: Line, detail: Detail) -> Invoice:
+def _invoice(detail: Detail) -> Invoice:
     return Invoice(
         detail.id,
-        line.account_id,
+        "",  # whose it is makes no difference to what it comes to
         detail.status or "",  # not shown, but the tenant has returned its ID
         number=detail.number,
         amount=detail.amount,

@@ -37,6 +37,7 @@ _RULE = (
 _STAGE = "look at what came of the stage; then {again}   goes on with the next one"
 _UNSEEN = "look at what came of the stage; then {again}   asks about it again"
 _STRAYS = "{all}   settles what this spec does not list"
+_STRAYS_FIRST = f"{_STRAYS}; then {_GO_ON}"
 _UNREAD = (
     "{again} again; if the ledger cannot be read then either, keep it and report this with"
     " run.json, and bill nothing of this by hand"
@@ -86,8 +87,8 @@ def _template(result: RunResult, called: Called) -> str:
     code = result.exit_code
     if code is ExitCode.UNKNOWN and result.unread:
         return _UNREAD
-    if code is ExitCode.UNKNOWN and result.strays and not (result.unknown or result.stop):
-        return _STRAYS
+    if code is ExitCode.UNKNOWN and result.strays and not (result.unknown or _broken(result)):
+        return _STRAYS_FIRST if result.stop else _STRAYS
     if code is ExitCode.STOPPED and not result.stop:
         return _NOT_THERE if called.verb is Verb.RECONCILE else _WAITING
     if code is ExitCode.STOPPED and result.stop_reason in _BY_REASON:
@@ -99,3 +100,8 @@ def _template(result: RunResult, called: Called) -> str:
     if code is ExitCode.OK and result.read_back and read_back_text(result.read_back):
         return _LOOK
     return NEXT.get(code, "see the report")
+
+
+def _broken(result: RunResult) -> bool:
+    """Tell whether more may be in doubt than is named, since something of zbatch's own failed."""
+    return bool(result.stop) and result.stop_reason in (None, StopReason.DISK, StopReason.INTERNAL)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from zbatch.cli.words import counted
 from zbatch.engine.money import Sum, plain
+from zbatch.report.amounts import Amount
+from zbatch.zuora.text import one_line
+
+_MIXED = "not added up: the tenant tells no currency"
 
 
 def grouped(amount: Decimal) -> str:
@@ -21,7 +26,34 @@ def mixed(found: Sum) -> bool:
 def summed(found: Sum) -> str:
     """Say what some invoices come to; nothing is added up whose currency is not told."""
     count = counted(found.invoices, "invoice")
-    if mixed(found):
-        return f"{count} not added up: the tenant tells no currency"
-    currency = found.currency or "of a currency that the tenant does not tell"
-    return f"{grouped(found.amount)} {currency} in {count}"
+    return (
+        f"{count} {_MIXED}" if mixed(found) else _in(grouped(found.amount), found.currency, count)
+    )
+
+
+def invoiced(amounts: Sequence[Amount]) -> str:
+    """Say in a line what invoices come to, and of how many that is not known.
+
+    Nothing where no amount is known at all: that they were not read back is said elsewhere.
+    """
+    if all(one.untold == one.invoices for one in amounts):
+        return ""
+    untold = sum(one.untold for one in amounts)
+    unadded = sum(one.invoices - one.untold for one in amounts if one.text is None)
+    older = sum(one.appended for one in amounts)
+    said = [
+        ", ".join(
+            _in(one.grouped, one.currency, counted(one.invoices - one.untold, "invoice"))
+            for one in amounts
+            if one.text is not None
+        ),
+        f"{counted(unadded, 'invoice')} {_MIXED}" if unadded else "",
+        f"no amount is known of {counted(untold, 'invoice')}" if untold else "",
+        f"{counted(older, 'draft')} of an earlier time with the whole amount" if older else "",
+    ]
+    return "; ".join(filter(None, said))
+
+
+def _in(amount: str, currency: str | None, count: str) -> str:
+    name = one_line(currency, 80) if currency else "of a currency that the tenant does not tell"
+    return f"{amount} {name} in {count}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from io import UnsupportedOperation
 from typing import TextIO
 
 from zbatch.app.protection import Confirmation, Question
+from zbatch.cli.paper import say_lines
 from zbatch.cli.typed import forget_typed
 from zbatch.cli.words import counted
 from zbatch.zuora.text import one_line
@@ -49,7 +51,8 @@ class _Asking:
 
     def ask(self, question: Question) -> str:
         """Put the question, and give what is typed; the end of the input is an empty answer."""
-        print(f"{one_line(question.tenant.name)} is protected: {_what(question)}", file=self._out)
+        protected = f"{one_line(question.tenant.name)} is protected: {_what(question)}"
+        say_lines([protected], self._out, os.environ)
         _tell(question, self._out)
         with suppress(UnsupportedOperation):  # a stream without a descriptor keeps nothing
             forget_typed(self._source.fileno())
@@ -85,4 +88,4 @@ def _tell(question: Question, out: TextIO) -> None:
             "begins. If this tenant was billed from another folder or machine, bring that ledger "
             "here first."
         )
-    print(said, file=out)
+    say_lines([said], out, os.environ)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ import click
 from zbatch.cli import completing
 from zbatch.cli.options import ordinary, state_folder
 from zbatch.cli.words import counted
+from zbatch.errors import Refused
 from zbatch.zuora.text import one_line
 
 if TYPE_CHECKING:
@@ -24,14 +26,13 @@ LONGEST = 1000  # characters of a line
 @click.command()
 @ordinary(
     "--tenant",
-    required=True,
     metavar="NAME",
     help="Look at this tenant of tenants.yaml.",
     shell_complete=completing.tenants,
 )
 @state_folder
 @ordinary("--json", "as_json", is_flag=True, help="Print what was found as one JSON object.")
-def doctor(tenant: str, state_dir: Path | None, as_json: bool) -> int:
+def doctor(tenant: str | None, state_dir: Path | None, as_json: bool) -> int:
     """Check credentials, tenant, clock, limits, state folder and versions.
 
     \b
@@ -50,10 +51,18 @@ def doctor(tenant: str, state_dir: Path | None, as_json: bool) -> int:
     """
     # Loaded here, because the help needs no network and no ledger.
     from zbatch.app.doctor.examine import DoctorOptions, examine
+    from zbatch.app.loading import known_tenants
+    from zbatch.cli.paper import say_lines
+    from zbatch.spec import find_project
 
+    if tenant is None:
+        known = sorted(known_tenants(find_project(Path("spec").absolute())))
+        raise Refused(f"name the tenant to look at with --tenant; known: {', '.join(known)}")
     found = examine(DoctorOptions(tenant, os.environ, state_dir=state_dir))
-    for line in [_json(found)] if as_json else _text(found):
-        click.echo(line)
+    if as_json:
+        click.echo(_json(found))
+    else:
+        say_lines(_text(found), sys.stdout, os.environ)
     return found.exit_code
 
 

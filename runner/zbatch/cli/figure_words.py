@@ -93,6 +93,8 @@ def on_a_line(figures: Figures, now: datetime) -> str:
     ]
     if (first := oldest(figures)) and figures.oldest and figures.oldest.seconds >= 1.0:
         parts.append(first.plain)
+    if figures.wait and figures.wait.seconds >= 1.0:
+        parts.append(waiting(figures.wait).plain)
     return "  ".join(filter(None, [*parts, left(figures, now)]))
 
 

@@ -46,7 +46,7 @@ def guarded(action: Callable[[], int], err: TextIO) -> int:
         print("zbatch: interrupted", file=err)
         return ExitCode.INTERRUPTED
     except ZbatchError as error:
-        print("\n".join(_told(error, err)), file=err)
+        _tell(error, err)
         return exit_code_of(error)
     except Exception as error:
         print("\n".join(_confess(error)), file=err)
@@ -59,15 +59,20 @@ def _call(argv: Sequence[str] | None) -> int:
     return result if isinstance(result, int) else ExitCode.OK
 
 
-def _told(error: ZbatchError, err: TextIO) -> Iterator[str]:
+def _tell(error: ZbatchError, err: TextIO) -> None:
     # Loaded here, because most commands find nothing wrong, and it takes a tenth of a second.
     from zbatch.spec.diagnostics import SpecError
 
-    if not isinstance(error, SpecError):
-        return _lines_of(error)
-    from zbatch.cli.findings import refusal
+    if isinstance(error, SpecError):
+        from zbatch.cli.findings import refusal
 
-    return refusal(error, err, os.environ)
+        print("\n".join(refusal(error, err, os.environ)), file=err)
+    elif err.isatty():
+        from zbatch.cli.paper import say_lines
+
+        say_lines(_lines_of(error), err, os.environ)
+    else:
+        print("\n".join(_lines_of(error)), file=err)
 
 
 def _lines_of(error: ZbatchError) -> Iterator[str]:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from zbatch.app.api import FailureGroup, RunHeader, RunResult
 from zbatch.cli.advice import advice, reconcile_all
+from zbatch.cli.amounts import invoiced
 from zbatch.cli.decision import item_argument
 from zbatch.cli.words import (
     CALLED,
@@ -36,6 +37,8 @@ DOUBT_LIMIT = 500  # candidates, and from when it can be settled, stand at the e
 
 # What only a person can decide.
 _UNDECIDED = frozenset({"SEVERAL_INVOICES", "DRAFT_CHANGED"})
+
+_INVOICED_BY = {Verb.RUN: "invoiced by this run", Verb.RECONCILE: "found to be invoiced"}
 
 _STYLES = {
     Outcome.INVOICED: "green",
@@ -80,6 +83,8 @@ def last_block(result: RunResult, here: Path, called: Called = CALLED) -> Iterat
     yield _counts(result, called.verb)
     if why := _why_nothing_was_sent(result, called.verb):
         yield Text(f"  {why}")
+    if said := invoiced(result.amounts):
+        yield Text(f"  {_INVOICED_BY[called.verb]}: {said}")
     if result.stop:
         yield Text(f"  stopped early: {one_line(result.stop)}", "yellow")
     if result.unread:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TextIO
 
 from rich.console import Console
@@ -42,3 +42,10 @@ class Paper:
     def ask(self, question: Text) -> None:
         """Write a question, and leave the cursor behind it."""
         self.console.print(question, end="")
+
+
+def say_lines(lines: Iterable[str], stream: TextIO, environment: Mapping[str, str]) -> None:
+    """Write plain lines, broken between words on a terminal and as they are elsewhere."""
+    paper = Paper(console_for(stream, environment))
+    for line in lines:
+        paper.say(Text(line))

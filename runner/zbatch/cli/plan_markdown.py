@@ -90,7 +90,7 @@ def _facts(view: Preview) -> str:
             for said in (words.estimated(view.online) if view.online else ())
         ),
         *(
-            ("then", code(said, _SENTENCE))
+            ("amounts", code(said, _SENTENCE))
             for said in (words.swung(view.swings) if view.swings else ())
         ),
         ("requests", words.requests(view)),

@@ -124,7 +124,7 @@ def _cost(view: Preview) -> Iterator[str]:
     for number, said in enumerate(words.estimated(view.online) if view.online else ()):
         yield from labelled("" if number else "estimate", one_line(said, 400))
     for number, said in enumerate(words.swung(view.swings) if view.swings else ()):
-        yield from labelled("" if number else "then", one_line(said, 400))
+        yield from labelled("" if number else "amounts", one_line(said, 400))
     yield from labelled("requests", words.requests(view))
     for quota in words.quotas(view):
         yield from labelled("quota", quota)

@@ -151,7 +151,7 @@ def expect(view: Preview) -> str:
         return ""
     # Of accounts by number nothing is certain before the tenant has said which ones they are.
     later = not view.plan.resolved
-    when = "checked once the numbers are looked up" if later else "which it comes to"
+    when = "checked once the numbers are looked up" if later else "it comes to that"
     return f"{', '.join(said)}; {when}"
 
 
@@ -251,15 +251,17 @@ def swung(found: Swings) -> Iterator[str]:
         yield f"no account has both an estimate and an amount in run {found.run_id}"
         return
     for one in found.changes:
-        accounts = counted(one.accounts, "account")
         yield (
-            f"{grouped(one.then)} {one.currency} for {accounts} in run {found.run_id},"
-            f" {grouped(one.now)} expected now"
+            f"{counted(one.accounts, 'account')}: from {grouped(one.then)} {one.currency} in run"
+            f" {found.run_id} to {grouped(one.now)} {one.currency} expected now"
         )
     if found.far:
-        yield f"{counted(len(found.far), 'account')} by more than a fifth, such as:"
+        differ = f"{counted(len(found.far), 'account')} differ{'s' * (len(found.far) == 1)}"
+        yield f"{differ} by more than a fifth, the greatest difference first:"
     for far in found.far[:_MOST_SWINGS]:
-        yield f"{far.account_id}: {grouped(far.then)} then, {grouped(far.now)} now, {far.currency}"
+        yield f"{far.account_id}: from {grouped(far.then)} to {grouped(far.now)} {far.currency}"
+    if more := len(found.far[_MOST_SWINGS:]):
+        yield f"and {counted(more, 'more account')}"
 
 
 def requests(view: Preview) -> str:

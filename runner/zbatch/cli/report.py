@@ -16,7 +16,7 @@ from zbatch.app.reporting import Past, as_document, explain, past_run
 from zbatch.cli import completing
 from zbatch.cli.options import ordinary, state_folder
 from zbatch.cli.report_markdown import report_markdown
-from zbatch.cli.words import counted
+from zbatch.cli.words import counted, path_text
 from zbatch.errors import Refused
 from zbatch.model import ExitCode, Outcome
 from zbatch.report.digest import digest_of
@@ -123,6 +123,7 @@ def _render(past: Past, out: Path | None, named: str | None) -> None:
             click.echo(piece, nl=False)
     else:
         keep(out, "".join(_RENDERED[form](past)).encode(), "--out")
+        _wrote(out)
 
 
 def _gather(past: Past, evidence: Path) -> None:
@@ -175,6 +176,11 @@ def _tables(past: Past, out: Path | None) -> None:
         }
         tables(past.lines(), past.beside(), lambda outcome, text: opened[outcome].write(text))
         (folder / TOTALS).write_text(totals_table(past.totals), "utf-8", newline="")
+    _wrote(out)
+
+
+def _wrote(out: Path) -> None:
+    click.echo(f"wrote {path_text(out, Path.cwd())}", err=True)
 
 
 def _markdown(past: Past) -> Iterable[str]:

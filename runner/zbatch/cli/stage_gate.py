@@ -9,13 +9,15 @@ from typing import TextIO
 
 from rich.text import Text
 
+from zbatch.app.gate import Gate, Seen
+from zbatch.cli.amounts import invoiced
 from zbatch.cli.confirming import can_answer
 from zbatch.cli.notices import item_line
 from zbatch.cli.screen import Screen
 from zbatch.cli.typed import forget_typed
 from zbatch.cli.words import counted, tally
-from zbatch.engine.ports import Gate
 from zbatch.engine.stages import Choice, StageEnd
+from zbatch.report.differences import SAID
 
 STDIN = 0
 LONGEST = 1024  # bytes of one answer
@@ -39,10 +41,10 @@ class Shown:
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
 
-    async def look(self, end: StageEnd) -> Choice:
+    async def look(self, end: StageEnd, seen: Seen) -> Choice:
         """Let no further stage begin."""
         with self._screen.aside() as paper:
-            for line in stage_block(end):
+            for line in stage_block(end, seen):
                 paper.say(line)
         return Choice.STOP
 
@@ -53,10 +55,10 @@ class Prompt:
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
 
-    async def look(self, end: StageEnd) -> Choice | None:
+    async def look(self, end: StageEnd, seen: Seen) -> Choice | None:
         """Ask until one of the three words is typed; the end of the input is no answer."""
         with self._screen.aside() as paper:
-            for line in stage_block(end):
+            for line in stage_block(end, seen):
                 paper.say(line)
             paper.say(Text(LEGEND))
             forget_typed(STDIN)
@@ -85,11 +87,30 @@ class Prompt:
             return b""
 
 
-def stage_block(end: StageEnd) -> Iterator[Text]:
-    """Say what came of a stage: counts, then items, what is serious before all else."""
+def stage_block(end: StageEnd, seen: Seen) -> Iterator[Text]:
+    """Say what came of a stage: counts, then items, what is serious before all else.
+
+    Last, next to the question, what the tenant shows of its invoices.
+    """
     items = sum(end.counts.values())
     yield Text(f"{end.name} is over: {tally(end.counts)}", "bold")
     for record in end.records:
         yield Text("  ").append_text(item_line(record))
     if more := items - len(end.records):
         yield Text(f"  … and {counted(more, 'more item')} in the report")
+    yield from _read_back(seen)
+
+
+def _read_back(seen: Seen) -> Iterator[Text]:
+    """Say what was found in the invoices of the stage, and what they come to."""
+    if said := invoiced(seen.amounts):
+        yield Text(f"  invoiced in this stage: {said}")
+    found = [f"{count:,} {SAID.get(code, code)}" for code, count in seen.findings.items()]
+    if seen.unread:
+        found.append(f"{counted(seen.unread, 'item')} not read back")
+    agreed = f"{counted(seen.agreed, 'item')} agree{'s' if seen.agreed == 1 else ''}"
+    if said := ", ".join([agreed] * bool(seen.agreed) + found):
+        later = f"; asked about again at the end: {seen.open:,}" if seen.open else ""
+        tells = "; zbatch verify tells of each" if found else ""
+        style = "yellow" if found else ""
+        yield Text(f"  read back: {said}{later}{tells}", style)

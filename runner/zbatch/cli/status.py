@@ -79,7 +79,7 @@ def _print_one(one: Status, state_dir: Path | None) -> None:
 def _print_list(statuses: list[Status], more: int, root: Path) -> None:
     from zbatch.app.clock import SystemClock
     from zbatch.app.runs import ELSEWHERE
-    from zbatch.cli.paper import Paper, console_for
+    from zbatch.cli.paper import Paper, console_for, say_lines
     from zbatch.cli.status_words import table
     from zbatch.cli.words import counted, path_text
 
@@ -87,7 +87,8 @@ def _print_list(statuses: list[Status], more: int, root: Path) -> None:
     for line in table(statuses, SystemClock().now()):
         paper.say(line)
     if not statuses:
-        click.echo(f"no run is known in {path_text(root, Path.cwd())}; {ELSEWHERE}", err=True)
+        none = f"no run is known in {path_text(root, Path.cwd())}; {ELSEWHERE}"
+        say_lines([none], sys.stderr, os.environ)
     if more:
         click.echo(f"… and {counted(more, 'older run')}: --json lists all", err=True)
 

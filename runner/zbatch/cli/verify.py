@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TextIO
 
 import click
 
@@ -20,16 +18,6 @@ Exit codes:
   2  refused: usage, spec            70  internal error
   3  an outcome is unknown          129, 130, 143  interrupted
 """
-
-
-def _say(stream: TextIO, lines: Iterable[str]) -> None:
-    from rich.text import Text
-
-    from zbatch.cli.paper import Paper, console_for
-
-    paper = Paper(console_for(stream, os.environ))
-    for line in lines:
-        paper.say(Text(line))
 
 
 @click.command(epilog=EXIT_CODES)
@@ -68,6 +56,7 @@ def verify(
     # Loaded here, because the help needs no network and no ledger.
     from zbatch.app.verify import VerifyOptions
     from zbatch.app.verify import verify as hold
+    from zbatch.cli.paper import say_lines
     from zbatch.cli.verify_json import verify_json
     from zbatch.cli.verify_words import findings_text, summary_text
 
@@ -78,12 +67,12 @@ def verify(
             period=period,
             state_dir=state_dir,
             wait=wait,
-            tell=lambda text: click.echo(text, err=True),
+            tell=lambda text: say_lines([text], sys.stderr, os.environ),
         )
     )
     if as_json:
         click.echo(verify_json(verified))
     else:
-        _say(sys.stdout, findings_text(verified))
-    _say(sys.stderr, summary_text(verified))
+        say_lines(findings_text(verified), sys.stdout, os.environ)
+    say_lines(summary_text(verified), sys.stderr, os.environ)
     return verified.exit_code

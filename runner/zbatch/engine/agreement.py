@@ -103,7 +103,7 @@ class Agreement:
     @property
     def may_pass(self) -> bool:
         """Whether a later question may show what this one did not."""
-        return any(one.code in (Code.GENERATING, Code.NOT_SHOWN) for one in self.differences)
+        return any(_may_be_late(self.entry, one) for one in self.differences)
 
 
 def compare(entry: LedgerEntry, shown: Mapping[str, Invoice]) -> Agreement:
@@ -178,10 +178,22 @@ def _has_another_invoice_date(invoice: Invoice, entry: LedgerEntry) -> bool:
 
 def _not_shown(entry: LedgerEntry, invoice_id: str) -> str:
     message = f"the tenant does not show invoice {invoice_id}"
-    then = entry.seen.get(invoice_id)
-    if then and then.status:
-        return f"{message}: it has been deleted since the run, which saw it as {then.status}"
+    if then := _was_shown(entry, invoice_id):
+        return f"{message}: it has been deleted since the run, which saw it as {then}"
     return f"{message}: it has been deleted, or cannot be read yet"
+
+
+def _may_be_late(entry: LedgerEntry, found: Difference) -> bool:
+    """Tell whether a difference may pass: what the run itself was shown is gone, and not late."""
+    if found.code is Code.NOT_SHOWN:
+        return not all(_was_shown(entry, one) for one in found.invoice_ids)
+    return found.code is Code.GENERATING
+
+
+def _was_shown(entry: LedgerEntry, invoice_id: str) -> str | None:
+    """Give the status in which the run itself has seen an invoice, if it has."""
+    then = entry.seen.get(invoice_id)
+    return then.status if then else None
 
 
 def _of_money(entry: LedgerEntry, own: Sequence[Invoice]) -> Iterator[Difference]:

@@ -183,11 +183,15 @@ class Reachability:
     def failed(self, now: float) -> float | None:
         """Take note of a failure; give the time until which to pause, or None to give up.
 
-        Failures that were already under way when the pause began prove nothing new.
+        No pause outlasts the patience: the last try is made when it ends. Failures that were
+        already under way when the pause began prove nothing new.
         """
         if self._since is None:
             self._since = now
+        ends = self._since + self._patience
+        if now >= ends:
+            return None
         if now >= self._paused_until:
             self._failures += 1
-            self._paused_until = now + self._wait(self._failures)
-        return None if now - self._since > self._patience else self._paused_until
+            self._paused_until = min(ends, now + self._wait(self._failures))
+        return self._paused_until

@@ -147,7 +147,7 @@ def left_in_doubt(work: Work, item: Item, rest: Rest) -> ItemRecord:
     outcome = Outcome.UNKNOWN if doubt else Outcome.NOT_ATTEMPTED
     what = "settle it" if doubt else "ask again"
     said = f"; from {rest.until:%Y-%m-%d %H:%M:%S} UTC zbatch run or zbatch reconcile can {what}"
-    problem = replace(rest.problem, message=rest.problem.message + said)
+    problem = replace(rest.problem, message=rest.problem.message.removesuffix(".") + said)
     return record_of(work, item, outcome, problem=problem)
 
 

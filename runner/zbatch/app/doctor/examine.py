@@ -34,7 +34,11 @@ _BUILT_IN = ok("tenant", "emulator is built in")
 
 @dataclass(frozen=True, slots=True)
 class DoctorOptions:
-    """Whose health is asked for; `folder` says from where the project is looked for."""
+    """Whose health is asked for; `folder` says from where the project is looked for.
+
+    `patience` is how many seconds each of its requests may take. No flag sets it, nor `clock`, nor
+    the folder, which is the current one.
+    """
 
     tenant: str
     environ: Mapping[str, str]

@@ -55,6 +55,11 @@ def against(name: str, plan: Plan, folder: Path) -> PlanDiff:
         return _with_run(run, plan, folder)
     if then:
         return _with_then(then, plan, numbers)
+    if name.removeprefix(RUN) == LATEST:
+        raise Refused(
+            f"--against {one_line(name)}: the ledger of tenant {one_line(plan.tenant.name, 80)} has"
+            " no run yet; name a spec to compare with, or leave --against out this time"
+        )
     raise Refused(
         f"--against {one_line(name)}: there is no such file, no run in this tenant's ledger whose"
         " ID has this in it, and no such git revision"
