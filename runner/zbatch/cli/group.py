@@ -7,6 +7,7 @@ from importlib import import_module
 import click
 
 from zbatch import __version__
+from zbatch.cli import garbage
 
 # In the order of work; the sentence stands here so that `--help` need not load the verbs.
 VERBS = {
@@ -43,6 +44,7 @@ class LazyGroup(click.Group):
         if cmd_name not in VERBS:
             return None
         command: click.Command = getattr(import_module(f"zbatch.cli.{cmd_name}"), cmd_name)
+        garbage.resume()
         return command
 
     def format_commands(

@@ -13,6 +13,7 @@ import click
 from zbatch.app.loading import unheard
 from zbatch.app.review.approval import choose_approved
 from zbatch.app.review.frozen import document_at
+from zbatch.cli import garbage
 from zbatch.cli.findings import warn
 from zbatch.cli.options import (
     EXIT_CODES,
@@ -108,6 +109,7 @@ def _converge(spec: Path, flags: Flags) -> int:
     from zbatch.cli.confirming import confirmation
     from zbatch.cli.stage_gate import gate_for
 
+    garbage.pass_over()
     streams = (sys.stdin, sys.stderr)
     document = document_at(spec)
     options = RunOptions(
