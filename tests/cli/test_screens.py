@@ -18,13 +18,13 @@ from rich.text import Text
 from zbatch.app.outstanding import blocked
 from zbatch.cli.advice import NEXT, advice
 from zbatch.cli.block import Block, Drawing
+from zbatch.cli.called import Called, Style, Verb
 from zbatch.cli.last_block import first_line, last_block
 from zbatch.cli.lines import Lines
 from zbatch.cli.notices import Notices
 from zbatch.cli.paper import Paper, console_for
 from zbatch.cli.quiet import Quiet
 from zbatch.cli.screen import Screen, Wishes, screen_for
-from zbatch.cli.words import Called, Style, Verb
 from zbatch.engine.ending import StopReason
 from zbatch.engine.events import (
     Event,

@@ -14,25 +14,23 @@ from zbatch.app.loading import unheard
 from zbatch.app.review.approval import choose_approved
 from zbatch.app.review.frozen import document_at
 from zbatch.cli import garbage
+from zbatch.cli.called import Called, Verb
 from zbatch.cli.findings import warn
 from zbatch.cli.options import (
     EXIT_CODES,
     Confirming,
     DurationType,
-    Tightening,
     acknowledgement,
     confirming,
     ordinary,
-    overrides,
     plan_argument,
     report_copy,
     starting_ledger,
     state_folder,
-    tightening,
 )
 from zbatch.cli.plan import Wanted, show
+from zbatch.cli.tightening import Tightening, overrides, tightening
 from zbatch.cli.watching import Watching, watched, watchers
-from zbatch.cli.words import Called, Verb
 from zbatch.model import ExitCode
 
 
