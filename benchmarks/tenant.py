@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from heapq import heapreplace
 from pathlib import Path
 
 from benchmarks.machine import BUILD, SERVER, compiled, scratch
@@ -48,7 +49,9 @@ class Traffic:
         self.calls = len(calls)
         self.begun = min(one.arrived for one in calls)
         self.ended = max(one.answered for one in calls)
-        self.requests = [one for one in seen if one.kind != TOKEN and one.arrived >= self.begun]
+        self.requests = [
+            one for one in seen if one.kind != TOKEN and self.begun <= one.arrived <= self.ended
+        ]
         self.questions = sum(one.kind == QUESTION for one in seen)
         self.tokens = sum(one.kind == TOKEN for one in seen)
 
@@ -66,7 +69,17 @@ class Traffic:
         return self.seconds / ((len(self.requests) - 1) / rate + last.delay)
 
     def of_slots(self, slots: int) -> float:
-        """Hold the phase against all delays side by side in so many slots."""
+        """Hold the phase against the same delays in so many slots, each taken anew at once.
+
+        They come in the same order; what is last to come, and takes long, nobody can help.
+        """
+        ends = [0.0] * slots
+        for one in sorted(self.requests, key=lambda one: one.arrived):
+            heapreplace(ends, ends[0] + one.delay)
+        return self.seconds / max(ends)
+
+    def of_delays(self, slots: int) -> float:
+        """Hold the phase against what all slots take if each is busy to the last moment."""
         return self.seconds / (sum(one.delay for one in self.requests) / slots)
 
     def worst_second(self, rate: float) -> float:

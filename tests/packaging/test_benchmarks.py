@@ -19,7 +19,7 @@ NATIVE = pytest.mark.skipif(
 )
 PARTS = {
     "starting": "CPU of `zbatch --help` ÷ importing eagerly",
-    "slots": "sending phase ÷ delays/slots, 40 slots, 400 ms log-normal",
+    "slots": "sending phase ÷ the same delays in 40 slots, 400 ms log-normal",
     "cost": "CPU per account of the whole run, 50 objects a call, ÷ naive end to end",
     "screen": "CPU of the whole run with `--progress bar` ÷ with `--progress none`",
     "ledger": "syncs a second while sending, 833/s",
@@ -80,6 +80,21 @@ def test_the_tenant_of_the_bench_shows_what_it_has_billed(
         *_, sums, verdict = zbatch("verify", spec)
         assert sums.endswith(" USD in 120 invoices")
         assert verdict == "tenant and ledger agree"
+
+
+def test_slots_are_held_against_the_same_delays(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long answer that comes last is nobody's fault; a slot that stays empty is."""
+    monkeypatch.syspath_prepend(root)
+    from benchmarks.tenant import GENERATE, QUESTION, Seen, Traffic  # no test's own path
+
+    good = [Seen(0, 1, 1, GENERATE), Seen(0, 1, 1, GENERATE), Seen(1, 4, 3, GENERATE)]
+    afterwards = Seen(5, 6, 1, QUESTION)
+    assert Traffic([*good, afterwards]).of_slots(2) == 1.0
+    assert Traffic(good).of_delays(2) == 1.6
+    late = [*good[:2], Seen(2, 5, 3, GENERATE)]
+    assert Traffic(late).of_slots(2) == 1.25
 
 
 def test_limits_that_nobody_tells_can_be_played(root: Path) -> None:
