@@ -43,8 +43,8 @@ class LazyGroup(click.Group):
         """Load a verb."""
         if cmd_name not in VERBS:
             return None
-        command: click.Command = getattr(import_module(f"zbatch.cli.{cmd_name}"), cmd_name)
-        garbage.resume()
+        with garbage.loading():
+            command: click.Command = getattr(import_module(f"zbatch.cli.{cmd_name}"), cmd_name)
         return command
 
     def format_commands(
