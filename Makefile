@@ -103,8 +103,8 @@ wheel-test: $(VENV)/.dev
 # Root gets the load generator and a compiler; without them the bench says what it leaves out.
 bench: $(VENV)/.run
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-	  ! { command -v wrk && command -v cc; } >/dev/null; then \
-	  apt-get update -qq && apt-get install -y -qq wrk gcc libc6-dev >/dev/null; fi
+	  ! { command -v wrk && command -v cc && test -e /usr/include/zlib.h; } >/dev/null; then \
+	  apt-get update -qq && apt-get install -y -qq wrk gcc libc6-dev zlib1g-dev >/dev/null; fi
 	$(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(VENV)/.docs

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
+from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -99,13 +100,16 @@ class Cost:
     rate: float
 
 
-def plan_of(calls: int, tenant: Tenant, rate: int) -> Plan:
-    """Plan one item for each of so many accounts."""
+def plan_of(calls: int, tenant: Tenant, rate: int, number: int = 0) -> Plan:
+    """Plan one item for each of so many accounts; each number has accounts of its own.
+
+    What a tenant has billed once it shows.
+    """
     limits = Limits(concurrency=40, rate=Rate(rate, 1.0), objects_per_call=1, timeout=60.0)
     source = Source("bench.yaml", 1)
     items = tuple(
-        Item(Identity(f"{number:032x}", TARGET), TARGET, Charges(), source)
-        for number in range(calls)
+        Item(Identity(f"{number:016x}{account:016x}", TARGET), TARGET, Charges(), source)
+        for account in range(calls)
     )
     dates = (DatePair(TARGET, TARGET),)
     spec = Spec("bench", "bench", (), dates, Charges(), limits, 6, "bench.yaml", "0" * 64)
@@ -181,13 +185,15 @@ def main() -> None:
     options = parser.parse_args()
     host = urlsplit(options.url).netloc
     tenant = Tenant("bench", options.url, host, Credentials("ID", "SECRET"))
-    plan = plan_of(options.calls, tenant, options.rate)
+    plans = (plan_of(options.calls, tenant, options.rate, number) for number in count(1))
     durable_round(plan_of(min(options.calls, 500), tenant, options.rate), BUILD)
     for number in range(options.pairs):
         if number % 2:
-            forgetful, durable = forgetful_round(plan), durable_round(plan, BUILD)
+            forgetful = forgetful_round(next(plans))
+            durable = durable_round(next(plans), BUILD)
         else:
-            durable, forgetful = durable_round(plan, BUILD), forgetful_round(plan)
+            durable = durable_round(next(plans), BUILD)
+            forgetful = forgetful_round(next(plans))
         told = {"durable": asdict(durable), "forgetful": asdict(forgetful)}
         sys.stdout.write(json.dumps(told) + "\n")
 

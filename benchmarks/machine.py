@@ -106,14 +106,18 @@ def clear() -> None:
 
 
 def compiled(source: str, *options: str) -> Path:
-    """Compile one of the C files beside this one, unless it is there already and newer."""
+    """Compile one of the C files beside this one, unless it is there already and newer than all."""
     path, made = HERE / source, BUILD / source.removesuffix(".c")
     BUILD.mkdir(parents=True, exist_ok=True)
-    if made.exists() and made.stat().st_mtime > path.stat().st_mtime:
+    written = max(one.stat().st_mtime for one in HERE.glob("*.[ch]"))
+    if made.exists() and made.stat().st_mtime > written:
         return made
     compiler = next((name for name in ("cc", "gcc", "clang") if shutil.which(name)), None)
     if compiler is None:
-        raise SystemExit("make bench needs a C compiler; on Debian and Ubuntu: apt install gcc")
+        raise SystemExit(
+            "make bench needs a C compiler and zlib; on Debian and Ubuntu: apt install gcc"
+            " zlib1g-dev"
+        )
     fresh = made.with_name(f"{made.name}.{os.getpid()}")
     subprocess.run([compiler, "-O2", "-o", str(fresh), str(path), *options], check=True)
     fresh.replace(made)

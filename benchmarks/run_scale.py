@@ -1,7 +1,7 @@
-"""What long runs cost: CPU and peak memory of whole runs, over ledgers of many items.
+"""What long runs cost: `python -m benchmarks.run_scale`, CPU and peak memory of whole runs.
 
 Two runs are measured, each in a process of its own: one over a ledger in which every item is
-invoiced already, and a first one against a cheap tenant on loopback. See docs/scale.md.
+invoiced already, and a first one against the tenant of the bench. See docs/scale.md.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+
+from benchmarks.tenant import tenant
 
 from zbatch.app.api import RunHeader, RunOptions, RunResult
 from zbatch.app.loading import Overrides, load_plan
@@ -106,17 +108,6 @@ def _invoiced(plan: Plan, item: Item) -> Result:
     return Result(call, attempt, (Effect(KeyState.SETTLED, "rows", record),))
 
 
-@contextmanager
-def cheap_tenant() -> Iterator[int]:
-    """Start a tenant that costs next to nothing in a process of its own; give its port."""
-    command = [sys.executable, str(Path(__file__).with_name("quick_server.py")), "0.0"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        if process.stdout is None or process.stdin is None:
-            raise RuntimeError("a process was started without its pipes")
-        yield int(process.stdout.readline())
-        process.stdin.close()
-
-
 class Watch:
     """Takes the figures of its own process when the run begins and when it is over."""
 
@@ -146,7 +137,7 @@ def run_here(path: Path) -> None:
 def run_aside(path: Path) -> None:
     """Run a spec in a process of its own, from the interpreter's start to its end."""
     environ = {**os.environ, "ZUORA_CLIENT_ID": "bench", "ZUORA_CLIENT_SECRET": "bench"}
-    command = [sys.executable, __file__, "here", str(path)]
+    command = [sys.executable, "-m", "benchmarks.run_scale", "here", str(path)]
     subprocess.run(command, env=environ, check=True)
 
 
@@ -163,8 +154,8 @@ def again(folder: Path, count: int, kind: str) -> None:
 
 def first(folder: Path, count: int, kind: str) -> None:
     """Run a spec for the first time."""
-    with cheap_tenant() as port:
-        run_aside(write_project(folder, count, kind, port))
+    with tenant(1, count) as server:
+        run_aside(write_project(folder, count, kind, server.port))
 
 
 WAYS = {"again": again, "first": first}

@@ -49,8 +49,7 @@ def whole_run(
         spec = write_project(place, sheet, server.url)
         log = scratch("syncs")
         log.unlink(missing_ok=True)
-        # the bench's tenant shows no invoice, and it is not to be waited for
-        environ = {**CREDENTIALS, "ZBATCH_READ_BACK": "0s"}
+        environ = dict(CREDENTIALS)
         if syncs:
             counter = str(compiled("syncs.c", "-shared", "-fPIC", "-ldl"))
             environ |= {"LD_PRELOAD": counter, "SYNC_LOG": str(log)}
@@ -64,12 +63,16 @@ def run_words(spec: Path) -> list[str]:
     return [ZBATCH, "run", str(spec)]
 
 
-def check_run(place: Path, accounts: int) -> None:
-    """Raise unless the last run of a project has, or has found, every account invoiced."""
+def check_run(place: Path, invoiced: int) -> None:
+    """Raise unless the last run of a project has, or has found, so many accounts invoiced.
+
+    What it has sent it must have read back, and found as it ought to be.
+    """
     records = sorted(place.glob(".zbatch/runs/*/run.json"))
-    outcomes = json.loads(records[-1].read_text("utf-8"))["outcomes"]
-    if outcomes["invoiced"] != accounts:
-        raise RuntimeError(f"the run did not go as it should: {outcomes}")
+    record = json.loads(records[-1].read_text("utf-8"))
+    outcomes, read = record["outcomes"], record["read_back"]
+    if outcomes["invoiced"] != invoiced or (read and (read["unread"] or read["findings"])):
+        raise RuntimeError(f"the run did not go as it should: {outcomes}, {read}")
 
 
 def _read(log: Path) -> tuple[tuple[float, bool], ...]:

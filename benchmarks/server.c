@@ -3,9 +3,11 @@
    server ANSWERS MEAN_MS SIGMA CORE
 
    It listens on a free port of the loopback, prints it, and ends when its standard input does.
-   ANSWERS holds one body after the other, each behind four bytes of length (the lowest first) and
-   one that is 1 where the body is gzip; a generate call gets the next of them. Questions find no
-   invoice, a token is given at once. Each answer takes MEAN_MS on average: always the same with a
+   ANSWERS holds one body after the other, each behind four bytes of length (the lowest first), one
+   that is 1 where the body is gzip, one that counts its invoices, and the 16 bytes of each one's
+   ID. A generate call gets the next of them, and questions are answered by what was billed so far;
+   after the last answer the first is given again, and no longer remembered. A token is given at
+   once. Any other answer takes MEAN_MS on average: always the same with a
    SIGMA of 0, else log-normal. GET /log gives what came and forgets it: for each request four
    doubles, when it arrived and was answered by CLOCK_MONOTONIC, what delay was meant, and what it
    was (0 generate, 1 question, 2 token). CORE below 0 leaves the choice of the core to the system.
@@ -32,8 +34,8 @@ enum kind { GENERATE, QUESTION, TOKEN, LOG, OTHER };
 
 struct entry { double arrived, answered, delay, kind; };
 struct connection { int open, generation, length; char *buffer; };
-struct pending { double due; int fd, generation; struct entry entry; char track[80]; };
-struct body { int length, gzip; const char *text; };
+struct body { int length, gzip, count; const unsigned char *ids; const char *text; };
+struct pending { double due; int fd, generation; struct entry entry; struct body body; char track[80]; };
 
 static struct connection connections[CONNECTIONS];
 static struct pending heap[CONNECTIONS];
@@ -56,6 +58,9 @@ static void fail(const char *what) {
   exit(2);
 }
 
+#include "invoices.h"
+#include "packing.h"
+
 static double uniform(void) { /* xorshift: the same delays each time */
   chance ^= chance << 13;
   chance ^= chance >> 7;
@@ -72,19 +77,22 @@ static double drawn_delay(void) {
 static void read_bodies(const char *path) {
   FILE *file = fopen(path, "rb");
   if (!file || fseek(file, 0, SEEK_END)) fail(path);
-  long size = ftell(file), room = 0;
+  long size = ftell(file), room = 0, ids = 0;
   char *all = malloc(size);
   rewind(file);
   if (!all || fread(all, 1, size, file) != (size_t)size) fail(path);
   fclose(file);
-  for (long at = 0; at + 5 <= size;) {
+  for (long at = 0; at + 6 <= size;) {
     unsigned char *head = (unsigned char *)all + at;
-    int length = head[0] | head[1] << 8 | head[2] << 16 | head[3] << 24;
+    int length = head[0] | head[1] << 8 | head[2] << 16 | head[3] << 24, count = head[5];
     if (body_count == room) bodies = realloc(bodies, (room += 4096) * sizeof *bodies);
-    bodies[body_count++] = (struct body){length, head[4], all + at + 5};
-    at += 5 + length;
+    char *text = all + at + 6 + count * ID;
+    bodies[body_count++] = (struct body){length, head[4], count, head + 6, text};
+    at += 6 + count * ID + length;
+    ids += count;
   }
   if (!body_count) { fprintf(stderr, "%s holds no answers\n", path); exit(2); }
+  make_room(ids);
 }
 
 static void drop(int fd) {
@@ -113,16 +121,25 @@ static const char *date(void) {
   return text;
 }
 
-static void answer(int fd, struct entry entry, const char *track) {
+/* Bills or looks, as a request wants it, and gives what is to be answered: nothing to nonsense. */
+static struct body executed(enum kind kind, const char *content) {
+  static const char TOKEN_GIVEN[] =
+      "{\"access_token\":\"a-token-of-the-bench\",\"token_type\":\"bearer\",\"expires_in\":3599}";
+  struct body none = {0};
+  if (kind == TOKEN) return kept(TOKEN_GIVEN);
+  if (!content) return none;
+  if (kind == QUESTION) {
+    const char *text = shown_to(content);
+    return text ? kept(text) : none;
+  }
+  struct body next = bodies[next_body++ % body_count];
+  return bill(content, next.ids, next.count) ? next : none;
+}
+
+static void answer(const struct pending *one) {
   static char out[ROOM];
   static long served;
-  struct body body = {22, 0, "{\"size\":0,\"done\":true}"};
-  if (entry.kind == TOKEN) {
-    body.text = "{\"access_token\":\"a-token-of-the-bench\",\"token_type\":\"bearer\",\"expires_in\":3599}";
-    body.length = strlen(body.text);
-  } else if (entry.kind == GENERATE) {
-    body = bodies[next_body++ % body_count];
-  }
+  struct entry entry = one->entry;
   int head = snprintf(out, sizeof out,
       "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Type: application/json;charset=utf-8\r\n"
       "Content-Length: %d\r\n%sConnection: keep-alive\r\nServer: Zuora App\r\n"
@@ -132,12 +149,20 @@ static void answer(int fd, struct entry entry, const char *track) {
       "Concurrency-Limit-Remaining: %d\r\nCache-Control: no-cache, no-store\r\n"
       "Vary: Accept-Encoding\r\nStrict-Transport-Security: max-age=31536000; includeSubDomains\r\n"
       "X-Content-Type-Options: nosniff\r\n\r\n",
-      date(), body.length, body.gzip ? "Content-Encoding: gzip\r\n" : "", ++served, track,
-      waiting < 40 ? 40 - waiting : 0);
-  memcpy(out + head, body.text, body.length);
+      date(), one->body.length, one->body.gzip ? "Content-Encoding: gzip\r\n" : "", ++served,
+      one->track, waiting < 40 ? 40 - waiting : 0);
+  int rest = (int)sizeof out - head, first = one->body.length < rest ? one->body.length : rest;
+  memcpy(out + head, one->body.text, first);
   entry.answered = now();
-  put(fd, out, head + body.length);
+  put(one->fd, out, head + first);
+  if (connections[one->fd].open && one->body.length > first)
+    put(one->fd, one->body.text + first, one->body.length - first);
   if (logged < MOST_LOGGED) entries[logged++] = entry;
+}
+
+static void end(struct pending *one) { /* answers it if anybody is still there */
+  if (connections[one->fd].generation == one->generation) answer(one);
+  if (one->entry.kind != GENERATE) free((char *)one->body.text);
 }
 
 static void give_log(int fd) {
@@ -173,17 +198,21 @@ static enum kind kind_of(const char *head) {
   return strncmp(head, "GET /log", 8) ? OTHER : LOG;
 }
 
-static void take_request(int fd, char *head) { /* `head` ends with a zero */
+/* `head` ends with a zero, and of the content there are so many bytes. */
+static void take_request(int fd, const char *head, const char *content, int length) {
+  double arrived = now();
   struct pending one = {.fd = fd, .generation = connections[fd].generation, .track = "none"};
   enum kind kind = kind_of(head);
   if (kind == LOG) { give_log(fd); return; }
   if (kind == OTHER) { drop(fd); return; }
+  one.body = executed(kind, kind == TOKEN ? NULL : content_of(head, content, length));
+  if (!one.body.text) { drop(fd); return; }
   char *track = strcasestr(head, "\r\nzuora-track-id: ");
   if (track) sscanf(track + 18, "%79[^\r]", one.track);
-  one.entry = (struct entry){now(), 0, kind == TOKEN ? 0 : drawn_delay(), kind};
+  one.entry = (struct entry){arrived, 0, kind == TOKEN ? 0 : drawn_delay(), kind};
   one.due = one.entry.arrived + one.entry.delay;
   if (one.entry.delay > 0 && waiting < CONNECTIONS) hold(one);
-  else answer(fd, one.entry, one.track);
+  else end(&one);
 }
 
 static void take_bytes(int fd) {
@@ -197,9 +226,9 @@ static void take_bytes(int fd) {
     if (!end) break;
     *end = 0;
     char *length = strcasestr(c->buffer, "content-length:");
-    int whole = end + 4 - c->buffer + (length ? atoi(length + 15) : 0);
+    int content = length ? atoi(length + 15) : 0, whole = end + 4 - c->buffer + content;
     if (whole > c->length) { *end = '\r'; break; }
-    take_request(fd, c->buffer);
+    take_request(fd, c->buffer, end + 4, content);
     memmove(c->buffer, c->buffer + whole, c->length - whole);
     if (c->open) c->length -= whole;
   }
@@ -256,7 +285,7 @@ int main(int argc, char **argv) {
   for (double armed = 0;;) {
     for (double t = now(); waiting && heap[0].due <= t;) {
       struct pending one = earliest();
-      if (connections[one.fd].generation == one.generation) answer(one.fd, one.entry, one.track);
+      end(&one);
     }
     if (waiting && heap[0].due != armed) {
       armed = heap[0].due;

@@ -15,13 +15,13 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from zbatch.cli import main
+from zbatch.cli.called import Verb
 from zbatch.cli.drain import Drain
 from zbatch.cli.event_json import logged, told
 from zbatch.cli.event_stream import EventStream
 from zbatch.cli.log_file import LogFile
 from zbatch.cli.paper import Paper, console_for
 from zbatch.cli.quiet import Quiet
-from zbatch.cli.words import Verb
 from zbatch.engine.events import (
     Answered,
     Event,

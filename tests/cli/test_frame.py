@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import subprocess
 import sys
@@ -151,6 +152,24 @@ def test_ctrl_c_while_the_command_is_loaded_is_told_like_any_other() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"zbatch: interrupted\n")
+
+
+def test_the_collector_passes_over_what_is_loaded_and_goes_on() -> None:
+    """A process of its own never looks through its modules for garbage; it does so for the rest."""
+    code = (
+        "import gc, sys, zbatch.cli; sys.argv = ['zbatch', 'schema', 'spec']; zbatch.cli.main(); "
+        "sys.exit(not gc.isenabled() or 'zbatch.cli.schema' not in sys.modules"
+        " or any(one is vars(sys.modules['zbatch.cli.schema']) for one in gc.get_objects()))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_the_collector_of_another_program_is_left_alone() -> None:
+    """Called from within another program, the command changes nothing for its objects."""
+    before = gc.get_freeze_count()
+    assert main(["--version"]) == 0
+    assert (gc.isenabled(), gc.get_freeze_count()) == (True, before)
 
 
 def test_several_findings_stay_on_lines_of_their_own() -> None:

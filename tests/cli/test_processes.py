@@ -229,6 +229,24 @@ def test_offline_verbs_load_no_network_library(argv: list[str], project: Path) -
     assert (done.returncode, done.stderr.decode().splitlines()[1:]) == (0, [])
 
 
+def test_validating_loads_nothing_of_plans_and_runs(project: Path) -> None:
+    """Each noun, and each room, that it has no use for would take its share of a short command."""
+    program = (
+        "import sys; from zbatch.cli import main; code = main(['validate', 'specs']); "
+        "rooms = ['zbatch.' + room for room in ('engine', 'ledger', 'net', 'report')]; "
+        "nouns = ['zbatch.model.' + noun for noun in ('accounts', 'calls', 'plan', 'problems')]; "
+        "sys.exit(code or ' '.join(sys.modules.keys() & {*rooms, *nouns}) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=project,
+        env=environment(),
+        capture_output=True,
+        timeout=LIMIT,
+    )
+    assert (done.returncode, done.stderr.decode().splitlines()[1:]) == (0, [])
+
+
 @pytest.mark.parametrize("verb", ["", "validate", "plan", "run", "reconcile", "schema"])
 def test_examples_work_as_printed(verb: str, project: Path) -> None:
     """Each example of a help text runs in the sample project and succeeds."""

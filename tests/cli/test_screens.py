@@ -19,6 +19,7 @@ from zbatch.app.gate import Seen
 from zbatch.app.outstanding import blocked
 from zbatch.cli.advice import NEXT, advice
 from zbatch.cli.block import Block, Drawing
+from zbatch.cli.called import Called, Style, Verb
 from zbatch.cli.figure_words import on_a_line
 from zbatch.cli.last_block import first_line, last_block
 from zbatch.cli.lines import Lines
@@ -27,7 +28,6 @@ from zbatch.cli.paper import Paper, console_for
 from zbatch.cli.quiet import Quiet
 from zbatch.cli.screen import Screen, Wishes, screen_for
 from zbatch.cli.stage_gate import stage_block
-from zbatch.cli.words import Called, Style, Verb
 from zbatch.engine.ending import StopReason
 from zbatch.engine.events import (
     Event,

@@ -13,8 +13,8 @@ from zbatch.app.figures import Figures, LimitBy, Oldest, Wait
 from zbatch.app.process import Process
 from zbatch.app.runs import PastRun
 from zbatch.app.status import Life, Status
+from zbatch.cli.called import Called
 from zbatch.cli.status_words import one_run, table
-from zbatch.cli.words import Called
 from zbatch.engine.events import Hold
 from zbatch.model import ExitCode, Outcome
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
+import urllib.request
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+
+from support.processes import ZBATCH
 
 NATIVE = pytest.mark.skipif(
     sys.platform != "linux", reason="the tenant of the bench is a native process that uses epoll"
 )
 PARTS = {
     "starting": "CPU of `zbatch --help` ÷ importing eagerly",
-    "slots": "sending phase ÷ delays/slots, 40 slots, 400 ms log-normal",
+    "slots": "sending phase ÷ the same delays in 40 slots, 400 ms log-normal",
     "cost": "CPU per account of the whole run, 50 objects a call, ÷ naive end to end",
     "screen": "CPU of the whole run with `--progress bar` ÷ with `--progress none`",
     "ledger": "syncs a second while sending, 833/s",
@@ -37,6 +43,58 @@ def test_each_part_of_the_bench_runs(root: Path, part: str) -> None:
     assert done.returncode in (0, 1), done.stderr
     assert PARTS[part] in done.stdout
     assert "Traceback" not in done.stderr
+
+
+def bill(url: str, accounts: Iterable[str]) -> None:
+    """Send a call past zbatch."""
+    dates = {"InvoiceDate": "2026-11-30", "TargetDate": "2026-11-30"}
+    objects = [{"AccountId": account, **dates} for account in accounts]
+    body = json.dumps({"objects": objects, "type": "Invoice"}).encode()
+    with urllib.request.urlopen(f"{url}/v1/action/generate", body) as reply:  # noqa: S310 - loopback
+        assert [row["Success"] for row in json.load(reply)] == [True] * len(objects)
+
+
+@NATIVE
+def test_the_tenant_of_the_bench_shows_what_it_has_billed(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run finds what was billed before it, reads its own back, and `verify` agrees with it."""
+    monkeypatch.syspath_prepend(root)
+    from benchmarks.inputs import CREDENTIALS, Sheet, ids, write_project  # no test's own path
+    from benchmarks.runs import check_run
+    from benchmarks.tenant import tenant
+
+    def zbatch(verb: str, spec: Path) -> list[str]:
+        words, environ = [ZBATCH, verb, str(spec)], {**os.environ, **CREDENTIALS}
+        done = subprocess.run(
+            words, env=environ, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stderr.splitlines()
+
+    with tenant(objects=3, calls=40) as server:
+        bill(server.url, ids(3))
+        spec = write_project(tmp_path, Sheet(120, objects=3), server.url)
+        zbatch("run", spec)
+        check_run(tmp_path, invoiced=117)
+        *_, sums, verdict = zbatch("verify", spec)
+        assert sums.endswith(" USD in 120 invoices")
+        assert verdict == "tenant and ledger agree"
+
+
+def test_slots_are_held_against_the_same_delays(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long answer that comes last is nobody's fault; a slot that stays empty is."""
+    monkeypatch.syspath_prepend(root)
+    from benchmarks.tenant import GENERATE, QUESTION, Seen, Traffic  # no test's own path
+
+    good = [Seen(0, 1, 1, GENERATE), Seen(0, 1, 1, GENERATE), Seen(1, 4, 3, GENERATE)]
+    afterwards = Seen(5, 6, 1, QUESTION)
+    assert Traffic([*good, afterwards]).of_slots(2) == 1.0
+    assert Traffic(good).of_delays(2) == 1.6
+    late = [*good[:2], Seen(2, 5, 3, GENERATE)]
+    assert Traffic(late).of_slots(2) == 1.25
 
 
 def test_limits_that_nobody_tells_can_be_played(root: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zbatch.app.api import RunResult
-from zbatch.cli.words import Called, Verb
+from zbatch.cli.called import Called, Verb
 from zbatch.engine.ending import StopReason
 from zbatch.model import ExitCode, Outcome
 from zbatch.report.differences import read_back_text

@@ -16,12 +16,12 @@ from zbatch.app.api import RunHeader, RunResult
 from zbatch.app.clock import SystemClock
 from zbatch.app.figures import Figures
 from zbatch.app.live import Live as Followed
+from zbatch.cli.called import CALLED, Called
 from zbatch.cli.figure_words import flow, flowed, left, oldest, outcomes, waiting
 from zbatch.cli.last_block import first_line
 from zbatch.cli.notices import Notices
 from zbatch.cli.paper import Paper
 from zbatch.cli.quiet import Quiet
-from zbatch.cli.words import CALLED, Called
 from zbatch.engine.events import Event
 from zbatch.zuora.text import one_line
 

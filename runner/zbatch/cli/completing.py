@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
-from zbatch.app.state import State
 from zbatch.errors import ZbatchError
 from zbatch.model import EMULATOR
 from zbatch.spec import TENANTS_FILE, check_tenants, find_project
 
-Offers = list[CompletionItem]
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    Offers = list[CompletionItem]
 
 MOST = 200  # files looked at: whoever has more names them
 _FOLDER = "specs"
@@ -22,7 +24,7 @@ _KINDS = frozenset({".yaml", ".yml"})
 
 def specs(_context: click.Context, _parameter: click.Parameter, typed: str) -> Offers:
     """Offer the files of specs/, or any file where none of them begins so."""
-    return _beginning(typed, _spec_files()) or [CompletionItem(typed, type="file")]
+    return _beginning(typed, _spec_files()) or [_offer(typed, "file")]
 
 
 def tenants(_context: click.Context, _parameter: click.Parameter, typed: str) -> Offers:
@@ -32,6 +34,8 @@ def tenants(_context: click.Context, _parameter: click.Parameter, typed: str) ->
 
 def runs(_context: click.Context, _parameter: click.Parameter, typed: str) -> Offers:
     """Offer the IDs of this project's runs, the latest first."""
+    from zbatch.app.state import State  # every verb comes by here, and hardly any completes
+
     found = sorted(State.of(find_project(Path.cwd() / "spec").root, None).runs(), reverse=True)
     return _beginning(typed, ["latest", *found] if found else [])
 
@@ -42,7 +46,13 @@ def specs_and_runs(context: click.Context, parameter: click.Parameter, typed: st
 
 
 def _beginning(typed: str, names: list[str]) -> Offers:
-    return [CompletionItem(name) for name in names if name.startswith(typed)]
+    return [_offer(name) for name in names if name.startswith(typed)]
+
+
+def _offer(value: str, kind: str = "plain") -> CompletionItem:
+    from click.shell_completion import CompletionItem  # as above
+
+    return CompletionItem(value, type=kind)
 
 
 def _spec_files() -> list[str]:

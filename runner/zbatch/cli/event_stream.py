@@ -13,10 +13,10 @@ from zbatch.app.api import RunHeader, RunResult
 from zbatch.app.clock import SystemClock
 from zbatch.app.live import Live
 from zbatch.app.live_json import to_json
+from zbatch.cli.called import Verb
 from zbatch.cli.drain import Drain
 from zbatch.cli.event_json import Told, finished, now, started, told
 from zbatch.cli.exit_code import exit_code_of
-from zbatch.cli.words import Verb
 from zbatch.engine.events import Event
 from zbatch.errors import ZbatchError
 from zbatch.zuora.text import one_line

@@ -10,6 +10,7 @@ from typing import TextIO
 
 import click
 
+from zbatch.cli import garbage
 from zbatch.cli.exit_code import exit_code_of
 from zbatch.cli.group import zbatch
 from zbatch.cli.opening import Opening
@@ -54,6 +55,7 @@ def guarded(action: Callable[[], int], err: TextIO) -> int:
 
 
 def _call(argv: Sequence[str] | None) -> int:
+    garbage.pass_over()  # the help loads no verb
     result = zbatch.main(argv, prog_name="zbatch", standalone_mode=False)
     sys.stdout.flush()
     return result if isinstance(result, int) else ExitCode.OK

@@ -7,6 +7,7 @@ from importlib import import_module
 import click
 
 from zbatch import __version__
+from zbatch.cli import garbage
 
 # In the order of work; the sentence stands here so that `--help` need not load the verbs.
 VERBS = {
@@ -42,7 +43,8 @@ class LazyGroup(click.Group):
         """Load a verb."""
         if cmd_name not in VERBS:
             return None
-        command: click.Command = getattr(import_module(f"zbatch.cli.{cmd_name}"), cmd_name)
+        with garbage.loading():
+            command: click.Command = getattr(import_module(f"zbatch.cli.{cmd_name}"), cmd_name)
         return command
 
     def format_commands(

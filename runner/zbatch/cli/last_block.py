@@ -10,13 +10,11 @@ from rich.text import Text
 from zbatch.app.api import FailureGroup, RunHeader, RunResult
 from zbatch.cli.advice import advice, reconcile_all
 from zbatch.cli.amounts import invoiced
+from zbatch.cli.called import CALLED, Called, Verb
 from zbatch.cli.decision import item_argument
 from zbatch.cli.words import (
-    CALLED,
     MESSAGE_LIMIT,
     OUTCOMES,
-    Called,
-    Verb,
     counted,
     duration,
     item_name,

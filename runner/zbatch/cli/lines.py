@@ -14,12 +14,12 @@ from rich.text import Text
 from zbatch.app.api import RunHeader, RunResult
 from zbatch.app.clock import SystemClock
 from zbatch.app.live import Live
+from zbatch.cli.called import CALLED, Called
 from zbatch.cli.figure_words import on_a_line
 from zbatch.cli.last_block import first_line
 from zbatch.cli.notices import Notices
 from zbatch.cli.paper import Paper
 from zbatch.cli.quiet import Quiet
-from zbatch.cli.words import CALLED, Called
 from zbatch.engine.events import Event, Settled
 
 Clock = Callable[[], datetime]

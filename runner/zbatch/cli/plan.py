@@ -22,17 +22,11 @@ from zbatch.app.state import State
 from zbatch.cli import completing
 from zbatch.cli.asides import Asides
 from zbatch.cli.findings import warn
-from zbatch.cli.options import (
-    Tightening,
-    ordinary,
-    overrides,
-    plan_argument,
-    state_folder,
-    tightening,
-)
+from zbatch.cli.options import ordinary, plan_argument, state_folder
 from zbatch.cli.plan_json import plan_json, stale_json
 from zbatch.cli.plan_markdown import plan_markdown
 from zbatch.cli.plan_view import plan_text, stale_text
+from zbatch.cli.tightening import Tightening, overrides, tightening
 from zbatch.errors import NothingSelected, Refused
 from zbatch.model import ExitCode
 from zbatch.spec import find_project

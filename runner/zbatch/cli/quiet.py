@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import Self
 
 from zbatch.app.api import RunHeader, RunResult
+from zbatch.cli.called import CALLED, Called
 from zbatch.cli.last_block import last_block
 from zbatch.cli.paper import Paper
-from zbatch.cli.words import CALLED, Called
 from zbatch.engine.events import Event
 
 

@@ -8,6 +8,7 @@ from typing import Unpack
 import click
 
 from zbatch.cli import completing
+from zbatch.cli.called import Called, Verb
 from zbatch.cli.decision import ACCEPT, Decision, check_decisions
 from zbatch.cli.options import (
     EXIT_CODES,
@@ -21,7 +22,6 @@ from zbatch.cli.options import (
     state_folder,
 )
 from zbatch.cli.watching import Watching, watched, watchers
-from zbatch.cli.words import Called, Verb
 
 
 class Flags(Confirming, Watching):

@@ -13,25 +13,23 @@ import click
 from zbatch.app.loading import unheard
 from zbatch.app.review.approval import choose_approved
 from zbatch.app.review.frozen import document_at
+from zbatch.cli import garbage
+from zbatch.cli.called import Called, Verb
 from zbatch.cli.findings import warn
 from zbatch.cli.options import (
     EXIT_CODES,
     Confirming,
     DurationType,
-    Tightening,
     acknowledgement,
     confirming,
     ordinary,
-    overrides,
     plan_argument,
     report_copy,
     starting_ledger,
     state_folder,
-    tightening,
 )
-from zbatch.cli.plan import Wanted, show
+from zbatch.cli.tightening import Tightening, overrides, tightening
 from zbatch.cli.watching import Watching, watched, watchers
-from zbatch.cli.words import Called, Verb
 from zbatch.model import ExitCode
 
 
@@ -94,19 +92,25 @@ def run(spec: Path, **flags: Unpack[Flags]) -> int:
     it is, and what to do next, is said at the end. In place of a spec it takes a
     plan that zbatch plan --out has frozen, which is run only as it was approved.
     """
-    if flags["dry_run"]:
-        chosen = choose_approved(spec, overrides(flags, warn), flags["plan_digest"])
-        show(chosen, flags["state_dir"], Wanted(as_json=flags["as_json"]))
-        return ExitCode.OK
-    return _converge(spec, flags)
+    return _show(spec, flags) if flags["dry_run"] else _converge(spec, flags)
+
+
+def _show(spec: Path, flags: Flags) -> int:
+    # Loaded here, because a run shows no plan.
+    from zbatch.cli.plan import Wanted, show
+
+    chosen = choose_approved(spec, overrides(flags, warn), flags["plan_digest"])
+    show(chosen, flags["state_dir"], Wanted(as_json=flags["as_json"]))
+    return ExitCode.OK
 
 
 def _converge(spec: Path, flags: Flags) -> int:
     # Loaded here, because a dry run needs no network and no ledger.
-    from zbatch.app.api import RunOptions
-    from zbatch.app.run import run as converge
-    from zbatch.cli.confirming import confirmation
-    from zbatch.cli.stage_gate import gate_for
+    with garbage.loading():
+        from zbatch.app.api import RunOptions
+        from zbatch.app.run import run as converge
+        from zbatch.cli.confirming import confirmation
+        from zbatch.cli.stage_gate import gate_for
 
     streams = (sys.stdin, sys.stderr)
     document = document_at(spec)

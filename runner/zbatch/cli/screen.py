@@ -10,11 +10,11 @@ from typing import Protocol, Self, TextIO
 
 from zbatch.app.api import Watcher
 from zbatch.cli.block import Block
+from zbatch.cli.called import CALLED, Called, Style
 from zbatch.cli.lines import Lines
 from zbatch.cli.notices import Notices
 from zbatch.cli.paper import Paper, console_for
 from zbatch.cli.quiet import Quiet
-from zbatch.cli.words import CALLED, Called, Style
 
 OF_A_KIND = 5  # failures of one kind that scroll by on a terminal before they are counted
 

@@ -66,9 +66,9 @@ def status(named: str | None, state_dir: Path | None, as_json: bool) -> int:
 
 def _print_one(one: Status, state_dir: Path | None) -> None:
     from zbatch.app.clock import SystemClock
+    from zbatch.cli.called import Called
     from zbatch.cli.paper import Paper, console_for
     from zbatch.cli.status_words import one_run
-    from zbatch.cli.words import Called
 
     paper = Paper(console_for(sys.stdout, os.environ))
     called = Called(state_dir=state_dir)

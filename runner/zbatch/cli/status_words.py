@@ -10,8 +10,9 @@ from rich.text import Text
 
 from zbatch.app.runs import PastRun
 from zbatch.app.status import Life, Status
+from zbatch.cli.called import Called, Verb
 from zbatch.cli.figure_words import BETWEEN, flow, left, oldest, outcomes, waiting, whole
-from zbatch.cli.words import OUTCOMES, Called, Verb, counted, duration, path_text
+from zbatch.cli.words import OUTCOMES, counted, duration, path_text
 from zbatch.model import ExitCode, Outcome
 from zbatch.zuora.text import one_line
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypedDict
 
 import click
 
+from zbatch.cli.called import Called, Style
 from zbatch.cli.options import Command, ordinary
-from zbatch.cli.words import Called, Style
 
 if TYPE_CHECKING:
     from zbatch.app.api import RunHeader, RunResult, Watcher

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zbatch.model import Outcome, Problem
+from zbatch.model import Outcome
 from zbatch.zuora.text import one_line
 
 if TYPE_CHECKING:
-    from zbatch.model import Item, ItemRecord
+    from zbatch.model import Item, ItemRecord, Problem
 
 MESSAGE_LIMIT = 160
 
@@ -25,54 +22,6 @@ OUTCOMES = {
     Outcome.UNKNOWN: "UNKNOWN",
     Outcome.NOT_ATTEMPTED: "not attempted",
 }
-
-
-class Style(StrEnum):
-    """How a person wants to see what goes on."""
-
-    AUTO = "auto"
-    BAR = "bar"
-    LINES = "lines"
-    NONE = "none"
-
-
-class Verb(StrEnum):
-    """The verbs that end in a last block, and those that it names."""
-
-    RUN = "run"
-    RECONCILE = "reconcile"
-    VERIFY = "verify"
-
-
-@dataclass(frozen=True, slots=True)
-class Called:
-    """How zbatch was called, as far as its advice repeats it.
-
-    `tenant`, `state_dir` and `period` are those of the command line: without them the advice would
-    lead to another ledger or other dates. `document` is the frozen plan that a run was held to.
-    """
-
-    verb: Verb = Verb.RUN
-    tenant: str | None = None
-    state_dir: Path | None = None
-    document: Path | None = None
-    period: str | None = None
-
-    def command(self, verb: Verb, spec: str, tenant: str | None = None) -> str:
-        """Write the command that goes on from here, safe to paste; without a `spec` for all."""
-        if self.document and spec and verb is Verb.RUN:
-            spec = str(self.document)
-        words = ["zbatch", verb, *([spec] if spec else [])]
-        if self.period and spec and spec != str(self.document):
-            words += ["--period", self.period]
-        if tenant := self.tenant or tenant:
-            words += ["--tenant", tenant]
-        if self.state_dir:
-            words += ["--state-dir", str(self.state_dir)]
-        return one_line(shlex.join(words))
-
-
-CALLED = Called()
 
 
 def counted(number: int, noun: str) -> str:

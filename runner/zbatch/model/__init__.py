@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from zbatch.model.accounts import Account, AccountFile, Exclusion, Expect
     from zbatch.model.alike import Batch, batches
     from zbatch.model.calls import (
         Attempt,
@@ -26,15 +27,13 @@ if TYPE_CHECKING:
         Result,
         Send,
     )
-    from zbatch.model.outcomes import ExitCode, MetRule, Outcome, Problem, Totals
-    from zbatch.model.plan import ACCOUNT_ID, ACCOUNT_NUMBER, Identity, Item, Plan
+    from zbatch.model.names import ACCOUNT_ID, ACCOUNT_NUMBER
+    from zbatch.model.outcomes import ExitCode, Outcome
+    from zbatch.model.plan import Identity, Item, Plan
+    from zbatch.model.problems import MetRule, Problem, Totals
     from zbatch.model.spec import (
-        Account,
-        AccountFile,
         Charges,
         DatePair,
-        Exclusion,
-        Expect,
         Limits,
         Rate,
         Settling,
@@ -46,6 +45,12 @@ if TYPE_CHECKING:
     from zbatch.model.tenants import EMULATOR, Ceilings, Credentials, Tenant
 
 _PLACES = {
+    "accounts": (
+        "Account",
+        "AccountFile",
+        "Exclusion",
+        "Expect",
+    ),
     "alike": (
         "Batch",
         "batches",
@@ -65,27 +70,27 @@ _PLACES = {
         "Result",
         "Send",
     ),
-    "outcomes": (
-        "ExitCode",
-        "MetRule",
-        "Outcome",
-        "Problem",
-        "Totals",
-    ),
-    "plan": (
+    "names": (
         "ACCOUNT_ID",
         "ACCOUNT_NUMBER",
+    ),
+    "outcomes": (
+        "ExitCode",
+        "Outcome",
+    ),
+    "plan": (
         "Identity",
         "Item",
         "Plan",
     ),
+    "problems": (
+        "MetRule",
+        "Problem",
+        "Totals",
+    ),
     "spec": (
-        "Account",
-        "AccountFile",
         "Charges",
         "DatePair",
-        "Exclusion",
-        "Expect",
         "Limits",
         "Rate",
         "Settling",

@@ -9,8 +9,9 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import Any
 
-from zbatch.model.outcomes import Outcome, Problem
+from zbatch.model.outcomes import Outcome
 from zbatch.model.plan import Item
+from zbatch.model.problems import Problem
 
 
 @dataclass(frozen=True, slots=True)

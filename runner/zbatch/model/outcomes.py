@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from zbatch.model.spec import Source
 
 
 class Outcome(StrEnum):
@@ -54,41 +49,3 @@ class ExitCode(IntEnum):
     HANGUP = 129
     INTERRUPTED = 130
     TERMINATED = 143
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """An error as told to people: a code to look up and a sentence; never a secret."""
-
-    code: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class MetRule:
-    """A rule under `stop` that is met: what it has come to, its limit, where the spec has it.
-
-    `value` and `limit` of the deadline are seconds.
-    """
-
-    rule: str
-    value: float
-    limit: float
-    source: Source | None
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """How many items came to what."""
-
-    planned: int
-    counts: dict[Outcome, int] = field(default_factory=dict)
-
-    def __getitem__(self, outcome: Outcome) -> int:
-        return self.counts.get(outcome, 0)
-
-    @property
-    def add_up(self) -> bool:
-        """Whether the outcomes sum up to what was planned."""
-        return sum(self.counts.values()) == self.planned

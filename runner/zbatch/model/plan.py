@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from zbatch.model.spec import Account, Charges, Exclusion, Source, Spec
+from zbatch.model.accounts import Account, Exclusion
+from zbatch.model.names import ACCOUNT_ID
+from zbatch.model.spec import Charges, Source, Spec
 from zbatch.model.tenants import Tenant
-
-ACCOUNT_ID = re.compile(r"[0-9a-f]{32}")
-ACCOUNT_NUMBER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._/#:-]{0,68}[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zbatch.model import AccountFile
+from zbatch import model
 from zbatch.spec.confinement import Outside, shown_from, within
 from zbatch.spec.diagnostics import Diagnostic, SpecError, quote, visible
 from zbatch.spec.findings import Findings
@@ -25,7 +25,7 @@ class AccountFiles:
     """Opens account files for a spec, and keeps what was read of each."""
 
     def __init__(self, spec: Path, findings: Findings) -> None:
-        self.read: list[AccountFile] = []
+        self.read: list[model.AccountFile] = []
         self._spec = spec
         self._findings = findings
         self._root: Path | None = None
@@ -52,7 +52,7 @@ class AccountFiles:
             return
         for problem in rows.problems:
             self._findings.add(problem)
-        self.read.append(AccountFile(node.value, rows.digest, rows.rows))
+        self.read.append(model.AccountFile(node.value, rows.digest, rows.rows))
 
     def shown(self, written: str) -> str:
         """Return a file's path as findings and items tell it."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from zbatch.model import DatePair, Exclusion, Source
+from zbatch import model
+from zbatch.model import DatePair, Source
 from zbatch.spec.account_files import AccountFiles
 from zbatch.spec.alike import Alike, Form
 from zbatch.spec.days import DateReader, needs_period
@@ -172,15 +173,15 @@ class ExclusionReader:
         self._files = files
         self._findings = findings
 
-    def exclusions(self, node: Node | None) -> tuple[Exclusion, ...]:
+    def exclusions(self, node: Node | None) -> tuple[model.Exclusion, ...]:
         """Return who is kept out."""
-        found: list[Exclusion] = []
+        found: list[model.Exclusion] = []
         for entry in node.items if isinstance(node, Sequence) else ():
             if isinstance(entry, Mapping):
                 found += self._entry(entry)
         return tuple(found)
 
-    def _entry(self, entry: Mapping) -> list[Exclusion]:
+    def _entry(self, entry: Mapping) -> list[model.Exclusion]:
         warn_texts(entry, self._file, self._findings)
         reason, file = _text(child(entry, "reason")), child(entry, "file")
         if not reason:
@@ -190,16 +191,16 @@ class ExclusionReader:
         account_id, number = _text(child(entry, "id")), _text(child(entry, "number"))
         source = Source(self._file, entry.line, entry.column)
         if account_id and not number and ACCOUNT_ID.fullmatch(account_id):
-            return [Exclusion(account_id.lower(), None, reason, source)]
+            return [model.Exclusion(account_id.lower(), None, reason, source)]
         if number and not account_id and ACCOUNT_NUMBER.fullmatch(number):
-            return [Exclusion(None, number, reason, source)]
+            return [model.Exclusion(None, number, reason, source)]
         return []
 
-    def _of_file(self, file: Scalar, entry: Mapping, reason: str) -> list[Exclusion]:
+    def _of_file(self, file: Scalar, entry: Mapping, reason: str) -> list[model.Exclusion]:
         shown = self._files.shown(file.value)
         rows = self._files.rows(file, columns_of(entry), dated=False)
         return [
-            Exclusion(
+            model.Exclusion(
                 None if by_number else name,
                 name if by_number else None,
                 reason,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from zbatch.model import Charges, Expect, Limits, Settling, Source, StopRules
+from zbatch import model
+from zbatch.model import Charges, Limits, Settling, Source, StopRules
 from zbatch.spec.diagnostics import Diagnostic
 from zbatch.spec.expressions import NoDate, check_timezone
 from zbatch.spec.findings import Findings
@@ -66,11 +67,11 @@ def charges_of(head: dict[str, Any]) -> Charges:
     return Charges(**head["charges"])
 
 
-def expect_of(document: Document, head: dict[str, Any]) -> Expect | None:
+def expect_of(document: Document, head: dict[str, Any]) -> model.Expect | None:
     """Return the control totals, if there are any."""
     expect = head.get("expect")
     places = tuple(sources_of(document, "expect").items())
-    return None if expect is None else Expect(**expect, places=places)
+    return None if expect is None else model.Expect(**expect, places=places)
 
 
 def stop_of(document: Document, head: dict[str, Any]) -> StopRules:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from zbatch.model import Account, AccountFile, DatePair, Exclusion, Source, Spec
+from zbatch.model import DatePair, Source, Spec
 from zbatch.spec.account_files import AccountFiles
 from zbatch.spec.accounts import AccountReader, ExclusionReader, warn_retyped
 from zbatch.spec.alike import Entries
@@ -33,6 +33,9 @@ from zbatch.spec.runs import Unlike
 from zbatch.spec.schema import load_schema, with_defaults
 from zbatch.spec.stopping import check_stopping
 from zbatch.spec.warnings import DayWarnings
+
+if TYPE_CHECKING:
+    from zbatch.model import Account, AccountFile, Exclusion
 
 
 def load_spec(path: Path) -> Spec:

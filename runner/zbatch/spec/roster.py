@@ -8,10 +8,15 @@ from bisect import bisect_left
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
+from typing import TYPE_CHECKING
 
-from zbatch.model import Account, DatePair, Source
+from zbatch import model
+from zbatch.model import DatePair, Source
 from zbatch.spec.lazy import Lazy
 from zbatch.spec.sorting import sorted_by
+
+if TYPE_CHECKING:
+    from zbatch.model import Account
 
 WIDTH = 16  # bytes of an account ID
 BYTES = 256  # different numbers that go into a byte
@@ -28,7 +33,7 @@ class Traits:
     revision: int = 1
 
 
-class Roster(Lazy[Account]):
+class Roster(Lazy["Account"]):
     """The accounts of a spec, in its order.
 
     `order` holds the rows that have an ID, sorted by it. Rows of accounts named by number, which
@@ -84,7 +89,7 @@ class Roster(Lazy[Account]):
     def _at(self, position: int) -> Account:
         traits = self.traits_of(position)
         number = None if self.resolved else self.number(position)
-        return Account(
+        return model.Account(
             self.account_id(position) if number is None else None,
             self.source(position),
             traits.dates,

@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from zbatch.model import Plan, Source, Spec, Tenant
 from zbatch.spec.diagnostics import Diagnostic, Related, quote
 from zbatch.spec.expressions import month_of
 from zbatch.spec.findings import Findings
 from zbatch.zuora.hosts import KINDS, PRODUCTION, kinds_at
+
+if TYPE_CHECKING:
+    from zbatch.model import Plan, Source, Spec, Tenant
 
 FAR = 1  # months between a day's own and the period: the months before and after are near
 
