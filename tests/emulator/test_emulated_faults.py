@@ -49,6 +49,16 @@ def test_an_answer_that_does_not_get_through(mishap: Mishap) -> None:
         assert len(driver.executions) == 1
 
 
+def test_what_happens_to_the_calls_for_one_account() -> None:
+    """It is found in the content of a call, and passes over all others."""
+    mine, other = row("d0"), row("d1")
+    scheduled = Scheduled(DROP_BEFORE, every=1, account=str(mine["AccountId"]))
+    with driving(modes=UNGUARDED, faults=(scheduled,)) as driver:
+        found = [send(driver, one, key=f"k{n}") for n, one in enumerate((other, mine, other))]
+        assert [one.delivery is Delivery.RESET for one in found] == [False, True, False]
+        assert len(driver.executions) == 2
+
+
 STATUSES = [500, 502, 503, 504]
 
 

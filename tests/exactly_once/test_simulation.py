@@ -5,6 +5,7 @@ More: `python -m support.simulation --seeds 0:5000`, from the folder `tests`.
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from support.simulation.command import kept_seeds, main, play_portion
 from support.simulation.drawing import FAMILIES, draw
 from support.simulation.playing import play, play_scenario
 from support.simulation.shrinking import shrink
+from support.simulation.sweeping import seldom_swept
 from support.world import World
 
 PORTIONS = 6
@@ -46,6 +48,16 @@ def test_the_same_seed_gives_the_same_history(family: str) -> None:
     """Twice the same, byte for byte; and another seed is another history."""
     first, again, other = (play_scenario(draw(seed, family)) for seed in (SAMPLE, SAMPLE, 8))
     assert first.digest == again.digest != other.digest
+
+
+def test_garbage_is_looked_for_seldom_within_histories_and_as_usual_after_them() -> None:
+    """What is there before is left alone meanwhile, and nothing of that is left behind."""
+    usual, left_alone = gc.get_threshold(), gc.get_freeze_count()
+    with seldom_swept():
+        assert gc.get_threshold()[0] > usual[0]
+        assert gc.get_freeze_count() > left_alone
+    assert gc.get_threshold() == usual
+    assert gc.get_freeze_count() == 0
 
 
 DIGESTS = """

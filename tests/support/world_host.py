@@ -82,7 +82,7 @@ class Host:
 
     def monotonic(self) -> float:
         """Give the loop's time, as a clock does."""
-        return asyncio.get_running_loop().time()
+        return self._timeline.monotonic
 
     def now(self) -> datetime:
         """Give the wall time that this machine believes in."""

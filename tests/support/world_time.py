@@ -106,6 +106,12 @@ class Timeline:
         """The true time."""
         return self._base + (self._loop.time() if self._loop else 0.0)
 
+    @property
+    def monotonic(self) -> float:
+        """The time of the loop that is being driven, as any machine's clock has it."""
+        assert self._loop is not None
+        return self._loop.time()
+
     def at(self, when: float, event: Event) -> None:
         """Let something happen at a time; it is told that time."""
         heapq.heappush(self._events, (when, next(self._numbers), event))

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 
 from zbatch.emulator.items import parts_of
@@ -295,6 +296,7 @@ def read_executions(connection: sqlite3.Connection) -> list[Execution]:
     ]
 
 
+@lru_cache(maxsize=4096)  # each simulated tenant begins with the same ones
 def derive(seed: int, kind: str, *numbers: int) -> str:
     """Return 32 hexadecimal characters that the same seed and numbers always give."""
     text = "/".join([str(seed), kind, *map(str, numbers)])

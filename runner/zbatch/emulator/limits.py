@@ -43,7 +43,7 @@ class Quota:
     """Requests counted in fixed windows; refused ones count too (page "Rate limits")."""
 
     def __init__(self, rates: Sequence[Rate]) -> None:
-        self._windows = [_Window(rate) for rate in rates]
+        self._take(rates)
 
     def count(self, now: float) -> Answer | None:
         """Count a request; return the 429 if it is one too many."""
@@ -64,7 +64,7 @@ class Quota:
     def change(self, rates: Sequence[Rate], now: float) -> None:
         """Allow another number of requests from now on; what was used stays used."""
         used = {window.rate.seconds: window.used for window in self._windows}
-        self._windows = [_Window(rate) for rate in rates]
+        self._take(rates)
         for window in self._windows:
             window.roll(now)
             window.used = used.get(window.rate.seconds, 0)
@@ -77,10 +77,13 @@ class Quota:
             window.roll(now)
         return self._tell(min(self._windows, key=lambda w: w.remaining() / w.rate.calls), now)
 
+    def _take(self, rates: Sequence[Rate]) -> None:
+        self._windows = [_Window(rate) for rate in rates]
+        self._every = ", ".join(f"{rate.calls};w={rate.seconds:g}" for rate in rates)
+
     def _tell(self, window: _Window, now: float) -> dict[str, str]:
-        every = ", ".join(f"{w.rate.calls};w={w.rate.seconds:g}" for w in self._windows)
         return {
-            "ratelimit-limit": f"{window.rate.calls}, {every}",
+            "ratelimit-limit": f"{window.rate.calls}, {self._every}",
             "ratelimit-remaining": str(window.remaining()),
             "ratelimit-reset": str(window.reset(now)),
         }

@@ -77,6 +77,7 @@ class Faults:
         self._seed = seed
         self._arrived: Counter[str] = Counter()
         self._started: float | None = None
+        self.by_account = False  # whether any of it is about the calls that name an account
         self.switch(schedule)
 
     def start(self, now: float) -> None:
@@ -93,6 +94,7 @@ class Faults:
         The counting of calls and seconds goes on, that of `account` and `times` begins anew.
         """
         self._schedule: Sequence[Scheduled] = tuple(schedule)
+        self.by_account = any(one.account for one in self._schedule)
         self._seen: Counter[int] = Counter()
         self._happened: Counter[int] = Counter()
 

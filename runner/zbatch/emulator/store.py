@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from zbatch.emulator.exchange import Answer
@@ -36,6 +35,19 @@ class Remembered:
     answer: Answer
 
 
+class _Transaction(AbstractContextManager[None]):
+    """All of a block or nothing; one at a time."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def __enter__(self) -> None:
+        self._db.execute("begin immediate")
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        self._db.execute("commit" if failed is None else "rollback")
+
+
 class Store:
     """Tables over one connection, which must be in autocommit mode (`isolation_level=None`)."""
 
@@ -49,17 +61,11 @@ class Store:
         self._db.execute("update meta set boots = boots + 1")
         (self._boot,) = self._db.execute("select boots from meta").fetchone()
         self._requests = 0
+        self._transaction = _Transaction(connection)
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """Commit all of the block or nothing."""
-        self._db.execute("begin immediate")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("rollback")
-            raise
-        self._db.execute("commit")
+        return self._transaction
 
     def next_request_id(self) -> str:
         """Return an ID that no request of this tenant has had, across restarts too."""

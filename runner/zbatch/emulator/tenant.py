@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from email.utils import formatdate
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from functools import lru_cache
 
 from zbatch.emulator import gateway
 from zbatch.emulator.accounts import AccountTable
@@ -101,8 +103,8 @@ class Tenant:
         action = _counted(request.method, request.path)
         if action is None:
             return None
-        names = request.path.encode() if request.method == "GET" else content_of(request)
-        return self._faults.next(action, now, names or b"")
+        named = _named(request) if self._faults.by_account else b""
+        return self._faults.next(action, now, named)
 
     def meet_unread(self, method: str, path: str, now: float) -> Mishap | None:
         """Tell what goes wrong with a request that nobody is going to read, if one does."""
@@ -301,7 +303,7 @@ class Tenant:
             note = "; ".join(filter(None, (note, visit.mishap.note)))
         note = "; ".join(filter(None, (visit.note, note)))
         self._store.history.answered(_reply(visit, answer, now, note))
-        headers = {"Date": formatdate(now, usegmt=True)}
+        headers = {"Date": _date(datetime.fromtimestamp(now, UTC).replace(microsecond=0))}
         if "Zuora-Request-Id" not in answer.headers:  # a kept answer has the IDs it was kept with
             headers |= gateway.ids(visit.request, visit.request_id)
         if visit.request.path.startswith(API) and answer.status != 401 and not _bare(visit):
@@ -316,6 +318,16 @@ def _terms(account: BookAccount | None, visit: Visit) -> Terms:
         return Terms()
     failing = visit.mishap is not None and visit.mishap.deed is Deed.FAIL_TAX
     return Terms(account.currency, account.cents, account.tax_fails or failing)
+
+
+def _named(request: Request) -> bytes:
+    """Give the part of a request that names accounts."""
+    return request.path.encode() if request.method == "GET" else content_of(request) or b""
+
+
+@lru_cache(maxsize=64)  # much is answered in the same second
+def _date(second: datetime) -> str:
+    return format_datetime(second, usegmt=True)
 
 
 def _counted(method: str, path: str) -> str | None:

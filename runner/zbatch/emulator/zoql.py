@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from enum import Enum, auto
@@ -18,8 +18,7 @@ TENANT_ZONE = timezone(timedelta(hours=-8))
 SYNTAX = "You have an error in your ZOQL syntax"
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<string>'(?:[^'\\]|\\['\\])*')|(?P<number>-?[0-9]+(?:\.[0-9]+)?)"
-    r"|(?P<word>[A-Za-z_]+)|(?P<sign>!=|>=|<=|[=<>,])|\Z)"
+    r"(\s*('(?:[^'\\]|\\['\\])*'|-?[0-9]+(?:\.[0-9]+)?|[A-Za-z_]+|!=|>=|<=|[=<>,]|\Z))"
 )
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(
@@ -148,21 +147,21 @@ class _Parser:
     """Recursive descent without recursion: ZOQL has no parentheses."""
 
     def __init__(self, text: str, hidden: frozenset[str]) -> None:
-        self._tokens = list(_tokens(text))
+        self._tokens = _tokens(text)
         self._at = 0
         self._hidden = hidden
         self._object = INVOICE
 
     def query(self) -> Query:
         self._keyword("select")
-        fields = [self._take("word")]
-        while self._next_is("sign", ","):
-            fields.append(self._take("word"))
+        fields = [self._take(_is_word)]
+        while self._next_is(","):
+            fields.append(self._take(_is_word))
         self._keyword("from")
-        self._object = self._known(self._take("word"))
+        self._object = self._known(self._take(_is_word))
         for name in fields:
             self._check(name)
-        branches = self._branches() if self._next_is("word", "where") else []
+        branches = self._branches() if self._next_is("where") else []
         if self._at < len(self._tokens):
             raise _malformed()
         return Query(tuple(fields), tuple(tuple(branch) for branch in branches), self._object)
@@ -171,9 +170,9 @@ class _Parser:
         branches = [[self._condition()]]
         count = 1
         while True:
-            if self._next_is("word", "and"):
+            if self._next_is("and"):
                 branches[-1].append(self._condition())
-            elif self._next_is("word", "or"):
+            elif self._next_is("or"):
                 branches.append([self._condition()])
             else:
                 return branches
@@ -183,22 +182,16 @@ class _Parser:
                 raise QueryFault("MALFORMED_QUERY", message)
 
     def _condition(self) -> Condition:
-        name = self._take("word")
-        sign = self._take("sign")
-        literal = self._take("string")
-        if sign not in _COMPARE:
-            raise _malformed()
-        kind = self._check(name)
-        if name not in _OBJECTS[self._object][1]:
-            raise QueryFault("INVALID_FIELD", f"invalid field for filter: {self._object}.{name}")
-        return Condition(name, sign, _value(name, kind, re.sub(r"\\(.)", r"\1", literal[1:-1])))
+        name = self._take(_is_word)
+        sign = self._take(_COMPARE.__contains__)
+        literal = self._take(_is_string)
+        self._check(name)
+        return _condition(self._object, name, sign, literal)
 
-    def _check(self, name: str) -> Kind:
-        fields = _OBJECTS[self._object][0]
+    def _check(self, name: str) -> None:
         hidden = self._object == INVOICE and name in self._hidden
-        if hidden or name not in fields:
+        if hidden or name not in _OBJECTS[self._object][0]:
             raise QueryFault("INVALID_FIELD", f"invalid field for query: {self._object}.{name}")
-        return fields[name]
 
     def _known(self, name: str) -> str:
         if name not in _OBJECTS:
@@ -206,31 +199,43 @@ class _Parser:
         return name
 
     def _keyword(self, word: str) -> None:
-        if not self._next_is("word", word):
+        if not self._next_is(word):
             raise _malformed()
 
-    def _next_is(self, kind: str, text: str) -> bool:
-        found = self._at < len(self._tokens) and self._tokens[self._at] == (kind, text)
+    def _next_is(self, token: str) -> bool:
+        found = self._at < len(self._tokens) and self._tokens[self._at] == token
         self._at += found
         return found
 
-    def _take(self, kind: str) -> str:
-        if self._at == len(self._tokens) or self._tokens[self._at][0] != kind:
+    def _take(self, fits: Callable[[str], bool]) -> str:
+        if self._at == len(self._tokens) or not fits(self._tokens[self._at]):
             raise _malformed()
         self._at += 1
-        return self._tokens[self._at - 1][1]
+        return self._tokens[self._at - 1]
 
 
-def _tokens(text: str) -> Iterator[tuple[str, str]]:
-    at = 0
-    for found in _TOKEN.finditer(text):
-        if found.start() != at:  # it has passed over what is no token
-            raise _malformed()
-        if (kind := found.lastgroup) is not None:
-            yield kind, found[kind]
-        at = found.end()
-    if at != len(text):
+def _tokens(text: str) -> list[str]:
+    found: list[tuple[str, str]] = _TOKEN.findall(text)
+    if sum(len(whole) for whole, _ in found) != len(text):  # it has passed over what is no token
         raise _malformed()
+    return [token for _, token in found if token]
+
+
+def _is_word(token: str) -> bool:
+    return token[0].isalpha() or token[0] == "_"
+
+
+def _is_string(token: str) -> bool:
+    return token[0] == "'"
+
+
+@lru_cache(maxsize=4096)  # a client asks of the same accounts in many combinations
+def _condition(of: str, name: str, sign: str, literal: str) -> Condition:
+    fields, filterable = _OBJECTS[of]
+    if name not in filterable:
+        raise QueryFault("INVALID_FIELD", f"invalid field for filter: {of}.{name}")
+    text = re.sub(r"\\(.)", r"\1", literal[1:-1])
+    return Condition(name, sign, _value(name, fields[name], text))
 
 
 def _value(name: str, kind: Kind, text: str) -> Value:

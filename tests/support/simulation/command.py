@@ -13,6 +13,7 @@ from pathlib import Path
 from support.simulation.drawing import FAMILIES, ITEMS, draw, family_of
 from support.simulation.playing import Played, play_scenario
 from support.simulation.shrinking import describe, shrink
+from support.simulation.sweeping import seldom_swept
 
 A_PORTION = 50  # seeds that one process plays at a time
 MOST_LINES = 60
@@ -41,12 +42,13 @@ def play_portion(
 ) -> Count:
     """Play some seeds and count; with `runs` only until there have been so many."""
     total = Count()
-    for seed in seeds:
-        played = play_scenario(draw(seed, family or family_of(seed), size))
-        failed = (report(played, shrinking),) if played.violations else ()
-        total += Count(1, len(played.evidence.runs), failed)
-        if runs is not None and total.runs >= runs:
-            break
+    with seldom_swept():
+        for seed in seeds:
+            played = play_scenario(draw(seed, family or family_of(seed), size))
+            failed = (report(played, shrinking),) if played.violations else ()
+            total += Count(1, len(played.evidence.runs), failed)
+            if runs is not None and total.runs >= runs:
+                break
     return total
 
 
