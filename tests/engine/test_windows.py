@@ -335,3 +335,13 @@ def test_a_wait_is_never_nothing() -> None:
     full = windows.full(10.0)
     assert full is not None
     assert full.until >= 10.0 + LEAST_WAIT
+
+
+def test_a_window_that_the_policies_do_not_name_is_forgotten_again() -> None:
+    """One reply without policies tells of a window of its own; the next with them ends that."""
+    windows, policies = Windows(), (Rate(200, 60.0),)
+    windows.heard(Allowance(200, 100, 30.0, policies), 0.0, 0)
+    windows.heard(Allowance(100, 0, 30.0), 1.0, 0)
+    assert windows.full(1.0) is not None
+    windows.heard(Allowance(200, 99, 28.0, policies), 2.0, 0)
+    assert windows.full(2.0) is None

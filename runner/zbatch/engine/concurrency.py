@@ -54,26 +54,34 @@ class _Lately:
     def __init__(self) -> None:
         self._peaks: list[tuple[int, int]] = []  # from the oldest bucket to the newest
         self._count = 0
+        self._before: tuple[int, int] | None = None  # least and most ahead of the newest bucket
 
     def note(self, now: float, count: int) -> None:
         """Take note of how many are in flight from now on."""
         bucket = int(now / _BUCKET)
+        if self._peaks and self._peaks[-1][0] == bucket:
+            if count > self._peaks[-1][1]:
+                self._peaks[-1] = (bucket, count)
+            self._count = count
+            return
         last = self._peaks[-1][0] if self._peaks else bucket
         for missed in range(max(last + 1, bucket - int(STALE / _BUCKET)), bucket):
             self._peaks.append((missed, self._count))
-        if self._peaks and self._peaks[-1][0] == bucket:
-            self._peaks[-1] = (bucket, max(self._peaks[-1][1], count))
-        else:
-            self._peaks.append((bucket, max(self._count, count)))
+        self._peaks.append((bucket, max(self._count, count)))
         self._count = count
         while self._peaks[0][0] < bucket - int(STALE / _BUCKET):
             self._peaks.pop(0)
+        ahead = [peak for _, peak in self._peaks[:-1]]
+        self._before = (min(ahead), max(ahead)) if ahead else None
 
     def span(self) -> tuple[int, int]:
         """Give the least and the most of the last moments; nothing was in flight before them."""
-        counts = [count for _, count in self._peaks]
-        full = len(counts) > int(STALE / _BUCKET)
-        return (min(counts) if full else 0), max(counts, default=0)
+        if not self._peaks:
+            return 0, 0
+        newest = self._peaks[-1][1]
+        least, most = self._before or (newest, newest)
+        full = len(self._peaks) > int(STALE / _BUCKET)
+        return (min(least, newest) if full else 0), max(most, newest)
 
 
 class Concurrency:
@@ -121,12 +129,13 @@ class Concurrency:
         self._numbers += 1
         flight = Flight(self._numbers, now, self.flying)
         self._flying.add(flight.number)
-        self._lately.note(now, self.flying)
-        self.peak = max(self.peak, self.flying)
+        flying = self.flying
+        self._lately.note(now, flying)
+        self.peak = max(self.peak, flying)
         refused = self._refused
-        if refused and refused.trying and not refused.trial and self.flying > refused.level:
+        if refused and refused.trying and not refused.trial and flying > refused.level:
             refused.trial = flight.number
-        if self.flying >= int(self._base):
+        if flying >= int(self._base):
             self._filled_at = now
         return flight
 

@@ -11,6 +11,8 @@ from typing import Protocol
 from zbatch.engine.kinds import doubtful
 from zbatch.model import Attempt, Call, Identity, Item, ItemRecord, Problem, Trail
 
+_FRESH = Trail()
+
 
 @dataclass(slots=True, eq=False)
 class Work:
@@ -52,7 +54,7 @@ class Work:
     reopened: bool = False
 
     def __post_init__(self) -> None:
-        self.trails = self.trails or (Trail(),) * len(self.items)
+        self.trails = self.trails or (_FRESH,) * len(self.items)
 
     @property
     def may_wait(self) -> bool:

@@ -114,7 +114,9 @@ class Windows:
         self._told: dict[int, _Told] = {}
         self._others: dict[int, float] = {}
         self._policies: tuple[Rate, ...] = ()
+        self._policies_gap = 0.0
         self._policies_until = -inf
+        self._heard_limit = -1  # with the policies: what is kept by word is of these windows
         self.sent = 0
 
     def heard(self, told: Allowance, now: float, in_flight: int) -> None:
@@ -138,8 +140,14 @@ class Windows:
 
     def _hear_policies(self, told: Allowance, now: float) -> None:
         if not told.policies:
+            self._heard_limit = -1  # it may be of a window that the policies do not name
             return
-        self._policies, self._policies_until = told.policies, now + 2 * SHORT
+        self._policies_until = now + 2 * SHORT
+        if told.policies is self._policies and told.limit == self._heard_limit:
+            return  # as with most replies
+        self._policies, self._heard_limit = told.policies, told.limit
+        gaps = [p.seconds / p.calls for p in told.policies if p.seconds <= SHORT]
+        self._policies_gap = max(gaps, default=0.0)
         sizes = {policy.calls for policy in told.policies} | {told.limit}
         self._told = {limit: one for limit, one in self._told.items() if limit in sizes}
 
@@ -154,14 +162,15 @@ class Windows:
     def full(self, now: float) -> Full | None:
         """Tell whether no request may leave, and until when: the window that is full longest."""
         fulls = [full for own in self._own if (full := own.full(now))]
-        self._told = {limit: one for limit, one in self._told.items() if now < one.until}
+        for limit in [limit for limit, one in self._told.items() if one.until <= now]:
+            del self._told[limit]
         for told in self._told.values():
             if (free := told.free_at(now)) is not None:
                 reason = "the tenant says that its rate limit is used up"
                 if told.others and told.left >= 1.0:
                     reason = "what is left of the tenant's rate limit is left to its other users"
                 fulls.append(Full(max(free, now + LEAST_WAIT), reason))
-        return max(fulls, key=lambda full: full.until, default=None)
+        return max(fulls, key=lambda full: full.until) if fulls else None
 
     def gap(self, now: float) -> float:
         """Give the least seconds between two requests, by what is known now."""
@@ -169,7 +178,7 @@ class Windows:
 
     def told_gap(self, now: float) -> float:
         """Give what of it the tenant's answers want."""
-        gaps = [told.gap(now) for told in self._told.values()]
-        if now < self._policies_until:
-            gaps += (p.seconds / p.calls for p in self._policies if p.seconds <= SHORT)
-        return max(gaps, default=0.0)
+        widest = self._policies_gap if now < self._policies_until else 0.0
+        for told in self._told.values():
+            widest = max(widest, told.gap(now))
+        return widest

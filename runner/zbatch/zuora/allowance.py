@@ -12,6 +12,9 @@ from zbatch.zuora.headers import RATE_PREFIXES
 from zbatch.zuora.limits import CAP_SECONDS
 
 MOST_POLICIES = 8
+_SPELLINGS = tuple(
+    (prefix + "limit", prefix + "remaining", prefix + "reset") for prefix in RATE_PREFIXES
+)
 _NUMBER = re.compile(r"\s*([0-9]{1,12})(?:\.[0-9]{1,6})?\s*(?:[;,].*)?", re.DOTALL)
 _POLICY = re.compile(r"([0-9]{1,12})\s*;\s*w\s*=\s*\"?([0-9]{1,9})\b")
 
@@ -36,11 +39,11 @@ def allowance(headers: Mapping[str, str]) -> Allowance | None:
 
     `headers` have lower-case names.
     """
-    for prefix in RATE_PREFIXES:
-        remaining = _number(headers.get(prefix + "remaining"))
-        reset = _number(headers.get(prefix + "reset"))
+    for limit_name, remaining_name, reset_name in _SPELLINGS:
+        remaining = _number(headers.get(remaining_name))
+        reset = _number(headers.get(reset_name))
         if remaining is not None and reset is not None:
-            limit = headers.get(prefix + "limit", "")
+            limit = headers.get(limit_name, "")
             wait = min(float(reset), CAP_SECONDS)
             return Allowance(_number(limit) or 0, remaining, wait, _policies(limit))
     return None

@@ -16,7 +16,7 @@ from zbatch.zuora.codes import (
     LOGIN_MESSAGES,
 )
 from zbatch.zuora.problems import problem_in, problem_of_status
-from zbatch.zuora.rows import Row, claims_rows, read_rows
+from zbatch.zuora.rows import Row, claims_rows, read_rows, read_successes
 from zbatch.zuora.strict_json import NotJson, parse_json
 from zbatch.zuora.wire import Reply
 
@@ -101,6 +101,8 @@ Answer = Rows | NoRows
 
 def read_reply(reply: Reply, expected_rows: int) -> Answer:
     """Read a reply to a call of `expected_rows` items; total, and never raises."""
+    if (successes := read_successes(reply.body, expected_rows)) is not None:
+        return Rows(successes)
     try:
         document = parse_json(reply.body)
     except NotJson:

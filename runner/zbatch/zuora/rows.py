@@ -12,6 +12,17 @@ from zbatch.zuora.problems import NO_REASON, code_text, message_text, problem_in
 # Zuora's IDs are 32 hexadecimal characters today and documented to change: any visible word will do
 INVOICE_ID = re.compile(r"[!-~]{1,255}")
 
+# A list of successes and nothing else, as most answers are; no ID in it needs an escape.
+_SUCCESS = r"""
+    \{ _ (?: "Success" _:_ true _,_ "Id" _:_ "([!\x23-\x5b\x5d-\x7e]{1,255})"
+           | "Id" _:_ "([!\x23-\x5b\x5d-\x7e]{1,255})" _,_ "Success" _:_ true ) _ \}
+""".replace("_", r"[\ \t\r\n]*")
+_EACH = re.compile(_SUCCESS.encode("ascii"), re.VERBOSE)
+_ALL = re.compile(
+    rf"_ \[ _ {_SUCCESS} (?: _,_ {_SUCCESS})* _ \] _".replace("_", r"[\ \t\r\n]*").encode("ascii"),
+    re.VERBOSE,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -39,6 +50,19 @@ def read_rows(document: object, expected_rows: int) -> tuple[Row, ...] | None:
         return None
     rows = [row for entry in document if (row := _row(entry)) is not None]
     return tuple(rows) if len(rows) == expected_rows else None
+
+
+def read_successes(body: bytes, expected_rows: int) -> tuple[Row, ...] | None:
+    """Read a body that holds as many successes as the call has items, and nothing else.
+
+    It is what `parse_json` and `read_rows` make of the same bytes; None says nothing of others.
+    """
+    if not _ALL.fullmatch(body):
+        return None
+    ids = [(first or last).decode("ascii") for first, last in _EACH.findall(body)]
+    if len(ids) != expected_rows:
+        return None
+    return tuple([Row(RowClass.SUCCESS, one) for one in ids])
 
 
 def claims_rows(document: object) -> bool:
