@@ -27,6 +27,7 @@ LINGER = 60.0  # seconds that a wave is filled for, at most
 PAUSE = 5.0  # seconds between two looks at it
 LONGEST = 120.0  # seconds at the end, whatever happens
 MOST_UNFINISHED = 5000  # kept to be asked about again: a few kB each, and a question a hundred
+_UNPROVED = frozenset({Code.DUPLICATE, Code.UNRECORDED, Code.CHANGED, Code.NOT_SHOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,8 +233,7 @@ class Reader:
 
 def _needs_ledger(found: Agreement) -> bool:
     """Tell whether only the ledger knows what was sent before, and which drafts were there."""
-    unproved = {Code.DUPLICATE, Code.UNRECORDED, Code.CHANGED, Code.NOT_SHOWN}
-    return not (found.entry.alone and unproved.isdisjoint(_codes(found)))
+    return not (found.entry.alone and _UNPROVED.isdisjoint(_codes(found)))
 
 
 def _is_lost(found: Agreement) -> bool:

@@ -75,6 +75,8 @@ def kind_of(answer: Answer | Fault) -> Kind:
 
 def doubtful(attempts: Sequence[Attempt]) -> bool:
     """Tell whether some send of a key may have been executed without our having seen its rows."""
+    if not attempts:  # as for most calls, and this is asked of each of them again and again
+        return False
     return any(attempt.sent and attempt.answer in _DOUBT for attempt in attempts)
 
 

@@ -67,10 +67,13 @@ class Odd:
 
 
 Look = Nothing | There | Generating | Odd
+_NOTHING = Nothing()
 
 
 def look(seen: Seen, trail: Trail) -> Look:
     """Tell what is there beyond the item's baseline and beyond what others are credited with."""
+    if not seen.invoices:  # as for most items before their send
+        return _NOTHING
     known = set(trail.baseline.invoice_ids) if trail.baseline else set()
     beyond = [
         invoice
@@ -92,7 +95,7 @@ def look(seen: Seen, trail: Trail) -> Look:
     if generating:
         return Generating(generating)
     there = tuple(invoice.id for invoice in beyond)
-    return There(there) if there else Nothing()
+    return There(there) if there else _NOTHING
 
 
 def _of_lower_revision(invoice: Invoice, seen: Seen, trail: Trail) -> bool:

@@ -33,7 +33,7 @@ class _Crossed(Exception):
     """The reply names another call's track ID."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Parcel:
     """What calls and questions differ in; `headers` takes the bearer token in clear.
 

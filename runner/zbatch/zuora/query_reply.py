@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 from zbatch.model import Draft, Invoice
 from zbatch.zuora.pages import MissingField, Odd, Page, label, read_page_of, together, word
@@ -76,12 +77,19 @@ def _currency(value: object) -> str | None:
 def _date(value: object) -> date | None:
     if value is None:
         return None
-    if type(value) is str and _DATE.fullmatch(value):
-        try:
-            return date.fromisoformat(value)
-        except ValueError as error:
-            raise Odd("holds a date that is none") from error
+    if type(value) is str:
+        return _day(value)
     raise Odd("holds a date that cannot be read")
+
+
+@lru_cache(maxsize=64)  # most invoices of a run are of the same days
+def _day(text: str) -> date:
+    if not _DATE.fullmatch(text):
+        raise Odd("holds a date that cannot be read")
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise Odd("holds a date that is none") from error
 
 
 def _date_if_any(value: object) -> date | None:
