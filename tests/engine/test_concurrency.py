@@ -491,3 +491,12 @@ def test_questions_say_nothing_of_how_long_calls_take(bench: Bench) -> None:
         bench.concurrency.clean(flight, bench.now, timed=False)
     assert bench.concurrency.allowed == 7
     assert bench.concurrency.within(150.0, 64) == 14
+
+
+def test_a_count_that_comes_before_anything_has_left_lets_few_begin() -> None:
+    """With nothing in flight so far, what the tenant tells is an upper bound and no more."""
+    concurrency = Concurrency(40)
+    concurrency.told(AtOnce(10, 10), 0.0)
+    assert concurrency.allowed == START
+    concurrency.told(AtOnce(3, 3), 0.0)
+    assert concurrency.allowed == 3
