@@ -83,6 +83,33 @@ def test_an_invoice_of_unproved_author_that_a_later_date_shares_still_holds_its_
     assert (world.billed(EARLY), world.billed(LATE)) == (1, 1)
 
 
+def test_a_hand_made_invoice_that_a_later_date_went_into_first_holds_its_item_back(
+    make_world: MakeWorld,
+) -> None:
+    """The earlier date comes into the spec when the later one has been appended to its draft."""
+    world = make_world(modes=APPENDED)
+    draft = world.bill_by_hand(EARLY)
+    world.pass_time(60)
+    assert world.run([LATE]).records[LATE.identity].invoice_id == draft
+    world.pass_time(60)
+    assert world.run([EARLY, LATE]).outcomes == ["already_invoiced", "invoiced"]
+    assert (world.billed(EARLY), world.billed(LATE)) == (0, 1)
+
+
+def test_a_revision_of_what_was_billed_by_hand_waits_though_a_later_date_shares_the_invoice(
+    make_world: MakeWorld,
+) -> None:
+    """What only a question has found for revision 1 holds 2 back until it is canceled."""
+    world = make_world(modes=APPENDED)
+    world.bill_by_hand(EARLY)
+    world.pass_time(60)
+    assert world.run([EARLY, LATE]).outcomes == ["already_invoiced", "invoiced"]
+    second = replace(EARLY, identity=replace(EARLY.identity, revision=2))
+    sent = world.sent
+    assert world.run([second]).outcomes == ["already_invoiced"]
+    assert world.sent == sent
+
+
 def test_a_baseline_of_a_run_that_never_sent_is_taken_anew(make_world: MakeWorld) -> None:
     """A draft made since the first question is known when the call is appended to it."""
     world = make_world(modes=APPENDED)

@@ -47,7 +47,7 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True)
 class There:
-    """An invoice counts that is not credited to any item; `ids` holds all of them."""
+    """An invoice counts that no lower revision is credited with; `ids` holds all of them."""
 
     ids: tuple[str, ...]
 
@@ -70,14 +70,18 @@ Look = Nothing | There | Generating | Odd
 
 
 def look(seen: Seen, trail: Trail) -> Look:
-    """Tell what is there beyond the item's baseline and beyond what others are credited with."""
+    """Tell what is there beyond the item's baseline and what its lower revisions are credited with.
+
+    An invoice of this very date is there also where another date is credited with it: a tenant that
+    appends has put that one's charges into it.
+    """
     known = set(trail.baseline.invoice_ids) if trail.baseline else set()
     beyond = [
         invoice
         for invoice in seen.invoices
         if exists(invoice)
         and invoice.id not in known
-        and invoice.id not in trail.credited
+        and invoice.id not in trail.of_lower
         and not _of_lower_revision(invoice, seen, trail)
     ]
     odd = [invoice for invoice in beyond if not _known(invoice.status)]
@@ -105,7 +109,7 @@ def _of_lower_revision(invoice: Invoice, seen: Seen, trail: Trail) -> bool:
     if trail.lower_took is None or invoice.created_at is None or not by_api(invoice):
         return False
     together = one_call(trail.lower_took)
-    named = (one.created_at for one in seen.invoices if one.id in trail.credited)
+    named = (one.created_at for one in seen.invoices if one.id in trail.of_lower)
     return any(at is not None and abs(invoice.created_at - at) <= together for at in named)
 
 
