@@ -12,7 +12,7 @@ from support.engine import item
 from support.world import DAY, HOUR, LIMITS, UNGUARDED, World
 from support.world_net import LOST_ON_THE_WAY, Trouble, gateway, late
 from zbatch.app.outstanding import Wish
-from zbatch.emulator import Drafts, Mishap, Scheduled
+from zbatch.emulator import Drafts, Mishap, Scheduled, Temporary
 from zbatch.emulator.book import AccountStatus, BookAccount
 from zbatch.emulator.config import Stored
 from zbatch.model import Settling
@@ -108,6 +108,37 @@ def test_a_revision_of_what_was_billed_by_hand_waits_though_a_later_date_shares_
     sent = world.sent
     assert world.run([second]).outcomes == ["already_invoiced"]
     assert world.sent == sent
+
+
+@pytest.mark.parametrize("temporary", list(Temporary))
+def test_an_invoice_that_takes_longer_than_the_rest_is_awaited_under_a_temporary_number(
+    make_world: MakeWorld, temporary: Temporary
+) -> None:
+    """Its answer is lost, and after the rest it is shown as unfinished: it is not billed again."""
+    world = make_world(modes=replace(UNGUARDED, generating=2 * HOUR, temporary=temporary))
+    _bill_unseen(world)
+    assert world.run([ONE]).outcomes == ["unknown"]
+    world.pass_time(REST)
+    run = world.run([ONE])
+    assert (run.outcomes, run.codes) == (["unknown"], ["GENERATING"])
+    world.pass_time(REST)
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    assert (world.billed(ONE), len(world.keys(ONE))) == (1, 1)
+
+
+@pytest.mark.parametrize("temporary", list(Temporary))
+def test_what_is_being_billed_by_hand_is_not_billed_beside_it(
+    make_world: MakeWorld, temporary: Temporary
+) -> None:
+    """A bill run is at work on the account, under whatever number: the item waits."""
+    world = make_world(modes=replace(UNGUARDED, generating=HOUR, temporary=temporary))
+    world.bill_by_hand(ONE)
+    world.pass_time(60)
+    run = world.run([ONE])
+    assert (run.outcomes, run.codes) == (["not_attempted"], ["GENERATING"])
+    world.pass_time(HOUR)
+    assert world.run([ONE]).outcomes == ["already_invoiced"]
+    assert world.sent == 0
 
 
 def test_a_baseline_of_a_run_that_never_sent_is_taken_anew(make_world: MakeWorld) -> None:

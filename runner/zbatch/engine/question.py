@@ -79,7 +79,7 @@ def look(seen: Seen, trail: Trail) -> Look:
     beyond = [
         invoice
         for invoice in seen.invoices
-        if exists(invoice)
+        if (exists(invoice) or invoice.status == GENERATING)  # under a temporary number too
         and invoice.id not in known
         and invoice.id not in trail.of_lower
         and not _of_lower_revision(invoice, seen, trail)

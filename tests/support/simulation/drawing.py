@@ -220,14 +220,11 @@ def _unless(drafts: Drafts, seconds: float) -> float:
 
 
 def _told(random: Random) -> dict[str, Any]:
-    """Draw what the tenant tells of invoices, and whether temporary ones stand beside them.
-
-    A number of its own that is temporary is not drawn: by R8 such an invoice is none yet.
-    """
+    """Draw what the tenant tells of invoices, and what unfinished ones are called."""
     return {
         "currency_field": random.choice(list(CurrencyField)),
         "tax_fields": random.choice(list(TaxFields)),
-        "temporary": random.choice([Temporary.NONE, Temporary.BESIDE]),
+        "temporary": random.choice(list(Temporary)),
     }
 
 
