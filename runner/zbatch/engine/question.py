@@ -79,7 +79,7 @@ def look(seen: Seen, trail: Trail) -> Look:
     beyond = [
         invoice
         for invoice in seen.invoices
-        if (exists(invoice) or invoice.status == GENERATING)  # under a temporary number too
+        if _there_or_coming(invoice)
         and invoice.id not in known
         and invoice.id not in trail.of_lower
         and not _of_lower_revision(invoice, seen, trail)
@@ -254,6 +254,11 @@ def exists(invoice: Invoice) -> bool:
     """Tell whether an invoice is one at all: neither temporary nor canceled nor in error."""
     temporary = (invoice.number or "").startswith(TEMPORARY_NUMBER)
     return not temporary and invoice.status not in NEVER_COUNTS
+
+
+def _there_or_coming(invoice: Invoice) -> bool:
+    """Tell whether an invoice is one, or is being generated, under whichever number."""
+    return exists(invoice) or invoice.status == GENERATING
 
 
 def _known(status: str) -> bool:
