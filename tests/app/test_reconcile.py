@@ -243,9 +243,13 @@ def test_with_nothing_in_doubt_there_is_nothing_to_ask(
 def test_without_a_spec_the_tenant_must_be_plain(
     project: Project, tenant: Start, tmp_path: Path
 ) -> None:
-    """One ledger speaks for itself; of none or of several a person must say which is meant."""
+    """One ledger speaks for itself; of several a person must say which is meant, none is begun."""
     with pytest.raises(Refused, match="no ledger in"):
         project.reconcile()
+    for named in (project.spec(1, tenant="emulator"), None):
+        with pytest.raises(Refused, match="no ledger of tenant emulator in"):
+            project.reconcile(named, tenant="emulator")
+    assert not project.state.exists()
     spec, first, _ = doubtful(project, tenant, DROP_AFTER)
     assert project.reconcile(tenant="real").code == 0
     with away(tmp_path / "second") as second:

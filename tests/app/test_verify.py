@@ -280,6 +280,21 @@ def test_charges_that_were_appended(asked: Asked, tenant: Callable[..., Away]) -
     assert (codes(found), found.asked) == ([], 2)
 
 
+@pytest.mark.parametrize(("ours_first", "code"), [(False, "unrecorded"), (True, "duplicate")])
+def test_a_hand_made_draft_that_a_later_date_went_into(
+    asked: Asked, tenant: Callable[..., Away], ours_first: bool, code: str
+) -> None:
+    """It bills its own date as well: that one is neither missing nor billed once only."""
+    modes = Modes(drafts=Drafts.APPENDED, second_generate=SecondGenerate.BILLS_AGAIN)
+    server = tenant(modes=modes)
+    if ours_first:
+        asked.project.run(asked.project.spec(1, tenant="real", dates=["2026-10-31"]))
+    server.billing.by_hand(1, "2026-10-31")
+    asked.project.run(asked.project.spec(1, tenant="real", dates=["2026-11-30"]))
+    spec = asked.project.spec(1, tenant="real", dates=["2026-10-31", "2026-11-30"])
+    assert codes(asked.verify(spec)) == [("1", code)]
+
+
 def test_an_amount_that_a_later_date_has_raised(asked: Asked, tenant: Callable[..., Away]) -> None:
     """The next month is appended to the draft of the last one: ledger and tenant agree on that."""
     server = tenant(modes=Modes(drafts=Drafts.APPENDED))

@@ -12,7 +12,7 @@ from support.engine import item
 from support.world import DAY, HOUR, LIMITS, UNGUARDED, World
 from support.world_net import LOST_ON_THE_WAY, Trouble, gateway, late
 from zbatch.app.outstanding import Wish
-from zbatch.emulator import Drafts, Mishap, Scheduled
+from zbatch.emulator import Drafts, Mishap, Scheduled, Temporary
 from zbatch.emulator.book import AccountStatus, BookAccount
 from zbatch.emulator.config import Stored
 from zbatch.model import Settling
@@ -81,6 +81,64 @@ def test_an_invoice_of_unproved_author_that_a_later_date_shares_still_holds_its_
         assert run.codes[0] == "AUTHOR_NOT_PROVED"
         world.pass_time(60)
     assert (world.billed(EARLY), world.billed(LATE)) == (1, 1)
+
+
+def test_a_hand_made_invoice_that_a_later_date_went_into_first_holds_its_item_back(
+    make_world: MakeWorld,
+) -> None:
+    """The earlier date comes into the spec when the later one has been appended to its draft."""
+    world = make_world(modes=APPENDED)
+    draft = world.bill_by_hand(EARLY)
+    world.pass_time(60)
+    assert world.run([LATE]).records[LATE.identity].invoice_id == draft
+    world.pass_time(60)
+    assert world.run([EARLY, LATE]).outcomes == ["already_invoiced", "invoiced"]
+    assert (world.billed(EARLY), world.billed(LATE)) == (0, 1)
+
+
+def test_a_revision_of_what_was_billed_by_hand_waits_though_a_later_date_shares_the_invoice(
+    make_world: MakeWorld,
+) -> None:
+    """What only a question has found for revision 1 holds 2 back until it is canceled."""
+    world = make_world(modes=APPENDED)
+    world.bill_by_hand(EARLY)
+    world.pass_time(60)
+    assert world.run([EARLY, LATE]).outcomes == ["already_invoiced", "invoiced"]
+    second = replace(EARLY, identity=replace(EARLY.identity, revision=2))
+    sent = world.sent
+    assert world.run([second]).outcomes == ["already_invoiced"]
+    assert world.sent == sent
+
+
+@pytest.mark.parametrize("temporary", list(Temporary))
+def test_an_invoice_that_takes_longer_than_the_rest_is_awaited_under_a_temporary_number(
+    make_world: MakeWorld, temporary: Temporary
+) -> None:
+    """Its answer is lost, and after the rest it is shown as unfinished: it is not billed again."""
+    world = make_world(modes=replace(UNGUARDED, generating=2 * HOUR, temporary=temporary))
+    _bill_unseen(world)
+    assert world.run([ONE]).outcomes == ["unknown"]
+    world.pass_time(REST)
+    run = world.run([ONE])
+    assert (run.outcomes, run.codes) == (["unknown"], ["GENERATING"])
+    world.pass_time(REST)
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    assert (world.billed(ONE), len(world.keys(ONE))) == (1, 1)
+
+
+@pytest.mark.parametrize("temporary", list(Temporary))
+def test_what_is_being_billed_by_hand_is_not_billed_beside_it(
+    make_world: MakeWorld, temporary: Temporary
+) -> None:
+    """A bill run is at work on the account, under whatever number: the item waits."""
+    world = make_world(modes=replace(UNGUARDED, generating=HOUR, temporary=temporary))
+    world.bill_by_hand(ONE)
+    world.pass_time(60)
+    run = world.run([ONE])
+    assert (run.outcomes, run.codes) == (["not_attempted"], ["GENERATING"])
+    world.pass_time(HOUR)
+    assert world.run([ONE]).outcomes == ["already_invoiced"]
+    assert world.sent == 0
 
 
 def test_a_baseline_of_a_run_that_never_sent_is_taken_anew(make_world: MakeWorld) -> None:

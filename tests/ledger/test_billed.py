@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -52,17 +53,19 @@ def bill(store: Store, run: str, one: Item, *ids: str) -> None:
     store.finish(run, [Result(call, attempt, (effect,))], NOON)
 
 
-def test_what_is_credited_to_others_of_the_account(tmp_path: Path, store: Store) -> None:
-    """Every other item of the account counts, earlier or later; another account's do not."""
-    first, second, other = item(1, 10), item(1, 20), item(2)
-    run = plan(store, first, second, other)
+def test_what_is_credited_to_other_revisions(tmp_path: Path, store: Store) -> None:
+    """Lower or higher; what other dates or accounts have is no other revision's."""
+    first, later, other = item(1, 10), item(1, 20), item(2)
+    second = replace(first, identity=replace(first.identity, revision=2))
+    run = plan(store, first, later, other, second)
     bill(store, run, first, A, B)
     bill(store, run, other, C)
-    found = billed(tmp_path, first, second, other, item(3))
-    assert [one for _, one in store.billed([first, second, other, item(3)])] == found
+    found = billed(tmp_path, first, second, later, other, item(3))
+    assert [one for _, one in store.billed([first, second, later, other, item(3)])] == found
     assert found == [
         Billed(frozenset(), 1, NOON),
         Billed(frozenset({A, B}), 0),
+        Billed(frozenset(), 0),
         Billed(frozenset(), 1, NOON),
         Billed(),
     ]

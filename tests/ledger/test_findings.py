@@ -268,7 +268,9 @@ def test_ids_credited_to_other_items_of_the_account_are_told(store: Store) -> No
     invoiced(store, other_date, "2" * 32)
     invoiced(store, stranger, "3" * 32)
     assert standing(store, revision).trail.credited == {"1" * 32, "2" * 32}
+    assert standing(store, revision).trail.of_lower == {"1" * 32}
     assert standing(store, mine).trail.credited == {"2" * 32}
+    assert standing(store, mine).trail.of_lower == frozenset()
     assert standing(store, stranger).trail.credited == frozenset()
 
 
@@ -290,7 +292,8 @@ def test_what_a_question_has_found_is_not_credited_to_a_lower_revision(
     plan(store, revised)
     record = a_record(items[0], Outcome.ALREADY_INVOICED, invoice_ids=found)
     store.finish(RUN, [], NOON, [by_question(items[0], None, record)])
-    assert standing(store, revised).trail.credited == set()
+    trail = standing(store, revised).trail
+    assert (trail.credited, trail.of_lower) == (frozenset(), frozenset())
 
 
 def test_renewals_by_question_are_counted(store: Store, items: list[Item]) -> None:

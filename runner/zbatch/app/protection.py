@@ -76,8 +76,8 @@ def confirm_decisions(tenant: Tenant, confirmation: Confirmation, decisions: int
 
 
 def require_ledger(tenant: Tenant, state: State) -> None:
-    """Refuse to settle doubt of a protected tenant in a ledger that holds none: it is new."""
-    if tenant.protected and not _has_ledger(tenant, state):
+    """Refuse to settle doubt in a ledger that was never used: that none is in it proves nothing."""
+    if not _has_ledger(tenant, state):
         raise Refused(
             f"{_none_of(tenant, state)}, so nothing of it can be in doubt here; name the folder by "
             f"--state-dir, or bring its ledger back"
@@ -93,7 +93,8 @@ def _has_ledger(tenant: Tenant, state: State) -> bool:
 
 def _none_of(tenant: Tenant, state: State) -> str:
     path = state.ledger(tenant)
-    none = f"there is no ledger of the protected tenant {tenant.name} in {state.root}"
+    which = "the protected tenant" if tenant.protected else "tenant"
+    none = f"there is no ledger of {which} {tenant.name} in {state.root}"
     return f"{none} ({path} is there and holds no run)" if path.exists() else none
 
 

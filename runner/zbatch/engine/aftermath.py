@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from zbatch.engine import backoff
 from zbatch.engine.brake import Brake
@@ -74,7 +74,7 @@ class Aftermath:
         self._answers: list[tuple[Work, Judgement]] = []
         self._looks: list[_Look] = []
         self._resting: list[tuple[datetime, Work, Problem]] = []
-        self._credited: dict[str, set[str]] = {}
+        self._credited: dict[str, dict[date, frozenset[str]]] = {}
         self._wait_ends: datetime | None = None
         self.in_hand = InHand()
         self.more = asyncio.Event()  # something may start now
@@ -277,7 +277,7 @@ class Aftermath:
     def credited(self, work: Work) -> None:
         """Add to a work's trails what this run has credited to other items of its accounts."""
         work.trails = tuple(
-            replace(trail, credited=trail.credited | self._credited[item.identity.account_id])
+            _with_credited(trail, item, self._credited[item.identity.account_id])
             if item.identity.account_id in self._credited
             else trail
             for item, trail in zip(work.items, work.trails, strict=True)
@@ -289,8 +289,10 @@ class Aftermath:
         self._tally.take(record)
         self._tell(Settled(record))
         if record.invoice_ids:
-            account = record.item.identity.account_id
-            self._credited.setdefault(account, set()).update(record.invoice_ids)
+            identity = record.item.identity
+            dates = self._credited.setdefault(identity.account_id, {})
+            before = dates.get(identity.target_date, frozenset())
+            dates[identity.target_date] = before.union(record.invoice_ids)
         if record.outcome is Outcome.FAILED:
             self._hold_back(record.item)
         else:
@@ -323,6 +325,15 @@ class Aftermath:
 
     def _tell(self, event: Event) -> None:
         self._ports.observer(event)
+
+
+def _with_credited(trail: Trail, item: Item, dates: Mapping[date, frozenset[str]]) -> Trail:
+    """Add what is credited to other items of the account; of this date it is a lower revision's."""
+    return replace(
+        trail,
+        credited=trail.credited.union(*dates.values()),
+        of_lower=trail.of_lower | dates.get(item.identity.target_date, frozenset()),
+    )
 
 
 def _common_rest(steps: Sequence[Step]) -> Rest | None:

@@ -63,8 +63,8 @@ class LedgerEntry:
     """What the ledger holds of one item.
 
     `outcome` is None where there is none, UNKNOWN where the item is in doubt. `before` are the
-    invoices that were there before it was sent, `credited` those credited to other items of its
-    account. `drafts` are invoices that may be for another date: open drafts of the account then, to
+    invoices that were there before it was sent, `credited` those credited to its other revisions.
+    `drafts` are invoices that may be for another date: open drafts of the account then, to
     which some tenants append. `sends` counts the calls that may have billed it; where a person has
     `decided` whose an invoice is, that proves nothing of others. `invoice_date` is the one that is
     asked for. Without `alone` it is not known what else may be there, and only its own invoices are

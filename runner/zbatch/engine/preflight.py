@@ -69,8 +69,8 @@ def before_sending(work: Work, seen: Sequence[Seen], facts: Facts) -> Cleared | 
 def recheck(work: Work, held: ItemRecord, seen: Seen) -> Step:
     """Ask again about an outcome that the tenant's own users may have changed since."""
     item, trail = work.items[0], work.trails[0]
-    # Items may share a draft: what another one is credited with is still there for this one.
-    there = look(seen, replace(trail, credited=trail.credited - {held.invoice_id}))
+    # What a lower revision has come to share with this one is still there for it.
+    there = look(seen, replace(trail, of_lower=trail.of_lower - {held.invoice_id}))
     if isinstance(there, Odd):
         return Left(record_of(work, item, Outcome.UNKNOWN, problem=there.problem))
     if isinstance(there, There):

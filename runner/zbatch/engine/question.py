@@ -47,7 +47,7 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True)
 class There:
-    """An invoice counts that is not credited to any item; `ids` holds all of them."""
+    """An invoice counts that no lower revision is credited with; `ids` holds all of them."""
 
     ids: tuple[str, ...]
 
@@ -71,16 +71,20 @@ _NOTHING = Nothing()
 
 
 def look(seen: Seen, trail: Trail) -> Look:
-    """Tell what is there beyond the item's baseline and beyond what others are credited with."""
+    """Tell what is there beyond the item's baseline and what its lower revisions are credited with.
+
+    An invoice of this very date is there also where another date is credited with it: a tenant that
+    appends has put that one's charges into it.
+    """
     if not seen.invoices:  # as for most items before their send
         return _NOTHING
     known = set(trail.baseline.invoice_ids) if trail.baseline else set()
     beyond = [
         invoice
         for invoice in seen.invoices
-        if exists(invoice)
+        if _there_or_coming(invoice)
         and invoice.id not in known
-        and invoice.id not in trail.credited
+        and invoice.id not in trail.of_lower
         and not _of_lower_revision(invoice, seen, trail)
     ]
     odd = [invoice for invoice in beyond if not _known(invoice.status)]
@@ -108,7 +112,7 @@ def _of_lower_revision(invoice: Invoice, seen: Seen, trail: Trail) -> bool:
     if trail.lower_took is None or invoice.created_at is None or not by_api(invoice):
         return False
     together = one_call(trail.lower_took)
-    named = (one.created_at for one in seen.invoices if one.id in trail.credited)
+    named = (one.created_at for one in seen.invoices if one.id in trail.of_lower)
     return any(at is not None and abs(invoice.created_at - at) <= together for at in named)
 
 
@@ -253,6 +257,11 @@ def exists(invoice: Invoice) -> bool:
     """Tell whether an invoice is one at all: neither temporary nor canceled nor in error."""
     temporary = (invoice.number or "").startswith(TEMPORARY_NUMBER)
     return not temporary and invoice.status not in NEVER_COUNTS
+
+
+def _there_or_coming(invoice: Invoice) -> bool:
+    """Tell whether an invoice is one, or is being generated, under whichever number."""
+    return exists(invoice) or invoice.status == GENERATING
 
 
 def _known(status: str) -> bool:

@@ -29,8 +29,10 @@ _ITEMS_OF_RUN = (
 class Billed:
     """What is credited to other items of an item's account.
 
-    `sends` may each have billed the item; the first of them left at `since`. `seen` are the amounts
-    at which the runs have seen the invoices of the others, by ID.
+    `credited` are the invoices of its other revisions: one of its date that only another date is
+    credited with, since that was appended to it, bills this one as well. `sends` may each have
+    billed the item; the first of them left at `since`. `seen` are the amounts at which the runs
+    have seen the invoices of the others, by ID.
     """
 
     credited: frozenset[str] = frozenset()
@@ -56,8 +58,12 @@ def read_billed(
         for item in some:
             around = credited[item.identity.account_id]
             others = [row for row in around if _identity(row) != item.identity]
+            target = item.identity.target_date.isoformat()
             ids = frozenset(
-                one for row in others for one in rows.invoice_ids_of(row["invoice_ids"])
+                one
+                for row in others
+                if row["target_date"] == target
+                for one in rows.invoice_ids_of(row["invoice_ids"])
             )
             yield item, Billed(ids, *sends.get(item.identity, (0, None)), _seen(others))
 

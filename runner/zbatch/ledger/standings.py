@@ -180,6 +180,7 @@ class _Shelf:
             if_absent=IfAbsent(if_absent) if if_absent else None,
             lower_took=self._took(around, target, revision - 1),
             rests_until=rows.moment(row["rests_until"]) if row else None,
+            of_lower=_credited(_of_date(around, target), target, revision),
         )
 
     def _took(self, around: Sequence[sqlite3.Row], target: str, revision: int) -> timedelta | None:
@@ -218,6 +219,10 @@ def _row_of(around: Sequence[sqlite3.Row], target: str, revision: int) -> sqlite
     return next(
         (row for row in around if (row["target_date"], row["revision"]) == (target, revision)), None
     )
+
+
+def _of_date(around: Sequence[sqlite3.Row], target: str) -> list[sqlite3.Row]:
+    return [row for row in around if row["target_date"] == target]
 
 
 def _invoiced_after_row(around: Sequence[sqlite3.Row], row: sqlite3.Row) -> str | None:

@@ -14,7 +14,8 @@ from zbatch.model.plan import Item
 class Trail:
     """What the ledger keeps of an item beside its keys: all that a question is held against.
 
-    `credited` are the invoice IDs credited to other dates of the account and to lower revisions;
+    `credited` are the invoice IDs credited to other dates of the account and to lower revisions,
+    `of_lower` those of them that are credited to lower revisions;
     `renewals` counts the item's keys that were renewed after the server had not said what it did;
     `if_absent` is that of its unsettled key. `lower_took` is how long the call took that the lower
     revision was invoiced by.
@@ -26,13 +27,14 @@ class Trail:
     if_absent: IfAbsent | None = None
     lower_took: timedelta | None = None
     rests_until: datetime | None = None
+    of_lower: frozenset[str] = frozenset()
 
     def based_on(self, baseline: Baseline | None) -> Trail:
         """Give the trail with a newer baseline, where there is one; each item comes by here."""
         if baseline is None:
             return self
         rest = (self.credited, self.renewals, self.if_absent, self.lower_took, self.rests_until)
-        return Trail(baseline, *rest)
+        return Trail(baseline, *rest, self.of_lower)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ def generating_is_not_there(bench: Bench) -> None:
     def substitute(invoice: Invoice) -> bool:
         return exists(invoice) and invoice.status != question.GENERATING
 
-    bench.function(exists, substitute)
+    bench.function(question._there_or_coming, substitute)
 
 
 @saboteur("D9", test=f"{TWICE}d09_a_question_never_carries_a_key")

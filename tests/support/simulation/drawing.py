@@ -222,7 +222,7 @@ def _unless(drafts: Drafts, seconds: float) -> float:
 def _told(random: Random) -> dict[str, Any]:
     """Draw what the tenant tells of invoices, and whether temporary ones stand beside them.
 
-    A number of its own that is temporary is not drawn: by R8 such an invoice is none yet.
+    A number of its own that is temporary is not drawn: test_adversary holds that it is waited for.
     """
     return {
         "currency_field": random.choice(list(CurrencyField)),
