@@ -76,11 +76,10 @@ class SystemClock:
 class Forgetful:
     """A ledger that keeps nothing."""
 
-    async def begin(self, sends: Sequence[Send]) -> None:
-        """Forget what is about to leave."""
-
-    async def finish(self, results: Sequence[Result], findings: Sequence[Finding]) -> None:
-        """Forget what was answered and seen."""
+    async def commit(
+        self, sends: Sequence[Send], results: Sequence[Result], findings: Sequence[Finding]
+    ) -> None:
+        """Forget what is about to leave, what was answered and what was seen."""
 
     async def look(self, stages: str, looked: int) -> None:
         """Forget who has looked."""

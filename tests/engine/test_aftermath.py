@@ -28,9 +28,10 @@ from support.engine import (
     text_of,
     works_of,
 )
+from zbatch.engine.arming import WAVE
 from zbatch.engine.ending import StopReason
 from zbatch.engine.kinds import Kind
-from zbatch.engine.loop import WAVE, Engine
+from zbatch.engine.loop import Engine
 from zbatch.engine.order import Work
 from zbatch.engine.settings import Acceptance
 from zbatch.engine.steps import Cleared

@@ -34,7 +34,17 @@ from zbatch.engine.events import Event, InFlight, Settled, Stopping
 from zbatch.engine.kinds import Kind, doubtful
 from zbatch.engine.loop import Engine
 from zbatch.engine.order import Work
-from zbatch.model import Attempt, KeyState, Limits, Outcome, Rate, Send, Settling
+from zbatch.model import (
+    Attempt,
+    Finding,
+    KeyState,
+    Limits,
+    Outcome,
+    Rate,
+    Result,
+    Send,
+    Settling,
+)
 from zbatch.zuora.request import make_call
 from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
 
@@ -270,11 +280,13 @@ def test_giving_up_while_an_intent_is_dated_anew_leaves_it_clean() -> None:
     dated_anew = asyncio.Event()
 
     class SlowToDateAnew(MemoryLedger):
-        async def begin(self, sends: Sequence[Send]) -> None:
+        async def commit(
+            self, sends: Sequence[Send], results: Sequence[Result], findings: Sequence[Finding]
+        ) -> None:
             if self.tracked & {send.attempt.track_id for send in sends}:
                 dated_anew.set()
                 await asyncio.sleep(1.0)
-            await super().begin(sends)
+            await super().commit(sends, results, findings)
 
     async def give_up(engine: Engine, clock: VirtualClock) -> None:
         await dated_anew.wait()

@@ -95,8 +95,8 @@ def test_with_one_place_no_question_grows_too_old() -> None:
 @pytest.mark.parametrize(
     ("refusal", "last"),
     [
-        (status(429, TOO_MANY, retry_after="30"), 16),
-        (failure("REQUEST_EXCEEDED_LIMIT"), 16),
+        (status(429, TOO_MANY, retry_after="30"), 17),
+        (failure("REQUEST_EXCEEDED_LIMIT"), 17),
         (status(429, b'{"reasons": [{"code": 70, "message": "rate"}]}', retry_after="30"), 40),
         (failure("REQUEST_EXCEEDED_RATE"), 40),
         (status(503, retry_after="30"), 40),

@@ -221,7 +221,7 @@ def test_a_finding_is_durable_when_awaited(tmp_path: Path, store: Store, items: 
 
     async def work() -> None:
         writer = LedgerWriter(store, RUN, lambda: LATER)
-        await writer.finish((), [Finding(items[0], baseline=BASELINE)])
+        await writer.commit((), (), [Finding(items[0], baseline=BASELINE)])
         writer.close()
 
     asyncio.run(work())

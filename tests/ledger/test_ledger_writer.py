@@ -28,10 +28,10 @@ def test_what_was_awaited_is_in_the_ledger(store: Store, items: list[Item]) -> N
     async def work() -> None:
         writer = LedgerWriter(store, RUN, lambda: NOON)
         call = a_call(items[0])
-        await writer.begin([a_send(call)])
+        await writer.commit([a_send(call)], (), ())
         (held,) = store.standing(items[:1])
         assert held.call is not None
-        await writer.finish([settled(call, Outcome.INVOICED)], ())
+        await writer.commit((), [settled(call, Outcome.INVOICED)], ())
         await writer.look("plan rest", 1)
         assert store.looked("plan rest") == 1
         writer.close()
@@ -49,16 +49,7 @@ def test_all_that_is_written_is_written_by_one_thread(store: Store, items: list[
         def __init__(self) -> None:
             pass
 
-        def begin(self, run_id: str, sends: Sequence[Send], now: datetime) -> None:
-            threads.append(threading.get_ident())
-
-        def finish(
-            self,
-            run_id: str,
-            results: Sequence[Result],
-            now: datetime,
-            findings: Sequence[Finding] = (),
-        ) -> None:
+        def commit(self, *_: object) -> None:
             threads.append(threading.get_ident())
 
         def look(self, stages: str, looked: int, now: datetime) -> None:
@@ -69,15 +60,14 @@ def test_all_that_is_written_is_written_by_one_thread(store: Store, items: list[
 
     async def work() -> None:
         writer = LedgerWriter(Watched(), RUN, lambda: NOON)
-        await writer.begin([a_send(a_call(items[0]))])
-        await writer.finish([], ())
+        await writer.commit([a_send(a_call(items[0]))], (), ())
         await writer.look("plan rest", 1)
         await writer.detail([])
         await writer.read(lambda store: threads.append(threading.get_ident()))
         writer.close()
 
     asyncio.run(work())
-    assert len(threads) == 5
+    assert len(threads) == 4
     assert len(set(threads)) == 1
 
 
@@ -88,7 +78,7 @@ def test_a_failure_reaches_whoever_awaits_and_sticks(store: Store, items: list[I
         writer = LedgerWriter(store, RUN, lambda: NOON)
         for call in (a_call(item(9)), a_call(items[0])):
             with pytest.raises(LedgerFailure):
-                await writer.begin([a_send(call)])
+                await writer.commit([a_send(call)], (), ())
         writer.close()
 
     asyncio.run(work())
@@ -119,10 +109,17 @@ class HeldStore(Store):
         self.let_go = threading.Event()
         self.written = threading.Event()
 
-    def begin(self, run_id: str, sends: Sequence[Send], now: datetime) -> None:
+    def commit(
+        self,
+        run_id: str,
+        sends: Sequence[Send],
+        results: Sequence[Result],
+        findings: Sequence[Finding],
+        now: datetime,
+    ) -> None:
         self.reached.set()
         assert self.let_go.wait(30)
-        self.inner.begin(run_id, sends, now)
+        self.inner.commit(run_id, sends, results, findings, now)
         self.written.set()
 
 
@@ -131,7 +128,7 @@ def test_f100_a_slow_disk_does_not_stop_the_loop(tmp_path: Path) -> None:
 
     async def work(store: HeldStore) -> None:
         writer = LedgerWriter(store, RUN, lambda: NOON)
-        begun = asyncio.create_task(writer.begin([a_send(a_call(item(1)))]))
+        begun = asyncio.create_task(writer.commit([a_send(a_call(item(1)))], (), ()))
         await asyncio.to_thread(store.reached.wait, 30)
         beats = 0
         for _ in range(1000):
@@ -155,7 +152,7 @@ def test_closing_waits_for_the_last_write(tmp_path: Path) -> None:
 
     async def work(store: HeldStore) -> None:
         writer = LedgerWriter(store, RUN, lambda: NOON)
-        begun = asyncio.create_task(writer.begin([a_send(a_call(item(1)))]))
+        begun = asyncio.create_task(writer.commit([a_send(a_call(item(1)))], (), ()))
         await asyncio.to_thread(store.reached.wait, 30)
         begun.cancel()
         store.let_go.set()
@@ -177,19 +174,16 @@ class ThreadNotingStore(HeldStore):
         self.threads: list[int] = []
         self.busy = threading.Lock()
 
-    def begin(self, run_id: str, sends: Sequence[Send], now: datetime) -> None:
-        with self._alone():
-            super().begin(run_id, sends, now)
-
-    def finish(
+    def commit(
         self,
         run_id: str,
+        sends: Sequence[Send],
         results: Sequence[Result],
+        findings: Sequence[Finding],
         now: datetime,
-        findings: Sequence[Finding] = (),
     ) -> None:
         with self._alone():
-            self.inner.finish(run_id, results, now, findings)
+            super().commit(run_id, sends, results, findings, now)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -207,9 +201,9 @@ def test_writes_are_made_one_after_the_other_in_a_thread_of_their_own(tmp_path: 
     async def work(store: ThreadNotingStore) -> None:
         writer = LedgerWriter(store, RUN, lambda: NOON)
         call = a_call(item(1))
-        begun = asyncio.create_task(writer.begin([a_send(call)]))
+        begun = asyncio.create_task(writer.commit([a_send(call)], (), ()))
         await asyncio.to_thread(store.reached.wait, 30)
-        finished = asyncio.create_task(writer.finish([settled(call, Outcome.INVOICED)], ()))
+        finished = asyncio.create_task(writer.commit((), [settled(call, Outcome.INVOICED)], ()))
         await asyncio.sleep(0)  # handed over, while the disk still holds the first
         store.let_go.set()
         await asyncio.gather(begun, finished)

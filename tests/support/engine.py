@@ -106,14 +106,13 @@ class MemoryLedger:
         self.log: list[tuple[str, object]] = []
         self.fail_at: int | None = None
 
-    async def begin(self, sends: Sequence[Send]) -> None:
-        await self._write()
-        self.log.extend(("begin", send) for send in sends)
-
-    async def finish(self, results: Sequence[Result], findings: Sequence[Finding]) -> None:
+    async def commit(
+        self, sends: Sequence[Send], results: Sequence[Result], findings: Sequence[Finding]
+    ) -> None:
         await self._write()
         self.log.extend(("finish", result) for result in results)
         self.log.extend(("note", finding) for finding in findings)
+        self.log.extend(("begin", send) for send in sends)
 
     async def look(self, stages: str, looked: int) -> None:
         await self._write()

@@ -151,22 +151,18 @@ class HostStore(Store):
         super().start_run(run_id, plan, now)
         self._life.edge("start_run durable")
 
-    def begin(self, run_id: str, sends: Sequence[Send], now: datetime) -> None:
-        self._life.check()
-        self._life.edge("begin not yet durable")
-        super().begin(run_id, sends, now)
-        self._host.begun([send.attempt.track_id for send in sends])
-
-    def finish(
+    def commit(
         self,
         run_id: str,
+        sends: Sequence[Send],
         results: Sequence[Result],
+        findings: Sequence[Finding],
         now: datetime,
-        findings: Sequence[Finding] = (),
     ) -> None:
         self._life.check()
-        self._life.edge("finish not yet durable")
-        super().finish(run_id, results, now, findings)
+        self._life.edge(f"{_what(sends, results, findings)} not yet durable")
+        super().commit(run_id, sends, results, findings, now)
+        self._host.begun([send.attempt.track_id for send in sends])
         for result in results:
             for item, effect in zip(result.call.items, result.effects, strict=True):
                 if effect.state is KeyState.SETTLED:
@@ -190,13 +186,11 @@ class HostKeeper:
         self._now = now
         self._life = life
 
-    async def begin(self, sends: Sequence[Send]) -> None:
-        self._store.begin(self._run_id, sends, self._now())
-        await self._flush("begin")
-
-    async def finish(self, results: Sequence[Result], findings: Sequence[Finding]) -> None:
-        self._store.finish(self._run_id, results, self._now(), findings)
-        await self._flush("finish")
+    async def commit(
+        self, sends: Sequence[Send], results: Sequence[Result], findings: Sequence[Finding]
+    ) -> None:
+        self._store.commit(self._run_id, sends, results, findings, self._now())
+        await self._flush(_what(sends, results, findings))
 
     async def detail(self, records: Sequence[ItemRecord]) -> None:
         self._store.detail(records, self._now())
@@ -287,6 +281,13 @@ class Looks:
         answer = self.answers.popleft()
         await asyncio.sleep(self.seconds)
         return answer
+
+
+def _what(sends: Sequence[Send], results: Sequence[Result], findings: Sequence[Finding]) -> str:
+    """Name a commit by what is in it."""
+    if results or findings:
+        return "begin and finish" if sends else "finish"
+    return "begin"
 
 
 def named(identity: Identity) -> Item:

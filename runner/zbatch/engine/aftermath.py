@@ -1,4 +1,4 @@
-"""What follows from answers: the ledger first, then whoever watches, then the account's next."""
+"""What follows from answers, once they are durable: for whoever watches, then for the account."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ from zbatch.model import (
     ItemRecord,
     Outcome,
     Problem,
+    Result,
     Trail,
 )
 
@@ -60,8 +61,24 @@ class _Look:
         return [one for one in found if one]
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What came of calls and questions between two commits."""
+
+    answers: Sequence[tuple[Work, Judgement]]
+    looks: Sequence[_Look]
+
+    def results(self) -> list[Result]:
+        """Give what the ledger is to hold of the calls."""
+        return [judgement.result for _, judgement in self.answers]
+
+    def findings(self) -> list[Finding]:
+        """Give what the ledger is to hold of the questions."""
+        return [found for look in self.looks for found in look.findings()]
+
+
 class Aftermath:
-    """Gathers what came of calls and questions, commits it in groups, and acts on it."""
+    """Gathers what came of calls and questions, and acts on it once it is durable."""
 
     def __init__(
         self, ports: Ports, settings: Settings, order: Order, brake: Brake, tally: Tally
@@ -98,19 +115,19 @@ class Aftermath:
         self._looks.append(_Look(work, outcome, asked_at))
         self.waiting.set()
 
-    async def commit(self) -> None:
-        """Make all that has gathered durable, then act on it."""
+    def take(self) -> Gathered:
+        """Take all that has gathered, to be made durable."""
         self.waiting.clear()
-        answers, self._answers = self._answers, []
-        looks, self._looks = self._looks, []
-        findings = [found for look in looks for found in look.findings()]
-        if answers or findings:
-            results = [judgement.result for _, judgement in answers]
-            await self._ports.ledger.finish(results, findings)
-        for work, judgement in answers:
+        gathered = Gathered(self._answers, self._looks)
+        self._answers, self._looks = [], []
+        return gathered
+
+    def act(self, gathered: Gathered) -> None:
+        """Act on what is durable by now."""
+        for work, judgement in gathered.answers:
             self._apply(work, judgement)
             self._brake.mind(self._tally.met())
-        for look in looks:
+        for look in gathered.looks:
             self._apply_look(look)
             self._brake.mind(self._tally.met())
         self.more.set()

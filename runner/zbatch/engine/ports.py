@@ -47,12 +47,10 @@ class Sender(Protocol):
 class Ledger(Protocol):
     """The durable truth; each method returns only when it is on disk, or raise `LedgerFailure`."""
 
-    async def begin(self, sends: Sequence[Send]) -> None:
-        """Record attempts that are about to leave."""
-        ...
-
-    async def finish(self, results: Sequence[Result], findings: Sequence[Finding]) -> None:
-        """Record answers and what they mean, and what questions have shown."""
+    async def commit(
+        self, sends: Sequence[Send], results: Sequence[Result], findings: Sequence[Finding]
+    ) -> None:
+        """Record attempts that are about to leave, answers, and what questions have shown."""
         ...
 
     async def look(self, stages: str, looked: int) -> None:

@@ -15,7 +15,9 @@ from zbatch.model import Call, Identity, Item, Limits, Settling, StopRules
 
 MOST_INTENTS_AHEAD = 64
 MOST_ASKED_AHEAD = 200
+MOST_ASKED_AT_SPEED = 400
 ASKED_AHEAD_SECONDS = 20.0
+ASKED_AT_SPEED_SECONDS = 0.5
 AHEAD_SECONDS = 5.0
 WORKER_SECONDS = 150.0
 ASK_LIFE = 600.0
@@ -122,3 +124,12 @@ class Settings:
         """
         soon = math.ceil(self.limits.rate.per_second * ASKED_AHEAD_SECONDS)
         return max(self.intents_ahead, min(MOST_ASKED_AHEAD, soon))
+
+    @property
+    def asked_at_speed(self) -> int:
+        """How many items may be so where they leave as fast as the rate lets them.
+
+        A question's round trip, its turn and two commits lie between its wave and the calls of it.
+        """
+        soon = math.ceil(self.limits.rate.per_second * ASKED_AT_SPEED_SECONDS)
+        return min(MOST_ASKED_AT_SPEED, soon)

@@ -191,16 +191,7 @@ class Store:
 
     def begin(self, run_id: str, sends: Sequence[Send], now: datetime) -> None:
         """Record attempts before they leave, and with the first one of a key its call."""
-        with self._transaction(now):
-            calls = {send.call.key: send.call for send in sends}
-            self._insert_calls([c for key, c in calls.items() if self._call_id(key) is None])
-            self._each(
-                sql.INSERT_ATTEMPT,
-                [
-                    (self._call_id(send.call.key), run_id, *rows.attempt_columns(send.attempt))
-                    for send in sends
-                ],
-            )
+        self.commit(run_id, sends, (), (), now)
 
     def finish(
         self,
@@ -210,18 +201,21 @@ class Store:
         findings: Sequence[Finding] = (),
     ) -> None:
         """Record what came of attempts, and what questions have shown, for each item."""
+        self.commit(run_id, (), results, findings, now)
+
+    def commit(
+        self,
+        run_id: str,
+        sends: Sequence[Send],
+        results: Sequence[Result],
+        findings: Sequence[Finding],
+        now: datetime,
+    ) -> None:
+        """Do both at once: none of what is sent waits for what has come of the rest."""
         with self._transaction(now):
             self._finish(run_id, results)
-            self._each(
-                sql.UPDATE_BASELINE,
-                [
-                    (rows.baseline_text(one.baseline), *rows.identity_columns(one.item.identity))
-                    for one in findings
-                    if one.baseline
-                ],
-            )
-            for finding in findings:
-                self._note(run_id, finding)
+            self._find(run_id, findings)
+            self._begin(run_id, sends)
         for result in results:  # most keys are never sent again, and all are as many as calls
             self._call_ids.pop(result.call.key, None)
 
@@ -282,6 +276,17 @@ class Store:
     def _write_record(self, record: ItemRecord, run_id: str) -> None:
         self._each(sql.UPDATE_ITEM, [_record_values(record, run_id)])
 
+    def _begin(self, run_id: str, sends: Sequence[Send]) -> None:
+        calls = {send.call.key: send.call for send in sends}
+        self._insert_calls([c for key, c in calls.items() if self._call_id(key) is None])
+        self._each(
+            sql.INSERT_ATTEMPT,
+            [
+                (self._call_id(send.call.key), run_id, *rows.attempt_columns(send.attempt))
+                for send in sends
+            ],
+        )
+
     def _finish(self, run_id: str, results: Sequence[Result]) -> None:
         attempts: list[tuple[object, ...]] = []
         alike: list[tuple[object, ...]] = []
@@ -304,6 +309,18 @@ class Store:
         self._each(sql.UPDATE_CALL_ITEM, states)
         self._each(sql.UPDATE_ITEM, records)
 
+    def _find(self, run_id: str, findings: Sequence[Finding]) -> None:
+        self._each(
+            sql.UPDATE_BASELINE,
+            [
+                (rows.baseline_text(one.baseline), *rows.identity_columns(one.item.identity))
+                for one in findings
+                if one.baseline
+            ],
+        )
+        for finding in findings:
+            self._note(run_id, finding)
+
     def _note(self, run_id: str, finding: Finding) -> None:
         """Record what a question has shown beyond a baseline."""
         execute = self._connection.execute
@@ -319,6 +336,8 @@ class Store:
             self._write_record(finding.effect.record, run_id)
 
     def _insert_calls(self, calls: Sequence[Call]) -> None:
+        if not calls:
+            return
         first = self._connection.execute(sql.NEXT_CALL_ID).fetchone()[0]
         ids = {call.key: first + number for number, call in enumerate(calls)}
         self._each(

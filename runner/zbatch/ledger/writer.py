@@ -39,18 +39,16 @@ class LedgerWriter:
         except (OSError, MemoryError, RuntimeError) as error:
             raise CannotStart("no memory is left for the ledger; nothing was sent") from error
 
-    async def begin(self, sends: Sequence[Send]) -> None:
-        """Make attempts durable before their first byte leaves."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(
-            self._thread, self._store.begin, self._run_id, sends, self._now()
-        )
+    async def commit(
+        self, sends: Sequence[Send], results: Sequence[Result], findings: Sequence[Finding]
+    ) -> None:
+        """Make attempts durable before their first byte leaves, and outcomes before they are told.
 
-    async def finish(self, results: Sequence[Result], findings: Sequence[Finding]) -> None:
-        """Make answers, outcomes and what questions have shown durable before anybody is told."""
+        All of it or nothing.
+        """
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(
-            self._thread, self._store.finish, self._run_id, results, self._now(), findings
+            self._thread, self._store.commit, self._run_id, sends, results, findings, self._now()
         )
 
     async def detail(self, records: Sequence[ItemRecord]) -> None:

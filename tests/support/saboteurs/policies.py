@@ -7,7 +7,7 @@ from typing import Any
 from support.saboteurs.bench import Bench
 from support.saboteurs.saboteur import saboteur
 from zbatch.engine.brake import Brake
-from zbatch.engine.loop import Engine
+from zbatch.engine.supply import Supply
 
 STOPPING = "tests/app/test_stopping.py::test_"
 
@@ -37,4 +37,4 @@ def a_stage_begins_without_a_look(bench: Bench) -> None:
             self._order.open(following)
         return following is not None
 
-    bench.method(Engine, "_next_stage", goes_on)
+    bench.method(Supply, "next_stage", goes_on)

@@ -17,11 +17,11 @@ from support.saboteurs.saboteur import LOST, RULES, TWICE, saboteur
 from zbatch.engine import carrier
 from zbatch.engine.aftermath import Aftermath
 from zbatch.engine.carrier import Carrier, send_of
-from zbatch.engine.loop import Engine
+from zbatch.engine.loop import Committer, Engine
 from zbatch.engine.order import Work
 from zbatch.engine.verdict import Again, Pause
 from zbatch.ledger.store import Store
-from zbatch.model import Attempt, Send
+from zbatch.model import Attempt, Result, Send
 from zbatch.zuora import request
 from zbatch.zuora.request import KEY_PREFIX, track_id, wire_of
 from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
@@ -42,22 +42,26 @@ def a_key_for_each_send(bench: Bench) -> None:
 @saboteur("D3", test=f"{TWICE}d03_a_crash_after_the_send_finds_the_key_in_the_ledger")
 def a_key_is_kept_with_its_answer(bench: Bench) -> None:
     """A call is written to the ledger only once its answer is in: a crash leaves no trace of it."""
-    begin, finish = Store.begin, Store.finish
+    commit = Store.commit
     unwritten: dict[Store, list[Send]] = {}
 
-    def keep(store: Store, run_id: str, sends: Sequence[Send], now: Any) -> None:
-        unwritten.setdefault(store, []).extend(sends)
-
-    def write(store: Store, run_id: str, results: Any, now: Any, findings: Any = ()) -> None:
+    def write(
+        store: Store,
+        run_id: str,
+        sends: Sequence[Send],
+        results: Sequence[Result],
+        findings: Any,
+        now: Any,
+    ) -> None:
         answered = {result.call.key for result in results}
         due = [send for send in unwritten.get(store, []) if send.call.key in answered]
         unwritten[store] = [send for send in unwritten.get(store, []) if send not in due]
+        unwritten[store].extend(sends)
         if due:
-            begin(store, run_id, due, now)
-        finish(store, run_id, results, now, findings)
+            commit(store, run_id, due, (), (), now)
+        commit(store, run_id, (), results, findings, now)
 
-    bench.method(Store, "begin", keep)
-    bench.method(Store, "finish", write)
+    bench.method(Store, "commit", write)
 
 
 @saboteur("D14", test=f"{TWICE}d14_a_copied_spec_on_another_host_has_equal_keys")
@@ -166,31 +170,18 @@ def _let_the_ledger(bench: Bench) -> None:
 @saboteur("R2", test=f"{RULES}r02_the_intent_is_durable_before_the_first_byte")
 def the_intent_comes_after_the_send(bench: Bench) -> None:
     """A call leaves first, and is written to the ledger once it is answered."""
-    begin, carry = Engine._begin, Carrier.carry
+    carry = Carrier.carry
 
-    async def without_intent(self: Any, most: int) -> None:
-        ports = self._ports
-        self._ports = replace(ports, ledger=_Silent())
-        try:
-            await begin(self, most)
-        finally:
-            self._ports = ports
+    async def no_intent(self: Any, sends: Sequence[Send]) -> None:
+        """Write nothing."""
 
     async def then_intent(self: Any, work: Work, attempt: Attempt) -> Any:
         judgement = await carry(self, work, attempt)
-        await self._ports.ledger.begin([send_of(work, attempt)])
+        await self._ports.ledger.commit([send_of(work, attempt)], (), ())
         return judgement
 
-    bench.method(Engine, "_begin", without_intent)
+    bench.method(Committer, "begin", no_intent)
     bench.method(Carrier, "carry", then_intent)
-
-
-class _Silent:
-    async def begin(self, sends: Sequence[Send]) -> None:
-        """Write nothing."""
-
-    async def finish(self, results: object, findings: object) -> None:
-        """Write nothing."""
 
 
 @saboteur("R2", test=f"{RULES}r02_a_resend_carries_the_same_bytes_under_the_same_key")
