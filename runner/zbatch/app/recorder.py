@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from zbatch.errors import ReportFailure
-from zbatch.model import ItemRecord, Plan
-from zbatch.report.lines import to_line
+from zbatch.model import ItemRecord, Plan, Repeated
+from zbatch.report.lines import to_line, to_lines
 from zbatch.report.summary import Fold
 from zbatch.spec.places import Places
 
@@ -18,8 +18,8 @@ class Lines(Protocol):
     Both methods raise `ReportFailure`.
     """
 
-    def write(self, line: bytes) -> None:
-        """Append a line."""
+    def write(self, lines: bytes) -> None:
+        """Append a line, or several at once."""
         ...
 
     def close(self) -> None:
@@ -49,17 +49,30 @@ class Recorder:
             return
         self._written[place] = True
         self.counted.add(record)
-        if self.failure:
-            return
-        try:
-            self._writer.write(to_line(record, self._run_id))
-        except ReportFailure as failure:
-            self.failure = failure
+        if not self.failure:
+            self._write(to_line(record, self._run_id))
 
     def add_all(self, records: Iterable[ItemRecord]) -> None:
         """Append the lines of several items."""
         for record in records:
             self.add(record)
+
+    def repeat(self, start: int, repeated: Sequence[Repeated]) -> None:
+        """Append the lines of items that earlier runs have invoiced, from that position on.
+
+        None of them has a line yet.
+        """
+        self._written[start : start + len(repeated)] = b"\1" * len(repeated)
+        runs = dict.fromkeys(one.settlement.run_id for one in repeated)
+        self.counted.add_invoiced(len(repeated), (run or "" for run in runs))
+        if not self.failure:
+            self._write(to_lines(repeated, self._run_id))
+
+    def _write(self, lines: bytes) -> None:
+        try:
+            self._writer.write(lines)
+        except ReportFailure as failure:
+            self.failure = failure
 
     def has_all(self, start: int, stop: int) -> bool:
         """Tell whether each item of the plan from `start` to before `stop` has its line."""

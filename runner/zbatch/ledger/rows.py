@@ -183,6 +183,11 @@ def invoice_ids_of(text: str) -> tuple[str, ...]:
     return tuple(json.loads(text))
 
 
+def invoice_ids_after(first: str, text: str) -> tuple[str, ...]:
+    """Read the same of an item whose first invoice is known: mostly there is no other."""
+    return (first,) if text == f'["{first}"]' and first.isalnum() else invoice_ids_of(text)
+
+
 def detail_columns(record: ItemRecord) -> tuple[object, ...]:
     """Give the values that add to a settled item what the tenant shows of its invoices."""
     ids, details = invoice_ids_text(record.invoice_ids), details_text(record.invoices or ())

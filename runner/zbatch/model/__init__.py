@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from zbatch.model.alike import Batch, batches
+    from zbatch.model.alike import Batch, Listed, Repeated, Settlement, Terms, batches, listed
     from zbatch.model.calls import (
         Attempt,
         Baseline,
@@ -48,7 +48,12 @@ if TYPE_CHECKING:
 _PLACES = {
     "alike": (
         "Batch",
+        "Listed",
+        "Repeated",
+        "Settlement",
+        "Terms",
         "batches",
+        "listed",
     ),
     "calls": (
         "Attempt",
@@ -137,23 +142,28 @@ __all__ = [
     "ItemRecord",
     "KeyState",
     "Limits",
+    "Listed",
     "MetRule",
     "OpenCall",
     "Outcome",
     "Plan",
     "Problem",
     "Rate",
+    "Repeated",
     "Result",
     "Send",
+    "Settlement",
     "Settling",
     "Source",
     "Spec",
     "Standing",
     "StopRules",
     "Tenant",
+    "Terms",
     "Totals",
     "Trail",
     "batches",
+    "listed",
 ]
 
 
