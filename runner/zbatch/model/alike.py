@@ -29,9 +29,11 @@ class Terms:
     """What a plan's items have in common but for their accounts and the lines they stand in."""
 
     target_date: date
-    invoice_date: date
     revision: int
+    invoice_date: date
+    charges: Charges
     file: str
+    column: int
     reason: str | None
 
 
@@ -101,6 +103,13 @@ def listed(items: Sequence[Item], start: int, stop: int) -> Iterator[Listed]:
         return
     for item in items[start:stop]:
         identity, source = item.identity, item.source
-        days = (identity.target_date, item.invoice_date)
-        terms = Terms(*days, identity.revision, source.file, item.reason)
+        terms = Terms(
+            identity.target_date,
+            identity.revision,
+            item.invoice_date,
+            item.charges,
+            source.file,
+            source.column,
+            item.reason,
+        )
         yield identity.account_id, item.account_number, source.line, terms

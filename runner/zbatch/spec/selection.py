@@ -131,8 +131,15 @@ class Items(Lazy[Item]):
 
     def _terms(self, day: int, style: int) -> Terms:
         pair, traits = self.selection.pairs[day], self.selection.roster.traits[style]
-        days = (pair.target_date, pair.invoice_date)
-        return Terms(*days, traits.revision, traits.file, traits.reason)
+        return Terms(
+            pair.target_date,
+            traits.revision,
+            pair.invoice_date,
+            self.charges,
+            traits.file,
+            traits.column,
+            traits.reason,
+        )
 
 
 class _Chooser:
