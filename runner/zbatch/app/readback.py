@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 
 from zbatch.app.api import READ_BACK
 from zbatch.engine.agreement import CLOCKS, Agreement, Code, LedgerEntry, compare
@@ -37,7 +38,7 @@ class Hands:
 
     entries: Callable[[Sequence[Item]], Awaitable[Sequence[LedgerEntry]]]
     keep: Callable[[Sequence[ItemRecord]], Awaitable[None]]
-    tell: Callable[[ItemRecord], None]
+    tell: Callable[[Sequence[ItemRecord]], None]
     fail: Callable[[Exception], None]
 
 
@@ -216,14 +217,16 @@ class Reader:
             self._hands.fail(error)
             records = [record for record, _ in pairs]
             self._unread += len(records)
-        for _, found in pairs:
-            self._findings.update(_codes(found))
+        self._findings.update(chain.from_iterable(_codes(found) for _, found in pairs))
         self._tell(records)
 
-    def _tell(self, records: Iterable[ItemRecord]) -> None:
+    def _tell(self, records: Sequence[ItemRecord]) -> None:
         for record in records:
             self._open.pop(record.item.identity, None)
-            self._hands.tell(record)
+        self._hands.tell(records)
+
+
+_UNPROVED = frozenset({Code.DUPLICATE, Code.UNRECORDED, Code.CHANGED, Code.NOT_SHOWN})
 
 
 def _needs_ledger(found: Agreement) -> bool:
@@ -232,10 +235,9 @@ def _needs_ledger(found: Agreement) -> bool:
     Where nothing is shown of the account, which is often so right after the call, there is nothing
     that it could tell more of.
     """
-    unproved = {Code.DUPLICATE, Code.UNRECORDED, Code.CHANGED, Code.NOT_SHOWN}
-    if found.entry.alone and unproved.isdisjoint(_codes(found)):
+    if not found.shown:
         return False
-    return bool(found.shown)
+    return not (found.entry.alone and _UNPROVED.isdisjoint(_codes(found)))
 
 
 def _is_lost(found: Agreement) -> bool:
@@ -268,9 +270,13 @@ def entry_of(record: ItemRecord) -> LedgerEntry:
 
 def with_details(record: ItemRecord, agreement: Agreement) -> ItemRecord:
     """Complete a record by what is proved to be its own, and all that is told of that."""
+    entry = agreement.entry
+    if not agreement.invoices:
+        ids = tuple(dict.fromkeys(entry.invoice_ids))
+        return record.with_invoices(ids, tuple(map(Detail, ids)))
     shown = {one.id: one for one in agreement.invoices}
-    ids = tuple(dict.fromkeys((*agreement.entry.invoice_ids, *shown)))
-    details = tuple(_detail(one, shown.get(one), record, agreement.entry) for one in ids)
+    ids = tuple(dict.fromkeys((*entry.invoice_ids, *shown)))
+    details = tuple(_detail(one, shown.get(one), record, entry) for one in ids)
     return record.with_invoices(ids, details)
 
 
