@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from support.engine import item
-from support.plans import NOON, a_call, a_plan, a_record, a_send, settled
+from support.plans import NOON, a_call, a_plan, a_record, a_send, as_record, settled
 from zbatch.errors import LedgerFailure
 from zbatch.ledger.store import Store, open_store
-from zbatch.model import Detail, Effect, Item, ItemRecord, KeyState, Outcome, Problem, Repeated
+from zbatch.model import Detail, Effect, Item, ItemRecord, KeyState, Outcome, Problem
 
 FIRST, AGAIN = "20261130T120000Z-0007", "20261130T130000Z-0008"
 ITEMS = [item(number, day) for number in (3, 1, 2) for day in (10, 20)]
@@ -41,32 +41,6 @@ def settle(store: Store, record: ItemRecord) -> None:
     store.begin(FIRST, [a_send(call)], NOON)
     effect = Effect(KeyState.SETTLED, "row", record)
     store.finish(FIRST, [replace(settled(call, None), effects=(effect,))], NOON)
-
-
-def as_record(found: Repeated, planned: Item) -> ItemRecord:
-    """Give what is repeated of a planned item as the record that it stands for."""
-    settlement = found.settlement
-    identity, terms = planned.identity, found.terms
-    assert (found.account_id, found.account_number) == (identity.account_id, planned.account_number)
-    assert (terms.target_date, terms.revision) == (identity.target_date, identity.revision)
-    assert (terms.file, found.line) == (planned.source.file, planned.source.line)
-    assert (terms.invoice_date, terms.reason) == (planned.invoice_date, planned.reason)
-    return ItemRecord(
-        planned,
-        Outcome.INVOICED,
-        found.invoice_id,
-        found.invoice_ids,
-        settlement.error,
-        settlement.http_status,
-        settlement.attempts,
-        settlement.idempotency_key,
-        settlement.track_id,
-        settlement.request_id,
-        settlement.started_at,
-        settlement.finished_at,
-        settlement.run_id,
-        found.invoices,
-    )
 
 
 def repeated(store: Store, items: Sequence[Item], start: int = 0) -> list[ItemRecord] | None:
