@@ -19,7 +19,7 @@ from zbatch.ledger.store import Store, open_store
 from zbatch.model import Detail, Effect, Item, ItemRecord, KeyState, Outcome, Problem
 
 FIRST, AGAIN = "20261130T120000Z-0007", "20261130T130000Z-0008"
-ITEMS = [item(number, day) for number in (3, 1, 2) for day in (10, 20)]
+ITEMS = [*(item(number, day) for number in (3, 1, 2) for day in (10, 20)), item(7, 20)]
 ODD = 'a"\\\u2028\x00é'
 WHOLE = Detail("d", ODD, "Posted", "1.00", "0", "EUR", None, "", appended=True)
 

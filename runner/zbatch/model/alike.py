@@ -101,6 +101,7 @@ def listed(items: Sequence[Item], start: int, stop: int) -> Iterator[Listed]:
     if isinstance(items, Batched):
         yield from items.listed(start, stop)
         return
+    last: Terms | None = None
     for item in items[start:stop]:
         identity, source = item.identity, item.source
         terms = Terms(
@@ -112,4 +113,5 @@ def listed(items: Sequence[Item], start: int, stop: int) -> Iterator[Listed]:
             source.column,
             item.reason,
         )
-        yield identity.account_id, item.account_number, source.line, terms
+        last = last if terms == last else terms
+        yield identity.account_id, item.account_number, source.line, last
