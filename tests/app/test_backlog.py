@@ -38,6 +38,7 @@ from zbatch.model import (
     Plan,
     Result,
 )
+from zbatch.report.lines import to_line, to_lines
 from zbatch.spec.plan import make_plan
 from zbatch.zuora.request import make_call
 
@@ -246,6 +247,33 @@ def test_part_by_part_is_the_same_as_at_once(
 
 def _order(todo: Backlog, store: Store) -> list[Any]:
     return [record.item.identity for _, records in todo.settled(store) for record in records]
+
+
+@examples(150)
+@given(specs(), pasts(), st.integers(0, 3), st.integers(1, 9), st.booleans())
+def test_what_is_repeated_is_what_each_record_says(
+    drawn: Drawn, past: Past, start: int, count: int, listed_again: bool
+) -> None:
+    """Whatever ledger and plan: where all is invoiced, its lines are made at once, to the byte."""
+    plan, run = drawn.plan(), a_run_id()
+    start = min(start, len(plan.items) - 1)
+    stop = min(start + count, len(plan.items))
+    with a_store() as store:
+        if listed_again:  # by a run that knew of nothing yet
+            store.start_run(run, plan, NOON)
+        past.write(store)
+        if not listed_again:
+            store.start_run(run, plan, NOON)
+        records = list(store.outcomes(plan.items[start:stop]))
+        invoiced = [one for one in records if one.outcome is Outcome.INVOICED]
+        for items in (plan.items, tuple(plan.items)):
+            repeated = store.repeated(run, items, start, stop)
+            assert (repeated is not None) == (len(invoiced) == stop - start)
+            if repeated is not None:
+                assert to_lines(repeated, run) == b"".join(to_line(one, run) for one in records)
+                assert [one.settlement.run_id for one in repeated] == [
+                    one.run_id for one in records
+                ]
 
 
 @examples(100)

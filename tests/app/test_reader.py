@@ -121,6 +121,7 @@ class Read:
     kept: list[ItemRecord] = field(default_factory=list)
     told: list[ItemRecord] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
+    looked_up: list[int] = field(default_factory=list)
     result: ReadBackRecord = field(default_factory=lambda: ReadBackRecord(0, 0, {}))
     elapsed: float = 0.0
 
@@ -139,15 +140,19 @@ def read(
     disk: Callable[[], None] = lambda: None,
     drafts: frozenset[str] = frozenset(),
     billed: Billed | None = None,
+    ledger: Callable[[], None] = lambda: None,
 ) -> Read:
     """Read records back, and give all that came of it; `drafts` were there before the calls.
 
-    `billed` is what the ledger tells of their sends, where that is not as the records say.
+    `looked_up` are how many items each look into the ledger was for. `billed` is what it tells of
+    their sends, where that is not as the records say.
     """
     server = Server(shows)
     done = Read(server)
 
     async def entries(items: Sequence[Item]) -> list[LedgerEntry]:
+        ledger()
+        done.looked_up.append(len(items))
         held = {record.item: entry_of(record) for record in records}
         found = [replace(held[one], drafts=drafts) for one in items]
         if billed is None:
@@ -159,9 +164,10 @@ def read(
         disk()
         done.kept.extend(some)
 
-    def tell(record: ItemRecord) -> None:
-        assert record.invoices is None or record in done.kept, "told before it was durable"
-        done.told.append(record)
+    def tell(some: Sequence[ItemRecord]) -> None:
+        for record in some:
+            assert record.invoices is None or record in done.kept, "told before it was durable"
+        done.told.extend(some)
 
     async def main() -> None:
         clock = VirtualClock()
@@ -299,9 +305,35 @@ def test_many_that_are_not_shown_are_not_looked_for_in_their_accounts() -> None:
     assert not any(done.server.about_accounts)
     assert [text.count("AccountId =") for _, text in done.server.asked] == [100, 1] * 3
     assert done.result.findings == {Code.NOT_SHOWN: count}
+    assert done.looked_up == [count]  # whether there were older drafts, and that once
     assert {one.invoices for one in done.told} == {
         (Detail(invoice_id(n)),) for n in range(1, count + 1)
     }
+
+
+def test_of_many_those_are_looked_for_in_their_accounts_that_had_a_draft() -> None:
+    """One that is shown there after all is told as what it is."""
+    late = an_invoice(7, TargetDate="2026-10-31", CreatedDate=LONG_AGO)
+    many = [invoiced(n) for n in range(1, BRANCHES + 3)]
+    drafts = frozenset({invoice_id(7), invoice_id(8)})
+    done = read(lambda now: [late], *many, drafts=drafts)
+    whole = [text for _, text in done.server.asked if "TargetDate =" not in text]
+    assert [text.count("AccountId =") for text in whole] == [2, 1]
+    assert done.result.findings == {Code.NOT_SHOWN: BRANCHES + 1}
+    (detail,) = done.details[invoice_id(7)] or ()
+    assert (detail.status, detail.appended) == ("Draft", True)
+
+
+def test_a_ledger_that_does_not_tell_of_drafts_stops_the_run() -> None:
+    """What is not shown is told as it is, and the failure goes to the run."""
+
+    def refuse() -> None:
+        raise LedgerFailure("the disk is gone")
+
+    done = read(lambda now: [], *(invoiced(n) for n in range(1, BRANCHES + 2)), ledger=refuse)
+    assert {str(one) for one in done.failures} == {"the disk is gone"}
+    assert len(done.told) == BRANCHES + 1
+    assert done.elapsed < 60
 
 
 def test_what_cannot_be_kept_is_told_as_the_row_told_it() -> None:

@@ -11,6 +11,7 @@ from support.plans import NOON, a_plan, a_record
 from zbatch.app.recorder import Recorder
 from zbatch.errors import ReportFailure
 from zbatch.model import Detail, Outcome
+from zbatch.report.lines import to_line
 from zbatch.report.writer import ReportWriter
 
 RUN = "20261130T120000Z-7f3a"
@@ -60,6 +61,21 @@ def test_after_the_disk_refused_no_line_follows() -> None:
     recorder.close()
     assert len(disk.lines) == 1
     assert str(recorder.failure) == "the disk is full"
+
+
+def test_several_lines_are_written_in_one_go() -> None:
+    """Each item once, in their order, and nothing at all where each has its line."""
+    disk = FullDisk(room=2)
+    recorder = Recorder(disk, a_plan([item(n) for n in range(4)]), RUN)
+    first, again = [a_record(item(n)) for n in (1, 0, 1, 9)], [a_record(item(n)) for n in (0, 2)]
+    for some in (first, again, again, [a_record(item(3))]):
+        recorder.add_at_once(some)
+    assert disk.lines == [
+        b"".join(to_line(a_record(item(n)), RUN) for n in (1, 0)),
+        to_line(a_record(item(2)), RUN),
+    ]
+    assert str(recorder.failure) == "the disk is full"
+    assert recorder.counted.summary(4).totals.counts == {Outcome.INVOICED: 4}
 
 
 def test_a_disk_that_refuses_at_the_end_is_told() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 from hypothesis import example, given
@@ -12,8 +14,20 @@ from jsonschema import Draft202012Validator
 
 from support.budget import examples
 from support.engine import item
-from zbatch.model import Charges, Detail, Identity, Item, ItemRecord, Outcome, Problem, Source
-from zbatch.report.lines import as_json, line_of, to_line
+from zbatch.model import (
+    Charges,
+    Detail,
+    Identity,
+    Item,
+    ItemRecord,
+    Outcome,
+    Problem,
+    Repeated,
+    Settlement,
+    Source,
+    listed,
+)
+from zbatch.report.lines import as_json, line_of, to_line, to_lines
 from zbatch.spec.schema import schema_text
 
 VALIDATOR = Draft202012Validator(json.loads(schema_text("report")))
@@ -118,3 +132,34 @@ def test_lines_stand_side_by_side(drawn: list[ItemRecord]) -> None:
     report = b"".join(to_line(record, "run") for record in drawn)
     read = [json.loads(line) for line in report.decode("ascii").splitlines()]
     assert [one["outcome"] for one in read] == [record.outcome.value for record in drawn]
+
+
+def _repeated(records: list[ItemRecord]) -> Iterator[Repeated]:
+    """Give records as what a later report repeats; what neighbours have in common is one object."""
+    terms = settlement = None
+    for record in records:
+        [(account, number, line, own)] = listed([record.item], 0, 1)
+        terms = own if own != terms else terms
+        told = Settlement(
+            record.error, record.http_status, record.attempts, record.idempotency_key,
+            record.track_id, record.request_id, record.started_at, record.finished_at,
+            record.run_id,
+        )  # fmt: skip
+        settlement = told if told != settlement else settlement
+        invoices = (record.invoice_id or "", record.invoice_ids, record.invoices)
+        yield Repeated(account, number, line, terms, *invoices, settlement)
+
+
+@examples(200)
+@given(st.lists(records(), min_size=1, max_size=4), NAMES, st.integers(1, 2))
+def test_what_is_repeated_has_the_very_line_of_its_record(
+    drawn: list[ItemRecord], run_id: str, times: int
+) -> None:
+    """Many lines at once are those that each record would have had alone, to the byte."""
+    invoiced = [
+        replace(one, outcome=Outcome.INVOICED, invoice_id=one.invoice_id or "x")
+        for one in drawn
+        for _ in range(times)
+    ]
+    alone = b"".join(to_line(one, run_id) for one in invoiced)
+    assert to_lines(_repeated(invoiced), run_id) == alone

@@ -107,6 +107,17 @@ def test_f94_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
     assert report.read_bytes() == b"0123456789\n"
 
 
+def test_f94_a_full_disk_keeps_the_whole_ones_of_several_lines(tmp_path: Path) -> None:
+    """Those that it took stay; only the one that was torn is taken back."""
+    report = tmp_path / "r1" / "report.jsonl"
+    writer = ReportWriter.create(report)
+    writer.write(b"first\n")
+    with small_files(), pytest.raises(ReportFailure, match="File too large"):
+        writer.write(b"second\nthird\nthe torn one\nlast\n")
+    writer.close()
+    assert report.read_bytes() == b"first\nsecond\nthird\n"
+
+
 def test_f94_short_writes_are_continued(tmp_path: Path) -> None:
     """A line larger than a pipe takes at once arrives whole."""
     program = (

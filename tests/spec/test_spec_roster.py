@@ -23,6 +23,7 @@ from zbatch.model import (
     Source,
     Spec,
     batches,
+    listed,
 )
 from zbatch.spec import SpecError, blank_spec, make_plan, resolve_plan
 from zbatch.spec.lazy import Groups, Singles
@@ -209,6 +210,7 @@ def test_items_are_found_and_put_together_as_in_a_plain_plan(
     start = data.draw(st.integers(0, len(plain)))
     stop = data.draw(st.integers(start, len(plain)))
     assert _laid_out(batches(items, start, stop)) == _laid_out(batches(plain, start, stop))
+    assert list(listed(items, start, stop)) == list(listed(plain, start, stop))
 
 
 def _laid_out(found: Iterable[Batch]) -> dict[int, tuple[object, ...]]:

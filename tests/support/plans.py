@@ -24,6 +24,7 @@ from zbatch.model import (
     Plan,
     Problem,
     Rate,
+    Repeated,
     Result,
     Send,
     Spec,
@@ -78,6 +79,32 @@ def a_record(item: Item, outcome: Outcome = Outcome.INVOICED, **fields: object) 
     else:
         values |= {"error": PROBLEM}
     return ItemRecord(item, outcome, **{**values, **fields})  # type: ignore[arg-type] # named by the caller
+
+
+def as_record(found: Repeated, planned: Item) -> ItemRecord:
+    """Give what is repeated of a planned item as the record that it stands for."""
+    settlement = found.settlement
+    identity, terms = planned.identity, found.terms
+    assert (found.account_id, found.account_number) == (identity.account_id, planned.account_number)
+    assert (terms.target_date, terms.revision) == (identity.target_date, identity.revision)
+    assert (terms.file, found.line) == (planned.source.file, planned.source.line)
+    assert (terms.invoice_date, terms.reason) == (planned.invoice_date, planned.reason)
+    return ItemRecord(
+        planned,
+        Outcome.INVOICED,
+        found.invoice_id,
+        found.invoice_ids,
+        settlement.error,
+        settlement.http_status,
+        settlement.attempts,
+        settlement.idempotency_key,
+        settlement.track_id,
+        settlement.request_id,
+        settlement.started_at,
+        settlement.finished_at,
+        settlement.run_id,
+        found.invoices,
+    )
 
 
 def settled(call: Call, outcome: Outcome | None, number: int = 1) -> Result:

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from support.evidence import Item, Ledger
 from support.evidence_reading import Times, ledger_evidence
+from support.plans import as_record
 from support.world_time import Life, Timeline
 from zbatch.app.api import RunHeader, RunResult
 from zbatch.app.execution import Files
@@ -30,6 +31,7 @@ from zbatch.model import (
     ItemRecord,
     KeyState,
     Plan,
+    Repeated,
     Result,
     Send,
 )
@@ -243,10 +245,22 @@ class HostRecorder(Recorder):
         super().__init__(files, plan, run_id)
         self.run_id = run_id
         self.told: dict[Identity, ItemRecord] = {}
+        self._items = plan.items
 
     def add(self, record: ItemRecord) -> None:
         super().add(record)
         self.told.setdefault(record.item.identity, record)
+
+    def add_at_once(self, records: Sequence[ItemRecord]) -> None:
+        super().add_at_once(records)
+        for record in records:
+            self.told.setdefault(record.item.identity, record)
+
+    def repeat(self, start: int, repeated: Sequence[Repeated]) -> None:
+        super().repeat(start, repeated)
+        planned = self._items[start : start + len(repeated)]
+        for one, item in zip(repeated, planned, strict=True):
+            self.told.setdefault(item.identity, as_record(one, item))
 
 
 class Nobody:

@@ -95,12 +95,16 @@ class Backlog:
         known = {record.item.identity: record for record in self.now.records}
         for part in self.parts:
             if part in self.invoiced:
-                yield part, store.outcomes(part.items(self.plan))
+                yield part, self._outcomes_of(part, store)
             elif part in self.told:
                 yield part, _settled(self._left_of(part, store).records)
             elif known:
                 found = (known.get(item.identity) for item in part.items(self.plan))
                 yield part, _settled(record for record in found if record)
+
+    def _outcomes_of(self, part: Part, store: Store) -> Iterator[ItemRecord]:
+        """Make the items of a part only where its outcomes are taken."""
+        yield from store.outcomes(part.items(self.plan))
 
     def _works_of(self, part: Part, store: Store) -> tuple[Work, ...]:
         if store.untouched(self.plan.items, part.start, part.stop):

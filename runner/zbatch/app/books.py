@@ -10,8 +10,10 @@ from zbatch.app.ending import Closing, final_records
 from zbatch.app.parts import Part
 from zbatch.app.recorder import Recorder
 from zbatch.ledger.store import Store
-from zbatch.model import Standing
+from zbatch.model import ItemRecord, Standing
 from zbatch.report.summary import Fold, Summary
+
+AT_ONCE = 1000  # items whose lines are made together
 
 
 class Books:
@@ -31,12 +33,27 @@ class Books:
     def open(self) -> None:
         """Report the outcomes that stand."""
         for part, records in self._todo.settled(self._store):
-            runs: dict[str, None] = {}
-            for record in records:
-                self._recorder.add(record)
-                runs[record.run_id or ""] = None
             if part in self._todo.invoiced:
-                self._runs[part] = tuple(runs)
+                self._runs[part] = tuple(self._repeat(part, records))
+            else:
+                self._recorder.add_all(records)
+
+    def _repeat(self, part: Part, records: Iterator[ItemRecord]) -> dict[str, None]:
+        """Report what is invoiced as a whole, and tell which runs have done it."""
+        runs: dict[str, None] = {}
+        for start in range(part.start, part.stop, AT_ONCE):
+            stop = min(start + AT_ONCE, part.stop)
+            repeated = self._store.repeated(self._run_id, self._todo.plan.items, start, stop)
+            if repeated is None:
+                break
+            self._recorder.repeat(start, repeated)
+            runs.update((one.settlement.run_id or "", None) for one in repeated)
+        else:
+            return runs
+        for record in records:  # what has its line is passed over
+            self._recorder.add(record)
+            runs[record.run_id or ""] = None
+        return runs
 
     def close(self, closing: Closing) -> Summary:
         """Fold the final records of all items, adding the report lines that are still missing."""

@@ -7,14 +7,16 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zbatch.engine.ports import Clock
 from zbatch.model import Plan
 from zbatch.net.credentials import read_credentials
 from zbatch.net.secret import Secret
-from zbatch.net.sender import Sender
-from zbatch.net.token import TokenSource
-from zbatch.net.transport import Endpoint, tls_context
+
+if TYPE_CHECKING:
+    from zbatch.net.sender import Sender
+    from zbatch.net.token import TokenSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,9 @@ class Access:
 
 def access_to(plan: Plan, folder: Path, book: Path | None, environ: Mapping[str, str]) -> Access:
     """Gather it, without any network; raises `CannotStart` where any of it is missing."""
+    # Loaded where somebody is to be reached: a run that has nothing to send starts without it.
+    from zbatch.net.transport import tls_context
+
     tenant = plan.tenant
     credentials = None if tenant.embedded else read_credentials(tenant, environ)
     tls = tls_context(tenant.ca_file) if tenant.ca_file else None
@@ -49,6 +54,10 @@ async def connected(access: Access, clock: Clock) -> AsyncIterator[Sender]:
 @asynccontextmanager
 async def reached(access: Access, clock: Clock) -> AsyncIterator[tuple[TokenSource, Sender]]:
     """Open it, and give what gets tokens beside what sends with them."""
+    from zbatch.net.sender import Sender
+    from zbatch.net.token import TokenSource
+    from zbatch.net.transport import Endpoint
+
     tenant, credentials = access.plan.tenant, access.credentials
     limits = access.plan.spec.limits
     async with AsyncExitStack() as stack:

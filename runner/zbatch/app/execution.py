@@ -323,14 +323,15 @@ class _Observer:
             if self.reader and record.outcome.success and record.invoices is None:
                 self.reader.take(record)  # whose line waits for what the tenant shows of it
             else:
-                self.write(record)
+                self.write([record])
         self._watch.event(event)
 
-    def write(self, record: ItemRecord) -> None:
-        """Write the line of an item; the run stops where the disk does not take it."""
-        self._recorder.add(record)
-        if record.outcome is Outcome.INVOICED:
-            self.invoiced.put(known_of(record.invoices, record.invoice_ids))
+    def write(self, records: Sequence[ItemRecord]) -> None:
+        """Write the lines of items; the run stops where the disk does not take them."""
+        self._recorder.add_at_once(records)
+        for record in records:
+            if record.outcome is Outcome.INVOICED:
+                self.invoiced.put(known_of(record.invoices, record.invoice_ids))
         failure = self._recorder.failure
         if failure and self.engine:
             self.engine.stop(StopReason.DISK, str(failure))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -39,7 +39,7 @@ class Hands:
 
     entries: Callable[[Sequence[Item]], Awaitable[Sequence[LedgerEntry]]]
     keep: Callable[[Sequence[ItemRecord]], Awaitable[None]]
-    tell: Callable[[ItemRecord], None]
+    tell: Callable[[Sequence[ItemRecord]], None]
     fail: Callable[[Exception], None]
 
 
@@ -55,6 +55,7 @@ class Reader:
         self._pending: dict[Identity, Agreement] = {}
         self._waves: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._draftless: set[Identity] = set()
         self._unread = 0
         self._agreed = 0
         self._findings: Counter[Code] = Counter()
@@ -136,11 +137,24 @@ class Reader:
 
         Where many are not, only into those that had such a draft.
         """
-        lost = {one: found for one, found in self._pending.items() if _is_lost(found)}
-        few = len(self._pending) <= BRANCHES
-        asked = [one for one, found in lost.items() if few or _may_be_a_draft(found)]
+        asked = [one for one, found in self._pending.items() if _is_lost(found)]
+        if len(self._pending) > BRANCHES:
+            unknown = [one for one in asked if one not in self._draftless]
+            asked = await self._drafted(unknown) if unknown else []
         if asked:
             await self._again(asked, whole_accounts=True)
+
+    async def _drafted(self, lost: Sequence[Identity]) -> list[Identity]:
+        """Name those whose invoice was an open draft before, perhaps for another date."""
+        try:
+            entries = await self._hands.entries([self._open[one].item for one in lost])
+        except Exception as error:  # what is not shown is told as it is
+            self._hands.fail(error)
+            return []
+        self._draftless.update(
+            one.identity for one in entries if one.drafts.isdisjoint(one.invoice_ids)
+        )
+        return [one for one in lost if one not in self._draftless]
 
     async def _release(self) -> None:
         """Tell all that is still open: as it was last seen, or as the row has told it."""
@@ -225,24 +239,28 @@ class Reader:
             self._findings.update(_codes(found))
         self._tell(records)
 
-    def _tell(self, records: Iterable[ItemRecord]) -> None:
+    def _tell(self, records: Sequence[ItemRecord]) -> None:
         for record in records:
             self._open.pop(record.item.identity, None)
-            self._hands.tell(record)
+        self._hands.tell(records)
+
+
+_UNPROVED = frozenset({Code.DUPLICATE, Code.UNRECORDED, Code.CHANGED, Code.NOT_SHOWN})
 
 
 def _needs_ledger(found: Agreement) -> bool:
-    """Tell whether only the ledger knows what was sent before, and which drafts were there."""
+    """Tell whether only the ledger knows what was sent before, and which drafts were there.
+
+    Where nothing is shown of the account, which is often so right after the call, there is nothing
+    that it could tell more of.
+    """
+    if not found.shown:
+        return False
     return not (found.entry.alone and _UNPROVED.isdisjoint(_codes(found)))
 
 
 def _is_lost(found: Agreement) -> bool:
     return Code.NOT_SHOWN in _codes(found)
-
-
-def _may_be_a_draft(found: Agreement) -> bool:
-    """Tell whether an invoice that is not shown was an open draft, perhaps for another date."""
-    return not found.entry.drafts.isdisjoint(found.entry.invoice_ids)
 
 
 def _codes(found: Agreement) -> list[Code]:
@@ -271,9 +289,13 @@ def entry_of(record: ItemRecord) -> LedgerEntry:
 
 def with_details(record: ItemRecord, agreement: Agreement) -> ItemRecord:
     """Complete a record by what is proved to be its own, and all that is told of that."""
+    entry = agreement.entry
+    if not agreement.invoices:
+        ids = tuple(dict.fromkeys(entry.invoice_ids))
+        return record.with_invoices(ids, tuple(map(Detail, ids)))
     shown = {one.id: one for one in agreement.invoices}
-    ids = tuple(dict.fromkeys((*agreement.entry.invoice_ids, *shown)))
-    details = tuple(_detail(one, shown.get(one), record, agreement.entry) for one in ids)
+    ids = tuple(dict.fromkeys((*entry.invoice_ids, *shown)))
+    details = tuple(_detail(one, shown.get(one), record, entry) for one in ids)
     return record.with_invoices(ids, details)
 
 

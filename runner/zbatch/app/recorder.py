@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from zbatch.errors import ReportFailure
-from zbatch.model import ItemRecord, Plan
-from zbatch.report.lines import to_line
+from zbatch.model import ItemRecord, Plan, Repeated
+from zbatch.report.lines import to_line, to_lines
 from zbatch.report.summary import Fold
 from zbatch.spec.places import Places
 
@@ -18,8 +18,8 @@ class Lines(Protocol):
     Both methods raise `ReportFailure`.
     """
 
-    def write(self, line: bytes) -> None:
-        """Append a line."""
+    def write(self, lines: bytes) -> None:
+        """Append a line, or several at once."""
         ...
 
     def close(self) -> None:
@@ -44,22 +44,43 @@ class Recorder:
 
     def add(self, record: ItemRecord) -> None:
         """Append the line of an item of the plan that has none yet."""
-        place = self._places.of(record.item.identity)
-        if place is None or self._written[place]:
-            return
-        self._written[place] = True
-        self.counted.add(record)
-        if self.failure:
-            return
-        try:
-            self._writer.write(to_line(record, self._run_id))
-        except ReportFailure as failure:
-            self.failure = failure
+        self._write(self._line_of(record))
 
     def add_all(self, records: Iterable[ItemRecord]) -> None:
-        """Append the lines of several items."""
+        """Append the lines of several items, one after the other."""
         for record in records:
             self.add(record)
+
+    def add_at_once(self, records: Sequence[ItemRecord]) -> None:
+        """Append the lines of a few items in one go."""
+        self._write(b"".join(map(self._line_of, records)))
+
+    def _line_of(self, record: ItemRecord) -> bytes:
+        """Take a record in, and give its line unless there is one, or none is written any more."""
+        place = self._places.of(record.item.identity)
+        if place is None or self._written[place]:
+            return b""
+        self._written[place] = True
+        self.counted.add(record)
+        return b"" if self.failure else to_line(record, self._run_id)
+
+    def repeat(self, start: int, repeated: Sequence[Repeated]) -> None:
+        """Append the lines of items that earlier runs have invoiced, from that position on.
+
+        None of them has a line yet.
+        """
+        self._written[start : start + len(repeated)] = b"\1" * len(repeated)
+        runs = dict.fromkeys(one.settlement.run_id for one in repeated)
+        self.counted.add_invoiced(len(repeated), (run or "" for run in runs))
+        self._write(b"" if self.failure else to_lines(repeated, self._run_id))
+
+    def _write(self, lines: bytes) -> None:
+        if self.failure or not lines:
+            return
+        try:
+            self._writer.write(lines)
+        except ReportFailure as failure:
+            self.failure = failure
 
     def has_all(self, start: int, stop: int) -> bool:
         """Tell whether each item of the plan from `start` to before `stop` has its line."""

@@ -108,6 +108,8 @@ class Agreement:
 
 def compare(entry: LedgerEntry, shown: Mapping[str, Invoice]) -> Agreement:
     """Compare what is held of an item with all invoices that are shown of its account."""
+    if not shown and entry.outcome is not None:  # a tenant may show nothing right after the calls
+        return Agreement(entry, tuple(_of_own(entry, shown)))
     own = tuple(shown[one] for one in entry.invoice_ids if one in shown)
     others = tuple(one for one in shown.values() if _is_other(one, entry)) if entry.alone else ()
     if entry.outcome is Outcome.INVOICED and _of_one_call(entry, own, others):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from zbatch.ledger import rows
 from zbatch.ledger import statements as sql
-from zbatch.model import Batch, Item, batches
+from zbatch.model import Batch, Item, batches, listed
 
 
 def list_items(
@@ -32,8 +32,8 @@ def list_items(
         found += connection.execute(sql.INSERT_SETTLED_OF_BATCH, known).rowcount
     if found == len(part):
         return
-    planned = items[part.start : part.stop]
-    connection.executemany(sql.INSERT_ITEM, map(rows.item_columns, planned))
+    planned = rows.item_columns(listed(items, part.start, part.stop))
+    connection.executemany(sql.INSERT_ITEM, planned)
     for batch in several:
         columns = (run_id, *rows.batch_columns(batch))
         found += connection.execute(sql.INSERT_BATCH, columns).rowcount

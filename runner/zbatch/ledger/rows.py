@@ -6,7 +6,7 @@ import gzip
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -23,9 +23,11 @@ from zbatch.model import (
     Identity,
     Item,
     ItemRecord,
+    Listed,
     Outcome,
     Problem,
     Source,
+    Terms,
 )
 
 _quoted = json.encoder.encode_basestring_ascii
@@ -50,17 +52,18 @@ def identity_columns(identity: Identity) -> tuple[str, str, int]:
     return identity.account_id, identity.target_date.isoformat(), identity.revision
 
 
-def item_columns(item: Item) -> tuple[object, ...]:
-    """Give the values of an item's identity, payload and source, in the order of `ITEM_COLUMNS`."""
-    return (
-        *identity_columns(item.identity),
-        *payload_columns(item),
-        item.reason,
-        item.account_number,
-        item.source.file,
-        item.source.line,
-        item.source.column,
-    )
+def item_columns(listed: Iterable[Listed]) -> Iterator[tuple[object, ...]]:
+    """Give the values of items' identities, payloads and sources, in the order of `ITEM_COLUMNS`.
+
+    What neighbours have in common is written once for them.
+    """
+    last: Terms | None = None
+    for account_id, number, line, terms in listed:
+        if terms is not last:
+            last = terms
+            day = (terms.target_date.isoformat(), terms.revision)
+            before = (*day, *payload_of(terms.invoice_date, terms.charges), terms.reason)
+        yield (account_id, *before, number, terms.file, line, terms.column)
 
 
 def payload_columns(item: Item) -> tuple[object, ...]:
@@ -181,6 +184,11 @@ def invoice_ids_text(ids: tuple[str, ...]) -> str:
 def invoice_ids_of(text: str) -> tuple[str, ...]:
     """Read the IDs of an outcome's invoices."""
     return tuple(json.loads(text))
+
+
+def invoice_ids_after(first: str, text: str) -> tuple[str, ...]:
+    """Read the same of an item whose first invoice is known: mostly there is no other."""
+    return (first,) if text == f'["{first}"]' and first.isalnum() else invoice_ids_of(text)
 
 
 def detail_columns(record: ItemRecord) -> tuple[object, ...]:

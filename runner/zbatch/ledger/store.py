@@ -16,6 +16,7 @@ from zbatch.ledger import statements as sql
 from zbatch.ledger.billed import Billed, read_billed
 from zbatch.ledger.listing import all_invoiced, insist, list_items
 from zbatch.ledger.place import LEDGER_FILE as LEDGER_FILE  # others look for it here
+from zbatch.ledger.repeated import read_repeated
 from zbatch.ledger.schema import migrate
 from zbatch.ledger.standings import AT_ONCE, Damaged, read_outcomes, read_standings
 from zbatch.model import (
@@ -27,6 +28,7 @@ from zbatch.model import (
     Item,
     ItemRecord,
     Plan,
+    Repeated,
     Result,
     Send,
     Standing,
@@ -168,6 +170,16 @@ class Store:
         """Give the outcomes of those items that have one, in their order, some at a time."""
         with self._reading():
             yield from read_outcomes(self._connection, items)
+
+    def repeated(
+        self, run_id: str, items: Sequence[Item], start: int, stop: int
+    ) -> list[Repeated] | None:
+        """Tell of items from `start` to before `stop`, as a run has listed them, if invoiced.
+
+        None where any of them is not, or where what is held of it has to be looked at.
+        """
+        with self._reading():
+            return read_repeated(self._connection, run_id, items, range(start, stop))
 
     def standing(self, items: Iterable[Item]) -> Iterator[Standing]:
         """Tell what is held of each item, in their order, some hundreds at a time."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from zbatch.model.accounts import Account, AccountFile, Exclusion, Expect
-    from zbatch.model.alike import Batch, batches
+    from zbatch.model.alike import Batch, Listed, Repeated, Settlement, Terms, batches, listed
     from zbatch.model.calls import (
         Attempt,
         Baseline,
@@ -53,7 +53,12 @@ _PLACES = {
     ),
     "alike": (
         "Batch",
+        "Listed",
+        "Repeated",
+        "Settlement",
+        "Terms",
         "batches",
+        "listed",
     ),
     "calls": (
         "Attempt",
@@ -142,23 +147,28 @@ __all__ = [
     "ItemRecord",
     "KeyState",
     "Limits",
+    "Listed",
     "MetRule",
     "OpenCall",
     "Outcome",
     "Plan",
     "Problem",
     "Rate",
+    "Repeated",
     "Result",
     "Send",
+    "Settlement",
     "Settling",
     "Source",
     "Spec",
     "Standing",
     "StopRules",
     "Tenant",
+    "Terms",
     "Totals",
     "Trail",
     "batches",
+    "listed",
 ]
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from zbatch.model import Detail, Item, ItemRecord, Outcome, Problem
+from zbatch.model import Detail, Item, ItemRecord, Outcome, Problem, Repeated
 
 VERSION = 1
 
@@ -92,32 +93,105 @@ def to_line(record: ItemRecord, run_id: str) -> bytes:
     is put together by hand: a report may have a million lines, most of their fields need no
     encoder, and what the items of a call have in common is written once for all of them.
     """
-    item, invoice_ids = record.item, ",".join(map(_text, record.invoice_ids))
+    item, identity = record.item, record.item.identity
+    terms = _terms(item.invoice_date, identity.target_date, identity.revision, record.outcome)
+    settlement = _settlement(
+        record.error or UNEXPLAINED.get(record.outcome),
+        record.http_status,
+        record.attempts,
+        record.idempotency_key,
+        record.track_id,
+        record.request_id,
+        record.started_at,
+        record.finished_at,
+    )
     return (
-        f'{{"version":{VERSION},"run_id":{_text(run_id)}'
-        f',"account_id":"{item.identity.account_id}","account_number":{_text(item.account_number)}'
-        f",{_days(item.invoice_date, item.identity.target_date)}"
-        f',"revision":{item.identity.revision},{_OUTCOMES[record.outcome]}'
-        f',"invoice_id":{_text(record.invoice_id)},"invoice_ids":[{invoice_ids}]'
-        f',"invoices":{_details(record.invoices)}'
-        f',"error":{_problem(record.error or UNEXPLAINED.get(record.outcome))}'
-        f',"http_status":{_number(record.http_status)},"attempts":{record.attempts}'
-        f',"idempotency_key":{_text(record.idempotency_key)},"track_id":{_text(record.track_id)}'
-        f',"request_id":{_text(record.request_id)},{_times(record.started_at, record.finished_at)}'
-        f',"reason":{_text(item.reason)}'
-        f',"source":{{"file":{_text(item.source.file)},"line":{item.source.line}}}}}\n'
+        f'{_head(run_id)}{identity.account_id}","account_number":{_text(item.account_number)}'
+        f"{terms}{_invoices(record.invoice_id, record.invoice_ids, record.invoices)}{settlement}"
+        f'{_file(item.reason, item.source.file)},"line":{item.source.line}}}}}\n'
     ).encode("ascii")
+
+
+def to_lines(repeated: Iterable[Repeated], run_id: str) -> bytes:
+    """Write items that were invoiced before the run, a line each, as `to_line` does."""
+    return "".join(_lines_of(repeated, run_id)).encode("ascii")
+
+
+def _lines_of(repeated: Iterable[Repeated], run_id: str) -> Iterator[str]:
+    head = _head(run_id)
+    terms = settlement = None
+    middle = end = last = ""
+    for account_id, number, line, own, invoice_id, ids, invoices, answer in repeated:
+        if own is not terms:
+            terms = own
+            middle = _terms(terms.invoice_date, terms.target_date, terms.revision, Outcome.INVOICED)
+            end = _file(terms.reason, terms.file)
+        if answer is not settlement:
+            settlement = answer
+            last = _settlement(
+                settlement.error,
+                settlement.http_status,
+                settlement.attempts,
+                settlement.idempotency_key,
+                settlement.track_id,
+                settlement.request_id,
+                settlement.started_at,
+                settlement.finished_at,
+            )
+        yield (
+            f'{head}{account_id}","account_number":{_text(number)}{middle}'
+            f'{_invoices(invoice_id, ids, invoices)}{last}{end},"line":{line}}}}}\n'
+        )
+
+
+@lru_cache(maxsize=4)
+def _head(run_id: str) -> str:
+    return f'{{"version":{VERSION},"run_id":{_text(run_id)},"account_id":"'
+
+
+@lru_cache(maxsize=64)  # few days are billed at once
+def _terms(invoice_date: date, target_date: date, revision: int, outcome: Outcome) -> str:
+    return (
+        f',"invoice_date":"{invoice_date}","target_date":"{target_date}","revision":{revision}'
+        f",{_OUTCOMES[outcome]}"
+    )
+
+
+def _invoices(
+    invoice_id: str | None, invoice_ids: tuple[str, ...], details: tuple[Detail, ...] | None
+) -> str:
+    first = _text(invoice_id)
+    ids = first if invoice_ids == (invoice_id,) else ",".join(map(_text, invoice_ids))
+    return f',"invoice_id":{first},"invoice_ids":[{ids}],"invoices":{_details(details)}'
+
+
+def _settlement(
+    problem: Problem | None,
+    http_status: int | None,
+    attempts: int,
+    idempotency_key: str | None,
+    track_id: str | None,
+    request_id: str | None,
+    started_at: datetime | None,
+    finished_at: datetime | None,
+) -> str:
+    return (
+        f',"error":{_problem(problem)}'
+        f',"http_status":{_number(http_status)},"attempts":{attempts}'
+        f',"idempotency_key":{_text(idempotency_key)},"track_id":{_text(track_id)}'
+        f',"request_id":{_text(request_id)},{_times(started_at, finished_at)}'
+    )
+
+
+@lru_cache(maxsize=64)  # an account file has one name, and few reasons
+def _file(reason: str | None, file: str) -> str:
+    return f',"reason":{_text(reason)},"source":{{"file":{_text(file)}'
 
 
 _OUTCOMES = {
     outcome: f'"outcome":"{outcome.value}","success":{"true" if outcome.success else "false"}'
     for outcome in Outcome
 }
-
-
-@lru_cache(maxsize=64)  # few days are billed at once
-def _days(invoice_date: date, target_date: date) -> str:
-    return f'"invoice_date":"{invoice_date}","target_date":"{target_date}"'
 
 
 @lru_cache(maxsize=1024)  # the items of a call have them in common

@@ -13,9 +13,9 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW | os
 
 
 class ReportWriter:
-    """Write `report.jsonl`, and a copy of it where one is asked for, a line at a time.
+    """Write `report.jsonl`, and a copy of it where one is asked for, whole lines at a time.
 
-    A line is in the file when `write` returns, though only `close` brings it to the disk: the
+    They are in the file when `write` returns, though only `close` brings them to the disk: the
     ledger is the truth, the report its projection. After a failure nothing more is written.
     """
 
@@ -38,10 +38,13 @@ class ReportWriter:
                 file.discard()
             raise CannotStart(f"cannot create the report {path}: {error.strerror}") from error
 
-    def write(self, line: bytes) -> None:
-        """Append one line to each file; raise `ReportFailure` when a file does not take it."""
+    def write(self, lines: bytes) -> None:
+        """Append lines to each file; raise `ReportFailure` when a file does not take them.
+
+        Of several those stay that it took as a whole.
+        """
         for file in self._files:
-            file.append(line)
+            file.append(lines)
 
     def close(self) -> None:
         """Bring the files and their folders to the disk; a second close does nothing."""
@@ -58,18 +61,20 @@ class _AppendFile:
         self._size = 0
         self._failure: ReportFailure | None = None
 
-    def append(self, line: bytes) -> None:
+    def append(self, lines: bytes) -> None:
         if self._failure:
             raise self._failure
         try:
-            write_all(self._descriptor, line)
+            write_all(self._descriptor, lines)
         except OSError as error:
             self._failure = self._failed(error)
-            # What came of the line is taken back: a torn one would spoil the next reader's day.
+            # What came of a line is taken back: a torn one would spoil the next reader's day.
             with suppress(OSError):
-                os.ftruncate(self._descriptor, self._size)
+                written = os.fstat(self._descriptor).st_size - self._size
+                whole = lines.rfind(b"\n", 0, max(written, 0)) + 1
+                os.ftruncate(self._descriptor, self._size + whole)
             raise self._failure from error
-        self._size += len(line)
+        self._size += len(lines)
 
     def close(self) -> ReportFailure | None:
         try:

@@ -17,7 +17,7 @@ from zbatch.spec.roster import Roster
 from zbatch.spec.selection import Items, Selection, select
 from zbatch.spec.totals import nobody_left, unexpected
 
-_BATCH = 4096  # items hashed at a time
+_BATCH = 512  # items hashed at a time
 
 
 def make_plan(spec: Spec, tenant: Tenant) -> Plan:
@@ -131,13 +131,8 @@ def _digest(spec: Spec, tenant: Tenant, named: Selection) -> str:
     records += (["exclude", _name(one.account_id, one.number)] for one in spec.exclusions)
     for record in records:
         digest.update(_line(record))
-    lines: list[bytes] = []
-    for line in _item_lines(spec, named):
-        lines.append(line)
-        if len(lines) == _BATCH:
-            digest.update(b"".join(lines))
-            lines.clear()
-    digest.update(b"".join(lines))
+    for lines in _item_lines(spec, named):
+        digest.update(lines)
     return digest.hexdigest()
 
 
@@ -146,19 +141,21 @@ def _item_lines(spec: Spec, named: Selection) -> Iterator[bytes]:
     roster, charges = named.roster, spec.charges
     kinds: list[object] = [charges.one_time, charges.recurring, charges.usage]
     numbers = {} if roster.resolved else dict(roster.numbered_rows())
-    ends: dict[tuple[int, int], bytes] = {}
-    for row, day in zip(named.rows, named.days, strict=True):
-        revision = roster.traits_of(row).revision
-        end = ends.get((day, revision))
-        if end is None:
+    ends: dict[tuple[int, int], str] = {}
+    for start in range(0, len(named.rows), _BATCH):
+        rows, days = named.rows[start : start + _BATCH], named.days[start : start + _BATCH]
+        alike = list(zip(days, roster.styles(rows), strict=True))
+        for day, style in set(alike).difference(ends):
             pair: DatePair = named.pairs[day]
+            revision = roster.traits[style].revision
             dates = [pair.target_date.isoformat(), revision, pair.invoice_date.isoformat()]
-            end = ends[day, revision] = b"," + _line([*dates, kinds])[1:]
-        number = numbers.get(row)
-        if number is None:
-            yield b'["' + roster.account_id(row).encode() + b'"' + end
-        else:
-            yield b"[" + _line([_name(None, number)])[1:-2] + end
+            ends[day, style] = "," + _line([*dates, kinds])[1:].decode()
+        names = [f'"{account}"' for account in roster.account_ids(rows)]
+        for at, row in enumerate(rows) if numbers else ():
+            if row in numbers:
+                names[at] = _line([_name(None, numbers[row])])[1:-2].decode()
+        lines = zip(names, map(ends.__getitem__, alike), strict=True)
+        yield "".join([f"[{name}{end}" for name, end in lines]).encode()
 
 
 def _name(account_id: str | None, number: str | None) -> object:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from array import array
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 
-from zbatch.model import Batch, Charges, DatePair, Exclusion, Identity, Item
+from zbatch.model import Batch, Charges, DatePair, Exclusion, Identity, Item, Listed, Terms
 from zbatch.spec.lazy import Lazy
 from zbatch.spec.roster import BYTES, Roster
 
@@ -49,8 +51,12 @@ def select(
     if identified:
         kept_out.update(roster.numbered)
     chooser = _Chooser(roster, dates)
-    rows_of = {row: run if row == run[0] else [] for run in roster.repeated() for row in run}
-    for row in range(len(roster)):
+    repeated = roster.repeated()
+    style = None if kept_out or repeated else roster.only_style
+    rows_of = {row: run if row == run[0] else [] for run in repeated for row in run}
+    if style is not None:
+        chooser.take_all(style)
+    for row in range(len(roster)) if style is None else ():
         if row not in kept_out:
             chooser.take(rows_of.get(row, (row,)))
     return Selection(
@@ -103,15 +109,37 @@ class Items(Lazy[Item]):
         """Give the items from `start` to before `stop`, those together that are alike."""
         selection, roster = self.selection, self.selection.roster
         rows, days = selection.rows[start:stop], selection.days[start:stop]
-        found: dict[tuple[int, int], dict[int, str]] = {}
-        for position, row, day in zip(range(start, stop), rows, days, strict=True):
-            alike = (day, roster.style(row))
-            if alike not in found:
-                found[alike] = {}
-            found[alike][position] = roster.account_id(row)
+        found: dict[tuple[int, int], dict[int, str]] = defaultdict(dict)
+        alike = zip(days, roster.styles(rows), strict=True)
+        for position, kind, account in zip(
+            range(start, stop), alike, roster.account_ids(rows), strict=True
+        ):
+            found[kind][position] = account
         for (day, style), accounts in found.items():
             pair, revision = selection.pairs[day], roster.traits[style].revision
             yield Batch(pair.target_date, revision, pair.invoice_date, self.charges, accounts)
+
+    def listed(self, start: int, stop: int) -> Iterator[Listed]:
+        """Give the items from `start` to before `stop` in their order."""
+        selection, roster = self.selection, self.selection.roster
+        rows, days = selection.rows[start:stop], selection.days[start:stop]
+        alike = list(zip(days, roster.styles(rows), strict=True))
+        kinds = {one: self._terms(*one) for one in set(alike)}
+        numbers = map(roster.number, rows) if roster.numbered else repeat(None, len(rows))
+        ids, lines = roster.account_ids(rows), roster.lines(rows)
+        return zip(ids, numbers, lines, map(kinds.__getitem__, alike), strict=True)
+
+    def _terms(self, day: int, style: int) -> Terms:
+        pair, traits = self.selection.pairs[day], self.selection.roster.traits[style]
+        return Terms(
+            pair.target_date,
+            traits.revision,
+            pair.invoice_date,
+            self.charges,
+            traits.file,
+            traits.column,
+            traits.reason,
+        )
 
 
 class _Chooser:
@@ -123,6 +151,14 @@ class _Chooser:
         self._roster = roster
         self._dates = dates
         self._by_style: dict[int, tuple[int, ...]] = {}
+
+    def take_all(self, style: int) -> None:
+        """Take every row of a roster in which all have one style, each of its own account."""
+        days, count = self._sorted(style), len(self._roster)
+        each = (range(count) for _ in days)
+        self.rows.extend(chain.from_iterable(zip(*each, strict=True)))
+        self.days.extend(days * count)
+        self.counts.extend(repeat(len(days), count))
 
     def take(self, rows: Sequence[int]) -> None:
         """Take the rows of one account."""

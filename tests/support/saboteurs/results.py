@@ -65,8 +65,12 @@ def only_what_this_run_did_is_reported(bench: Bench) -> None:
         kept = (s for s in standings if not (s.record and s.record.outcome is Outcome.INVOICED))
         return finals(kept, *given)
 
+    def repeated(*_: Any) -> None:
+        """Have none of the lines made at once."""
+
     settled = Backlog.settled
     bench.method(Backlog, "settled", stood)
+    bench.method(Store, "repeated", repeated)
     bench.function(finals, told)
 
 
