@@ -116,7 +116,7 @@ def test_a_failing_seed_is_told_and_ends_with_one(
     told = capsys.readouterr().out.splitlines()
     assert "seed 7 of pair: 1 violations" in told
     assert "shrunk to" in told
-    assert told[-1].startswith("1 seeds, ")
+    assert told[-1].startswith("1 seeds from 7 on, ")
 
 
 def test_whatever_a_run_raises_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:

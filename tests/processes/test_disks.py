@@ -91,8 +91,12 @@ def _move_folder(ledger: Path) -> None:
 def test_f99_a_ledger_that_is_gone_stops_the_run(
     lose: Callable[[Path], None], serve: Serve, project_at: ProjectAt
 ) -> None:
-    """F99, D15: sending stops with exit 3; without its ledger the next run bills nothing twice."""
-    served = serve(book=book({0: "0s", 1: "500ms", **dict.fromkeys(range(2, 10), "0s")}))
+    """F99, D15: sending stops with exit 3; without its ledger the next run bills nothing twice.
+
+    It is seen at the next commit, which gathers answers for less than a call takes here: one call
+    may leave after the one that was under way.
+    """
+    served = serve(book=book({0: "0s", **dict.fromkeys(range(1, 10), "500ms")}))
     project = project_at(served)
     project.write(range(10), concurrency=1)
     client = project.start("run", "spec.yaml")
@@ -100,8 +104,9 @@ def test_f99_a_ledger_that_is_gone_stops_the_run(
     lose(project.ledger)
     assert client.wait() == 3
     assert "the ledger" in client.said
-    assert served.generates <= 2
-    until(lambda: len(served.executions) == 2, "the call in flight executed")
+    sent = served.generates
+    assert sent <= 3
+    until(lambda: len(served.executions) == sent, "what was in flight is executed")
     project.run()
     check_billed_once(served, range(10))
 
