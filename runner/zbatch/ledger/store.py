@@ -186,7 +186,7 @@ class Store:
             yield from read_standings(self._connection, items)
 
     def billed(self, items: Iterable[Item]) -> Iterator[tuple[Item, Billed]]:
-        """Tell of each item, in their order, what else is credited in its account."""
+        """Tell of each item, in their order, what is held of its account beside it."""
         with self._reading():
             yield from read_billed(self._connection, items)
 
