@@ -126,7 +126,17 @@ def test_last_block_tells_what_was_invoiced(story: Any) -> None:
     result = story.result([story.record(Outcome.INVOICED, 1)], ExitCode.OK, amounts=amounts)
     said = "10.00 EUR in 2 invoices, 1,574.79 USD in 1 invoice"
     assert text_of(result).splitlines()[2] == f"  invoiced by this run: {said}"
-    assert text_of(result, RECONCILE).splitlines()[2] == f"  found to be invoiced: {said}"
+    asked = replace(result, sent=0)
+    assert text_of(asked, RECONCILE).splitlines()[2] == f"  found to be invoiced: {said}"
+
+
+def test_a_run_that_sends_nothing_claims_no_invoice(story: Any) -> None:
+    """What an earlier run's lost call has made is found by a question; this run has billed none."""
+    invoiced = [story.record(Outcome.INVOICED, 1)]
+    amounts = (Amount("USD", 1, "368.01"),)
+    text = text_of(story.result(invoiced, ExitCode.OK, sent=0, amounts=amounts))
+    assert "  found to be invoiced: 368.01 USD in 1 invoice\n" in text
+    assert "by this run" not in text
 
 
 def test_last_block_of_a_second_run(story: Any, golden: Callable[[str, str], None]) -> None:

@@ -31,7 +31,7 @@ class Reason:
         return all(re.search(pattern, text) for pattern, text in patterns)
 
 
-STORE = r"^ledger/(rows|store|schema)\.py"
+STORE = r"^ledger/(rows|store|calls|schema)\.py"
 
 REASONS: tuple[Reason, ...] = (
     Reason(
@@ -130,12 +130,12 @@ REASONS: tuple[Reason, ...] = (
     Reason(
         "The same, more slowly: keys of a call that have come to the same are settled by one"
         " statement, and else by one each. Both count the rows.",
-        r"^ledger/store\.py",
+        r"^ledger/calls\.py",
         r"^`>` → `>=`$|^`1` → `2`$|^`effects\[0\]` → `None`$|^`0` → `1`$",
     ),
     Reason(
         "The same, in more memory: a key that is answered is not looked for again.",
-        r"^ledger/store\.py",
+        r"^ledger/calls\.py",
         r"^`result\.call\.key` → `None`$|^`None` → `…`$",
     ),
     Reason(

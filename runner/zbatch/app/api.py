@@ -141,7 +141,7 @@ class RunResult:
     `zbatch.report.summary.Summary`. `asked` counts the questions, `strays` are items in doubt that
     the spec does not list (any more), and `unread` is why there may be more of them: the ledger
     could not be read to its end. `settles_at` is that of `zbatch.engine.settings.Ending`. `amounts`
-    is what the invoices come to that this run has made itself.
+    is what the invoices come to of the items that this run has settled as invoiced.
     """
 
     run_id: str

@@ -40,8 +40,8 @@ class Closing:
 
     `signal` is the first one that came, `strays` are items in doubt beyond the plan, `unread` is
     why the ledger could not be read to the end, so that there may be more of them, and `read_only`
-    tells that items left unsent are left for another command. `amounts` is what this run's own
-    invoices come to.
+    tells that items left unsent are left for another command. `amounts` is what the invoices
+    come to of the items that this run has settled as invoiced.
     """
 
     ending: Ending = _NOTHING_TO_SEND

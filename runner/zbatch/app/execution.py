@@ -305,7 +305,7 @@ def _pace_record(flow: Flow) -> PaceRecord | None:
 class _Observer:
     """Take the engine's events: the report first, then whoever watches.
 
-    `invoiced` is what this run's own invoices come to.
+    `invoiced` is what the invoices come to of the items that this run has settled so.
     """
 
     def __init__(self, recorder: Recorder, watch: Watcher, run_id: str) -> None:

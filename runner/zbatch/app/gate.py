@@ -16,7 +16,8 @@ class Seen:
 
     Of `agreed` items they are as they were asked for, of `unread` ones it has not answered.
     `findings` are counted by their codes; `open` items, with theirs among them, are asked about
-    once more at the end of the run. `amounts` is what the invoices come to that the run has made.
+    once more at the end of the run. `amounts` is what they come to of
+    the items that the run itself has settled as invoiced.
     """
 
     agreed: int = 0

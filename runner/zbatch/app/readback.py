@@ -245,9 +245,6 @@ class Reader:
         self._hands.tell(records)
 
 
-_UNPROVED = frozenset({Code.DUPLICATE, Code.UNRECORDED, Code.CHANGED, Code.NOT_SHOWN})
-
-
 def _needs_ledger(found: Agreement) -> bool:
     """Tell whether only the ledger knows what was sent before, and which drafts were there.
 

@@ -1,4 +1,4 @@
-"""What the invoices of a report come to, by what the tenant showed of them after the sends."""
+"""What the invoices of a report, a run or a stage come to, by what the tenant has shown of them."""
 
 from __future__ import annotations
 

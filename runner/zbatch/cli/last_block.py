@@ -36,8 +36,6 @@ DOUBT_LIMIT = 500  # candidates, and from when it can be settled, stand at the e
 # What only a person can decide.
 _UNDECIDED = frozenset({"SEVERAL_INVOICES", "DRAFT_CHANGED"})
 
-_INVOICED_BY = {Verb.RUN: "invoiced by this run", Verb.RECONCILE: "found to be invoiced"}
-
 _STYLES = {
     Outcome.INVOICED: "green",
     Outcome.ALREADY_INVOICED: "green",
@@ -82,7 +80,8 @@ def last_block(result: RunResult, here: Path, called: Called = CALLED) -> Iterat
     if why := _why_nothing_was_sent(result, called.verb):
         yield Text(f"  {why}")
     if said := invoiced(result.amounts):
-        yield Text(f"  {_INVOICED_BY[called.verb]}: {said}")
+        # A run that sends nothing may have found what the lost call of an earlier one has made.
+        yield Text(f"  {'invoiced by this run' if result.sent else 'found to be invoiced'}: {said}")
     if result.stop:
         yield Text(f"  stopped early: {one_line(result.stop)}", "yellow")
     if result.unread:

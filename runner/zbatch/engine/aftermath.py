@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from zbatch.engine import backoff
 from zbatch.engine.brake import Brake
 from zbatch.engine.events import Answered, Event, Retrying, Settled
+from zbatch.engine.gathered import Gathered, Looked
 from zbatch.engine.in_hand import InHand
 from zbatch.engine.judge import Judgement, unknown_records
 from zbatch.engine.order import Order, Work, alone_of
@@ -25,56 +26,21 @@ from zbatch.engine.steps import (
     Reopened,
     Rest,
     Step,
-    finding,
     left_in_doubt,
     left_renewed,
 )
 from zbatch.engine.steps import Settled as SettledByQuestion
 from zbatch.engine.verdict import Again, Pause, Settle
 from zbatch.model import (
-    Finding,
     IfAbsent,
     Item,
     ItemRecord,
     Outcome,
     Problem,
-    Result,
     Trail,
 )
 
 MOST_RECHECKS = 10  # of an invoice that is being generated
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    work: Work
-    outcome: Cleared | tuple[Step, ...]
-    asked_at: tuple[float, datetime]
-
-    def findings(self) -> list[Finding]:
-        items = self.work.items
-        if isinstance(self.outcome, Cleared):
-            pairs = zip(items, self.outcome.baselines, strict=True)
-            return [Finding(item, baseline=baseline) for item, baseline in pairs if baseline]
-        steps = zip(items, self.outcome, strict=True)
-        found = (finding(self.work, item, step) for item, step in steps)
-        return [one for one in found if one]
-
-
-@dataclass(frozen=True, slots=True)
-class Gathered:
-    """What came of calls and questions between two commits."""
-
-    answers: Sequence[tuple[Work, Judgement]]
-    looks: Sequence[_Look]
-
-    def results(self) -> list[Result]:
-        """Give what the ledger is to hold of the calls."""
-        return [judgement.result for _, judgement in self.answers]
-
-    def findings(self) -> list[Finding]:
-        """Give what the ledger is to hold of the questions."""
-        return [found for look in self.looks for found in look.findings()]
 
 
 class Aftermath:
@@ -89,7 +55,7 @@ class Aftermath:
         self._brake = brake
         self._tally = tally
         self._answers: list[tuple[Work, Judgement]] = []
-        self._looks: list[_Look] = []
+        self._looks: list[Looked] = []
         self._resting: list[tuple[datetime, Work, Problem]] = []
         self._credited: dict[str, dict[date, frozenset[str]]] = {}
         self._wait_ends: datetime | None = None
@@ -112,7 +78,7 @@ class Aftermath:
         self, work: Work, outcome: Cleared | tuple[Step, ...], asked_at: tuple[float, datetime]
     ) -> None:
         """Take in what a question means for a work, and when it was asked."""
-        self._looks.append(_Look(work, outcome, asked_at))
+        self._looks.append(Looked(work, outcome, asked_at))
         self.waiting.set()
 
     def take(self) -> Gathered:
@@ -198,7 +164,7 @@ class Aftermath:
 
     # What a question has shown
 
-    def _apply_look(self, look: _Look) -> None:
+    def _apply_look(self, look: Looked) -> None:
         work, outcome = look.work, look.outcome
         self.in_hand.asked(work)
         if isinstance(outcome, Cleared):
@@ -225,7 +191,7 @@ class Aftermath:
         self.in_hand.let_go()
         self._order.postpone(work, self._ports.clock.monotonic())
 
-    def _step(self, look: _Look, position: int, step: Step) -> None:
+    def _step(self, look: Looked, position: int, step: Step) -> None:
         work, item, trail = look.work, look.work.items[position], look.work.trails[position]
         if isinstance(step, SettledByQuestion | Kept):
             self._done(step.record)

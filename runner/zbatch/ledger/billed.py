@@ -27,7 +27,7 @@ _ITEMS_OF_RUN = (
 
 @dataclass(frozen=True, slots=True)
 class Billed:
-    """What is credited to other items of an item's account.
+    """What is held of an item's account beside the item itself.
 
     `credited` are the invoices of its other revisions: one of its date that only another date is
     credited with, since that was appended to it, bills this one as well. `sends` may each have

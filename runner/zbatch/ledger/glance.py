@@ -87,7 +87,7 @@ class Glance:
         return read_standings(self._connection, items)
 
     def billed(self, items: Iterable[Item]) -> Iterator[tuple[Item, Billed]]:
-        """Tell of each item, in their order, what else is credited in its account."""
+        """Tell of each item, in their order, what is held of its account beside it."""
         return read_billed(self._connection, items)
 
     def items_of(self, run_id: str) -> list[Item]:

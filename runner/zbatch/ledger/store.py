@@ -14,14 +14,13 @@ from zbatch.errors import CannotStart, LedgerFailure
 from zbatch.ledger import rows
 from zbatch.ledger import statements as sql
 from zbatch.ledger.billed import Billed, read_billed
-from zbatch.ledger.listing import all_invoiced, insist, list_items
+from zbatch.ledger.calls import Calls
+from zbatch.ledger.listing import all_invoiced, list_items
 from zbatch.ledger.place import LEDGER_FILE as LEDGER_FILE  # others look for it here
 from zbatch.ledger.repeated import read_repeated
 from zbatch.ledger.schema import migrate
 from zbatch.ledger.standings import AT_ONCE, Damaged, read_outcomes, read_standings
 from zbatch.model import (
-    Call,
-    Effect,
     ExitCode,
     Finding,
     Identity,
@@ -77,7 +76,7 @@ class Store:
         self._path = path
         self._file = os.stat(path)
         self._failed = False
-        self._call_ids: dict[str, int] = {}
+        self._calls = Calls(connection)
 
     def close(self) -> None:
         """Close the file; nothing is pending, since every method commits."""
@@ -187,7 +186,7 @@ class Store:
             yield from read_standings(self._connection, items)
 
     def billed(self, items: Iterable[Item]) -> Iterator[tuple[Item, Billed]]:
-        """Tell of each item, in their order, what else is credited in its account."""
+        """Tell of each item, in their order, what is held of its account beside it."""
         with self._reading():
             yield from read_billed(self._connection, items)
 
@@ -223,18 +222,17 @@ class Store:
         findings: Sequence[Finding],
         now: datetime,
     ) -> None:
-        """Do both at once: none of what is sent waits for what has come of the rest."""
+        """Record both at once, or nothing: what is about to leave waits for no other commit."""
         with self._transaction(now):
-            self._finish(run_id, results)
-            self._find(run_id, findings)
-            self._begin(run_id, sends)
-        for result in results:  # most keys are never sent again, and all are as many as calls
-            self._call_ids.pop(result.call.key, None)
+            self._calls.finish(run_id, results)
+            self._calls.find(run_id, findings)
+            self._calls.begin(run_id, sends)
+        self._calls.forget(results)
 
     def detail(self, records: Sequence[ItemRecord], now: datetime) -> None:
         """Record what the tenant shows of the invoices of settled items."""
         with self._transaction(now):
-            self._each(sql.DETAIL_ITEM, [rows.detail_columns(record) for record in records])
+            self._calls.detail(records)
 
     def finish_run(self, run_id: str, exit_code: ExitCode, now: datetime) -> None:
         """Record how the run ended."""
@@ -284,134 +282,3 @@ class Store:
         there = os.stat(self._path)
         if (there.st_dev, there.st_ino) != (self._file.st_dev, self._file.st_ino):
             raise OSError("the file has been replaced by another one")
-
-    def _write_record(self, record: ItemRecord, run_id: str) -> None:
-        self._each(sql.UPDATE_ITEM, [_record_values(record, run_id)])
-
-    def _begin(self, run_id: str, sends: Sequence[Send]) -> None:
-        calls = {send.call.key: send.call for send in sends}
-        self._insert_calls([c for key, c in calls.items() if self._call_id(key) is None])
-        self._each(
-            sql.INSERT_ATTEMPT,
-            [
-                (self._call_id(send.call.key), run_id, *rows.attempt_columns(send.attempt))
-                for send in sends
-            ],
-        )
-
-    def _finish(self, run_id: str, results: Sequence[Result]) -> None:
-        attempts: list[tuple[object, ...]] = []
-        alike: list[tuple[object, ...]] = []
-        states: list[tuple[object, ...]] = []
-        records: list[tuple[object, ...]] = []
-        changed = 0
-        for result in results:
-            call_id = self._call_id(result.call.key)
-            number, *values = rows.attempt_columns(result.attempt)
-            attempts.append((*values, call_id, number))
-            effects = list(map(_effect, result.effects))
-            if len(effects) > 1 and effects.count(effects[0]) == len(effects):
-                alike.append((*effects[0], call_id))
-                changed += len(effects)
-            else:
-                states += ((*one, call_id, place) for place, one in enumerate(effects))
-            records += (_record_values(one.record, run_id) for one in result.effects if one.record)
-        self._each(sql.UPDATE_ATTEMPT, attempts)
-        self._each(sql.UPDATE_CALL_ITEMS, alike, changed)
-        self._each(sql.UPDATE_CALL_ITEM, states)
-        self._each(sql.UPDATE_ITEM, records)
-
-    def _find(self, run_id: str, findings: Sequence[Finding]) -> None:
-        self._each(
-            sql.UPDATE_BASELINE,
-            [
-                (rows.baseline_text(one.baseline), *rows.identity_columns(one.item.identity))
-                for one in findings
-                if one.baseline
-            ],
-        )
-        for finding in findings:
-            self._note(run_id, finding)
-
-    def _note(self, run_id: str, finding: Finding) -> None:
-        """Record what a question has shown beyond a baseline."""
-        execute = self._connection.execute
-        identity = rows.identity_columns(finding.item.identity)
-        if finding.effect and finding.key:
-            key = self._call_id(finding.key)
-            _one(execute(sql.SETTLE_BY_QUESTION, (*_effect(finding.effect), key, *identity)))
-        if finding.rests_until:
-            _one(execute(sql.REST_ITEM, (rows.stamp(finding.rests_until), *identity)))
-        if finding.reopen:
-            _one(execute(sql.REOPEN_ITEM, identity))
-        if finding.effect and finding.effect.record:
-            self._write_record(finding.effect.record, run_id)
-
-    def _insert_calls(self, calls: Sequence[Call]) -> None:
-        if not calls:
-            return
-        first = self._connection.execute(sql.NEXT_CALL_ID).fetchone()[0]
-        ids = {call.key: first + number for number, call in enumerate(calls)}
-        self._each(
-            sql.INSERT_CALL,
-            [(ids[call.key], call.key, call.generation, call.wire) for call in calls],
-        )
-        self._each(
-            sql.OPEN_ITEM,
-            [
-                (*rows.payload_columns(item), *rows.identity_columns(item.identity))
-                for call in calls
-                if call.generation
-                for item in call.items
-            ],
-        )
-        several = [call for call in calls if len(call.items) > 1]
-        self._each(
-            sql.INSERT_CALL_ITEMS,
-            [(ids[call.key], *kind) for call in several for kind in rows.places_of(call.items)],
-            sum(len(call.items) for call in several),
-        )
-        self._each(
-            sql.INSERT_CALL_ITEM,
-            [
-                (ids[call.key], 0, *rows.identity_columns(call.items[0].identity))
-                for call in calls
-                if len(call.items) == 1
-            ],
-        )
-        self._call_ids.update(ids)
-
-    def _each(
-        self, statement: str, values: Sequence[tuple[object, ...]], count: int | None = None
-    ) -> None:
-        """Carry out a statement for each of several values, and insist that each changes its row.
-
-        Every statement names its row by a unique key, so it changes one row or none; or it names
-        the items of a call, of which there are `count` in all, and changes no others.
-        """
-        if values:
-            changed = self._connection.executemany(statement, values).rowcount
-            insist(changed, len(values) if count is None else count)
-
-    def _call_id(self, key: str) -> int | None:
-        if key in self._call_ids:
-            return self._call_ids[key]
-        row = self._connection.execute(sql.ID_OF_KEY, (key,)).fetchone()
-        if row:
-            self._call_ids[key] = row["id"]
-        return row["id"] if row else None
-
-
-def _effect(effect: Effect) -> tuple[str, str, str | None]:
-    absent = effect.if_absent.value if effect.if_absent else None
-    return effect.state.value, effect.evidence, absent
-
-
-def _one(cursor: sqlite3.Cursor) -> None:
-    """Insist that exactly one row was changed: anything else would be an outcome lost."""
-    if cursor.rowcount != 1:
-        raise sqlite3.IntegrityError(f"{cursor.rowcount} rows changed where one must")
-
-
-def _record_values(record: ItemRecord, run_id: str) -> tuple[object, ...]:
-    return (*rows.record_columns(record), run_id, *rows.identity_columns(record.item.identity))

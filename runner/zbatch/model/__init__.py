@@ -1,7 +1,8 @@
 """The nouns: frozen values that every room shares and none of them owns.
 
 Each is loaded when it is first asked for: a third of the time that `zbatch --help` takes would go
-into classes that it has no use for.
+into classes that it has no use for. Where a noun is written `model.Account`, it is loaded at its
+first use and not with the module that writes it so: `zbatch validate` has no use for some of them.
 """
 
 from __future__ import annotations

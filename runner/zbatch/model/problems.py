@@ -1,4 +1,4 @@
-"""What is told of a run beside its words: problems, rules that it has met, and how many of each."""
+"""What is told of a run: its problems, the rules that it has met, how many items came to what."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from zbatch.model import Detail, Item, ItemRecord, Outcome, Problem, Repeated
+from zbatch.model import Detail, Item, ItemRecord, Outcome, Problem, Repeated, Settlement
 
 VERSION = 1
 
@@ -95,16 +95,7 @@ def to_line(record: ItemRecord, run_id: str) -> bytes:
     """
     item, identity = record.item, record.item.identity
     terms = _terms(item.invoice_date, identity.target_date, identity.revision, record.outcome)
-    settlement = _settlement(
-        record.error or UNEXPLAINED.get(record.outcome),
-        record.http_status,
-        record.attempts,
-        record.idempotency_key,
-        record.track_id,
-        record.request_id,
-        record.started_at,
-        record.finished_at,
-    )
+    settlement = _settlement(record, record.error or UNEXPLAINED.get(record.outcome))
     return (
         f'{_head(run_id)}{identity.account_id}","account_number":{_text(item.account_number)}'
         f"{terms}{_invoices(record.invoice_id, record.invoice_ids, record.invoices)}{settlement}"
@@ -128,16 +119,7 @@ def _lines_of(repeated: Iterable[Repeated], run_id: str) -> Iterator[str]:
             end = _file(terms.reason, terms.file)
         if answer is not settlement:
             settlement = answer
-            last = _settlement(
-                settlement.error,
-                settlement.http_status,
-                settlement.attempts,
-                settlement.idempotency_key,
-                settlement.track_id,
-                settlement.request_id,
-                settlement.started_at,
-                settlement.finished_at,
-            )
+            last = _settlement(settlement, settlement.error)
         yield (
             f'{head}{account_id}","account_number":{_text(number)}{middle}'
             f'{_invoices(invoice_id, ids, invoices)}{last}{end},"line":{line}}}}}\n'
@@ -165,21 +147,12 @@ def _invoices(
     return f',"invoice_id":{first},"invoice_ids":[{ids}],"invoices":{_details(details)}'
 
 
-def _settlement(
-    problem: Problem | None,
-    http_status: int | None,
-    attempts: int,
-    idempotency_key: str | None,
-    track_id: str | None,
-    request_id: str | None,
-    started_at: datetime | None,
-    finished_at: datetime | None,
-) -> str:
+def _settlement(held: ItemRecord | Settlement, problem: Problem | None) -> str:
     return (
         f',"error":{_problem(problem)}'
-        f',"http_status":{_number(http_status)},"attempts":{attempts}'
-        f',"idempotency_key":{_text(idempotency_key)},"track_id":{_text(track_id)}'
-        f',"request_id":{_text(request_id)},{_times(started_at, finished_at)}'
+        f',"http_status":{_number(held.http_status)},"attempts":{held.attempts}'
+        f',"idempotency_key":{_text(held.idempotency_key)},"track_id":{_text(held.track_id)}'
+        f',"request_id":{_text(held.request_id)},{_times(held.started_at, held.finished_at)}'
     )
 
 
