@@ -124,10 +124,10 @@ class Execution:
         )
 
     async def _send(self, task: Task, way: Way, newest: datetime | None) -> Closing:
-        outside, limits = self.outside, self.plan.spec.limits
-        ledger = outside.keeper(self.store, self.record.run_id, outside.clock.now)
+        outside, limits, run_id = self.outside, self.plan.spec.limits, self.record.run_id
+        ledger = outside.keeper(self.store, run_id, outside.clock.now)
         settings = Settings(
-            run_tail=self.record.run_id.rpartition("-")[2],
+            run_tail=run_id.rpartition("-")[2],
             limits=limits,
             max_attempts=self.plan.spec.max_attempts,
             make_call=lambda items, generation: make_call(self.plan.tenant, items, generation),
@@ -144,7 +144,7 @@ class Execution:
         )
         try:
             async with way as sender:
-                observer = RunObserver(self.recorder, self.watch, self.record.run_id)
+                observer = RunObserver(self.recorder, self.watch, self.plan, run_id)
                 gate = ReadBackFirst(outside.gate, observer)
                 ports = Ports(outside.clock, outside.random, sender, ledger, observer, gate)
                 later = LaterWorks(task.todo, ledger)
