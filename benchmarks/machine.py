@@ -95,7 +95,8 @@ def compile_all() -> None:
 
 
 def scratch(name: str) -> Path:
-    """Name a file of this process alone; `clear` takes it away."""
+    """Name a file of this process alone, in a folder that is there; `clear` takes it away."""
+    BUILD.mkdir(parents=True, exist_ok=True)
     return BUILD / f"{name}-{os.getpid()}"
 
 

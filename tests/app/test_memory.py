@@ -6,9 +6,12 @@ import tracemalloc
 from contextlib import closing
 from pathlib import Path
 
-from support.plans import NOON, a_run_id
+from support.engine import item
+from support.plans import NOON, a_plan, a_record, a_run_id
 from zbatch.app.api import RunOptions, RunResult
 from zbatch.app.loading import Overrides, load_plan
+from zbatch.app.observer import RunObserver
+from zbatch.app.recorder import Recorder
 from zbatch.app.run import run
 from zbatch.app.state import State
 from zbatch.ledger.store import open_store
@@ -80,3 +83,30 @@ def test_what_is_settled_takes_next_to_no_memory(tmp_path: Path) -> None:
     peak_of(few)  # what is loaded and made once is loaded and made
     each = (peak_of(many) - peak_of(few)) / 4_000
     assert each <= MOST, f"{each:.0f} bytes an item"
+
+
+class Nowhere:
+    """Takes lines and keeps none."""
+
+    def write(self, lines: bytes) -> None:
+        """Look away."""
+
+    def close(self) -> None:
+        """Look away."""
+
+
+def test_what_a_run_has_invoiced_is_added_up_in_next_to_no_memory() -> None:
+    """No ID is kept for the sum: where each account is billed once, no invoice comes twice."""
+    plan = a_plan([item(number) for number in range(4_000)])
+    observer = RunObserver(Recorder(Nowhere(), plan, "run"), Nobody(), plan, "run")
+    tracemalloc.start()
+    try:
+        for at, one in enumerate(plan.items):
+            if at == 2_000:  # caches of a thousand are full
+                before = tracemalloc.get_traced_memory()[0]
+            observer.write([a_record(one, invoice_id=f"{at:032x}", invoice_ids=(f"{at:032x}",))])
+        each = (tracemalloc.get_traced_memory()[0] - before) / 2_000
+    finally:
+        tracemalloc.stop()
+    assert observer.invoiced.amounts[0].invoices == 4_000
+    assert each <= 20, f"{each:.0f} bytes an invoice"

@@ -18,25 +18,22 @@ from zbatch.app.ending import (
     unreadable_records,
 )
 from zbatch.app.entries import ledger_entries
-from zbatch.app.gate import Gate, Seen
+from zbatch.app.observer import ReadBackFirst, RunObserver
 from zbatch.app.outside import Keeper, Outside, Way
 from zbatch.app.readback import Hands, Reader
 from zbatch.app.recorder import Recorder
 from zbatch.app.review.estimate import pace_of
 from zbatch.app.task import Task
-from zbatch.app.worth import Purse, known_of
 from zbatch.engine.agreement import LedgerEntry
 from zbatch.engine.details import Details
 from zbatch.engine.ending import Ending, Stop, StopReason
-from zbatch.engine.events import Event, Settled
 from zbatch.engine.gentle import Gentle
 from zbatch.engine.loop import Engine
 from zbatch.engine.pacing import Flow
 from zbatch.engine.settings import Ports, Settings
-from zbatch.engine.stages import Choice, StageEnd
 from zbatch.errors import CannotStart, LedgerFailure, Refused, ReportFailure
 from zbatch.ledger.store import Store
-from zbatch.model import ExitCode, Item, ItemRecord, Outcome, Plan, StopRules
+from zbatch.model import ExitCode, Item, ItemRecord, Plan, StopRules
 from zbatch.report.record import PaceRecord, RunRecord, write_record
 from zbatch.report.summary import Summary
 from zbatch.spec.places import Places
@@ -127,10 +124,10 @@ class Execution:
         )
 
     async def _send(self, task: Task, way: Way, newest: datetime | None) -> Closing:
-        outside, limits = self.outside, self.plan.spec.limits
-        ledger = outside.keeper(self.store, self.record.run_id, outside.clock.now)
+        outside, limits, run_id = self.outside, self.plan.spec.limits, self.record.run_id
+        ledger = outside.keeper(self.store, run_id, outside.clock.now)
         settings = Settings(
-            run_tail=self.record.run_id.rpartition("-")[2],
+            run_tail=run_id.rpartition("-")[2],
             limits=limits,
             max_attempts=self.plan.spec.max_attempts,
             make_call=lambda items, generation: make_call(self.plan.tenant, items, generation),
@@ -147,8 +144,8 @@ class Execution:
         )
         try:
             async with way as sender:
-                observer = _Observer(self.recorder, self.watch, self.record.run_id)
-                gate = _ReadBackFirst(outside.gate, observer)
+                observer = RunObserver(self.recorder, self.watch, self.plan, run_id)
+                gate = ReadBackFirst(outside.gate, observer)
                 ports = Ports(outside.clock, outside.random, sender, ledger, observer, gate)
                 later = LaterWorks(task.todo, ledger)
                 engine = observer.engine = Engine(ports, settings, task.todo.now.works, later)
@@ -281,68 +278,8 @@ def _entries_of(ledger: Keeper) -> Callable[[Sequence[Item]], Awaitable[Sequence
     return held
 
 
-class _ReadBackFirst:
-    """Read back what came of a stage before anybody looks at it."""
-
-    def __init__(self, gate: Gate, observer: _Observer) -> None:
-        self._gate = gate
-        self._observer = observer
-
-    async def look(self, end: StageEnd) -> Choice | None:
-        """Tell how the run is to go on, once the stage's invoices are known."""
-        if reader := self._observer.reader:
-            await reader.catch_up()
-        return await self._gate.look(end, self._observer.seen())
-
-
 def _pace_record(flow: Flow) -> PaceRecord | None:
     if not flow.requests:
         return None
     closeness = flow.closeness
     return PaceRecord(flow.requests, flow.seconds, flow.gated, flow.per_second, closeness)
-
-
-class _Observer:
-    """Take the engine's events: the report first, then whoever watches.
-
-    `invoiced` is what the invoices come to of the items that this run has settled so.
-    """
-
-    def __init__(self, recorder: Recorder, watch: Watcher, run_id: str) -> None:
-        self._recorder = recorder
-        self._watch = watch
-        self._run_id = run_id
-        self.engine: Engine | None = None
-        self.reader: Reader | None = None
-        self.invoiced = Purse()
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, Settled):
-            record = event.record.of_run(self._run_id)
-            event = Settled(record)
-            if self.reader and record.outcome.success and record.invoices is None:
-                self.reader.take(record)  # whose line waits for what the tenant shows of it
-            else:
-                self.write([record])
-        self._watch.event(event)
-
-    def write(self, records: Sequence[ItemRecord]) -> None:
-        """Write the lines of items; the run stops where the disk does not take them."""
-        self._recorder.add_at_once(records)
-        for record in records:
-            if record.outcome is Outcome.INVOICED:
-                self.invoiced.put(known_of(record.invoices, record.invoice_ids))
-        failure = self._recorder.failure
-        if failure and self.engine:
-            self.engine.stop(StopReason.DISK, str(failure))
-
-    def seen(self) -> Seen:
-        """Tell what has been seen since this was told last."""
-        seen = self.reader.seen() if self.reader else Seen()
-        return replace(seen, amounts=self.invoiced.lately())
-
-    def fail(self, error: Exception) -> None:
-        """Stop the run where what was read back cannot be kept; whatever is settled stays so."""
-        reason = StopReason.DISK if isinstance(error, LedgerFailure) else StopReason.INTERNAL
-        if self.engine:
-            self.engine.stop(reason, str(error))

@@ -12,7 +12,7 @@ from zbatch.report.amounts import Amount
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the tenant shows of the invoices of a stage.
+    """What the tenant shows of the invoices of a stage, and of what an earlier run left in doubt.
 
     Of `agreed` items they are as they were asked for, of `unread` ones it has not answered.
     `findings` are counted by their codes; `open` items, with theirs among them, are asked about

@@ -25,20 +25,23 @@ def worth(line: Line) -> tuple[Amount, ...]:
 
 
 class Purse:
-    """Adds up invoices as they come to be known, each once, a currency at a time.
+    """Adds up invoices as they come to be known, a currency at a time.
 
-    Purses that share what they have `seen` count an invoice for the first that it is put into.
+    Each counts once by what was `seen`: purses that share it count an invoice for the first that it
+    is put into. Without it none may be put in twice, and nothing is remembered of them.
     """
 
     def __init__(self, seen: set[str] | None = None) -> None:
-        self._seen: set[str] = set() if seen is None else seen
+        self._seen = seen
         self._found: _Found = {}
         self._lately: _Found = {}
 
     def put(self, details: Iterable[Detail]) -> None:
         """Add invoices, those that were not seen before."""
-        fresh = [one for one in details if one.id not in self._seen]
-        self._seen.update(one.id for one in fresh)
+        fresh = list(details)
+        if self._seen is not None:
+            fresh = [one for one in fresh if one.id not in self._seen]
+            self._seen.update(one.id for one in fresh)
         for one, older in _sums(fresh):
             for found in (self._found, self._lately):
                 before, as_many = found.get(one.currency, (None, 0))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from functools import lru_cache
 
 from zbatch.emulator.exchange import Answer, Request, client_error, reasons
 
@@ -68,6 +71,16 @@ def key_of_another_body(process: str) -> Answer:
 def timed_out() -> Answer:
     """Build the 504 that a request gets when the server cuts it off."""
     return Answer(504, b"Gateway Timeout\n", {"Content-Type": "text/plain;charset=utf-8"})
+
+
+def date_of(now: float) -> str:
+    """Return the time as the `Date` of an answer tells it."""
+    return _told(datetime.fromtimestamp(now, UTC).replace(microsecond=0))
+
+
+@lru_cache(maxsize=64)  # much is answered in the same second
+def _told(second: datetime) -> str:
+    return format_datetime(second, usegmt=True)
 
 
 def ids(request: Request, request_id: str) -> dict[str, str]:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
-from email.utils import format_datetime
-from functools import lru_cache
 
 from zbatch.emulator import gateway
 from zbatch.emulator.accounts import AccountTable
@@ -303,7 +300,7 @@ class Tenant:
             note = "; ".join(filter(None, (note, visit.mishap.note)))
         note = "; ".join(filter(None, (visit.note, note)))
         self._store.history.answered(_reply(visit, answer, now, note))
-        headers = {"Date": _date(datetime.fromtimestamp(now, UTC).replace(microsecond=0))}
+        headers = {"Date": gateway.date_of(now)}
         if "Zuora-Request-Id" not in answer.headers:  # a kept answer has the IDs it was kept with
             headers |= gateway.ids(visit.request, visit.request_id)
         if visit.request.path.startswith(API) and answer.status != 401 and not _bare(visit):
@@ -323,11 +320,6 @@ def _terms(account: BookAccount | None, visit: Visit) -> Terms:
 def _named(request: Request) -> bytes:
     """Give the part of a request that names accounts."""
     return request.path.encode() if request.method == "GET" else content_of(request) or b""
-
-
-@lru_cache(maxsize=64)  # much is answered in the same second
-def _date(second: datetime) -> str:
-    return format_datetime(second, usegmt=True)
 
 
 def _counted(method: str, path: str) -> str | None:
