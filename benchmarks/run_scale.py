@@ -73,7 +73,7 @@ def _ids(count: int) -> Iterator[str]:
 def finish_all(path: Path) -> None:
     """Write the ledger of a run that has invoiced every item of a spec, as zbatch writes it."""
     plan = plan_of(path)
-    folder = State.of(path.parent, path.parent / "state").tenant_folder(plan.tenant)
+    folder = State.of(path.parent, None).tenant_folder(plan.tenant)
     with closing(open_store(folder)) as store:
         store.start_run(RUN, plan, NOON)
         items = iter(plan.items)
@@ -131,7 +131,7 @@ def _so_far() -> str:
 
 def run_here(path: Path) -> None:
     """Run a spec in this process."""
-    run(RunOptions(path, state_dir=path.parent / "state"), Watch())
+    run(RunOptions(path), Watch())
 
 
 def run_aside(path: Path) -> None:
