@@ -36,7 +36,7 @@ from zbatch.engine.settings import Ports, Settings
 from zbatch.engine.stages import Choice, StageEnd
 from zbatch.errors import CannotStart, LedgerFailure, Refused, ReportFailure
 from zbatch.ledger.store import Store
-from zbatch.model import ExitCode, Item, ItemRecord, Outcome, Plan, StopRules
+from zbatch.model import Detail, ExitCode, Item, ItemRecord, Outcome, Plan, StopRules
 from zbatch.report.record import PaceRecord, RunRecord, write_record
 from zbatch.report.summary import Summary
 from zbatch.spec.places import Places
@@ -147,7 +147,7 @@ class Execution:
         )
         try:
             async with way as sender:
-                observer = _Observer(self.recorder, self.watch, self.record.run_id)
+                observer = _Observer(self.recorder, self.watch, self.record)
                 gate = _ReadBackFirst(outside.gate, observer)
                 ports = Ports(outside.clock, outside.random, sender, ledger, observer, gate)
                 later = LaterWorks(task.todo, ledger)
@@ -305,16 +305,18 @@ def _pace_record(flow: Flow) -> PaceRecord | None:
 class _Observer:
     """Take the engine's events: the report first, then whoever watches.
 
-    `invoiced` is what this run's own invoices come to.
+    `invoiced` is what this run's own invoices come to, where it has stages also since the last
+    look.
     """
 
-    def __init__(self, recorder: Recorder, watch: Watcher, run_id: str) -> None:
+    def __init__(self, recorder: Recorder, watch: Watcher, record: RunRecord) -> None:
         self._recorder = recorder
         self._watch = watch
-        self._run_id = run_id
+        self._run_id = record.run_id
         self.engine: Engine | None = None
         self.reader: Reader | None = None
         self.invoiced = Purse()
+        self._lately = Purse() if record.plan.spec.stages else None
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Settled):
@@ -331,15 +333,21 @@ class _Observer:
         self._recorder.add_at_once(records)
         for record in records:
             if record.outcome is Outcome.INVOICED:
-                self.invoiced.put(known_of(record.invoices, record.invoice_ids))
+                self._count(known_of(record.invoices, record.invoice_ids))
         failure = self._recorder.failure
         if failure and self.engine:
             self.engine.stop(StopReason.DISK, str(failure))
 
+    def _count(self, invoices: Sequence[Detail]) -> None:
+        self.invoiced.put(invoices)
+        if self._lately is not None:
+            self._lately.put(invoices)
+
     def seen(self) -> Seen:
         """Tell what has been seen since this was told last."""
         seen = self.reader.seen() if self.reader else Seen()
-        return replace(seen, amounts=self.invoiced.lately())
+        lately, self._lately = self._lately or Purse(), Purse()
+        return replace(seen, amounts=lately.amounts)
 
     def fail(self, error: Exception) -> None:
         """Stop the run where what was read back cannot be kept; whatever is settled stays so."""
