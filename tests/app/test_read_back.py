@@ -6,27 +6,31 @@ import json
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from support.accounts import account
+from support.engine import item
+from support.plans import NOON, a_record
 from support.runs import GENERATE, QUERY, Away, Project, Told, Watch
 from support.world_host import Looks
 from zbatch.app import readback
 from zbatch.app.api import RunOptions
 from zbatch.app.gate import Seen
 from zbatch.app.run import run
-from zbatch.app.worth import totals
+from zbatch.app.worth import Purse, totals
 from zbatch.emulator import Drafts, Modes, Scheduled, SecondGenerate, Temporary, history
 from zbatch.emulator.catalogue import fault
 from zbatch.engine.agreement import Code
 from zbatch.engine.stages import Choice
 from zbatch.errors import LedgerFailure
 from zbatch.ledger.store import Store
-from zbatch.model import ExitCode, Outcome
-from zbatch.report.amounts import Amount
+from zbatch.model import Detail, ExitCode, Outcome
+from zbatch.report.amounts import Amount, Total
 from zbatch.report.kept import read_lines
+from zbatch.report.lines import line_of
 
 GUARDED = Modes(second_generate=SecondGenerate.NOTHING_TO_BILL)
 Start = Callable[..., Away]
@@ -312,6 +316,46 @@ def test_charges_appended_to_the_draft_of_an_earlier_date(project: Project, tena
     (total,) = totals(read_lines(told.result.report))
     assert told.result.amounts == (total.amount,)
     assert (total.amount.invoices, total.amount.appended) == (1, 0)
+
+
+def test_an_invoice_of_two_dates_comes_to_what_the_later_call_has_left(
+    project: Project, tenant: Start
+) -> None:
+    """Seen with the first date alone and then with both, it counts once and as a whole."""
+    server = tenant(modes=Modes(drafts=Drafts.APPENDED))
+    dates = [{"target_date": "2026-10-31"}, {"target_date": "2026-11-30"}]
+    looks = Looks(deque([Choice.CONTINUE]), seconds=0.0)
+    spec = project.spec(1, tenant="real", dates=dates, stages=[1, "rest"])
+    told = project.run(spec, gate=looks)
+    (invoice,) = server.billing.invoices
+    whole = Amount("USD", 1, f"{invoice.cents // 100}.{invoice.cents % 100:02}")
+    assert told.result.amounts == (whole,)
+    assert [total.amount for total in totals(read_lines(told.result.report))] == [whole]
+    (seen,) = looks.seen
+    assert [one.text for one in seen.amounts] == [told.lines[0]["invoices"][0]["amount"]]
+    assert seen.amounts != (whole,)
+
+
+@pytest.mark.parametrize("finished", [NOON + timedelta(hours=1), None])
+def test_a_total_takes_an_invoice_as_the_later_call_has_left_it(finished: datetime | None) -> None:
+    """The lines of a report follow the plan: which was later their times tell; some had no call."""
+    seen = Detail("a" * 32, "INV1", "Draft", "250.00", "250.00", "EUR", appended=True)
+    before = replace(seen, amount="100.00", balance="100.00", appended=False)
+    lines = [
+        line_of(a_record(item(1, 10), invoices=(seen,), finished_at=finished), "run"),
+        line_of(a_record(item(1, 20), invoices=(before,), finished_at=NOON), "run"),
+    ]
+    amount = Amount("EUR", 1, "250.00" if finished else "100.00")
+    assert totals(lines) == totals(reversed(lines)) == (Total(Outcome.INVOICED, amount),)
+
+
+def test_an_invoice_that_is_canceled_meanwhile_is_counted_out_again() -> None:
+    """What it came to when it was seen first is nothing that was billed."""
+    purse, seen = Purse(), Detail("a" * 32, "INV1", "Draft", "250.00", currency="EUR")
+    purse.put((seen, Detail("b" * 32, "INV2", "Draft", currency="EUR")))
+    assert purse.amounts == (Amount("EUR", 2, "250.00", untold=1),)
+    purse.put((replace(seen, status="Canceled"),))
+    assert purse.amounts == (Amount("EUR", 1, None, untold=1),)
 
 
 def test_an_invoice_that_others_made(project: Project, tenant: Start) -> None:

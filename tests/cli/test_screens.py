@@ -295,7 +295,10 @@ def test_what_reading_back_has_found_is_the_next_step(
         (Seen(), []),
         (
             Seen(5, amounts=(Amount("USD", 5, "1574.79"),)),
-            ["  invoiced in this stage: 1,574.79 USD in 5 invoices", "  read back: 5 items agree"],
+            [
+                "  invoiced in this stage by this run: 1,574.79 USD in 5 invoices",
+                "  read back: 5 items agree",
+            ],
         ),
         (
             Seen(1, {"not_shown": 2, "duplicate": 1}, open=2, unread=1),

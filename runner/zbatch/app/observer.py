@@ -15,14 +15,15 @@ from zbatch.engine.events import Event, Settled
 from zbatch.engine.loop import Engine
 from zbatch.engine.stages import Choice, StageEnd
 from zbatch.errors import LedgerFailure
-from zbatch.model import ItemRecord, Outcome, Plan
+from zbatch.model import Detail, ItemRecord, Outcome, Plan
 from zbatch.spec.totals import count_accounts
 
 
 class RunObserver:
     """Take the engine's events: the report first, then whoever watches.
 
-    `invoiced` is what the invoices come to of the items that this run has settled so.
+    `invoiced` is what the invoices come to of the items that this run has settled so; where it has
+    stages it is added up from look to look, too.
     """
 
     def __init__(self, recorder: Recorder, watch: Watcher, plan: Plan, run_id: str) -> None:
@@ -31,10 +32,10 @@ class RunObserver:
         self._run_id = run_id
         self.engine: Engine | None = None
         self.reader: Reader | None = None
-        # Two dates of an account may have come to one invoice; two accounts never have. IDs that
-        # are remembered take some 120 bytes each.
-        alone = count_accounts(plan.items) == len(plan.items)
-        self.invoiced = Purse(None if alone else set())
+        # Two dates of an account may have come to one invoice; two accounts never have.
+        self._once = count_accounts(plan.items) == len(plan.items)
+        self.invoiced = Purse(once=self._once)
+        self._lately = Purse(once=self._once) if plan.spec.stages else None
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Settled):
@@ -51,15 +52,21 @@ class RunObserver:
         self._recorder.add_at_once(records)
         for record in records:
             if record.outcome is Outcome.INVOICED:
-                self.invoiced.put(known_of(record.invoices, record.invoice_ids))
+                self._count(known_of(record.invoices, record.invoice_ids))
         failure = self._recorder.failure
         if failure and self.engine:
             self.engine.stop(StopReason.DISK, str(failure))
 
+    def _count(self, invoices: Sequence[Detail]) -> None:
+        self.invoiced.put(invoices)
+        if self._lately is not None:
+            self._lately.put(invoices)
+
     def seen(self) -> Seen:
         """Tell what has been seen since this was told last."""
         seen = self.reader.seen() if self.reader else Seen()
-        return replace(seen, amounts=self.invoiced.lately())
+        lately, self._lately = self._lately or Purse(), Purse(once=self._once)
+        return replace(seen, amounts=lately.amounts)
 
     def fail(self, error: Exception) -> None:
         """Stop the run where what was read back cannot be kept; whatever is settled stays so."""

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import NamedTuple
 
-from zbatch.engine.money import Sum, added, sums
+from zbatch.engine.money import Sum, added, amount_of, sums
+from zbatch.engine.question import exists
 from zbatch.model import Detail, Invoice, Outcome
 from zbatch.report.amounts import Amount, Total
 from zbatch.report.lines import Line
 
+_NO_CALL = datetime.min.replace(tzinfo=UTC)
 _Found = dict[str | None, tuple[Sum, int]]  # by currency, and how many are older than their items
+
+
+class _Held(NamedTuple):
+    """An invoice as far as it is counted, `at` the end of the call after which it was so."""
+
+    at: datetime | None
+    counts: bool
+    amount: str | None
+    currency: str | None
+    appended: bool
 
 
 def worth(line: Line) -> tuple[Amount, ...]:
@@ -25,38 +41,59 @@ def worth(line: Line) -> tuple[Amount, ...]:
 
 
 class Purse:
-    """Adds up invoices as they come to be known, a currency at a time.
+    """Adds up invoices as they come to be known, each once, a currency at a time.
 
-    Each counts once by what was `seen`: purses that share it count an invoice for the first that it
-    is put into. Without it none may be put in twice, and nothing is remembered of them.
+    One that comes again counts as the later call has left it: a tenant may have appended to it.
+    Where each comes `once` none needs to be remembered, which takes some hundreds of bytes each.
     """
 
-    def __init__(self, seen: set[str] | None = None) -> None:
-        self._seen = seen
+    def __init__(self, *, once: bool = False) -> None:
+        self._held: dict[str, _Held] | None = None if once else {}
         self._found: _Found = {}
-        self._lately: _Found = {}
 
-    def put(self, details: Iterable[Detail]) -> None:
-        """Add invoices, those that were not seen before."""
-        fresh = list(details)
-        if self._seen is not None:
-            fresh = [one for one in fresh if one.id not in self._seen]
-            self._seen.update(one.id for one in fresh)
-        for one, older in _sums(fresh):
-            for found in (self._found, self._lately):
-                before, as_many = found.get(one.currency, (None, 0))
-                joined = _joined(before, one) if before else one
-                found[one.currency] = (joined, as_many + older)
+    def put(self, details: Iterable[Detail], at: datetime | None = None) -> None:
+        """Add invoices of an item whose call was over `at` then, by default after all before."""
+        for one in details:
+            held = _held(one, at)
+            if self._held is not None:
+                if known := self._held.get(one.id):
+                    self._count(known, -1)
+                    held = _later(known, held)
+                self._held[one.id] = held
+            self._count(held, 1)
 
     @property
     def amounts(self) -> tuple[Amount, ...]:
         """Tell what they come to by now, what has no currency last."""
         return _told(self._found)
 
-    def lately(self) -> tuple[Amount, ...]:
-        """Tell what those come to that have come since this was told last."""
-        found, self._lately = self._lately, {}
-        return _told(found)
+    def _count(self, held: _Held, times: int) -> None:
+        """Count an invoice in, or with -1 out again."""
+        if not held.counts:
+            return
+        nothing = Sum(held.currency, 0, Decimal(0))
+        before, older = self._found.pop(held.currency, (nothing, 0))
+        amount = amount_of(held.amount)
+        untold, amount = amount is None, amount or Decimal(0)
+        joined = Sum(
+            held.currency,
+            before.invoices + times,
+            added((before.amount, amount if times > 0 else amount.copy_negate())),
+            before.untold + times * untold,
+        )
+        if joined.invoices:
+            self._found[held.currency] = (joined, older + times * held.appended)
+
+
+def _held(one: Detail, at: datetime | None) -> _Held:
+    currency = one.currency and sys.intern(one.currency)  # few, for very many invoices
+    return _Held(at, exists(_invoice(one)), one.amount, currency, one.appended)
+
+
+def _later(known: _Held, again: _Held) -> _Held:
+    earlier = again.at is not None and known.at is not None and again.at < known.at
+    older = again.appended and known.appended  # else the very purse has its beginning
+    return (known if earlier else again)._replace(appended=older)
 
 
 def _told(found: _Found) -> tuple[Amount, ...]:
@@ -67,12 +104,15 @@ def _told(found: _Found) -> tuple[Amount, ...]:
 def totals(lines: Iterable[Line]) -> tuple[Total, ...]:
     """Add up the invoices of all lines, each once, by outcome and currency.
 
-    Two dates of an account may have come to one invoice: it counts for the first of them.
+    Two dates of an account may have come to one invoice: it counts for the first of them, with
+    what the tenant showed after the later call.
     """
-    seen: set[str] = set()
-    purses = {outcome: Purse(seen) for outcome in Outcome}
+    purses = {outcome: Purse() for outcome in Outcome}
+    whose: dict[str, Purse] = {}
     for line in lines:
-        purses[line.outcome].put(_details(line))
+        for one in _details(line):
+            purse = whose.setdefault(one.id, purses[line.outcome])
+            purse.put((one,), line.finished_at or _NO_CALL)
     return tuple(
         Total(outcome, amount) for outcome, purse in purses.items() for amount in purse.amounts
     )
@@ -109,15 +149,6 @@ def _invoice(detail: Detail) -> Invoice:
         number=detail.number,
         amount=detail.amount,
         currency=detail.currency,
-    )
-
-
-def _joined(one: Sum, other: Sum) -> Sum:
-    return Sum(
-        one.currency,
-        one.invoices + other.invoices,
-        added((one.amount, other.amount)),
-        one.untold + other.untold,
     )
 
 

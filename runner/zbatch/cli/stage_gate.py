@@ -104,7 +104,7 @@ def stage_block(end: StageEnd, seen: Seen) -> Iterator[Text]:
 def _read_back(seen: Seen) -> Iterator[Text]:
     """Say what was found in the invoices of the stage, and what they come to."""
     if said := invoiced(seen.amounts):
-        yield Text(f"  invoiced in this stage: {said}")
+        yield Text(f"  invoiced in this stage by this run: {said}")
     found = [f"{count:,} {SAID.get(code, code)}" for code, count in seen.findings.items()]
     if seen.unread:
         found.append(f"{counted(seen.unread, 'item')} not read back")
