@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -86,8 +85,7 @@ class Purse:
 
 
 def _held(one: Detail, at: datetime | None) -> _Held:
-    currency = one.currency and sys.intern(one.currency)  # few, for very many invoices
-    return _Held(at, exists(_invoice(one)), one.amount, currency, one.appended)
+    return _Held(at, exists(_invoice(one)), one.amount, one.currency, one.appended)
 
 
 def _later(known: _Held, again: _Held) -> _Held:
