@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -11,13 +12,16 @@ import pytest
 from support.engine import (
     LOST,
     REFUSED_CONNECTION,
+    START,
     Bench,
     Run,
     accounts_of,
     failure,
+    found,
     item,
     objects_of,
     rows,
+    shown,
     status,
     success,
     text_of,
@@ -92,7 +96,7 @@ def test_a_locked_account_goes_on_under_the_next_key_once_the_first_is_settled(
     first, second = run.server.keys
     assert first != second
     kinds = [kind for kind, _ in run.ledger.log]
-    assert kinds == ["note", "begin", "finish", "begin", "finish"]
+    assert kinds == ["note", "begin", "finish", "note", "begin", "finish"]
     assert run.ledger.finished[0].effects[0].state is KeyState.SETTLED
     assert [send.call.generation for send in run.ledger.begun] == [0, 1]
     (record,) = run.records.values()
@@ -101,6 +105,23 @@ def test_a_locked_account_goes_on_under_the_next_key_once_the_first_is_settled(
         2,
         second,
     )
+
+
+def test_no_next_key_is_sent_before_a_question_that_is_newer_than_the_answer(bench: Bench) -> None:
+    """A refused call that the network delivered again was executed: its invoice is found."""
+    sent: list[float] = []
+
+    def answer(request: Request, before: int) -> Reply:
+        sent.append(before)
+        return failure("LOCK_COMPETITION")
+
+    made = shown(item(1), created=START + timedelta(seconds=1))
+    bench.answer_question = lambda ask, before: found(made) if sent else found()
+    run = bench.run(works_of([item(1)]), answer)
+    assert len(run.server.keys) == 1
+    (record,) = run.records.values()
+    assert record.outcome is Outcome.ALREADY_INVOICED
+    assert record.invoice_ids == ("f" * 32,)
 
 
 def test_six_lost_sends_leave_an_item_unknown_and_hold_back_its_later_date(bench: Bench) -> None:

@@ -123,6 +123,7 @@ class Aftermath:
         for position, effect in enumerate(judgement.result.effects):
             item, trail = work.items[position], work.trails[position]
             if decision.verdicts[position].renews:
+                work.asked_at = None  # what the network delivers again may have been executed since
                 self._renew(work, item, trail, self._brake.jitter(work.tries))
             elif effect.record is None:
                 burnt.append((item, replace(trail, if_absent=effect.if_absent)))
