@@ -358,6 +358,19 @@ def test_an_invoice_that_is_canceled_meanwhile_is_counted_out_again() -> None:
     assert purse.amounts == (Amount("EUR", 1, None, untold=1),)
 
 
+def test_a_look_finds_charges_that_were_appended_to_the_draft_of_an_earlier_date(
+    project: Project, tenant: Start
+) -> None:
+    """They are in no invoice of their own date: nobody is told at the look that one is missing."""
+    tenant(modes=Modes(drafts=Drafts.APPENDED))
+    dates = [{"target_date": "2026-10-31"}, {"target_date": "2026-11-30"}]
+    looks = Looks(deque([Choice.CONFIRM, Choice.CONFIRM]), seconds=0.0)
+    spec = project.spec(1, 2, 3, tenant="real", dates=dates, stages=[1, 4, "rest"])
+    told = project.run(spec, gate=looks)
+    assert [replace(one, amounts=()) for one in looks.seen] == [Seen(agreed=1), Seen(agreed=4)]
+    assert findings(told) == {}
+
+
 def test_an_invoice_that_others_made(project: Project, tenant: Start) -> None:
     """What was there already is told of as well, whoever made it."""
     server = tenant()

@@ -164,6 +164,8 @@ def _codes(book: Casebook, run: Run, outcomes: Counter[str]) -> set[int]:
     if outcomes["unknown"] or any(book.executed(key, run) for key in certain):
         return {3}
     grave = {3} if possible else set()
+    if "cannot be written" in stop and run.record["calls_sent"]:
+        return {3}
     if stop:
         return grave | {4, 129, 130, 143} | (set() if run.record["calls_sent"] else {6})
     waiting = {one["error"]["code"] for one in run.lines if one["outcome"] == "not_attempted"}

@@ -22,6 +22,7 @@ from zbatch.app.gate import Seen
 from zbatch.app.recorder import Recorder
 from zbatch.engine.events import Event
 from zbatch.engine.stages import Choice, StageEnd
+from zbatch.errors import LedgerFailure
 from zbatch.ledger.schema import migrate
 from zbatch.ledger.store import Store
 from zbatch.model import (
@@ -66,6 +67,8 @@ class Host:
         self.name = name
         self.shift = timedelta()
         self.runs = 0
+        self.fails_at = 0  # the commit, counted down from here, that the disk refuses; 0 is none
+        self.fails_late = False  # though it has taken all of it in
         self._timeline = timeline
         self._lost: list[Ledger] = []
         self._disk = _disk(_blank())
@@ -163,6 +166,10 @@ class HostStore(Store):
     ) -> None:
         self._life.check()
         self._life.edge(f"{_what(sends, results, findings)} not yet durable")
+        refused = self._host.fails_at == 1
+        self._host.fails_at -= self._host.fails_at > 0
+        if refused and not self._host.fails_late:
+            self._refuse()
         super().commit(run_id, sends, results, findings, now)
         self._host.begun([send.attempt.track_id for send in sends])
         for result in results:
@@ -172,6 +179,12 @@ class HostStore(Store):
         for finding in findings:
             if finding.key and finding.effect and finding.effect.state is KeyState.SETTLED:
                 self._host.settled(finding.key, finding.item.identity)
+        if refused:
+            self._refuse()
+
+    def _refuse(self) -> None:
+        self._give_up()
+        raise LedgerFailure("the ledger cannot be written: disk I/O error")
 
     def finish_run(self, run_id: str, exit_code: ExitCode, now: datetime) -> None:
         self._life.edge("finish_run not yet durable")

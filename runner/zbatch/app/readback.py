@@ -91,11 +91,12 @@ class Reader:
             self._timer = asyncio.get_running_loop().call_later(LINGER, self._ask)
 
     async def catch_up(self) -> None:
-        """Ask once about all that is in hand: a person is about to look at it."""
+        """Ask about all that is in hand, and where it is not shown: a person is about to look."""
         self._ask()
         with suppress(TimeoutError):
             async with asyncio.timeout(LONGEST):
                 await self._landed()
+                await self._again_in_accounts()
 
     async def finish(self, stopping: asyncio.Event) -> None:
         """Ask about the rest, and again for a while about what was not finished.
