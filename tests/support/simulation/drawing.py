@@ -201,11 +201,13 @@ def _fair(
 ) -> Iterator[Scheduled]:
     """Leave out what no client can see through.
 
-    That is a refusal where calls are delivered twice unseen, since it would hit one copy alone, and
-    a question that does not show a young draft yet where the next call is appended to it.
+    That is a refusal of which the server keeps nothing where calls are delivered twice unseen: it
+    would hit one copy alone. And a question that does not show a young draft yet where the next
+    call is appended to it.
     """
     for one in mishaps:
-        halved = TWICE in chosen and one.mishap.before
+        forgotten = one.mishap.before or not (one.mishap.executed or one.mishap.stored)
+        halved = TWICE in chosen and forgotten
         hidden = drafts is Drafts.APPENDED and bool(one.mishap.lag or one.mishap.generating)
         if not (halved or hidden):
             yield one
