@@ -118,7 +118,15 @@ def test_one_item_that_is_not_invoiced_is_enough(tmp_path: Path, outcome: Outcom
 
 
 @pytest.mark.parametrize(
-    "damage", ["finished_at = '2026-11-3q'", "invoice_ids = '{'", "invoices = '[1]'"]
+    "damage",
+    [
+        "finished_at = '2026-11-3q'",
+        "invoice_ids = '{'",
+        "invoices = '[1]'",
+        "invoice_id = 'e3b9fc23b6a64880f78e34609e940b9f'",
+        """invoice_ids = '["e3b9fc23b6a64880f78e34609e940b9f"]'""",
+        """invoices = '[["e3b9fc23b6a64880f78e34609e940b9f"]]'""",
+    ],
 )
 def test_f96_damage_is_told_by_the_closer_look(tmp_path: Path, month: Store, damage: str) -> None:
     """F96: what zbatch never writes is not repeated, and whoever looks at the item is told."""

@@ -70,7 +70,7 @@ def read_billed(
 
 def _seen(others: Iterable[sqlite3.Row]) -> frozenset[tuple[str, str]]:
     """Give the amounts at which the runs have seen the invoices of items."""
-    details = (one for row in others for one in rows.details_of(row["invoices"]) or ())
+    details = (one for row in others for one in rows.details_in(row) or ())
     return frozenset((one.id, one.amount) for one in details if one.amount is not None)
 
 

@@ -55,7 +55,8 @@ def _repeated(
             raise ValueError("another item, or no invoice")
         if settlement is None or others != held:  # one call after the other, mostly
             held, settlement = others, _settlement(*others)
-        own = (invoice_id, rows.invoice_ids_after(invoice_id, ids), rows.details_of(invoices))
+        all_ids = rows.invoice_ids_after(invoice_id, ids)
+        own = (invoice_id, all_ids, rows.details_of(invoices, all_ids))
         yield Repeated(*planned, *own, settlement)
 
 

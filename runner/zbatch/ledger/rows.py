@@ -154,14 +154,17 @@ RECORD_COLUMNS = (
 
 
 def record_of(row: sqlite3.Row, item: Item) -> ItemRecord | None:
-    """Read an item's outcome, or None while it has none."""
+    """Read an item's outcome, or None while it has none.
+
+    Raises `ValueError` where its invoice is none of its invoices, as after a wrong bit in either.
+    """
     if row["outcome"] is None:
         return None
     return ItemRecord(
         item=item,
         outcome=Outcome(row["outcome"]),
         invoice_id=row["invoice_id"],
-        invoice_ids=invoice_ids_of(row["invoice_ids"]),
+        invoice_ids=_ids_with(row["invoice_id"], row["invoice_ids"]),
         error=problem_of(row),
         http_status=row["http_status"],
         attempts=row["attempts"],
@@ -171,7 +174,7 @@ def record_of(row: sqlite3.Row, item: Item) -> ItemRecord | None:
         started_at=moment(row["started_at"]),
         finished_at=moment(row["finished_at"]),
         run_id=row["settled_by"],
-        invoices=details_of(row["invoices"]),
+        invoices=details_in(row),
     )
 
 
@@ -187,8 +190,19 @@ def invoice_ids_of(text: str) -> tuple[str, ...]:
 
 
 def invoice_ids_after(first: str, text: str) -> tuple[str, ...]:
-    """Read the same of an item whose first invoice is known: mostly there is no other."""
-    return (first,) if text == f'["{first}"]' and first.isalnum() else invoice_ids_of(text)
+    """Read the same of an item whose first invoice is known: mostly there is no other.
+
+    Raises `ValueError` as `record_of` does.
+    """
+    alone = text == f'["{first}"]' and first.isalnum()
+    return (first,) if alone else _ids_with(first, text)
+
+
+def _ids_with(invoice_id: str | None, text: str) -> tuple[str, ...]:
+    ids = invoice_ids_of(text)
+    if ids and invoice_id not in ids:
+        raise ValueError("an invoice that is none of its item's")
+    return ids
 
 
 def detail_columns(record: ItemRecord) -> tuple[object, ...]:
@@ -205,9 +219,22 @@ def details_text(details: tuple[Detail, ...]) -> str:
     return json.dumps(list(map(_values_of, details)))
 
 
-def details_of(text: str | None) -> tuple[Detail, ...] | None:
-    """Read what `details_text` wrote."""
-    return None if text is None else tuple(Detail(*values) for values in json.loads(text))
+def details_of(text: str | None, ids: Sequence[str]) -> tuple[Detail, ...] | None:
+    """Read what `details_text` wrote of these invoices.
+
+    Raises `ValueError` where it tells of another, as after a wrong bit in its ID.
+    """
+    if text is None:
+        return None
+    details = tuple(Detail(*values) for values in json.loads(text))
+    if any(one.id not in ids for one in details):
+        raise ValueError("details of an invoice that is none of its item's")
+    return details
+
+
+def details_in(row: sqlite3.Row) -> tuple[Detail, ...] | None:
+    """Read what the tenant has shown of an item's invoices, as `details_of` does."""
+    return details_of(row["invoices"], invoice_ids_of(row["invoice_ids"]))
 
 
 @lru_cache(maxsize=64)  # most items of a question have nothing, as of the same moment
