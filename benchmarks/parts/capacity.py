@@ -14,6 +14,9 @@ from benchmarks.machine import SERVER, SHARED, ZBATCH, folder
 from benchmarks.native import have_wrk, wrk
 from benchmarks.tenant import tenant
 
+# Its own limit, a tenant's 50,000 a minute, would be over within seconds.
+UNLIMITED = "version: 1\nname: unlimited\nlimits: {rate: 9000000/min}\nfaults: []\n"
+
 
 def capacity(sizes: Sizes) -> Iterator[Row]:
     """Let wrk press on the bench's own tenant, and on the emulator."""
@@ -33,7 +36,10 @@ def capacity(sizes: Sizes) -> Iterator[Row]:
 def _emulator() -> Iterator[str]:
     pinned = [] if SERVER == SHARED else ["taskset", "-c", str(SERVER)]
     with folder("emulator") as place:
+        faults = place / "unlimited.faults.yaml"
+        faults.write_text(UNLIMITED, "utf-8")
         words = [*pinned, ZBATCH, "emulator", "--port", "0", "--data", str(place / "data")]
+        words += ["--faults", str(faults)]
         with subprocess.Popen(
             words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         ) as process:
