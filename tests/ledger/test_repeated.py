@@ -64,7 +64,7 @@ def test_what_is_repeated_is_what_the_ledger_holds(month: Store) -> None:
         {"invoice_id": "b", "invoice_ids": ()},
         {"error": Problem(ODD, "")},
         {"http_status": 409, "attempts": 7, "track_id": ODD, "request_id": "r", "started_at": None},
-        {"finished_at": NOON + timedelta(microseconds=1)},
+        {"finished_at": NOON + timedelta(microseconds=1), "idempotency_key": "zb1-of-its-call"},
     ],
 )
 def test_whatever_an_outcome_holds_is_repeated(tmp_path: Path, values: dict[str, Any]) -> None:
