@@ -123,8 +123,8 @@ class Aftermath:
         for position, effect in enumerate(judgement.result.effects):
             item, trail = work.items[position], work.trails[position]
             if decision.verdicts[position].renews:
-                work.asked_at = None  # what the network delivers again may have been executed since
-                self._renew(work, item, trail, self._brake.jitter(work.tries))
+                # Asked anew: what the network delivers again may have been executed since.
+                self._renew(work, item, trail, asked_at=None, wait=self._brake.jitter(work.tries))
             elif effect.record is None:
                 burnt.append((item, replace(trail, if_absent=effect.if_absent)))
             else:
@@ -138,13 +138,21 @@ class Aftermath:
         self._order.postpone(alone, self._ports.clock.monotonic())
         self._tally.doubt(item.identity)
 
-    def _renew(self, work: Work, item: Item, trail: Trail, wait: float) -> None:
+    def _renew(
+        self,
+        work: Work,
+        item: Item,
+        trail: Trail,
+        asked_at: tuple[float, datetime] | None,
+        wait: float = 0.0,
+    ) -> None:
+        """Let an item go on under its next key, by a question of `asked_at` or by one to come."""
         renewed = Work(
             work.ordinal,
             (item,),
             work.generation + 1,
             trails=(trail,),
-            asked_at=work.asked_at,
+            asked_at=asked_at,
             prior_attempts=work.sends,
             first_sent=work.first_sent,
             tries=work.tries,
@@ -209,14 +217,12 @@ class Aftermath:
             freed = replace(work, held=None, trails=trails, reopened=True, asked_at=asked_at)
             self._order.postpone(freed, self._ports.clock.monotonic())  # until its stage is open
         elif isinstance(step, Released):
-            work.asked_at = look.asked_at
-            self._renew(work, item, replace(trail, baseline=step.baseline), 0.0)
+            self._renew(work, item, replace(trail, baseline=step.baseline), look.asked_at)
         elif isinstance(step, Renewed) and self._settings.read_only:
             self._leave(left_renewed(work, item, step))
         elif isinstance(step, Renewed):  # pragma: no branch - what is burnt is so as a whole, above
             renewed = replace(trail, if_absent=None, renewals=trail.renewals + 1)
-            work.asked_at = look.asked_at
-            self._renew(work, item, renewed, 0.0)
+            self._renew(work, item, renewed, look.asked_at)
 
     def _ask_again(self, work: Work, rest: Rest) -> None:
         if not rest.soon:

@@ -141,7 +141,7 @@ def a_second_key_beside_the_first(bench: Bench) -> None:
             try_again(self, work, decision)
             return
         for item, trail in zip(work.items, work.trails, strict=True):
-            self._renew(work, item, trail, self._brake.jitter(work.tries))
+            self._renew(work, item, trail, work.asked_at, self._brake.jitter(work.tries))
 
     bench.method(Aftermath, "_try_again", substitute)
     _let_the_ledger(bench)
