@@ -152,7 +152,7 @@ def test_rows_are_sorted_in_buckets_as_they_are_at_once(keys: list[int], width: 
     """Sorting in buckets keeps the order of equal keys, as sorting at once does."""
     many = keys * 60
     key = lambda row: many[row].to_bytes(width, "big")  # noqa: E731 - a key for both sides
-    assert [*sorted_by(key, range(len(many)), len(many))] == sorted(range(len(many)), key=key)
+    assert [*sorted_by(key, range(len(many)))] == sorted(range(len(many)), key=key)
 
 
 def test_lazy_sequences_are_compared_by_their_members() -> None:

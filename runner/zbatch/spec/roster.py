@@ -7,6 +7,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO
 from itertools import compress, count, repeat
 from operator import eq
 from typing import TYPE_CHECKING
@@ -154,12 +155,11 @@ class Roster(Lazy["Account"]):
     def order(self) -> array[int]:
         """The rows that have an ID, sorted by ID and then by row."""
         if self._order is None:
-            if self.resolved:
-                rows: Iterable[int] = range(len(self))
-            else:
+            rows: Sequence[int] = range(len(self))
+            if not self.resolved:
                 without = set(self.numbered)
-                rows = (row for row in range(len(self)) if row not in without)
-            self._order = sorted_by(self.key, rows, len(self))
+                rows = array("I", (row for row in rows if row not in without))
+            self._order = sorted_by(self.key, rows)
         return self._order
 
     def rows_of(self, account_id: str) -> Iterator[int]:
@@ -226,7 +226,7 @@ class RosterBuilder:
     """Takes the accounts of a spec one by one."""
 
     def __init__(self) -> None:
-        self._ids = bytearray()
+        self._ids = BytesIO()  # which gives away its bytes without a copy of them
         self._lines = array("I")
         self._styles = array("B")
         self._traits: list[Traits] = []
@@ -260,20 +260,20 @@ class RosterBuilder:
         if by_number:
             self._numbered.append(len(self._lines))
             self._numbers.append(name)
-            self._ids += bytes(WIDTH)
+            self._ids.write(bytes(WIDTH))
         else:
-            self._ids += bytes.fromhex(name)
+            self._ids.write(bytes.fromhex(name))
         self._lines.append(line)
         self._styles.append(style)
 
     def add_lines(self, names: Sequence[str], line: int, style: int) -> None:
         """Add rows with these IDs, a line each, from `line` on."""
-        self._ids += bytes.fromhex("".join(names))
+        self._ids.write(bytes.fromhex("".join(names)))
         self._lines.extend(range(line, line + len(names)))
         self._styles.extend(repeat(style, len(names)))
 
     def roster(self) -> Roster:
         """Return the rows; nothing can be added afterwards."""
-        ids, self._ids = bytes(self._ids), bytearray()
+        ids, self._ids = self._ids.getvalue(), BytesIO()
         columns = (self._lines, self._styles, self._traits, self._numbered, self._numbers)
         return Roster(ids, *columns)
