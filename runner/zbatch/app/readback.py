@@ -24,6 +24,7 @@ from zbatch.report.record import ReadBackRecord
 from zbatch.zuora.query import BRANCHES
 
 LINGER = 60.0  # seconds that a wave is filled for, at most
+GATHER = 0.25  # seconds that what waves have shown waits for one commit, while the run goes on
 PAUSE = 5.0  # seconds between two looks at it
 LONGEST = 120.0  # seconds at the end, whatever happens
 MOST_UNFINISHED = 5000  # kept to be asked about again: a few kB each, and a question a hundred
@@ -54,6 +55,9 @@ class Reader:
         self._filling: list[ItemRecord] = []
         self._pending: dict[Identity, Agreement] = {}
         self._waves: set[asyncio.Task[None]] = set()
+        self._shown: list[tuple[ItemRecord, Agreement]] = []  # and not durable yet
+        self._commits: set[asyncio.Task[None]] = set()
+        self._hurry = asyncio.Event()  # somebody waits for what is gathered
         self._timer: asyncio.TimerHandle | None = None
         self._draftless: set[Identity] = set()
         self._unread = 0
@@ -93,16 +97,19 @@ class Reader:
     async def catch_up(self) -> None:
         """Ask about all that is in hand, and where it is not shown: a person is about to look."""
         self._ask()
+        self._hurry.set()
         with suppress(TimeoutError):
             async with asyncio.timeout(LONGEST):
                 await self._landed()
                 await self._again_in_accounts()
+        self._hurry.clear()
 
     async def finish(self, stopping: asyncio.Event) -> None:
         """Ask about the rest, and again for a while about what was not finished.
 
         Ends at once where the run is stopped. What is still open then is told as it is.
         """
+        self._hurry.set()
         if not stopping.is_set():
             stopped = asyncio.create_task(stopping.wait())
             asking = asyncio.create_task(self._to_the_end())
@@ -166,7 +173,9 @@ class Reader:
             wave.cancel()
         if waves:
             await asyncio.wait(waves)
-        await self._settle([(self._open[one], found) for one, found in self._pending.items()])
+        self._settle([(self._open[one], found) for one, found in self._pending.items()])
+        while self._commits:
+            await asyncio.wait(tuple(self._commits))
         self._unread += len(self._open)
         self._tell(tuple(self._open.values()))
 
@@ -186,8 +195,9 @@ class Reader:
         wave.add_done_callback(self._waves.discard)
 
     async def _landed(self) -> None:
-        while self._waves:
-            await asyncio.wait(tuple(self._waves))
+        """Wait for all that is asked, and until what that shows is durable and told."""
+        while under_way := (*self._waves, *self._commits):
+            await asyncio.wait(under_way)
 
     async def _wave(self, records: Sequence[ItemRecord], whole_accounts: bool) -> None:
         entries = [entry_of(one) for one in records]
@@ -207,7 +217,7 @@ class Reader:
                 self._pending[record.item.identity] = found
             else:
                 seen.append((record, found))
-        await self._settle(seen)
+        self._settle(seen)
 
     async def _weighed(
         self, agreements: Sequence[Agreement], records: Sequence[ItemRecord]
@@ -224,10 +234,22 @@ class Reader:
             for found, _ in pairs
         ]
 
-    async def _settle(self, pairs: Sequence[tuple[ItemRecord, Agreement]]) -> None:
-        """Make durable what was seen, then tell it."""
+    def _settle(self, pairs: Sequence[tuple[ItemRecord, Agreement]]) -> None:
+        """Make durable what was seen, in one commit with what other waves see, then tell it."""
         if not pairs:
             return
+        begun = not self._shown
+        self._shown.extend(pairs)
+        if begun:
+            commit = asyncio.create_task(self._commit())
+            self._commits.add(commit)
+            commit.add_done_callback(self._commits.discard)
+
+    async def _commit(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GATHER):
+                await self._hurry.wait()
+        pairs, self._shown = self._shown, []
         records = [with_details(record, found) for record, found in pairs]
         try:
             await self._hands.keep(records)
