@@ -18,6 +18,7 @@ from zbatch.app.ending import (
 from zbatch.app.outstanding import blocked
 from zbatch.engine.ending import Ending, Stop, StopReason
 from zbatch.model import ExitCode, Item, ItemRecord, KeyState, Outcome, Standing, Totals
+from zbatch.report.record import ReadBackRecord
 
 GOOD = {Outcome.INVOICED: 5, Outcome.ALREADY_INVOICED: 2, Outcome.NOTHING_TO_BILL: 1}
 SOME_FAILED = {**GOOD, Outcome.FAILED: 1}
@@ -61,6 +62,24 @@ def test_a_run_that_came_to_its_end(counts: dict[Outcome, int], code: ExitCode) 
     A date that only waits for a failed one before it is told by that failure.
     """
     assert exit_code(totals(counts), NO_STOP) is code
+
+
+@pytest.mark.parametrize(
+    ("findings", "code"),
+    [
+        ({"duplicate": 1}, ExitCode.FAILURES),
+        ({"tax_failed": 2, "not_shown": 1}, ExitCode.OK),
+        ({}, ExitCode.OK),
+    ],
+)
+def test_a_run_that_saw_a_second_invoice_did_not_end_well(
+    findings: dict[str, int], code: ExitCode
+) -> None:
+    """Nobody's scheduler takes it for a good one; what else is to be looked at is the tenant's."""
+    seen = replace(NO_STOP, read_back=ReadBackRecord(1, 0, findings))
+    assert exit_code(totals(GOOD), seen) is code
+    assert exit_code(totals(SOME_FAILED), seen) is ExitCode.FAILURES
+    assert exit_code(totals(SOME_UNKNOWN), seen) is ExitCode.UNKNOWN
 
 
 # What a stop comes to: before anything was sent, and after a part was.

@@ -136,6 +136,7 @@ def test_what_is_not_proved_is_not_claimed(project: Project, tenant: Start) -> N
     assert len(server.billing.of(1)) == 2
     assert len(told.line(1)["invoice_ids"]) == len(details(told)) == 1
     assert findings(told) == {Code.DUPLICATE: 1}
+    assert told.result.exit_code is ExitCode.FAILURES
 
 
 def test_a_wave_is_a_question(project: Project, tenant: Start) -> None:

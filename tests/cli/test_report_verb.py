@@ -133,10 +133,10 @@ def test_a_stopped_run_says_why(said: Said, project: Path) -> None:
 def test_what_a_run_has_seen_of_its_invoices_is_said_beside_the_verdict(
     said: Said, project: Path
 ) -> None:
-    """Everything is settled, and a customer may be billed twice: the summary says both."""
-    told.keep(State(project / ".zbatch"), [told.line()], read_back=told.SEEN)
+    """All is settled, and a customer may be billed twice: the summary says both."""
+    told.keep(State(project / ".zbatch"), [told.line()], read_back=told.SEEN, exit_code=1)
     text = said("latest")
-    assert "**Everything is settled.**" in text
+    assert "**All is settled, but an item may be billed twice: more than one invoice" in text
     assert f"To be looked at: `{told.SEEN_SAID}; zbatch verify tells of each`" in text
 
 

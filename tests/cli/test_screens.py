@@ -289,6 +289,15 @@ def test_what_reading_back_has_found_is_the_next_step(
     assert ("nothing is left to do" in said) is not look
 
 
+def test_a_second_invoice_is_the_next_step_unless_items_have_failed(story: Any) -> None:
+    """Where all is settled nobody is sent to mend causes that are not there."""
+    found, code = ReadBackRecord(1, 0, {"duplicate": 1}), ExitCode.FAILURES
+    result = story.result([story.record(Outcome.INVOICED)], code, read_back=found)
+    assert advice(result, RUN).startswith(f"zbatch verify {SPEC}   names the invoices; cancel")
+    failed = story.result([story.record(Outcome.FAILED)], code, read_back=found)
+    assert advice(failed, RUN).startswith("mend the causes above")
+
+
 @pytest.mark.parametrize(
     ("seen", "said"),
     [

@@ -131,6 +131,7 @@ def test_a_run_that_is_gone_has_a_next_step(running: Status, story: Any) -> None
     ("code", "told"),
     [
         (0, "exit 0, everything settled"),
+        (1, "exit 1, some items failed"),
         (3, "exit 3, an outcome is unknown"),
         (130, "exit 130, interrupted"),
         (99, "exit 99"),
@@ -145,6 +146,16 @@ def test_a_run_that_is_over_says_how_it_ended(
     assert f"· ended after 2 min 39 s: {told}\n" in text
     assert "in flight" not in text
     assert "next" not in text
+
+
+def test_exit_1_without_failures_is_said_to_be_a_second_invoice(
+    running: Status, story: Any
+) -> None:
+    """What failed was not billed; where nothing has, something was seen twice."""
+    all_well = replace(ENDED, counts={Outcome.INVOICED: 412})
+    ended = replace(running, state=Life.ENDED, figures=all_well, exit_code=1)
+    said = ": exit 1, an item may be billed twice: zbatch verify tells which\n"
+    assert said in text_of(ended, story)
 
 
 def test_exit_3_of_a_disk_that_failed_is_said_to_be_that(running: Status, story: Any) -> None:

@@ -53,6 +53,13 @@ def test_a_run_that_is_all_told_by_its_items_passes_itself(tmp_path: Path, code:
     assert (suite.get("errors"), len(suite[0])) == ("0", 0)
 
 
+def test_a_run_that_saw_a_second_invoice_is_not_green(tmp_path: Path) -> None:
+    """No item of it has failed, so the run itself says it."""
+    suite = suite_of(tmp_path, [told.line()], exit_code=1, read_back=told.SEEN)
+    assert (suite.get("errors"), suite.get("failures")) == ("1", "0")
+    assert suite[0][0].get("message") == "exit 1: an item may be billed twice"
+
+
 def test_what_a_run_has_seen_of_its_invoices_is_told_of_the_run(tmp_path: Path) -> None:
     """It changes no outcome, so the case passes, and says what a person should look at."""
     suite = suite_of(tmp_path, [told.line()], read_back=told.SEEN)

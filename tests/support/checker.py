@@ -171,7 +171,7 @@ def _codes(book: Casebook, run: Run, outcomes: Counter[str]) -> set[int]:
     waiting = {one["error"]["code"] for one in run.lines if one["outcome"] == "not_attempted"}
     if waiting and not (outcomes["failed"] and waiting == {"EARLIER_DATE_OPEN"}):
         return grave | {4}
-    return grave | {1 if outcomes["failed"] else 0}
+    return grave | {1 if outcomes["failed"] or run.duplicates else 0}
 
 
 def _kept(book: Casebook) -> Iterator[str]:

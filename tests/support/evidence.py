@@ -119,6 +119,12 @@ class Run:
     code: int | None = None
     pressure: Pressure = Pressure()
 
+    @property
+    def duplicates(self) -> int:
+        """How many items it says more than one invoice counts for."""
+        seen = self.record.get("read_back") or {"findings": {}}
+        return int(seen["findings"].get("duplicate", 0))
+
 
 @dataclass(frozen=True, slots=True)
 class Trip:

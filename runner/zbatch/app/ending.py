@@ -117,7 +117,8 @@ def exit_code(totals: Totals, closing: Closing, report_failed: bool = False) -> 
         return ExitCode.CANNOT_START if not sent and nothing_sent else ExitCode.STOPPED
     if _waiting(totals, closing):
         return ExitCode.STOPPED
-    return ExitCode.FAILURES if totals[Outcome.FAILED] else ExitCode.OK
+    twice = closing.read_back and closing.read_back.duplicates
+    return ExitCode.FAILURES if totals[Outcome.FAILED] or twice else ExitCode.OK
 
 
 def _waiting(totals: Totals, closing: Closing) -> bool:

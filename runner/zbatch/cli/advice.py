@@ -45,6 +45,9 @@ _UNREAD = (
 _NOT_THERE = "{run}   sends what is proved not to be there"
 _SETTLED = "nothing is left in doubt"
 _LOOK = "{verify}   tells what to look at in these invoices; nothing is left to send"
+_BILLED_TWICE = (
+    "{verify}   names the invoices; cancel what is one too many; nothing is left to send"
+)
 _CREDENTIALS = "check {places}, where the OAuth client is read from, then {again}"
 _BY_REASON = {
     StopReason.RULE: _RULE,
@@ -97,7 +100,10 @@ def _template(result: RunResult, called: Called) -> str:
         return NEXT[code] if result.plan.tenant.embedded else _CREDENTIALS
     if code is ExitCode.OK and called.verb is Verb.RECONCILE:
         return _SETTLED
-    if code is ExitCode.OK and result.read_back and read_back_text(result.read_back):
+    seen = result.read_back
+    if code is ExitCode.FAILURES and seen and seen.duplicates and not result.totals[Outcome.FAILED]:
+        return _BILLED_TWICE
+    if code is ExitCode.OK and seen and read_back_text(seen):
         return _LOOK
     return NEXT.get(code, "see the report")
 

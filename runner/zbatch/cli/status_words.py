@@ -98,6 +98,9 @@ def _end(status: Status) -> str:
     if code is None:
         return "it broke off" if _broke_off(status) else "it came to nothing"
     means = _MEANS.get(ExitCode(code), "") if code in set(ExitCode) else ""
+    figures = status.figures
+    if code == ExitCode.FAILURES and figures and not figures.counts.get(Outcome.FAILED):
+        means = "an item may be billed twice: zbatch verify tells which"
     if code == ExitCode.UNKNOWN and (why := _why_unsure(status)):
         means = f"an outcome may be unknown: {why}"
     return f"exit {code}{', ' if means else ''}{means}"

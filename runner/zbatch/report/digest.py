@@ -24,6 +24,9 @@ _VERDICTS = {
     ExitCode.CANNOT_START: "It could not start, and nothing was sent.",
     ExitCode.INTERNAL: "zbatch met an error of its own; what was sent is in the ledger.",
 }
+_BILLED_TWICE = (
+    "All is settled, but an item may be billed twice: more than one invoice counts for it."
+)
 _SIGNALLED = "It was interrupted, and nothing is in doubt; running it again goes on from there."
 
 
@@ -84,11 +87,11 @@ def digest_of(head: RunHead, lines: Iterable[Line]) -> Digest:
     ]
     causes.sort(key=lambda cause: (OPEN.index(cause.outcome), -cause.count, cause.code))
     without = max(0, head.planned - counts.total())
-    said = _verdict(head, without)
+    said = _verdict(head, without, counts)
     return Digest(said, head.planned, counts, tuple(causes[:MOST_CAUSES]), without, earlier)
 
 
-def _verdict(head: RunHead, without: int) -> str:
+def _verdict(head: RunHead, without: int, counts: Mapping[Outcome, int]) -> str:
     if head.exit_code is None:
         return (
             f"The run is under way, or ended before it could say how: {without:,} of"
@@ -96,5 +99,8 @@ def _verdict(head: RunHead, without: int) -> str:
         )
     if head.exit_code >= ExitCode.HANGUP:
         return _SIGNALLED
+    twice = head.read_back and head.read_back.duplicates
+    if head.exit_code == ExitCode.FAILURES and twice and not counts.get(Outcome.FAILED):
+        return _BILLED_TWICE
     known = {int(code): said for code, said in _VERDICTS.items()}
     return known.get(head.exit_code, f"It ended with exit {head.exit_code}.")

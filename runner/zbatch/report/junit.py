@@ -30,7 +30,7 @@ def junit(
     One test case more stands for the run as a whole: a run that is not over, or that ended for a
     reason of its own, is never green.
     """
-    whole = _of_the_whole(head, sum(counts.values()))
+    whole = _of_the_whole(head, counts)
     figures = {
         "tests": sum(counts.values()) + 1,
         "failures": counts.get(Outcome.FAILED, 0),
@@ -51,13 +51,16 @@ def junit(
     yield "</testsuite>\n</testsuites>\n"
 
 
-def _of_the_whole(head: RunHead, told: int) -> str:
+def _of_the_whole(head: RunHead, counts: Mapping[Outcome, int]) -> str:
+    told = sum(counts.values())
     if head.exit_code is None:
         why = f"the run is not over: {head.planned - told} of {head.planned} items have no outcome"
     elif head.exit_code not in _TOLD_BY_ITEMS:
         why = f"exit {head.exit_code}: {head.stop or 'the report names why'}"
     elif told != head.planned:
         why = f"the report has {told} lines of {head.planned} planned"
+    elif head.exit_code == ExitCode.FAILURES and head.read_back and head.read_back.duplicates:
+        why = f"exit {head.exit_code}: an item may be billed twice"
     else:
         return ""
     return f'<error type="RUN" message={_attribute(why)}/>'

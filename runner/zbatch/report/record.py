@@ -53,6 +53,11 @@ class ReadBackRecord:
     unread: int
     findings: Mapping[str, int]
 
+    @property
+    def duplicates(self) -> int:
+        """How many items have more invoices than one call is proved to have made."""
+        return self.findings.get("duplicate", 0)
+
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
