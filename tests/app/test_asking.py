@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.engine import TENANT, HighRandom, VirtualClock, run_virtually
+from support.in_hand import TokenInHand
 from support.runs import Project, Watch
 from zbatch.app.asking import Ended, Session
 from zbatch.app.clock import SystemClock
@@ -33,7 +34,7 @@ WORKERS = 3
 Talk = Callable[[Session], Awaitable[None]]
 
 
-class Nobody:
+class Nobody(TokenInHand):
     """A tenant to whom nothing is sent."""
 
     async def ask(self, ask: object) -> Reply:

@@ -21,6 +21,7 @@ from support.engine import (
     run_virtually,
     text_of,
 )
+from support.in_hand import TokenInHand
 from zbatch.app.readback import Hands, Reader, entry_of
 from zbatch.engine.agreement import Code, LedgerEntry
 from zbatch.engine.brake import Brake
@@ -74,7 +75,7 @@ def an_invoice(number: int, **fields: object) -> dict[str, object]:
 
 
 @dataclass
-class Server:
+class Server(TokenInHand):
     """Shows what there is by the time; a question about whole accounts takes in other dates."""
 
     shows: Callable[[float], Shown | None]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from support.engine import TENANT, HighRandom, MemoryLedger, found, item, success, works_of
+from support.in_hand import TokenInHand
 from zbatch.app.clock import SystemClock
 from zbatch.app.gate import Unattended
 from zbatch.app.signals import SIGNALS, interruptible, undisturbed
@@ -24,7 +25,7 @@ from zbatch.zuora.wire import Ask, Reply, Request
 
 
 @dataclass
-class SignallingServer:
+class SignallingServer(TokenInHand):
     """Sends signals to this process while a request is in flight; answers if it has time to."""
 
     signals: tuple[int, ...]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from support.engine import TENANT, HighRandom, VirtualClock, item, run_virtually, text_of
+from support.in_hand import TokenInHand
 from zbatch.engine.asking import Inquiry, Unanswered
 from zbatch.engine.brake import Brake
 from zbatch.engine.details import Details
@@ -25,7 +26,7 @@ Answer = Callable[[Ask, int], Reply]
 WANTED = tuple(Wanted(item(n).identity.account_id, item(n).identity.target_date) for n in range(60))
 
 
-class Server:
+class Server(TokenInHand):
     """Answers questions by a script, and keeps them."""
 
     def __init__(self, answer: Answer) -> None:

@@ -18,6 +18,7 @@ from support.engine import (
     status,
     text_of,
 )
+from support.in_hand import TokenInHand
 from zbatch.engine.agreement import Agreement, LedgerEntry
 from zbatch.engine.asking import Unanswered
 from zbatch.engine.brake import Brake
@@ -36,7 +37,7 @@ UNTRUSTED = Fault(FaultKind.CERTIFICATE, False, "not the host")
 REFUSAL = Reply(400, {}, b'{"FaultCode":"INVALID_TYPE","FaultMessage":"no"}', token=1)
 
 
-class Server:
+class Server(TokenInHand):
     """Answers questions by a script."""
 
     def __init__(self, answer: Callable[[int], Reply | Fault]) -> None:

@@ -6,6 +6,7 @@ import json
 from functools import partial
 
 from support.engine import TENANT, HighRandom, VirtualClock, item, run_virtually
+from support.in_hand import TokenInHand
 from zbatch.engine.asking import Inquiry
 from zbatch.engine.brake import Brake
 from zbatch.engine.settings import Settings
@@ -18,7 +19,7 @@ ONE = item(1)
 SHOWN = {"success": True, "invoiceItems": [{"chargeAmount": 7}]}
 
 
-class Server:
+class Server(TokenInHand):
     """Answers a 401, then an internal error, then the preview."""
 
     def __init__(self) -> None:

@@ -326,6 +326,10 @@ def test_a_bug_around_a_send_is_a_fault_of_that_send_alone() -> None:
     class BrokenTokens:
         """Tokens with a bug."""
 
+        def ready(self, stale: int | None) -> bool:
+            """Have none."""
+            return False
+
         async def token(self, stale: int | None) -> Token:
             """Fail in an unforeseen way."""
             raise ZeroDivisionError(CANARY)

@@ -194,6 +194,9 @@ def test_no_token_is_an_unsent_fault() -> None:
     """Without a token nothing leaves."""
 
     class NoTokens:
+        def ready(self, stale: int | None) -> bool:
+            return False
+
         async def token(self, stale: int | None) -> Token:
             raise TokenRefused(FaultKind.TOKEN_REFUSED, "wrong client")
 

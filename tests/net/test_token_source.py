@@ -166,6 +166,23 @@ def test_f55_a_token_is_renewed_early_enough(life: object, seconds: float, fresh
     with_source(TokenEndpoint(life=life).script, body)
 
 
+def test_a_sender_is_ready_while_a_token_is_in_hand_that_will_do() -> None:
+    """Not before it has one, nor where that one was refused or is too old for a call."""
+
+    async def body(source: TokenSource, server: RawServer, clocks: Clocks) -> None:
+        async with Sender(endpoint_at(server.url), source) as sender:
+            assert not sender.ready(None)
+            assert await sender.prepare(None)
+            assert sender.ready(None)
+            assert not sender.ready(1)
+            assert await sender.prepare(1)
+            assert sender.ready(1)
+            clocks.advance(3420)
+            assert not sender.ready(1)
+
+    with_source(TokenEndpoint().script, body)
+
+
 @pytest.mark.parametrize("clock", ["wall", "monotonic"])
 def test_either_clock_ages_a_token(clock: str) -> None:
     """A suspended machine's standing clock and a wall clock set back do not keep a token young."""
@@ -336,6 +353,10 @@ def test_failures_reach_the_sender_as_unsent_faults() -> None:
 
         failure: TokenFailure
 
+        def ready(self, stale: int | None) -> bool:
+            """Have none."""
+            return False
+
         async def token(self, stale: int | None) -> Token:
             """Fail."""
             raise self.failure
@@ -345,6 +366,8 @@ def test_failures_reach_the_sender_as_unsent_faults() -> None:
             RawServer(once(reply_bytes())) as server,
             Sender(endpoint_at(server.url), Failing(failure)) as sender,
         ):
+            assert not await sender.prepare(None)
+            assert not sender.ready(None)
             return await sender.send(request_of(call_of())), server
 
     for failure in (

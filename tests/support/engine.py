@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
+from support.in_hand import TokenInHand
 from zbatch.app.gate import Unattended
 from zbatch.engine.ending import Ending
 from zbatch.engine.events import Event, Settled
@@ -152,7 +153,7 @@ BRANCH = re.compile(r"AccountId = '([0-9a-f]{32})' and TargetDate = '([0-9-]{10}
 
 
 @dataclass
-class ScriptedServer:
+class ScriptedServer(TokenInHand):
     """Answers each request by a function of it and of how often its key came before.
 
     `undurable` are the requests that came before their own attempt was in the ledger, `unasked`

@@ -172,6 +172,10 @@ def request_of(call: Call, attempt: int = 1) -> Request:
 class FixedTokens:
     """Tokens that never fail: the canary, with a serial above what is stale."""
 
+    def ready(self, stale: int | None) -> bool:
+        """Have one in hand."""
+        return True
+
     async def token(self, stale: int | None) -> Token:
         """Give the canary."""
         return Token(Secret(CANARY), (stale or 0) + 1)

@@ -132,6 +132,8 @@ class Remote:
         self._bearer = ""
         self._bearer_at = 0.0
         self._serial = 0
+        self._log_in_ends = 0.0
+        self.log_in_takes = 0.0  # seconds
         self.tokens: list[str] = []
         self.crowd = Crowd()
         self._used_at = timeline.now
@@ -141,12 +143,21 @@ class Remote:
         self.throttled: set[str] = set()
         self.untold: frozenset[str] = frozenset()  # headers that no reply has
 
-    def token(self, stale: int | None) -> tuple[str, int]:
-        """Give a bearer token and its serial, newer than `stale`."""
-        now = self._timeline.now
-        too_old = abs(now - self._bearer_at) > TOKEN_KEPT
-        if not self._bearer or too_old or (stale is not None and stale >= self._serial):
-            self._log_in(now)
+    def has_token(self, stale: int | None) -> bool:
+        """Tell whether a bearer token newer than `stale` is there."""
+        too_old = abs(self._timeline.now - self._bearer_at) > TOKEN_KEPT
+        return bool(self._bearer) and not too_old and (stale is None or stale < self._serial)
+
+    async def token(self, stale: int | None) -> tuple[str, int]:
+        """Give it and its serial; whoever needs one meanwhile waits for the same log-in."""
+        while not self.has_token(stale):
+            now = self._timeline.now
+            if self._log_in_ends <= now:
+                self._log_in_ends = now + self.log_in_takes
+            if self._log_in_ends > now:
+                await asyncio.sleep(self._log_in_ends - now)
+            if not self.has_token(stale):
+                self._log_in(self._timeline.now)
         return self._bearer, self._serial
 
     @property
@@ -241,8 +252,15 @@ class Wire:
     tail: str
     asked: int = 0
 
+    def ready(self, stale_token: int | None) -> bool:
+        return self.remote.has_token(stale_token)
+
+    async def prepare(self, stale_token: int | None) -> bool:
+        await self.remote.token(stale_token)
+        return True
+
     async def send(self, request: Request) -> Reply | Fault:
-        token, serial = self.remote.token(request.stale_token)
+        token, serial = await self.remote.token(request.stale_token)
         headers = request_headers(self.endpoint, request.key, request.track_id, token)
         arrival = _arrival(GENERATE_PATH, headers, request.wire, {"rejectUnknownFields": "true"})
         came = await self._exchange(GENERATE, arrival, serial, request.not_after)
@@ -253,7 +271,7 @@ class Wire:
         return came
 
     async def ask(self, ask: Ask) -> Reply | Fault:
-        token, serial = self.remote.token(ask.stale_token)
+        token, serial = await self.remote.token(ask.stale_token)
         self.asked += 1
         headers = query_headers(self.endpoint, f"zq-{self.tail}-{self.asked}", token, ask.wsdl)
         return await self._exchange(QUERY, _arrival(ask.path, headers, ask.wire, {}), serial)

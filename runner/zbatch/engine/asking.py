@@ -14,6 +14,7 @@ from zbatch.engine.kinds import Kind, kind_of, problem_of
 from zbatch.engine.order import Work
 from zbatch.engine.ports import Clock, Sender
 from zbatch.engine.question import Seen
+from zbatch.engine.turns import Turns
 from zbatch.model import Invoice, Item
 from zbatch.zuora.pages import MissingField, Page
 from zbatch.zuora.query import ALL_FIELDS, Wanted, more_ask, query_ask, questions
@@ -78,6 +79,7 @@ class Inquiry:
         self._sender = sender
         self._brake = brake
         self._clock = clock
+        self._turns = Turns(sender, brake)
         self._stale_token: int | None = None
         self.asked = 0
 
@@ -123,7 +125,7 @@ class Inquiry:
     async def _page(self, ask: Ask, read: _Read[R], more: bool = False) -> tuple[Moment, Page[R]]:
         """Read one page, and tell when the request left that it answers."""
         failures = 0
-        while await self._brake.turn():
+        while await self._turns.turn(ask.stale_token):
             asked_at = self._clock.monotonic(), self._clock.now()
             flight, exchange = await self._exchange(ask)
             page = exchange if isinstance(exchange, Fault) else read(exchange)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -33,6 +33,11 @@ _GRAVE = frozenset({StopReason.DISK, StopReason.INTERNAL})
 _TOLD = 1.0  # seconds: a shorter wait for one of the tenant's windows is told to nobody
 _NEWS = 0.02  # a share by which the pace changes before anybody is told
 _OLD = timedelta(seconds=5)  # a reply that is so much older than another is a kept one
+
+
+def always() -> bool:
+    """Let it go."""
+    return True
 
 
 class Brake:
@@ -73,6 +78,16 @@ class Brake:
         """How many requests are at the server."""
         return self.places.flying
 
+    @property
+    def open(self) -> bool:
+        """Whether anything may leave: the run is not stopped, and no gate is closed."""
+        return not self.stopping.is_set() and self._pace.opens <= self._clock.monotonic()
+
+    @property
+    def gap(self) -> float:
+        """How many seconds are between two turns now."""
+        return self._pace.gap
+
     def stop(
         self, reason: StopReason, message: str, hint: str = "", rule: MetRule | None = None
     ) -> None:
@@ -111,20 +126,25 @@ class Brake:
         """Wait for an answer, at most until the run stops: then None, and nobody is asked on."""
         asked = asyncio.ensure_future(answer)
         stopped = asyncio.ensure_future(self.stopping.wait())
-        await asyncio.wait((asked, stopped), return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        if asked.done():
-            return asked.result()
-        asked.cancel()
-        await asyncio.wait((asked,))
-        return None
+        try:
+            await asyncio.wait((asked, stopped), return_when=asyncio.FIRST_COMPLETED)
+            return asked.result() if asked.done() else None
+        finally:
+            asked.cancel()
+            stopped.cancel()
+            await asyncio.wait((asked, stopped))
 
-    async def turn(self) -> bool:
-        """Wait for a place in flight and a slot in the rate; False when the run stops before."""
+    async def turn(self, ready: Callable[[], bool] = always) -> bool:
+        """Wait for a place in flight and a slot in the rate; False when the run stops before.
+
+        So it is where who comes to his turn is not `ready` any more: then nothing is counted.
+        """
         while await self._place():
-            if await self._slot():
+            if await self._slot(ready):
                 return True
             self.places.give_back()
+            if not ready():
+                return False
         return False
 
     async def _place(self) -> bool:
@@ -141,7 +161,7 @@ class Brake:
             raise
         return not self.stopping.is_set()
 
-    async def _slot(self) -> bool:
+    async def _slot(self, ready: Callable[[], bool]) -> bool:
         """Wait for a slot in the rate; False when the run stops or its place falls away before."""
         slot: Slot | None = None
         while not self.stopping.is_set() and self.places.stands():
@@ -153,6 +173,8 @@ class Brake:
             elif full := self._pace.full(now):
                 wait = full.until - now
                 self._gate(full.reason, wait, Hold.WINDOW, told=wait >= _TOLD)
+            elif not ready():
+                return False
             else:
                 self._pace.left(slot, now)
                 if abs(self._pace.gap - self._told_gap) > _NEWS * self._told_gap:

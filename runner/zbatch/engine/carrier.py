@@ -61,11 +61,11 @@ class Carrier:
 
     async def _send(self, work: Work, attempt: Attempt) -> Reply | Fault:
         call = send_of(work, attempt).call
-        stale = min(work.refused_tokens, default=None)  # any newer one, also if refused before
+        not_after = self._not_after(work)
         self.flying.add(work)
         try:
             return await self._ports.sender.send(
-                Request(call.key, call.wire, attempt.track_id, stale, self._not_after(work))
+                Request(call.key, call.wire, attempt.track_id, work.stale_token, not_after)
             )
         except asyncio.CancelledError:
             self.sent += 1

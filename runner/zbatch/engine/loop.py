@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from zbatch.engine.aftermath import Aftermath
 from zbatch.engine.arming import STALE_INTENT, Arming, Asking, Sending
@@ -31,9 +32,11 @@ from zbatch.engine.settings import Ports, Settings
 from zbatch.engine.stages import Stages
 from zbatch.engine.steps import Cleared, Facts, Step
 from zbatch.engine.supply import Supply
+from zbatch.engine.turns import Turns
 from zbatch.errors import LedgerFailure
-from zbatch.model import Attempt, Item, Send
+from zbatch.model import Item, Send
 
+RARE = 1.0  # seconds between two turns, from which on each is taken
 LINGER = 0.09  # seconds that answers are gathered for one commit
 _Intents = tuple[Sequence[Send], "asyncio.Future[None]"]  # and whom to tell once they are durable
 
@@ -69,6 +72,7 @@ class Engine:
             ports, settings, supply, brake, self._aftermath, self._committer.begin, self._armed
         )
         self._carrier = Carrier(ports, settings, brake)
+        self._turns = Turns(ports.sender, brake)
         self._withdrawn: list[Sending] = []
         self._workers: list[asyncio.Task[None]] = []
         self._abandoned: list[Item] = []
@@ -134,8 +138,8 @@ class Engine:
         while (armed := await self._armed.get()) is not None:
             if isinstance(armed, Asking):
                 await self._ask(armed.works)
-            elif await self._turn_of(armed):
-                await self._carry(armed)
+            elif timely := await self._turn_of(armed):
+                await self._carry(timely)
 
     async def _ask(self, works: Sequence[Work]) -> None:
         """Ask about a wave and hand over what follows for each work of it."""
@@ -152,43 +156,58 @@ class Engine:
             return after_rest(work, seen, facts)
         return before_sending(work, seen, facts)
 
-    async def _turn_of(self, armed: Sending) -> bool:
+    async def _turn_of(self, armed: Sending) -> Sending | None:
         """Wait for a turn in rate and places; withdraw the call if the run stops before."""
+        comes = False
         try:
-            comes = await self._brake.turn()
+            while not comes and not self._brake.stopping.is_set():
+                armed = await self._timely(armed)
+                still = partial(self._may_leave, armed)
+                comes = await self._turns.turn(armed.work.stale_token, still)
         except asyncio.CancelledError:
             self._withdrawn.append(armed)
             raise
         self._arming.left()
         if comes:
-            return True
+            return armed
         self._withdrawn.append(armed)
         self._aftermath.more.set()  # a window of the tenant may be what stopped the run
-        return False
+        return None
 
     async def _carry(self, armed: Sending) -> None:
-        work, attempt = armed.work, armed.attempt
+        """Send a call whose turn it is, unless that has become too late, or too early."""
+        work = armed.work
         lately = self._arming.asked_within(self._settings.ask_life, work)
-        if not lately or needs_conclusion(work, self._arming.facts()):
-            # a gate or a suspended machine took the time
+        leaves = lately and not needs_conclusion(work, self._arming.facts())
+        if leaves and not self._is_timely(armed):
+            try:
+                armed = await self._timely(armed)
+            except asyncio.CancelledError:
+                self._withdrawn.append(armed)
+                raise
+            leaves = self._brake.open
+        if leaves:
+            self._aftermath.add(work, await self._carrier.carry(work, armed.attempt))
+        else:  # a gate, a suspended machine or the disk took the time
             self._brake.places.give_back()
-            self._aftermath.add(work, not_sent(work, attempt, self._ports.clock.now()))
-            return
-        attempt = await self._timely(work, attempt)
-        self._aftermath.add(work, await self._carrier.carry(work, attempt))
+            now = self._ports.clock.now()
+            self._aftermath.add(work, not_sent(work, armed.attempt, now))
 
-    async def _timely(self, work: Work, attempt: Attempt) -> Attempt:
+    async def _timely(self, armed: Sending) -> Sending:
         """Renew the time of an intent that waited long, since later runs count from it."""
-        now = self._ports.clock.now()
-        if abs((now - attempt.started_at).total_seconds()) <= STALE_INTENT:
-            return attempt
-        attempt = replace(attempt, started_at=now)
-        try:
-            await self._committer.begin([send_of(work, attempt)])
-        except asyncio.CancelledError:
-            self._withdrawn.append(Sending(work, attempt))
-            raise
-        return attempt
+        if self._is_timely(armed):
+            return armed
+        attempt = replace(armed.attempt, started_at=self._ports.clock.now())
+        await self._committer.begin([send_of(armed.work, attempt)])
+        return replace(armed, attempt=attempt)
+
+    def _may_leave(self, armed: Sending) -> bool:
+        """Tell whether a call takes its turn as it is; where turns are rare, none is given away."""
+        return self._is_timely(armed) or self._brake.gap > RARE
+
+    def _is_timely(self, armed: Sending) -> bool:
+        waited = (self._ports.clock.now() - armed.attempt.started_at).total_seconds()
+        return abs(waited) <= STALE_INTENT
 
     async def _record_withdrawn(self) -> None:
         """Note that armed calls never left, so that their keys stay clean."""

@@ -70,6 +70,11 @@ class Work:
         return self.burnt or doubtful(self.attempts)
 
     @property
+    def stale_token(self) -> int | None:
+        """The token than which it needs a newer one: any newer one, also if refused before."""
+        return min(self.refused_tokens, default=None)
+
+    @property
     def sends(self) -> int:
         """How often its items left, or may have left, under this key and those before it."""
         return self.prior_attempts + sum(attempt.sent for attempt in self.attempts)

@@ -35,6 +35,14 @@ class Randomness(Protocol):
 class Sender(Protocol):
     """One exchange with the server; never raises but for cancellation."""
 
+    def ready(self, stale_token: int | None) -> bool:
+        """Tell whether a request would leave at once: a token newer than that one is in hand."""
+        ...
+
+    async def prepare(self, stale_token: int | None) -> bool:
+        """Wait for such a token; False where none can be had, of which a send tells why."""
+        ...
+
     async def send(self, request: Request) -> Reply | Fault:
         """Send a call once, no retry, and give what came of it."""
         ...

@@ -75,6 +75,18 @@ class Sender:
         if self._session is not None:
             await self._session.close()
 
+    def ready(self, stale_token: int | None) -> bool:
+        """Tell whether a request would leave at once: a token newer than that one is in hand."""
+        return self._tokens.ready(stale_token)
+
+    async def prepare(self, stale_token: int | None) -> bool:
+        """Wait for such a token; False where none can be had."""
+        try:
+            await self._tokens.token(stale_token)
+        except Exception:  # whatever it is: the request that needs the token tells of it
+            return False
+        return True
+
     async def send(self, request: Request) -> Reply | Fault:
         """Send one attempt of a call and read its reply to the end."""
         return await self._deliver(

@@ -77,6 +77,10 @@ class EntityRefused(TokenRefused):
 class Tokens(Protocol):
     """Where a sender gets its tokens."""
 
+    def ready(self, stale: int | None) -> bool:
+        """Tell whether such a token is in hand."""
+        ...
+
     async def token(self, stale: int | None) -> Token:
         """Give a token that outlives a call, newer than `stale`; raise TokenFailure."""
         ...
@@ -139,20 +143,29 @@ class TokenSource:
         if self._session is not None:
             await self._session.close()
 
+    def ready(self, stale: int | None) -> bool:
+        """Tell whether a token that `token` would give is in hand."""
+        return self._in_hand(stale) is not None
+
     async def token(self, stale: int | None) -> Token:
         """Give a token that outlives a call; newer than the serial `stale`, which was refused.
 
         A waiter may be cancelled without harm to the request that others wait for too.
         """
-        held = self._held
-        if held and held.token.serial > (stale or 0) and held.fresh(*self._clocks()):
-            return held.token
+        if held := self._in_hand(stale):
+            return held
         if self._failure and self._monotonic() < self._failure_ends:
             raise self._failure.with_traceback(None)
         if self._refresh is None:
             self._refresh = asyncio.create_task(self._renew())
             self._refresh.add_done_callback(self._renewed)
         return await asyncio.shield(self._refresh)
+
+    def _in_hand(self, stale: int | None) -> Token | None:
+        held = self._held
+        if held and held.token.serial > (stale or 0) and held.fresh(*self._clocks()):
+            return held.token
+        return None
 
     def _renewed(self, _task: asyncio.Task[Token]) -> None:
         self._refresh = None

@@ -104,6 +104,7 @@ AT_ONCE = (1, 2, 3, 5, 7, 13, 20, 33)  # requests that the tenant takes
 MOVES = (0.5, 5.0, 30.0, 130.0, 300.0, 1000.0, HOUR, 20 * HOUR)
 CLOCK_ERRORS = (-30.0, -2.0, -0.5, 0.0, 2.0, 25.0)  # hours
 CLOCK_STEPS = (-90.0, -5.0, 5.0, 90.0, HOUR)  # seconds, while a run is under way
+LOG_INS = (0.0, 0.0, 0.3, 2.0, 20.0)  # seconds
 SCARCE: Sequence[tuple[Rate, ...]] = (
     (Rate(30, 60.0),),
     (Rate(5, 1.0),),
@@ -121,6 +122,7 @@ def draw(seed: int, family: str, size: int = ITEMS) -> Scenario:
     items, accounts = _accounts(random, size)
     chosen = random.sample(TROUBLES, random.randint(0, 4))
     often = random.choice([0.02, 0.1, 0.3])
+    policy = _policy(Random(f"{family} {seed} policy"))
     return Scenario(
         family=family,
         seed=seed,
@@ -143,9 +145,10 @@ def draw(seed: int, family: str, size: int = ITEMS) -> Scenario:
         questions=_met(random, chosen, often / 4, MOST_QUESTIONS),
         mishaps=tuple(_fair((*_mishaps(random), *_catalogued(random)), chosen, drafts)),
         steps=tuple(FAMILIES[family](random, len(items))),
-        policy=_policy(Random(f"{family} {seed} policy")),
+        policy=policy,
         narrowing=_narrowing(Random(f"{family} {seed} crowd")),
         pressing=_pressing(Random(f"{family} {seed} pressing"), family),
+        log_in=_log_in(Random(f"{family} {seed} log-in"), policy),
     )
 
 
@@ -231,6 +234,11 @@ def _told(random: Random) -> dict[str, Any]:
         "tax_fields": random.choice(list(TaxFields)),
         "temporary": random.choice([Temporary.NONE, Temporary.BESIDE]),
     }
+
+
+def _log_in(random: Random, policy: Policy) -> float:
+    """Draw how long a log-in takes: no run gets anywhere whose deadline comes first."""
+    return min(random.choice(LOG_INS), (policy.stop.deadline or HOUR) / 4)
 
 
 def _accounts(random: Random, size: int) -> tuple[list[tuple[int, int]], dict[int, BookAccount]]:

@@ -89,6 +89,7 @@ def _world(scenario: Scenario) -> World:
     world.troubles = dict(scenario.calls)
     world.query_troubles = dict(scenario.questions)
     world.faults.switch(scenario.mishaps)
+    world.remote.log_in_takes = scenario.log_in
     world.narrow(scenario.narrowing.limits, told=scenario.narrowing.told)
     return world
 

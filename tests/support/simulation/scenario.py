@@ -115,8 +115,8 @@ class Scenario:
     """One history; the same scenario is always played in the same way.
 
     `calls` and `questions` name the requests, counted over all machines from 1, that meet a
-    trouble on the way; `mishaps` are the tenant's own, `narrowing` is what it takes at once. Once
-    the steps are played, nothing goes wrong any more.
+    trouble on the way; `mishaps` are the tenant's own, `narrowing` is what it takes at once, and
+    a token is had after `log_in` seconds. Once the steps are played, nothing goes wrong any more.
     """
 
     family: str
@@ -129,6 +129,7 @@ class Scenario:
     policy: Policy = field(default_factory=Policy)
     narrowing: Narrowing = field(default_factory=Narrowing)
     pressing: Pressing = field(default_factory=Pressing)
+    log_in: float = 0.0
     calls: tuple[tuple[int, Trouble], ...] = ()
     questions: tuple[tuple[int, Trouble], ...] = ()
     mishaps: tuple[Scheduled, ...] = ()

@@ -96,6 +96,8 @@ def _plainer(scenario: Scenario) -> Iterator[Scenario]:
                 scenario,
                 accounts=(*scenario.accounts[:n], plainer, *scenario.accounts[n + 1 :]),
             )
+    if scenario.log_in:
+        yield replace(scenario, log_in=0.0)
     if scenario.narrowing != Narrowing():
         yield replace(scenario, narrowing=Narrowing())
     if scenario.limits.objects_per_call > 1:
@@ -108,6 +110,7 @@ def describe(scenario: Scenario) -> list[str]:
     """Tell what a scenario is made of, a line each."""
     lines = [f"  items: {scenario.items}", f"  {scenario.modes}"]
     lines += [f"  {scenario.limits}, wait {scenario.settling.wait:g}", f"  {scenario.narrowing}"]
+    lines += [f"  a log-in takes {scenario.log_in:g} s"] if scenario.log_in else []
     used = {number for number, _ in scenario.items}
     lines += [f"  account {n}: {account}" for n, account in scenario.accounts if n in used]
     lines += [f"  call {number}: {trouble}" for number, trouble in scenario.calls]
