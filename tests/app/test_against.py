@@ -79,6 +79,20 @@ def test_against_a_run(project: Project) -> None:
         compared(project, spec, first.run_id[:5])
 
 
+def test_a_run_is_compared_as_it_was_planned(project: Project) -> None:
+    """A later run of its items with other dates changes nothing of what it had."""
+    project.book(a1="Canceled,due,1,0s")
+    first = project.run(project.spec(1)).result
+    project.book()
+    spec = project.spec(1, dates=[{"target_date": "2026-11-30", "invoice_date": "2026-12-01"}])
+    assert compared(project, spec, first.run_id).redated == 1
+    assert project.run(spec).outcomes == {"invoiced": 1}
+    assert compared(project, spec, first.run_id).redated == 1
+    assert compared(project, spec, "latest").redated == 0
+    first.report.unlink()  # then the ledger is all that is left
+    assert compared(project, spec, first.run_id).redated == 0
+
+
 def test_the_latest_run_is_one_that_was_to_bill(
     project: Project, tenant: Callable[..., Away]
 ) -> None:

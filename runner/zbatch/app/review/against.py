@@ -13,6 +13,7 @@ from pathlib import Path
 from zbatch.app.review.counts import pairs_of
 from zbatch.app.review.revision import Repository, at_revision
 from zbatch.app.runs import LATEST, PastRun, run_in
+from zbatch.app.told import told_in
 from zbatch.errors import CannotStart, Refused
 from zbatch.ledger.glance import Glance, KnownRun, Listed, glance
 from zbatch.model import Plan
@@ -68,10 +69,11 @@ def against(name: str, plan: Plan, folder: Path) -> PlanDiff:
 
 def _with_run(run: KnownRun, plan: Plan, folder: Path) -> PlanDiff:
     label = f"run {run.id} ({one_line(run.spec_name, 80)})"
-    period = _period_of(run_in(folder.parent, run.id))
+    past = run_in(folder.parent, run.id)
+    period = _period_of(past)
 
     def read(ledger: Glance) -> PlanDiff:
-        before = Listing(label, period, _of_run(ledger.listed(run.id)))
+        before = Listing(label, period, _of_run(ledger.listed(run.id, told_in(past.report))))
         return compare(before, _of_plan(plan, ledger.numbers()))
 
     found = glance(folder, read)
