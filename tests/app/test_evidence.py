@@ -99,6 +99,18 @@ def test_a_bundle_holds_all_that_proves_a_run(spec: Path, tmp_path: Path) -> Non
     assert gathered(spec).data == bundle.data
 
 
+def test_a_list_that_is_named_twice_is_in_it_once(project: Project, tmp_path: Path) -> None:
+    """A spec may bill one list for one date more, and write its name otherwise each time."""
+    (project.root / "specs").mkdir()
+    (project.root / "specs" / "list.csv").write_text(f"account_id\n{account(1)}\n{account(2)}\n")
+    october = {"dates": [{"target_date": "2026-10-31"}], "reason": "October was forgotten"}
+    spec = project.spec({"file": "list.csv"}, {"file": "../specs/list.csv", **october})
+    assert project.run(spec).outcomes == {"invoiced": 4}
+    bundle = gathered(spec)
+    assert bundle.files == len(NAMES)
+    assert findings(bundle.data, tmp_path) == ()
+
+
 def test_no_secret_is_in_it(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,14 +77,17 @@ def bundle_of(past: Past) -> Bundle:
 
 
 def wanted_of(head: RunHead) -> Iterator[Wanted]:
-    """Name what a run read: its spec, and each list that the spec names."""
+    """Name what a run read, each file once: its spec, and each list that the spec names."""
     spec = head.spec_path or head.spec_file
     if not spec:
         return
     yield Wanted(_named(spec), head.spec_digest)
-    for listed in head.raw["spec"].get("files", ()):
-        path = posixpath.join(posixpath.dirname(spec), str(listed["path"]))
-        yield Wanted(_named(path), str(listed["digest"]))
+    folder = posixpath.dirname(spec)
+    lists = (
+        Wanted(_named(posixpath.join(folder, str(one["path"]))), str(one["digest"]))
+        for one in head.raw["spec"].get("files", ())
+    )
+    yield from dict.fromkeys(lists)  # a spec may name one list for several dates
 
 
 def _named(path: str) -> str:
