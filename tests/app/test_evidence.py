@@ -143,6 +143,7 @@ def test_every_changed_byte_is_found(spec: Path, tmp_path: Path) -> None:
         ("run.json", None, "there is no run.json in it"),
         ("run.json", b"{}", "run.json is not what this version of zbatch writes"),
         ("report.jsonl", b"", "the lines of the report do not come to the totals of run.json"),
+        ("report.jsonl", b"[]", "the lines of the report do not come to the totals of run.json"),
         ("report.jsonl", b"[]\n", "it is no bundle, or a damaged one: TypeError"),
         ("plan.jsonl", b"{}\n", "the ledger's plan has 1 items, run.json 3"),
         ("spec/specs/list.csv", None, "spec/specs/list.csv, which the run read, is not there"),
@@ -241,10 +242,13 @@ def test_a_plan_is_told_as_its_run_planned_it(project: Project, tmp_path: Path) 
 def test_what_a_broken_off_run_never_told_is_told_as_it_is_held_now(
     project: Project, spec: Path, tmp_path: Path
 ) -> None:
-    """Each line says which of the two it is; a record of an older version has no charges."""
+    """Each line says which it is, and the bundle checks, though the report ends within a line.
+
+    A record of an older version has no charges.
+    """
     run = past_run(str(spec), spec.parent, None).run
     first, *_ = run.report.read_text("ascii").splitlines()
-    run.report.write_text(f"{first}\n", "ascii")
+    run.report.write_text(f'{first}\n{{"version":1,"ru', "ascii")
     record = json.loads((run.folder / "run.json").read_text("utf-8"))
     record |= {"finished_at": None, "outcomes": None}
     del record["spec"]["charges"]
