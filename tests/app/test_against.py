@@ -18,7 +18,7 @@ from support.plans import NOON, a_plan
 from support.repository import git
 from support.runs import Away, Project
 from zbatch.app.loading import Overrides
-from zbatch.app.review.against import against
+from zbatch.app.review.against import against, run_meant
 from zbatch.app.review.approval import choose
 from zbatch.app.review.held import held
 from zbatch.app.review.preview import preview
@@ -107,6 +107,30 @@ def test_the_latest_run_is_one_that_was_to_bill(
     assert found.before.label == f"run {told.result.run_id} (month-end)"
     assert (found.before.accounts, found.new.count) == (3, 0)
     assert compared(project, spec, settled.result.run_id).new.count == 2
+
+
+def test_amounts_are_of_a_run_at_the_tenant_of_the_plan(
+    project: Project, tenant: Callable[..., Away]
+) -> None:
+    """A rehearsal at the emulator since bills nothing that a real plan could be held against."""
+    tenant()
+    spec = project.spec(1, 2, tenant="real")
+    (project.root / "old.txt").write_bytes(spec.read_bytes())
+    real = project.run(spec).result.run_id
+    rehearsal = project.run(project.spec(1, 2)).result.run_id
+    for name, meant in (("real", real), ("emulator", rehearsal)):
+        plan = choose(spec, Overrides(tenant=name)).plan
+        folder = project.state / plan.tenant.folder
+        for named in (str(spec), "latest", "run:latest", f"run:{meant}", meant):
+            found = run_meant(named, plan, folder)
+            assert found is not None
+            assert found.run_id == meant
+        other = rehearsal if meant == real else real
+        assert run_meant(other, plan, folder) is None
+        for named in ("git:HEAD", "HEAD", str(project.root / "old.txt"), str(project.root)):
+            assert run_meant(named, plan, folder) is None
+        late = project.spec(1, name="late", tenant=name)
+        assert run_meant(str(late), plan, folder) is None
 
 
 def test_a_run_remembers_its_period(project: Project) -> None:

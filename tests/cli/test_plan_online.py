@@ -145,6 +145,31 @@ def test_estimates_are_held_against_the_last_run(
     assert "by more than a fifth, the greatest difference first:" in text
 
 
+def test_amounts_are_of_the_run_that_the_plan_is_held_against(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Not of a reconciliation that came later; a run may be named as one, a revision has none."""
+    november = project / "specs" / "month-end.yaml"
+    december = project / "specs" / "december.yaml"
+    december.write_text(november.read_text("utf-8").replace("2026-11", "2026-12"), "utf-8")
+    assert main(["run", str(november)]) == 0
+    (run,) = (one.name for one in project.glob(".zbatch/runs/*"))
+    assert main(["reconcile"]) == 0
+    capfd.readouterr()
+    asked = ["plan", str(december), "--online", "--preview", "--json", "--against"]
+    for named in ("latest", "run:latest", f"run:{run}", run[-4:], str(november)):
+        assert main([*asked, named]) == 0
+        found = json.loads(capfd.readouterr().out)
+        assert found["estimates_against"]["run_id"] == run
+        assert found["estimates_against"]["currencies"]
+        if named != str(november):
+            assert run in found["against"]["label"]
+    for one in project.glob(".zbatch/runs/*/report.jsonl"):
+        one.unlink()
+    assert main([*asked, "latest"]) == 0
+    assert json.loads(capfd.readouterr().out)["estimates_against"] is None
+
+
 def test_a_preview_needs_the_tenant(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Without --online nobody would be asked: exit 2, and the flag is named."""
     assert main(["plan", "specs/month-end.yaml", "--preview"]) == 2

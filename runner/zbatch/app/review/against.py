@@ -12,9 +12,10 @@ from pathlib import Path
 
 from zbatch.app.review.counts import pairs_of
 from zbatch.app.review.revision import Repository, at_revision
-from zbatch.app.runs import LATEST, PastRun, run_in
+from zbatch.app.runs import LATEST, PastRun, find_run, is_a_spec, run_in
+from zbatch.app.state import State
 from zbatch.app.told import told_in
-from zbatch.errors import CannotStart, Refused
+from zbatch.errors import CannotStart, NothingSelected, Refused
 from zbatch.ledger.glance import Glance, KnownRun, Listed, glance
 from zbatch.model import Plan
 from zbatch.spec import SpecError, load_spec, make_plan
@@ -65,6 +66,23 @@ def against(name: str, plan: Plan, folder: Path) -> PlanDiff:
         f"--against {one_line(name)}: there is no such file, no run in this tenant's ledger whose"
         " ID has this in it, and no such git revision"
     )
+
+
+def run_meant(name: str, plan: Plan, folder: Path) -> PastRun | None:
+    """Find the run whose amounts `name` means, at the plan's tenant: itself, or a spec's newest.
+
+    A git revision means none, nor does a spec that was not run there from here.
+    """
+    if name.startswith(GIT):
+        return None
+    if name.startswith(RUN) or not os.path.lexists(name):
+        run = _run(name.removeprefix(RUN), folder)
+        return run_in(folder.parent, run.id) if run else None
+    place = plan.tenant.host, plan.tenant.entity_id
+    try:
+        return find_run(State(folder.parent), name, place) if is_a_spec(name) else None
+    except NothingSelected:
+        return None
 
 
 def _with_run(run: KnownRun, plan: Plan, folder: Path) -> PlanDiff:
