@@ -256,6 +256,24 @@ def test_a_run_by_number_and_a_plan_by_id_are_of_the_same_accounts(project: Proj
         assert found.new.count == 1
 
 
+def test_an_account_under_both_its_names_is_one(project: Project) -> None:
+    """By ID for one date and by number for another, whichever date is the earlier."""
+    project.tenants()
+    (project.root / "book.csv").write_text(
+        f"account_id,account_number,latency\n{account(1)},A00000001,0s\n", "utf-8"
+    )
+    for day, name in (("2026-10-31", "october"), ("2026-12-31", "december")):
+        other = {"dates": [{"target_date": day}], "reason": "one date more"}
+        spec = project.spec(1, {"number": "A00000001", **other}, name=name)
+        run = project.run(spec).result.run_id
+        for named in (run, str(spec)):
+            found = compared(project, spec, named)
+            assert (found.new.count, found.gone.count, found.redated) == (0, 0, 0)
+            assert (found.before.accounts, found.after.items) == (1, 2)
+        by_number = project.spec({"number": "A00000001"}, name="less")
+        assert compared(project, by_number, run).redated == 1
+
+
 def test_who_is_kept_out_under_another_name_is_not_listed(project: Project) -> None:
     """An exclusion by ID of an account by number, or the reverse, counts where a run knows both."""
     project.tenants()

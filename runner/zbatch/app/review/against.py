@@ -181,8 +181,10 @@ def _of_plan(plan: Plan, numbers: Mapping[str, str]) -> Listing:
 
 
 def _accounts(plan: Plan, numbers: Mapping[str, str]) -> Iterator[tuple[str, Dates]]:
-    """Give each account once with its dates: by ID where that is known, else by number."""
-    yield from by_account(plan.items)
+    """Give each account once with its dates: by ID where that is known, else by number.
+
+    A spec may name one account by ID for one date and by number for another.
+    """
     unresolved: dict[str, list[tuple[date, date, int]]] = defaultdict(list)
     for account in plan.unresolved:
         key = numbers.get(account.named, account.named)
@@ -190,8 +192,11 @@ def _accounts(plan: Plan, numbers: Mapping[str, str]) -> Iterator[tuple[str, Dat
             (pair.target_date, pair.invoice_date, account.revision)
             for pair in pairs_of(plan.spec, account)
         )
-    for key, dates in unresolved.items():
-        yield key, tuple(sorted(dates))
+    for key, dates in by_account(plan.items):
+        more = unresolved.pop(key, ())
+        yield key, tuple(sorted((*dates, *more))) if more else dates
+    for key, left in unresolved.items():
+        yield key, tuple(sorted(left))
 
 
 def _of_run(listed: Iterator[Listed]) -> Iterator[tuple[str, Dates]]:
