@@ -18,7 +18,7 @@ from support.plans import NOON, a_plan
 from support.repository import git
 from support.runs import Away, Project
 from zbatch.app.loading import Overrides
-from zbatch.app.review.against import against
+from zbatch.app.review.against import against, run_meant
 from zbatch.app.review.approval import choose
 from zbatch.app.review.held import held
 from zbatch.app.review.preview import preview
@@ -79,6 +79,20 @@ def test_against_a_run(project: Project) -> None:
         compared(project, spec, first.run_id[:5])
 
 
+def test_a_run_is_compared_as_it_was_planned(project: Project) -> None:
+    """A later run of its items with other dates changes nothing of what it had."""
+    project.book(a1="Canceled,due,1,0s")
+    first = project.run(project.spec(1)).result
+    project.book()
+    spec = project.spec(1, dates=[{"target_date": "2026-11-30", "invoice_date": "2026-12-01"}])
+    assert compared(project, spec, first.run_id).redated == 1
+    assert project.run(spec).outcomes == {"invoiced": 1}
+    assert compared(project, spec, first.run_id).redated == 1
+    assert compared(project, spec, "latest").redated == 0
+    first.report.unlink()  # then the ledger is all that is left
+    assert compared(project, spec, first.run_id).redated == 0
+
+
 def test_the_latest_run_is_one_that_was_to_bill(
     project: Project, tenant: Callable[..., Away]
 ) -> None:
@@ -93,6 +107,30 @@ def test_the_latest_run_is_one_that_was_to_bill(
     assert found.before.label == f"run {told.result.run_id} (month-end)"
     assert (found.before.accounts, found.new.count) == (3, 0)
     assert compared(project, spec, settled.result.run_id).new.count == 2
+
+
+def test_amounts_are_of_a_run_at_the_tenant_of_the_plan(
+    project: Project, tenant: Callable[..., Away]
+) -> None:
+    """A rehearsal at the emulator since bills nothing that a real plan could be held against."""
+    tenant()
+    spec = project.spec(1, 2, tenant="real")
+    (project.root / "old.txt").write_bytes(spec.read_bytes())
+    real = project.run(spec).result.run_id
+    rehearsal = project.run(project.spec(1, 2)).result.run_id
+    for name, meant in (("real", real), ("emulator", rehearsal)):
+        plan = choose(spec, Overrides(tenant=name)).plan
+        folder = project.state / plan.tenant.folder
+        for named in (str(spec), "latest", "run:latest", f"run:{meant}", meant):
+            found = run_meant(named, plan, folder)
+            assert found is not None
+            assert found.run_id == meant
+        other = rehearsal if meant == real else real
+        assert run_meant(other, plan, folder) is None
+        for named in ("git:HEAD", "HEAD", str(project.root / "old.txt"), str(project.root)):
+            assert run_meant(named, plan, folder) is None
+        late = project.spec(1, name="late", tenant=name)
+        assert run_meant(str(late), plan, folder) is None
 
 
 def test_a_run_remembers_its_period(project: Project) -> None:
@@ -216,6 +254,24 @@ def test_a_run_by_number_and_a_plan_by_id_are_of_the_same_accounts(project: Proj
         found = compared(project, project.spec(*listed, name="now"), run)
         assert gone(found) == (account(2),)
         assert found.new.count == 1
+
+
+def test_an_account_under_both_its_names_is_one(project: Project) -> None:
+    """By ID for one date and by number for another, whichever date is the earlier."""
+    project.tenants()
+    (project.root / "book.csv").write_text(
+        f"account_id,account_number,latency\n{account(1)},A00000001,0s\n", "utf-8"
+    )
+    for day, name in (("2026-10-31", "october"), ("2026-12-31", "december")):
+        other = {"dates": [{"target_date": day}], "reason": "one date more"}
+        spec = project.spec(1, {"number": "A00000001", **other}, name=name)
+        run = project.run(spec).result.run_id
+        for named in (run, str(spec)):
+            found = compared(project, spec, named)
+            assert (found.new.count, found.gone.count, found.redated) == (0, 0, 0)
+            assert (found.before.accounts, found.after.items) == (1, 2)
+        by_number = project.spec({"number": "A00000001"}, name="less")
+        assert compared(project, by_number, run).redated == 1
 
 
 def test_who_is_kept_out_under_another_name_is_not_listed(project: Project) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
@@ -420,6 +421,22 @@ def test_the_spec_is_found_from_elsewhere(
     assert refused(tmp_path / "down" / "plan.json") == ["ZB508"]
     monkeypatch.chdir(project.root)
     assert isinstance(looked_at(tmp_path / "down" / "plan.json"), Chosen)
+
+
+def test_the_ledger_is_that_of_the_project_around_the_spec(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a second checkout it is that one's, unless its state is named."""
+    monkeypatch.chdir(project.root)
+    project.spec(1)
+    spec = Path("specs/month-end.yaml")
+    Path("plan.json").write_bytes(freeze(choose(spec, NOTHING).approved, spec, Path()))
+    plan, second = project.root / "plan.json", tmp_path / "second"
+    shutil.copytree(project.root, second)
+    monkeypatch.chdir(second)
+    assert project.run(plan, state_dir=project.state).outcomes == {"invoiced": 1}
+    assert not (second / ".zbatch").exists()
+    assert project.run(plan).result.run_record.is_relative_to(second)
 
 
 def _without(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:

@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,6 +99,18 @@ def test_a_bundle_holds_all_that_proves_a_run(spec: Path, tmp_path: Path) -> Non
     assert gathered(spec).data == bundle.data
 
 
+def test_a_list_that_is_named_twice_is_in_it_once(project: Project, tmp_path: Path) -> None:
+    """A spec may bill one list for one date more, and write its name otherwise each time."""
+    (project.root / "specs").mkdir()
+    (project.root / "specs" / "list.csv").write_text(f"account_id\n{account(1)}\n{account(2)}\n")
+    october = {"dates": [{"target_date": "2026-10-31"}], "reason": "October was forgotten"}
+    spec = project.spec({"file": "list.csv"}, {"file": "../specs/list.csv", **october})
+    assert project.run(spec).outcomes == {"invoiced": 4}
+    bundle = gathered(spec)
+    assert bundle.files == len(NAMES)
+    assert findings(bundle.data, tmp_path) == ()
+
+
 def test_no_secret_is_in_it(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +143,7 @@ def test_every_changed_byte_is_found(spec: Path, tmp_path: Path) -> None:
         ("run.json", None, "there is no run.json in it"),
         ("run.json", b"{}", "run.json is not what this version of zbatch writes"),
         ("report.jsonl", b"", "the lines of the report do not come to the totals of run.json"),
+        ("report.jsonl", b"[]", "the lines of the report do not come to the totals of run.json"),
         ("report.jsonl", b"[]\n", "it is no bundle, or a damaged one: TypeError"),
         ("plan.jsonl", b"{}\n", "the ledger's plan has 1 items, run.json 3"),
         ("spec/specs/list.csv", None, "spec/specs/list.csv, which the run read, is not there"),
@@ -196,6 +210,77 @@ def test_what_is_open_again_is_no_change_of_the_report(
     with closing(sqlite3.connect(path)) as ledger, ledger:
         ledger.execute("UPDATE item SET outcome = NULL WHERE outcome = 'failed'")
     assert findings(gathered(spec).data, tmp_path) == ()
+
+
+REDATED = [{"target_date": "2026-11-30", "invoice_date": "2026-12-01"}]
+
+
+def plan_of(project: Project, run_id: str) -> tuple[Bundle, list[dict[str, Any]]]:
+    bundle = bundle_of(past_run(run_id, project.root, None))
+    with zipfile.ZipFile(io.BytesIO(bundle.data)) as archive:
+        return bundle, [json.loads(line) for line in archive.read("plan.jsonl").splitlines()]
+
+
+def test_a_plan_is_told_as_its_run_planned_it(project: Project, tmp_path: Path) -> None:
+    """With its dates, charges, reason and place, whatever later runs have made of the items."""
+    project.book(a1="Canceled,due,1,0s")
+    first = project.run(project.spec(1, charges={"usage": False})).result.run_id
+    project.book()
+    again = {"id": 1, "dates": REDATED, "reason": "it failed"}
+    assert project.run(project.spec(again, name="again")).outcomes == {"invoiced": 1}
+    third = project.run(project.spec({**again, "reason": "once more"}, name="more")).result.run_id
+    bundle, (row,) = plan_of(project, first)
+    assert findings(bundle.data, tmp_path) == ()
+    assert (row["invoice_date"], row["usage"], row["reason"]) == ("2026-11-30", 0, None)
+    assert (Path(row["source_file"]).name, row["from"]) == ("month-end.yaml", "report")
+    bundle, (row,) = plan_of(project, third)
+    assert findings(bundle.data, tmp_path) == ()
+    assert (row["invoice_date"], row["usage"], row["reason"]) == ("2026-12-01", 1, "once more")
+    assert Path(row["source_file"]).name == "more.yaml"
+
+
+def test_what_a_broken_off_run_never_told_is_told_as_it_is_held_now(
+    project: Project, spec: Path, tmp_path: Path
+) -> None:
+    """Each line says which it is, and the bundle checks, though the report ends within a line.
+
+    A record of an older version has no charges.
+    """
+    run = past_run(str(spec), spec.parent, None).run
+    first, *_ = run.report.read_text("ascii").splitlines()
+    run.report.write_text(f'{first}\n{{"version":1,"ru', "ascii")
+    record = json.loads((run.folder / "run.json").read_text("utf-8"))
+    record |= {"finished_at": None, "outcomes": None}
+    del record["spec"]["charges"]
+    (run.folder / "run.json").write_text(json.dumps(record), "utf-8")
+    bundle, rows = plan_of(project, run.run_id)
+    assert [row["from"] for row in rows].count("ledger") == 2
+    assert {(row["one_time"], row["recurring"], row["usage"]) for row in rows} == {(1, 1, 1)}
+    assert findings(bundle.data, tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [{"invoice_date": "2026-12-01"}, {"reason": "x"}, {"source_line": 70}, {"account_number": "A"}],
+)
+def test_a_plan_that_is_not_what_the_report_tells_is_found(
+    project: Project, spec: Path, tmp_path: Path, forged: dict[str, Any]
+) -> None:
+    """Also if the seal was made anew; a plan of an older version is the ledger's word alone."""
+    run_id = past_run(str(spec), spec.parent, None).run.run_id
+    bundle, rows = plan_of(project, run_id)
+    rows[0] |= forged
+    data = changed(bundle.data, "plan.jsonl", lines_of(rows))
+    told = f"the plan is not what the report tells of it: {rows[0]['account_id']} 2026-11-30"
+    assert told in findings(data, tmp_path)
+    for row in rows:
+        del row["from"]
+    older = changed(bundle.data, "plan.jsonl", lines_of(rows))
+    assert told not in findings(older, tmp_path)
+
+
+def lines_of(rows: list[dict[str, Any]]) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 
 def test_a_record_of_another_run_is_found(spec: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -46,13 +47,28 @@ def test_what_was_appended_to_a_draft_is_not_what_a_run_has_billed() -> None:
     assert billed_in(lines) == {(B, "EUR"): Decimal("4.00")}
 
 
-def test_an_account_without_one_of_its_estimates_is_left_out() -> None:
-    """A part of it would look like a fall."""
+def test_an_account_without_an_estimate_is_left_out() -> None:
+    """Nothing would look like a fall."""
     one = Estimated(item(0), Decimal(5), "EUR")
     other = Estimated(item(1), Decimal(7), "EUR")
-    assert expected_of([one, one, other]) == {(A, "EUR"): Decimal(10), (B, "EUR"): Decimal(7)}
-    assert expected_of([one, replace(one, amount=None), other]) == {(B, "EUR"): Decimal(7)}
+    assert expected_of([one, other]) == {(A, "EUR"): Decimal(5), (B, "EUR"): Decimal(7)}
+    assert expected_of([replace(one, amount=None), other]) == {(B, "EUR"): Decimal(7)}
     assert expected_of([replace(one, currency=None)]) == {}
+
+
+def test_of_several_dates_the_estimate_to_the_last_one_counts() -> None:
+    """What is due by an earlier one is in it; without it a part would look like a fall."""
+    whole = item(0)
+    early, late = (
+        Estimated(
+            replace(whole, identity=replace(whole.identity, target_date=day)), Decimal(5), "EUR"
+        )
+        for day in (date(2026, 10, 31), date(2026, 12, 31))
+    )
+    late = replace(late, amount=Decimal(8))
+    for estimates in ([early, late], [late, early], [replace(early, amount=None), late]):
+        assert expected_of(estimates) == {(A, "EUR"): Decimal(8)}
+    assert expected_of([early, replace(late, amount=None)]) == {}
 
 
 def test_what_differs_far_is_named_the_greatest_first() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,7 @@ def test_a_pull_request_is_told_too(story: Any) -> None:
 
 def test_estimates_are_summed_by_currency(story: Any) -> None:
     """Euros and dollars are never added; what has no estimate is counted and named with its why."""
-    plan = story.plan(4)
+    plan = story.plan(5)
     problem = Problem("53100030", "the account is not active")
     view = shown(
         plan,
@@ -106,18 +107,36 @@ def test_estimates_are_summed_by_currency(story: Any) -> None:
             Estimated(plan.items[1], Decimal("0.20"), "EUR"),
             Estimated(plan.items[2], Decimal(0), "USD"),
             Estimated(plan.items[3], None, "USD", problem),
-            Estimated(plan.items[3], Decimal(7), None),
+            Estimated(plan.items[4], Decimal(7), None),
         ),
     )
     text = " ".join(plan_text(view).split())
-    assert "estimate 0.30 EUR for 2 items 0.00 USD for 1 item, 1 of them nothing" in text
-    assert "not added up for 1 item: the tenant tells no currency" in text
-    assert "none for 1 item, such as" in text
+    assert "estimate 0.30 EUR for 2 accounts 0.00 USD for 1 account, 1 of them nothing" in text
+    assert "not added up for 1 account: the tenant tells no currency" in text
+    assert "none for 1 account, such as" in text
     assert "the account is not active Zuora's previews, no promise" in text
     found = json.loads("".join(plan_json(view)))["online"]["estimates"]
     assert [one["amount"] for one in found] == ["0.10", "0.20", "0.00", None, "7.00"]
     assert found[3]["error"] == {"code": "53100030", "message": "the account is not active"}
     assert "0.30 EUR" in plan_markdown(view)
+    assert "of several dates" not in text
+
+
+def test_an_account_with_several_dates_is_summed_once(story: Any) -> None:
+    """A preview to the end of November takes in October's charges: only `--json` has both."""
+    plan = story.plan(2)
+    one, other = plan.items
+    late = replace(one, identity=replace(one.identity, target_date=date(2026, 12, 31)))
+    estimates = (
+        Estimated(one, Decimal("0.10"), "EUR"),
+        Estimated(late, Decimal("0.30"), "EUR"),
+        Estimated(other, Decimal(1), "EUR"),
+    )
+    view = shown(plan, estimates=estimates)
+    text = " ".join(plan_text(view).split())
+    assert "estimate 1.30 EUR for 2 accounts of several dates the last one of an account" in text
+    found = json.loads("".join(plan_json(view)))["online"]["estimates"]
+    assert [one["amount"] for one in found] == ["0.10", "0.30", "1.00"]
 
 
 def test_estimates_are_held_against_the_last_run(
@@ -143,6 +162,31 @@ def test_estimates_are_held_against_the_last_run(
     assert "amounts 8 accounts: from " in text
     assert f" USD in run {run.name} to " in text
     assert "by more than a fifth, the greatest difference first:" in text
+
+
+def test_amounts_are_of_the_run_that_the_plan_is_held_against(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Not of a reconciliation that came later; a run may be named as one, a revision has none."""
+    november = project / "specs" / "month-end.yaml"
+    december = project / "specs" / "december.yaml"
+    december.write_text(november.read_text("utf-8").replace("2026-11", "2026-12"), "utf-8")
+    assert main(["run", str(november)]) == 0
+    (run,) = (one.name for one in project.glob(".zbatch/runs/*"))
+    assert main(["reconcile"]) == 0
+    capfd.readouterr()
+    asked = ["plan", str(december), "--online", "--preview", "--json", "--against"]
+    for named in ("latest", "run:latest", f"run:{run}", run[-4:], str(november)):
+        assert main([*asked, named]) == 0
+        found = json.loads(capfd.readouterr().out)
+        assert found["estimates_against"]["run_id"] == run
+        assert found["estimates_against"]["currencies"]
+        if named != str(november):
+            assert run in found["against"]["label"]
+    for one in project.glob(".zbatch/runs/*/report.jsonl"):
+        one.unlink()
+    assert main([*asked, "latest"]) == 0
+    assert json.loads(capfd.readouterr().out)["estimates_against"] is None
 
 
 def test_a_preview_needs_the_tenant(project: Path, capfd: pytest.CaptureFixture[str]) -> None:

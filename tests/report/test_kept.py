@@ -14,6 +14,7 @@ from zbatch.app.state import State
 from zbatch.model import Outcome
 from zbatch.report.kept import NotKept, read_head, read_lines
 
+CHARGES = {"one_time": True, "recurring": False, "usage": True}
 ALL = [told.line(number, outcome) for number, outcome in enumerate(Outcome, 1)]
 
 
@@ -104,3 +105,17 @@ def test_what_was_read_back_is_read_or_refused(tmp_path: Path, wrong: object) ->
     assert asdict(head.read_back) == told.SEEN
     with pytest.raises(NotKept, match="lacks something"):
         told.head_of(told.keep(State(tmp_path / "bad"), ALL, read_back=wrong))
+
+
+@pytest.mark.parametrize("wrong", [{"usage": True}, {**CHARGES, "usage": 1}, 7])
+def test_charges_are_read_or_refused(tmp_path: Path, wrong: object) -> None:
+    """Which of them were billed is evidence; an older record and a reconciliation tell none."""
+    for number, charges in enumerate((None, CHARGES)):
+        head = told.head_of(told.keep(State(tmp_path / str(number)), ALL, **_charging(charges)))
+        assert (head.charges and asdict(head.charges)) == charges
+    with pytest.raises(NotKept, match="lacks something"):
+        told.head_of(told.keep(State(tmp_path / "bad"), ALL, **_charging(wrong)))
+
+
+def _charging(charges: object) -> dict[str, Any]:
+    return {"spec": {**told.record(ALL)["spec"], "charges": charges}}

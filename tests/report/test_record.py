@@ -50,6 +50,7 @@ def test_record_of_a_finished_run(tmp_path: Path, plan: Plan) -> None:
             "digest": "a" * 64,
             "period": None,
             "files": [],
+            "charges": {"one_time": True, "recurring": True, "usage": True},
         },
         "git": None,
         "plan_digest": "b" * 64,
@@ -129,3 +130,12 @@ def test_a_record_keeps_to_its_schema(tmp_path: Path, plan: Plan) -> None:
             found = {"$defs": schema["$defs"], **property_}
             for example in property_.get("examples", ()):
                 assert Draft202012Validator(found).is_valid(example), name
+
+
+def test_a_reconciliation_claims_no_charges(tmp_path: Path, plan: Plan) -> None:
+    """What was in doubt may be of several specs, each with charges of its own."""
+    path = tmp_path / "run.json"
+    write_record(path, RunRecord("20261130T201502Z-7f3a", plan, START, verb="reconcile"))
+    written = json.loads(path.read_text())
+    assert written["spec"]["charges"] is None
+    Draft202012Validator(json.loads(schema_text("run"))).validate(written)

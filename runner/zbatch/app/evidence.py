@@ -8,9 +8,9 @@ import json
 import os
 import posixpath
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -19,6 +19,7 @@ from typing import IO, Any
 from zbatch import __version__
 from zbatch.app.reporting import Past
 from zbatch.app.review.revision import Repository
+from zbatch.app.told import told_in
 from zbatch.errors import CannotStart
 from zbatch.ledger.extract import TABLES
 from zbatch.ledger.glance import Glance, glance
@@ -65,23 +66,28 @@ def bundle_of(past: Past) -> Bundle:
         else:
             written.add(f"spec/{wanted.path}", io.BytesIO(content))
     with ExitStack() as files:
+        plan = files.enter_context(TemporaryFile())
         rows = {table: files.enter_context(TemporaryFile()) for table in TABLES}
-        _extract(past, rows)
+        _extract(past, plan, rows)
+        written.add("plan.jsonl", plan)
         for table, file in rows.items():
-            written.add("plan.jsonl" if table == "plan" else f"ledger/{table}.jsonl", file)
+            written.add(f"ledger/{table}.jsonl", file)
     data, seal = written.sealed(missing)
     return Bundle(data, len(written.listed), seal, missing)
 
 
 def wanted_of(head: RunHead) -> Iterator[Wanted]:
-    """Name what a run read: its spec, and each list that the spec names."""
+    """Name what a run read, each file once: its spec, and each list that the spec names."""
     spec = head.spec_path or head.spec_file
     if not spec:
         return
     yield Wanted(_named(spec), head.spec_digest)
-    for listed in head.raw["spec"].get("files", ()):
-        path = posixpath.join(posixpath.dirname(spec), str(listed["path"]))
-        yield Wanted(_named(path), str(listed["digest"]))
+    folder = posixpath.dirname(spec)
+    lists = (
+        Wanted(_named(posixpath.join(folder, str(one["path"]))), str(one["digest"]))
+        for one in head.raw["spec"].get("files", ())
+    )
+    yield from dict.fromkeys(lists)  # a spec may name one list for several dates
 
 
 def _named(path: str) -> str:
@@ -173,17 +179,31 @@ def _committed(path: Path, past: Past) -> bytes | None:
     return repository.content(blob) if blob else None
 
 
-def _extract(past: Past, files: Mapping[str, IO[bytes]]) -> None:
-    """Write the ledger's rows into files, all of one state of it."""
+def _extract(past: Past, plan: IO[bytes], files: Mapping[str, IO[bytes]]) -> None:
+    """Write plan and ledger's rows into files, all of one state of the ledger."""
 
     def read(ledger: Glance) -> bool:
+        _write(plan, _planned(past, ledger))
         for table, file in files.items():
-            file.seek(0)
-            file.truncate()
-            for row in ledger.extract(table, past.run.run_id):
-                file.write(json.dumps(row, separators=(",", ":")).encode() + b"\n")
-            file.seek(0)
+            _write(file, ledger.extract(table, past.run.run_id))
         return True
 
     if glance(past.tenant_folder, read) is None:
         raise CannotStart(f"there is no ledger in {past.tenant_folder}, and without it no evidence")
+
+
+def _planned(past: Past, ledger: Glance) -> Iterator[Mapping[str, Any]]:
+    """Give what the run planned; its charges are those of its spec, where it has told them."""
+    charges = past.head.charges
+    own = {} if charges is None else {name: int(on) for name, on in asdict(charges).items()}
+    for row in ledger.planned(past.run.run_id, told_in(past.run.report)):
+        yield {**row, **own}
+
+
+def _write(file: IO[bytes], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows from the start of a file that may have been begun before."""
+    file.seek(0)
+    file.truncate()
+    for row in rows:
+        file.write(json.dumps(row, separators=(",", ":")).encode() + b"\n")
+    file.seek(0)

@@ -10,7 +10,7 @@ import stat
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -36,6 +36,7 @@ _ALIKE = (
     "track_id",
     "request_id",
 )
+_PLANNED = ("account_number", "invoice_date", "reason")
 _NAME = re.compile(r"(?!.*(?:^|/)\.\.?(?:/|$))[^/\\\0][^\\\0]*[^/\\\0]")
 # What unpacking and reading raise of content that zbatch never writes.
 _DAMAGED = (
@@ -83,6 +84,7 @@ def _checked(file: IO[bytes]) -> Checked:
             manifest = _manifest(archive, infos)
             findings = [*_listed(archive, infos, manifest), *_totals(archive, infos, manifest)]
             findings += _lines(archive, infos, str(manifest["run_id"]))
+            findings += _planned(archive, infos)
     except _Bad as bad:
         return Checked((str(bad),))
     except _DAMAGED as error:
@@ -187,8 +189,7 @@ def _totals(
         return
     if head.run_id != manifest.get("run_id"):
         yield "run.json is of another run"
-    with archive.open("report.jsonl") as file:
-        counts = Counter(json.loads(line)["outcome"] for line in file)
+    counts = Counter(line["outcome"] for line in _told(archive))
     if head.outcomes is not None:
         told = {outcome.value: head.outcomes[outcome] for outcome in Outcome}
         if any(counts[outcome] != number for outcome, number in told.items()):
@@ -224,15 +225,54 @@ def _lines(
             ours = row.get("settled_by") == run_id and row.get("outcome") is not None
             held[_values(row, _ITEM)] = ours, _values(row, _ALIKE)
     wrong: list[str] = []
+    for line in _told(archive):
+        known = held.get(_values(line, _ITEM))
+        final = known is None or known[0] or line["outcome"] == Outcome.INVOICED
+        if final and (known is None or known[1] != _values(line, _ALIKE)):
+            wrong.append(_named(line))
+    yield from _first("the report is not what the ledger holds", wrong)
+
+
+def _planned(archive: zipfile.ZipFile, infos: Mapping[str, zipfile.ZipInfo]) -> Iterator[str]:
+    """Hold the plan against what the report's lines tell of the same items.
+
+    A bundle of an older version has the ledger's word for it, which later runs may have changed.
+    """
+    if not {"plan.jsonl", "report.jsonl"} <= infos.keys():
+        return  # which is told elsewhere
+    planned: dict[tuple[object, ...], tuple[object, ...]] = {}
+    with archive.open("plan.jsonl") as file:
+        for row in map(json.loads, file):
+            if "from" in row:
+                place = row.get("source_file"), row.get("source_line")
+                planned[_values(row, _ITEM)] = (*_values(row, _PLANNED), *place)
+    wrong: list[str] = []
+    for line in _told(archive) if planned else ():
+        told = (*_values(line, _PLANNED), *_values(line["source"], ("file", "line")))
+        if planned.get(_values(line, _ITEM), told) != told:
+            wrong.append(_named(line))
+    yield from _first("the plan is not what the report tells of it", wrong)
+
+
+def _told(archive: zipfile.ZipFile) -> Iterator[dict[str, Any]]:
+    """Read the report's lines; one without its end was broken off with its run, and tells nothing.
+
+    Where an end is missing of a run that has ended, its totals show it.
+    """
     with archive.open("report.jsonl") as file:
-        for line in map(json.loads, file):
-            known = held.get(_values(line, _ITEM))
-            final = known is None or known[0] or line["outcome"] == Outcome.INVOICED
-            if final and (known is None or known[1] != _values(line, _ALIKE)):
-                wrong.append(f"{line.get('account_id')} {line.get('target_date')}")
+        for text in file:
+            if text.endswith(b"\n"):
+                yield json.loads(text)
+
+
+def _named(line: Mapping[str, Any]) -> str:
+    return f"{line.get('account_id')} {line.get('target_date')}"
+
+
+def _first(what: str, wrong: Sequence[str]) -> Iterator[str]:
     if wrong:
         more = f" and {len(wrong) - 1:,} more" if len(wrong) > 1 else ""
-        yield f"the report is not what the ledger holds: {wrong[0]}{more}"
+        yield f"{what}: {wrong[0]}{more}"
 
 
 def _values(row: Mapping[str, Any], names: Iterable[str]) -> tuple[object, ...]:

@@ -19,6 +19,9 @@ LATEST = "latest"
 RECORD, REPORT = "run.json", "report.jsonl"
 ELSEWHERE = "name the spec of one, or the folder of its state with --state-dir"
 SPEC_SUFFIXES = frozenset({".yaml", ".yml"})
+Place = tuple[object, object]
+"""Host and entity of a tenant."""
+
 _MOST_SHOWN = 5
 _SECOND = len("20261130T201502Z")
 
@@ -59,7 +62,7 @@ class PastRun:
         return self.record.get("finished_at") is not None
 
     @property
-    def place(self) -> tuple[object, object]:
+    def place(self) -> Place:
         """Host and entity of its tenant; other tenants may have the very same account IDs."""
         tenant = self.part("tenant")
         return tenant.get("host"), tenant.get("entity_id")
@@ -91,14 +94,15 @@ def list_runs(state: State) -> Iterator[PastRun]:
         yield from sorted(runs, key=lambda run: run.started_at, reverse=True)
 
 
-def find_run(state: State, named: str) -> PastRun:
+def find_run(state: State, named: str, place: Place | None = None) -> PastRun:
     """Find a run by its ID, a unique part of it or `latest`, or the newest run of a spec's file.
 
     A spec's run is one that was to bill it: a reconciliation has no report of all its items.
+    With a `place` it is one of that tenant: a spec may have been rehearsed at another.
 
     Raises `NothingSelected` where there is none, or more than one that is meant equally.
     """
-    runs = list_runs(state)
+    runs = (run for run in list_runs(state) if place in (None, run.place))
     if is_a_spec(named):
         of_spec = next(
             (run for run in runs if _is_of(run, Path(named)) and not run.reconciles), None

@@ -27,7 +27,7 @@ from zbatch.cli.plan_json import plan_json, stale_json
 from zbatch.cli.plan_markdown import plan_markdown
 from zbatch.cli.plan_view import plan_text, stale_text
 from zbatch.cli.tightening import Tightening, overrides, tightening
-from zbatch.errors import NothingSelected, Refused
+from zbatch.errors import Refused
 from zbatch.model import ExitCode
 from zbatch.spec import find_project
 
@@ -176,15 +176,18 @@ def _swings(
 ) -> Swings | None:
     """Hold estimates against the amounts in a run's report, or a spec's newest run's."""
     # Loaded here, because few plans are held against amounts.
+    from zbatch.app.review.against import run_meant
     from zbatch.app.review.swings import billed_in, expected_of, swings
-    from zbatch.app.runs import find_run
     from zbatch.report.kept import NotKept, read_lines
 
+    root = State.of(find_project(chosen.spec).root, state_dir).root
+    run = run_meant(named, chosen.plan, root / chosen.plan.tenant.folder)
+    if run is None:
+        return None  # no amounts are known
     try:
-        run = find_run(State.of(find_project(chosen.spec).root, state_dir), named)
         then = billed_in(read_lines(run.report))
-    except (NothingSelected, NotKept):
-        return None  # a git revision, or a spec that was not run from here: no amounts are known
+    except NotKept:
+        return None
     return swings(run.run_id, then, expected_of(estimates))
 
 

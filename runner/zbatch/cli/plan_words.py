@@ -9,7 +9,7 @@ from decimal import Decimal
 from zbatch.app.altered import WAY_OUT
 from zbatch.app.review.estimate import INVOICE_SECONDS, Use
 from zbatch.app.review.held import Held
-from zbatch.app.review.online import Online
+from zbatch.app.review.online import Online, to_the_last
 from zbatch.app.review.preview import Preview
 from zbatch.app.review.swings import Swings
 from zbatch.cli.amounts import grouped
@@ -225,23 +225,26 @@ def estimated(found: Online) -> Iterator[str]:
     """Say what Zuora's previews come to, currency by currency, and that they promise nothing."""
     if found.estimates is None:
         return
+    estimates = to_the_last(found.estimates)
     by_currency: dict[str, list[Decimal]] = defaultdict(list)
     untold = 0
-    for one in found.estimates:
+    for one in estimates:
         if one.amount is not None and one.currency:
             by_currency[one.currency].append(one.amount)
         untold += one.amount is not None and not one.currency
     for currency, amounts in sorted(by_currency.items()):
-        said = f"{grouped(added(amounts))} {currency} for {counted(len(amounts), 'item')}"
+        said = f"{grouped(added(amounts))} {currency} for {counted(len(amounts), 'account')}"
         nothing = sum(not amount for amount in amounts)
         yield f"{said}, {nothing:,} of them nothing" if nothing else said
     if untold:
-        yield f"not added up for {counted(untold, 'item')}: the tenant tells no currency"
-    without = [one for one in found.estimates if one.amount is None]
+        yield f"not added up for {counted(untold, 'account')}: the tenant tells no currency"
+    without = [one for one in estimates if one.amount is None]
     if without:
         why = f": {without[0].problem.message}" if without[0].problem else ""
         first = without[0].item.identity.account_id
-        yield f"none for {counted(len(without), 'item')}, such as {first}{why}"
+        yield f"none for {counted(len(without), 'account')}, such as {first}{why}"
+    if len(estimates) < len(found.estimates):
+        yield "of several dates the last one of an account: its preview takes in the earlier ones"
     yield "Zuora's previews, no promise: tax is not in them unless a price includes it"
 
 

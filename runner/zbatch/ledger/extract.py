@@ -1,4 +1,4 @@
-"""What a ledger holds of a run and its items, row by row, for who is to check it."""
+"""What a ledger holds of a run's items, row by row, for who is to check it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,6 @@ from typing import Any
 _ITEMS = "(SELECT item_id FROM run_item WHERE run_id = :run)"
 _CALLS = f"(SELECT call_id FROM call_item WHERE item_id IN {_ITEMS})"
 _TABLES = {
-    "plan": (
-        "SELECT ordinal, account_id, account_number, target_date, revision, invoice_date, one_time,"
-        " recurring, usage, reason, source_file, source_line FROM run_item"
-        " JOIN item ON item.id = item_id WHERE run_id = :run ORDER BY ordinal"
-    ),
     "items": (
         "SELECT account_id, target_date, revision, outcome, invoice_id, invoice_ids, error_code,"
         " error_message, http_status, attempts, idempotency_key, track_id, request_id, started_at,"

@@ -17,6 +17,7 @@ from zbatch.ledger import rows
 from zbatch.ledger.billed import Billed, read_billed, read_items
 from zbatch.ledger.extract import extract
 from zbatch.ledger.place import LEDGER_FILE
+from zbatch.ledger.planned import Told, listed, planned
 from zbatch.ledger.schema import APPLICATION_ID, STEPS
 from zbatch.ledger.standings import Damaged, read_standings
 from zbatch.model import Item, Standing
@@ -27,10 +28,6 @@ _RUNS = (
     "SELECT id, spec_name, plan_digest, started_at,"
     " (SELECT count(*) FROM run_item WHERE run_id = run.id) AS items FROM run"
     " ORDER BY started_at, id"
-)
-_LISTED = (
-    "SELECT account_id, target_date, invoice_date, revision FROM run_item"
-    " JOIN item ON item.id = item_id WHERE run_id = ? ORDER BY account_id, target_date, revision"
 )
 _SENDS = (
     "SELECT started_at, finished_at, http_status FROM attempt WHERE run_id = ? AND sent"
@@ -107,11 +104,15 @@ class Glance:
         found: str = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         return None if found == "ok" else found
 
-    def listed(self, run_id: str) -> Iterator[Listed]:
-        """Tell what a run's plan listed, account by account."""
-        for row in self._connection.execute(_LISTED, (run_id,)):
+    def listed(self, run_id: str, told: Iterable[Told] = ()) -> Iterator[Listed]:
+        """Tell what a run's plan listed, account by account; `told` is what its report has."""
+        for row in listed(self._connection, run_id, told):
             target, invoice = map(date.fromisoformat, (row["target_date"], row["invoice_date"]))
             yield Listed(row["account_id"], target, invoice, row["revision"])
+
+    def planned(self, run_id: str, told: Iterable[Told]) -> Iterator[Mapping[str, Any]]:
+        """Give what a run planned, item by item; `told` is what its report has."""
+        return planned(self._connection, run_id, told)
 
     def sends(self, run_id: str) -> Iterator[Sent]:
         """Tell what a run has sent, in the order in which it left."""
@@ -120,7 +121,7 @@ class Glance:
             yield Sent(started, rows.moment(row["finished_at"]), row["http_status"])
 
     def extract(self, table: str, run_id: str) -> Iterator[Mapping[str, Any]]:
-        """Give what a table of `zbatch.ledger.extract` holds of a run and its items."""
+        """Give what a table of `zbatch.ledger.extract` holds of a run and its items, as of now."""
         return extract(self._connection, table, run_id)
 
     def numbers(self) -> dict[str, str]:

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from zbatch.model import Detail, Outcome, Problem
+from zbatch.model import Charges, Detail, Outcome, Problem
 from zbatch.report.lines import Line
 from zbatch.report.record import VERSION, ReadBackRecord
 
@@ -37,6 +37,7 @@ class RunHead:
     spec_path: str | None
     spec_digest: str
     period: str | None
+    charges: Charges | None
     plan_digest: str
     tenant: str
     host: str
@@ -86,6 +87,7 @@ def _head(found: dict[str, Any]) -> RunHead:
         spec_path=_perhaps(str, spec.get("path")),
         spec_digest=_a(str, spec["digest"]),
         period=_perhaps(str, spec["period"]),
+        charges=_charges(spec.get("charges")),
         plan_digest=_a(str, found["plan_digest"]),
         tenant=_a(str, tenant["name"]),
         host=_a(str, tenant["host"]),
@@ -100,6 +102,13 @@ def _head(found: dict[str, Any]) -> RunHead:
         read_back=_read_back(found.get("read_back")),
         raw=found,
     )
+
+
+def _charges(found: Any) -> Charges | None:
+    """Read which charges were billed; an older run has not told it, nor does a reconciliation."""
+    if found is None:
+        return None
+    return Charges(**{one.name: _flag(found[one.name]) for one in fields(Charges)})
 
 
 def _read_back(found: Any) -> ReadBackRecord | None:
@@ -174,6 +183,12 @@ def _details(found: Any) -> tuple[Detail, ...] | None:
 def _a(kind: type[Value], value: object) -> Value:
     if not isinstance(value, kind) or isinstance(value, bool):
         raise TypeError(f"not of type {kind.__name__}")
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("not of type bool")
     return value
 
 

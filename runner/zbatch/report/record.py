@@ -103,6 +103,7 @@ def as_json(record: RunRecord) -> dict[str, Any]:
             "digest": plan.spec.digest,
             "period": plan.spec.period,
             "files": files_json(plan.spec.files),
+            "charges": asdict(plan.spec.charges) if record.verb == "run" else None,
         },
         "git": record.revision
         and {"commit": record.revision.commit, "as_committed": record.revision.whole},

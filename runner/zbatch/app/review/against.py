@@ -12,8 +12,10 @@ from pathlib import Path
 
 from zbatch.app.review.counts import pairs_of
 from zbatch.app.review.revision import Repository, at_revision
-from zbatch.app.runs import LATEST, PastRun, run_in
-from zbatch.errors import CannotStart, Refused
+from zbatch.app.runs import LATEST, PastRun, find_run, is_a_spec, run_in
+from zbatch.app.state import State
+from zbatch.app.told import told_in
+from zbatch.errors import CannotStart, NothingSelected, Refused
 from zbatch.ledger.glance import Glance, KnownRun, Listed, glance
 from zbatch.model import Plan
 from zbatch.spec import SpecError, load_spec, make_plan
@@ -66,12 +68,30 @@ def against(name: str, plan: Plan, folder: Path) -> PlanDiff:
     )
 
 
+def run_meant(name: str, plan: Plan, folder: Path) -> PastRun | None:
+    """Find the run whose amounts `name` means, at the plan's tenant: itself, or a spec's newest.
+
+    A git revision means none, nor does a spec that was not run there from here.
+    """
+    if name.startswith(GIT):
+        return None
+    if name.startswith(RUN) or not os.path.lexists(name):
+        run = _run(name.removeprefix(RUN), folder)
+        return run_in(folder.parent, run.id) if run else None
+    place = plan.tenant.host, plan.tenant.entity_id
+    try:
+        return find_run(State(folder.parent), name, place) if is_a_spec(name) else None
+    except NothingSelected:
+        return None
+
+
 def _with_run(run: KnownRun, plan: Plan, folder: Path) -> PlanDiff:
     label = f"run {run.id} ({one_line(run.spec_name, 80)})"
-    period = _period_of(run_in(folder.parent, run.id))
+    past = run_in(folder.parent, run.id)
+    period = _period_of(past)
 
     def read(ledger: Glance) -> PlanDiff:
-        before = Listing(label, period, _of_run(ledger.listed(run.id)))
+        before = Listing(label, period, _of_run(ledger.listed(run.id, told_in(past.report))))
         return compare(before, _of_plan(plan, ledger.numbers()))
 
     found = glance(folder, read)
@@ -161,8 +181,10 @@ def _of_plan(plan: Plan, numbers: Mapping[str, str]) -> Listing:
 
 
 def _accounts(plan: Plan, numbers: Mapping[str, str]) -> Iterator[tuple[str, Dates]]:
-    """Give each account once with its dates: by ID where that is known, else by number."""
-    yield from by_account(plan.items)
+    """Give each account once with its dates: by ID where that is known, else by number.
+
+    A spec may name one account by ID for one date and by number for another.
+    """
     unresolved: dict[str, list[tuple[date, date, int]]] = defaultdict(list)
     for account in plan.unresolved:
         key = numbers.get(account.named, account.named)
@@ -170,8 +192,11 @@ def _accounts(plan: Plan, numbers: Mapping[str, str]) -> Iterator[tuple[str, Dat
             (pair.target_date, pair.invoice_date, account.revision)
             for pair in pairs_of(plan.spec, account)
         )
-    for key, dates in unresolved.items():
-        yield key, tuple(sorted(dates))
+    for key, dates in by_account(plan.items):
+        more = unresolved.pop(key, ())
+        yield key, tuple(sorted((*dates, *more))) if more else dates
+    for key, left in unresolved.items():
+        yield key, tuple(sorted(left))
 
 
 def _of_run(listed: Iterator[Listed]) -> Iterator[tuple[str, Dates]]:

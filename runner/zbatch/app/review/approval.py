@@ -147,7 +147,8 @@ def _as_then(frozen: Frozen, overrides: Overrides) -> Overrides:
 def spec_of(path: Path, frozen: Frozen) -> Path:
     """Find the spec of a frozen plan: from here as it was given, or from beside the plan.
 
-    Which of two it is makes no difference: it is run only if it is what was approved.
+    Which of two it is makes no difference to what is billed: it is run only if it is what was
+    approved. Its project is where the ledger is, though, as of any spec.
     """
     given = Path(frozen["spec"]["given"])
     beside = path.parent / frozen["spec"]["beside"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -20,7 +21,7 @@ class There:
 
 @dataclass(frozen=True, slots=True)
 class Estimated:
-    """What Zuora's preview shows for an item: an estimate in the account's currency, or why none.
+    """What Zuora's preview shows to an item's date: in the account's currency, or why nothing.
 
     An invoice may differ from it: only tax that a price includes is in it, and charges may change.
     """
@@ -29,6 +30,21 @@ class Estimated:
     amount: Decimal | None
     currency: str | None = None
     problem: Problem | None = None
+
+
+def to_the_last(estimates: Iterable[Estimated]) -> tuple[Estimated, ...]:
+    """Give of each account its estimate to its last date: what adds up to what it is billed.
+
+    A preview starts where the account's last invoice ends, so that the charges which an earlier
+    date bills are in that of a later one as well.
+    """
+    last: dict[str, Estimated] = {}
+    for one in estimates:
+        identity = one.item.identity
+        known = last.setdefault(identity.account_id, one)
+        if identity.target_date > known.item.identity.target_date:
+            last[identity.account_id] = one
+    return tuple(last.values())
 
 
 @dataclass(frozen=True, slots=True)

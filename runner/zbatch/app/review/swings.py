@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from zbatch.app.review.online import Estimated
+from zbatch.app.review.online import Estimated, to_the_last
 from zbatch.engine.money import added, amount_of
 from zbatch.engine.question import COUNTS
 from zbatch.report.lines import Line
@@ -75,15 +75,12 @@ def billed_in(lines: Iterable[Line]) -> Amounts:
 
 
 def expected_of(estimates: Iterable[Estimated]) -> Amounts:
-    """Add up estimates by account; one item without an estimate leaves its account out."""
-    found: dict[Account, list[Decimal]] = defaultdict(list)
-    without: set[str] = set()
-    for one in estimates:
-        if one.amount is None or one.currency is None:
-            without.add(one.item.identity.account_id)
-        else:
-            found[one.item.identity.account_id, one.currency].append(one.amount)
-    return {account: added(some) for account, some in found.items() if account[0] not in without}
+    """Give by account what is expected of it; one without that is left out."""
+    return {
+        (one.item.identity.account_id, one.currency): one.amount
+        for one in to_the_last(estimates)
+        if one.amount is not None and one.currency is not None
+    }
 
 
 def swings(run_id: str, then: Amounts, now: Amounts) -> Swings:
