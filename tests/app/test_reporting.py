@@ -15,7 +15,7 @@ from support.mishaps import UNKNOWN_UNEXECUTED
 from support.runs import Away, Project
 from zbatch.app.reporting import past_run
 from zbatch.cli.report_markdown import report_markdown
-from zbatch.emulator import Scheduled
+from zbatch.emulator import Mishap, Scheduled
 from zbatch.errors import CannotStart
 from zbatch.model import Outcome
 from zbatch.report.digest import digest_of
@@ -124,6 +124,34 @@ def test_what_came_to_be_in_doubt_since_is_told(
     assert f"{said}: <code>{account(1)}</code>" in html
     assert f"- 1 failed then, now UNKNOWN, {said}: `{account(1)}`" in text
     assert "Since then 1 came to be in doubt: see below." in text
+
+
+def test_what_never_left_did_not_come_to_be_in_doubt(project: Project) -> None:
+    """A run that stops leaves intents whose calls never left: nothing is unknown of those."""
+    project.book(a1="Canceled,due,1,0s")
+    limits = {"concurrency": 1, "rate": "1200/min"}
+    stopped = project.run(project.spec(*range(1, 7), stop={"failures": 1}, limits=limits))
+    assert stopped.outcomes["not_attempted"]
+    assert any(one.call for one in project.standings(stopped.result))
+    assert past_run(stopped.result.run_id, project.root, None).changes() == ()
+    for text in told_since(project, stopped.result.run_id):
+        assert "in doubt" not in text
+
+
+def test_what_was_turned_away_did_not_come_to_be_in_doubt(
+    project: Project, tenant: Callable[..., Away]
+) -> None:
+    """A 429 is the word of a server that has executed nothing."""
+    slow = Mishap(executed=False, status=429, headers=(("Retry-After", "7200"),))
+    tenant(faults=(Scheduled(slow, every=1),))
+    told = project.run(project.spec(1, tenant="real"))
+    (standing,) = project.standings(told.result)
+    assert (told.outcomes, standing.attempts, bool(standing.call)) == (
+        {"not_attempted": 1},
+        1,
+        True,
+    )
+    assert past_run(told.result.run_id, project.root, None).changes() == ()
 
 
 def test_what_was_settled_since_is_told(project: Project) -> None:

@@ -10,6 +10,7 @@ from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from zbatch.app.doubt import in_doubt
 from zbatch.app.runs import RECORD, PastRun, find_run, is_a_spec, list_runs
 from zbatch.app.state import State
 from zbatch.app.worth import totals, worth
@@ -129,7 +130,7 @@ class Past:
         disproved: set[Key] = set()
         for standing in ledger.standings(items):
             key = key_of_item(standing.item)
-            if standing.record is None and standing.call is not None:
+            if in_doubt(standing):  # a key whose calls never left, or were turned away, is none
                 now[key] = (Outcome.UNKNOWN, None)
             elif standing.record is None and standing.attempts and key in doubted:
                 disproved.add(key)
