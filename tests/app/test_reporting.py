@@ -12,14 +12,18 @@ import pytest
 
 from support.accounts import account
 from support.mishaps import UNKNOWN_UNEXECUTED
-from support.runs import Away, Project
+from support.runs import Away, Billing, Project, Watch, lines_of
+from zbatch.app.api import RunOptions
 from zbatch.app.reporting import past_run
+from zbatch.app.run import run
 from zbatch.cli.report_markdown import report_markdown
-from zbatch.emulator import Mishap, Scheduled
+from zbatch.emulator import Mishap, Scheduled, set_status
 from zbatch.errors import CannotStart
 from zbatch.model import Outcome
 from zbatch.report.digest import digest_of
 from zbatch.report.page import page
+
+NOW = 1_790_000_000.0
 
 
 def test_a_run_is_told_from_report_record_and_ledger(project: Project) -> None:
@@ -152,6 +156,35 @@ def test_what_was_turned_away_did_not_come_to_be_in_doubt(
         True,
     )
     assert past_run(told.result.run_id, project.root, None).changes() == ()
+
+
+def test_an_outcome_of_before_is_not_told_as_settled_since(project: Project) -> None:
+    """The run has asked again what an earlier one had settled, and the answer was unclear."""
+    billing = Billing(project.state / "emulator")
+    project.run(project.spec(9, name="opens"))
+    theirs = billing.by_hand(1)
+    spec = project.spec(1)
+    first = project.run(spec)
+    assert first.outcomes == {"already_invoiced": 1}
+    set_status(billing.folder, theirs, "Quarantined", NOW)
+    second = run(RunOptions(spec), Watch())
+    assert [line["outcome"] for line in lines_of(second.report)] == ["unknown"]
+    assert past_run(second.run_id, project.root, None).changes() == ()
+    for text in told_since(project, second.run_id):
+        assert "Since then" not in text
+
+
+def test_what_was_unknown_to_a_report_alone_is_told_by_the_ledger(project: Project) -> None:
+    """A run that could not read the ledger knew nothing of what was settled before it."""
+    spec = project.spec(1)
+    first, second = project.run(spec).result, project.run(spec)
+    (line,) = second.lines
+    error = {"code": "LEDGER_UNREADABLE", "message": ""}
+    unread = {**line, "outcome": "unknown", "error": error, "invoice_id": None, "invoice_ids": []}
+    second.result.report.write_text(json.dumps(unread) + "\n", "utf-8")
+    (change,) = past_run(second.result.run_id, project.root, None).changes()
+    assert (change.was, change.now) == (Outcome.UNKNOWN, Outcome.INVOICED)
+    assert change.runs == (first.run_id,)
 
 
 def test_what_was_settled_since_is_told(project: Project) -> None:
