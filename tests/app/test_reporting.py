@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from support.accounts import account
-from support.mishaps import UNKNOWN_UNEXECUTED
-from support.runs import Away, Billing, Project, Watch, lines_of
+from support.mishaps import UNKNOWN_EXECUTED, UNKNOWN_UNEXECUTED
+from support.runs import Away, Billing, Project, Told, Watch, lines_of
 from zbatch.app.api import RunOptions
 from zbatch.app.reporting import past_run
 from zbatch.app.run import run
@@ -185,6 +185,41 @@ def test_what_was_unknown_to_a_report_alone_is_told_by_the_ledger(project: Proje
     (change,) = past_run(second.result.run_id, project.root, None).changes()
     assert (change.was, change.now) == (Outcome.UNKNOWN, Outcome.INVOICED)
     assert change.runs == (first.run_id,)
+
+
+def settled_earlier(told: Told) -> int:
+    count: int = json.loads(told.result.run_record.read_text("utf-8"))["settled_earlier"]
+    return count
+
+
+@pytest.mark.parametrize("asking", [True, False])
+def test_what_this_run_has_settled_is_not_told_as_settled_before(
+    project: Project, tenant: Callable[..., Away], asking: bool
+) -> None:
+    """It was sent before, and its last answer is of then; what it was, this run has found out."""
+    away = tenant(faults=(Scheduled(UNKNOWN_EXECUTED, at=1),))
+    spec = project.spec(1, tenant="real", retry={"max_attempts": 1})
+    first = project.run(spec)
+    assert (first.outcomes, settled_earlier(first)) == ({"unknown": 1}, 0)
+    project.let_pass(first.result, away.billing, 30.0)
+    told = project.reconcile(spec) if asking else project.run(spec)
+    assert (told.outcomes, told.result.sent) == ({"invoiced": 1}, 0)
+    assert settled_earlier(told) == 0
+    for text in told_since(project, told.result.run_id):
+        assert "by an earlier run" not in text
+    again = project.run(project.spec(1, 2, tenant="real"))
+    assert settled_earlier(again) == 1
+    for text in told_since(project, again.result.run_id):
+        assert "1 of them were settled by an earlier run" in text
+
+
+def test_outcomes_of_each_kind_are_counted_as_settled_before(project: Project) -> None:
+    """What was asked about again and is as it was is no work of this run either."""
+    project.book(a2="Canceled,due,1,0s", a3="Active,none,1,0s")
+    first = project.run(project.spec(1, 2, 3))
+    assert first.outcomes == {"invoiced": 1, "failed": 1, "nothing_to_bill": 1}
+    again = project.run(project.spec(1, 2, 3, 4))
+    assert settled_earlier(again) == 3
 
 
 def test_what_was_settled_since_is_told(project: Project) -> None:

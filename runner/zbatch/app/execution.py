@@ -221,6 +221,7 @@ class Execution:
             stop=closing.why,
             rule=ending.stop.rule if ending.stop else None,
             totals=result.totals,
+            settled_earlier=self.recorder.settled_earlier,
             calls_sent=result.sent,
             slots=ending.places,
             pace=_pace_record(ending.flow),
