@@ -251,6 +251,8 @@ def test_run_refuses_a_report_that_exists(project: Path, capfd: pytest.CaptureFi
     assert main(["run", "specs/month-end.yaml", "--report", "mine.jsonl"]) == 2
     assert "exists" in capfd.readouterr().err
     assert (project / "mine.jsonl").read_text() == "precious"
+    assert main(["report", "latest"]) == 5
+    assert "no run is known" in capfd.readouterr().err
     assert main(["run", "specs/month-end.yaml", "--report", "other.jsonl", "--json"]) == 0
     assert record_of(capfd.readouterr().out)["calls_sent"] == 10
     assert len((project / "other.jsonl").read_bytes().splitlines()) == 10
