@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path, PurePath
@@ -84,6 +84,11 @@ def run_in(root: Path, run_id: str) -> PastRun:
     """Give the run of this ID from a state folder; without a record if it has none there."""
     folder = root / "runs" / run_id
     return PastRun(run_id, folder, _read(folder / RECORD))
+
+
+def to_bill(root: Path, run_ids: Iterable[str]) -> Iterator[str]:
+    """Leave the reconciliations out of some runs; one whose record is gone is taken for none."""
+    return (run_id for run_id in run_ids if not run_in(root, run_id).reconciles)
 
 
 def is_a_spec(named: str) -> bool:
