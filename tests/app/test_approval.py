@@ -25,6 +25,7 @@ from zbatch.app.loading import Overrides, load_plan
 from zbatch.app.review.approval import Chosen, Stale, choose, choose_approved, look_at_frozen
 from zbatch.app.review.counts import count_plan
 from zbatch.app.review.frozen import approved, document_at, freeze, is_frozen, thaw
+from zbatch.app.review.held import held
 from zbatch.errors import Refused
 from zbatch.model import Rate
 from zbatch.spec import SpecError
@@ -109,6 +110,18 @@ def test_a_frozen_plan_is_run_once_and_then_gone_on_with(project: Project) -> No
     assert second.result.sent == 0
     assert second.header.approval is not None
     assert second.header.approval.earlier == (first.result.run_id,)
+
+
+def test_a_reconciliation_has_not_carried_a_plan_out(project: Project) -> None:
+    """Neither the run nor the plan tells it as one that the next goes on from."""
+    spec = project.spec(1)
+    first = project.run(spec).result.run_id
+    project.reconcile(spec)
+    chosen = choose(spec, NOTHING)
+    assert held(chosen.plan, 1, project.state / "emulator").runs == (first,)
+    told = project.run(spec, plan_digest=chosen.digest)
+    assert told.header.approval is not None
+    assert told.header.approval.earlier == (first,)
 
 
 def test_a_digest_approves_a_spec(project: Project) -> None:

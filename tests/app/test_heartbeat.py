@@ -113,3 +113,15 @@ def test_a_run_leaves_its_last_figures_behind(project: Project) -> None:
     assert (last["ended"], last["exit_code"]) == (True, 0)
     assert last["figures"]["outcomes"]["invoiced"] == 3
     assert last["figures"]["done"] == 3
+
+
+def test_what_is_held_back_is_not_settled_earlier(project: Project) -> None:
+    """An earlier date of another spec failed: the item has no outcome when the run is over."""
+    project.book(a1="Canceled,due,1,0s")
+    project.run(project.spec(1, name="early", dates=["2026-10-31"]))
+    project.book()
+    project.run(project.spec(3, name="before"))
+    told = project.run(project.spec(1, 2, 3, name="late"))
+    assert told.outcomes == {"invoiced": 2, "not_attempted": 1}
+    figures = told.header.live.figures()
+    assert (figures.earlier, figures.done, figures.planned, figures.percent) == (1, 2, 3, 66)

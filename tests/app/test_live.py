@@ -87,6 +87,17 @@ def test_more_outcomes_than_planned_are_not_more_than_all(live: Live) -> None:
     assert (told.done, told.percent, told.left) == (100, 100, None)
 
 
+def test_what_is_held_back_is_neither_done_nor_expected(clock: Hand) -> None:
+    """It waits for what this run does not mend, so the run is over before all of it is done."""
+    live = Live(100, 20, held_back=30, run_id=RUN, clock=clock)
+    clock.at += 2.0
+    told = take(live, settled(Outcome.INVOICED, 40))
+    assert (told.done, told.earlier, told.percent) == (60, 20, 60)
+    assert told.left == pytest.approx(10 / told.speed)
+    told = take(live, settled(Outcome.INVOICED, 99))
+    assert (told.done, told.percent, told.left) == (70, 70, None)
+
+
 def test_requests_are_counted_as_they_leave(live: Live, clock: Hand) -> None:
     """The rate is that of the last ten whole seconds, the first second as far as it is over."""
     for _ in range(30):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,22 @@ def test_a_spec_is_named_from_its_project(
     record = recorded(project.run(Path(spec.name)))
     assert record["verb"] == "run"
     assert record["spec"]["path"] == "specs/month-end.yaml"  # type: ignore[index] # a JSON object
+
+
+def test_a_run_is_found_by_where_its_spec_is(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another spec of the same name, run from its own folder, is another spec."""
+    spec, state = project.spec(1), State(project.state)
+    other = spec.parent / "eu" / spec.name
+    other.parent.mkdir()
+    shutil.copy(spec, other)
+    first = project.run(spec).result
+    monkeypatch.chdir(other.parent)
+    second = project.run(Path(spec.name)).result
+    monkeypatch.chdir(project.root)
+    assert find_run(state, "specs/month-end.yaml").run_id == first.run_id
+    assert find_run(state, "specs/eu/month-end.yaml").run_id == second.run_id
 
 
 def test_a_reconciliation_is_no_run_of_a_spec(project: Project) -> None:

@@ -185,7 +185,7 @@ def test_a_decision_for_an_invoice_that_is_not_there_is_not_taken(
 def test_a_decision_on_an_item_that_is_not_in_doubt_selects_nothing(
     project: Project, tenant: Start
 ) -> None:
-    """Exit 5, for what is settled, what the ledger never saw, and what the spec does not list."""
+    """Exit 5, for what is settled, whatever the spec lists, and what the ledger never saw."""
     spec, away = several(project, tenant)
     invoice_id = away.billing.of(1)[0]
     settled = project.spec(2, tenant="real", name="settled")
@@ -196,12 +196,27 @@ def test_a_decision_on_an_item_that_is_not_in_doubt_selects_nothing(
         (spec, other),
         (None, other),
         (None, accepting(1, invoice_id, "2026-12-31")),
-        (settled, accepting(1, invoice_id)),
     ):
         with pytest.raises(NothingSelected, match="not in doubt"):
             project.reconcile(chosen, tenant=None if chosen else "real", accept=(decision,))
     assert EXIT_CODES[NothingSelected] is ExitCode.NO_MATCH
     assert project.reconcile(spec).error(1) == "SEVERAL_INVOICES"
+
+
+def test_a_decision_on_an_item_of_another_spec_is_told_where_it_is_taken(
+    project: Project, tenant: Start
+) -> None:
+    """It is in doubt all the same, and what is named takes the decision."""
+    spec, away = several(project, tenant)
+    other = project.spec(2, tenant="real", name="other")
+    decision = accepting(1, away.billing.of(1)[0])
+    with pytest.raises(NothingSelected) as refused:
+        project.reconcile(other, accept=(decision,))
+    said = str(refused.value)
+    assert f"{decision.identity}: this item is in doubt, but {other} does not list it" in said
+    assert f"{spec}:" in said
+    assert "zbatch reconcile --tenant real --accept" in said
+    assert project.reconcile(None, tenant="real", accept=(decision,)).outcomes == {"invoiced": 1}
 
 
 # Which items

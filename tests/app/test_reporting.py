@@ -11,15 +11,19 @@ from pathlib import Path
 import pytest
 
 from support.accounts import account
-from support.mishaps import UNKNOWN_UNEXECUTED
-from support.runs import Away, Project
+from support.mishaps import UNKNOWN_EXECUTED, UNKNOWN_UNEXECUTED
+from support.runs import Away, Billing, Project, Told, Watch, lines_of
+from zbatch.app.api import RunOptions
 from zbatch.app.reporting import past_run
+from zbatch.app.run import run
 from zbatch.cli.report_markdown import report_markdown
-from zbatch.emulator import Scheduled
+from zbatch.emulator import Mishap, Scheduled, set_status
 from zbatch.errors import CannotStart
 from zbatch.model import Outcome
 from zbatch.report.digest import digest_of
 from zbatch.report.page import page
+
+NOW = 1_790_000_000.0
 
 
 def test_a_run_is_told_from_report_record_and_ledger(project: Project) -> None:
@@ -124,6 +128,98 @@ def test_what_came_to_be_in_doubt_since_is_told(
     assert f"{said}: <code>{account(1)}</code>" in html
     assert f"- 1 failed then, now UNKNOWN, {said}: `{account(1)}`" in text
     assert "Since then 1 came to be in doubt: see below." in text
+
+
+def test_what_never_left_did_not_come_to_be_in_doubt(project: Project) -> None:
+    """A run that stops leaves intents whose calls never left: nothing is unknown of those."""
+    project.book(a1="Canceled,due,1,0s")
+    limits = {"concurrency": 1, "rate": "1200/min"}
+    stopped = project.run(project.spec(*range(1, 7), stop={"failures": 1}, limits=limits))
+    assert stopped.outcomes["not_attempted"]
+    assert any(one.call for one in project.standings(stopped.result))
+    assert past_run(stopped.result.run_id, project.root, None).changes() == ()
+    for text in told_since(project, stopped.result.run_id):
+        assert "in doubt" not in text
+
+
+def test_what_was_turned_away_did_not_come_to_be_in_doubt(
+    project: Project, tenant: Callable[..., Away]
+) -> None:
+    """A 429 is the word of a server that has executed nothing."""
+    slow = Mishap(executed=False, status=429, headers=(("Retry-After", "7200"),))
+    tenant(faults=(Scheduled(slow, every=1),))
+    told = project.run(project.spec(1, tenant="real"))
+    (standing,) = project.standings(told.result)
+    assert (told.outcomes, standing.attempts, bool(standing.call)) == (
+        {"not_attempted": 1},
+        1,
+        True,
+    )
+    assert past_run(told.result.run_id, project.root, None).changes() == ()
+
+
+def test_an_outcome_of_before_is_not_told_as_settled_since(project: Project) -> None:
+    """The run has asked again what an earlier one had settled, and the answer was unclear."""
+    billing = Billing(project.state / "emulator")
+    project.run(project.spec(9, name="opens"))
+    theirs = billing.by_hand(1)
+    spec = project.spec(1)
+    first = project.run(spec)
+    assert first.outcomes == {"already_invoiced": 1}
+    set_status(billing.folder, theirs, "Quarantined", NOW)
+    second = run(RunOptions(spec), Watch())
+    assert [line["outcome"] for line in lines_of(second.report)] == ["unknown"]
+    assert past_run(second.run_id, project.root, None).changes() == ()
+    for text in told_since(project, second.run_id):
+        assert "Since then" not in text
+
+
+def test_what_was_unknown_to_a_report_alone_is_told_by_the_ledger(project: Project) -> None:
+    """A run that could not read the ledger knew nothing of what was settled before it."""
+    spec = project.spec(1)
+    first, second = project.run(spec).result, project.run(spec)
+    (line,) = second.lines
+    error = {"code": "LEDGER_UNREADABLE", "message": ""}
+    unread = {**line, "outcome": "unknown", "error": error, "invoice_id": None, "invoice_ids": []}
+    second.result.report.write_text(json.dumps(unread) + "\n", "utf-8")
+    (change,) = past_run(second.result.run_id, project.root, None).changes()
+    assert (change.was, change.now) == (Outcome.UNKNOWN, Outcome.INVOICED)
+    assert change.runs == (first.run_id,)
+
+
+def settled_earlier(told: Told) -> int:
+    count: int = json.loads(told.result.run_record.read_text("utf-8"))["settled_earlier"]
+    return count
+
+
+@pytest.mark.parametrize("asking", [True, False])
+def test_what_this_run_has_settled_is_not_told_as_settled_before(
+    project: Project, tenant: Callable[..., Away], asking: bool
+) -> None:
+    """It was sent before, and its last answer is of then; what it was, this run has found out."""
+    away = tenant(faults=(Scheduled(UNKNOWN_EXECUTED, at=1),))
+    spec = project.spec(1, tenant="real", retry={"max_attempts": 1})
+    first = project.run(spec)
+    assert (first.outcomes, settled_earlier(first)) == ({"unknown": 1}, 0)
+    project.let_pass(first.result, away.billing, 30.0)
+    told = project.reconcile(spec) if asking else project.run(spec)
+    assert (told.outcomes, told.result.sent) == ({"invoiced": 1}, 0)
+    assert settled_earlier(told) == 0
+    for text in told_since(project, told.result.run_id):
+        assert "by an earlier run" not in text
+    again = project.run(project.spec(1, 2, tenant="real"))
+    assert settled_earlier(again) == 1
+    for text in told_since(project, again.result.run_id):
+        assert "1 of them were settled by an earlier run" in text
+
+
+def test_outcomes_of_each_kind_are_counted_as_settled_before(project: Project) -> None:
+    """What was asked about again and is as it was is no work of this run either."""
+    project.book(a2="Canceled,due,1,0s", a3="Active,none,1,0s")
+    first = project.run(project.spec(1, 2, 3))
+    assert first.outcomes == {"invoiced": 1, "failed": 1, "nothing_to_bill": 1}
+    again = project.run(project.spec(1, 2, 3, 4))
+    assert settled_earlier(again) == 3
 
 
 def test_what_was_settled_since_is_told(project: Project) -> None:

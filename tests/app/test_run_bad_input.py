@@ -9,13 +9,19 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.runs import IMPATIENT, QUERY, Away, Billing, Project
+from support.runs import IMPATIENT, QUERY, Away, Billing, Project, Watch
+from zbatch.app.desk import opened
+from zbatch.app.loading import Overrides, load_plan
+from zbatch.app.outstanding import Wish
+from zbatch.app.state import State
+from zbatch.app.task import to_converge
 from zbatch.cli.exit_code import EXIT_CODES
 from zbatch.emulator import Mishap, Scheduled
 from zbatch.errors import CannotStart, Refused
@@ -302,7 +308,30 @@ def test_f101_a_report_path_that_is_taken_is_refused(
     assert path.lstat() == before or path.is_dir()
     assert not path.with_name("elsewhere").exists()
     assert Billing(project.state / "emulator").exchanges() == []
+    assert project.runs() == []
     assert project.run(project.spec(1)).outcomes == {"invoiced": 1}
+
+
+class Obstructed(State):
+    """A state folder in which no run record can be written."""
+
+    def run_folder(self, run_id: str) -> Path:
+        folder = super().run_folder(run_id)
+        (folder / "run.json").mkdir()
+        return folder
+
+
+def test_a_run_whose_record_cannot_be_written_leaves_nothing(
+    project: Project, tmp_path: Path
+) -> None:
+    """Neither a report without a record, nor a copy that would be in the way of the next try."""
+    plan, copy = load_plan(project.spec(1), Overrides()), tmp_path / "copy.jsonl"
+    with opened(plan.tenant, Obstructed(project.state)) as desk:
+        task = replace(to_converge(plan, desk.store, Wish()), report_copy=copy)
+        with pytest.raises(CannotStart, match=r"run\.json: .*; nothing was sent"):
+            desk.execute(task, project.root / "book.csv", Watch())
+    assert [path.name for path in project.runs()[0].iterdir()] == ["run.json"]
+    assert not copy.exists()
 
 
 def test_a_report_in_a_folder_that_is_not_there_is_refused(

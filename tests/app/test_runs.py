@@ -65,6 +65,41 @@ def test_a_run_is_named_by_id_part_latest_or_spec(
         assert find_run(state, named).run_id == found
 
 
+def of_spec(path: str | None, file: str) -> dict[str, object]:
+    return {"spec": {"file": file, "path": path}}
+
+
+def test_a_spec_is_known_by_its_path_from_its_project(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How it was typed says nothing: specs of one name are many, and a link is another name."""
+    root = state.root.parent
+    for part in ("us", "eu"):
+        (root / "specs" / part).mkdir(parents=True)
+    (root / "tenants.yaml").touch()
+    (root / "current.yaml").symlink_to("specs/us/month-end.yaml")
+    us, eu = f"{OLD}-us", f"{NEW}-eu"
+    keep(state, us, of_spec("specs/us/month-end.yaml", "../plans/../specs/us/month-end.yaml"))
+    keep(state, eu, of_spec("specs/eu/month-end.yaml", "month-end.yaml"))
+    monkeypatch.chdir(root)
+    for named in ("specs/us/month-end.yaml", "specs/eu/../us/month-end.yaml", "current.yaml"):
+        assert find_run(state, named).run_id == us
+    assert find_run(state, "specs/eu/month-end.yaml").run_id == eu
+    with pytest.raises(NothingSelected, match="is known in"):
+        find_run(state, "month-end.yaml")
+    monkeypatch.chdir(root / "specs" / "us")
+    assert find_run(state, "month-end.yaml").run_id == us
+
+
+def test_an_older_run_is_known_by_the_end_of_what_was_typed(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its record does not say where the spec was from the project's root."""
+    monkeypatch.chdir(state.root.parent)
+    keep(state, f"{NEW}-older", of_spec(None, "../plans/../specs/month-end.yaml"))
+    assert find_run(state, "specs/month-end.yaml").run_id == f"{NEW}-older"
+
+
 def test_a_file_that_is_no_run_is_told_what_it_is(
     state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:

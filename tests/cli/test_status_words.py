@@ -127,6 +127,27 @@ def test_a_run_that_is_gone_has_a_next_step(running: Status, story: Any) -> None
     )
 
 
+def test_the_next_step_names_the_spec_from_here(
+    running: Status, story: Any, tmp_path: Path
+) -> None:
+    """From another folder than it was run in, what was typed there is another spec, or none."""
+    spec = {"name": "eu-books", "file": "month-end.yaml", "path": "specs/eu/month-end.yaml"}
+    run = replace(running.run, record={**running.run.record, "spec": spec})
+    gone = replace(running, run=run, state=Life.GONE)
+
+    def named(here: Path) -> str:
+        *_, line = one_run(gone, story.now, here, Called(), tmp_path)
+        return line.plain
+
+    assert "next: zbatch run month-end.yaml   settles" in named(tmp_path)  # it is not there now
+    path = tmp_path / "specs" / "eu" / "month-end.yaml"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert "next: zbatch run specs/eu/month-end.yaml   settles" in named(tmp_path)
+    assert "next: zbatch run month-end.yaml   settles" in named(path.parent)
+    assert f"next: zbatch run {path}   settles" in named(tmp_path / "elsewhere")
+
+
 @pytest.mark.parametrize(
     ("code", "told"),
     [

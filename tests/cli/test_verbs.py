@@ -251,6 +251,8 @@ def test_run_refuses_a_report_that_exists(project: Path, capfd: pytest.CaptureFi
     assert main(["run", "specs/month-end.yaml", "--report", "mine.jsonl"]) == 2
     assert "exists" in capfd.readouterr().err
     assert (project / "mine.jsonl").read_text() == "precious"
+    assert main(["report", "latest"]) == 5
+    assert "no run is known" in capfd.readouterr().err
     assert main(["run", "specs/month-end.yaml", "--report", "other.jsonl", "--json"]) == 0
     assert record_of(capfd.readouterr().out)["calls_sent"] == 10
     assert len((project / "other.jsonl").read_bytes().splitlines()) == 10
@@ -351,6 +353,25 @@ def test_status_of_runs(
     told = json.loads(capfd.readouterr().out)
     Draft202012Validator(json.loads(schema_text("status"))).validate(told)
     assert [run["state"] for run in told["runs"]] == ["ended", *["gone"] * 20]
+
+
+def test_a_frozen_plan_is_a_run_of_its_spec_from_anywhere(
+    project: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Report and status by the spec are of that run, and of no older one."""
+    spec = quick_spec(project, "01")
+    assert main(["run", spec]) == 0
+    for folder in ("plans", "elsewhere"):
+        (project / folder).mkdir()
+    assert main(["plan", spec, "--out", "plans/frozen.json"]) == 0
+    monkeypatch.chdir(project / "elsewhere")
+    capfd.readouterr()
+    assert main(["run", "../plans/frozen.json", "--json"]) == 0
+    newest = record_of(capfd.readouterr().out)["run_id"]
+    monkeypatch.chdir(project)
+    for verb in ("report", "status"):
+        assert main([verb, spec]) == 0
+        assert newest in capfd.readouterr().out.splitlines()[0]
 
 
 def test_reconcile_without_a_ledger(project: Path, capfd: pytest.CaptureFixture[str]) -> None:

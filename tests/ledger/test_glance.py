@@ -124,6 +124,18 @@ def test_runs_and_what_they_listed(tmp_path: Path, store: Store, items: list[Ite
     }
 
 
+def test_the_runs_after_one_are_named(tmp_path: Path, items: list[Item]) -> None:
+    """By when they began, whatever their IDs are; of one that is not known, none is."""
+    with closing(open_store(tmp_path)) as store:
+        for number, run in enumerate(("b", "c", "a")):
+            store.start_run(run, a_plan(items[:1]), NOON.replace(second=number))
+
+    def after(run: str) -> set[str]:
+        return set(glance(tmp_path, lambda ledger: ledger.runs_after(run)) or ())
+
+    assert [after(run) for run in "bcaz"] == [{"a", "c"}, {"a"}, set(), set()]
+
+
 def test_numbers_that_runs_have_resolved(tmp_path: Path, items: list[Item]) -> None:
     """A number stands for the one account that it was; of two in turn it says nothing."""
     numbered = [

@@ -199,7 +199,19 @@ def test_what_an_earlier_run_has_settled_is_told(tmp_path: Path) -> None:
     """Nobody is to wonder why so much was done in so little time."""
     before = told.START - timedelta(days=1)
     lines = [*LINES, told.line(20, started_at=before, finished_at=before)]
-    assert "1 of them were settled by an earlier run" in page_of(tmp_path, lines)
+    said = "1 of them were settled by an earlier run"
+    assert said in page_of(tmp_path / "older", lines)
+    assert said in page_of(tmp_path / "newer", LINES, settled_earlier=1)
+
+
+@pytest.mark.parametrize("record", [{"verb": "reconcile"}, {"settled_earlier": 0}])
+def test_what_was_sent_before_is_not_settled_before(
+    tmp_path: Path, record: dict[str, object]
+) -> None:
+    """What was in doubt has its last answer of then, whoever settles it now."""
+    before = told.START - timedelta(days=1)
+    line = told.line(20, started_at=before, finished_at=before)
+    assert "by an earlier run" not in page_of(tmp_path, [line], **record)
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ def test_record_of_a_finished_run(tmp_path: Path, plan: Plan) -> None:
             slots=(7, 5),
             pace=PaceRecord(4, 2.0, 1.7, 10.0, 0.999949),
             read_back=ReadBackRecord(2, 1, {"tax_failed": 3}),
+            settled_earlier=1,
         ),
     )
     assert json.loads(path.read_text()) == {
@@ -77,6 +78,7 @@ def test_record_of_a_finished_run(tmp_path: Path, plan: Plan) -> None:
             "unknown": 0,
             "not_attempted": 0,
         },
+        "settled_earlier": 1,
         "calls_sent": 3,
         "slots": {"peak": 7, "last": 5},
         "pace": {

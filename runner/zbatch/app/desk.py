@@ -23,7 +23,7 @@ from zbatch.app.recorder import Recorder
 from zbatch.app.signals import undisturbed
 from zbatch.app.state import State, run_id
 from zbatch.app.task import Task
-from zbatch.errors import CannotStart, LedgerFailure, ReportFailure
+from zbatch.errors import CannotStart, LedgerFailure, Refused, ReportFailure
 from zbatch.ledger.lock import locked
 from zbatch.ledger.store import Store, open_store
 from zbatch.model import Tenant
@@ -92,19 +92,26 @@ def _new_run_id(state: State, started_at: datetime) -> str:
 @contextmanager
 def _recorder(record: RunRecord, files: Files, copy: Path | None) -> Iterator[Recorder]:
     """Create report and run record before anything is sent, and close the report at the end."""
-    recorder = Recorder(ReportWriter.create(files.report, copy), record.plan, record.run_id)
+    recorder = Recorder(_created(record, files, copy), record.plan, record.run_id)
     try:
-        _write_header(files, record)
         yield recorder
     finally:
         recorder.close()
 
 
-def _write_header(files: Files, record: RunRecord) -> None:
+def _created(record: RunRecord, files: Files, copy: Path | None) -> ReportWriter:
+    """Create report and run record; where one is refused, there was no run, and none is found."""
     try:
-        files.keep(record)
-    except ReportFailure as failure:
-        raise CannotStart(f"{failure}; nothing was sent") from failure
+        writer = ReportWriter.create(files.report, copy)
+        try:
+            files.keep(record)
+        except ReportFailure as failure:
+            writer.discard()
+            raise CannotStart(f"{failure}; nothing was sent") from failure
+    except (Refused, CannotStart):
+        files.discard()
+        raise
+    return writer
 
 
 def _versions() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -59,6 +60,14 @@ class Files:
     def keep(self, record: RunRecord) -> None:
         """Replace the run record by a whole new one; raises `ReportFailure`."""
         write_record(self.record, record)
+
+    def discard(self) -> None:
+        """Take back what there is of a run that has not begun."""
+        with suppress(OSError):
+            for path in tuple(self.folder.iterdir()):
+                with suppress(OSError):
+                    path.unlink()
+            self.folder.rmdir()
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +230,7 @@ class Execution:
             stop=closing.why,
             rule=ending.stop.rule if ending.stop else None,
             totals=result.totals,
+            settled_earlier=self.recorder.settled_earlier,
             calls_sent=result.sent,
             slots=ending.places,
             pace=_pace_record(ending.flow),

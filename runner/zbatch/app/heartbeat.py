@@ -53,8 +53,8 @@ class Followed:
 
     def started(self, header: RunHeader) -> None:
         """Begin to count, and give the figures to whoever watches."""
-        earlier = len(header.plan.items) - header.outstanding
-        self._live = Live.of(header.plan, earlier, self._run_id)
+        held_back = len(header.plan.items) - header.outstanding - header.settled
+        self._live = Live.of(header.plan, header.settled, self._run_id, held_back=held_back)
         self._beats.begin(self._live)
         self._watch.started(replace(header, live=self._live))
 

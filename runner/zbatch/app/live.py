@@ -56,13 +56,17 @@ class _Sample:
 
 
 class Live:
-    """The figures of a run while it goes on: told by the run, read by others in their threads."""
+    """The figures of a run while it goes on: told by the run, read by others in their threads.
+
+    Items `held_back` by what this run does not mend are planned, and have no outcome at its end.
+    """
 
     def __init__(
         self,
         planned: int = 0,
         earlier: int = 0,
         *,
+        held_back: int = 0,
         run_id: str | None = None,
         per_call: int = 1,
         limit: tuple[float, LimitBy] = (0.0, LimitBy.SPEC),
@@ -71,6 +75,7 @@ class Live:
     ) -> None:
         self._planned = planned
         self._earlier = earlier
+        self._most = planned - held_back
         self._run_id = run_id
         self._per_call = per_call
         self._own_limit = limit
@@ -104,13 +109,20 @@ class Live:
 
     @classmethod
     def of(
-        cls, plan: Plan, earlier: int, run_id: str, clock: Callable[[], float] = time.monotonic
+        cls,
+        plan: Plan,
+        earlier: int,
+        run_id: str,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        held_back: int = 0,
     ) -> Live:
         """Begin the figures of a run of this plan."""
         limits = plan.spec.limits
         return cls(
             len(plan.items),
             earlier,
+            held_back=held_back,
             run_id=run_id,
             per_call=limits.objects_per_call,
             limit=(limits.rate.per_second, _who_set_the_rate(plan)),
@@ -175,7 +187,7 @@ class Live:
     def _figures(self, now: float) -> Figures:
         elapsed = now - self._began
         speed = self._speed(now)
-        done = min(self._planned, self._earlier + self._settled)
+        done = min(self._most, self._earlier + self._settled)
         wait = self._waits.now(now)
         return Figures(
             planned=self._planned,
@@ -194,7 +206,7 @@ class Live:
             wait=wait,
             speed=speed,
             elapsed=elapsed,
-            left=self._left(self._planned - done, speed, elapsed, wait, now),
+            left=self._left(self._most - done, speed, elapsed, wait, now),
             deadline=None if self._deadline is None else max(0.0, self._deadline - elapsed),
             oldest=self._oldest(now),
             stopping=self._stopping,

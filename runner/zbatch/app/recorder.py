@@ -31,7 +31,8 @@ class Recorder:
     """The report of one run, open for appending.
 
     `failure` is what the disk said when it refused; from then on the ledger alone holds the
-    truth, and no further line is written. `counted` folds what each item was first told as.
+    truth, and no further line is written. `counted` folds what each item was first told as,
+    `settled_earlier` counts those of them whose outcomes earlier runs had settled.
     """
 
     def __init__(self, writer: Lines, plan: Plan, run_id: str) -> None:
@@ -40,6 +41,7 @@ class Recorder:
         self._places = Places(plan.items)
         self._written = bytearray(len(plan.items))  # a set of identities would be 200 bytes each
         self.counted = Fold(run_id)
+        self.settled_earlier = 0
         self.failure: ReportFailure | None = None
 
     def add(self, record: ItemRecord) -> None:
@@ -62,6 +64,7 @@ class Recorder:
             return b""
         self._written[place] = True
         self.counted.add(record)
+        self.settled_earlier += record.outcome.settled and record.run_id not in (None, self._run_id)
         return b"" if self.failure else to_line(record, self._run_id)
 
     def repeat(self, start: int, repeated: Sequence[Repeated]) -> None:
@@ -70,6 +73,7 @@ class Recorder:
         None of them has a line yet.
         """
         self._written[start : start + len(repeated)] = b"\1" * len(repeated)
+        self.settled_earlier += len(repeated)
         runs = dict.fromkeys(one.settlement.run_id for one in repeated)
         self.counted.add_invoiced(len(repeated), (run or "" for run in runs))
         self._write(b"" if self.failure else to_lines(repeated, self._run_id))

@@ -10,6 +10,7 @@ from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from zbatch.app.doubt import in_doubt
 from zbatch.app.runs import RECORD, PastRun, find_run, is_a_spec, list_runs
 from zbatch.app.state import State
 from zbatch.app.worth import totals, worth
@@ -24,6 +25,7 @@ from zbatch.report.lines import Line
 from zbatch.report.reasons import Reason, own_reason
 from zbatch.report.since import (
     NOT_CREATED,
+    UNREADABLE,
     Change,
     Key,
     Now,
@@ -109,14 +111,20 @@ class Past:
         return changes(waiting, found or {})
 
     def _since(self, waiting: Sequence[Line], ledger: Glance) -> dict[Key, Now]:
-        wanted = {key_of(line) for line in waiting}
+        lines = {key_of(line): line for line in waiting}
+        runs = ledger.runs_after(self.run.run_id) | {self.run.run_id}
         now: dict[Key, Now] = {}
+        silent = set(lines)
         for row in ledger.extract("items", self.run.run_id):
             key = (row["account_id"], row["target_date"], row["revision"])
-            if key in wanted and row["outcome"]:
+            if key not in lines or not row["outcome"]:
+                continue
+            silent.discard(key)
+            # An outcome of before says nothing where the run has asked again, and found it unclear.
+            if row["settled_by"] in runs or _is_unread(lines[key]):
                 now[key] = (Outcome(row["outcome"]), row["settled_by"])
-        if silent := wanted - now.keys():
-            doubted = {key_of(line) for line in waiting if line.outcome is Outcome.UNKNOWN}
+        if silent:
+            doubted = {key for key in silent if lines[key].outcome is Outcome.UNKNOWN}
             now |= self._without_outcome(silent, doubted, ledger)
         return now
 
@@ -129,7 +137,7 @@ class Past:
         disproved: set[Key] = set()
         for standing in ledger.standings(items):
             key = key_of_item(standing.item)
-            if standing.record is None and standing.call is not None:
+            if in_doubt(standing):  # a key whose calls never left, or were turned away, is none
                 now[key] = (Outcome.UNKNOWN, None)
             elif standing.record is None and standing.attempts and key in doubted:
                 disproved.add(key)
@@ -148,6 +156,10 @@ class Past:
 
     def _unreadable(self, error: NotKept) -> CannotStart:
         return CannotStart(f"the run {self.run.run_id} cannot be reported: {error}")
+
+
+def _is_unread(line: Line) -> bool:
+    return line.error is not None and line.error.code == UNREADABLE
 
 
 def _proofs_in(run: PastRun) -> set[Key]:

@@ -14,6 +14,7 @@ from zbatch.app.outstanding import Wish
 from zbatch.app.protection import confirm_run
 from zbatch.app.review.approval import choose_approved
 from zbatch.app.review.estimate import refuse_too_much
+from zbatch.app.runs import to_bill
 from zbatch.app.state import State
 from zbatch.app.task import to_converge
 from zbatch.spec import find_project
@@ -40,7 +41,8 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
         task = to_converge(plan, desk.store, wish)
         refuse_too_much(plan, task.load)
         if chosen.document or options.plan_digest:
-            approval = Approval(chosen.digest, chosen.document, desk.store.runs_of(plan.digest))
+            earlier = tuple(to_bill(state.root, desk.store.runs_of(plan.digest)))
+            approval = Approval(chosen.digest, chosen.document, earlier)
             task = replace(task, approval=approval)
         task = replace(task, report_copy=options.report, patience=options.patience)
         task = replace(task, asked=resolved.asked, pace=resolved.pace, began=began)

@@ -6,7 +6,8 @@ Nothing is locked, made or changed: a run may be at work in the folder meanwhile
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path, PurePath
@@ -14,6 +15,7 @@ from typing import Any
 
 from zbatch.app.state import State
 from zbatch.errors import NothingSelected
+from zbatch.spec import path_in_project
 
 LATEST = "latest"
 RECORD, REPORT = "run.json", "report.jsonl"
@@ -42,8 +44,12 @@ class PastRun:
     @property
     def spec_file(self) -> str | None:
         """The spec as it was named on the command line."""
-        file = self.part("spec").get("file")
-        return file if isinstance(file, str) else None
+        return self._of_spec("file")
+
+    @property
+    def spec_path(self) -> str | None:
+        """The spec from its project's root; older runs did not record it."""
+        return self._of_spec("path")
 
     @property
     def started_at(self) -> str:
@@ -72,11 +78,20 @@ class PastRun:
         value = self.record.get(name)
         return value if isinstance(value, dict) else {}
 
+    def _of_spec(self, name: str) -> str | None:
+        value = self.part("spec").get(name)
+        return value if isinstance(value, str) else None
+
 
 def run_in(root: Path, run_id: str) -> PastRun:
     """Give the run of this ID from a state folder; without a record if it has none there."""
     folder = root / "runs" / run_id
     return PastRun(run_id, folder, _read(folder / RECORD))
+
+
+def to_bill(root: Path, run_ids: Iterable[str]) -> Iterator[str]:
+    """Leave the reconciliations out of some runs; one whose record is gone is taken for none."""
+    return (run_id for run_id in run_ids if not run_in(root, run_id).reconciles)
 
 
 def is_a_spec(named: str) -> bool:
@@ -104,10 +119,9 @@ def find_run(state: State, named: str, place: Place | None = None) -> PastRun:
     """
     runs = (run for run in list_runs(state) if place in (None, run.place))
     if is_a_spec(named):
-        of_spec = next(
-            (run for run in runs if _is_of(run, Path(named)) and not run.reconciles), None
-        )
-        return _found(of_spec, f"no run of {named} is known in {state.root}")
+        path = path_in_project(named)
+        of_spec = (run for run in runs if _is_of(run, path, Path(named)) and not run.reconciles)
+        return _found(next(of_spec, None), f"no run of {named} is known in {state.root}")
     if named == LATEST:
         return _found(next(runs, None), f"no run is known in {state.root}", ELSEWHERE)
     alike = [run for run in runs if named and named in run.run_id]
@@ -143,11 +157,17 @@ def _found(
     return run
 
 
-def _is_of(run: PastRun, spec: Path) -> bool:
-    """Tell whether a run's spec is a file: it was named from whichever folder it was run in."""
+def _is_of(run: PastRun, path: str | None, spec: Path) -> bool:
+    """Tell whether a run's spec is a file, by its path from its project's root.
+
+    Of an older run only what was typed is known, from whichever folder that was.
+    """
+    if run.spec_path is not None:
+        return run.spec_path == path
     if run.spec_file is None:
         return False
-    parts = [part for part in PurePath(run.spec_file).parts if part not in ("..", ".")]
+    typed = PurePath(os.path.normpath(run.spec_file)).parts
+    parts = [part for part in typed if part != ".."]
     return bool(parts) and list(spec.resolve().parts[-len(parts) :]) == parts
 
 

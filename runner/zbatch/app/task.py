@@ -67,7 +67,7 @@ def to_settle(
 ) -> Task:
     """Make the task of a reconciliation: the items in doubt that the plan lists, or `every` one.
 
-    Raises `NothingSelected` for an acceptance of an item that is not among them.
+    Raises `NothingSelected` for an acceptance of an item that is not among them, in doubt or not.
     """
     listed = {item.identity: item for item in plan.items}
     found = [s for s in store.unsettled() if every or s.item.identity in listed]
@@ -76,21 +76,27 @@ def to_settle(
     items = tuple(listed.get(s.item.identity, s.item) for s in standings)
     narrowed = replace(plan, items=items, groups=())
     todo = Outstanding(tuple(open_works(standings, asking=True)), ())
+    if others := [one for one in accept if one.identity not in in_doubt]:
+        raise _not_taken(others[0].identity, plan, store)
     return Task(
         narrowed,
         Backlog.of(narrowed, todo),
         read_only=True,
-        accepted=_accepted(accept, in_doubt),
+        accepted={one.identity: one for one in accept},
     )
 
 
-def _accepted(
-    acceptances: Sequence[Acceptance], in_doubt: set[Identity]
-) -> dict[Identity, Acceptance]:
-    for acceptance in acceptances:
-        if acceptance.identity not in in_doubt:
-            raise NothingSelected(
-                f"--accept {acceptance.identity}: this item is not in doubt in this ledger,"
-                " and only an item in doubt takes a decision"
-            )
-    return {acceptance.identity: acceptance for acceptance in acceptances}
+def _not_taken(identity: Identity, plan: Plan, store: Store) -> NothingSelected:
+    """Say why a decision is not taken: another spec's item is in doubt all the same."""
+    in_doubt = (one.item for one in doubts(store.unsettled()) if one.item.identity == identity)
+    item = next(in_doubt, None)
+    if item is None:
+        return NothingSelected(
+            f"--accept {identity}: this item is not in doubt in this ledger,"
+            " and only an item in doubt takes a decision"
+        )
+    return NothingSelected(
+        f"--accept {identity}: this item is in doubt, but {plan.spec.file} does not list it, as"
+        f" {item.source.file}:{item.source.line} did: name the spec of that, or none, as in"
+        f" zbatch reconcile --tenant {plan.tenant.name} --accept …"
+    )

@@ -50,10 +50,11 @@ def status(named: str | None, state_dir: Path | None, as_json: bool) -> int:
 
     now = SystemClock().now()
     beside = Path(named) if named and is_a_spec(named) else Path("spec")
-    state = State.of(find_project(beside.absolute()).root, state_dir)
+    root = find_project(beside.absolute()).root
+    state = State.of(root, state_dir)
     if named is not None:
         one = status_of(find_run(state, named), now)
-        _print_json(_as_json(one)) if as_json else _print_one(one, state_dir)
+        _print_json(_as_json(one)) if as_json else _print_one(one, state_dir, root)
         return ExitCode.OK
     runs = list_runs(state)
     if as_json:
@@ -64,7 +65,7 @@ def status(named: str | None, state_dir: Path | None, as_json: bool) -> int:
     return ExitCode.OK
 
 
-def _print_one(one: Status, state_dir: Path | None) -> None:
+def _print_one(one: Status, state_dir: Path | None, root: Path) -> None:
     from zbatch.app.clock import SystemClock
     from zbatch.cli.called import Called
     from zbatch.cli.paper import Paper, console_for
@@ -72,7 +73,7 @@ def _print_one(one: Status, state_dir: Path | None) -> None:
 
     paper = Paper(console_for(sys.stdout, os.environ))
     called = Called(state_dir=state_dir)
-    for line in one_run(one, SystemClock().now(), Path.cwd(), called):
+    for line in one_run(one, SystemClock().now(), Path.cwd(), called, root):
         paper.say(line)
 
 

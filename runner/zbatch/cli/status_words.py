@@ -34,18 +34,29 @@ _MEANS = {
 _STYLES = {Life.RUNNING: "green", Life.SILENT: "yellow", Life.GONE: "bold red"}
 
 
-def one_run(status: Status, now: datetime, here: Path, called: Called) -> Iterator[Text]:
-    """Say how a run stands, and what to do where it does not go on by itself."""
+def one_run(
+    status: Status, now: datetime, here: Path, called: Called, root: Path | None = None
+) -> Iterator[Text]:
+    """Say how a run stands, and what to do where it does not go on by itself.
+
+    `root` is that of the project, where the spec is found again.
+    """
     yield Text(
         f"{_title(status.run)} · {_standing(status, now)}", _STYLES.get(status.state, "bold")
     )
     yield from _figures(status, now)
     yield Text(f"  report {path_text(status.run.report, here)}")
-    spec = status.run.spec_file or "SPEC"
+    spec = _spec(status.run, here, root)
     verb = Verb.RECONCILE if status.run.reconciles else Verb.RUN
     if status.state is Life.GONE or _broke_off(status):
         command = called.command(verb, spec)
         yield Text(f"next: {command}   settles what was in flight, and goes on", "bold")
+
+
+def _spec(run: PastRun, here: Path, root: Path | None) -> str:
+    """Name a run's spec from here: as it was typed, it may be another one, or none."""
+    found = root / run.spec_path if root and run.spec_path else None
+    return path_text(found, here) if found and found.is_file() else run.spec_file or "SPEC"
 
 
 def table(statuses: Sequence[Status], now: datetime) -> Iterator[Text]:

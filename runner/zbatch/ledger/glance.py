@@ -29,6 +29,9 @@ _RUNS = (
     " (SELECT count(*) FROM run_item WHERE run_id = run.id) AS items FROM run"
     " ORDER BY started_at, id"
 )
+_RUNS_AFTER = (
+    "SELECT id FROM run WHERE (started_at, id) > (SELECT started_at, id FROM run WHERE id = ?)"
+)
 _SENDS = (
     "SELECT started_at, finished_at, http_status FROM attempt WHERE run_id = ? AND sent"
     " ORDER BY started_at, call_id, number"
@@ -98,6 +101,11 @@ class Glance:
             for row in self._connection.execute(_RUNS)
             if (started := rows.moment(row["started_at"])) is not None
         )
+
+    def runs_after(self, run_id: str) -> frozenset[str]:
+        """Name the runs that began after one; of a run that is not known here, none."""
+        found = self._connection.execute(_RUNS_AFTER, (run_id,))
+        return frozenset(row["id"] for row in found)
 
     def damage(self) -> str | None:
         """Tell the first thing that is wrong with the file as a database; it reads all of it."""

@@ -69,11 +69,11 @@ def digest_of(head: RunHead, lines: Iterable[Line]) -> Digest:
     """Fold the lines of a run."""
     counts: Counter[Outcome] = Counter()
     groups: dict[tuple[Outcome, str], _Group] = {}
-    earlier = 0
+    repeated = 0
     for line in lines:
         counts[line.outcome] += 1
         if line.outcome.settled and line.finished_at and line.finished_at < head.started_at:
-            earlier += 1
+            repeated += 1
         if line.error and line.outcome in OPEN:
             group = groups.setdefault((line.outcome, line.error.code), _Group())
             group.count += 1
@@ -88,7 +88,19 @@ def digest_of(head: RunHead, lines: Iterable[Line]) -> Digest:
     causes.sort(key=lambda cause: (OPEN.index(cause.outcome), -cause.count, cause.code))
     without = max(0, head.planned - counts.total())
     said = _verdict(head, without, counts)
+    earlier = _settled_earlier(head, repeated)
     return Digest(said, head.planned, counts, tuple(causes[:MOST_CAUSES]), without, earlier)
+
+
+def _settled_earlier(head: RunHead, repeated: int) -> int:
+    """Tell how many items an earlier run has settled; of an open or older record as it seems.
+
+    A last answer of before says little: an item in doubt has it too, whoever settles it. A
+    reconciliation has no others.
+    """
+    if head.settled_earlier is not None:
+        return head.settled_earlier
+    return 0 if head.verb == "reconcile" else repeated
 
 
 def _verdict(head: RunHead, without: int, counts: Mapping[Outcome, int]) -> str:

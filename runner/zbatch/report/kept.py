@@ -50,6 +50,7 @@ class RunHead:
     outcomes: Mapping[Outcome, int] | None
     calls_sent: int | None
     read_back: ReadBackRecord | None
+    settled_earlier: int | None
     raw: Mapping[str, Any] = field(repr=False, compare=False)
 
 
@@ -100,6 +101,7 @@ def _head(found: dict[str, Any]) -> RunHead:
         outcomes=outcomes and {one: _a(int, outcomes[one.value]) for one in Outcome},
         calls_sent=_perhaps(int, found.get("calls_sent")),
         read_back=_read_back(found.get("read_back")),
+        settled_earlier=_perhaps(int, found.get("settled_earlier")),
         raw=found,
     )
 

@@ -63,7 +63,8 @@ class ReadBackRecord:
 class RunRecord:
     """What is to be known of a run as a whole.
 
-    Open until it ends are `finished_at` to `rule`, `slots`, `pace` and `read_back`.
+    Open until it ends are `finished_at` to `rule`, `slots`, `pace`, `read_back` and
+    `settled_earlier`, which counts the outcomes that earlier runs had settled.
     `versions` names what it ran on (python, aiohttp, …) beside zbatch's own version. `approved` is
     the digest of what somebody approved, where the run was held to one. `slots` are how many
     requests were in flight at once, at most, and how many might have been when it ended.
@@ -87,6 +88,7 @@ class RunRecord:
     spec_path: str | None = None
     revision: Revision | None = None
     read_back: ReadBackRecord | None = None
+    settled_earlier: int | None = None
 
 
 def as_json(record: RunRecord) -> dict[str, Any]:
@@ -119,6 +121,7 @@ def as_json(record: RunRecord) -> dict[str, Any]:
         "stop_rule": record.rule and _rule_json(record.rule),
         "planned": len(plan.items),
         "outcomes": totals and {outcome.value: totals[outcome] for outcome in Outcome},
+        "settled_earlier": record.settled_earlier,
         "calls_sent": record.calls_sent,
         "slots": record.slots and dict(zip(("peak", "last"), record.slots, strict=True)),
         "pace": record.pace and _pace_json(record.pace),

@@ -11,6 +11,7 @@ from zbatch.report.lines import Line
 FIRST_ACCOUNTS = 5
 OPEN = (Outcome.UNKNOWN, Outcome.FAILED, Outcome.NOT_ATTEMPTED)  # the gravest first
 NOT_CREATED = "NOT_CREATED"  # how a reconciliation's report tells that a key has made nothing
+UNREADABLE = "LEDGER_UNREADABLE"  # unknown to the report alone: the ledger may have known it then
 
 Key = tuple[str, str, int]
 """An item by account ID, target date and revision."""

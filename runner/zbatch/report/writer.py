@@ -53,6 +53,12 @@ class ReportWriter:
         if failures:
             raise failures[0]
 
+    def discard(self) -> None:
+        """Take back the files, which nothing was written to."""
+        files, self._files = self._files, ()
+        for file in files:
+            file.discard()
+
 
 class _AppendFile:
     def __init__(self, path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from zbatch.app.altered import MOST_NAMED, Altered, altered
 from zbatch.app.doubt import in_doubt
 from zbatch.app.outstanding import ASKED_AGAIN, Wish, earlier_open, is_worked_on
+from zbatch.app.runs import to_bill
 from zbatch.errors import CannotStart
 from zbatch.model import Identity, Item, Outcome, Plan, Standing, Trail
 
@@ -70,7 +71,9 @@ def held(plan: Plan, items: int, folder: Path) -> Held:
         found = glance(folder, lambda ledger: _read(plan, items, ledger))
     except CannotStart as error:
         return Held(to_send=items, unread=str(error))
-    return Held(to_send=items) if found is None else found
+    if found is None:
+        return Held(to_send=items)
+    return replace(found, runs=tuple(to_bill(folder.parent, found.runs)))
 
 
 def unsettled(plan: Plan, folder: Path) -> Iterator[tuple[Item, Trail]]:
