@@ -1,4 +1,4 @@
-"""Measure zbatch against its goals: `python -m benchmarks [--quick] [--only PART]`.
+"""Measure zbatch against its goals: `python -m benchmarks [--quick] [--only PART] [--go-on]`.
 
 It prints a table, writes docs/performance.md and docs/scale.md, and ends with 1 where a goal is
 missed. Its servers listen on the loopback alone; what it needs beyond zbatch's own environment it
@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from benchmarks.figures import FULL, QUICK, TINY, Row, Sizes
+from benchmarks.kept import Kept
 from benchmarks.machine import BUILD, CLIENT, HERE, ROOT, clear, compile_all, pin
 from benchmarks.page import busy, page_of, table_of
 from benchmarks.parts import again, capacity, cost, ledger, limits, lists, pace, screen, starting
@@ -42,30 +43,40 @@ def main() -> int:
     parser.add_argument("--tiny", action="store_const", const="tiny", dest="sizes")
     parser.add_argument("--only", action="append", choices=[*PARTS, LIMITS, TREES], metavar="PART")
     parser.add_argument("--no-page", action="store_true", help="leave docs/ alone")
+    parser.add_argument("--go-on", action="store_true", help="measure only what a bench of this"
+                        " commit that broke off had not come to")  # fmt: skip
     options = parser.parse_args()
     BUILD.mkdir(parents=True, exist_ok=True)
     pin(CLIENT)
     compile_all()
     try:
-        return _measure(SIZES[options.sizes or "full"], options.only, paged=not options.no_page)
+        sizes = SIZES[options.sizes or "full"]
+        kept = Kept(BUILD / f"kept-{sizes.name}.json")
+        if options.go_on:
+            kept.take_up()
+        return _measure(sizes, options.only, kept, paged=not options.no_page)
     finally:
         clear()
 
 
-def _measure(sizes: Sizes, only: Sequence[str] | None, *, paged: bool) -> int:
+def _measure(sizes: Sizes, only: Sequence[str] | None, kept: Kept, *, paged: bool) -> int:
     disturbed = busy()
     print(disturbed.strip(), file=sys.stderr)
     wanted = only or [*PARTS, LIMITS, TREES]
     sections: dict[str, list[Row]] = {}
+    hot: list[str] = []
     for name, (title, parts) in PARTS.items():
         if name in wanted:
-            sections[title] = [row for part in parts for row in _told(part, sizes)]
+            if (rows := kept.rows(name)) is None:
+                rows = [row for part in parts for row in _told(part, sizes)]
+                looks = [row.hot for row in rows if row.hot and not row.met]
+                kept.keep(name, rows, [look() for look in looks[: None if sizes.spare else 1]])
+            sections[title] = rows
+            hot += kept.hot(name)
     said, met = "", True
     if LIMITS in wanted:
         said, met = limits.hidden_limits(quick=sizes is not FULL)
     rows = [row for found in sections.values() for row in found]
-    looks = [row.hot for row in rows if row.hot and not row.met]
-    hot = [look() for look in looks[: None if sizes.spare else 1]]
     print(table_of(rows), *filter(None, [said, *hot]), sep="\n\n")
     paged = paged and not only
     if paged:
