@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterable
+from typing import Any
 
 from support.runs import Billing, Project, Told
 from support.world_host import Looks
@@ -48,6 +49,29 @@ def test_a_rule_that_is_met_stops_a_run_and_the_next_one_bills_the_rest_once(
     third = project.run(spec, retry_failed=True)
     assert (third.code, third.outcomes) == (0, {"invoiced": 20})
     assert billed_once(project, range(1, 21))
+
+
+def test_what_failed_and_was_ready_to_be_tried_again_has_failed_as_before(
+    project: Project,
+) -> None:
+    """R10: it holds back a later date, and waits for `--retry-failed`, as if nobody had tried."""
+    everyone = range(1, 21)
+    project.book(**{f"a{n}": "Canceled,due,1,0s" for n in everyone})
+    october: dict[str, Any] = {"name": "october", "dates": ["2026-10-31"], "limits": ONE_BY_ONE}
+    assert project.run(project.spec(*everyone, **october)).outcomes == {"failed": 20}
+    project.book(a1="Canceled,due,1,0s")
+    stopping = project.spec(*everyone, stop={"failures": 1}, **october)
+    stopped = project.run(stopping, retry_failed=True)
+    again = {n for n in everyone if stopped.line(n, "2026-10-31")["outcome"] == "failed"}
+    assert stopped.result.sent == 1 + len(set(everyone) - again)
+    assert len(again) >= 10
+    november = project.run(project.spec(20, name="november"))
+    assert (november.code, november.error(20)) == (4, "EARLIER_DATE_OPEN")
+    spec = project.spec(*everyone, **october)
+    plain = project.run(spec)
+    assert (plain.code, plain.result.sent, plain.outcomes["failed"]) == (1, 0, len(again))
+    project.book()
+    assert project.run(spec, retry_failed=True).outcomes == {"invoiced": 20}
 
 
 def test_without_a_terminal_each_run_goes_one_stage_further(project: Project) -> None:
