@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
+from support.accounts import account
 from support.runs import Billing, Project, Told
 from support.world_host import Looks
+from zbatch.app.loading import Overrides
+from zbatch.app.review.approval import choose
+from zbatch.app.review.preview import preview
 from zbatch.emulator import delete_invoice
 from zbatch.engine.stages import Choice
 
@@ -49,6 +54,27 @@ def test_a_rule_that_is_met_stops_a_run_and_the_next_one_bills_the_rest_once(
     third = project.run(spec, retry_failed=True)
     assert (third.code, third.outcomes) == (0, {"invoiced": 20})
     assert billed_once(project, range(1, 21))
+
+
+def test_a_wrong_invoice_date_that_was_stopped_in_time_is_mended(project: Project) -> None:
+    """R13: what a stopped run had ready to leave was never sent, and takes the mended date."""
+    project.book(a1="Canceled,due,1,0s")
+    wrong = project.spec(*range(1, 21), stop={"failures": 1}, limits=ONE_BY_ONE)
+    first = project.run(wrong)
+    left = [n for n in range(1, 21) if first.line(n)["outcome"] == "not_attempted"]
+    assert len(left) >= 10
+    assert project.reconcile().outcomes == {}
+    dates = [{"target_date": "2026-11-30", "invoice_date": "2026-12-01"}]
+    mended = project.spec(*left, dates=dates)
+    look = preview(choose(mended, Overrides())).held
+    assert (look.changed, look.to_send) == (0, len(left))
+    told = project.run(mended)
+    assert (told.code, told.outcomes) == (0, {"invoiced": len(left)})
+    made = {
+        one.account_id: one.invoice_date for one in Billing(project.state / "emulator").invoices
+    }
+    assert all(made[account(n)] == date(2026, 12, 1) for n in left)
+    assert billed_once(project, left)
 
 
 def test_what_failed_and_was_ready_to_be_tried_again_has_failed_as_before(

@@ -10,11 +10,12 @@ import pytest
 
 from support.engine import item
 from support.world import World
-from support.world_net import REPLY_LOST, SILENCE, UNSENT, Trouble
+from support.world_net import REPLY_LOST, SILENCE, UNSENT, Trouble, gateway
 from zbatch.app.outstanding import Wish
 from zbatch.emulator import Mishap, Scheduled
 from zbatch.emulator.book import BookAccount
 from zbatch.emulator.catalogue import fault
+from zbatch.errors import Refused
 from zbatch.model import ExitCode
 
 MakeWorld = Callable[..., World]
@@ -22,6 +23,7 @@ EARLY, LATE = item(1, 10), item(1, 20)
 RETRY = Wish(retry_failed=True)
 CLOSED = [Scheduled(Mishap(executed=False, code="ACCOUNTING_PERIOD_CLOSED"), every=1)]
 LOCKED = [Scheduled(fault("locked"), at=2)]  # the first try is the one that fails
+REST = 3700.0  # seconds, longer than the default rest
 NEVER = dict.fromkeys(range(1, 500), UNSENT)
 MENDED = replace(EARLY, invoice_date=date(2026, 12, 1))
 
@@ -103,9 +105,65 @@ def test_r10_wherever_a_retry_dies_the_later_date_waits(
 # What is asked for now
 
 
+def test_r13_a_call_that_never_left_takes_the_new_payload(world: World) -> None:
+    """A wrong invoice date that was stopped in time is mended by a run of the mended spec."""
+    assert unreachable(world).run([EARLY]).outcomes == ["not_attempted"]
+    world.pass_time(30 * 3600.0)
+    assert reachable(world).run([MENDED]).outcomes == ["invoiced"]
+    assert [one.invoice_date for one in world.invoices] == [MENDED.invoice_date]
+    old, new = world.keys(EARLY)
+    assert (old.state, old.evidence) == ("settled", "never left, and the next key takes its place")
+    assert (new.state, world.generates) == ("settled", [new.key])
+
+
+def test_r13_so_does_each_account_of_a_call_of_several(world: World) -> None:
+    """R12: its bytes are sent as they are or not at all, so that what is unchanged goes alone."""
+    world.limits = replace(world.limits, objects_per_call=2)
+    items = [item(number) for number in range(1, 5)]
+    unreachable(world).run(items)
+    mended = [replace(items[0], invoice_date=date(2026, 12, 1)), *items[1:]]
+    assert reachable(world).run(mended).outcomes == ["invoiced"] * 4
+    assert [len(world.keys(one)) for one in items] == [2, 2, 1, 1]
+    assert len(set(world.generates)) == 3
+
+
 def test_r13_a_failure_takes_a_new_payload_though_its_first_try_never_left(world: World) -> None:
     """What is held has the payload that failed, so no `--retry-failed` is needed, or taken back."""
     unreachable(failed(world)).run([MENDED])
     assert reachable(world).run([EARLY]).outcomes == ["failed"]
     assert world.run([MENDED]).outcomes == ["invoiced"]
     assert world.invoices[0].invoice_date == MENDED.invoice_date
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (gateway(429, retry_after="7200"), "sent and not settled"),
+        (REPLY_LOST, "in doubt"),
+    ],
+)
+def test_r13_what_may_have_left_keeps_its_payload(
+    world: World, trouble: Trouble, said: str
+) -> None:
+    """One send among those that never left is enough, and the refusal says what is known."""
+    world.max_attempts = 1
+    world.troubles = {1: UNSENT, 2: trouble}
+    world.run([EARLY])
+    with pytest.raises(Refused, match=f"{said}; "):
+        world.run([MENDED])
+
+
+def test_r13_wherever_the_mended_run_dies_it_is_billed_once(make_world: MakeWorld) -> None:
+    """The next run goes on with what is asked for; nobody is billed by the old bytes."""
+
+    def mended(die_at: int | None) -> tuple[World, int]:
+        world = make_world()
+        unreachable(world).run([EARLY])
+        return world, len(reachable(world).run([MENDED], die_at=die_at).edges)
+
+    for die_at in range(1, mended(None)[1] + 1):
+        world, _ = mended(die_at)
+        if world.run([MENDED]).outcomes == ["unknown"]:
+            world.pass_time(REST)
+            assert world.run([MENDED]).outcomes == ["invoiced"], die_at
+        assert [one.invoice_date for one in world.invoices] == [MENDED.invoice_date]
