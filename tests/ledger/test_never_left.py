@@ -134,6 +134,21 @@ def test_a_key_that_leaves_after_all_is_in_doubt_without_the_old_outcome(
     assert held.trail.before is None
 
 
+def test_an_open_key_that_may_have_left_is_seen_beside_any_outcome(
+    store: Store, items: list[Item]
+) -> None:
+    """R3: doubt is never hidden by what the item had come to, however that came about."""
+    came_to(store, items[0], Outcome.FAILED)
+    call = a_call(items[0], generation=1)
+    tried_in_vain(store, items[0], call)
+    lost = an_attempt(answer="lost", finished_at=NOON)
+    store.finish(LATER, [Result(call, lost, (Effect(KeyState.LIVE, ""),))], NOON + HOUR)
+    held = standing(store, items[0])
+    assert held.record is not None
+    assert held.call is not None
+    assert held.call.call == call
+
+
 def test_the_next_key_takes_the_place_of_one_that_never_left(
     store: Store, items: list[Item]
 ) -> None:
