@@ -15,6 +15,7 @@ from support.plans import (
     a_call,
     a_plan,
     a_standing,
+    an_attempt,
     an_open_call,
     an_outcome,
     in_a_call,
@@ -45,6 +46,12 @@ SEEN = Trail(baseline=Baseline(NOON, ("f" * 32,), ()))
 def resent(one: Item, call: Call, *states: KeyState, answer: str | None = "lost") -> Standing:
     """Give an item of a call that the ledger holds open."""
     return in_a_call(one, an_open_call(call, *states, answer=answer))
+
+
+def never_left(one: Item, call: Call, *states: KeyState) -> Standing:
+    """Give an item of a call whose attempts were all taken back."""
+    held = replace(an_open_call(call, *states), attempts=(an_attempt(answer="unsent", sent=False),))
+    return in_a_call(one, held)
 
 
 def burnt(one: Item) -> Standing:
@@ -467,6 +474,8 @@ def test_a_failure_with_a_higher_revision_invoiced_is_not_tried_again() -> None:
         (an_outcome(item(1), Outcome.ALREADY_INVOICED), True),
         (resent(item(1), a_call(item(1))), True),
         (burnt(item(1)), True),
+        (resent(item(1), a_call(item(1)), answer="throttled"), True),
+        (never_left(item(1), a_call(item(1))), False),
         (an_outcome(item(1), Outcome.FAILED), False),
         (an_outcome(item(1), Outcome.NOTHING_TO_BILL), False),
         (a_standing(item(1)), False),
@@ -485,6 +494,38 @@ def test_another_payload_is_refused_where_an_invoice_may_exist(
         return
     with pytest.raises(Refused, match=r"(?s)changes the invoice date or charges.*s\.yaml:2"):
         left_of([changed, a_standing(item(2))], wish=wish)
+
+
+def test_a_call_that_never_left_is_given_up_for_another_payload_of_one_of_its_items() -> None:
+    """R12, R13: each planned item of it gets its next key, alone; other calls stay as they are."""
+    together, beside = a_call(item(1), item(2), item(3)), a_call(item(4), item(5))
+    standings = [
+        replace(never_left(item(1), together), payload_changed=True),
+        never_left(item(2), together),
+        never_left(item(4), beside),
+        never_left(item(5), beside),
+    ]
+    todo = left_of(standings, [(0, 1), (2, 3)])
+    fresh = [(work.items, work.generation) for work in todo.works if work.call is None]
+    assert fresh == [((item(1),), 1), ((item(2),), 1)]
+    assert [work.items for work in todo.works if work.call] == [(item(4), item(5))]
+
+
+def test_a_burnt_key_is_never_said_to_have_left_nothing() -> None:
+    """R6: only a question settles it, whatever its attempts say."""
+    held = replace(never_left(item(1), a_call(item(1)), KeyState.BURNT), payload_changed=True)
+    with pytest.raises(Refused, match="in doubt; "):
+        left_of([held])
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"), [("throttled", "sent and not settled"), ("lost", "in doubt")]
+)
+def test_the_refusal_says_what_is_known_of_a_key(answer: str, said: str) -> None:
+    """What was turned away is in no doubt, but its key may be sent again."""
+    held = replace(resent(item(1), a_call(item(1)), answer=answer), payload_changed=True)
+    with pytest.raises(Refused, match=rf"\({said}; "):
+        left_of([held])
 
 
 def test_another_payload_does_not_bring_back_what_a_later_date_has_billed() -> None:
@@ -511,8 +552,8 @@ def test_the_refusal_tells_the_old_values() -> None:
         with pytest.raises(Refused) as refusal:
             left_of([replace(standing, payload_changed=True, was=was)])
         _, named, way_out = str(refusal.value).split("\n")
-        assert "invoice date 2026-11-02 was sent, 2026-11-30 is asked now" in named
-        assert "charges one-time+recurring were sent" in named
+        assert "invoice date 2026-11-02 before, 2026-11-30 now" in named
+        assert "charges one-time+recurring before, " in named
         assert "in doubt; s.yaml:2" in named
         assert "revision" in way_out
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterable
+from datetime import date
+from typing import Any
 
+from support.accounts import account
 from support.runs import Billing, Project, Told
 from support.world_host import Looks
+from zbatch.app.loading import Overrides
+from zbatch.app.review.approval import choose
+from zbatch.app.review.preview import preview
 from zbatch.emulator import delete_invoice
 from zbatch.engine.stages import Choice
 
@@ -48,6 +54,50 @@ def test_a_rule_that_is_met_stops_a_run_and_the_next_one_bills_the_rest_once(
     third = project.run(spec, retry_failed=True)
     assert (third.code, third.outcomes) == (0, {"invoiced": 20})
     assert billed_once(project, range(1, 21))
+
+
+def test_a_wrong_invoice_date_that_was_stopped_in_time_is_mended(project: Project) -> None:
+    """R13: what a stopped run had ready to leave was never sent, and takes the mended date."""
+    project.book(a1="Canceled,due,1,0s")
+    wrong = project.spec(*range(1, 21), stop={"failures": 1}, limits=ONE_BY_ONE)
+    first = project.run(wrong)
+    left = [n for n in range(1, 21) if first.line(n)["outcome"] == "not_attempted"]
+    assert len(left) >= 10
+    assert project.reconcile().outcomes == {}
+    dates = [{"target_date": "2026-11-30", "invoice_date": "2026-12-01"}]
+    mended = project.spec(*left, dates=dates)
+    look = preview(choose(mended, Overrides())).held
+    assert (look.changed, look.to_send) == (0, len(left))
+    told = project.run(mended)
+    assert (told.code, told.outcomes) == (0, {"invoiced": len(left)})
+    made = {
+        one.account_id: one.invoice_date for one in Billing(project.state / "emulator").invoices
+    }
+    assert all(made[account(n)] == date(2026, 12, 1) for n in left)
+    assert billed_once(project, left)
+
+
+def test_what_failed_and_was_ready_to_be_tried_again_has_failed_as_before(
+    project: Project,
+) -> None:
+    """R10: it holds back a later date, and waits for `--retry-failed`, as if nobody had tried."""
+    everyone = range(1, 21)
+    project.book(**{f"a{n}": "Canceled,due,1,0s" for n in everyone})
+    october: dict[str, Any] = {"name": "october", "dates": ["2026-10-31"], "limits": ONE_BY_ONE}
+    assert project.run(project.spec(*everyone, **october)).outcomes == {"failed": 20}
+    project.book(a1="Canceled,due,1,0s")
+    stopping = project.spec(*everyone, stop={"failures": 1}, **october)
+    stopped = project.run(stopping, retry_failed=True)
+    again = {n for n in everyone if stopped.line(n, "2026-10-31")["outcome"] == "failed"}
+    assert stopped.result.sent == 1 + len(set(everyone) - again)
+    assert len(again) >= 10
+    november = project.run(project.spec(20, name="november"))
+    assert (november.code, november.error(20)) == (4, "EARLIER_DATE_OPEN")
+    spec = project.spec(*everyone, **october)
+    plain = project.run(spec)
+    assert (plain.code, plain.result.sent, plain.outcomes["failed"]) == (1, 0, len(again))
+    project.book()
+    assert project.run(spec, retry_failed=True).outcomes == {"invoiced": 20}
 
 
 def test_without_a_terminal_each_run_goes_one_stage_further(project: Project) -> None:

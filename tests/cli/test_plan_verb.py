@@ -268,7 +268,7 @@ def test_what_a_run_refuses_is_named_and_not_frozen(said: Said, billed: Path) ->
     said("plan", "specs/two.yaml", "--out", "plan.json")
     text = billed.read_text("utf-8")
     billed.write_text(text.replace("10-31}", "10-31, invoice_date: 2026-11-02}"), "utf-8")
-    change = "invoice date 2026-10-31 was sent, 2026-11-02 is asked now"
+    change = "invoice date 2026-10-31 before, 2026-11-02 now"
     plan = " ".join(said("plan", "specs/two.yaml").split())
     assert f"(invoiced; specs/two.yaml:7), {change}" in plan
     assert "revision: 2" in plan

@@ -31,13 +31,23 @@ from zbatch.engine.judge import (
 from zbatch.engine.kinds import Kind
 from zbatch.engine.order import Work
 from zbatch.engine.verdict import Again, Context, Pause, Settle
-from zbatch.model import Attempt, Baseline, Draft, KeyState, Outcome, Trail
+from zbatch.model import (
+    Attempt,
+    Baseline,
+    Draft,
+    ItemRecord,
+    KeyState,
+    Outcome,
+    Problem,
+    Trail,
+)
 from zbatch.zuora.reply import read_reply
 from zbatch.zuora.request import make_call
 from zbatch.zuora.wire import Fault, FaultKind, Reply
 
 BEGUN = datetime(2026, 11, 30, 22, 0, tzinfo=UTC)
 DONE = BEGUN + timedelta(seconds=3)
+FAILED = ItemRecord(item(0), Outcome.FAILED, error=Problem("INVALID_VALUE", "not active"))
 
 
 def a_work(*attempts: Attempt, count: int = 1, **fields: Any) -> Work:
@@ -285,6 +295,31 @@ def test_an_intent_that_never_left_is_closed_as_unsent() -> None:
     assert (closed.answer, closed.sent, closed.finished_at) == (Kind.UNSENT.value, False, DONE)
     taken_back = not_sent(a_work(), Attempt(1, BEGUN, "t"), DONE)
     assert taken_back.result.attempt == closed
+
+
+@pytest.mark.parametrize(
+    ("earlier", "restored"),
+    [((), True), ((Kind.UNREACHABLE,), True), ((Kind.LOST,), False), ((Kind.THROTTLED,), False)],
+)
+def test_what_never_left_gives_the_outcome_back_that_was_to_be_tried_again(
+    earlier: tuple[Kind, ...], restored: bool
+) -> None:
+    """Only where nothing was ever sent under the key is the item what it was before."""
+    attempts = [past(kind, n, sent=kind is not Kind.UNREACHABLE) for n, kind in enumerate(earlier)]
+    work = a_work(*attempts, trails=(Trail(before=FAILED),))
+    (effect,) = still_live(work, unsent(past(None), DONE)).effects
+    assert effect.restored == (FAILED if restored else None)
+    assert (effect.state, effect.record) == (KeyState.LIVE, None)
+
+
+def test_a_renewal_gives_back_the_outcome_that_was_to_be_tried_again() -> None:
+    """Its key has billed nothing: until the next one leaves the item is what it was before."""
+    work = a_work(trails=(Trail(before=FAILED),))
+    (renewed,) = judged(work, failure("LOCK_COMPETITION")).result.effects
+    assert (renewed.state, renewed.restored) == (KeyState.SETTLED, FAILED)
+    for exchange in (failure("INVALID_VALUE"), success(), LOST):
+        (effect,) = judged(work, exchange).result.effects
+        assert effect.restored is None
 
 
 def test_a_call_that_is_taken_back_says_why_it_is_asked_about_again() -> None:

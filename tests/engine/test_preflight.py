@@ -425,6 +425,17 @@ def test_nothing_there_settles_the_key(
         assert (kept.effect.record, kept.effect.if_absent) == (None, if_absent)
 
 
+def test_a_void_key_gives_back_the_outcome_that_was_to_be_tried_again() -> None:
+    """R9b, R10: a retry that has created nothing has settled nothing."""
+    work = burnt()
+    failed = ItemRecord(item(1), Outcome.FAILED)
+    work.trails = (replace(work.trails[0], before=failed),)
+    kept = finding(work, item(1), concluded(work))
+    assert kept is not None
+    assert kept.effect is not None
+    assert (kept.effect.state, kept.effect.restored) == (KeyState.SETTLED, failed)
+
+
 def test_a_young_key_that_only_questions_may_settle_is_never_given_up() -> None:
     """R5, R6: while sending it again protects, no reconciliation renews it on silence."""
     work = sent(Kind.LOST, hours=2)

@@ -123,7 +123,22 @@ class LedgerMachine(RuleBasedStateMachine):
         self.books.keys[call.key] = held
         for member in members:
             if call.generation:
-                self.books.items[member.identity].outcome = None
+                self.books.items[member.identity].open()
+
+    @precondition(lambda self: self.books.replaceable())
+    @rule(data=st.data(), crash=CRASHES)
+    def begin_instead(self, data: st.DataObject, crash: int | None) -> None:
+        """Record the first send of a key that takes the place of one that never left."""
+        one = data.draw(st.sampled_from(self.books.replaceable()))
+        old = self.books.open_key(one)
+        assert old is not None
+        call = a_call(one, generation=len(self.books.keys_of(one)))
+        attempt = an_attempt(1, started_at=self.clock)
+        send = Send(call, attempt)
+        if self.writes(lambda: self.store.begin(self.run, [send], self.now()), crash):
+            old.states[old.position(one)] = SETTLED
+            self.books.keys[call.key] = HeldKey(call, [attempt], [LIVE], [None])
+            self.books.items[one.identity].open()
 
     @precondition(lambda self: self.books.sendable())
     @rule(data=st.data(), crash=CRASHES)
@@ -134,6 +149,22 @@ class LedgerMachine(RuleBasedStateMachine):
         send = Send(held.call, attempt)
         if self.writes(lambda: self.store.begin(self.run, [send], self.now()), crash):
             held.attempts.append(attempt)
+            for one in held.call.items if held.call.generation else ():
+                self.books.items[one.identity].outcome = None
+
+    @precondition(lambda self: self.books.sendable())
+    @rule(data=st.data(), crash=CRASHES)
+    def take_back(self, data: st.DataObject, crash: int | None) -> None:
+        """Record that the last attempt never left: what was to be tried again is as it was."""
+        held = data.draw(st.sampled_from(self.books.sendable()))
+        attempt = replace(held.attempts[-1], answer="unsent", sent=False)
+        clean = not any(one.sent for one in held.attempts[:-1])
+        effects = tuple(self.restoring(one, clean) for one in held.call.items)
+        result = Result(held.call, attempt, effects)
+        if self.writes(lambda: self.store.finish(self.run, [result], self.now()), crash):
+            held.attempts[-1] = attempt
+            for one, effect in zip(held.call.items, effects, strict=True):
+                self.books.record(one, effect)
 
     @precondition(lambda self: self.books.sendable())
     @rule(data=st.data(), crash=CRASHES)
@@ -202,11 +233,11 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # what must be refused
 
-    @precondition(lambda self: self.books.open_items())
+    @precondition(lambda self: self.books.held_fast())
     @rule(data=st.data())
     def second_key(self, data: st.DataObject) -> None:
-        """Never take another key for an item whose last one is not settled."""
-        one = data.draw(st.sampled_from(self.books.open_items()))
+        """Never take another key for an item whose last one is not settled and may have left."""
+        one = data.draw(st.sampled_from(self.books.held_fast()))
         self.refused(a_call(one, generation=50))
 
     @precondition(lambda self: self.books.with_outcome(Outcome.INVOICED, Outcome.ALREADY_INVOICED))
@@ -291,6 +322,11 @@ class LedgerMachine(RuleBasedStateMachine):
         self.number += 1
         invoice_id = f"{self.number:032x}"
         return {"invoice_id": invoice_id, "invoice_ids": (invoice_id,)}
+
+    def restoring(self, one: Item, clean: bool) -> Effect:
+        """Say what an attempt that never left means for an item."""
+        before = self.books.items[one.identity].before if clean else None
+        return Effect(LIVE, "", restored=a_record(one, before) if before else None)
 
     def effects(self, one: Item) -> st.SearchStrategy[Effect]:
         """Draw what an answer may mean for an item."""

@@ -64,15 +64,26 @@ class HeldKey:
     def position(self, one: Item) -> int:
         return self.call.items.index(one)
 
+    @property
+    def never_left(self) -> bool:
+        return BURNT not in self.states and not any(one.sent for one in self.attempts)
+
 
 @dataclass
 class HeldItem:
-    """What must be known of one item."""
+    """What must be known of one item; `before` is what its last key was to try again."""
 
     outcome: Outcome | None = None
+    before: Outcome | None = None
     invoice_id: str | None = None
     baseline: Baseline | None = None
     rests_until: datetime | None = None
+
+    def open(self) -> None:
+        """Take note that a next key is to try again what the item has come to."""
+        tried = (Outcome.FAILED, Outcome.NOTHING_TO_BILL)
+        self.before = self.outcome if self.outcome in tried else None
+        self.outcome = None
 
 
 @dataclass
@@ -87,6 +98,8 @@ class Books:
         if effect.record:
             held = self.items[one.identity]
             held.outcome, held.invoice_id = effect.record.outcome, effect.record.invoice_id
+        if effect.restored:
+            self.items[one.identity].outcome = effect.restored.outcome
 
     def known(self) -> list[Item]:
         return [one for one in self.pool if one.identity in self.items]
@@ -97,6 +110,25 @@ class Books:
     def open_key(self, one: Item) -> HeldKey | None:
         keys = (k for k in self.keys_of(one) if k.states[k.position(one)] is not SETTLED)
         return next(keys, None)
+
+    def open_call(self, one: Item) -> HeldKey | None:
+        """Give an item's open key, but for one that never left and has left its outcome."""
+        held = self.open_key(one)
+        outcome = self.items[one.identity].outcome if one.identity in self.items else None
+        return None if held and outcome and held.never_left else held
+
+    def replaceable(self) -> list[Item]:
+        """Give the items whose open key makes way for a next one, since nothing ever left."""
+        return [one for one in self.open_items() if self._makes_way(one)]
+
+    def held_fast(self) -> list[Item]:
+        """Give the items that may get no other key before their open one is settled."""
+        return [one for one in self.open_items() if not self._makes_way(one)]
+
+    def _makes_way(self, one: Item) -> bool:
+        held = self.open_key(one)
+        live = held is not None and held.states[held.position(one)] is LIVE
+        return live and held is not None and not any(each.sent for each in held.attempts)
 
     def open_items(self) -> list[Item]:
         return [one for one in self.known() if self.open_key(one)]
@@ -133,7 +165,7 @@ class Books:
         assert standing.trail.rests_until == held.rests_until
         settled = [k for k in keys if k.states[k.position(one)] is SETTLED]
         assert standing.trail.renewals == sum(k.absent[k.position(one)] in COUNTED for k in settled)
-        self.check_key(standing, self.open_key(one))
+        self.check_key(standing, self.open_call(one))
         self.check_account(standing)
 
     def check_key(self, standing: Standing, held: HeldKey | None) -> None:
@@ -167,7 +199,7 @@ class Books:
 
     def troubled(self, one: Item) -> bool:
         """Tell whether an item holds later dates back."""
-        if self.open_key(one):
+        if self.open_call(one):
             return True
         later = [
             o

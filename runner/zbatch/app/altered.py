@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
+from zbatch.app.doubt import is_open
 from zbatch.errors import Refused
 from zbatch.model import Charges, Item, Standing
 
@@ -17,7 +18,7 @@ WAY_OUT = (
 
 @dataclass(frozen=True, slots=True)
 class Altered:
-    """An item that is invoiced or in doubt, what was sent of it, and what the spec says now."""
+    """An item that may have an invoice, what it is held with, and what the spec says now."""
 
     item: Item
     was: Item
@@ -34,14 +35,28 @@ class Altered:
 def altered(standing: Standing) -> Altered | None:
     """Tell what a run refuses of an item, None where it refuses nothing.
 
-    A key that is not settled was perhaps executed, whatever it has been answered.
+    A key that is not settled was perhaps executed, whatever it has been answered, unless it is
+    proved that nothing was ever sent under it.
     """
-    record = standing.record
-    sent = standing.call or (record and record.outcome.success)
-    if not (standing.payload_changed and sent):
-        return None
-    state = record.outcome.value if record else "in doubt"
-    return Altered(standing.item, standing.was or standing.item, state)
+    state = _state(standing) if standing.payload_changed else None
+    return Altered(standing.item, standing.was or standing.item, state) if state else None
+
+
+def as_asked_now(standings: Sequence[Standing]) -> Sequence[Standing]:
+    """Give up the calls that never left and hold an item of which something else is asked now.
+
+    Each planned item of such a call gets its next key: the bytes of the call are sent as they are
+    or not at all.
+    """
+    given_up = {
+        standing.call.call.key
+        for standing in standings
+        if standing.payload_changed and standing.call and standing.call.never_left
+    }
+    return [
+        replace(one, call=None) if one.call and one.call.call.key in given_up else one
+        for one in standings
+    ]
 
 
 def refuse_altered(standings: Iterable[Standing]) -> None:
@@ -64,7 +79,8 @@ def refusal(first: tuple[Altered, ...], count: int) -> str:
     more = [f"and {count - len(first):,} more"] if count > len(first) else []
     return "\n".join(
         (
-            "the spec changes the invoice date or charges of items that are invoiced or in doubt:",
+            "the spec changes the invoice date or charges of items that are invoiced, or sent and"
+            " not settled:",
             *(one.said for one in first),
             *more,
             WAY_OUT,
@@ -72,11 +88,21 @@ def refusal(first: tuple[Altered, ...], count: int) -> str:
     )
 
 
+def _state(standing: Standing) -> str | None:
+    """Say what an item is by which it may have an invoice, None where it can have none."""
+    record, call = standing.record, standing.call
+    if record and record.outcome.success:
+        return record.outcome.value
+    if call is None or call.never_left:
+        return None
+    return "in doubt" if is_open(standing.item, call) else "sent and not settled"
+
+
 def _changes(was: Item, now: Item) -> Iterator[str]:
     if was.invoice_date != now.invoice_date:
-        yield f"invoice date {was.invoice_date} was sent, {now.invoice_date} is asked now"
+        yield f"invoice date {was.invoice_date} before, {now.invoice_date} now"
     if was.charges != now.charges:
-        yield f"charges {_charges(was.charges)} were sent, {_charges(now.charges)} are asked now"
+        yield f"charges {_charges(was.charges)} before, {_charges(now.charges)} now"
 
 
 def _charges(charges: Charges) -> str:

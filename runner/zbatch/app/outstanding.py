@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from zbatch.app.altered import refuse_altered
+from zbatch.app.altered import as_asked_now, refuse_altered
 from zbatch.app.doubt import is_open, state_of, work_of
 from zbatch.engine.kinds import last_word
 from zbatch.engine.order import Work
@@ -53,6 +53,7 @@ def outstanding(plan: Plan, standings: Sequence[Standing], wish: Wish) -> Outsta
     refuse_unresolved(plan)
     refuse_altered(standings)
     refuse_revisions(standings)
+    standings = as_asked_now(standings)
     works = list(open_works(standings))
     fresh = {s.item.identity: s for s in standings if s.call is None and _is_fresh(s, wish)}
     working = fresh.keys() | {item.identity for work in works for item in work.items}

@@ -183,8 +183,8 @@ def ledger(held: Held) -> str:
         said += f"; {held.held_back:,} held back by an earlier date of the account"
     if held.changed:
         said += (
-            f". {counted(held.changed, 'item')} invoiced or in doubt would get another invoice date"
-            " or other charges: zbatch run refuses this"
+            f". {counted(held.changed, 'item')} invoiced, or sent and not settled, would get"
+            " another invoice date or other charges: zbatch run refuses this"
         )
     return said
 

@@ -190,13 +190,17 @@ def _result(work: Work, attempt: Attempt, decision: Decision | None) -> Result:
     if work.call is None:
         raise ValueError("an attempt belongs to a call that was minted")
     if not isinstance(decision, Settle):
-        return Result(work.call, attempt, (Effect(KeyState.LIVE, ""),) * len(work.items))
+        left = any(one.sent for one in (*work.attempts, attempt))
+        before = (None if left else trail.before for trail in work.trails)
+        effects = tuple(Effect(KeyState.LIVE, "", restored=one) for one in before)
+        return Result(work.call, attempt, effects)
     effects = tuple(
         Effect(
             verdict.state,
             verdict.evidence + _appended(trail, verdict.invoice_id),
             _settled(work, item, attempt, verdict),
             verdict.if_absent,
+            trail.before if verdict.renews else None,
         )
         for item, trail, verdict in zip(work.items, work.trails, decision.verdicts, strict=True)
     )

@@ -128,7 +128,8 @@ def finding(work: Work, item: Item, step: Step) -> Finding | None:
         given_up = Effect(KeyState.SETTLED, evidence) if key else None
         return Finding(item, key=key, effect=given_up, rests_until=step.until)
     if isinstance(step, Renewed):
-        effect = Effect(KeyState.SETTLED, step.evidence, if_absent=step.if_absent)
+        before = work.trails[work.items.index(item)].before
+        effect = Effect(KeyState.SETTLED, step.evidence, None, step.if_absent, before)
         return Finding(item, key=key, effect=effect)
     if isinstance(step, Released):
         effect = Effect(KeyState.SETTLED, step.evidence)

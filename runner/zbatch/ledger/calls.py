@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from zbatch.ledger import rows
 from zbatch.ledger import statements as sql
 from zbatch.ledger.listing import insist
-from zbatch.model import Call, Effect, Finding, ItemRecord, Result, Send
+from zbatch.model import Call, Effect, Finding, Item, ItemRecord, Result, Send
 
 
 class Calls:
@@ -21,7 +21,17 @@ class Calls:
     def begin(self, run_id: str, sends: Sequence[Send]) -> None:
         """Write attempts, and with the first one of a key its call."""
         calls = {send.call.key: send.call for send in sends}
-        self._insert([c for key, c in calls.items() if self._id(key) is None])
+        new = {key: call for key, call in calls.items() if self._id(key) is None}
+        self._insert(list(new.values()))
+        self._each(
+            sql.OPEN_ITEM_AGAIN,
+            [
+                (*_opened(item), self._id(key))
+                for key, call in calls.items()
+                if call.generation and key not in new
+                for item in call.items
+            ],
+        )
         self._each(
             sql.INSERT_ATTEMPT,
             [
@@ -36,6 +46,7 @@ class Calls:
         alike: list[tuple[object, ...]] = []
         states: list[tuple[object, ...]] = []
         records: list[tuple[object, ...]] = []
+        restored: list[ItemRecord] = []
         changed = 0
         for result in results:
             call_id = self._id(result.call.key)
@@ -48,10 +59,12 @@ class Calls:
             else:
                 states += ((*one, call_id, place) for place, one in enumerate(effects))
             records += (_record_values(one.record, run_id) for one in result.effects if one.record)
+            restored += (one.restored for one in result.effects if one.restored)
         self._each(sql.UPDATE_ATTEMPT, attempts)
         self._each(sql.UPDATE_CALL_ITEMS, alike, changed)
         self._each(sql.UPDATE_CALL_ITEM, states)
         self._each(sql.UPDATE_ITEM, records)
+        self._restore(restored)
 
     def find(self, run_id: str, findings: Sequence[Finding]) -> None:
         """Write what questions have shown."""
@@ -85,9 +98,16 @@ class Calls:
         if finding.rests_until:
             _one(execute(sql.REST_ITEM, (rows.stamp(finding.rests_until), *identity)))
         if finding.reopen:
+            execute(sql.GIVE_UP_KEY, identity)  # what is asked for may have changed since
             _one(execute(sql.REOPEN_ITEM, identity))
         if finding.effect and finding.effect.record:
             self._each(sql.UPDATE_ITEM, [_record_values(finding.effect.record, run_id)])
+        if finding.effect and finding.effect.restored:
+            self._restore([finding.effect.restored])
+
+    def _restore(self, records: Sequence[ItemRecord]) -> None:
+        """Let outcomes stand again: what was to try them again has billed nothing."""
+        self._each(sql.RESTORE_ITEM, [rows.restored_columns(record) for record in records])
 
     def _insert(self, calls: Sequence[Call]) -> None:
         if not calls:
@@ -98,15 +118,10 @@ class Calls:
             sql.INSERT_CALL,
             [(ids[call.key], call.key, call.generation, call.wire) for call in calls],
         )
-        self._each(
-            sql.OPEN_ITEM,
-            [
-                (*rows.payload_columns(item), *rows.identity_columns(item.identity))
-                for call in calls
-                if call.generation
-                for item in call.items
-            ],
-        )
+        renewed = [item for call in calls if call.generation for item in call.items]
+        given_up = [rows.identity_columns(item.identity) for item in renewed]
+        self._connection.executemany(sql.GIVE_UP_KEY, given_up)  # few have one
+        self._each(sql.OPEN_ITEM, list(map(_opened, renewed)))
         several = [call for call in calls if len(call.items) > 1]
         self._each(
             sql.INSERT_CALL_ITEMS,
@@ -147,6 +162,10 @@ class Calls:
 def _effect(effect: Effect) -> tuple[str, str, str | None]:
     absent = effect.if_absent.value if effect.if_absent else None
     return effect.state.value, effect.evidence, absent
+
+
+def _opened(item: Item) -> tuple[object, ...]:
+    return (*rows.payload_columns(item), *rows.identity_columns(item.identity))
 
 
 def _one(cursor: sqlite3.Cursor) -> None:

@@ -153,6 +153,13 @@ RECORD_COLUMNS = (
 )
 
 
+def restored_columns(record: ItemRecord) -> tuple[object, ...]:
+    """Give the values by which an outcome stands again, and those by which its item is found."""
+    error = (record.error.code, record.error.message) if record.error else (None, None)
+    outcome = (record.outcome.value, *error)
+    return (*payload_columns(record.item), *outcome, *identity_columns(record.item.identity))
+
+
 def record_of(row: sqlite3.Row, item: Item) -> ItemRecord | None:
     """Read an item's outcome, or None while it has none.
 

@@ -28,6 +28,7 @@ AT_ONCE = 500  # items whose standings are read together
 _SETTLED = KeyState.SETTLED.value
 _INVOICED = Outcome.INVOICED.value
 _ALREADY_INVOICED = Outcome.ALREADY_INVOICED.value
+_TRIED_AGAIN = (Outcome.FAILED.value, Outcome.NOTHING_TO_BILL.value)
 _RENEWING = frozenset({IfAbsent.RENEW.value, IfAbsent.RENEW_TWICE.value})
 
 
@@ -125,7 +126,7 @@ class _Shelf:
         return Standing(
             item=item,
             record=rows.record_of(row, item) if row else None,
-            call=self._call_among(keys),
+            call=self._call_of(row) if row else None,
             generation=max((key["generation"] + 1 for key in keys), default=0),
             attempts=sum(key["attempts"] for key in keys),
             payload_changed=changed,
@@ -146,6 +147,11 @@ class _Shelf:
             self._calls[call_id] = self._open_call(self._call_rows[call_id])
         return self._calls[call_id]
 
+    def _call_of(self, row: sqlite3.Row) -> OpenCall | None:
+        """Give an item's open call, but for one that has left the outcome as it was."""
+        call = self._call_among(self._keys.get(row["id"], ()))
+        return None if call and row["outcome"] and call.never_left else call
+
     def _earlier(self, around: Sequence[sqlite3.Row], target: str) -> Iterator[Earlier]:
         """Give the account's earlier dates that have failed or have an open key.
 
@@ -155,7 +161,7 @@ class _Shelf:
         for row in around:
             if row["target_date"] >= target:
                 return
-            call = self._call_among(self._keys.get(row["id"], ()))
+            call = self._call_of(row)
             failed = row["outcome"] == Outcome.FAILED.value
             if call is None and not (failed and not _invoiced_after_row(around, row)):
                 continue
@@ -181,6 +187,7 @@ class _Shelf:
             lower_took=self._took(around, target, revision - 1),
             rests_until=rows.moment(row["rests_until"]) if row else None,
             of_lower=_credited(_of_date(around, target), target, revision),
+            before=_before(row),
         )
 
     def _took(self, around: Sequence[sqlite3.Row], target: str, revision: int) -> timedelta | None:
@@ -213,6 +220,13 @@ class _Shelf:
             trails=tuple(trails),
             settle=call["settle"],
         )
+
+
+def _before(row: sqlite3.Row | None) -> ItemRecord | None:
+    """Give the outcome that a next key would try again."""
+    if row is None or row["outcome"] not in _TRIED_AGAIN:
+        return None
+    return rows.record_of(row, rows.item_of(row))
 
 
 def _row_of(around: Sequence[sqlite3.Row], target: str, revision: int) -> sqlite3.Row | None:

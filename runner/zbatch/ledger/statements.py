@@ -54,6 +54,23 @@ OPEN_ITEM = (
     " error_code = NULL, error_message = NULL"
     " WHERE account_id = ? AND target_date = ? AND revision = ? AND invoice_id IS NULL"
 )
+# The same where the key is sent again: an attempt that never left gave the item its outcome back.
+OPEN_ITEM_AGAIN = (
+    f"{OPEN_ITEM} AND id IN (SELECT item_id FROM call_item WHERE call_id = ? AND state = 'live')"
+)
+# The outcome that was to be tried again, and the payload that it was for; the rest is as it was.
+RESTORE_ITEM = (
+    f"UPDATE item SET ({rows.PAYLOAD_COLUMNS}) = (?, ?, ?, ?), outcome = ?,"
+    " error_code = ?, error_message = ?"
+    " WHERE account_id = ? AND target_date = ? AND revision = ? AND invoice_id IS NULL"
+)
+# A key of which it is proved that no send under it left makes way for the item's next one.
+GIVE_UP_KEY = (
+    "UPDATE call_item SET state = 'settled',"
+    " evidence = 'never left, and the next key takes its place'"
+    f" WHERE item_id = {ITEM_ID} AND state = 'live' AND NOT EXISTS (SELECT 1 FROM attempt"
+    " WHERE attempt.call_id = call_item.call_id AND attempt.sent)"
+)
 INSERT_ATTEMPT = (
     f"INSERT INTO attempt (call_id, run_id, {rows.ATTEMPT_COLUMNS})"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"

@@ -186,13 +186,15 @@ class Effect:
 
     `record` is given where the item has its outcome; a settled key without one is renewed.
     `evidence` says in a few words why the key is settled or burnt, `if_absent` what follows once
-    a question has shown that a burnt key created nothing.
+    a question has shown that a burnt key created nothing. `restored` is the outcome that was to be
+    tried again, where the key has billed nothing: it stands again, with its item as that was.
     """
 
     state: KeyState
     evidence: str
     record: ItemRecord | None = None
     if_absent: IfAbsent | None = None
+    restored: ItemRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ class Trail:
     `of_lower` those of them that are credited to lower revisions;
     `renewals` counts the item's keys that were renewed after the server had not said what it did;
     `if_absent` is that of its unsettled key. `lower_took` is how long the call took that the lower
-    revision was invoiced by.
+    revision was invoiced by. `before` is the outcome that a next key of the item would try again,
+    with the item as it is held.
     """
 
     baseline: Baseline | None = None
@@ -28,13 +29,14 @@ class Trail:
     lower_took: timedelta | None = None
     rests_until: datetime | None = None
     of_lower: frozenset[str] = frozenset()
+    before: ItemRecord | None = None
 
     def based_on(self, baseline: Baseline | None) -> Trail:
         """Give the trail with a newer baseline, where there is one; each item comes by here."""
         if baseline is None:
             return self
         rest = (self.credited, self.renewals, self.if_absent, self.lower_took, self.rests_until)
-        return Trail(baseline, *rest, self.of_lower)
+        return Trail(baseline, *rest, self.of_lower, self.before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +53,19 @@ class OpenCall:
     trails: tuple[Trail, ...]
     settle: float = 0.0
 
+    @property
+    def never_left(self) -> bool:
+        """Whether it is proved of each of its attempts that nothing of it was sent."""
+        burnt = KeyState.BURNT in self.states
+        return not burnt and not any(attempt.sent for attempt in self.attempts)
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What the ledger holds of one planned item before a run.
 
-    `record` is there once the item has an outcome; `call` while a key of it is not settled.
+    `record` is there once the item has an outcome; `call` while a key of it is not settled, but
+    for one that was to try that outcome again and never left: the next key takes its place.
     `generation` is the one that its next new key would carry. `payload_changed` tells that the
     plan now asks for another invoice date or other charges than what the ledger holds. `earlier`
     are dates of the account, of whichever spec, that may hold this one back. `lower` is the

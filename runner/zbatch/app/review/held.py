@@ -27,10 +27,11 @@ _PLAIN = Wish()  # a run that is asked for nothing more
 class Held:
     """How many items of a plan the ledger holds as what; all others are to be sent.
 
-    `held_back` waits for an earlier date of its account, and is not sent. `changed` counts the
-    invoiced or doubtful ones for which the plan asks another invoice date or other charges: a run
-    refuses them, of which `altered` has the first. `runs` have carried out this very plan, the
-    latest last. `unread` says why the ledger could not be read; the counts are then empty.
+    `held_back` waits for an earlier date of its account, and is not sent. `changed` counts those
+    invoiced, or sent and not settled, for which the plan asks another invoice date or other
+    charges: a run refuses them, of which `altered` has the first. `runs` have carried out this
+    very plan, the latest last. `unread` says why the ledger could not be read; the counts are then
+    empty.
     """
 
     counts: Mapping[Outcome, int] = field(default_factory=dict)
