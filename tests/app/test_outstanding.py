@@ -27,7 +27,6 @@ from zbatch.model import (
     Call,
     Charges,
     Earlier,
-    Identity,
     Item,
     KeyState,
     Outcome,
@@ -68,13 +67,16 @@ def _earlier(one: Item, known: list[Standing]) -> tuple[Earlier, ...]:
     return tuple(
         Earlier(other.item, other.record.outcome if other.record else None, other.call)
         for other in known
-        if _is_earlier(other.item.identity, one.identity)
-        and (other.call or (other.record and other.record.outcome is Outcome.FAILED))
+        if other.item.identity.account_id == one.identity.account_id
+        and other.item.identity != one.identity
+        and (other.call or (other.record and _holds(other.record.outcome, other.item, one)))
     )
 
 
-def _is_earlier(other: Identity, one: Identity) -> bool:
-    return other.account_id == one.account_id and other.target_date < one.target_date
+def _holds(outcome: Outcome, other: Item, one: Item) -> bool:
+    if other.identity.target_date == one.identity.target_date:
+        return outcome is Outcome.INVOICED and other.identity > one.identity
+    return outcome is Outcome.FAILED and other.identity < one.identity
 
 
 def told(todo: Outstanding) -> dict[str, Outcome]:
@@ -275,6 +277,40 @@ def test_a_clean_key_of_another_spec_holds_back_nothing() -> None:
     early, late = item(1, 10), item(1, 20)
     clean = resent(early, a_call(early), answer="throttled")
     assert sent(left_of([a_standing(late)], elsewhere=(clean,))) == [(late,)]
+
+
+def test_a_later_date_in_doubt_of_another_spec_holds_back_the_earlier_one() -> None:
+    """R10, D20: it may be executed still, and the account has one call at a time."""
+    early, late = item(1, 10), item(1, 20)
+    todo = left_of([a_standing(early)], elsewhere=(resent(late, a_call(late)),))
+    assert todo.works == ()
+    (record,) = todo.records
+    assert record.error is not None
+    assert record.error.code == "LATER_DATE_OPEN"
+    assert "later target date 2026-11-20 is unknown" in record.error.message
+
+
+@pytest.mark.parametrize("doubt", [True, False])
+@pytest.mark.parametrize("how", ["reopened", "failed", "nothing"])
+def test_a_lower_revision_waits_for_a_higher_one(doubt: bool, how: str) -> None:
+    """R10: one that is in doubt may bill the same, one that is invoiced has done so."""
+    first = item(1)
+    second = replace(first, identity=replace(first.identity, revision=2))
+    higher = resent(second, a_call(second)) if doubt else an_outcome(second, Outcome.INVOICED)
+    lower = {
+        "reopened": a_standing(first, generation=1),
+        "failed": an_outcome(first, Outcome.FAILED),
+        "nothing": an_outcome(first, Outcome.NOTHING_TO_BILL),
+    }[how]
+    todo = left_of([lower], wish=EVERY_WISH, elsewhere=(higher,))
+    if how == "nothing":
+        assert [(work.held, work.behind) for work in todo.works] == [(lower.record, second)]
+        return
+    assert todo.works == ()
+    (record,) = todo.records
+    assert record.error is not None
+    assert record.error.code == "OTHER_REVISION_OPEN"
+    assert "revision 2 of this item is invoiced or unknown" in record.error.message
 
 
 @pytest.mark.parametrize("state", [KeyState.LIVE, KeyState.BURNT])
@@ -539,6 +575,21 @@ def test_a_revision_without_a_settled_lower_one_is_refused() -> None:
     """Nothing is sent of the whole spec: it does not say what its author means."""
     with pytest.raises(Refused, match=r"s\.yaml:2:1 .* revision 1 is not settled in this ledger"):
         left_of([a_standing(item(2)), revised(None)], wish=EVERY_WISH)
+
+
+@pytest.mark.parametrize("answer", ["lost", "throttled"])
+def test_a_revision_in_doubt_is_settled_though_the_lower_one_was_opened_again(answer: str) -> None:
+    """Refused, its doubt would hold the lower one back and be settled by no run."""
+    revision = revised(None)
+    call = an_open_call(a_call(revision.item), answer=answer)
+    sent_before = replace(revision, call=call)
+    if answer == "lost":
+        assert sent(left_of([sent_before])) == [(revision.item,)]
+        done = an_outcome(revision.item, Outcome.INVOICED)
+        assert told(left_of([done])) == {str(revision.item.identity): Outcome.INVOICED}
+        return
+    with pytest.raises(Refused, match="revision 1 is not settled"):
+        left_of([sent_before])
 
 
 # All together

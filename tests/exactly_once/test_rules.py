@@ -448,6 +448,65 @@ def test_r10_a_doubtful_earlier_date_holds_back_the_later_one_of_another_spec(
     assert world.generates == []
 
 
+def test_r10_a_later_date_in_doubt_holds_back_the_earlier_one_of_another_spec(
+    make_world: MakeWorld,
+) -> None:
+    """While the later call is executed the earlier one waits, and goes once that is settled."""
+    world = make_world(latency=100.0)
+    early, late = item(1, 10), item(1, 20)
+    assert world.run([late], die_at="generate arrived").died
+    world.pass_time(5)
+    run = world.run([early])
+    assert (run.outcomes, run.codes) == (["not_attempted"], ["LATER_DATE_OPEN"])
+    assert run.exit_code is ExitCode.UNKNOWN
+    assert world.sent == 1
+    world.pass_time(2 * HOUR)
+    assert world.run([late]).outcomes == ["invoiced"]
+
+
+def test_r10_a_later_date_that_stays_in_doubt_holds_back_the_earlier_one_of_its_run(
+    make_world: MakeWorld,
+) -> None:
+    """It is settled first, and where it cannot be the account has no second call beside it."""
+    world = make_world(latency=200.0)
+    early, late, last = (item(1, day) for day in (10, 20, 28))
+    assert world.run([late], die_at="generate not yet sent").died
+    world.pass_time(60)
+    world.troubles = {2: gateway(403)}
+    run = world.run([early, late, last])
+    assert run.outcomes == ["not_attempted", "unknown", "not_attempted"]
+    assert (run.codes[0], run.codes[2]) == ("LATER_DATE_OPEN", "EARLIER_DATE_OPEN")
+    world.pass_time(2 * HOUR)
+    assert world.run([late, last]).outcomes == ["invoiced", "invoiced"]
+
+
+@pytest.mark.parametrize("how", ["reopened", "failed"])
+def test_r10_a_lower_revision_waits_for_a_higher_one_and_is_never_sent_after_it(
+    make_world: MakeWorld, how: str
+) -> None:
+    """The higher one was executed and cannot be read yet: a second invoice would be of the same."""
+    world = make_world(modes=replace(UNGUARDED, read_lag=600.0))
+    second = replace(ONE, identity=replace(ONE.identity, revision=2))
+    by_hand = world.bill_by_hand(ONE) if how == "reopened" else ""
+    world.troubles = {} if by_hand else {1: gateway(403)}
+    world.pass_time(700)
+    assert world.run([ONE]).outcomes == ["already_invoiced" if by_hand else "failed"]
+    if by_hand:
+        world.set_status(by_hand, "Canceled")
+    assert world.run([second], die_at="generate executed, unread").died
+    world.pass_time(60)
+    retry = Wish(retry_failed=True)
+    told = ["OTHER_REVISION_OPEN" if by_hand else "HTTP_403"]
+    sent = world.sent
+    assert world.run([ONE], wish=retry).codes == told
+    assert world.sent == sent
+    assert world.run([second]).outcomes == ["invoiced"]
+    sent = world.sent
+    assert world.run([ONE], wish=retry).codes == told
+    assert world.sent == sent
+    assert len([one for one in world.invoices if one.status != "Canceled"]) == 1
+
+
 def test_r10_a_failed_date_is_not_retried_once_a_later_one_is_invoiced(world: World) -> None:
     """The later invoice has billed its charges: the retry is declined, with the reason."""
     world.run([item(1, 20)])

@@ -70,13 +70,28 @@ def outstanding(plan: Plan, standings: Sequence[Standing], wish: Wish) -> Outsta
 
 
 def blocked(item: Item, by: Item) -> ItemRecord:
-    """Report an item that waits for an earlier date of its account."""
-    earlier = by.identity.target_date.isoformat()
-    message = (
-        f"the account's earlier target date {earlier} is failed or unknown, and a later invoice"
-        f" would bill its charges too: settle that one first ({by.source.file}:{by.source.line})"
-    )
-    return ItemRecord(item, Outcome.NOT_ATTEMPTED, error=Problem("EARLIER_DATE_OPEN", message))
+    """Report an item that waits for another date or revision of its account."""
+    listed = f"{by.source.file}:{by.source.line}"
+    other = by.identity.target_date
+    if other < item.identity.target_date:
+        code = "EARLIER_DATE_OPEN"
+        message = (
+            f"the account's earlier target date {other.isoformat()} is failed or unknown, and a"
+            f" later invoice would bill its charges too: settle that one first ({listed})"
+        )
+    elif other > item.identity.target_date:
+        code = "LATER_DATE_OPEN"
+        message = (
+            f"the account's later target date {other.isoformat()} is unknown and may be billed"
+            f" still, and an account has one call at a time: settle that one first ({listed})"
+        )
+    else:
+        code = "OTHER_REVISION_OPEN"
+        message = (
+            f"revision {by.identity.revision} of this item is invoiced or unknown, and this one"
+            f" would bill the same: settle that one first, or list it instead ({listed})"
+        )
+    return ItemRecord(item, Outcome.NOT_ATTEMPTED, error=Problem(code, message))
 
 
 def _is_fresh(standing: Standing, wish: Wish) -> bool:
@@ -102,10 +117,13 @@ def refuse_unresolved(plan: Plan) -> None:
 
 
 def refuse_revisions(standings: Iterable[Standing]) -> None:
-    """Raise `Refused` for a revision whose lower one is not settled in this ledger."""
+    """Raise `Refused` for a revision whose lower one is not settled in this ledger.
+
+    The lower one may have been opened again since: what was sent by then is in doubt or invoiced.
+    """
     for standing in standings:
         identity, source = standing.item.identity, standing.item.source
-        if identity.revision > 1 and standing.lower is None:
+        if identity.revision > 1 and standing.lower is None and not _was_sent(standing):
             raise Refused(
                 f"{source.file}:{source.line}:{source.column} {identity}: revision"
                 f" {identity.revision - 1} is not settled in this ledger, so nothing shows that"
@@ -113,8 +131,14 @@ def refuse_revisions(standings: Iterable[Standing]) -> None:
             )
 
 
+def _was_sent(standing: Standing) -> bool:
+    if standing.call:
+        return is_open(standing.item, standing.call)
+    return standing.record is not None and standing.record.outcome is Outcome.INVOICED
+
+
 def _barrier(standing: Standing, working: set[Identity] | frozenset[Identity]) -> Item | None:
-    """Find an earlier date of the account that holds the item back and is not worked on now."""
+    """Find what of the account holds the item back and is not worked on now."""
     if standing.record and standing.record.outcome is Outcome.INVOICED:
         return None
     for earlier in earlier_open(standing):
@@ -124,7 +148,7 @@ def _barrier(standing: Standing, working: set[Identity] | frozenset[Identity]) -
 
 
 def earlier_open(standing: Standing) -> Iterator[Item]:
-    """Name the earlier dates of the account that hold an item back while nobody works on them."""
+    """Name the dates and revisions that hold an item back while nobody works on them."""
     return (earlier.item for earlier in standing.earlier if _holds_back(earlier))
 
 
@@ -134,7 +158,7 @@ def is_worked_on(standing: Standing, wish: Wish) -> bool:
 
 
 def _holds_back(earlier: Earlier) -> bool:
-    if earlier.outcome is Outcome.FAILED:
+    if earlier.outcome is not None:
         return True
     return earlier.call is not None and is_open(earlier.item, earlier.call)
 

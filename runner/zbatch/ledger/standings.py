@@ -130,7 +130,7 @@ class _Shelf:
             attempts=sum(key["attempts"] for key in keys),
             payload_changed=changed,
             trail=self._trail(row, account, target, revision),
-            earlier=tuple(self._earlier(around, target)),
+            earlier=tuple(self._open_beside(around, target, revision)),
             lower=Outcome(lower["outcome"]) if lower and lower["outcome"] else None,
             later_invoiced=date.fromisoformat(later) if later else None,
             was=rows.item_of(row) if row is not None and changed else None,
@@ -146,21 +146,23 @@ class _Shelf:
             self._calls[call_id] = self._open_call(self._call_rows[call_id])
         return self._calls[call_id]
 
-    def _earlier(self, around: Sequence[sqlite3.Row], target: str) -> Iterator[Earlier]:
-        """Give the account's earlier dates that have failed or have an open key.
+    def _open_beside(
+        self, around: Sequence[sqlite3.Row], target: str, revision: int
+    ) -> Iterator[Earlier]:
+        """Give what of the account may hold an item back, by date and revision.
 
-        A failure is over once a later date or revision is invoiced: its charges are in that one.
-        What somebody else invoiced may be gone by now, so it ends no failure.
+        That is whatever has an open key, the earlier dates that have failed, and the higher
+        revisions that are invoiced. A failure is over once a later date or revision is invoiced:
+        its charges are in that one. What somebody else invoiced may be gone by now, so it ends no
+        failure.
         """
         for row in around:
-            if row["target_date"] >= target:
-                return
-            call = self._call_among(self._keys.get(row["id"], ()))
-            failed = row["outcome"] == Outcome.FAILED.value
-            if call is None and not (failed and not _invoiced_after_row(around, row)):
+            if (row["target_date"], row["revision"]) == (target, revision):
                 continue
-            outcome = Outcome(row["outcome"]) if row["outcome"] else None
-            yield Earlier(rows.item_of(row), outcome, call)
+            call = self._call_among(self._keys.get(row["id"], ()))
+            outcome = _holding(around, row, target, revision)
+            if call or outcome:
+                yield Earlier(rows.item_of(row), outcome, call)
 
     def _trail(
         self,
@@ -223,6 +225,17 @@ def _row_of(around: Sequence[sqlite3.Row], target: str, revision: int) -> sqlite
 
 def _of_date(around: Sequence[sqlite3.Row], target: str) -> list[sqlite3.Row]:
     return [row for row in around if row["target_date"] == target]
+
+
+def _holding(
+    around: Sequence[sqlite3.Row], row: sqlite3.Row, target: str, revision: int
+) -> Outcome | None:
+    """Give the outcome of a row for which an item is not sent, whatever becomes of open keys."""
+    if row["target_date"] == target:
+        above = row["revision"] > revision and row["outcome"] == _INVOICED
+        return Outcome.INVOICED if above else None
+    failed = row["target_date"] < target and row["outcome"] == Outcome.FAILED.value
+    return Outcome.FAILED if failed and not _invoiced_after_row(around, row) else None
 
 
 def _invoiced_after_row(around: Sequence[sqlite3.Row], row: sqlite3.Row) -> str | None:
