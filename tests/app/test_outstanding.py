@@ -394,6 +394,58 @@ def test_a_group_with_a_settled_member_goes_alone() -> None:
     assert sent(todo) == [(items[1],), (items[2],)]
 
 
+def _listed_before(how: str, early: Item) -> list[Standing]:
+    """Give what the ledger holds of an earlier date, or two, of which a run has to do something."""
+    return {
+        "new": [a_standing(early)],
+        "retried": [an_outcome(early, Outcome.FAILED)],
+        "asked": [an_outcome(early, Outcome.NOTHING_TO_BILL)],
+        "throttled": [resent(early, a_call(early), answer="throttled")],
+        "doubt": [resent(early, a_call(early))],
+    }[how]
+
+
+@pytest.mark.parametrize("how", ["new", "retried", "asked", "throttled", "doubt"])
+def test_a_clean_call_of_several_goes_alone_behind_an_earlier_date(how: str) -> None:
+    """R10: it would bill its items before that date; each waits for what is its own account's."""
+    early, late, other = item(1, 10), item(1, 20), item(2, 20)
+    call = a_call(late, other)
+    group = [resent(one, call, answer="throttled") for one in (late, other)]
+    todo = left_of([*_listed_before(how, early), *group], wish=Wish(retry_failed=True))
+    alone = [work for work in todo.works if work.apart]
+    assert [(work.items, work.call, work.may_wait) for work in alone] == [
+        ((late,), call, True),
+        ((other,), call, True),
+    ]
+
+
+@pytest.mark.parametrize("answer", ["throttled", "lost"])
+def test_only_a_clean_call_of_several_is_taken_apart_behind_a_barrier(answer: str) -> None:
+    """R10 and R12: what may have been executed is settled as a whole, whatever waits."""
+    early, late, other = item(1, 10), item(1, 20), item(2, 20)
+    call = a_call(late, other)
+    group = [resent(one, call, answer=answer) for one in (late, other)]
+    todo = left_of(group, elsewhere=(an_outcome(early, Outcome.FAILED),))
+    if answer == "lost":
+        assert [work.items for work in todo.works] == [(late, other)]
+        return
+    assert [(work.items, bool(work.apart)) for work in todo.works] == [((other,), True)]
+    assert told(todo) == {str(late.identity): Outcome.NOT_ATTEMPTED}
+
+
+@pytest.mark.parametrize("before", [Outcome.INVOICED, None])
+def test_a_clean_call_of_several_whose_turn_it_is_goes_whole(before: Outcome | None) -> None:
+    """R12: its key is sent again as it is; what is invoiced or comes later does not concern it."""
+    early, late, other, last = item(1, 10), item(1, 20), item(2, 20), item(2, 28)
+    call = a_call(late, other)
+    standings = [resent(one, call, answer="throttled") for one in (late, other)]
+    if before:
+        standings.append(an_outcome(early, before))
+    todo = left_of([*standings, a_standing(last), a_standing(item(3, 1))])
+    assert [work.items for work in todo.works] == [(late, other), (last,), (item(3, 1),)]
+    assert todo.works[0].apart is None
+
+
 def test_a_group_with_a_history_goes_alone() -> None:
     """An item whose key was settled and renewed goes on in its next generation, by itself."""
     items = [item(1), item(2)]

@@ -18,6 +18,7 @@ from support.world_net import (
     REPLY_LOST,
     SILENCE,
     UNSENT,
+    Trouble,
     gateway,
 )
 from zbatch.app.outstanding import Wish
@@ -33,7 +34,7 @@ from zbatch.emulator.book import BookAccount
 from zbatch.emulator.catalogue import fault
 from zbatch.engine.settings import Acceptance
 from zbatch.errors import Refused
-from zbatch.model import ExitCode, Settling
+from zbatch.model import ExitCode, Item, Settling
 
 MakeWorld = Callable[..., World]
 ONE = item(1)
@@ -584,6 +585,47 @@ def test_r11_what_was_redirected_is_sent_again_by_a_run_alone(world: World, stat
 def _groups_of(world: World, objects: int) -> World:
     world.limits = replace(world.limits, objects_per_call=objects)
     return world
+
+
+def _never_left_together(world: World, *calls: tuple[Item, ...]) -> None:
+    """Let calls of several items be minted and never leave."""
+    _groups_of(world, 2)
+    world.troubles = dict.fromkeys(range(1, 200), UNSENT)
+    for items in calls:
+        world.run(items)
+    world.troubles = {}
+    assert world.generates == []
+
+
+@pytest.mark.parametrize("trouble", [gateway(403), gateway(502, arrives=True)], ids=["403", "502"])
+def test_r10_a_call_of_several_that_never_left_waits_for_an_earlier_date(
+    world: World, trouble: Trouble
+) -> None:
+    """The item behind a date that failed or is in doubt waits; the other one goes on alone."""
+    early, late, other = item(1, 10), item(1, 20), item(2, 20)
+    _never_left_together(world, (late, other))
+    world.troubles = dict.fromkeys(range(world.sent + 1, world.sent + 5), trouble)
+    assert world.run([early]).outcomes in (["failed"], ["unknown"])
+    world.troubles = {}
+    run = world.run([late, other])
+    assert run.outcomes == ["not_attempted", "invoiced"]
+    assert run.codes[0] == "EARLIER_DATE_OPEN"
+    assert world.billed(late) == 0
+
+
+def test_r10_calls_of_several_that_never_left_go_by_date_and_wait_not_for_each_other(
+    world: World,
+) -> None:
+    """Two specs name two accounts crosswise: each date in its turn, and all are billed."""
+    dates = [(item(n, 10), item(n, 20)) for n in (1, 2)]
+    (a1, a2), (b1, b2) = dates
+    _never_left_together(world, (a2, b1), (a1, b2))
+    run = world.run([a1, a2, b1, b2])
+    assert run.outcomes == ["invoiced"] * 4
+    for early, late in dates:
+        account = early.identity.account_id
+        billed = [one.target_date for one in world.executions if one.account_id == account]
+        assert billed == [early.identity.target_date, late.identity.target_date]
 
 
 def test_r12_partial_success_in_one_200(world: World) -> None:

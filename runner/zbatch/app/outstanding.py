@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from zbatch.app.altered import refuse_altered
 from zbatch.app.doubt import is_open, state_of, work_of
+from zbatch.app.out_of_turn import is_clean_group, out_of_turn
 from zbatch.engine.kinds import last_word
 from zbatch.engine.order import Work
 from zbatch.errors import Refused
@@ -53,15 +54,20 @@ def outstanding(plan: Plan, standings: Sequence[Standing], wish: Wish) -> Outsta
     refuse_unresolved(plan)
     refuse_altered(standings)
     refuse_revisions(standings)
-    works = list(open_works(standings))
     fresh = {s.item.identity: s for s in standings if s.call is None and _is_fresh(s, wish)}
-    working = fresh.keys() | {item.identity for work in works for item in work.items}
+    working = fresh.keys() | {s.item.identity for s in standings if s.call is not None}
     barriers = {
         standing.item.identity: barrier
         for standing in standings
         if (barrier := _barrier(standing, working)) is not None
     }
-    works = [work for work in works if not (work.may_wait and work.items[0].identity in barriers)]
+    asked = {s.item.identity for s in standings if _is_asked_again(s)}
+    waiting = out_of_turn(standings, working | asked, barriers.keys())
+    works = [
+        work
+        for work in open_works(standings, waiting)
+        if not (work.may_wait and work.items[0].identity in barriers)
+    ]
     sendable = {i: s for i, s in fresh.items() if i not in barriers}
     works += _new_works(plan.groups, standings, sendable)
     works += _held_works(standings, sendable, barriers)
@@ -163,13 +169,20 @@ def _holds_back(earlier: Earlier) -> bool:
     return earlier.call is not None and is_open(earlier.item, earlier.call)
 
 
-def open_works(standings: Sequence[Standing], *, asking: bool = False) -> Iterator[Work]:
+def open_works(
+    standings: Sequence[Standing],
+    waiting: frozenset[Identity] = frozenset(),
+    *,
+    asking: bool = False,
+) -> Iterator[Work]:
     """Make one work of each live call, however many items it carries, and one of what is left.
 
     What is left of a call that is settled in part is never sent again, nor is a call of which not
-    every item is among these: it would bill what nobody asks for. Each item of such a call goes on
-    alone, by question where it is in doubt; the items that are not among these stay as they are.
-    With `asking` no key is given up that a spec which lists all of its items may send again.
+    every item is among these: it would bill what nobody asks for. Nor is one that was never
+    executed and has an item among the `waiting`: it would bill that one out of turn. Each item of
+    such a call goes on alone, by question where it is in doubt; the items that are not among these
+    stay as they are. With `asking` no key is given up that a spec which lists all of its items may
+    send again.
     """
     seen: set[str] = set()
     planned = {standing.item.identity: standing.item for standing in standings}
@@ -177,7 +190,7 @@ def open_works(standings: Sequence[Standing], *, asking: bool = False) -> Iterat
         if standing.call is None:
             continue
         work = work_of(standing, ordinal)
-        apart = _why_apart(standing.call, planned)
+        apart = _why_apart(standing.call, planned, waiting)
         whole = set(standing.call.states) == {KeyState.LIVE}
         if apart or state_of(standing.item, standing.call) is KeyState.BURNT:
             position = [item.identity for item in work.items].index(standing.item.identity)
@@ -190,9 +203,12 @@ def open_works(standings: Sequence[Standing], *, asking: bool = False) -> Iterat
             yield work
 
 
-def _why_apart(call: OpenCall, planned: Mapping[Identity, Item]) -> Problem | None:
+def _why_apart(
+    call: OpenCall, planned: Mapping[Identity, Item], waiting: frozenset[Identity]
+) -> Problem | None:
     """Say why a call is not sent again, or None where all of it may be."""
-    if KeyState.SETTLED in call.states:
+    early = any(item.identity in waiting for item in call.call.items) and is_clean_group(call)
+    if early or KeyState.SETTLED in call.states:
         return last_word(call.attempts)
     others = [item.identity for item in call.call.items if item.identity not in planned]
     if not others:

@@ -60,7 +60,8 @@ class Work:
     def may_wait(self) -> bool:
         """Whether the call may be held back: nothing of it can have been executed unseen.
 
-        A call of several items under a key is not taken apart for the sake of one of them.
+        A call of several items under a key is not taken apart for the sake of one of them: where
+        it was not that item's turn, that was done before the run.
         """
         return self.call is None or (len(self.items) == 1 and not self.in_doubt)
 
