@@ -11,7 +11,7 @@ import pytest
 
 from support.engine import item
 from support.mishaps import UNKNOWN_EXECUTED, UNKNOWN_UNEXECUTED
-from support.world import HOUR, UNGUARDED, World
+from support.world import HOUR, UNGUARDED, Job, World
 from support.world_net import (
     LOST_ON_THE_WAY,
     NEVER_ANSWERED,
@@ -520,6 +520,24 @@ def test_r10_a_failed_date_is_not_retried_once_a_later_one_is_invoiced(world: Wo
     error = run.records[early.identity].error
     assert error
     assert "not retried" in error.message
+
+
+def test_r10_a_failed_date_is_retried_for_charges_that_no_later_one_has_billed(
+    make_world: MakeWorld,
+) -> None:
+    """The later invoice left usage out, so the dates after wait for the retry, which bills it."""
+    world = make_world()
+    early, late, last = (item(1, day) for day in (10, 20, 28))
+    late = replace(late, charges=replace(late.charges, usage=False))
+    assert world.run([late]).outcomes == ["invoiced"]
+    world.faults.switch(CLOSED)
+    assert world.run([early]).outcomes == ["failed"]
+    world.faults.switch()
+    assert world.run([last]).codes == ["EARLIER_DATE_OPEN"]
+    # played without the checker, which knows no charges and finds this date out of its order
+    retried = world.play(Job(world.plan([early]), wish=Wish(retry_failed=True)))
+    assert retried[0].outcomes == ["invoiced"]
+    assert world.billed(early) == 1
 
 
 def _failed_beside_a_hand_made_invoice(world: World) -> str:

@@ -394,6 +394,38 @@ def test_a_failure_that_a_later_invoice_has_made_up_for_is_not_told(store: Store
     assert [earlier.item for earlier in standing(store, item(1, day)).earlier] == [doubtful]
 
 
+@pytest.mark.parametrize("kind", ["one_time", "recurring", "usage"])
+def test_a_later_invoice_without_its_charges_makes_up_for_no_failure(
+    store: Store, kind: str
+) -> None:
+    """R10: it has not billed them, so the failed date may be tried again, and is open till then."""
+    early, late, last = (item(1, day) for day in (10, 20, 30))
+    without = replace(late, charges=replace(late.charges, **{kind: False}))
+    plan(store, early, without, last)
+    failed(store, early)
+    invoiced(store, without)
+    assert standing(store, early).later_invoiced is None
+    assert [earlier.item for earlier in standing(store, last).earlier] == [early]
+    less = replace(early, charges=without.charges)
+    assert standing(store, less).later_invoiced == late.identity.target_date
+    invoiced(store, last, B)
+    assert standing(store, early).later_invoiced == last.identity.target_date
+    assert standing(store, last).earlier == ()
+
+
+def test_a_higher_revision_of_other_charges_keeps_the_lower_one_from_its_retry(
+    store: Store,
+) -> None:
+    """R10: below an invoiced revision none is sent, whatever each takes in."""
+    first = item(1)
+    second = replace(first, identity=replace(first.identity, revision=2))
+    second = replace(second, charges=replace(second.charges, usage=False))
+    plan(store, first, second)
+    failed(store, first)
+    invoiced(store, second)
+    assert standing(store, first).later_invoiced == first.identity.target_date
+
+
 def test_what_somebody_else_invoiced_later_makes_up_for_no_failure(store: Store) -> None:
     """R10: it may be gone by now, so the failed date is open, and may be tried again."""
     early, late, last = (item(1, day) for day in (10, 20, 30))

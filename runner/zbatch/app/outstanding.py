@@ -298,7 +298,8 @@ def _why_not_retried(standing: Standing, record: ItemRecord) -> ItemRecord:
     error = record.error or Problem("FAILED", "")
     later = standing.later_invoiced
     which = f"the account's later target date {later.isoformat()}"
+    why = f"{which} is invoiced and has billed what was due"
     if later == standing.item.identity.target_date:
-        which = "a higher revision of this item"
-    message = f"{error.message} (not retried: {which} is invoiced and has billed what was due)"
+        why = "a higher revision of this item is invoiced"
+    message = f"{error.message} (not retried: {why})"
     return replace(record, error=Problem(error.code, message))

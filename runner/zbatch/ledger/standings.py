@@ -12,6 +12,7 @@ from itertools import islice
 from zbatch.ledger import rows
 from zbatch.ledger import statements as sql
 from zbatch.model import (
+    Charges,
     Earlier,
     IfAbsent,
     Item,
@@ -119,7 +120,7 @@ class _Shelf:
         around = self._rows.get(account, ())
         row = _row_of(around, target, revision)
         lower = _row_of(around, target, revision - 1)
-        later = _invoiced_after(around, target, revision)
+        later = _invoiced_after(around, target, revision, item.charges)
         keys = self._keys.get(row["id"], ()) if row else ()
         changed = row is not None and rows.payload_changed(row, item)
         return Standing(
@@ -152,9 +153,9 @@ class _Shelf:
         """Give what of the account may hold an item back, by date and revision.
 
         That is whatever has an open key, the earlier dates that have failed, and the higher
-        revisions that are invoiced. A failure is over once a later date or revision is invoiced:
-        its charges are in that one. What somebody else invoiced may be gone by now, so it ends no
-        failure.
+        revisions that are invoiced. A failure is over once a later date is invoiced whose charges
+        include its own, or a higher revision is. What somebody else invoiced may be gone by now, so
+        it ends no failure.
         """
         for row in around:
             if (row["target_date"], row["revision"]) == (target, revision):
@@ -239,20 +240,26 @@ def _holding(
 
 
 def _invoiced_after_row(around: Sequence[sqlite3.Row], row: sqlite3.Row) -> str | None:
-    return _invoiced_after(around, row["target_date"], row["revision"])
+    place = (row["target_date"], row["revision"])
+    return _invoiced_after(around, *place, rows.charges_of(row))
 
 
-def _invoiced_after(around: Sequence[sqlite3.Row], target: str, revision: int) -> str | None:
+def _invoiced_after(
+    around: Sequence[sqlite3.Row], target: str, revision: int, charges: Charges
+) -> str | None:
     """Give the account's first later date, or this very one in a later revision, that is invoiced.
 
-    The rows stand in the order of date and revision.
+    A later date counts only if its charges include these: it has not billed any others. The rows
+    stand in the order of date and revision.
     """
     this = (target, revision)
     return next(
         (
             row["target_date"]
             for row in around
-            if row["outcome"] == _INVOICED and (row["target_date"], row["revision"]) > this
+            if row["outcome"] == _INVOICED
+            and (row["target_date"], row["revision"]) > this
+            and (row["target_date"] == target or rows.charges_of(row).include(charges))
         ),
         None,
     )

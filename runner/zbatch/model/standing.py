@@ -61,7 +61,8 @@ class Standing:
     plan now asks for another invoice date or other charges than what the ledger holds. `earlier`
     are dates and revisions of the account, of whichever spec, that may hold this one back. `lower`
     is the outcome of the next lower revision, `later_invoiced` the account's first later target
-    date that is `invoiced`, or this very date where a higher revision is. `was` is the item as the
+    date that is `invoiced` with all charges of the item, or this very date where a higher revision
+    is. `was` is the item as the
     ledger holds it, where the plan has changed its payload.
     """
 
@@ -83,8 +84,8 @@ class Earlier:
     """A date or revision of the same account for which an item may have to wait.
 
     Any one does while its key is in doubt. `outcome` is there where it alone is a reason: an
-    earlier date has failed, as long as no later date or revision is invoiced, or a higher revision
-    of the item is invoiced.
+    earlier date has failed, as long as no later date with its charges and no higher revision is
+    invoiced, or a higher revision of the item is invoiced.
     """
 
     item: Item
