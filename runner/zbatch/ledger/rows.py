@@ -122,11 +122,16 @@ def item_of(row: sqlite3.Row) -> Item:
             row["account_id"], date.fromisoformat(row["target_date"]), row["revision"]
         ),
         invoice_date=date.fromisoformat(row["invoice_date"]),
-        charges=Charges(bool(row["one_time"]), bool(row["recurring"]), bool(row["usage"])),
+        charges=charges_of(row),
         source=Source(row["source_file"], row["source_line"], row["source_column"]),
         reason=row["reason"],
         account_number=row["account_number"],
     )
+
+
+def charges_of(row: sqlite3.Row) -> Charges:
+    """Read the charges of an item."""
+    return Charges(bool(row["one_time"]), bool(row["recurring"]), bool(row["usage"]))
 
 
 def record_columns(record: ItemRecord) -> tuple[object, ...]:

@@ -15,7 +15,7 @@ from zbatch.app.doubt import in_doubt
 from zbatch.app.outstanding import ASKED_AGAIN, Wish, earlier_open, is_worked_on
 from zbatch.app.runs import to_bill
 from zbatch.errors import CannotStart
-from zbatch.model import Identity, Item, Outcome, Plan, Standing, Trail
+from zbatch.model import Item, Outcome, Plan, Standing, Trail
 
 if TYPE_CHECKING:
     from zbatch.ledger.glance import Glance
@@ -103,8 +103,9 @@ def _read(plan: Plan, items: int, ledger: Glance) -> Held:
     to_send, held_back, changed = items - len(plan.items), 0, 0
     first: list[Altered] = []
     for _, standings in groupby(ledger.standings(plan.items), key=_account):
-        worked_on: set[Identity] = set()  # of the account, whose dates come in their order
-        for standing in standings:
+        of_account = tuple(standings)
+        worked_on = {one.item.identity for one in of_account if is_worked_on(one, _PLAIN)}
+        for standing in of_account:
             outcome = _outcome(standing)
             if outcome is not None:
                 counts[outcome] += 1
@@ -112,8 +113,6 @@ def _read(plan: Plan, items: int, ledger: Glance) -> Held:
                 held_back += 1
             else:
                 to_send += 1
-            if is_worked_on(standing, _PLAIN):
-                worked_on.add(standing.item.identity)
             if change := altered(standing):
                 changed += 1
                 first += [change] if changed <= MOST_NAMED else []
