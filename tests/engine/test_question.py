@@ -361,6 +361,30 @@ def test_a_changed_draft_keeps_a_key_from_being_renewed(now: tuple[Draft, ...]) 
     assert code_of(conclude(seen(drafts=now), a_doubt(trail=trail))) == "DRAFT_CHANGED"
 
 
+def test_what_somebody_else_made_does_not_hide_a_changed_draft() -> None:
+    """R9b: ours may be in the draft, beside an invoice of whoever; the person is told of both."""
+    trail = Trail(a_baseline(drafts=(DRAFT,)), if_absent=IfAbsent.RENEW)
+    by_hand = an_invoice(source="BillRun")
+    conclusion = conclude(
+        seen(by_hand, drafts=(replace(DRAFT, amount="6.00"),)), a_doubt(trail=trail)
+    )
+    assert code_of(conclusion) == "DRAFT_CHANGED"
+    assert isinstance(conclusion, Undecided)
+    assert A in conclusion.problem.message
+    assert conclude(seen(by_hand, drafts=(DRAFT,)), a_doubt(trail=trail)) == Foreign(A)
+    ours = an_invoice()
+    assert conclude(seen(ours, drafts=()), a_doubt(trail=trail)) == Claimed(A)
+
+
+def test_an_invoice_of_this_date_is_no_draft_beside_itself() -> None:
+    """R9b: ours in a draft of this very date is there, whoever made that one and whenever."""
+    draft = an_invoice(C, status="Draft", source="BillRun")
+    now = replace(DRAFT, amount="6.00")
+    for baseline in (a_baseline(drafts=(DRAFT,)), None):
+        trail = Trail(baseline, if_absent=IfAbsent.RENEW)
+        assert conclude(seen(draft, drafts=(now,)), a_doubt(trail=trail)) == Foreign(C)
+
+
 def test_a_draft_that_is_as_it_was_proves_that_nothing_was_appended() -> None:
     """R9b: amount and time unchanged; new drafts of other dates say nothing."""
     trail = Trail(a_baseline(drafts=(DRAFT,)), if_absent=IfAbsent.RENEW)

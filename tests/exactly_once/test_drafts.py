@@ -62,3 +62,27 @@ def test_a_draft_made_by_hand_while_a_key_rested_is_known_to_the_next_key(
     run = world.run([LATE])
     assert (run.outcomes, run.codes) == (["unknown"], ["DRAFT_CHANGED"])
     assert world.billed(LATE) == 1
+
+
+def test_an_invoice_made_by_hand_does_not_hide_that_a_draft_has_changed(
+    make_world: MakeWorld,
+) -> None:
+    """Canceled again, it would leave the item to be billed beside the charges in the draft."""
+    world = make_world(modes=APPENDED)
+    assert world.run([EARLY]).outcomes == ["invoiced"]
+    world.pass_time(60)
+    _burn(world, executed=True)
+    assert world.run([LATE]).outcomes == ["unknown"]
+    world.troubles = {}
+    world.pass_time(2 * HOUR)
+    by_hand = world.bill_by_hand(LATE)
+    world.pass_time(60)
+    run = world.run([LATE])
+    assert (run.outcomes, run.codes) == (["unknown"], ["DRAFT_CHANGED"])
+    error = run.records[LATE.identity].error
+    assert error is not None
+    assert by_hand in error.message
+    world.set_status(by_hand, "Canceled")
+    world.pass_time(60)
+    assert world.run([LATE]).outcomes == ["unknown"]
+    assert world.billed(LATE) == 1

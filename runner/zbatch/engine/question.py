@@ -199,15 +199,11 @@ def conclude(seen: Seen, doubt: Doubt) -> Conclusion:
         whose = _whose(seen, there.ids, doubt)
         if doubt.conflict and not isinstance(whose, Claimed):
             return _STILL_EXECUTING  # ours may come yet, beside what somebody else made
+        if isinstance(whose, Foreign):  # ours may be in a draft, beside what somebody else made
+            return _in_a_draft(seen, doubt, whose) or whose
         return whose
-    if _appended(seen.drafts, doubt.trail.baseline):
-        return Undecided(
-            Problem(
-                "DRAFT_CHANGED",
-                "a draft of the account has changed since the send, so it may have been billed"
-                " there",
-            )
-        )
+    if undecided := _in_a_draft(seen, doubt):
+        return undecided
     if doubt.conflict:
         return _STILL_EXECUTING
     return Absent(_then(doubt.trail))
@@ -236,17 +232,32 @@ def _whose(seen: Seen, ids: tuple[str, ...], doubt: Doubt) -> Conclusion:
     return Claimed(invoice.id) if ours else Foreign(invoice.id)
 
 
-def _appended(drafts: Iterable[Draft], baseline: Baseline | None) -> bool:
+def _in_a_draft(seen: Seen, doubt: Doubt, beside: Foreign | None = None) -> Undecided | None:
+    """Say that a draft of the account may hold the charges, if one may.
+
+    An invoice of this very date that somebody else has made is there all the same: if ours went
+    into that one, it is the item's.
+    """
+    other = beside.invoice_id if beside else None
+    if not _appended(seen.drafts, doubt.trail.baseline, other):
+        return None
+    message = "a draft of the account has changed since the send, so it may have been billed there"
+    if beside:
+        message += f"; invoice {other} is there too, and who made it is not proved"
+    return Undecided(Problem("DRAFT_CHANGED", message))
+
+
+def _appended(drafts: Iterable[Draft], baseline: Baseline | None, beside: str | None) -> bool:
     """Tell whether a draft that was there before may have been appended to.
 
     It has, if its amount or update time is another or it is gone; where the tenant shows neither
     amount nor time, nobody can tell, and that counts as well; so does a draft of whose state
     before the send nothing is known.
     """
-    now = {draft.id: draft for draft in drafts}
+    now = {draft.id: draft for draft in drafts if draft.id != beside}
     if baseline is None:
         return bool(now)
-    before = {draft.id: draft for draft in baseline.drafts}
+    before = {draft.id: draft for draft in baseline.drafts if draft.id != beside}
     return any(
         now.get(draft_id) != draft or (draft.amount is None and draft.updated_at is None)
         for draft_id, draft in before.items()
