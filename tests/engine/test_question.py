@@ -386,13 +386,53 @@ def test_an_invoice_of_this_date_is_no_draft_beside_itself() -> None:
 
 
 def test_a_draft_that_is_as_it_was_proves_that_nothing_was_appended() -> None:
-    """R9b: amount and time unchanged; new drafts of other dates say nothing."""
+    """R9b: amount and time unchanged; drafts made once the call has ended say nothing."""
     trail = Trail(a_baseline(drafts=(DRAFT,)), if_absent=IfAbsent.RENEW)
-    new = Draft(B, "1.00", ASKED)
+    new = Draft(B, "1.00", ASKED, ASKED - SECOND)
     assert conclude(seen(drafts=(new, DRAFT)), a_doubt(trail=trail)) == Absent(IfAbsent.RENEW)
     for half in (replace(DRAFT, amount=None), replace(DRAFT, updated_at=None)):
         same = Trail(a_baseline(drafts=(half,)), if_absent=IfAbsent.RENEW)
         assert conclude(seen(drafts=(half,)), a_doubt(trail=same)) == Absent(IfAbsent.RENEW)
+
+
+OVER = SENT + SETTLE
+
+
+@pytest.mark.parametrize(
+    ("made", "changed", "holds"),
+    [
+        (SENT + SECOND, SENT + 2 * SECOND, True),
+        (SENT - timedelta(days=3), SENT + SECOND, True),  # it could not be read before the send
+        (OVER, ASKED, True),
+        (SENT + SECOND, None, True),
+        (None, ASKED, True),
+        (SENT + SECOND, SENT + SECOND, False),
+        (OVER + SECOND, ASKED, False),
+    ],
+)
+def test_a_draft_made_before_the_call_has_ended_may_hold_the_charges_if_it_has_changed(
+    made: datetime | None, changed: datetime | None, holds: bool
+) -> None:
+    """R9b: as it was made, it holds nothing of ours, so that separate drafts keep no key alive."""
+    draft = Draft(B, "1.00", changed, made)
+    trail = Trail(a_baseline(drafts=(DRAFT,)), if_absent=IfAbsent.RENEW)
+    doubt = a_doubt(an_attempt(answer=Kind.SERVER_ERROR), trail=trail)
+    conclusion = conclude(seen(drafts=(DRAFT, draft)), doubt)
+    if not holds:
+        assert conclusion == Absent(IfAbsent.RENEW)
+        return
+    assert code_of(conclusion) == "DRAFT_CHANGED"
+    assert isinstance(conclusion, Undecided)
+    assert conclusion.meanwhile == (draft,)
+    assert B in conclusion.problem.message
+
+
+def test_a_call_has_ended_once_it_has_by_the_servers_clock_too() -> None:
+    """A clock of ours that was behind at the send does not put the draft after its end."""
+    draft = Draft(B, "1.00", OVER + 3 * SECOND, OVER + 2 * SECOND)
+    trail = Trail(a_baseline(), if_absent=IfAbsent.RENEW)
+    behind = replace(an_attempt(answer=Kind.SERVER_ERROR), server_date=SENT + timedelta(hours=2))
+    assert code_of(conclude(seen(drafts=(draft,)), a_doubt(behind, trail=trail))) == "DRAFT_CHANGED"
 
 
 def test_a_draft_without_amount_and_time_can_never_be_called_unchanged() -> None:

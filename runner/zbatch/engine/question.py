@@ -6,10 +6,11 @@ rested: did it create anything? See docs/exactly-once.md, rules R6, R8 and R9.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from zbatch.engine.drafts import appended, made_meanwhile, without
 from zbatch.model import Attempt, Baseline, Draft, IfAbsent, Invoice, Problem, Trail
 
 COUNTS = frozenset({"Draft", "Posted", "PendingApproval", "Pending Approval", "Approved"})
@@ -132,9 +133,14 @@ class Foreign:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """A person must look, or a later question."""
+    """A person must look, or a later question.
+
+    `meanwhile` are drafts to be remembered, since they may hold the charges: posted, they would not
+    be shown any more.
+    """
 
     problem: Problem
+    meanwhile: tuple[Draft, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +175,12 @@ class Doubt:
         """When an invoice of this key can have been created."""
         first = min(attempt.started_at for attempt in _left(self.attempts))
         return first - BEFORE_FIRST_SEND, last_send(self.attempts) + self.settle
+
+    @property
+    def over(self) -> datetime:
+        """From when the call has ended, by our clock and by the server's."""
+        told = [one.server_date + UNANSWERED for one in self.attempts if one.server_date]
+        return max([last_send(self.attempts), *told]) + self.settle
 
 
 def last_send(attempts: Sequence[Attempt]) -> datetime:
@@ -239,29 +251,22 @@ def _in_a_draft(seen: Seen, doubt: Doubt, beside: Foreign | None = None) -> Unde
     into that one, it is the item's.
     """
     other = beside.invoice_id if beside else None
-    if not _appended(seen.drafts, doubt.trail.baseline, other):
+    drafts = [draft for draft in seen.drafts if draft.id != other]
+    baseline = without(doubt.trail.baseline, other)
+    later = made_meanwhile(drafts, baseline, doubt.over)
+    if appended(drafts, baseline):
+        message = "a draft of the account has changed since the send"
+    elif later:
+        message = (
+            f"draft {later[0].id} of the account was made before the call had surely ended, and"
+            " has changed since it was made"
+        )
+    else:
         return None
-    message = "a draft of the account has changed since the send, so it may have been billed there"
+    message += ", so it may have been billed there"
     if beside:
         message += f"; invoice {other} is there too, and who made it is not proved"
-    return Undecided(Problem("DRAFT_CHANGED", message))
-
-
-def _appended(drafts: Iterable[Draft], baseline: Baseline | None, beside: str | None) -> bool:
-    """Tell whether a draft that was there before may have been appended to.
-
-    It has, if its amount or update time is another or it is gone; where the tenant shows neither
-    amount nor time, nobody can tell, and that counts as well; so does a draft of whose state
-    before the send nothing is known.
-    """
-    now = {draft.id: draft for draft in drafts if draft.id != beside}
-    if baseline is None:
-        return bool(now)
-    before = {draft.id: draft for draft in baseline.drafts if draft.id != beside}
-    return any(
-        now.get(draft_id) != draft or (draft.amount is None and draft.updated_at is None)
-        for draft_id, draft in before.items()
-    )
+    return Undecided(Problem("DRAFT_CHANGED", message), later)
 
 
 def exists(invoice: Invoice) -> bool:

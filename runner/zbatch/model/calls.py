@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from enum import StrEnum
 from operator import attrgetter
@@ -147,11 +147,15 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A draft invoice of an account, as far as it tells whether something was appended to it."""
+    """A draft invoice of an account, as far as it tells whether something was appended to it.
+
+    When it was made is as the tenant shows it now, and is not kept.
+    """
 
     id: str
     amount: str | None
     updated_at: datetime | None
+    created_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
