@@ -198,7 +198,7 @@ def test_several_are_all_named() -> None:
 
 
 def test_a_baseline_holds_what_exists_and_all_drafts() -> None:
-    """R9a: ids of what exists, also while it is generated; amount and time of the drafts."""
+    """R9a: ids of what exists or is being generated, and of what is canceled; all drafts."""
     drafts = (Draft(C, "5.00", SENT),)
     one = seen(
         an_invoice(A),
@@ -207,7 +207,7 @@ def test_a_baseline_holds_what_exists_and_all_drafts() -> None:
         an_invoice("d" * 32, number="TMP-1"),
         drafts=drafts,
     )
-    assert one.baseline == Baseline(ASKED, (A, B), drafts)
+    assert one.baseline == Baseline(ASKED, (A, B), drafts, gone=(C,))
 
 
 # After doubt: whose is it

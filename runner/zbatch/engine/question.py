@@ -15,7 +15,8 @@ from zbatch.model import Attempt, Baseline, Draft, IfAbsent, Invoice, Problem, T
 
 COUNTS = frozenset({"Draft", "Posted", "PendingApproval", "Pending Approval", "Approved"})
 GENERATING = "Generating"
-NEVER_COUNTS = frozenset({"Canceled", "Cancelled", "Error"})
+CANCELED = frozenset({"Canceled", "Cancelled"})
+NEVER_COUNTS = CANCELED | {"Error"}
 TEMPORARY_NUMBER = "TMP-"
 
 ONE_CALL = timedelta(minutes=2)  # a server ends every request before that, so its invoices too
@@ -38,7 +39,8 @@ class Seen:
     def baseline(self) -> Baseline:
         """What is there before the first send."""
         ids = tuple(invoice.id for invoice in self.invoices if exists(invoice))
-        return Baseline(self.asked_at, ids, self.drafts)
+        gone = tuple(invoice.id for invoice in self.invoices if invoice.status in CANCELED)
+        return Baseline(self.asked_at, ids, self.drafts, gone)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from enum import StrEnum
 from operator import attrgetter
@@ -160,11 +160,21 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What the tenant showed for an item before the first send of its key."""
+    """What the tenant showed for an item before the first send of its key.
+
+    `gone` are invoices of the item that are none any more: canceled, or named by an earlier outcome
+    and not shown.
+    """
 
     asked_at: datetime
     invoice_ids: tuple[str, ...]
     drafts: tuple[Draft, ...]
+    gone: tuple[str, ...] = ()
+
+    def without(self, ids: Iterable[str]) -> Baseline:
+        """Give the baseline with more invoices that are gone."""
+        more = tuple(one for one in dict.fromkeys(ids) if one not in self.gone)
+        return replace(self, gone=(*self.gone, *more)) if more else self
 
 
 class IfAbsent(StrEnum):
