@@ -52,6 +52,7 @@ BASELINE = Baseline(
     NOON + timedelta(microseconds=7),
     (A, B),
     (Draft(A, "12.50", NOON), Draft(B, None, None)),
+    gone=("c" * 32,),
 )
 
 

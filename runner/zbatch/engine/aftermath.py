@@ -225,7 +225,8 @@ class Aftermath:
             self._leave(left_renewed(work, item, step))
         elif isinstance(step, Renewed):  # pragma: no branch - what is burnt is so as a whole, above
             renewed = replace(trail, if_absent=None, renewals=trail.renewals + 1)
-            self._renew(work, item, renewed, look.asked_at)
+            # Asked anew: the trail still holds the baseline of the key that is settled now.
+            self._renew(work, item, renewed, asked_at=None)
 
     def _ask_again(self, work: Work, rest: Rest) -> None:
         if not rest.soon:

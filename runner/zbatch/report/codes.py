@@ -126,6 +126,12 @@ _CODES: tuple[tuple[str, str, str, str], ...] = (
         "zbatch doctor says what is wrong with the credentials or the host.",
     ),
     (
+        "OLD_ANSWER",
+        "The answer names an invoice that was canceled or deleted before the call was sent.",
+        _ASK,
+        _LATER,
+    ),
+    (
         "OTHER_HOST",
         "Another item of its call is invoiced already: perhaps another machine sends the same.",
         _MACHINE,
