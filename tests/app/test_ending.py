@@ -75,9 +75,13 @@ def test_a_run_that_came_to_its_end(counts: dict[Outcome, int], code: ExitCode) 
 def test_a_run_that_saw_a_second_invoice_did_not_end_well(
     findings: dict[str, int], code: ExitCode
 ) -> None:
-    """Nobody's scheduler takes it for a good one; what else is to be looked at is the tenant's."""
+    """Nobody's scheduler takes it for a good one; what else is to be looked at is the tenant's.
+
+    A reconciliation is told whose an invoice is by somebody who has seen them all.
+    """
     seen = replace(NO_STOP, read_back=ReadBackRecord(1, 0, findings))
     assert exit_code(totals(GOOD), seen) is code
+    assert exit_code(totals(GOOD), replace(seen, read_only=True)) is ExitCode.OK
     assert exit_code(totals(SOME_FAILED), seen) is ExitCode.FAILURES
     assert exit_code(totals(SOME_UNKNOWN), seen) is ExitCode.UNKNOWN
 

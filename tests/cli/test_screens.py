@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -365,7 +365,8 @@ def test_advice_without_a_spec_names_none(story: Any) -> None:
 def test_who_waits_is_named_with_what_for(story: Any, golden: Callable[[str, str], None]) -> None:
     """The account, its date, and the earlier one with the place that lists it, but only a few."""
     other = replace(story.item(1).source, file="specs/october.yaml")
-    early = replace(story.item(1), source=other)
+    october = replace(story.item(1).identity, target_date=date(2026, 10, 31))
+    early = replace(story.item(1), identity=october, source=other)
     records = [blocked(story.item(n), early) for n in range(1, 6)]
     golden("waiting", text_of(story.result(records, ExitCode.STOPPED, 0)))
     stopped = story.result(records, ExitCode.STOPPED, 0, stop="the server answered 422")

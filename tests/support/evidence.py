@@ -121,8 +121,10 @@ class Run:
 
     @property
     def duplicates(self) -> int:
-        """How many items it says more than one invoice counts for."""
+        """How many items it says more than one invoice counts for, if it was to bill them."""
         seen = self.record.get("read_back") or {"findings": {}}
+        if self.record.get("verb") == "reconcile":
+            return 0
         return int(seen["findings"].get("duplicate", 0))
 
 

@@ -117,7 +117,8 @@ def exit_code(totals: Totals, closing: Closing, report_failed: bool = False) -> 
         return ExitCode.CANNOT_START if not sent and nothing_sent else ExitCode.STOPPED
     if _waiting(totals, closing):
         return ExitCode.STOPPED
-    twice = closing.read_back and closing.read_back.duplicates
+    seen = None if closing.read_only else closing.read_back  # who decides has seen it
+    twice = seen and seen.duplicates
     return ExitCode.FAILURES if totals[Outcome.FAILED] or twice else ExitCode.OK
 
 

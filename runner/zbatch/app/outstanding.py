@@ -78,27 +78,29 @@ def outstanding(plan: Plan, standings: Sequence[Standing], wish: Wish) -> Outsta
 
 def blocked(item: Item, by: Item) -> ItemRecord:
     """Report an item that waits for another date or revision of its account."""
+    return ItemRecord(item, Outcome.NOT_ATTEMPTED, error=_what_for(item, by))
+
+
+def _what_for(item: Item, by: Item) -> Problem:
     listed = f"{by.source.file}:{by.source.line}"
     other = by.identity.target_date
     if other < item.identity.target_date:
-        code = "EARLIER_DATE_OPEN"
-        message = (
+        return Problem(
+            "EARLIER_DATE_OPEN",
             f"the account's earlier target date {other.isoformat()} is failed or unknown, and a"
-            f" later invoice would bill its charges too: settle that one first ({listed})"
+            f" later invoice would bill its charges too: settle that one first ({listed})",
         )
-    elif other > item.identity.target_date:
-        code = "LATER_DATE_OPEN"
-        message = (
+    if other > item.identity.target_date:
+        return Problem(
+            "LATER_DATE_OPEN",
             f"the account's later target date {other.isoformat()} is unknown and may be billed"
-            f" still, and an account has one call at a time: settle that one first ({listed})"
+            f" still, and an account has one call at a time: settle that one first ({listed})",
         )
-    else:
-        code = "OTHER_REVISION_OPEN"
-        message = (
-            f"revision {by.identity.revision} of this item is invoiced or unknown, and this one"
-            f" would bill the same: settle that one first, or list it instead ({listed})"
-        )
-    return ItemRecord(item, Outcome.NOT_ATTEMPTED, error=Problem(code, message))
+    return Problem(
+        "OTHER_REVISION_OPEN",
+        f"revision {by.identity.revision} of this item is invoiced or unknown, and this one"
+        f" would bill the same: settle that one first, or list it instead ({listed})",
+    )
 
 
 def _is_fresh(standing: Standing, wish: Wish) -> bool:
