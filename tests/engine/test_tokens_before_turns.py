@@ -28,6 +28,17 @@ from zbatch.zuora.wire import Ask, Fault, Reply, Request
 TEN_A_SECOND = Limits(40, Rate(600, 60.0), 1, 150.0)
 
 
+class Disk(MemoryLedger):
+    """Takes two seconds for intents once a minute is over."""
+
+    async def commit(
+        self, sends: Sequence[Send], results: Sequence[Result], findings: Sequence[Finding]
+    ) -> None:
+        now = asyncio.get_running_loop().time()
+        await asyncio.sleep(2.0 if sends and now > 60.0 else 0.001)
+        await super().commit(sends, results, findings)
+
+
 class LoggingIn(ScriptedServer):
     """Lets nothing leave from one second of the run to another: the token is being renewed."""
 
@@ -49,6 +60,18 @@ class LoggingIn(ScriptedServer):
         if not self.ready(ask.stale_token):
             await self.prepare(ask.stale_token)
         return await super().ask(ask)
+
+
+PACES = pytest.mark.parametrize(
+    ("rate", "at"),
+    [(Rate(600, 60.0), 61.0), (Rate(1, 2.0), 63.0)],  # while the first intent is dated anew
+    ids=["turns", "rare turns"],
+)
+
+
+def limited_at_first(request: Request, before: int) -> Reply:
+    early = asyncio.get_running_loop().time() < 3.0
+    return status(429, retry_after="60") if early else success()
 
 
 def left(run: Run) -> list[float]:
@@ -128,28 +151,36 @@ def test_a_run_that_stops_waits_for_no_token() -> None:
     assert left(run) == []
 
 
-@pytest.mark.parametrize("rate", [Rate(600, 60.0), Rate(1, 2.0)], ids=["turns", "rare turns"])
-def test_nothing_whose_intent_is_dated_anew_leaves_behind_a_gate(rate: Rate) -> None:
+@PACES
+def test_nothing_whose_intent_is_dated_anew_leaves_behind_a_gate(rate: Rate, at: float) -> None:
     """F63: the gate closes while an intent that waited long is committed once more."""
-
-    class Disk(MemoryLedger):
-        async def commit(
-            self, sends: Sequence[Send], results: Sequence[Result], findings: Sequence[Finding]
-        ) -> None:
-            now = asyncio.get_running_loop().time()
-            await asyncio.sleep(2.0 if sends and now > 60.0 else 0.001)
-            await super().commit(sends, results, findings)
 
     async def limit(engine: Engine, clock: VirtualClock) -> None:
         brake: Any = engine.brake
-        await asyncio.sleep(61.0)
+        await asyncio.sleep(at)
         brake.throttled(status(429, retry_after="100"), "too many requests", 1)
 
-    def answer(request: Request, before: int) -> Reply:
-        early = asyncio.get_running_loop().time() < 1.0
-        return status(429, retry_after="60") if early else success()
-
     bench = Bench(Limits(40, rate, 1, 150.0), make_ledger=Disk, during=limit)
-    run = bench.run(works_of([item(n) for n in range(20)]), answer)
+    run = bench.run(works_of([item(n) for n in range(20)]), limited_at_first)
     assert invoiced(run) == 20
-    assert not [at for at in left(run) if 61.0 < at < 161.0]
+    assert not [one for one in left(run) if at < one < at + 100.0]
+
+
+@PACES
+def test_a_run_that_is_given_up_takes_back_what_is_dated_anew(rate: Rate, at: float) -> None:
+    """A second Ctrl-C while its intent is committed once more: it has not left, and is no doubt."""
+
+    async def give_up(engine: Engine, clock: VirtualClock) -> None:
+        await asyncio.sleep(at)
+        engine.stop(StopReason.INTERRUPTED, "interrupted")
+        engine.abandon()
+
+    bench = Bench(Limits(40, rate, 1, 150.0), make_ledger=Disk, during=give_up)
+    run = bench.run(works_of([item(n) for n in range(20)]), limited_at_first)
+    assert not [one for one in left(run) if one > at]
+    assert run.ending.abandoned == ()
+    last = {one.attempt.track_id: one.attempt for one in run.ledger.finished}
+    tracked = {request.track_id for _, request in run.server.requests}
+    taken_back = [one for one in last.values() if not one.sent]
+    assert taken_back
+    assert not tracked & {one.track_id for one in taken_back}
