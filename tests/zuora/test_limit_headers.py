@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zbatch.model import Problem
-from zbatch.zuora.headers import KEPT
+from zbatch.zuora.headers import KEPT, RATE_PREFIXES
 from zbatch.zuora.limits import (
     CAP_SECONDS,
     AtOnce,
@@ -64,10 +64,44 @@ def test_f65_reset_counts_in_every_spelling(name: str) -> None:
     assert retry_after({name: "Mon, 30 Nov 2026 12:02:00 GMT"}, NOW) == 120.0
 
 
+@pytest.mark.parametrize("prefix", RATE_PREFIXES)
+@pytest.mark.parametrize(
+    ("remaining", "retry", "expected"),
+    [
+        (None, None, 600.0),  # there is no other word
+        (None, "120", 120.0),
+        ("4000", None, None),
+        ("4000", "120", 120.0),
+        ("0", None, 600.0),
+        ("0", "120", 600.0),
+        ("0", "900", 900.0),
+        ("-3", "120", 600.0),
+        (" 0;w=60", "120", 600.0),
+        ("0.5", "120", 600.0),
+        ("few", "120", 120.0),
+        ("few", None, 600.0),
+    ],
+)
+def test_the_end_of_a_window_counts_where_that_is_used_up(
+    prefix: str, remaining: str | None, retry: str | None, expected: float | None
+) -> None:
+    """It stands on every reply: that of a day that has calls left says nothing of a refusal."""
+    told = {prefix + "reset": "600", prefix + "remaining": remaining, "retry-after": retry}
+    headers = {name: value for name, value in told.items() if value is not None}
+    assert retry_after(headers, NOW) == expected
+    alone = None if retry is None else float(retry)
+    assert retry_after(headers, NOW, crowded=True) == alone, "no window is to do with that"
+
+
 def test_the_longest_wait_counts() -> None:
-    """Where both headers are there, the longer wait does."""
-    assert retry_after({"retry-after": "1", "ratelimit-reset": "60"}, NOW) == 60.0
-    assert retry_after({"retry-after": "120", "ratelimit-reset": "60"}, NOW) == 120.0
+    """Where two windows are used up, the run waits for both."""
+    headers = {
+        "ratelimit-reset": "60",
+        "ratelimit-remaining": "0",
+        "x-ratelimit-reset": "90",
+        "x-ratelimit-remaining": "0",
+    }
+    assert retry_after(headers, NOW) == 90.0
     assert retry_after({}, NOW) is None
 
 

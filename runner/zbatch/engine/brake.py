@@ -265,10 +265,13 @@ class Brake:
         """Take note that the tenant took a request in."""
         self._throttled_since = None
 
-    def throttled(self, exchange: Reply | Fault, message: str, failures: int) -> None:
+    def throttled(
+        self, exchange: Reply | Fault, message: str, failures: int, *, crowded: bool = False
+    ) -> None:
         """Close the gate for as long as the server asks, at least for a jittered backoff.
 
-        The run stops where the tenant has taken nothing in for too long.
+        `crowded` where it refuses what was one too many at once. The run stops where the tenant has
+        taken nothing in for too long.
         """
         self._tell(Limited(message))
         now = self._clock.monotonic()
@@ -276,8 +279,7 @@ class Brake:
             self._throttled_since = now
         if now - self._throttled_since > backoff.LONGEST_GATE:
             self.stop(StopReason.LIMIT, f"the tenant takes nothing in for an hour: {message}")
-        headers = exchange.headers if isinstance(exchange, Reply) else {}
-        asked = retry_after(headers, self._clock.now()) or 0.0
+        asked = self._asked(exchange, crowded=crowded) or 0.0
         self._gate(message, max(asked, self.jitter(failures)), Hold.LIMIT)
 
     def crowded(self, flight: Flight, exchange: Reply | Fault, problem: Problem) -> None:
@@ -285,9 +287,13 @@ class Brake:
         if not too_many_at_once(problem):
             self.places.undecided(flight)
             return
-        headers = exchange.headers if isinstance(exchange, Reply) else {}
-        asked = retry_after(headers, self._clock.now())
+        asked = self._asked(exchange, crowded=True)
         self.places.refused(flight, backoff.CROWDED if asked is None else asked)
+
+    def _asked(self, exchange: Reply | Fault, *, crowded: bool) -> float | None:
+        """Tell for how many seconds the server asks to be left alone."""
+        headers = exchange.headers if isinstance(exchange, Reply) else {}
+        return retry_after(headers, self._clock.now(), crowded=crowded)
 
     def jitter(self, failures: int) -> float:
         """Draw a wait after so many failures: full jitter."""

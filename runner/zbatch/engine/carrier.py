@@ -14,7 +14,7 @@ from zbatch.engine.outage import Shown, failed
 from zbatch.engine.settings import Ports, Settings
 from zbatch.engine.verdict import Again, Context, Halt, Pause
 from zbatch.model import Attempt, Send
-from zbatch.zuora.limits import retry_after
+from zbatch.zuora.limits import retry_after, too_many_at_once
 from zbatch.zuora.reply import Answer, Rows, Throttled, Unauthorized, read_reply
 from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
 
@@ -122,7 +122,8 @@ class Carrier:
         if isinstance(decision, Halt):
             self._brake.stop(decision.reason, decision.problem.message)
         elif judgement.gates or self._asks_to_wait(exchange, answer):
-            self._brake.throttled(exchange, judgement.problem.message, work.tries)
+            problem, crowded = judgement.problem, too_many_at_once(judgement.problem)
+            self._brake.throttled(exchange, problem.message, work.tries, crowded=crowded)
         elif isinstance(decision, Again) and decision.pause is Pause.REACHABLE:
             self._brake.unreachable(decision.problem.message)
 

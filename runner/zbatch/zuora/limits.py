@@ -21,6 +21,7 @@ _HTTP_DATE = re.compile(
     r" ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT"
 )
 _COUNT = re.compile(r"[0-9]{1,6}")
+_WHOLE = re.compile(r"\s*(-?[0-9]{1,12})(?:[.;,].*)?\s*", re.DOTALL)
 _SECONDS = re.compile(r"([0-9]+(?:\.[0-9]{1,6})?)(?:;.*)?")
 
 
@@ -52,16 +53,28 @@ def too_many_at_once(problem: Problem) -> bool:
     return problem.code in CONCURRENCY_CODES or message in LIMIT_MESSAGES
 
 
-def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+def retry_after(
+    headers: Mapping[str, str], now: datetime, *, crowded: bool = False
+) -> float | None:
     """Tell how many seconds a 429 or 503 asks us to wait, or None where it does not say.
 
-    The longest of Retry-After (seconds or HTTP date) and ratelimit-reset in any spelling, at
-    most CAP_SECONDS. `headers` have lower-case names; `now` is aware.
+    The longest of Retry-After (seconds or HTTP date) and of the end of the rate window, at most
+    CAP_SECONDS. That end stands on every reply, in any spelling: it counts where that window is
+    used up, and where the reply tells neither a wait nor what is left, but never where the refusal
+    is for requests at once. `headers` have lower-case names; `now` is aware.
     """
-    waits = list(_waits(headers.get("retry-after", ""), now))
-    for prefix in RATE_PREFIXES:
-        waits.extend(_waits(headers.get(prefix + "reset", ""), now))
-    return max(waits, default=None)
+    asked = _waits(headers.get("retry-after", ""), now)
+    ends: list[float] = []
+    for prefix in () if crowded else RATE_PREFIXES:
+        if _used_up(headers.get(prefix + "remaining", ""), otherwise=not asked):
+            ends += _waits(headers.get(prefix + "reset", ""), now)
+    return max(asked + ends, default=None)
+
+
+def _used_up(remaining: str, *, otherwise: bool) -> bool:
+    """Tell whether nothing is left of a rate window; where that is not told, say `otherwise`."""
+    left = _WHOLE.fullmatch(remaining)
+    return int(left[1]) <= 0 if left else otherwise
 
 
 def _waits(value: str, now: datetime) -> list[float]:
