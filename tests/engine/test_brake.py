@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
@@ -187,6 +188,50 @@ def test_a_fault_that_throttles_asks_for_no_time(brake: Brake, events: list[Even
     """Without a reply there is no header: the backoff alone counts."""
     brake.throttled(LOST, "no", 2)
     assert events == [Limited("no"), Gated("no", 2.0)]
+
+
+def http(at: datetime) -> str:
+    return format_datetime(at, usegmt=True)
+
+
+def until(wait: float, now: datetime) -> Reply:
+    """Give a refusal of a server by whose clock it is `now`: until a date of that clock."""
+    return status(429, date=http(now), retry_after=http(now + timedelta(seconds=wait)))
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=-3), timedelta(), timedelta(hours=6)])
+def test_a_date_is_waited_for_by_the_servers_clock(
+    brake: Brake, events: list[Event], ahead: timedelta
+) -> None:
+    """Ours may be minutes ahead of it, or behind."""
+    refusal = until(120.0, START + ahead)
+    brake.answered(refusal)
+    brake.throttled(refusal, "no", 1)
+    assert events == [Limited("no"), Gated("no", 120.0)]
+
+
+def test_without_a_clock_of_the_server_a_date_is_waited_for_by_ours(
+    brake: Brake, events: list[Event]
+) -> None:
+    """There is no better one."""
+    brake.throttled(status(429, retry_after=http(START + timedelta(seconds=90))), "no", 1)
+    assert events == [Limited("no"), Gated("no", 90.0)]
+
+
+@pytest.mark.parametrize("between", [[], [10], [10, 11]])
+def test_a_date_beside_an_old_clock_is_waited_for_by_what_is_known_of_the_servers(
+    clock: HandClock, brake: Brake, events: list[Event], between: list[int]
+) -> None:
+    """A reply that is kept for a key tells when it was made: the hours since are no wait."""
+    brake.answered(status(200, date=http(START)))
+    clock.at = 30.0
+    for hours in between:
+        brake.answered(status(200, date=http(START - timedelta(hours=hours))))
+    retry = http(START + timedelta(seconds=100))
+    kept = status(429, date=http(START - timedelta(hours=10)), retry_after=retry)
+    brake.answered(kept)
+    brake.throttled(kept, "no", 1)
+    assert events == [Limited("no"), Gated("no", 70.0)]
 
 
 @pytest.mark.parametrize(("wait", "stops"), [(LONGEST_GATE, False), (LONGEST_GATE + 1, True)])

@@ -298,6 +298,15 @@ def test_a_refusal_is_asked_for_once(reply: bytes) -> None:
     [
         (reply_bytes(b"<html>", "503 Service Unavailable"), 1.0),
         (reply_bytes(b"", "429 Too Many Requests", "Retry-After: 30"), 30.0),
+        (
+            reply_bytes(
+                b"",
+                "429 Too Many Requests",
+                "Date: Mon, 30 Nov 2020 12:00:00 GMT",  # by the clock of the server
+                "Retry-After: Mon, 30 Nov 2020 12:00:30 GMT",
+            ),
+            30.0,
+        ),
         (reply_bytes(b"", "500 Internal Server Error", "Retry-After: nonsense"), 1.0),
         (b"HTTP/1.1 200 OK\r\n\r\n", 1.0),
         (b"nonsense\r\n\r\n", 1.0),

@@ -46,6 +46,19 @@ NOW = datetime(2026, 11, 30, 12, 0, 0, tzinfo=UTC)
         ("Mon, 30 Nov 2026 11:00:00 GMT", 0.0),
         ("Mon, 30 Nov 2026 12:02:00 GMT, Mon, 30 Nov 2026 12:05:00 GMT", 300.0),
         ("Mon, 30 Nov 2026 12:02:00 GMT, 600", 600.0),
+        ("Monday, 30-Nov-26 12:02:00 GMT", 120.0),
+        ("Mon Nov 30 12:02:00 2026", 120.0),
+        ("Tue Dec  1 12:00:00 2026", 86_400.0),
+        ("Monday, 30-Nov-26 12:02:00 GMT, Mon Nov 30 12:05:00 2026", 300.0),
+        ("Wednesday, 31-Nov-26 12:02:00 GMT", None),
+        ("Mon Foo 30 12:02:00 2026", None),
+        ("Mon, 30 Foo 2026 12:02:00 GMT", None),
+        ("Mon, 30 Nov 2026 24:02:00 GMT", None),
+        ("120s", 120.0),
+        ("120 s", 120.0),
+        ('"120"', 120.0),
+        ("120ms", None),
+        ("120 min", None),
         ("Tue, 31 Nov 2026 12:02:00 GMT", None),
         ("Mon, 30 Nov 0000 12:02:00 GMT", None),
         ("Fri, 30 Nov 9999 12:02:60 GMT", CAP_SECONDS),
@@ -122,6 +135,8 @@ def test_a_date_of_each_month_is_read(month: int) -> None:
     """The server's clock is read in every month, as the calendar of our own library writes it."""
     then = datetime(2026, month, 9, 8, 7, 6, tzinfo=UTC)
     assert date_of({"date": format_datetime(then, usegmt=True)}) == then
+    assert date_of({"date": f"{then:%A, %d-%b-%y %H:%M:%S} GMT"}) == then
+    assert date_of({"date": f"{then:%a %b} {then.day:2d} {then:%H:%M:%S %Y}"}) == then
 
 
 @given(st.text(max_size=60) | st.from_regex(r"[A-Z][a-z]{2}, \d\d Nov \d{4} \d\d:\d\d:\d\d GMT"))

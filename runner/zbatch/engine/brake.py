@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -60,6 +60,7 @@ class Brake:
         self._reachability = Reachability(settings.patience, self.jitter)
         self._throttled_since: float | None = None
         self._server: tuple[datetime, float] | None = None
+        self._server_began: datetime | None = None  # its time when our steady clock was at 0
         self._newest = settings.newest
         self._rules = settings.rules
         self._began = settings.began
@@ -214,6 +215,8 @@ class Brake:
             self._pace.heard(told, now, self.in_flight)
         if date:
             self._server = (date, now)
+            began = date - timedelta(seconds=now)
+            self._server_began = max(began, self._server_began or began)
 
     def learn(self, shown: Shown) -> None:
         """Take in whether the answer to a key shows that the tenant is out of order.
@@ -293,7 +296,15 @@ class Brake:
     def _asked(self, exchange: Reply | Fault, *, crowded: bool) -> float | None:
         """Tell for how many seconds the server asks to be left alone."""
         headers = exchange.headers if isinstance(exchange, Reply) else {}
-        return retry_after(headers, self._clock.now(), crowded=crowded)
+        return retry_after(headers, self._server_now(headers), crowded=crowded)
+
+    def _server_now(self, headers: Mapping[str, str]) -> datetime:
+        """Tell the time by which the server means a date: by its own clock, not by ours."""
+        date = date_of(headers)
+        if date is None or self._server_began is None:
+            return date or self._clock.now()
+        newest = self._server_began + timedelta(seconds=self._clock.monotonic())
+        return newest if date < newest - _OLD else date
 
     def jitter(self, failures: int) -> float:
         """Draw a wait after so many failures: full jitter."""
