@@ -384,7 +384,7 @@ def test_failures_reach_the_sender_as_unsent_faults() -> None:
         TokenUnavailable(FaultKind.TOKEN_UNAVAILABLE, "later", 5.0),
     ):
         answer, server = asyncio.run(run(failure))
-        assert answer == Fault(failure.kind, False, str(failure))
+        assert answer == Fault(failure.kind, False, str(failure), wait=failure.wait)
         assert server.connections == 0
 
 

@@ -140,11 +140,11 @@ class Inquiry:
                 raise _Expired
             if kind in _FINAL:
                 self.stop(_FINAL[kind], f"a question was not answered: {problem.message}")
-            if kind is Kind.UNREACHABLE:
-                self.unreachable(problem.message)
-            elif isinstance(page, Throttled):
+            if isinstance(page, Throttled) or (isinstance(page, Fault) and page.wait):
                 crowded = too_many_at_once(problem)
                 self._brake.throttled(exchange, problem.message, failures + 1, crowded=crowded)
+            elif kind is Kind.UNREACHABLE:
+                self.unreachable(problem.message)
             else:
                 failures += 1
                 ask = self._after(page, exchange, ask)

@@ -277,6 +277,7 @@ class Brake:
         taken nothing in for too long.
         """
         self._tell(Limited(message))
+        self._reachability.answered()
         now = self._clock.monotonic()
         if self._throttled_since is None:
             self._throttled_since = now
@@ -295,8 +296,10 @@ class Brake:
 
     def _asked(self, exchange: Reply | Fault, *, crowded: bool) -> float | None:
         """Tell for how many seconds the server asks to be left alone."""
-        headers = exchange.headers if isinstance(exchange, Reply) else {}
-        return retry_after(headers, self._server_now(headers), crowded=crowded)
+        if isinstance(exchange, Fault):
+            return exchange.wait
+        now = self._server_now(exchange.headers)
+        return retry_after(exchange.headers, now, crowded=crowded)
 
     def _server_now(self, headers: Mapping[str, str]) -> datetime:
         """Tell the time by which the server means a date: by its own clock, not by ours."""

@@ -130,11 +130,13 @@ class Carrier:
     def _asks_to_wait(self, exchange: Reply | Fault, answer: object) -> bool:
         """Tell whether a 429 that is not read as a refusal names a wait: kept too, whatever it is.
 
-        A refusal is judged by its own rule: one that is only told again asks for nothing new.
+        A refusal is judged by its own rule: one that is only told again asks for nothing new. One
+        of the token endpoint has kept the call from being sent.
         """
+        if isinstance(exchange, Fault):
+            return bool(exchange.wait)
         return (
-            isinstance(exchange, Reply)
-            and exchange.status == 429
+            exchange.status == 429
             and not isinstance(answer, Throttled)
             and retry_after(exchange.headers, self._ports.clock.now()) is not None
         )
