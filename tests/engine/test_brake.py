@@ -344,7 +344,7 @@ def test_a_window_that_is_used_up_closes_the_gate(
 
     clock.at = 0.1
     asyncio.run(next_turn())
-    assert events[0] == Gated("the tenant says that its rate limit is used up", 39.9, Hold.WINDOW)
+    assert events[0] == Gated("the tenant says that its rate limit is used up", 40.9, Hold.WINDOW)
 
 
 def test_the_last_moment_of_a_window_is_awaited_without_a_word(
@@ -353,12 +353,12 @@ def test_the_last_moment_of_a_window_is_awaited_without_a_word(
     """A second that is short of a call or two is nothing that anybody must be told."""
     brake = a_brake(clock, events)
     brake.answered(left(0, 40))
-    clock.at = 39.5
+    clock.at = 40.5  # of 41, since its end may be rounded
 
     async def next_turn() -> None:
         turn = asyncio.ensure_future(brake.turn())
         await asyncio.sleep(0)
-        clock.at = 41.0
+        clock.at = 42.0
         assert await asyncio.wait_for(turn, 30)
 
     asyncio.run(next_turn())

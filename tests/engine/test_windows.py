@@ -97,8 +97,9 @@ def test_the_word_of_the_tenant_counts_down_as_we_send() -> None:
     send(windows, 1)
     full = windows.full(1.0)
     assert full is not None
-    assert (full.until, full.reason) == (600.0, "the tenant says that its rate limit is used up")
-    assert windows.full(600.0) is None
+    assert (full.until, full.reason) == (601.0, "the tenant says that its rate limit is used up")
+    assert windows.full(600.9) is not None, "it may be told in whole seconds that are rounded down"
+    assert windows.full(601.0) is None
 
 
 def test_an_older_word_does_not_give_back_what_was_sent_since() -> None:
@@ -113,9 +114,9 @@ def test_an_older_word_does_not_give_back_what_was_sent_since() -> None:
     assert windows.full(2.0) is None
     windows.heard(Allowance(100, 5, 598.0), 2.0, 0)
     send(windows, 1, 2.0)
-    assert until(windows, 2.0) == 600.0
+    assert until(windows, 2.0) == 601.0
     windows.heard(Allowance(100, 0, 595.0), 3.0, 0)
-    assert until(windows, 3.0) == 598.0
+    assert until(windows, 3.0) == 599.0
 
 
 @pytest.mark.parametrize(("reset", "free"), [(12.0, False), (12.5, True)])
@@ -132,14 +133,14 @@ def test_a_word_of_the_moment_in_which_a_window_ends_is_of_the_next_one() -> Non
     windows = Windows()
     windows.heard(Allowance(100, 10, 10.0), 0.0, 0)
     windows.heard(Allowance(100, 0, 1.0), 10.0, 0)
-    assert until(windows, 10.0) == 11.0
+    assert until(windows, 10.0) == 12.0
 
 
 def test_a_new_window_begins_anew() -> None:
     """Where its end is told clearly later than that of the last, all of it is there again."""
     windows = Windows()
     windows.heard(Allowance(100, 0, 10.0), 0.0, 0)
-    assert until(windows, 0.0) == 10.0
+    assert until(windows, 0.0) == 11.0
     windows.heard(Allowance(100, 100, 60.0), 9.5, 0)
     assert until(windows, 9.5) is None
 
@@ -148,11 +149,11 @@ def test_a_window_that_the_tenant_no_longer_has_binds_no_more() -> None:
     """A limit that was raised midway is followed at once; one that was lowered too."""
     windows = Windows()
     windows.heard(Allowance(100, 0, 3000.0, (HOUR,)), 0.0, 0)
-    assert until(windows, 0.0) == 3000.0
+    assert until(windows, 0.0) == 3001.0
     windows.heard(Allowance(200, 100, 3000.0, (Rate(200, 3600.0),)), 1.0, 0)
     assert until(windows, 1.0) is None
     windows.heard(Allowance(50, 0, 3000.0, (Rate(50, 3600.0),)), 2.0, 0)
-    assert until(windows, 2.0) == 3002.0
+    assert until(windows, 2.0) == 3003.0
 
 
 def test_two_windows_are_both_held() -> None:
@@ -161,9 +162,9 @@ def test_two_windows_are_both_held() -> None:
     both = (Rate(10, 60.0), HOUR)
     windows.heard(Allowance(100, 0, 1000.0, both), 0.0, 0)
     windows.heard(Allowance(10, 5, 30.0, both), 0.0, 0)
-    assert until(windows, 0.0) == 1000.0
+    assert until(windows, 0.0) == 1001.0
     windows.heard(Allowance(10, 0, 30.0, both), 0.0, 0)
-    assert until(windows, 0.0) == 1000.0, "the one that is full longest"
+    assert until(windows, 0.0) == 1001.0, "the one that is full longest"
 
 
 def test_what_is_left_of_a_minute_is_spread_over_its_rest() -> None:
@@ -274,7 +275,7 @@ def test_where_others_use_up_all_of_it_the_end_is_awaited() -> None:
     windows = Windows()
     windows.heard(Allowance(1000, 60, 100.0), 0.0, 0)
     windows.heard(Allowance(1000, 10, 90.0), 10.0, 0)
-    assert until(windows, 10.0) == 100.0
+    assert until(windows, 10.0) == 101.0
     windows.heard(Allowance(1000, 0, 90.0), 10.0, 0)
     assert "used up" in str(windows.full(10.0))
 
@@ -297,7 +298,15 @@ def test_a_look_ahead_forgets_nothing() -> None:
     windows = Windows()
     windows.heard(Allowance(100, 0, 10.0), 0.0, 0)
     assert windows.gap(30.0) == 0.0
-    assert until(windows, 0.0) == 10.0
+    assert until(windows, 0.0) == 11.0
+
+
+@pytest.mark.parametrize(("length", "over"), [(1, 1.0), (2, 2.0), (60, 2.0)])
+def test_a_window_is_not_waited_for_longer_than_it_is_long(length: int, over: float) -> None:
+    """Else of a window of a second, used up by its first call, each other one would be lost."""
+    windows = Windows()
+    windows.heard(Allowance(5, 0, 1.0, (Rate(5, length), Rate(99, 3600.0))), 0.0, 0)
+    assert until(windows, 0.0) == over
 
 
 def test_others_are_not_seen_in_what_is_only_counted_late() -> None:

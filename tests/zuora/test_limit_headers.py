@@ -71,28 +71,33 @@ def test_f64_retry_after_values(value: str, expected: float | None) -> None:
 
 @pytest.mark.parametrize("name", sorted(name for name in KEPT if name.endswith("-reset")))
 def test_f65_reset_counts_in_every_spelling(name: str) -> None:
-    """The reset of the rate window is honoured however the page at hand spells it."""
-    assert retry_after({name: "600"}, NOW) == 600.0
-    assert retry_after({name: "7;w=60"}, NOW) == 7.0
-    assert retry_after({name: "Mon, 30 Nov 2026 12:02:00 GMT"}, NOW) == 120.0
+    """The reset of the rate window is honoured however the page at hand spells it.
+
+    It may be told in whole seconds that are rounded down, so one more is waited for.
+    """
+    assert retry_after({name: "600"}, NOW) == 601.0
+    assert retry_after({name: "0"}, NOW) == 1.0
+    assert retry_after({name: "7;w=60"}, NOW) == 8.0
+    assert retry_after({name: "Mon, 30 Nov 2026 12:02:00 GMT"}, NOW) == 121.0
+    assert retry_after({name: "9" * 99}, NOW) == CAP_SECONDS
 
 
 @pytest.mark.parametrize("prefix", RATE_PREFIXES)
 @pytest.mark.parametrize(
     ("remaining", "retry", "expected"),
     [
-        (None, None, 600.0),  # there is no other word
+        (None, None, 601.0),  # there is no other word
         (None, "120", 120.0),
         ("4000", None, None),
         ("4000", "120", 120.0),
-        ("0", None, 600.0),
-        ("0", "120", 600.0),
+        ("0", None, 601.0),
+        ("0", "120", 601.0),
         ("0", "900", 900.0),
-        ("-3", "120", 600.0),
-        (" 0;w=60", "120", 600.0),
-        ("0.5", "120", 600.0),
+        ("-3", "120", 601.0),
+        (" 0;w=60", "120", 601.0),
+        ("0.5", "120", 601.0),
         ("few", "120", 120.0),
-        ("few", None, 600.0),
+        ("few", None, 601.0),
     ],
 )
 def test_the_end_of_a_window_counts_where_that_is_used_up(
@@ -114,7 +119,7 @@ def test_the_longest_wait_counts() -> None:
         "x-ratelimit-reset": "90",
         "x-ratelimit-remaining": "0",
     }
-    assert retry_after(headers, NOW) == 90.0
+    assert retry_after(headers, NOW) == 91.0
     assert retry_after({}, NOW) is None
 
 

@@ -23,14 +23,14 @@ from zbatch.engine.rules import outlasts, overdue
 from zbatch.engine.settings import Settings
 from zbatch.model import MetRule, Problem
 from zbatch.zuora.allowance import allowance
-from zbatch.zuora.limits import date_of, retry_after, too_many_at_once
+from zbatch.zuora.limits import ROUNDED, date_of, retry_after, too_many_at_once
 from zbatch.zuora.wire import Fault, Reply
 
 T = TypeVar("T")
 
 # What a run that is stopping already must still be known for: its exit code is graver.
 _GRAVE = frozenset({StopReason.DISK, StopReason.INTERNAL})
-_TOLD = 1.0  # seconds: a shorter wait for one of the tenant's windows is told to nobody
+_TOLD = 1.0 + ROUNDED  # a shorter wait for one of the tenant's windows is told to nobody
 _NEWS = 0.02  # a share by which the pace changes before anybody is told
 _OLD = timedelta(seconds=5)  # a reply that is so much older than another is a kept one
 

@@ -12,6 +12,7 @@ from math import inf
 
 from zbatch.model import Rate
 from zbatch.zuora.allowance import Allowance
+from zbatch.zuora.limits import ROUNDED
 
 PARTS = 60  # of a window: a call is counted with the part that it left in
 SHORT = 60.0  # seconds: what is left of a window that ends sooner is spread over its rest
@@ -71,12 +72,14 @@ class Sliding:
 class _Told:
     """A window by the tenant's word: its end, what is left of it for us, and what others use.
 
+    `until` is its end as it was told, and `over` when it is over, however that was rounded.
     `level` is what was left and what we had sent, at `since`: it sinks as others send. They are
     left as many calls a second as `most`, at most.
     """
 
     limit: int
     until: float
+    over: float
     left: float
     level: int
     since: float
@@ -95,8 +98,8 @@ class _Told:
             return None
         kept = self.left - 1.0 - SPARE * self.limit
         if not self.others or kept <= 0.0:
-            return self.until
-        return min(self.until, self.until - kept / self.others)
+            return self.over
+        return min(self.over, self.until - kept / self.others)
 
     def gap(self, now: float) -> float:
         """Give the seconds between two calls of ours that use up its rest evenly."""
@@ -114,6 +117,7 @@ class Windows:
         self._told: dict[int, _Told] = {}
         self._others: dict[int, float] = {}
         self._policies: tuple[Rate, ...] = ()
+        self._lengths: dict[int, float] = {}  # in seconds, of the windows that they name, by size
         self._policies_gap = 0.0
         self._policies_until = -inf
         self._heard_limit = -1  # with the policies: what is kept by word is of these windows
@@ -123,15 +127,17 @@ class Windows:
         """Take in what a reply tells; some of those in flight may not be counted in it yet."""
         self._hear_policies(told, now)
         until, left = now + told.reset, float(max(0, told.remaining - in_flight))
+        over = now + min(told.reset + ROUNDED, self._lengths.get(told.limit, inf))
         level = told.remaining + self.sent
         known = self._told.get(told.limit)
         if known is None or now >= known.until or until > known.until + SAME_END:
             most = (1.0 - OURS) * left / max(told.reset, 1.0)
             others = min(most, self._others.get(told.limit, 0.0))
             first = level - in_flight
-            self._told[told.limit] = _Told(told.limit, until, left, first, now, most, others)
+            self._told[told.limit] = _Told(told.limit, until, over, left, first, now, most, others)
             return
-        known.until = min(known.until, until)  # a reset is rounded up
+        known.until = min(known.until, until)  # a reset may be rounded up
+        known.over = min(known.over, over)
         known.left = min(known.left, left)  # an older reply, or an older count, tells of more
         if now - known.since >= OTHERS_AFTER:
             seen = max(0.0, (known.level - level) / (now - known.since))
@@ -148,7 +154,8 @@ class Windows:
         self._policies, self._heard_limit = told.policies, told.limit
         gaps = [p.seconds / p.calls for p in told.policies if p.seconds <= SHORT]
         self._policies_gap = max(gaps, default=0.0)
-        sizes = {policy.calls for policy in told.policies} | {told.limit}
+        self._lengths = {policy.calls: policy.seconds for policy in reversed(told.policies)}
+        sizes = self._lengths.keys() | {told.limit}
         self._told = {limit: one for limit, one in self._told.items() if limit in sizes}
 
     def count(self, now: float) -> None:
@@ -162,7 +169,7 @@ class Windows:
     def full(self, now: float) -> Full | None:
         """Tell whether no request may leave, and until when: the window that is full longest."""
         fulls = [full for own in self._own if (full := own.full(now))]
-        for limit in [limit for limit, one in self._told.items() if one.until <= now]:
+        for limit in [limit for limit, one in self._told.items() if one.over <= now]:
             del self._told[limit]
         for told in self._told.values():
             if (free := told.free_at(now)) is not None:

@@ -15,6 +15,9 @@ from zbatch.zuora.headers import CONCURRENCY_LIMIT, CONCURRENCY_REMAINING, RATE_
 CAP_SECONDS = 30 * 24 * 3600.0
 """Longer waits read as this: beyond any wait that makes sense, and still told apart from it."""
 
+ROUNDED = 1.0
+"""So many seconds may be missing from the end of a window, which is told in whole ones."""
+
 _TIME = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
 _HTTP_DATE = re.compile(  # the three forms of RFC 9110, 5.6.7
     rf"[A-Z][a-z]{{2}}, [0-9]{{2}} [A-Z][a-z]{{2}} [1-9][0-9]{{3}} {_TIME} GMT"
@@ -69,7 +72,8 @@ def retry_after(
     for prefix in () if crowded else RATE_PREFIXES:
         if _used_up(headers.get(prefix + "remaining", ""), otherwise=not asked):
             ends += _waits(headers.get(prefix + "reset", ""), now)
-    return max(asked + ends, default=None)
+    waits = asked + [min(end + ROUNDED, CAP_SECONDS) for end in ends]
+    return max(waits, default=None)
 
 
 def _used_up(remaining: str, *, otherwise: bool) -> bool:
