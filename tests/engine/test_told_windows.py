@@ -65,3 +65,31 @@ def test_no_call_is_one_too_many_however_the_end_of_a_window_is_rounded(
     assert {record.outcome for record in run.records.values()} == {Outcome.INVOICED}
     assert run.server.refused == 0
     assert run.elapsed < 60.0 * 4 + 5.0
+
+
+class LastOfTheDay(ScriptedServer):
+    """Has 150 of the 10,000 requests of a day left, and another client takes one each 6 s."""
+
+    async def send(self, request: Request) -> Reply | Fault:
+        return self._telling(await super().send(request))
+
+    async def ask(self, ask: Ask) -> Reply | Fault:
+        return self._telling(await super().ask(ask))
+
+    def _telling(self, reply: Reply | Fault) -> Reply:
+        assert isinstance(reply, Reply)
+        now = asyncio.get_running_loop().time()
+        told = {
+            "ratelimit-limit": "10000, 10000;w=86400",
+            "ratelimit-remaining": str(150 - len(self.requests + self.questions) - int(now / 6)),
+            "ratelimit-reset": str(80_000 - int(now)),
+        }
+        return replace(reply, headers={**reply.headers, **told})
+
+
+def test_a_small_run_fits_into_the_tenth_of_what_a_day_has_left() -> None:
+    """A dozen calls are no reason to stop while there are ten times as many."""
+    bench = Bench(limits=Limits(1, Rate(1, 1.0), 1, 150.0), make_server=LastOfTheDay)
+    run = bench.run(works_of([item(n) for n in range(12)]), lambda request, before: success())
+    assert run.ending.stop is None
+    assert {record.outcome for record in run.records.values()} == {Outcome.INVOICED}
