@@ -14,7 +14,7 @@ import pytest
 
 from support.accounts import account
 from zbatch.app.altered import Altered
-from zbatch.app.review.counts import count_plan
+from zbatch.app.review.counts import InTurn, count_plan
 from zbatch.app.review.held import Held
 from zbatch.app.review.preview import Preview, look
 from zbatch.app.review.swings import CurrencyChange, Swing, Swings
@@ -192,12 +192,21 @@ def test_who_is_kept_out_by_number_is_not_billed(story: Any) -> None:
 
 @pytest.mark.parametrize(
     ("items", "objects", "seconds"),
-    [(0, 1, 0), (1, 1, 4), (10, 1, 4), (11, 1, 6), (50, 50, 102), (3000, 1, 612)],
+    [
+        (0, 1, 0),
+        (1, 1, 4),
+        (5, 1, 4),
+        (10, 1, 6),
+        (11, 1, 6),
+        (13, 1, 8),
+        (50, 50, 102),
+        (3000, 1, 614),
+    ],
 )
 def test_no_estimate_is_shorter_than_a_call(
     items: int, objects: int, seconds: int, story: Any
 ) -> None:
-    """Questions and calls go in waves of the concurrency, and each wave takes a call's time."""
+    """Questions and calls go in waves, of five calls at first, and each takes a call's time."""
     limits = Limits(10, Rate(100, 1.0), objects, 150.0)
     plan = story.plan(items, objects)
     view = seen(replace(plan, spec=replace(plan.spec, limits=limits)))
@@ -209,9 +218,24 @@ def test_the_last_call_takes_its_time_at_the_rate(story: Any) -> None:
     plan = story.plan(50)
     limits = replace(plan.spec.limits, rate=Rate(1, 1.0))
     view = seen(replace(plan, spec=replace(plan.spec, limits=limits)))
-    assert (view.estimate.by_rate, view.estimate.seconds) == (True, 52)
-    assert view.estimate.decided_by == "rate"
+    assert (view.estimate.decided_by, view.estimate.seconds) == ("rate", 52)
     assert "the rate of 1/s decides" in plan_text(view)
+
+
+def test_an_account_with_many_dates_that_decides_is_named(story: Any) -> None:
+    """They go one after the other, each with a question of its own, whatever the limits are."""
+    plan = story.plan(12)
+    first = plan.items[0].identity
+    items = tuple(
+        replace(item, identity=replace(first, target_date=date(2026, month, 28)))
+        for month, item in enumerate(plan.items, 1)
+    )
+    view = seen(replace(plan, items=items))
+    assert (view.estimate.decided_by, view.estimate.seconds) == ("account", 48.0)
+    text = " ".join(plan_text(view).split())
+    assert "about 48 s; the 12 items of one account, one after the other, decide, if an" in text
+    alone = seen(replace(plan, items=items), Held(to_send=3, in_turn=InTurn(3, 2)))
+    assert alone.estimate.seconds == 12.0
 
 
 def test_a_ceiling_that_decides_is_named(story: Any) -> None:
@@ -252,7 +276,7 @@ def test_a_deadline_that_comes_too_early_is_said(
     view = seen(replace(plan, spec=replace(plan.spec, stop=stop)))
     assert [one.code for one in view.warnings] == ["ZB923"] * warned
     said = [one.message for one in view.warnings]
-    assert all("about 0:04:16 h" in one and "after 0:04:00 h" in one for one in said)
+    assert all("about 0:04:18 h" in one and "after 0:04:00 h" in one for one in said)
 
 
 def test_an_unread_ledger_is_no_empty_one(story: Any) -> None:

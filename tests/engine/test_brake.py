@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
@@ -189,6 +190,50 @@ def test_a_fault_that_throttles_asks_for_no_time(brake: Brake, events: list[Even
     assert events == [Limited("no"), Gated("no", 2.0)]
 
 
+def http(at: datetime) -> str:
+    return format_datetime(at, usegmt=True)
+
+
+def until(wait: float, now: datetime) -> Reply:
+    """Give a refusal of a server by whose clock it is `now`: until a date of that clock."""
+    return status(429, date=http(now), retry_after=http(now + timedelta(seconds=wait)))
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=-3), timedelta(), timedelta(hours=6)])
+def test_a_date_is_waited_for_by_the_servers_clock(
+    brake: Brake, events: list[Event], ahead: timedelta
+) -> None:
+    """Ours may be minutes ahead of it, or behind."""
+    refusal = until(120.0, START + ahead)
+    brake.answered(refusal)
+    brake.throttled(refusal, "no", 1)
+    assert events == [Limited("no"), Gated("no", 120.0)]
+
+
+def test_without_a_clock_of_the_server_a_date_is_waited_for_by_ours(
+    brake: Brake, events: list[Event]
+) -> None:
+    """There is no better one."""
+    brake.throttled(status(429, retry_after=http(START + timedelta(seconds=90))), "no", 1)
+    assert events == [Limited("no"), Gated("no", 90.0)]
+
+
+@pytest.mark.parametrize("between", [[], [10], [10, 11]])
+def test_a_date_beside_an_old_clock_is_waited_for_by_what_is_known_of_the_servers(
+    clock: HandClock, brake: Brake, events: list[Event], between: list[int]
+) -> None:
+    """A reply that is kept for a key tells when it was made: the hours since are no wait."""
+    brake.answered(status(200, date=http(START)))
+    clock.at = 30.0
+    for hours in between:
+        brake.answered(status(200, date=http(START - timedelta(hours=hours))))
+    retry = http(START + timedelta(seconds=100))
+    kept = status(429, date=http(START - timedelta(hours=10)), retry_after=retry)
+    brake.answered(kept)
+    brake.throttled(kept, "no", 1)
+    assert events == [Limited("no"), Gated("no", 70.0)]
+
+
 @pytest.mark.parametrize(("wait", "stops"), [(LONGEST_GATE, False), (LONGEST_GATE + 1, True)])
 def test_a_wait_of_more_than_an_hour_stops_the_run(
     brake: Brake, events: list[Event], wait: float, stops: bool
@@ -299,7 +344,7 @@ def test_a_window_that_is_used_up_closes_the_gate(
 
     clock.at = 0.1
     asyncio.run(next_turn())
-    assert events[0] == Gated("the tenant says that its rate limit is used up", 39.9, Hold.WINDOW)
+    assert events[0] == Gated("the tenant says that its rate limit is used up", 40.9, Hold.WINDOW)
 
 
 def test_the_last_moment_of_a_window_is_awaited_without_a_word(
@@ -308,12 +353,12 @@ def test_the_last_moment_of_a_window_is_awaited_without_a_word(
     """A second that is short of a call or two is nothing that anybody must be told."""
     brake = a_brake(clock, events)
     brake.answered(left(0, 40))
-    clock.at = 39.5
+    clock.at = 40.5  # of 41, since its end may be rounded
 
     async def next_turn() -> None:
         turn = asyncio.ensure_future(brake.turn())
         await asyncio.sleep(0)
-        clock.at = 41.0
+        clock.at = 42.0
         assert await asyncio.wait_for(turn, 30)
 
     asyncio.run(next_turn())

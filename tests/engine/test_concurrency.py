@@ -199,6 +199,34 @@ def test_no_trial_exceeds_the_spec() -> None:
     assert [bench.round() for _ in range(3)] == [1, 1, 1]
 
 
+@pytest.mark.parametrize(("limit", "tried"), [(9, 9), (10, 10), (11, 11), (20, 11)])
+def test_no_trial_exceeds_what_the_tenant_says_it_takes(
+    bench: Bench, limit: int, tried: int
+) -> None:
+    """Eleven were refused once, and nothing was told: later replies tell how many it takes."""
+    bench.round(2)
+    bench.refuse()
+    bench.drain(WAIT)
+    assert bench.round(10) == 10
+    bench.now += PATIENCE * WAIT
+    assert bench.round(told=AtOnce(limit, max(0, limit - 10))) == tried
+
+
+@pytest.mark.parametrize(("limit", "tried"), [(9, 9), (10, 10), (11, 11), (20, 11)])
+def test_a_trial_that_has_not_left_yet_is_off_where_the_tenant_takes_no_more(
+    bench: Bench, limit: int, tried: int
+) -> None:
+    """It was allowed while nothing was told."""
+    bench.round(2)
+    bench.refuse()
+    bench.drain(WAIT)
+    bench.round(10)
+    bench.now += PATIENCE * WAIT
+    assert bench.round() == 11
+    bench.concurrency.told(AtOnce(limit, max(0, limit - 10)), bench.now)
+    assert bench.concurrency.allowed == tried
+
+
 def test_a_trial_is_never_rarer_than_one_in_sixteen_times_as_long(bench: Bench) -> None:
     """Twice as long after each that fails, four times over."""
     bench.round(2)

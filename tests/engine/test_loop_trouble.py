@@ -30,7 +30,7 @@ from support.engine import (
     works_of,
 )
 from zbatch.engine.ending import StopReason
-from zbatch.engine.events import Event, InFlight, Settled, Stopping
+from zbatch.engine.events import Event, Gated, InFlight, Settled, Stopping
 from zbatch.engine.kinds import Kind, doubtful
 from zbatch.engine.loop import Engine
 from zbatch.engine.order import Work
@@ -563,3 +563,56 @@ def test_whatever_comes_the_run_ends_and_keeps_its_promises(
         held_back = {str(later.identity) for later, _ in run.ending.blocked}
         assert not held_back & set(run.records)
         assert len(held_back) + len(run.records) == 12
+
+
+def without_token(wait: float | None) -> Fault:
+    detail = "token request: HTTP 429, too many"
+    return Fault(FaultKind.TOKEN_UNAVAILABLE, False, detail, wait=wait)
+
+
+@pytest.mark.parametrize("call", [True, False])
+def test_the_gate_is_closed_for_as_long_as_the_token_endpoint_asks(call: bool) -> None:
+    """Calls and questions alike, longer than a host may be out of reach: it has answered."""
+    busy = without_token(300.0)
+
+    def unless_busy(when: bool, good: Reply) -> Reply | Fault:
+        return busy if when and asyncio.get_running_loop().time() < 800.0 else good
+
+    bench = Bench(answer_question=lambda ask, before: unless_busy(not call, found()))
+    run = bench.run(
+        works_of([item(n) for n in range(3)]), lambda ask, before: unless_busy(call, success())
+    )
+    assert run.ending.stop is None
+    gates = [event.wait for event in run.events if isinstance(event, Gated)]
+    assert gates[0] == 300.0
+    assert 900.0 <= run.elapsed < 910.0
+    assert [at for at in run.server.times if 2.0 < at < 300.0] == []
+    assert {record.outcome for record in run.records.values()} == {Outcome.INVOICED}
+
+
+def test_a_token_endpoint_that_is_busy_for_an_hour_stops_the_run() -> None:
+    """As a tenant does that takes nothing in."""
+    run = Bench().run(works_of([item(0)]), lambda request, before: without_token(300.0))
+    assert run.ending.stop is not None
+    assert run.ending.stop.reason is StopReason.LIMIT
+    assert 3600.0 < run.elapsed < 4000.0
+    assert run.records == {}
+
+
+@pytest.mark.parametrize("wait", [None, 0.0])
+def test_a_token_endpoint_that_names_no_wait_is_out_of_reach(wait: float | None) -> None:
+    """It is tried for as long as any host that does not answer."""
+    run = Bench().run(works_of([item(0)]), lambda request, before: without_token(wait))
+    assert run.ending.stop is not None
+    assert run.ending.stop.reason is StopReason.UNREACHABLE
+
+
+def test_a_wait_for_a_token_is_no_time_out_of_reach() -> None:
+    """A host that cannot be had just before and after it has its whole time anew."""
+
+    def answer(request: Request, before: int) -> Reply | Fault:
+        if before == 1:
+            return without_token(300.0)
+        return REFUSED_CONNECTION if before < 4 else success()
+
+    assert Bench().run(works_of([item(0)]), answer).ending.stop is None

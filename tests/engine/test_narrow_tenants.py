@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from support.engine import Bench, Run, ScriptedServer, failure, item, status, success, works_of
+from support.engine import (
+    Bench,
+    Run,
+    ScriptedServer,
+    failure,
+    found,
+    item,
+    rows,
+    status,
+    success,
+    works_of,
+)
 from zbatch.engine.ending import PlacesUsed
+from zbatch.engine.events import Gated, Hold
 from zbatch.model import Limits, Outcome, Rate
 from zbatch.zuora.wire import Ask, Fault, Reply, Request
 
@@ -133,3 +146,68 @@ def test_rows_under_a_429_that_names_a_wait_close_the_gate_too() -> None:
     run = Bench(limits=SPEC, latency=1.0).run(works_of([item(n) for n in range(100)]), answer)
     assert [time for time in run.server.times if told[0] < time < told[0] + 30.0] == []
     assert len(run.records) == 100
+
+
+def of_a_day(reply: Reply, reset: str) -> Reply:
+    """Let a reply tell of a window that has calls left, as every reply does."""
+    told = {
+        "ratelimit-limit": "5000, 2500;w=60, 5000;w=3600, 10000;w=86400",
+        "ratelimit-remaining": "4000",
+        "ratelimit-reset": reset,
+    }
+    return replace(reply, headers={**reply.headers, **told})
+
+
+IN_A_ROW = {"Success": False, "Errors": [{"Code": "REQUEST_EXCEEDED_LIMIT"}]}
+REFUSALS = {
+    "call": status(429, TOO_MANY, retry_after="120"),
+    "row": rows(IN_A_ROW, retry_after="120"),
+    "no code": status(429, retry_after="120"),
+}
+
+
+@pytest.mark.parametrize("reset", ["3500", "50000"])
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_one_too_many_does_not_wait_for_a_window_that_has_calls_left(
+    reset: str, refusal: str
+) -> None:
+    """The end of the hour, or of the day, stands on the refusal as on every other reply."""
+    met: list[float] = []
+
+    def answer(request: Request, before: int) -> Reply:
+        now = asyncio.get_running_loop().time()
+        if met or now < 3.0:
+            return of_a_day(success(), reset)
+        met.append(now)
+        return of_a_day(REFUSALS[refusal], reset)
+
+    limits = Limits(10, Rate(600, 60.0), 1, 150.0)
+    run = Bench(limits=limits).run(works_of([item(n) for n in range(100)]), answer)
+    assert run.ending.stop is None
+    assert run.elapsed < 120.0 + 30.0
+    assert [at for at in run.server.times if met[0] < at < met[0] + 120.0] == []
+
+
+@pytest.mark.parametrize("reset", ["3500", "50000"])
+def test_no_more_does_a_question(reset: str) -> None:
+    """Which is refused as a call is."""
+
+    def answer(ask: Ask, before: int) -> Reply:
+        return of_a_day(found() if before else REFUSALS["call"], reset)
+
+    bench = Bench(answer_question=answer)
+    run = bench.run(works_of([item(0)]), lambda request, before: of_a_day(success(), reset))
+    assert run.ending.stop is None
+    assert 120.0 <= run.server.times[0] < 120.0 + 5.0
+
+
+@pytest.mark.parametrize("code", [b"70", b"50000070"])
+def test_a_window_that_is_used_up_is_waited_for_unless_too_many_came_at_once(code: bytes) -> None:
+    """With nothing left of an hour nothing may leave all the same: that is not for the refusal."""
+    body = b'{"reasons": [{"code": ' + code + b', "message": "no"}]}'
+    refused = status(429, body, retry_after="120", ratelimit_remaining="0", ratelimit_reset="3000")
+    run = Bench().run(works_of([item(0)]), lambda r, before: success() if before else refused)
+    waits = [(event.wait, event.hold) for event in run.events if isinstance(event, Gated)]
+    crowded = code == b"50000070"
+    assert waits[0] == (120.0 if crowded else 3001.0, Hold.LIMIT)
+    assert 3000.0 <= run.server.times[1] < 3010.0

@@ -97,8 +97,9 @@ def test_the_word_of_the_tenant_counts_down_as_we_send() -> None:
     send(windows, 1)
     full = windows.full(1.0)
     assert full is not None
-    assert (full.until, full.reason) == (600.0, "the tenant says that its rate limit is used up")
-    assert windows.full(600.0) is None
+    assert (full.until, full.reason) == (601.0, "the tenant says that its rate limit is used up")
+    assert windows.full(600.9) is not None, "it may be told in whole seconds that are rounded down"
+    assert windows.full(601.0) is None
 
 
 def test_an_older_word_does_not_give_back_what_was_sent_since() -> None:
@@ -113,9 +114,9 @@ def test_an_older_word_does_not_give_back_what_was_sent_since() -> None:
     assert windows.full(2.0) is None
     windows.heard(Allowance(100, 5, 598.0), 2.0, 0)
     send(windows, 1, 2.0)
-    assert until(windows, 2.0) == 600.0
+    assert until(windows, 2.0) == 601.0
     windows.heard(Allowance(100, 0, 595.0), 3.0, 0)
-    assert until(windows, 3.0) == 598.0
+    assert until(windows, 3.0) == 599.0
 
 
 @pytest.mark.parametrize(("reset", "free"), [(12.0, False), (12.5, True)])
@@ -132,14 +133,14 @@ def test_a_word_of_the_moment_in_which_a_window_ends_is_of_the_next_one() -> Non
     windows = Windows()
     windows.heard(Allowance(100, 10, 10.0), 0.0, 0)
     windows.heard(Allowance(100, 0, 1.0), 10.0, 0)
-    assert until(windows, 10.0) == 11.0
+    assert until(windows, 10.0) == 12.0
 
 
 def test_a_new_window_begins_anew() -> None:
     """Where its end is told clearly later than that of the last, all of it is there again."""
     windows = Windows()
     windows.heard(Allowance(100, 0, 10.0), 0.0, 0)
-    assert until(windows, 0.0) == 10.0
+    assert until(windows, 0.0) == 11.0
     windows.heard(Allowance(100, 100, 60.0), 9.5, 0)
     assert until(windows, 9.5) is None
 
@@ -148,11 +149,11 @@ def test_a_window_that_the_tenant_no_longer_has_binds_no_more() -> None:
     """A limit that was raised midway is followed at once; one that was lowered too."""
     windows = Windows()
     windows.heard(Allowance(100, 0, 3000.0, (HOUR,)), 0.0, 0)
-    assert until(windows, 0.0) == 3000.0
+    assert until(windows, 0.0) == 3001.0
     windows.heard(Allowance(200, 100, 3000.0, (Rate(200, 3600.0),)), 1.0, 0)
     assert until(windows, 1.0) is None
     windows.heard(Allowance(50, 0, 3000.0, (Rate(50, 3600.0),)), 2.0, 0)
-    assert until(windows, 2.0) == 3002.0
+    assert until(windows, 2.0) == 3003.0
 
 
 def test_two_windows_are_both_held() -> None:
@@ -161,9 +162,9 @@ def test_two_windows_are_both_held() -> None:
     both = (Rate(10, 60.0), HOUR)
     windows.heard(Allowance(100, 0, 1000.0, both), 0.0, 0)
     windows.heard(Allowance(10, 5, 30.0, both), 0.0, 0)
-    assert until(windows, 0.0) == 1000.0
+    assert until(windows, 0.0) == 1001.0
     windows.heard(Allowance(10, 0, 30.0, both), 0.0, 0)
-    assert until(windows, 0.0) == 1000.0, "the one that is full longest"
+    assert until(windows, 0.0) == 1001.0, "the one that is full longest"
 
 
 def test_what_is_left_of_a_minute_is_spread_over_its_rest() -> None:
@@ -208,8 +209,8 @@ def test_others_are_seen_and_left_their_room() -> None:
     for second in range(1, 11):
         send(windows, 1, float(second))
         windows.heard(Allowance(1000, 400 - 3 * second, 100.0 - second), float(second), 0)
-    # 370 are left, of which others take 180 within the 90 s that remain, and 10 are spared
-    send(windows, 179, 10.0)
+    # 370 are left, of which others take 180 within the 90 s that remain, and 4 are spared
+    send(windows, 185, 10.0)
     assert windows.full(10.0) is None
     send(windows, 1, 10.0)
     full = windows.full(10.0)
@@ -220,7 +221,7 @@ def test_others_are_seen_and_left_their_room() -> None:
 
 
 def crowded(left: int) -> Windows:
-    """Give a window that ends at 1100, of which others use two a second, and ten are spared."""
+    """Give a window that ends at 1100, of which others use two a second, and four are spared."""
     windows = Windows()
     windows.heard(Allowance(1000, 400, 100.0), 1000.0, 0)
     windows.heard(Allowance(1000, 390, 95.0), 1000.0 + OTHERS_AFTER, 0)
@@ -229,9 +230,9 @@ def crowded(left: int) -> Windows:
 
 
 def test_to_the_very_end_others_are_left_what_they_need() -> None:
-    """Twelve are left, ten of them spared: one of two is theirs until half a second before."""
+    """Six are left, four of them spared: one of two is theirs until half a second before."""
     windows = crowded(400 - 2 * 99)
-    send(windows, 400 - 2 * 99 - 12, 1099.0)
+    send(windows, 400 - 2 * 99 - 6, 1099.0)
     full = windows.full(1099.0)
     assert full is not None
     assert full.until == pytest.approx(1099.5)
@@ -261,11 +262,12 @@ def test_others_are_seen_after_five_seconds_of_a_window(after: float, seen: bool
 
 
 def test_in_a_window_of_a_second_others_get_what_they_got_before() -> None:
-    """As much of it as is not ours, and what is spared."""
+    """All of it but the one that is ours."""
     windows = Windows()
     windows.heard(Allowance(100, 100, 10.0), 0.0, 0)
     windows.heard(Allowance(100, 0, 4.0), 6.0, 0)
     windows.heard(Allowance(100, 10, 1.0), 10.0, 0)
+    send(windows, 1, 10.0)
     assert until(windows, 10.0) is not None
 
 
@@ -273,8 +275,9 @@ def test_where_others_use_up_all_of_it_the_end_is_awaited() -> None:
     """What is left is less than what is spared for them: no earlier time has room for us."""
     windows = Windows()
     windows.heard(Allowance(1000, 60, 100.0), 0.0, 0)
-    windows.heard(Allowance(1000, 10, 90.0), 10.0, 0)
-    assert until(windows, 10.0) == 100.0
+    windows.heard(Allowance(1000, 7, 90.0), 10.0, 0)
+    send(windows, 6, 10.0)
+    assert until(windows, 10.0) == 101.0
     windows.heard(Allowance(1000, 0, 90.0), 10.0, 0)
     assert "used up" in str(windows.full(10.0))
 
@@ -285,11 +288,34 @@ def test_others_who_want_it_all_leave_us_a_tenth() -> None:
     windows.heard(Allowance(1000, 1000, 60.0), 0.0, 0)
     windows.heard(Allowance(1000, 0, 30.0), 30.0, 0)
     windows.heard(Allowance(1000, 1000, 60.0), 60.0, 0)
-    ours = 1000 - 900 - SPARE * 1000
-    send(windows, int(ours) - 1, 60.0)
+    assert windows.gap(60.0) == pytest.approx(60.0 / 100)
+    send(windows, 99, 60.0)
     assert windows.full(60.0) is None
-    send(windows, 2, 60.0)
+    send(windows, 1, 60.0)
     assert windows.full(60.0) is not None
+
+
+@pytest.mark.parametrize("left", [150, 20])
+def test_of_the_rest_of_a_window_a_tenth_is_ours_as_well(left: int) -> None:
+    """Others who want far more of a day than it has left do not keep the run from the rest."""
+    windows = Windows()
+    windows.heard(Allowance(10_000, left, 80_000.0), 0.0, 0)
+    windows.heard(Allowance(10_000, left - 4, 79_990.0), 10.0, 0)
+    send(windows, left // 10 - 1, 10.0)
+    assert windows.full(10.0) is None
+    send(windows, 1, 10.0)
+    assert "left to its other users" in str(windows.full(10.0))
+
+
+def test_what_others_have_taken_is_not_ours() -> None:
+    """A tenth of what there was, as long as it is there: one in a hundred is never touched."""
+    windows = Windows()
+    windows.heard(Allowance(1000, 1000, 100.0), 0.0, 0)
+    windows.heard(Allowance(1000, 30, 90.0), 10.0, 0)
+    send(windows, 19, 10.0)
+    assert windows.full(10.0) is None
+    send(windows, 1, 10.0)
+    assert windows.full(10.0) is not None
 
 
 def test_a_look_ahead_forgets_nothing() -> None:
@@ -297,7 +323,15 @@ def test_a_look_ahead_forgets_nothing() -> None:
     windows = Windows()
     windows.heard(Allowance(100, 0, 10.0), 0.0, 0)
     assert windows.gap(30.0) == 0.0
-    assert until(windows, 0.0) == 10.0
+    assert until(windows, 0.0) == 11.0
+
+
+@pytest.mark.parametrize(("length", "over"), [(1, 1.0), (2, 2.0), (60, 2.0)])
+def test_a_window_is_not_waited_for_longer_than_it_is_long(length: int, over: float) -> None:
+    """Else of a window of a second, used up by its first call, each other one would be lost."""
+    windows = Windows()
+    windows.heard(Allowance(5, 0, 1.0, (Rate(5, length), Rate(99, 3600.0))), 0.0, 0)
+    assert until(windows, 0.0) == over
 
 
 def test_others_are_not_seen_in_what_is_only_counted_late() -> None:
@@ -330,8 +364,7 @@ def test_a_wait_is_never_nothing() -> None:
     windows = Windows()
     windows.heard(Allowance(1000, 400, 100.0), 0.0, 0)
     windows.heard(Allowance(1000, 300, 90.0), 10.0, 0)
-    spare = 10.0 * 90.0 + 10.0
-    windows.heard(Allowance(10_000, int(spare), 90.0), 10.0, 0)
+    send(windows, 40, 10.0)
     full = windows.full(10.0)
     assert full is not None
     assert full.until >= 10.0 + LEAST_WAIT

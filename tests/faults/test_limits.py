@@ -9,7 +9,7 @@ import pytest
 
 from support.engine import item
 from support.world import DAY, FRIDAY, HOUR, UNGUARDED, World
-from support.world_net import LOST_ON_THE_WAY, NONE, REPLY_LOST, Trouble, gateway
+from support.world_net import AT_ONCE, LOST_ON_THE_WAY, NONE, REPLY_LOST, Trouble, gateway
 from zbatch.emulator import EmulatorConfig, Mishap, Scheduled, ServerLimits
 from zbatch.emulator.catalogue import fault
 from zbatch.model import ExitCode, Limits, Rate
@@ -95,11 +95,27 @@ RESETS = (
 
 @pytest.mark.parametrize("told", RESETS)
 def test_f65_a_wait_told_by_the_reset_alone(world: World, told: Trouble) -> None:
-    """Without Retry-After the end of the rate window is the wait."""
+    """Without Retry-After the end of the rate window is the wait, and a second for its rounding."""
     world.troubles = {1: told}
     assert world.run([ONE]).outcomes == ["invoiced"]
     asked, *_, sent = arrivals(world)
-    assert 90 <= sent - asked <= 91.5
+    assert 91 <= sent - asked <= 92.5
+
+
+@pytest.mark.parametrize("window", [Rate(5000, 3600.0), Rate(10_000, 86_400.0)])
+def test_f65_a_window_that_has_calls_left_is_not_waited_for(
+    make_world: MakeWorld, window: Rate
+) -> None:
+    """One too many at once is told to wait 120 s, beside the hours until that window ends."""
+    limits = ServerLimits(rates=(window,), concurrency=7)
+    config = EmulatorConfig(Path("unused"), modes=UNGUARDED, limits=limits)
+    world = make_world(config=config, latency=5.0)
+    world.remote.untold = AT_ONCE
+    world.limits = Limits(10, Rate(600, 60.0), 1, 150.0)
+    run = world.run([item(number) for number in range(1, 41)])
+    assert (run.exit_code, set(run.outcomes)) == (ExitCode.OK, {"invoiced"})
+    assert any(one.status == 429 for one in world.exchanges)
+    assert 120 < world.timeline.now - FRIDAY < 120 + 60
 
 
 def test_f66_the_first_second_after_the_window(make_world: MakeWorld) -> None:

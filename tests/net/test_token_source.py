@@ -298,6 +298,15 @@ def test_a_refusal_is_asked_for_once(reply: bytes) -> None:
     [
         (reply_bytes(b"<html>", "503 Service Unavailable"), 1.0),
         (reply_bytes(b"", "429 Too Many Requests", "Retry-After: 30"), 30.0),
+        (
+            reply_bytes(
+                b"",
+                "429 Too Many Requests",
+                "Date: Mon, 30 Nov 2020 12:00:00 GMT",  # by the clock of the server
+                "Retry-After: Mon, 30 Nov 2020 12:00:30 GMT",
+            ),
+            30.0,
+        ),
         (reply_bytes(b"", "500 Internal Server Error", "Retry-After: nonsense"), 1.0),
         (b"HTTP/1.1 200 OK\r\n\r\n", 1.0),
         (b"nonsense\r\n\r\n", 1.0),
@@ -375,7 +384,7 @@ def test_failures_reach_the_sender_as_unsent_faults() -> None:
         TokenUnavailable(FaultKind.TOKEN_UNAVAILABLE, "later", 5.0),
     ):
         answer, server = asyncio.run(run(failure))
-        assert answer == Fault(failure.kind, False, str(failure))
+        assert answer == Fault(failure.kind, False, str(failure), wait=failure.wait)
         assert server.connections == 0
 
 

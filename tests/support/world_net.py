@@ -37,6 +37,7 @@ TOKEN_KEPT = 3000.0
 MINUTE = 60.0
 RATES = "ratelimit-"  # as the emulator writes them
 GENERATE, QUERY = "generate", "query"
+TOO_MANY = b"50000070"  # at once, in a reply that says so
 
 
 class Telling(Enum):
@@ -304,7 +305,8 @@ class Wire:
     def _wait(self, came: Reply | Fault | None, key: str | None) -> float | None:
         """Read how long the tenant is to be left alone.
 
-        A replay asks for nothing new, and the reply of another call is not believed.
+        A replay asks for nothing new, and the reply of another call is not believed. The end of a
+        rate window counts where it is used up, or alone; never for too many requests at once.
         """
         if not isinstance(came, Reply) or came.status not in (429, 503):
             return None
@@ -315,8 +317,10 @@ class Wire:
         self.remote.throttled |= {request_id} if request_id else set()
         if came.status == 503 and not came.headers.get("retry-after"):
             return None
-        names = ("retry-after", *(prefix + "reset" for prefix in RATE_PREFIXES))
-        waits = [came.headers.get(name, "") for name in names]
+        waits = [came.headers.get("retry-after", "")]
+        for prefix in RATE_PREFIXES if TOO_MANY not in came.body else ():
+            remaining = came.headers.get(prefix + "remaining", "0" if not waits[0] else "")
+            waits += [came.headers.get(prefix + "reset", "")] if remaining == "0" else []
         asked = [float(wait) for wait in waits if wait.isdigit()]
         return None if replayed else max(asked, default=None)
 

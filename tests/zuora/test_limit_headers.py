@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zbatch.model import Problem
-from zbatch.zuora.headers import KEPT
+from zbatch.zuora.headers import KEPT, RATE_PREFIXES
 from zbatch.zuora.limits import (
     CAP_SECONDS,
     AtOnce,
@@ -46,6 +46,19 @@ NOW = datetime(2026, 11, 30, 12, 0, 0, tzinfo=UTC)
         ("Mon, 30 Nov 2026 11:00:00 GMT", 0.0),
         ("Mon, 30 Nov 2026 12:02:00 GMT, Mon, 30 Nov 2026 12:05:00 GMT", 300.0),
         ("Mon, 30 Nov 2026 12:02:00 GMT, 600", 600.0),
+        ("Monday, 30-Nov-26 12:02:00 GMT", 120.0),
+        ("Mon Nov 30 12:02:00 2026", 120.0),
+        ("Tue Dec  1 12:00:00 2026", 86_400.0),
+        ("Monday, 30-Nov-26 12:02:00 GMT, Mon Nov 30 12:05:00 2026", 300.0),
+        ("Wednesday, 31-Nov-26 12:02:00 GMT", None),
+        ("Mon Foo 30 12:02:00 2026", None),
+        ("Mon, 30 Foo 2026 12:02:00 GMT", None),
+        ("Mon, 30 Nov 2026 24:02:00 GMT", None),
+        ("120s", 120.0),
+        ("120 s", 120.0),
+        ('"120"', 120.0),
+        ("120ms", None),
+        ("120 min", None),
         ("Tue, 31 Nov 2026 12:02:00 GMT", None),
         ("Mon, 30 Nov 0000 12:02:00 GMT", None),
         ("Fri, 30 Nov 9999 12:02:60 GMT", CAP_SECONDS),
@@ -58,16 +71,55 @@ def test_f64_retry_after_values(value: str, expected: float | None) -> None:
 
 @pytest.mark.parametrize("name", sorted(name for name in KEPT if name.endswith("-reset")))
 def test_f65_reset_counts_in_every_spelling(name: str) -> None:
-    """The reset of the rate window is honoured however the page at hand spells it."""
-    assert retry_after({name: "600"}, NOW) == 600.0
-    assert retry_after({name: "7;w=60"}, NOW) == 7.0
-    assert retry_after({name: "Mon, 30 Nov 2026 12:02:00 GMT"}, NOW) == 120.0
+    """The reset of the rate window is honoured however the page at hand spells it.
+
+    It may be told in whole seconds that are rounded down, so one more is waited for.
+    """
+    assert retry_after({name: "600"}, NOW) == 601.0
+    assert retry_after({name: "0"}, NOW) == 1.0
+    assert retry_after({name: "7;w=60"}, NOW) == 8.0
+    assert retry_after({name: "Mon, 30 Nov 2026 12:02:00 GMT"}, NOW) == 121.0
+    assert retry_after({name: "9" * 99}, NOW) == CAP_SECONDS
+
+
+@pytest.mark.parametrize("prefix", RATE_PREFIXES)
+@pytest.mark.parametrize(
+    ("remaining", "retry", "expected"),
+    [
+        (None, None, 601.0),  # there is no other word
+        (None, "120", 120.0),
+        ("4000", None, None),
+        ("4000", "120", 120.0),
+        ("0", None, 601.0),
+        ("0", "120", 601.0),
+        ("0", "900", 900.0),
+        ("-3", "120", 601.0),
+        (" 0;w=60", "120", 601.0),
+        ("0.5", "120", 601.0),
+        ("few", "120", 120.0),
+        ("few", None, 601.0),
+    ],
+)
+def test_the_end_of_a_window_counts_where_that_is_used_up(
+    prefix: str, remaining: str | None, retry: str | None, expected: float | None
+) -> None:
+    """It stands on every reply: that of a day that has calls left says nothing of a refusal."""
+    told = {prefix + "reset": "600", prefix + "remaining": remaining, "retry-after": retry}
+    headers = {name: value for name, value in told.items() if value is not None}
+    assert retry_after(headers, NOW) == expected
+    alone = None if retry is None else float(retry)
+    assert retry_after(headers, NOW, crowded=True) == alone, "no window is to do with that"
 
 
 def test_the_longest_wait_counts() -> None:
-    """Where both headers are there, the longer wait does."""
-    assert retry_after({"retry-after": "1", "ratelimit-reset": "60"}, NOW) == 60.0
-    assert retry_after({"retry-after": "120", "ratelimit-reset": "60"}, NOW) == 120.0
+    """Where two windows are used up, the run waits for both."""
+    headers = {
+        "ratelimit-reset": "60",
+        "ratelimit-remaining": "0",
+        "x-ratelimit-reset": "90",
+        "x-ratelimit-remaining": "0",
+    }
+    assert retry_after(headers, NOW) == 91.0
     assert retry_after({}, NOW) is None
 
 
@@ -88,6 +140,8 @@ def test_a_date_of_each_month_is_read(month: int) -> None:
     """The server's clock is read in every month, as the calendar of our own library writes it."""
     then = datetime(2026, month, 9, 8, 7, 6, tzinfo=UTC)
     assert date_of({"date": format_datetime(then, usegmt=True)}) == then
+    assert date_of({"date": f"{then:%A, %d-%b-%y %H:%M:%S} GMT"}) == then
+    assert date_of({"date": f"{then:%a %b} {then.day:2d} {then:%H:%M:%S %Y}"}) == then
 
 
 @given(st.text(max_size=60) | st.from_regex(r"[A-Z][a-z]{2}, \d\d Nov \d{4} \d\d:\d\d:\d\d GMT"))

@@ -290,8 +290,11 @@ def time_needed(view: Preview) -> str:
     by = view.estimate.decided_by or ""
     ceiling = ", the tenant's ceiling," if by in view.plan.spec.lowered else ""
     limit = limits.rate if by == "rate" else limits.concurrency
+    decides = f"the {by} of {limit}{ceiling} decides"
+    if by == "account":
+        decides = f"the {view.estimate.most} items of one account, one after the other, decide"
     return (
-        f"about {duration(view.estimate.seconds)}; the {by} of {limit}{ceiling} decides, if an"
+        f"about {duration(view.estimate.seconds)}; {decides}, if an"
         f" invoice takes {INVOICE_SECONDS:g} s (assumed)"
     )
 

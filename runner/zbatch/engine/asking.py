@@ -16,6 +16,7 @@ from zbatch.engine.ports import Clock, Sender
 from zbatch.engine.question import Seen
 from zbatch.engine.turns import Turns
 from zbatch.model import Invoice, Item
+from zbatch.zuora.limits import too_many_at_once
 from zbatch.zuora.pages import MissingField, Page
 from zbatch.zuora.query import ALL_FIELDS, Wanted, more_ask, query_ask, questions
 from zbatch.zuora.query_reply import invoices_of, read_page, whole
@@ -139,10 +140,11 @@ class Inquiry:
                 raise _Expired
             if kind in _FINAL:
                 self.stop(_FINAL[kind], f"a question was not answered: {problem.message}")
-            if kind is Kind.UNREACHABLE:
+            if isinstance(page, Throttled) or (isinstance(page, Fault) and page.wait):
+                crowded = too_many_at_once(problem)
+                self._brake.throttled(exchange, problem.message, failures + 1, crowded=crowded)
+            elif kind is Kind.UNREACHABLE:
                 self.unreachable(problem.message)
-            elif isinstance(page, Throttled):
-                self._brake.throttled(exchange, problem.message, failures + 1)
             else:
                 failures += 1
                 ask = self._after(page, exchange, ask)

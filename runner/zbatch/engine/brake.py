@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -23,14 +23,14 @@ from zbatch.engine.rules import outlasts, overdue
 from zbatch.engine.settings import Settings
 from zbatch.model import MetRule, Problem
 from zbatch.zuora.allowance import allowance
-from zbatch.zuora.limits import date_of, retry_after, too_many_at_once
+from zbatch.zuora.limits import ROUNDED, date_of, retry_after, too_many_at_once
 from zbatch.zuora.wire import Fault, Reply
 
 T = TypeVar("T")
 
 # What a run that is stopping already must still be known for: its exit code is graver.
 _GRAVE = frozenset({StopReason.DISK, StopReason.INTERNAL})
-_TOLD = 1.0  # seconds: a shorter wait for one of the tenant's windows is told to nobody
+_TOLD = 1.0 + ROUNDED  # a shorter wait for one of the tenant's windows is told to nobody
 _NEWS = 0.02  # a share by which the pace changes before anybody is told
 _OLD = timedelta(seconds=5)  # a reply that is so much older than another is a kept one
 
@@ -60,6 +60,7 @@ class Brake:
         self._reachability = Reachability(settings.patience, self.jitter)
         self._throttled_since: float | None = None
         self._server: tuple[datetime, float] | None = None
+        self._server_began: datetime | None = None  # its time when our steady clock was at 0
         self._newest = settings.newest
         self._rules = settings.rules
         self._began = settings.began
@@ -214,6 +215,8 @@ class Brake:
             self._pace.heard(told, now, self.in_flight)
         if date:
             self._server = (date, now)
+            began = date - timedelta(seconds=now)
+            self._server_began = max(began, self._server_began or began)
 
     def learn(self, shown: Shown) -> None:
         """Take in whether the answer to a key shows that the tenant is out of order.
@@ -265,19 +268,22 @@ class Brake:
         """Take note that the tenant took a request in."""
         self._throttled_since = None
 
-    def throttled(self, exchange: Reply | Fault, message: str, failures: int) -> None:
+    def throttled(
+        self, exchange: Reply | Fault, message: str, failures: int, *, crowded: bool = False
+    ) -> None:
         """Close the gate for as long as the server asks, at least for a jittered backoff.
 
-        The run stops where the tenant has taken nothing in for too long.
+        `crowded` where it refuses what was one too many at once. The run stops where the tenant has
+        taken nothing in for too long.
         """
         self._tell(Limited(message))
+        self._reachability.answered()
         now = self._clock.monotonic()
         if self._throttled_since is None:
             self._throttled_since = now
         if now - self._throttled_since > backoff.LONGEST_GATE:
             self.stop(StopReason.LIMIT, f"the tenant takes nothing in for an hour: {message}")
-        headers = exchange.headers if isinstance(exchange, Reply) else {}
-        asked = retry_after(headers, self._clock.now()) or 0.0
+        asked = self._asked(exchange, crowded=crowded) or 0.0
         self._gate(message, max(asked, self.jitter(failures)), Hold.LIMIT)
 
     def crowded(self, flight: Flight, exchange: Reply | Fault, problem: Problem) -> None:
@@ -285,9 +291,23 @@ class Brake:
         if not too_many_at_once(problem):
             self.places.undecided(flight)
             return
-        headers = exchange.headers if isinstance(exchange, Reply) else {}
-        asked = retry_after(headers, self._clock.now())
+        asked = self._asked(exchange, crowded=True)
         self.places.refused(flight, backoff.CROWDED if asked is None else asked)
+
+    def _asked(self, exchange: Reply | Fault, *, crowded: bool) -> float | None:
+        """Tell for how many seconds the server asks to be left alone."""
+        if isinstance(exchange, Fault):
+            return exchange.wait
+        now = self._server_now(exchange.headers)
+        return retry_after(exchange.headers, now, crowded=crowded)
+
+    def _server_now(self, headers: Mapping[str, str]) -> datetime:
+        """Tell the time by which the server means a date: by its own clock, not by ours."""
+        date = date_of(headers)
+        if date is None or self._server_began is None:
+            return date or self._clock.now()
+        newest = self._server_began + timedelta(seconds=self._clock.monotonic())
+        return newest if date < newest - _OLD else date
 
     def jitter(self, failures: int) -> float:
         """Draw a wait after so many failures: full jitter."""

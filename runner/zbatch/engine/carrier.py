@@ -14,7 +14,7 @@ from zbatch.engine.outage import Shown, failed
 from zbatch.engine.settings import Ports, Settings
 from zbatch.engine.verdict import Again, Context, Halt, Pause
 from zbatch.model import Attempt, Send
-from zbatch.zuora.limits import retry_after
+from zbatch.zuora.limits import retry_after, too_many_at_once
 from zbatch.zuora.reply import Answer, Rows, Throttled, Unauthorized, read_reply
 from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
 
@@ -122,18 +122,21 @@ class Carrier:
         if isinstance(decision, Halt):
             self._brake.stop(decision.reason, decision.problem.message)
         elif judgement.gates or self._asks_to_wait(exchange, answer):
-            self._brake.throttled(exchange, judgement.problem.message, work.tries)
+            problem, crowded = judgement.problem, too_many_at_once(judgement.problem)
+            self._brake.throttled(exchange, problem.message, work.tries, crowded=crowded)
         elif isinstance(decision, Again) and decision.pause is Pause.REACHABLE:
             self._brake.unreachable(decision.problem.message)
 
     def _asks_to_wait(self, exchange: Reply | Fault, answer: object) -> bool:
         """Tell whether a 429 that is not read as a refusal names a wait: kept too, whatever it is.
 
-        A refusal is judged by its own rule: one that is only told again asks for nothing new.
+        A refusal is judged by its own rule: one that is only told again asks for nothing new. One
+        of the token endpoint has kept the call from being sent.
         """
+        if isinstance(exchange, Fault):
+            return bool(exchange.wait)
         return (
-            isinstance(exchange, Reply)
-            and exchange.status == 429
+            exchange.status == 429
             and not isinstance(answer, Throttled)
             and retry_after(exchange.headers, self._ports.clock.now()) is not None
         )

@@ -173,6 +173,8 @@ class Concurrency:
     def told(self, told: AtOnce, now: float) -> None:
         """Take in how many requests the tenant says it takes at once, and has left."""
         self._told = told, now
+        if self._refused and told.limit <= self._refused.level:
+            self._refused.trying = False
         least, most = self._lately.span()
         others = told.limit - told.remaining > most
         room = 1 + most // 10 if others else 0  # left for them
@@ -231,12 +233,13 @@ class Concurrency:
 
     def _top(self, now: float) -> float:
         """Give the most that the number may come to."""
-        top = self._most
-        if self._refused:
-            top = min(top, self._refused.level)
-        if told := self._tells(now):
-            top = min(top, max(1, told.limit))
-        return float(top)
+        top = self._ceiling(now)
+        return float(min(top, self._refused.level) if self._refused else top)
+
+    def _ceiling(self, now: float) -> int:
+        """Give the most that the spec allows, and the tenant says it takes."""
+        told = self._tells(now)
+        return min(self._most, max(1, told.limit)) if told else self._most
 
     def _tells(self, now: float) -> AtOnce | None:
         """Give what the tenant told last, unless that was a while ago."""
@@ -256,4 +259,4 @@ class Concurrency:
         """Let one more leave where the number that was refused long ago binds."""
         refused = self._refused
         if refused and now >= refused.try_at:
-            refused.trying = int(self._base) >= refused.level < self._most
+            refused.trying = int(self._base) >= refused.level < self._ceiling(now)

@@ -12,12 +12,13 @@ from math import inf
 
 from zbatch.model import Rate
 from zbatch.zuora.allowance import Allowance
+from zbatch.zuora.limits import ROUNDED
 
 PARTS = 60  # of a window: a call is counted with the part that it left in
 SHORT = 60.0  # seconds: what is left of a window that ends sooner is spread over its rest
 SAME_END = 2.0  # seconds by which the end of one window may be told differently
 OTHERS_AFTER = 5.0  # seconds until what others use is told from what is only counted late
-SPARE = 0.01  # of a limit: left free besides where others use it too
+SPARE = 0.01  # of what a window has when we hear of it: left free besides where others use it too
 OURS = 0.1  # of what a window has when we hear of it: ours, however much others want
 LEAST_WAIT = 0.001
 _EACH = {60.0: "a minute", 3600.0: "an hour", 86_400.0: "a day"}
@@ -71,37 +72,42 @@ class Sliding:
 class _Told:
     """A window by the tenant's word: its end, what is left of it for us, and what others use.
 
+    `until` is its end as it was told, and `over` when it is over, however that was rounded.
     `level` is what was left and what we had sent, at `since`: it sinks as others send. They are
-    left as many calls a second as `most`, at most.
+    left as many calls a second as `most`, at most, and `spared` besides; `ours` may be sent
+    whatever they want.
     """
 
-    limit: int
     until: float
+    over: float
     left: float
     level: int
     since: float
     most: float
+    spared: float
+    ours: float
     others: float = 0.0
 
-    def spare(self, now: float) -> float:
-        """Give how many calls are to be left for others until its end."""
+    def room(self, now: float) -> float:
+        """Give how many calls there is room for, beside what is to be left for others."""
         if not self.others:
-            return 0.0
-        return self.others * max(0.0, self.until - now) + SPARE * self.limit
+            return self.left
+        free = self.left - self.spared
+        return max(free - self.others * max(0.0, self.until - now), min(free, self.ours))
 
     def free_at(self, now: float) -> float | None:
         """Tell from when it has room for a call of ours; None if it has."""
-        if self.left - self.spare(now) >= 1.0:
+        if self.room(now) >= 1.0:
             return None
-        kept = self.left - 1.0 - SPARE * self.limit
+        kept = self.left - 1.0 - self.spared
         if not self.others or kept <= 0.0:
-            return self.until
-        return min(self.until, self.until - kept / self.others)
+            return self.over
+        return min(self.over, self.until - kept / self.others)
 
     def gap(self, now: float) -> float:
         """Give the seconds between two calls of ours that use up its rest evenly."""
         rest = self.until - now
-        return 0.0 if not 0.0 < rest <= SHORT else rest / max(1.0, self.left - self.spare(now))
+        return 0.0 if not 0.0 < rest <= SHORT else rest / max(1.0, self.room(now))
 
 
 class Windows:
@@ -114,6 +120,7 @@ class Windows:
         self._told: dict[int, _Told] = {}
         self._others: dict[int, float] = {}
         self._policies: tuple[Rate, ...] = ()
+        self._lengths: dict[int, float] = {}  # in seconds, of the windows that they name, by size
         self._policies_gap = 0.0
         self._policies_until = -inf
         self._heard_limit = -1  # with the policies: what is kept by word is of these windows
@@ -123,15 +130,18 @@ class Windows:
         """Take in what a reply tells; some of those in flight may not be counted in it yet."""
         self._hear_policies(told, now)
         until, left = now + told.reset, float(max(0, told.remaining - in_flight))
+        over = now + min(told.reset + ROUNDED, self._lengths.get(told.limit, inf))
         level = told.remaining + self.sent
         known = self._told.get(told.limit)
         if known is None or now >= known.until or until > known.until + SAME_END:
             most = (1.0 - OURS) * left / max(told.reset, 1.0)
             others = min(most, self._others.get(told.limit, 0.0))
             first = level - in_flight
-            self._told[told.limit] = _Told(told.limit, until, left, first, now, most, others)
+            shares = SPARE * left, OURS * left
+            self._told[told.limit] = _Told(until, over, left, first, now, most, *shares, others)
             return
-        known.until = min(known.until, until)  # a reset is rounded up
+        known.until = min(known.until, until)  # a reset may be rounded up
+        known.over = min(known.over, over)
         known.left = min(known.left, left)  # an older reply, or an older count, tells of more
         if now - known.since >= OTHERS_AFTER:
             seen = max(0.0, (known.level - level) / (now - known.since))
@@ -148,7 +158,8 @@ class Windows:
         self._policies, self._heard_limit = told.policies, told.limit
         gaps = [p.seconds / p.calls for p in told.policies if p.seconds <= SHORT]
         self._policies_gap = max(gaps, default=0.0)
-        sizes = {policy.calls for policy in told.policies} | {told.limit}
+        self._lengths = {policy.calls: policy.seconds for policy in reversed(told.policies)}
+        sizes = self._lengths.keys() | {told.limit}
         self._told = {limit: one for limit, one in self._told.items() if limit in sizes}
 
     def count(self, now: float) -> None:
@@ -158,11 +169,12 @@ class Windows:
             own.count(now)
         for told in self._told.values():
             told.left -= 1.0
+            told.ours -= 1.0
 
     def full(self, now: float) -> Full | None:
         """Tell whether no request may leave, and until when: the window that is full longest."""
         fulls = [full for own in self._own if (full := own.full(now))]
-        for limit in [limit for limit, one in self._told.items() if one.until <= now]:
+        for limit in [limit for limit, one in self._told.items() if one.over <= now]:
             del self._told[limit]
         for told in self._told.values():
             if (free := told.free_at(now)) is not None:

@@ -122,7 +122,7 @@ class Sender:
             async with asyncio.timeout(self._endpoint.timeout):
                 return await self._exchange(parcel, token, flight)
         except TokenFailure as failure:
-            return Fault(failure.kind, False, str(failure))
+            return Fault(failure.kind, False, str(failure), wait=failure.wait)
         except _Crossed:
             detail = "the reply belongs to another call"
             return Fault(FaultKind.CROSSED, True, detail, flight.started_at)

@@ -18,7 +18,7 @@ from zbatch.net.faults import fault_of
 from zbatch.net.secret import Secret
 from zbatch.net.transport import Endpoint, kept_headers, open_session, post, read_body
 from zbatch.zuora.headers import TOKEN_PATH
-from zbatch.zuora.limits import retry_after
+from zbatch.zuora.limits import date_of, retry_after
 from zbatch.zuora.token_reply import TokenDenied, TokenGranted, read_token_reply
 from zbatch.zuora.wire import FaultKind
 
@@ -206,7 +206,7 @@ class TokenSource:
         detail = f"token request: HTTP {status}, {answer.problem.message}"
         if isinstance(answer, TokenDenied):
             raise TokenRefused(FaultKind.TOKEN_REFUSED, detail)
-        wait = retry_after(headers, self._endpoint.now())
+        wait = retry_after(headers, date_of(headers) or self._endpoint.now())
         raise TokenUnavailable(FaultKind.TOKEN_UNAVAILABLE, detail, wait)
 
     def _check_entity(self, answer: TokenGranted) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from zbatch.model import DatePair, Exclusion, Expect, Item, Source
@@ -19,6 +19,13 @@ def count_accounts(items: Sequence[Item]) -> int:
     if isinstance(items, Items):
         return sum(1 for count in items.selection.counts if count)
     return len({item.identity.account_id for item in items})
+
+
+def items_of_each(items: Sequence[Item]) -> Iterable[int]:
+    """Tell of each account how many items are of it; none at all counts as well."""
+    if isinstance(items, Items):
+        return items.selection.counts
+    return Counter(item.identity.account_id for item in items).values()
 
 
 def count_dates(items: Sequence[Item]) -> Counter[DatePair]:

@@ -15,13 +15,18 @@ from zbatch.zuora.headers import CONCURRENCY_LIMIT, CONCURRENCY_REMAINING, RATE_
 CAP_SECONDS = 30 * 24 * 3600.0
 """Longer waits read as this: beyond any wait that makes sense, and still told apart from it."""
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_HTTP_DATE = re.compile(
-    r"[A-Z][a-z]{2}, ([0-9]{2}) (" + "|".join(_MONTHS) + r") ([0-9]{4})"
-    r" ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT"
+ROUNDED = 1.0
+"""So many seconds may be missing from the end of a window, which is told in whole ones."""
+
+_TIME = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
+_HTTP_DATE = re.compile(  # the three forms of RFC 9110, 5.6.7
+    rf"[A-Z][a-z]{{2}}, [0-9]{{2}} [A-Z][a-z]{{2}} [1-9][0-9]{{3}} {_TIME} GMT"
+    rf"|[A-Z][a-z]{{5,8}}, [0-9]{{2}}-[A-Z][a-z]{{2}}-[0-9]{{2}} {_TIME} GMT"
+    rf"|[A-Z][a-z]{{2}} [A-Z][a-z]{{2}} [ 0-9][0-9] {_TIME} [1-9][0-9]{{3}}"
 )
 _COUNT = re.compile(r"[0-9]{1,6}")
-_SECONDS = re.compile(r"([0-9]+(?:\.[0-9]{1,6})?)(?:;.*)?")
+_WHOLE = re.compile(r"\s*(-?[0-9]{1,12})(?:[.;,].*)?\s*", re.DOTALL)
+_SECONDS = re.compile(r"\"?([0-9]+(?:\.[0-9]{1,6})?)\"? ?s?(?:;.*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +57,29 @@ def too_many_at_once(problem: Problem) -> bool:
     return problem.code in CONCURRENCY_CODES or message in LIMIT_MESSAGES
 
 
-def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+def retry_after(
+    headers: Mapping[str, str], now: datetime, *, crowded: bool = False
+) -> float | None:
     """Tell how many seconds a 429 or 503 asks us to wait, or None where it does not say.
 
-    The longest of Retry-After (seconds or HTTP date) and ratelimit-reset in any spelling, at
-    most CAP_SECONDS. `headers` have lower-case names; `now` is aware.
+    The longest of Retry-After (seconds or HTTP date) and of the end of the rate window, at most
+    CAP_SECONDS. That end stands on every reply, in any spelling: it counts where that window is
+    used up, and where the reply tells neither a wait nor what is left, but never where the refusal
+    is for requests at once. `headers` have lower-case names; `now`, aware, is best the server's.
     """
-    waits = list(_waits(headers.get("retry-after", ""), now))
-    for prefix in RATE_PREFIXES:
-        waits.extend(_waits(headers.get(prefix + "reset", ""), now))
+    asked = _waits(headers.get("retry-after", ""), now)
+    ends: list[float] = []
+    for prefix in () if crowded else RATE_PREFIXES:
+        if _used_up(headers.get(prefix + "remaining", ""), otherwise=not asked):
+            ends += _waits(headers.get(prefix + "reset", ""), now)
+    waits = asked + [min(end + ROUNDED, CAP_SECONDS) for end in ends]
     return max(waits, default=None)
+
+
+def _used_up(remaining: str, *, otherwise: bool) -> bool:
+    """Tell whether nothing is left of a rate window; where that is not told, say `otherwise`."""
+    left = _WHOLE.fullmatch(remaining)
+    return int(left[1]) <= 0 if left else otherwise
 
 
 def _waits(value: str, now: datetime) -> list[float]:
@@ -73,22 +91,19 @@ def _waits(value: str, now: datetime) -> list[float]:
 
 
 def _until(match: re.Match[str], now: datetime) -> float | None:
-    then = _moment(match)
+    then = _moment(match[0])
     return max((then - now).total_seconds(), 0.0) if then else None
 
 
-def _moment(match: re.Match[str]) -> datetime | None:
-    day, month, year, hour, minute, second = match.groups()
+def _moment(text: str) -> datetime | None:
+    # Loaded here, because it is slow to load, and a plan reads no dates.
+    from email.utils import parsedate
+
+    read = parsedate(text)
+    if read is None:
+        return None
     try:
-        return datetime(
-            int(year),
-            _MONTHS.index(month) + 1,
-            int(day),
-            int(hour),
-            int(minute),
-            min(int(second), 59),  # a leap second
-            tzinfo=UTC,
-        )
+        return datetime(*read[:5], min(read[5], 59), tzinfo=UTC)  # a leap second
     except ValueError:
         return None
 
@@ -101,4 +116,4 @@ def date_of(headers: Mapping[str, str]) -> datetime | None:
 @lru_cache(maxsize=8)  # all replies of a second say the same
 def _date(value: str) -> datetime | None:
     match = _HTTP_DATE.fullmatch(value.strip())
-    return _moment(match) if match else None
+    return _moment(match[0]) if match else None

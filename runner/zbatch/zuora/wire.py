@@ -73,9 +73,11 @@ class Fault:
     """The lack of an answer; `sent` is False only where it is proved that no byte left.
 
     `detail` is for people, one line, free of secrets and of anything a server said unfiltered.
+    `wait` is how many seconds the token endpoint asks to be left alone.
     """
 
     kind: FaultKind
     sent: bool
     detail: str
     sent_at: datetime | None = None
+    wait: float | None = None

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from math import ceil
 from typing import Any
 
@@ -16,6 +17,7 @@ from zbatch.spec.totals import (
     count_again,
     count_dates,
     count_sources,
+    items_of_each,
 )
 from zbatch.zuora.query import BRANCHES
 
@@ -49,6 +51,22 @@ class SourceCount:
 
 
 @dataclass(frozen=True, slots=True)
+class InTurn:
+    """How items wait for others of their account: `most` are of one, and `later` in all wait."""
+
+    most: int = 0
+    later: int = 0
+
+    @classmethod
+    def of(cls, each: Iterable[int]) -> InTurn:
+        """Tell it by how many items each account has."""
+        most = later = 0
+        for items in each:
+            most, later = max(most, items), later + max(0, items - 1)
+        return cls(most, later)
+
+
+@dataclass(frozen=True, slots=True)
 class PlanCounts:
     """A plan in numbers; `again` are the items of a revision above the first.
 
@@ -69,6 +87,7 @@ class PlanCounts:
     sources: tuple[SourceCount, ...]
     again: int
     accounts_digest: str | None
+    in_turn: InTurn
 
 
 def count_plan(plan: Plan) -> PlanCounts:
@@ -78,9 +97,11 @@ def count_plan(plan: Plan) -> PlanCounts:
     accounts, again = count_accounts(plan.items), count_again(plan.items)
     later = 0
     numbers: set[str] = set()
+    each: list[int] = []
     for named in plan.unresolved:
         numbers.add(named.named)
         dates = pairs_of(plan.spec, named)
+        each.append(len(dates))
         pairs.update(dates)
         sources[named.source.file] += len(dates)
         again += len(dates) * (named.revision > 1)
@@ -96,6 +117,7 @@ def count_plan(plan: Plan) -> PlanCounts:
         sources=tuple(SourceCount(*pair) for pair in sources.items() if pair[1]),
         again=again,
         accounts_digest=accounts_digest(plan.items) if plan.resolved else None,
+        in_turn=InTurn.of(chain(items_of_each(plan.items), each)),
     )
 
 

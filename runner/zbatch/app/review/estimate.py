@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 
-from zbatch.app.review.counts import Load
+from zbatch.app.review.counts import InTurn, Load
+from zbatch.engine.concurrency import GROWTH, START
 from zbatch.engine.pacing import Pace
 from zbatch.errors import Refused
 from zbatch.model import Limits, Plan, Rate, Tenant
@@ -19,18 +20,13 @@ INVOICE_SECONDS = 2.0  # assumed of Zuora for one invoice, and said wherever it 
 class Estimate:
     """How long a load takes, in seconds, if an invoice takes `INVOICE_SECONDS`.
 
-    `by_rate` says what decides: the rate, or else the concurrency.
+    `decided_by` names the limit that decides, as a spec does, or `account`, whose items go one
+    after the other: `most` of one; None where nothing is left to send.
     """
 
     seconds: float
-    by_rate: bool
-
-    @property
-    def decided_by(self) -> str | None:
-        """Name the limit that decides, as a spec does; None where nothing is left to send."""
-        if not self.seconds:
-            return None
-        return "rate" if self.by_rate else "concurrency"
+    decided_by: str | None
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +49,36 @@ class Use:
         return self.uses <= self.allowed
 
 
-def estimate(load: Load, limits: Limits) -> Estimate:
+def estimate(load: Load, limits: Limits, in_turn: InTurn) -> Estimate:
     """Tell how long a load takes, if all goes well.
 
     Calls leave in waves of as many as may be in flight, and no wave is shorter than one call. The
-    rate lets the last one leave, which then takes its time as well.
+    rate lets the last one leave, which then takes its time as well. Each item that waits for
+    another of its account is asked about once that one is done.
     """
     if not load.limited:
-        return Estimate(0.0, by_rate=False)
+        return Estimate(0.0, None)
     call = INVOICE_SECONDS * limits.objects_per_call
     last = call if load.calls else INVOICE_SECONDS
-    by_rate = (load.limited - 1) / limits.rate.per_second + last
-    questions = ceil(load.questions / limits.concurrency) * INVOICE_SECONDS
-    by_concurrency = ceil(load.calls / limits.concurrency) * call + questions
-    return Estimate(max(by_rate, by_concurrency), by_rate >= by_concurrency)
+    later = ceil(in_turn.later / limits.objects_per_call)
+    questions = sum(ceil(n / limits.concurrency) for n in (load.questions, later))
+    seconds = {  # of equals the first decides
+        "rate": (load.limited + later - 1) / limits.rate.per_second + last,
+        "concurrency": _waves(load.calls, limits.concurrency) * call + questions * INVOICE_SECONDS,
+        "account": in_turn.most * (INVOICE_SECONDS + call),
+    }
+    by = max(seconds, key=seconds.__getitem__)
+    return Estimate(seconds[by], by, in_turn.most)
+
+
+def _waves(calls: int, most: int) -> int:
+    """Tell in how many waves calls leave: of few at first, and of half as many again each time."""
+    waves, at_once = 0, float(min(START, most))
+    while calls > 0 and at_once < most:
+        calls -= int(at_once)
+        at_once += GROWTH * int(at_once)
+        waves += 1
+    return waves + ceil(max(calls, 0) / most)
 
 
 def pace_of(plan: Plan) -> Pace:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from zbatch.app.altered import MOST_NAMED, Altered, altered
 from zbatch.app.doubt import in_doubt
 from zbatch.app.outstanding import ASKED_AGAIN, Wish, earlier_open, is_worked_on
+from zbatch.app.review.counts import InTurn
 from zbatch.app.runs import to_bill
 from zbatch.errors import CannotStart
 from zbatch.model import Item, Outcome, Plan, Standing, Trail
@@ -30,8 +31,8 @@ class Held:
     `held_back` waits for an earlier date of its account, and is not sent. `changed` counts those
     invoiced, or sent and not settled, for which the plan asks another invoice date or other
     charges: a run refuses them, of which `altered` has the first. `runs` have carried out this
-    very plan, the latest last. `unread` says why the ledger could not be read; the counts are then
-    empty.
+    very plan, the latest last. `in_turn` is of what is to be sent, None where no ledger was read.
+    `unread` says why the ledger could not be read; the counts are then empty.
     """
 
     counts: Mapping[Outcome, int] = field(default_factory=dict)
@@ -40,6 +41,7 @@ class Held:
     runs: tuple[str, ...] = ()
     unread: str | None = None
     held_back: int = 0
+    in_turn: InTurn | None = None
     altered: tuple[Altered, ...] = ()
 
     @property
@@ -102,9 +104,11 @@ def _read(plan: Plan, items: int, ledger: Glance) -> Held:
     counts: Counter[Outcome] = Counter()
     to_send, held_back, changed = items - len(plan.items), 0, 0
     first: list[Altered] = []
+    most = later = 0
     for _, standings in groupby(ledger.standings(plan.items), key=_account):
         of_account = tuple(standings)
         worked_on = {one.item.identity for one in of_account if is_worked_on(one, _PLAIN)}
+        before = to_send + counts[Outcome.UNKNOWN]
         for standing in of_account:
             outcome = _outcome(standing)
             if outcome is not None:
@@ -116,8 +120,18 @@ def _read(plan: Plan, items: int, ledger: Glance) -> Held:
             if change := altered(standing):
                 changed += 1
                 first += [change] if changed <= MOST_NAMED else []
+        found = to_send + counts[Outcome.UNKNOWN] - before
+        most, later = max(most, found), later + max(0, found - 1)
     runs = (run.id for run in ledger.runs() if run.plan_digest == plan.digest)
-    return Held(counts, to_send, changed, tuple(runs), held_back=held_back, altered=tuple(first))
+    return Held(
+        counts,
+        to_send,
+        changed,
+        tuple(runs),
+        held_back=held_back,
+        in_turn=InTurn(most, later),
+        altered=tuple(first),
+    )
 
 
 def _account(standing: Standing) -> str:

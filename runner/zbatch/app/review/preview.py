@@ -9,7 +9,7 @@ from math import ceil
 from pathlib import Path
 
 from zbatch.app.review.approval import Chosen
-from zbatch.app.review.counts import Load, PlanCounts
+from zbatch.app.review.counts import InTurn, Load, PlanCounts
 from zbatch.app.review.estimate import INVOICE_SECONDS, Estimate, Use, estimate, too_much, uses
 from zbatch.app.review.held import Held, held
 from zbatch.app.review.online import Online
@@ -75,7 +75,8 @@ def look(
     """Put together what was read; pure."""
     limits = plan.spec.limits
     load = left(counts, done, limits.objects_per_call)
-    time = estimate(load, limits)
+    in_turn = counts.in_turn if plan.unresolved else done.in_turn or counts.in_turn
+    time = estimate(load, limits, in_turn if load.calls else InTurn())
     warnings = (*_far(difference), *_too_much(plan, load), *_too_long(plan, time))
     return Preview(
         plan=plan,
