@@ -124,7 +124,8 @@ class Aftermath:
             item, trail = work.items[position], work.trails[position]
             if decision.verdicts[position].renews:
                 # Asked anew: what the network delivers again may have been executed since.
-                self._renew(work, item, trail, asked_at=None, wait=self._brake.jitter(work.tries))
+                wait = self._brake.jitter(max(work.tries, work.refusals))
+                self._renew(work, item, trail, asked_at=None, wait=wait)
             elif effect.record is None:
                 burnt.append((item, replace(trail, if_absent=effect.if_absent)))
             else:
@@ -157,6 +158,9 @@ class Aftermath:
             first_sent=work.first_sent,
             tries=work.tries,
             stage=work.stage,
+            refusals=work.refusals,
+            refused_alone=work.refused_alone,
+            refused_at=work.refused_at,
         )
         self._postpone(renewed, wait, "renewed under the next key")
 
@@ -164,6 +168,8 @@ class Aftermath:
         wait = 0.0
         if decision.pause is Pause.BACKOFF:
             wait = self._brake.jitter(work.tries)
+        elif decision.pause is Pause.GATE and work.refusals > 1:
+            wait = self._brake.jitter(work.refusals - 1)  # its own, whatever the run's gate is
         elif decision.pause is Pause.CONFLICT:
             work.conflicts += 1
             wait = backoff.conflict_wait(work.conflicts)

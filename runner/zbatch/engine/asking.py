@@ -142,7 +142,7 @@ class Inquiry:
             if kind is Kind.UNREACHABLE:
                 self.unreachable(problem.message)
             elif isinstance(page, Throttled):
-                self._brake.throttled(exchange, problem.message, failures + 1)
+                self._brake.throttled(exchange, problem.message, asked_at[0], question=True)
             else:
                 failures += 1
                 ask = self._after(page, exchange, ask)
@@ -162,6 +162,7 @@ class Inquiry:
         if isinstance(page, Throttled):
             self._brake.crowded(flight, exchange, page.problem)
         elif isinstance(page, Page):
+            self._brake.accepted(question=True)
             self._brake.places.clean(flight, timed=False)
         else:
             self._brake.places.undecided(flight)

@@ -19,6 +19,7 @@ from zbatch.engine.outage import Outage, Shown
 from zbatch.engine.pacing import Flow, Pace, Reachability, Slot
 from zbatch.engine.places import Places
 from zbatch.engine.ports import Clock, Observer, Randomness
+from zbatch.engine.refusals import Refusals
 from zbatch.engine.rules import outlasts, overdue
 from zbatch.engine.settings import Settings
 from zbatch.model import MetRule, Problem
@@ -58,7 +59,7 @@ class Brake:
         self._pace = settings.pace or Pace(settings.limits.rate)
         self.places = Places(settings.limits.concurrency, clock)
         self._reachability = Reachability(settings.patience, self.jitter)
-        self._throttled_since: float | None = None
+        self._refusals = Refusals()
         self._server: tuple[datetime, float] | None = None
         self._newest = settings.newest
         self._rules = settings.rules
@@ -261,28 +262,33 @@ class Brake:
         else:
             self._gate(message, until - now, Hold.UNREACHABLE)
 
-    def accepted(self) -> None:
+    def accepted(self, *, question: bool = False) -> None:
         """Take note that the tenant took a request in."""
-        self._throttled_since = None
+        self._refusals.taken_in(question=question)
 
-    def throttled(self, exchange: Reply | Fault, message: str, failures: int) -> None:
+    def throttled(
+        self, exchange: Reply | Fault, message: str, left: float, *, question: bool = False
+    ) -> None:
         """Close the gate for as long as the server asks, at least for a jittered backoff.
 
+        That grows with each refusal in a row of what has `left` since the one before.
         The run stops where the tenant has taken nothing in for too long.
         """
         self._tell(Limited(message))
         now = self._clock.monotonic()
-        if self._throttled_since is None:
-            self._throttled_since = now
-        if now - self._throttled_since > backoff.LONGEST_GATE:
+        in_a_row = self._refusals.refused(left, now, question=question)
+        if self._refusals.lasting(now):
             self.stop(StopReason.LIMIT, f"the tenant takes nothing in for an hour: {message}")
+        self._gate(message, max(self.asked(exchange), self.jitter(in_a_row)), Hold.LIMIT)
+
+    def asked(self, exchange: Reply | Fault) -> float:
+        """Tell for how many seconds an answer asks to wait; 0 where it does not say."""
         headers = exchange.headers if isinstance(exchange, Reply) else {}
-        asked = retry_after(headers, self._clock.now()) or 0.0
-        self._gate(message, max(asked, self.jitter(failures)), Hold.LIMIT)
+        return retry_after(headers, self._clock.now()) or 0.0
 
     def crowded(self, flight: Flight, exchange: Reply | Fault, problem: Problem) -> None:
         """Take note of a limit that was met, where it is that of requests at once."""
-        if not too_many_at_once(problem):
+        if not too_many_at_once(problem) or not flight.before:  # alone it cannot be one too many
             self.places.undecided(flight)
             return
         headers = exchange.headers if isinstance(exchange, Reply) else {}
