@@ -64,7 +64,7 @@ class Brake:
         self._newest = settings.newest
         self._rules = settings.rules
         self._began = settings.began
-        self._ends: float | None = None  # by the run's own deadline
+        self._ends = _end_of(settings)
         works = tuple(works)
         self._probe = settings.probe
         self._outage = Outage(sum(len(work.items) for work in works) + later)
@@ -343,6 +343,12 @@ class Brake:
         """Wake all who wait for a slot: theirs is void."""
         self._news.set()
         self._news = asyncio.Event()
+
+
+def _end_of(settings: Settings) -> float | None:
+    """Tell when the run must end by its own deadline, where it is known when it began."""
+    began, deadline = settings.began, settings.rules.deadline
+    return None if began is None or deadline is None else began + deadline
 
 
 class _Flying:
