@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -64,7 +64,7 @@ class Brake:
         self._newest = settings.newest
         self._rules = settings.rules
         self._began = settings.began
-        self._ends = _end_of(settings)
+        self._ends = settings.ends
         works = tuple(works)
         self._probe = settings.probe
         self._outage = Outage(sum(len(work.items) for work in works) + later)
@@ -231,9 +231,21 @@ class Brake:
                 why = "most calls fail, whichever account they are for"
                 self._tell(Gated(why, self._probe, Hold.OUTAGE))
         if outage.lasting:
-            self.stop(
-                StopReason.OUTAGE, "the tenant is out of order: most calls of any account fail"
-            )
+            self._stop_by_outage()
+
+    def may_leave(self, work: Work) -> bool:
+        """Tell whether a call may leave; stops the run where it is one retry too many."""
+        if work.sends and self._outage.used_up:
+            self._stop_by_outage()
+            return False
+        return True
+
+    def retrying(self, work: Work) -> AbstractContextManager[None]:
+        """Count a call that was sent before while the body sends it again."""
+        return self._outage.retrying(len(work.items)) if work.sends else nullcontext()
+
+    def _stop_by_outage(self) -> None:
+        self.stop(StopReason.OUTAGE, "the tenant is out of order: most calls of any account fail")
 
     def flow(self) -> Flow:
         """Tell how requests have left so far."""
@@ -343,12 +355,6 @@ class Brake:
         """Wake all who wait for a slot: theirs is void."""
         self._news.set()
         self._news = asyncio.Event()
-
-
-def _end_of(settings: Settings) -> float | None:
-    """Tell when the run must end by its own deadline, where it is known when it began."""
-    began, deadline = settings.began, settings.rules.deadline
-    return None if began is None or deadline is None else began + deadline
 
 
 class _Flying:

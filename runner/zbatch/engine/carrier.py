@@ -45,7 +45,8 @@ class Carrier:
         with self._brake.flying() as flight:
             key = send_of(work, attempt).call.key
             self._ports.observer(Leaving(work.items, key, attempt))
-            exchange = await self._send(work, attempt)
+            with self._brake.retrying(work):
+                exchange = await self._send(work, attempt)
         answer = self._read(work, exchange)
         attempt = answered(attempt, exchange, answer, self._ports.clock.now())
         self.sent += attempt.sent
@@ -62,7 +63,7 @@ class Carrier:
         self._react(exchange, answer, judgement, left, gates)
         if (bad := failed(answer, attempt, work.attempts)) is not None:
             again = work.sends > 0
-            self._brake.learn(Shown(key, bad, left, again))
+            self._brake.learn(Shown(key, bad, left, again, len(work.items)))
         return judgement
 
     async def _send(self, work: Work, attempt: Attempt) -> Reply | Fault:
