@@ -28,7 +28,6 @@ from zbatch.model import (
     Call,
     Charges,
     Earlier,
-    Identity,
     Item,
     KeyState,
     Outcome,
@@ -75,13 +74,16 @@ def _earlier(one: Item, known: list[Standing]) -> tuple[Earlier, ...]:
     return tuple(
         Earlier(other.item, other.record.outcome if other.record else None, other.call)
         for other in known
-        if _is_earlier(other.item.identity, one.identity)
-        and (other.call or (other.record and other.record.outcome is Outcome.FAILED))
+        if other.item.identity.account_id == one.identity.account_id
+        and other.item.identity != one.identity
+        and (other.call or (other.record and _holds(other.record.outcome, other.item, one)))
     )
 
 
-def _is_earlier(other: Identity, one: Identity) -> bool:
-    return other.account_id == one.account_id and other.target_date < one.target_date
+def _holds(outcome: Outcome, other: Item, one: Item) -> bool:
+    if other.identity.target_date == one.identity.target_date:
+        return outcome is Outcome.INVOICED and other.identity > one.identity
+    return outcome is Outcome.FAILED and other.identity < one.identity
 
 
 def told(todo: Outstanding) -> dict[str, Outcome]:
@@ -284,6 +286,40 @@ def test_a_clean_key_of_another_spec_holds_back_nothing() -> None:
     assert sent(left_of([a_standing(late)], elsewhere=(clean,))) == [(late,)]
 
 
+def test_a_later_date_in_doubt_of_another_spec_holds_back_the_earlier_one() -> None:
+    """R10, D20: it may be executed still, and the account has one call at a time."""
+    early, late = item(1, 10), item(1, 20)
+    todo = left_of([a_standing(early)], elsewhere=(resent(late, a_call(late)),))
+    assert todo.works == ()
+    (record,) = todo.records
+    assert record.error is not None
+    assert record.error.code == "LATER_DATE_OPEN"
+    assert "later target date 2026-11-20 is unknown" in record.error.message
+
+
+@pytest.mark.parametrize("doubt", [True, False])
+@pytest.mark.parametrize("how", ["reopened", "failed", "nothing"])
+def test_a_lower_revision_waits_for_a_higher_one(doubt: bool, how: str) -> None:
+    """R10: one that is in doubt may bill the same, one that is invoiced has done so."""
+    first = item(1)
+    second = replace(first, identity=replace(first.identity, revision=2))
+    higher = resent(second, a_call(second)) if doubt else an_outcome(second, Outcome.INVOICED)
+    lower = {
+        "reopened": a_standing(first, generation=1),
+        "failed": an_outcome(first, Outcome.FAILED),
+        "nothing": an_outcome(first, Outcome.NOTHING_TO_BILL),
+    }[how]
+    todo = left_of([lower], wish=EVERY_WISH, elsewhere=(higher,))
+    if how == "nothing":
+        assert [(work.held, work.behind) for work in todo.works] == [(lower.record, second)]
+        return
+    assert todo.works == ()
+    (record,) = todo.records
+    assert record.error is not None
+    assert record.error.code == "OTHER_REVISION_OPEN"
+    assert "revision 2 of this item is invoiced or unknown" in record.error.message
+
+
 @pytest.mark.parametrize("state", [KeyState.LIVE, KeyState.BURNT])
 def test_doubt_of_this_spec_is_settled_before_the_later_dates(state: KeyState) -> None:
     """Both are worked on: the order of the account's dates is kept while the run goes on."""
@@ -363,6 +399,58 @@ def test_a_group_with_a_settled_member_goes_alone() -> None:
     ]
     todo = left_of(standings, groups=[(0, 1, 2)])
     assert sent(todo) == [(items[1],), (items[2],)]
+
+
+def _listed_before(how: str, early: Item) -> list[Standing]:
+    """Give what the ledger holds of an earlier date, or two, of which a run has to do something."""
+    return {
+        "new": [a_standing(early)],
+        "retried": [an_outcome(early, Outcome.FAILED)],
+        "asked": [an_outcome(early, Outcome.NOTHING_TO_BILL)],
+        "throttled": [resent(early, a_call(early), answer="throttled")],
+        "doubt": [resent(early, a_call(early))],
+    }[how]
+
+
+@pytest.mark.parametrize("how", ["new", "retried", "asked", "throttled", "doubt"])
+def test_a_clean_call_of_several_goes_alone_behind_an_earlier_date(how: str) -> None:
+    """R10: it would bill its items before that date; each waits for what is its own account's."""
+    early, late, other = item(1, 10), item(1, 20), item(2, 20)
+    call = a_call(late, other)
+    group = [resent(one, call, answer="throttled") for one in (late, other)]
+    todo = left_of([*_listed_before(how, early), *group], wish=Wish(retry_failed=True))
+    alone = [work for work in todo.works if work.apart]
+    assert [(work.items, work.call, work.may_wait) for work in alone] == [
+        ((late,), call, True),
+        ((other,), call, True),
+    ]
+
+
+@pytest.mark.parametrize("answer", ["throttled", "lost"])
+def test_only_a_clean_call_of_several_is_taken_apart_behind_a_barrier(answer: str) -> None:
+    """R10 and R12: what may have been executed is settled as a whole, whatever waits."""
+    early, late, other = item(1, 10), item(1, 20), item(2, 20)
+    call = a_call(late, other)
+    group = [resent(one, call, answer=answer) for one in (late, other)]
+    todo = left_of(group, elsewhere=(an_outcome(early, Outcome.FAILED),))
+    if answer == "lost":
+        assert [work.items for work in todo.works] == [(late, other)]
+        return
+    assert [(work.items, bool(work.apart)) for work in todo.works] == [((other,), True)]
+    assert told(todo) == {str(late.identity): Outcome.NOT_ATTEMPTED}
+
+
+@pytest.mark.parametrize("before", [Outcome.INVOICED, None])
+def test_a_clean_call_of_several_whose_turn_it_is_goes_whole(before: Outcome | None) -> None:
+    """R12: its key is sent again as it is; what is invoiced or comes later does not concern it."""
+    early, late, other, last = item(1, 10), item(1, 20), item(2, 20), item(2, 28)
+    call = a_call(late, other)
+    standings = [resent(one, call, answer="throttled") for one in (late, other)]
+    if before:
+        standings.append(an_outcome(early, before))
+    todo = left_of([*standings, a_standing(last), a_standing(item(3, 1))])
+    assert [work.items for work in todo.works] == [(late, other), (last,), (item(3, 1),)]
+    assert todo.works[0].apart is None
 
 
 def test_a_group_with_a_history_goes_alone() -> None:
@@ -461,7 +549,7 @@ def test_a_failure_with_a_higher_revision_invoiced_is_not_tried_again() -> None:
     failed = an_outcome(one, Outcome.FAILED, later_invoiced=one.identity.target_date)
     (record,) = left_of([failed], wish=EVERY_WISH).records
     assert record.error is not None
-    assert "a higher revision of this item is invoiced" in record.error.message
+    assert record.error.message.endswith("a higher revision of this item is invoiced)")
 
 
 # Another payload
@@ -580,6 +668,21 @@ def test_a_revision_without_a_settled_lower_one_is_refused() -> None:
     """Nothing is sent of the whole spec: it does not say what its author means."""
     with pytest.raises(Refused, match=r"s\.yaml:2:1 .* revision 1 is not settled in this ledger"):
         left_of([a_standing(item(2)), revised(None)], wish=EVERY_WISH)
+
+
+@pytest.mark.parametrize("answer", ["lost", "throttled"])
+def test_a_revision_in_doubt_is_settled_though_the_lower_one_was_opened_again(answer: str) -> None:
+    """Refused, its doubt would hold the lower one back and be settled by no run."""
+    revision = revised(None)
+    call = an_open_call(a_call(revision.item), answer=answer)
+    sent_before = replace(revision, call=call)
+    if answer == "lost":
+        assert sent(left_of([sent_before])) == [(revision.item,)]
+        done = an_outcome(revision.item, Outcome.INVOICED)
+        assert told(left_of([done])) == {str(revision.item.identity): Outcome.INVOICED}
+        return
+    with pytest.raises(Refused, match="revision 1 is not settled"):
+        left_of([sent_before])
 
 
 # All together

@@ -247,7 +247,7 @@ def test_who_waits_for_an_earlier_date_is_told(said: Said, billed: Path) -> None
     text = billed.read_text("utf-8")
     billed.write_text(text.replace("2026-10-31", "2026-11-30"), "utf-8")
     plan = " ".join(said("plan", "specs/two.yaml").split())
-    assert "nothing yet; 1 to send; 1 held back by an earlier date of the account" in plan
+    assert "nothing yet; 1 to send; 1 held back by another date of the account" in plan
     assert json.loads(said("plan", "specs/two.yaml", "--json"))["ledger"]["held_back"] == 1
     assert "1 to send" in said("run", "specs/two.yaml", code=4)
     plan = " ".join(said("plan", "specs/two.yaml", "--detailed-exitcode", code=10).split())

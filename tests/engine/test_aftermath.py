@@ -472,6 +472,16 @@ def test_an_invoice_gone_behind_an_open_date_is_not_billed_anew(bench: Bench) ->
     assert run.ending.blocked == ((item(1), open_date), (last, open_date))
 
 
+def test_an_invoice_gone_behind_a_higher_revision_holds_back_no_later_date(bench: Bench) -> None:
+    """R10: it is not billed anew, and that alone is no reason for the dates after it to wait."""
+    one, last = item(1), replace(item(1), identity=replace(item(1).identity, revision=9))
+    higher = replace(one, identity=replace(one.identity, revision=2))
+    works = [replace(held(Outcome.ALREADY_INVOICED), behind=higher), Work(1, (last,), 0)]
+    run = bench.run(works, lambda r, b: success())
+    assert run.ending.blocked == ((one, higher),)
+    assert list(run.records) == [str(last.identity)]
+
+
 def test_an_outcome_that_stands_behind_an_open_date_is_told_as_it_was(bench: Bench) -> None:
     """R9a: only what its question reopens has to wait; what comes after it goes on."""
     bench.answer_question = lambda ask, before: found(shown(item(1)))

@@ -16,7 +16,7 @@ from zbatch.engine.kinds import Kind
 from zbatch.engine.order import Work
 from zbatch.engine.question import Seen
 from zbatch.engine.settings import Acceptance
-from zbatch.engine.steps import Facts, Left, Renewed, Rest, Settled, Step
+from zbatch.engine.steps import Facts, Left, Renewed, Rest, Settled, Step, finding
 from zbatch.model import (
     Attempt,
     Baseline,
@@ -239,6 +239,26 @@ def test_a_draft_that_pays_for_another_item_too_may_be_accepted() -> None:
     trail = Trail(held, credited=frozenset({A}), if_absent=IfAbsent.RENEW)
     record = record_of(decided(burnt(trail=trail), seen(an_invoice())))
     assert (record.outcome, record.invoice_id) == (Outcome.INVOICED, A)
+
+
+def test_a_draft_that_may_hold_the_charges_is_remembered() -> None:
+    """R9b: posted, it would not be shown any more, and its key would be called void."""
+    draft = Draft(B, "9.00", START - HOUR, START - 2 * HOUR)
+    work = burnt()
+    step = concluded(work, seen(drafts=(draft,)))
+    assert isinstance(step, Left)
+    kept = finding(work, item(1), step)
+    assert kept is not None
+    assert (kept.key, kept.effect, kept.baseline) == (None, None, step.baseline)
+    trail = Trail(kept.baseline, if_absent=IfAbsent.RENEW)
+    for later in (seen(), seen(drafts=(draft,))):
+        again = concluded(burnt(trail=trail), later)
+        assert isinstance(again, Left)
+        assert finding(work, item(1), again) is None
+    decided = facts(accepted={item(1).identity: Acceptance(item(1).identity, B, "FIN-9")})
+    credited = replace(trail, credited=frozenset({B}))
+    known = concluded(burnt(trail=credited), seen(drafts=(draft,)), decided)
+    assert record_of(known).outcome is Outcome.INVOICED
 
 
 def test_an_invoice_whose_author_is_not_proved_says_so() -> None:

@@ -35,6 +35,7 @@ from zbatch.model import (
     Attempt,
     Baseline,
     Draft,
+    IfAbsent,
     ItemRecord,
     KeyState,
     Outcome,
@@ -343,6 +344,25 @@ def test_a_record_without_an_invoice_names_none() -> None:
     (effect,) = judged(a_work(), status(400)).result.effects
     assert effect.record is not None
     assert (effect.record.invoice_id, effect.record.invoice_ids) == (None, ())
+
+
+@pytest.mark.parametrize("before", [(), (past(Kind.LOST),)], ids=["clean", "doubtful"])
+def test_an_invoice_that_was_gone_before_the_send_is_no_new_one(
+    before: tuple[Attempt, ...],
+) -> None:
+    """The server repeats an old answer: only a question settles the key, and never as invoiced."""
+    gone = Trail(Baseline(BEGUN, (), (), gone=(f"{1:032x}",)))
+    work = a_work(*before, count=3, trails=(Trail(Baseline(BEGUN, (), ())), gone, Trail()))
+    reply = rows(*({"Success": True, "Id": f"{number:032x}"} for number in range(3)))
+    judgement = judged(work, reply)
+    first, old, last = judgement.result.effects
+    for effect, number in ((first, 0), (last, 2)):
+        assert effect.record is not None
+        assert effect.record.invoice_id == f"{number:032x}"
+    assert (old.state, old.record, old.if_absent) == (KeyState.BURNT, None, IfAbsent.RENEW)
+    assert f"{1:032x}" in old.evidence
+    assert judgement.result.attempt.problem is not None
+    assert judgement.result.attempt.problem.code == "OLD_ANSWER"
 
 
 @pytest.mark.parametrize(

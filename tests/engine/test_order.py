@@ -196,13 +196,25 @@ def test_a_call_that_the_ledger_holds_is_never_held_back() -> None:
     assert [later.items for later in order.take(0.0, 10)] == [(second,)]
 
 
-def test_an_unknown_later_date_does_not_hold_back_an_earlier_new_one() -> None:
-    """What was sent out of turn concerns only what comes after it."""
+def test_a_failed_later_date_does_not_hold_back_an_earlier_new_one() -> None:
+    """What was sent out of turn and settled concerns only what comes after it."""
     early, late, last = item(1, 10), item(1, 20), item(1, 28)
     order = Order([new(0, early), held_by_the_ledger(1, late), new(2, last)])
     order.take(0.0, 10)
     assert order.block(late) == [last]
     assert [work.items for work in order.take(0.0, 10)] == [(early,)]
+
+
+def test_an_unknown_date_holds_back_all_others_of_its_account() -> None:
+    """R10, D20: its call may be executed still, and an account has one call at a time."""
+    early, late, last, asked, other = item(1, 10), item(1, 20), item(1, 28), item(1, 5), item(2, 10)
+    held = Work(3, (asked,), 1, held=ItemRecord(asked, Outcome.NOTHING_TO_BILL))
+    order = Order([new(0, early, other), held_by_the_ledger(1, late), new(2, last), held])
+    assert [work.items for work in order.take(0.0, 10)] == [(late,)]
+    assert order.block(late, doubt=True) == [early, last]
+    alone, asking = order.take(0.0, 10)
+    assert alone.items == (other,)
+    assert (asking, held.behind) == (held, late)  # it is only asked about
 
 
 def test_two_held_groups_that_cross_do_not_wait_for_each_other() -> None:
@@ -272,7 +284,8 @@ class Run:
             self.order.release(one)
             return
         self.closed.add(_account(one))
-        self.open -= {later.identity for later in self.order.block(one)}
+        doubt = one.identity.target_date.day % 2 == 0
+        self.open -= {other.identity for other in self.order.block(one, doubt=doubt)}
 
 
 @given(plans(), st.data())

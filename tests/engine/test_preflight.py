@@ -183,7 +183,7 @@ def test_a_new_item_with_nothing_there_may_go_and_has_its_baseline() -> None:
     """R9a: what was there is kept, once, before generation 0."""
     drafts = (Draft(B, "5.00", START),)
     cleared = before_sending(new(), [seen(an_invoice(status="Canceled"), drafts=drafts)], facts())
-    assert cleared == Cleared((Baseline(START, (), drafts),))
+    assert cleared == Cleared((Baseline(START, (), drafts, gone=(A,)),))
 
 
 def test_only_a_key_in_doubt_keeps_its_baseline() -> None:
@@ -194,6 +194,31 @@ def test_only_a_key_in_doubt_keeps_its_baseline() -> None:
         assert before_sending(work, [seen(an_invoice())], facts()) == Cleared((anew,))
     work = sent(Kind.LOST, trails=(Trail(held),))
     assert before_sending(work, [seen(an_invoice())], facts()) == Cleared((None,))
+
+
+def test_what_is_gone_stays_known_to_the_baselines_to_come() -> None:
+    """The server may repeat its answer of an invoice that was canceled or deleted long before."""
+    held = Baseline(START - HOUR, (), (), gone=(B,))
+    canceled = seen(an_invoice(status="Canceled"))
+    anew = Baseline(START, (), (), gone=(A, B))
+    assert before_sending(new(baseline=held), [canceled], facts()) == Cleared((anew,))
+    doubt = sent(Kind.LOST, trails=(Trail(held),))
+    more = replace(held, gone=(B, A))
+    assert before_sending(doubt, [canceled], facts()) == Cleared((more,))
+    known = sent(Kind.LOST, trails=(Trail(more),))
+    assert before_sending(known, [canceled], facts()) == Cleared((None,))
+    bare = sent(Kind.LOST, trails=(Trail(),))
+    assert before_sending(bare, [canceled], facts()) == Cleared((None,))
+
+
+def test_what_an_earlier_outcome_named_is_gone_once_it_is_not_shown() -> None:
+    """Deleted invoices are shown nowhere: the ledger alone remembers them."""
+    held = replace(a_held(Outcome.ALREADY_INVOICED), invoice_ids=(A, B))
+    there = seen(an_invoice(B))
+    step = recheck(new(baseline=Baseline(START, (B,), ())), held, there)
+    assert step == Reopened(Baseline(START, (B,), (), gone=(A,)))
+    one = replace(held, invoice_ids=())
+    assert recheck(new(), one, seen()) == Reopened(Baseline(START, (), (), gone=(A,)))
 
 
 @pytest.mark.parametrize("work", [new(), new(baseline=BASELINE), sent(Kind.THROTTLED)])
@@ -339,7 +364,7 @@ def test_another_invoice_than_before_becomes_the_outcome(outcome: Outcome) -> No
 @pytest.mark.parametrize("trail", [{}, {"baseline": BASELINE}])
 def test_an_invoice_that_is_gone_opens_the_item_again(trail: dict[str, Any]) -> None:
     """L21: canceled since, nothing bills the item any more; its baseline is taken anew."""
-    baseline = Baseline(START, (), ())
+    baseline = Baseline(START, (), (), gone=(A,))
     work = new(**trail)
     step = recheck(work, a_held(Outcome.ALREADY_INVOICED), seen(an_invoice(status="Canceled")))
     assert step == Reopened(baseline)

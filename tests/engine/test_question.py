@@ -198,7 +198,7 @@ def test_several_are_all_named() -> None:
 
 
 def test_a_baseline_holds_what_exists_and_all_drafts() -> None:
-    """R9a: ids of what exists, also while it is generated; amount and time of the drafts."""
+    """R9a: ids of what exists or is being generated, and of what is canceled; all drafts."""
     drafts = (Draft(C, "5.00", SENT),)
     one = seen(
         an_invoice(A),
@@ -207,7 +207,7 @@ def test_a_baseline_holds_what_exists_and_all_drafts() -> None:
         an_invoice("d" * 32, number="TMP-1"),
         drafts=drafts,
     )
-    assert one.baseline == Baseline(ASKED, (A, B), drafts)
+    assert one.baseline == Baseline(ASKED, (A, B), drafts, gone=(C,))
 
 
 # After doubt: whose is it
@@ -361,14 +361,78 @@ def test_a_changed_draft_keeps_a_key_from_being_renewed(now: tuple[Draft, ...]) 
     assert code_of(conclude(seen(drafts=now), a_doubt(trail=trail))) == "DRAFT_CHANGED"
 
 
-def test_a_draft_that_is_as_it_was_proves_that_nothing_was_appended() -> None:
-    """R9b: amount and time unchanged; new drafts of other dates say nothing."""
+def test_what_somebody_else_made_does_not_hide_a_changed_draft() -> None:
+    """R9b: ours may be in the draft, beside an invoice of whoever; the person is told of both."""
     trail = Trail(a_baseline(drafts=(DRAFT,)), if_absent=IfAbsent.RENEW)
-    new = Draft(B, "1.00", ASKED)
+    by_hand = an_invoice(source="BillRun")
+    conclusion = conclude(
+        seen(by_hand, drafts=(replace(DRAFT, amount="6.00"),)), a_doubt(trail=trail)
+    )
+    assert code_of(conclusion) == "DRAFT_CHANGED"
+    assert isinstance(conclusion, Undecided)
+    assert A in conclusion.problem.message
+    assert conclude(seen(by_hand, drafts=(DRAFT,)), a_doubt(trail=trail)) == Foreign(A)
+    ours = an_invoice()
+    assert conclude(seen(ours, drafts=()), a_doubt(trail=trail)) == Claimed(A)
+
+
+def test_an_invoice_of_this_date_is_no_draft_beside_itself() -> None:
+    """R9b: ours in a draft of this very date is there, whoever made that one and whenever."""
+    draft = an_invoice(C, status="Draft", source="BillRun")
+    now = replace(DRAFT, amount="6.00")
+    for baseline in (a_baseline(drafts=(DRAFT,)), None):
+        trail = Trail(baseline, if_absent=IfAbsent.RENEW)
+        assert conclude(seen(draft, drafts=(now,)), a_doubt(trail=trail)) == Foreign(C)
+
+
+def test_a_draft_that_is_as_it_was_proves_that_nothing_was_appended() -> None:
+    """R9b: amount and time unchanged; drafts made once the call has ended say nothing."""
+    trail = Trail(a_baseline(drafts=(DRAFT,)), if_absent=IfAbsent.RENEW)
+    new = Draft(B, "1.00", ASKED, ASKED - SECOND)
     assert conclude(seen(drafts=(new, DRAFT)), a_doubt(trail=trail)) == Absent(IfAbsent.RENEW)
     for half in (replace(DRAFT, amount=None), replace(DRAFT, updated_at=None)):
         same = Trail(a_baseline(drafts=(half,)), if_absent=IfAbsent.RENEW)
         assert conclude(seen(drafts=(half,)), a_doubt(trail=same)) == Absent(IfAbsent.RENEW)
+
+
+OVER = SENT + SETTLE
+
+
+@pytest.mark.parametrize(
+    ("made", "changed", "holds"),
+    [
+        (SENT + SECOND, SENT + 2 * SECOND, True),
+        (SENT - timedelta(days=3), SENT + SECOND, True),  # it could not be read before the send
+        (OVER, ASKED, True),
+        (SENT + SECOND, None, True),
+        (None, ASKED, True),
+        (SENT + SECOND, SENT + SECOND, False),
+        (OVER + SECOND, ASKED, False),
+    ],
+)
+def test_a_draft_made_before_the_call_has_ended_may_hold_the_charges_if_it_has_changed(
+    made: datetime | None, changed: datetime | None, holds: bool
+) -> None:
+    """R9b: as it was made, it holds nothing of ours, so that separate drafts keep no key alive."""
+    draft = Draft(B, "1.00", changed, made)
+    trail = Trail(a_baseline(drafts=(DRAFT,)), if_absent=IfAbsent.RENEW)
+    doubt = a_doubt(an_attempt(answer=Kind.SERVER_ERROR), trail=trail)
+    conclusion = conclude(seen(drafts=(DRAFT, draft)), doubt)
+    if not holds:
+        assert conclusion == Absent(IfAbsent.RENEW)
+        return
+    assert code_of(conclusion) == "DRAFT_CHANGED"
+    assert isinstance(conclusion, Undecided)
+    assert conclusion.meanwhile == (draft,)
+    assert B in conclusion.problem.message
+
+
+def test_a_call_has_ended_once_it_has_by_the_servers_clock_too() -> None:
+    """A clock of ours that was behind at the send does not put the draft after its end."""
+    draft = Draft(B, "1.00", OVER + 3 * SECOND, OVER + 2 * SECOND)
+    trail = Trail(a_baseline(), if_absent=IfAbsent.RENEW)
+    behind = replace(an_attempt(answer=Kind.SERVER_ERROR), server_date=SENT + timedelta(hours=2))
+    assert code_of(conclude(seen(drafts=(draft,)), a_doubt(behind, trail=trail))) == "DRAFT_CHANGED"
 
 
 def test_a_draft_without_amount_and_time_can_never_be_called_unchanged() -> None:

@@ -11,13 +11,14 @@ import pytest
 
 from support.engine import item
 from support.mishaps import UNKNOWN_EXECUTED, UNKNOWN_UNEXECUTED
-from support.world import HOUR, UNGUARDED, World
+from support.world import HOUR, UNGUARDED, Job, World
 from support.world_net import (
     LOST_ON_THE_WAY,
     NEVER_ANSWERED,
     REPLY_LOST,
     SILENCE,
     UNSENT,
+    Trouble,
     gateway,
 )
 from zbatch.app.outstanding import Wish
@@ -33,7 +34,7 @@ from zbatch.emulator.book import BookAccount
 from zbatch.emulator.catalogue import fault
 from zbatch.engine.settings import Acceptance
 from zbatch.errors import Refused
-from zbatch.model import ExitCode, Settling
+from zbatch.model import ExitCode, Item, Settling
 
 MakeWorld = Callable[..., World]
 ONE = item(1)
@@ -448,6 +449,65 @@ def test_r10_a_doubtful_earlier_date_holds_back_the_later_one_of_another_spec(
     assert world.generates == []
 
 
+def test_r10_a_later_date_in_doubt_holds_back_the_earlier_one_of_another_spec(
+    make_world: MakeWorld,
+) -> None:
+    """While the later call is executed the earlier one waits, and goes once that is settled."""
+    world = make_world(latency=100.0)
+    early, late = item(1, 10), item(1, 20)
+    assert world.run([late], die_at="generate arrived").died
+    world.pass_time(5)
+    run = world.run([early])
+    assert (run.outcomes, run.codes) == (["not_attempted"], ["LATER_DATE_OPEN"])
+    assert run.exit_code is ExitCode.UNKNOWN
+    assert world.sent == 1
+    world.pass_time(2 * HOUR)
+    assert world.run([late]).outcomes == ["invoiced"]
+
+
+def test_r10_a_later_date_that_stays_in_doubt_holds_back_the_earlier_one_of_its_run(
+    make_world: MakeWorld,
+) -> None:
+    """It is settled first, and where it cannot be the account has no second call beside it."""
+    world = make_world(latency=200.0)
+    early, late, last = (item(1, day) for day in (10, 20, 28))
+    assert world.run([late], die_at="generate not yet sent").died
+    world.pass_time(60)
+    world.troubles = {2: gateway(403)}
+    run = world.run([early, late, last])
+    assert run.outcomes == ["not_attempted", "unknown", "not_attempted"]
+    assert (run.codes[0], run.codes[2]) == ("LATER_DATE_OPEN", "EARLIER_DATE_OPEN")
+    world.pass_time(2 * HOUR)
+    assert world.run([late, last]).outcomes == ["invoiced", "invoiced"]
+
+
+@pytest.mark.parametrize("how", ["reopened", "failed"])
+def test_r10_a_lower_revision_waits_for_a_higher_one_and_is_never_sent_after_it(
+    make_world: MakeWorld, how: str
+) -> None:
+    """The higher one was executed and cannot be read yet: a second invoice would be of the same."""
+    world = make_world(modes=replace(UNGUARDED, read_lag=600.0))
+    second = replace(ONE, identity=replace(ONE.identity, revision=2))
+    by_hand = world.bill_by_hand(ONE) if how == "reopened" else ""
+    world.troubles = {} if by_hand else {1: gateway(403)}
+    world.pass_time(700)
+    assert world.run([ONE]).outcomes == ["already_invoiced" if by_hand else "failed"]
+    if by_hand:
+        world.set_status(by_hand, "Canceled")
+    assert world.run([second], die_at="generate executed, unread").died
+    world.pass_time(60)
+    retry = Wish(retry_failed=True)
+    told = ["OTHER_REVISION_OPEN" if by_hand else "HTTP_403"]
+    sent = world.sent
+    assert world.run([ONE], wish=retry).codes == told
+    assert world.sent == sent
+    assert world.run([second]).outcomes == ["invoiced"]
+    sent = world.sent
+    assert world.run([ONE], wish=retry).codes == told
+    assert world.sent == sent
+    assert len([one for one in world.invoices if one.status != "Canceled"]) == 1
+
+
 def test_r10_a_failed_date_is_not_retried_once_a_later_one_is_invoiced(world: World) -> None:
     """The later invoice has billed its charges: the retry is declined, with the reason."""
     world.run([item(1, 20)])
@@ -460,6 +520,24 @@ def test_r10_a_failed_date_is_not_retried_once_a_later_one_is_invoiced(world: Wo
     error = run.records[early.identity].error
     assert error
     assert "not retried" in error.message
+
+
+def test_r10_a_failed_date_is_retried_for_charges_that_no_later_one_has_billed(
+    make_world: MakeWorld,
+) -> None:
+    """The later invoice left usage out, so the dates after wait for the retry, which bills it."""
+    world = make_world()
+    early, late, last = (item(1, day) for day in (10, 20, 28))
+    late = replace(late, charges=replace(late.charges, usage=False))
+    assert world.run([late]).outcomes == ["invoiced"]
+    world.faults.switch(CLOSED)
+    assert world.run([early]).outcomes == ["failed"]
+    world.faults.switch()
+    assert world.run([last]).codes == ["EARLIER_DATE_OPEN"]
+    # played without the checker, which knows no charges and finds this date out of its order
+    retried = world.play(Job(world.plan([early]), wish=Wish(retry_failed=True)))
+    assert retried[0].outcomes == ["invoiced"]
+    assert world.billed(early) == 1
 
 
 def _failed_beside_a_hand_made_invoice(world: World) -> str:
@@ -525,6 +603,47 @@ def test_r11_what_was_redirected_is_sent_again_by_a_run_alone(world: World, stat
 def _groups_of(world: World, objects: int) -> World:
     world.limits = replace(world.limits, objects_per_call=objects)
     return world
+
+
+def _never_left_together(world: World, *calls: tuple[Item, ...]) -> None:
+    """Let calls of several items be minted and never leave."""
+    _groups_of(world, 2)
+    world.troubles = dict.fromkeys(range(1, 200), UNSENT)
+    for items in calls:
+        world.run(items)
+    world.troubles = {}
+    assert world.generates == []
+
+
+@pytest.mark.parametrize("trouble", [gateway(403), gateway(502, arrives=True)], ids=["403", "502"])
+def test_r10_a_call_of_several_that_never_left_waits_for_an_earlier_date(
+    world: World, trouble: Trouble
+) -> None:
+    """The item behind a date that failed or is in doubt waits; the other one goes on alone."""
+    early, late, other = item(1, 10), item(1, 20), item(2, 20)
+    _never_left_together(world, (late, other))
+    world.troubles = dict.fromkeys(range(world.sent + 1, world.sent + 5), trouble)
+    assert world.run([early]).outcomes in (["failed"], ["unknown"])
+    world.troubles = {}
+    run = world.run([late, other])
+    assert run.outcomes == ["not_attempted", "invoiced"]
+    assert run.codes[0] == "EARLIER_DATE_OPEN"
+    assert world.billed(late) == 0
+
+
+def test_r10_calls_of_several_that_never_left_go_by_date_and_wait_not_for_each_other(
+    world: World,
+) -> None:
+    """Two specs name two accounts crosswise: each date in its turn, and all are billed."""
+    dates = [(item(n, 10), item(n, 20)) for n in (1, 2)]
+    (a1, a2), (b1, b2) = dates
+    _never_left_together(world, (a2, b1), (a1, b2))
+    run = world.run([a1, a2, b1, b2])
+    assert run.outcomes == ["invoiced"] * 4
+    for early, late in dates:
+        account = early.identity.account_id
+        billed = [one.target_date for one in world.executions if one.account_id == account]
+        assert billed == [early.identity.target_date, late.identity.target_date]
 
 
 def test_r12_partial_success_in_one_200(world: World) -> None:

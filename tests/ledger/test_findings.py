@@ -52,6 +52,7 @@ BASELINE = Baseline(
     NOON + timedelta(microseconds=7),
     (A, B),
     (Draft(A, "12.50", NOON), Draft(B, None, None)),
+    gone=("c" * 32,),
 )
 
 
@@ -354,8 +355,33 @@ def test_earlier_dates_that_failed_or_are_open_are_told(store: Store) -> None:
         live.key,
         burnt.key,
     ]
-    assert standing(store, dates[1]).earlier == (Earlier(dates[0], Outcome.FAILED, None),)
-    assert standing(store, dates[0]).earlier == ()
+    assert standing(store, item(2, 2)).earlier == (Earlier(item(2, 1), Outcome.FAILED, None),)
+
+
+def test_open_keys_of_later_dates_and_other_revisions_are_told(store: Store) -> None:
+    """R10: whatever has an open key may be executed still; what is settled later may not."""
+    one, late, last = item(1, 10), item(1, 20), item(1, 28)
+    lower, higher = one, replace(one, identity=replace(one.identity, revision=2))
+    plan(store, lower, higher, late, last)
+    invoiced(store, lower)
+    doubtful = [in_doubt(store, other) for other in (higher, late)]
+    failed(store, last)
+    told = [
+        [(other.item, other.outcome, other.call and other.call.call) for other in held.earlier]
+        for held in (standing(store, lower), standing(store, higher), standing(store, item(1, 15)))
+    ]
+    of_higher, of_late = zip((higher, late), (None, None), doubtful, strict=True)
+    assert told == [[of_higher, of_late], [of_late], [of_higher, of_late]]
+
+
+def test_a_higher_revision_that_is_invoiced_is_told_of_the_lower_ones_alone(store: Store) -> None:
+    """A lower one would bill once more what it billed; later dates are not concerned."""
+    first = item(1, 10)
+    second, third = (replace(first, identity=replace(first.identity, revision=n)) for n in (2, 3))
+    plan(store, first, second, third)
+    invoiced(store, second)
+    assert standing(store, first).earlier == (Earlier(second, Outcome.INVOICED, None),)
+    assert [standing(store, one).earlier for one in (second, third, item(1, 20))] == [()] * 3
 
 
 @pytest.mark.parametrize("day", [15, 30])
@@ -367,6 +393,38 @@ def test_a_failure_that_a_later_invoice_has_made_up_for_is_not_told(store: Store
     in_doubt(store, doubtful)
     invoiced(store, late)
     assert [earlier.item for earlier in standing(store, item(1, day)).earlier] == [doubtful]
+
+
+@pytest.mark.parametrize("kind", ["one_time", "recurring", "usage"])
+def test_a_later_invoice_without_its_charges_makes_up_for_no_failure(
+    store: Store, kind: str
+) -> None:
+    """R10: it has not billed them, so the failed date may be tried again, and is open till then."""
+    early, late, last = (item(1, day) for day in (10, 20, 30))
+    without = replace(late, charges=replace(late.charges, **{kind: False}))
+    plan(store, early, without, last)
+    failed(store, early)
+    invoiced(store, without)
+    assert standing(store, early).later_invoiced is None
+    assert [earlier.item for earlier in standing(store, last).earlier] == [early]
+    less = replace(early, charges=without.charges)
+    assert standing(store, less).later_invoiced == late.identity.target_date
+    invoiced(store, last, B)
+    assert standing(store, early).later_invoiced == last.identity.target_date
+    assert standing(store, last).earlier == ()
+
+
+def test_a_higher_revision_of_other_charges_keeps_the_lower_one_from_its_retry(
+    store: Store,
+) -> None:
+    """R10: below an invoiced revision none is sent, whatever each takes in."""
+    first = item(1)
+    second = replace(first, identity=replace(first.identity, revision=2))
+    second = replace(second, charges=replace(second.charges, usage=False))
+    plan(store, first, second)
+    failed(store, first)
+    invoiced(store, second)
+    assert standing(store, first).later_invoiced == first.identity.target_date
 
 
 def test_what_somebody_else_invoiced_later_makes_up_for_no_failure(store: Store) -> None:

@@ -179,7 +179,7 @@ class Books:
         assert [trail.if_absent for trail in standing.call.trails] == held.absent
 
     def check_account(self, standing: Standing) -> None:
-        """Hold what the account's other dates say: later invoices, earlier troubles."""
+        """Hold what the account's other dates say: later invoices, earlier troubles, open keys."""
         one = standing.item
         others = [o for o in self.known() if _of(o) == _of(one) and o is not one]
         ids = {o.identity.target_date: self.items[o.identity].invoice_id for o in others}
@@ -193,14 +193,14 @@ class Books:
         }
         assert standing.later_invoiced == min((d for d in invoiced if d > target), default=None)
         troubled = [
-            o.identity for o in others if o.identity.target_date < target and self.troubled(o)
+            o.identity
+            for o in others
+            if self.open_call(o) or (o.identity.target_date < target and self.troubled(o))
         ]
         assert [earlier.item.identity for earlier in standing.earlier] == troubled
 
     def troubled(self, one: Item) -> bool:
-        """Tell whether an item holds later dates back."""
-        if self.open_call(one):
-            return True
+        """Tell whether an item has failed, and nothing later is invoiced."""
         later = [
             o
             for o in self.known()

@@ -59,6 +59,7 @@ from zbatch.engine.settings import Acceptance
 from zbatch.engine.stages import Choice
 from zbatch.model import (
     Account,
+    Charges,
     DatePair,
     ExitCode,
     Identity,
@@ -265,6 +266,7 @@ class World:
             max_attempts=self.max_attempts,
             stop=self.stop,
             stages=self.stages,
+            charges=items[0].charges if items else Charges(),
         )
         return make_plan(spec, TENANT)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from zbatch.app.altered import as_asked_now, refuse_altered
 from zbatch.app.doubt import is_open, state_of, work_of
+from zbatch.app.out_of_turn import is_clean_group, out_of_turn
 from zbatch.engine.kinds import last_word
 from zbatch.engine.order import Work
 from zbatch.errors import Refused
@@ -54,15 +55,20 @@ def outstanding(plan: Plan, standings: Sequence[Standing], wish: Wish) -> Outsta
     refuse_altered(standings)
     refuse_revisions(standings)
     standings = as_asked_now(standings)
-    works = list(open_works(standings))
     fresh = {s.item.identity: s for s in standings if s.call is None and _is_fresh(s, wish)}
-    working = fresh.keys() | {item.identity for work in works for item in work.items}
+    working = fresh.keys() | {s.item.identity for s in standings if s.call is not None}
     barriers = {
         standing.item.identity: barrier
         for standing in standings
         if (barrier := _barrier(standing, working)) is not None
     }
-    works = [work for work in works if not (work.may_wait and work.items[0].identity in barriers)]
+    asked = {s.item.identity for s in standings if _is_asked_again(s)}
+    waiting = out_of_turn(standings, working | asked, barriers.keys())
+    works = [
+        work
+        for work in open_works(standings, waiting)
+        if not (work.may_wait and work.items[0].identity in barriers)
+    ]
     sendable = {i: s for i, s in fresh.items() if i not in barriers}
     works += _new_works(plan.groups, standings, sendable)
     works += _held_works(standings, sendable, barriers)
@@ -71,13 +77,28 @@ def outstanding(plan: Plan, standings: Sequence[Standing], wish: Wish) -> Outsta
 
 
 def blocked(item: Item, by: Item) -> ItemRecord:
-    """Report an item that waits for an earlier date of its account."""
-    earlier = by.identity.target_date.isoformat()
-    message = (
-        f"the account's earlier target date {earlier} is failed or unknown, and a later invoice"
-        f" would bill its charges too: settle that one first ({by.source.file}:{by.source.line})"
-    )
-    return ItemRecord(item, Outcome.NOT_ATTEMPTED, error=Problem("EARLIER_DATE_OPEN", message))
+    """Report an item that waits for another date or revision of its account."""
+    listed = f"{by.source.file}:{by.source.line}"
+    other = by.identity.target_date
+    if other < item.identity.target_date:
+        code = "EARLIER_DATE_OPEN"
+        message = (
+            f"the account's earlier target date {other.isoformat()} is failed or unknown, and a"
+            f" later invoice would bill its charges too: settle that one first ({listed})"
+        )
+    elif other > item.identity.target_date:
+        code = "LATER_DATE_OPEN"
+        message = (
+            f"the account's later target date {other.isoformat()} is unknown and may be billed"
+            f" still, and an account has one call at a time: settle that one first ({listed})"
+        )
+    else:
+        code = "OTHER_REVISION_OPEN"
+        message = (
+            f"revision {by.identity.revision} of this item is invoiced or unknown, and this one"
+            f" would bill the same: settle that one first, or list it instead ({listed})"
+        )
+    return ItemRecord(item, Outcome.NOT_ATTEMPTED, error=Problem(code, message))
 
 
 def _is_fresh(standing: Standing, wish: Wish) -> bool:
@@ -103,10 +124,13 @@ def refuse_unresolved(plan: Plan) -> None:
 
 
 def refuse_revisions(standings: Iterable[Standing]) -> None:
-    """Raise `Refused` for a revision whose lower one is not settled in this ledger."""
+    """Raise `Refused` for a revision whose lower one is not settled in this ledger.
+
+    The lower one may have been opened again since: what was sent by then is in doubt or invoiced.
+    """
     for standing in standings:
         identity, source = standing.item.identity, standing.item.source
-        if identity.revision > 1 and standing.lower is None:
+        if identity.revision > 1 and standing.lower is None and not _was_sent(standing):
             raise Refused(
                 f"{source.file}:{source.line}:{source.column} {identity}: revision"
                 f" {identity.revision - 1} is not settled in this ledger, so nothing shows that"
@@ -114,8 +138,14 @@ def refuse_revisions(standings: Iterable[Standing]) -> None:
             )
 
 
+def _was_sent(standing: Standing) -> bool:
+    if standing.call:
+        return is_open(standing.item, standing.call)
+    return standing.record is not None and standing.record.outcome is Outcome.INVOICED
+
+
 def _barrier(standing: Standing, working: set[Identity] | frozenset[Identity]) -> Item | None:
-    """Find an earlier date of the account that holds the item back and is not worked on now."""
+    """Find what of the account holds the item back and is not worked on now."""
     if standing.record and standing.record.outcome is Outcome.INVOICED:
         return None
     for earlier in earlier_open(standing):
@@ -125,7 +155,7 @@ def _barrier(standing: Standing, working: set[Identity] | frozenset[Identity]) -
 
 
 def earlier_open(standing: Standing) -> Iterator[Item]:
-    """Name the earlier dates of the account that hold an item back while nobody works on them."""
+    """Name the dates and revisions that hold an item back while nobody works on them."""
     return (earlier.item for earlier in standing.earlier if _holds_back(earlier))
 
 
@@ -135,18 +165,25 @@ def is_worked_on(standing: Standing, wish: Wish) -> bool:
 
 
 def _holds_back(earlier: Earlier) -> bool:
-    if earlier.outcome is Outcome.FAILED:
+    if earlier.outcome is not None:
         return True
     return earlier.call is not None and is_open(earlier.item, earlier.call)
 
 
-def open_works(standings: Sequence[Standing], *, asking: bool = False) -> Iterator[Work]:
+def open_works(
+    standings: Sequence[Standing],
+    waiting: frozenset[Identity] = frozenset(),
+    *,
+    asking: bool = False,
+) -> Iterator[Work]:
     """Make one work of each live call, however many items it carries, and one of what is left.
 
     What is left of a call that is settled in part is never sent again, nor is a call of which not
-    every item is among these: it would bill what nobody asks for. Each item of such a call goes on
-    alone, by question where it is in doubt; the items that are not among these stay as they are.
-    With `asking` no key is given up that a spec which lists all of its items may send again.
+    every item is among these: it would bill what nobody asks for. Nor is one that was never
+    executed and has an item among the `waiting`: it would bill that one out of turn. Each item of
+    such a call goes on alone, by question where it is in doubt; the items that are not among these
+    stay as they are. With `asking` no key is given up that a spec which lists all of its items may
+    send again.
     """
     seen: set[str] = set()
     planned = {standing.item.identity: standing.item for standing in standings}
@@ -154,7 +191,7 @@ def open_works(standings: Sequence[Standing], *, asking: bool = False) -> Iterat
         if standing.call is None:
             continue
         work = work_of(standing, ordinal)
-        apart = _why_apart(standing.call, planned)
+        apart = _why_apart(standing.call, planned, waiting)
         whole = set(standing.call.states) == {KeyState.LIVE}
         if apart or state_of(standing.item, standing.call) is KeyState.BURNT:
             position = [item.identity for item in work.items].index(standing.item.identity)
@@ -167,9 +204,12 @@ def open_works(standings: Sequence[Standing], *, asking: bool = False) -> Iterat
             yield work
 
 
-def _why_apart(call: OpenCall, planned: Mapping[Identity, Item]) -> Problem | None:
+def _why_apart(
+    call: OpenCall, planned: Mapping[Identity, Item], waiting: frozenset[Identity]
+) -> Problem | None:
     """Say why a call is not sent again, or None where all of it may be."""
-    if KeyState.SETTLED in call.states:
+    early = any(item.identity in waiting for item in call.call.items) and is_clean_group(call)
+    if early or KeyState.SETTLED in call.states:
         return last_word(call.attempts)
     others = [item.identity for item in call.call.items if item.identity not in planned]
     if not others:
@@ -259,7 +299,8 @@ def _why_not_retried(standing: Standing, record: ItemRecord) -> ItemRecord:
     error = record.error or Problem("FAILED", "")
     later = standing.later_invoiced
     which = f"the account's later target date {later.isoformat()}"
+    why = f"{which} is invoiced and has billed what was due"
     if later == standing.item.identity.target_date:
-        which = "a higher revision of this item"
-    message = f"{error.message} (not retried: {which} is invoiced and has billed what was due)"
+        why = "a higher revision of this item is invoiced"
+    message = f"{error.message} (not retried: {why})"
     return replace(record, error=Problem(error.code, message))

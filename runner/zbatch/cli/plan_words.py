@@ -180,7 +180,7 @@ def ledger(held: Held) -> str:
     done = tally(held.counts)
     said = f"{done or 'nothing yet'}; {held.to_send:,} to send"
     if held.held_back:
-        said += f"; {held.held_back:,} held back by an earlier date of the account"
+        said += f"; {held.held_back:,} held back by another date of the account"
     if held.changed:
         said += (
             f". {counted(held.changed, 'item')} invoiced, or sent and not settled, would get"

@@ -218,7 +218,10 @@ class Aftermath:
             self._ask_again(work if len(work.items) == 1 else alone_of(work, item), step)
         elif isinstance(step, Reopened) and work.behind:
             self.blocked.append((item, work.behind))
-            self._hold_back(item, work.behind)
+            if work.behind.identity < item.identity:
+                self._hold_back(item, work.behind)
+            else:  # a later date or revision holds back no date after this one by that alone
+                self._order.release(item)
         elif isinstance(step, Reopened):
             trails = (replace(trail, baseline=step.baseline),)
             asked_at = look.asked_at
@@ -230,7 +233,8 @@ class Aftermath:
             self._leave(left_renewed(work, item, step))
         elif isinstance(step, Renewed):  # pragma: no branch - what is burnt is so as a whole, above
             renewed = replace(trail, if_absent=None, renewals=trail.renewals + 1)
-            self._renew(work, item, renewed, look.asked_at)
+            # Asked anew: the trail still holds the baseline of the key that is settled now.
+            self._renew(work, item, renewed, asked_at=None)
 
     def _ask_again(self, work: Work, rest: Rest) -> None:
         if not rest.soon:
@@ -311,10 +315,11 @@ class Aftermath:
         self.left.append(record)
         self._tally.take(record)
         self._tell(Settled(record))
-        self._hold_back(record.item)
+        self._hold_back(record.item, doubt=record.outcome is Outcome.UNKNOWN)
 
-    def _hold_back(self, item: Item, by: Item | None = None) -> None:
-        self.blocked.extend((later, by or item) for later in self._order.block(item, by))
+    def _hold_back(self, item: Item, by: Item | None = None, *, doubt: bool = False) -> None:
+        held_back = self._order.block(item, by, doubt=doubt)
+        self.blocked.extend((other, by or item) for other in held_back)
 
     def _postpone(self, work: Work, wait: float, reason: str) -> None:
         self._order.postpone(work, self._ports.clock.monotonic() + wait)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from zbatch.engine.age import expired
+from zbatch.engine.drafts import remembering
 from zbatch.engine.judge import record_of
 from zbatch.engine.kinds import Kind, doubtful, last_word
 from zbatch.engine.order import Work
@@ -140,7 +141,9 @@ def _conclusion(work: Work, item: Item, seen: Seen, doubt: Doubt, facts: Facts) 
         record = record_of(work, item, Outcome.ALREADY_INVOICED, ids, problem)
         return Settled(record, f"{when}: one invoice, author not proved")
     if isinstance(conclusion, Undecided):
-        return Left(record_of(work, item, Outcome.UNKNOWN, problem=conclusion.problem))
+        record = record_of(work, item, Outcome.UNKNOWN, problem=conclusion.problem)
+        baseline, drafts = doubt.trail.baseline, conclusion.meanwhile
+        return Left(record, remembering(baseline, drafts) if baseline and drafts else None)
     if not work.burnt and not expired(work.attempts, facts.clocks):
         # The key still protects: sending it again is what settles it, and safer than a new one.
         then = "settles it" if work.apart else "sends it again under the same key"

@@ -11,7 +11,9 @@ from zbatch.engine.order import Work
 from zbatch.engine.verdict import Again, Context, Decision, Pause, Settle, Verdict, decide
 from zbatch.model import (
     Attempt,
+    Baseline,
     Effect,
+    IfAbsent,
     Item,
     ItemRecord,
     KeyState,
@@ -124,6 +126,8 @@ def judge(
 ) -> Judgement:
     """Decide on an answered attempt; `work.tries` already counts it."""
     decision = decide(answer, attempt, work.attempts, context, len(work.items))
+    if isinstance(decision, Settle):
+        attempt, decision = _without_old_answers(work, attempt, decision)
     spent = work.tries >= max_attempts
     given_up = False
     if isinstance(decision, Again):
@@ -188,6 +192,28 @@ def _failed(work: Work, problem: Problem) -> Settle:
     evidence = f"{work.tries} attempts in this run, none of them executed"
     verdict = Verdict(KeyState.SETTLED, evidence, Outcome.FAILED, problem=problem)
     return Settle((verdict,) * len(work.items))
+
+
+def _without_old_answers(work: Work, attempt: Attempt, decision: Settle) -> tuple[Attempt, Settle]:
+    """Take no invoice that was gone before the send for a new one: the answer is of an old call.
+
+    Nor is the next key taken at once: if the question was wrong, the one after a rest is not.
+    """
+    pairs = zip(work.trails, decision.verdicts, strict=True)
+    verdicts = tuple(_unless_gone(trail.baseline, verdict) for trail, verdict in pairs)
+    old = [new for new, was in zip(verdicts, decision.verdicts, strict=True) if new is not was]
+    if not old:
+        return attempt, decision
+    return replace(attempt, problem=old[0].problem), replace(decision, verdicts=verdicts)
+
+
+def _unless_gone(baseline: Baseline | None, verdict: Verdict) -> Verdict:
+    if baseline is None or verdict.invoice_id not in baseline.gone:
+        return verdict
+    said = f"invoice {verdict.invoice_id}, which was canceled or deleted before the send"
+    problem = Problem("OLD_ANSWER", f"the server has repeated an old answer: it names {said}")
+    evidence = f"row: success, of {said}"
+    return Verdict(KeyState.BURNT, evidence, problem=problem, if_absent=IfAbsent.RENEW)
 
 
 def _without_renewal(verdict: Verdict) -> Verdict:

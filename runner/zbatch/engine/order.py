@@ -64,7 +64,8 @@ class Work:
     def may_wait(self) -> bool:
         """Whether the call may be held back: nothing of it can have been executed unseen.
 
-        A call of several items under a key is not taken apart for the sake of one of them.
+        A call of several items under a key is not taken apart for the sake of one of them: where
+        it was not that item's turn, that was done before the run.
         """
         return self.call is None or (len(self.items) == 1 and not self.in_doubt)
 
@@ -196,19 +197,24 @@ class Order:
         else:
             del self._chains[item.identity.account_id]
 
-    def block(self, item: Item, by: Item | None = None) -> list[Item]:
+    def block(self, item: Item, by: Item | None = None, *, doubt: bool = False) -> list[Item]:
         """Hold back the account's later dates, since a later date would bill what this one left.
 
-        Gives the items that will not be sent; `by` is the open date where it is not the item's
-        own. A call that loses an item this way is taken apart: its other items go alone. What is
-        only asked about again is asked still.
+        With `doubt` its earlier dates too: the call of this one may be executed still, and an
+        account has one call at a time. Gives the items that will not be sent; `by` is the open
+        date where it is not the item's own. A call that loses an item this way is taken apart: its
+        other items go alone. What is only asked about again is asked still.
         """
         chain = self._chains[item.identity.account_id]
         chain.pop(0)
-        later = [link for link in chain if link[0].identity > item.identity and link[1].may_wait]
-        for _, work in later:
+        waiting = [
+            (other, work)
+            for other, work in chain
+            if work.may_wait and (doubt or other.identity > item.identity)
+        ]
+        for _, work in waiting:
             work.behind = work.behind or by or item
-        held = [link for link in later if link[1].held is None]
+        held = [link for link in waiting if link[1].held is None]
         kept = [link for link in chain if link not in held]
         self._chains[item.identity.account_id] = kept
         for other, work in held:

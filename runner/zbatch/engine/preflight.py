@@ -20,6 +20,7 @@ from zbatch.engine.question import (
     Odd,
     Seen,
     There,
+    exists,
     look,
 )
 from zbatch.engine.steps import (
@@ -35,10 +36,12 @@ from zbatch.engine.steps import (
     Step,
 )
 from zbatch.model import (
+    Baseline,
     Item,
     ItemRecord,
     Outcome,
     Problem,
+    Trail,
 )
 
 RECHECK_GENERATING = timedelta(seconds=30)
@@ -55,10 +58,11 @@ def before_sending(work: Work, seen: Sequence[Seen], facts: Facts) -> Cleared | 
     if all(isinstance(there, Nothing) for there in looks):
         if work.apart:
             evidence = "never executed, and its call is not sent again"
-            return (Released(evidence, seen[0].baseline),)
+            return (Released(evidence, _shown(seen[0], work.trails[0])),)
         # Anew as long as nothing of the key can have been executed: what is there is not of it.
         clean = not doubtful(work.attempts)
-        return Cleared(tuple(one.baseline if clean else None for one in seen))
+        pairs = zip(seen, work.trails, strict=True)
+        return Cleared(tuple(_shown(*pair) if clean else _canceled(*pair) for pair in pairs))
     if doubtful(work.attempts):
         return tuple(_doubt_step(work, item, looks) for item in work.items)
     return tuple(
@@ -80,8 +84,23 @@ def recheck(work: Work, held: ItemRecord, seen: Seen) -> Step:
         record = record_of(work, item, Outcome.ALREADY_INVOICED, there.ids, problem)
         return Settled(record, "an invoice is there that zbatch did not make")
     if isinstance(there, Nothing) and held.outcome is Outcome.ALREADY_INVOICED:
-        return Reopened(seen.baseline)
+        there_still = {invoice.id for invoice in seen.invoices if exists(invoice)}
+        named = held.invoice_ids or filter(None, (held.invoice_id,))
+        return Reopened(_shown(seen, trail).without(one for one in named if one not in there_still))
     return Kept(held)
+
+
+def _shown(seen: Seen, trail: Trail) -> Baseline:
+    """Give a new baseline, which remembers what was gone by the one before it."""
+    return seen.baseline.without(trail.baseline.gone if trail.baseline else ())
+
+
+def _canceled(seen: Seen, trail: Trail) -> Baseline | None:
+    """Give the baseline that a key in doubt keeps, where more of its item is canceled by now."""
+    if trail.baseline is None:
+        return None
+    baseline = trail.baseline.without(seen.baseline.gone)
+    return baseline if baseline is not trail.baseline else None
 
 
 def _doubt_step(work: Work, item: Item, looks: Sequence[Look]) -> Step:

@@ -6,15 +6,17 @@ rested: did it create anything? See docs/exactly-once.md, rules R6, R8 and R9.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from zbatch.engine.drafts import appended, made_meanwhile, without
 from zbatch.model import Attempt, Baseline, Draft, IfAbsent, Invoice, Problem, Trail
 
 COUNTS = frozenset({"Draft", "Posted", "PendingApproval", "Pending Approval", "Approved"})
 GENERATING = "Generating"
-NEVER_COUNTS = frozenset({"Canceled", "Cancelled", "Error"})
+CANCELED = frozenset({"Canceled", "Cancelled"})
+NEVER_COUNTS = CANCELED | {"Error"}
 TEMPORARY_NUMBER = "TMP-"
 
 ONE_CALL = timedelta(minutes=2)  # a server ends every request before that, so its invoices too
@@ -37,7 +39,8 @@ class Seen:
     def baseline(self) -> Baseline:
         """What is there before the first send."""
         ids = tuple(invoice.id for invoice in self.invoices if exists(invoice))
-        return Baseline(self.asked_at, ids, self.drafts)
+        gone = tuple(invoice.id for invoice in self.invoices if invoice.status in CANCELED)
+        return Baseline(self.asked_at, ids, self.drafts, gone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +135,14 @@ class Foreign:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """A person must look, or a later question."""
+    """A person must look, or a later question.
+
+    `meanwhile` are drafts to be remembered, since they may hold the charges: posted, they would not
+    be shown any more.
+    """
 
     problem: Problem
+    meanwhile: tuple[Draft, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +178,12 @@ class Doubt:
         first = min(attempt.started_at for attempt in _left(self.attempts))
         return first - BEFORE_FIRST_SEND, last_send(self.attempts) + self.settle
 
+    @property
+    def over(self) -> datetime:
+        """From when the call has ended, by our clock and by the server's."""
+        told = [one.server_date + UNANSWERED for one in self.attempts if one.server_date]
+        return max([last_send(self.attempts), *told]) + self.settle
+
 
 def last_send(attempts: Sequence[Attempt]) -> datetime:
     """Tell when a key was sent last, at the latest."""
@@ -199,15 +213,11 @@ def conclude(seen: Seen, doubt: Doubt) -> Conclusion:
         whose = _whose(seen, there.ids, doubt)
         if doubt.conflict and not isinstance(whose, Claimed):
             return _STILL_EXECUTING  # ours may come yet, beside what somebody else made
+        if isinstance(whose, Foreign):  # ours may be in a draft, beside what somebody else made
+            return _in_a_draft(seen, doubt, whose) or whose
         return whose
-    if _appended(seen.drafts, doubt.trail.baseline):
-        return Undecided(
-            Problem(
-                "DRAFT_CHANGED",
-                "a draft of the account has changed since the send, so it may have been billed"
-                " there",
-            )
-        )
+    if undecided := _in_a_draft(seen, doubt):
+        return undecided
     if doubt.conflict:
         return _STILL_EXECUTING
     return Absent(_then(doubt.trail))
@@ -236,21 +246,29 @@ def _whose(seen: Seen, ids: tuple[str, ...], doubt: Doubt) -> Conclusion:
     return Claimed(invoice.id) if ours else Foreign(invoice.id)
 
 
-def _appended(drafts: Iterable[Draft], baseline: Baseline | None) -> bool:
-    """Tell whether a draft that was there before may have been appended to.
+def _in_a_draft(seen: Seen, doubt: Doubt, beside: Foreign | None = None) -> Undecided | None:
+    """Say that a draft of the account may hold the charges, if one may.
 
-    It has, if its amount or update time is another or it is gone; where the tenant shows neither
-    amount nor time, nobody can tell, and that counts as well; so does a draft of whose state
-    before the send nothing is known.
+    An invoice of this very date that somebody else has made is there all the same: if ours went
+    into that one, it is the item's.
     """
-    now = {draft.id: draft for draft in drafts}
-    if baseline is None:
-        return bool(now)
-    before = {draft.id: draft for draft in baseline.drafts}
-    return any(
-        now.get(draft_id) != draft or (draft.amount is None and draft.updated_at is None)
-        for draft_id, draft in before.items()
-    )
+    other = beside.invoice_id if beside else None
+    drafts = [draft for draft in seen.drafts if draft.id != other]
+    baseline = without(doubt.trail.baseline, other)
+    later = made_meanwhile(drafts, baseline, doubt.over)
+    if appended(drafts, baseline):
+        message = "a draft of the account has changed since the send"
+    elif later:
+        message = (
+            f"draft {later[0].id} of the account was made before the call had surely ended, and"
+            " has changed since it was made"
+        )
+    else:
+        return None
+    message += ", so it may have been billed there"
+    if beside:
+        message += f"; invoice {other} is there too, and who made it is not proved"
+    return Undecided(Problem("DRAFT_CHANGED", message), later)
 
 
 def exists(invoice: Invoice) -> bool:

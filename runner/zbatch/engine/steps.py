@@ -68,9 +68,10 @@ class Burnt:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Nothing can be said in this run."""
+    """Nothing can be said in this run; a `baseline` holds what must be remembered all the same."""
 
     record: ItemRecord
+    baseline: Baseline | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,8 @@ def finding(work: Work, item: Item, step: Step) -> Finding | None:
     if isinstance(step, Released):
         effect = Effect(KeyState.SETTLED, step.evidence)
         return Finding(item, key=key, effect=effect, baseline=step.baseline)
+    if isinstance(step, Left) and step.baseline:
+        return Finding(item, baseline=step.baseline)
     if isinstance(step, Reopened):
         return Finding(item, baseline=step.baseline, reopen=True)
     if isinstance(step, Burnt):

@@ -122,11 +122,16 @@ def item_of(row: sqlite3.Row) -> Item:
             row["account_id"], date.fromisoformat(row["target_date"]), row["revision"]
         ),
         invoice_date=date.fromisoformat(row["invoice_date"]),
-        charges=Charges(bool(row["one_time"]), bool(row["recurring"]), bool(row["usage"])),
+        charges=charges_of(row),
         source=Source(row["source_file"], row["source_line"], row["source_column"]),
         reason=row["reason"],
         account_number=row["account_number"],
     )
+
+
+def charges_of(row: sqlite3.Row) -> Charges:
+    """Read the charges of an item."""
+    return Charges(bool(row["one_time"]), bool(row["recurring"]), bool(row["usage"]))
 
 
 def record_columns(record: ItemRecord) -> tuple[object, ...]:
@@ -248,13 +253,12 @@ def details_in(row: sqlite3.Row) -> tuple[Detail, ...] | None:
 def baseline_text(baseline: Baseline) -> str:
     """Write a baseline as JSON."""
     drafts = [[draft.id, draft.amount, stamp(draft.updated_at)] for draft in baseline.drafts]
-    return json.dumps(
-        {
-            "asked_at": stamp(baseline.asked_at),
-            "invoice_ids": baseline.invoice_ids,
-            "drafts": drafts,
-        }
-    )
+    held = {
+        "asked_at": stamp(baseline.asked_at),
+        "invoice_ids": baseline.invoice_ids,
+        "drafts": drafts,
+    }
+    return json.dumps(held | {"gone": baseline.gone} if baseline.gone else held)
 
 
 @lru_cache(maxsize=1024)  # an item's own standing and its call's read the same one
@@ -267,6 +271,7 @@ def baseline_of(text: str | None) -> Baseline | None:
         asked_at=datetime.fromisoformat(held["asked_at"]),
         invoice_ids=tuple(held["invoice_ids"]),
         drafts=tuple(Draft(id_, amount, moment(at)) for id_, amount, at in held["drafts"]),
+        gone=tuple(held.get("gone", ())),
     )
 
 

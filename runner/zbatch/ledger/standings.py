@@ -12,6 +12,7 @@ from itertools import islice
 from zbatch.ledger import rows
 from zbatch.ledger import statements as sql
 from zbatch.model import (
+    Charges,
     Earlier,
     IfAbsent,
     Item,
@@ -120,7 +121,7 @@ class _Shelf:
         around = self._rows.get(account, ())
         row = _row_of(around, target, revision)
         lower = _row_of(around, target, revision - 1)
-        later = _invoiced_after(around, target, revision)
+        later = _invoiced_after(around, target, revision, item.charges)
         keys = self._keys.get(row["id"], ()) if row else ()
         changed = row is not None and rows.payload_changed(row, item)
         return Standing(
@@ -131,7 +132,7 @@ class _Shelf:
             attempts=sum(key["attempts"] for key in keys),
             payload_changed=changed,
             trail=self._trail(row, account, target, revision),
-            earlier=tuple(self._earlier(around, target)),
+            earlier=tuple(self._open_beside(around, target, revision)),
             lower=Outcome(lower["outcome"]) if lower and lower["outcome"] else None,
             later_invoiced=date.fromisoformat(later) if later else None,
             was=rows.item_of(row) if row is not None and changed else None,
@@ -152,21 +153,23 @@ class _Shelf:
         call = self._call_among(self._keys.get(row["id"], ()))
         return None if call and row["outcome"] and call.never_left else call
 
-    def _earlier(self, around: Sequence[sqlite3.Row], target: str) -> Iterator[Earlier]:
-        """Give the account's earlier dates that have failed or have an open key.
+    def _open_beside(
+        self, around: Sequence[sqlite3.Row], target: str, revision: int
+    ) -> Iterator[Earlier]:
+        """Give what of the account may hold an item back, by date and revision.
 
-        A failure is over once a later date or revision is invoiced: its charges are in that one.
-        What somebody else invoiced may be gone by now, so it ends no failure.
+        That is whatever has an open key, the earlier dates that have failed, and the higher
+        revisions that are invoiced. A failure is over once a later date is invoiced whose charges
+        include its own, or a higher revision is. What somebody else invoiced may be gone by now, so
+        it ends no failure.
         """
         for row in around:
-            if row["target_date"] >= target:
-                return
-            call = self._call_of(row)
-            failed = row["outcome"] == Outcome.FAILED.value
-            if call is None and not (failed and not _invoiced_after_row(around, row)):
+            if (row["target_date"], row["revision"]) == (target, revision):
                 continue
-            outcome = Outcome(row["outcome"]) if row["outcome"] else None
-            yield Earlier(rows.item_of(row), outcome, call)
+            call = self._call_of(row)
+            outcome = _holding(around, row, target, revision)
+            if call or outcome:
+                yield Earlier(rows.item_of(row), outcome, call)
 
     def _trail(
         self,
@@ -239,21 +242,38 @@ def _of_date(around: Sequence[sqlite3.Row], target: str) -> list[sqlite3.Row]:
     return [row for row in around if row["target_date"] == target]
 
 
+def _holding(
+    around: Sequence[sqlite3.Row], row: sqlite3.Row, target: str, revision: int
+) -> Outcome | None:
+    """Give the outcome of a row for which an item is not sent, whatever becomes of open keys."""
+    if row["target_date"] == target:
+        above = row["revision"] > revision and row["outcome"] == _INVOICED
+        return Outcome.INVOICED if above else None
+    failed = row["target_date"] < target and row["outcome"] == Outcome.FAILED.value
+    return Outcome.FAILED if failed and not _invoiced_after_row(around, row) else None
+
+
 def _invoiced_after_row(around: Sequence[sqlite3.Row], row: sqlite3.Row) -> str | None:
-    return _invoiced_after(around, row["target_date"], row["revision"])
+    place = (row["target_date"], row["revision"])
+    return _invoiced_after(around, *place, rows.charges_of(row))
 
 
-def _invoiced_after(around: Sequence[sqlite3.Row], target: str, revision: int) -> str | None:
+def _invoiced_after(
+    around: Sequence[sqlite3.Row], target: str, revision: int, charges: Charges
+) -> str | None:
     """Give the account's first later date, or this very one in a later revision, that is invoiced.
 
-    The rows stand in the order of date and revision.
+    A later date counts only if its charges include these: it has not billed any others. The rows
+    stand in the order of date and revision.
     """
     this = (target, revision)
     return next(
         (
             row["target_date"]
             for row in around
-            if row["outcome"] == _INVOICED and (row["target_date"], row["revision"]) > this
+            if row["outcome"] == _INVOICED
+            and (row["target_date"], row["revision"]) > this
+            and (row["target_date"] == target or rows.charges_of(row).include(charges))
         ),
         None,
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from enum import StrEnum
 from operator import attrgetter
@@ -147,20 +147,34 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A draft invoice of an account, as far as it tells whether something was appended to it."""
+    """A draft invoice of an account, as far as it tells whether something was appended to it.
+
+    When it was made is as the tenant shows it now, and is not kept.
+    """
 
     id: str
     amount: str | None
     updated_at: datetime | None
+    created_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What the tenant showed for an item before the first send of its key."""
+    """What the tenant showed for an item before the first send of its key.
+
+    `gone` are invoices of the item that are none any more: canceled, or named by an earlier outcome
+    and not shown.
+    """
 
     asked_at: datetime
     invoice_ids: tuple[str, ...]
     drafts: tuple[Draft, ...]
+    gone: tuple[str, ...] = ()
+
+    def without(self, ids: Iterable[str]) -> Baseline:
+        """Give the baseline with more invoices that are gone."""
+        more = tuple(one for one in dict.fromkeys(ids) if one not in self.gone)
+        return replace(self, gone=(*self.gone, *more)) if more else self
 
 
 class IfAbsent(StrEnum):

@@ -28,6 +28,14 @@ class Charges:
     recurring: bool = True
     usage: bool = True
 
+    def include(self, others: Charges) -> bool:
+        """Tell whether an invoice of these takes in all that one of the others would."""
+        return (
+            self.one_time >= others.one_time
+            and self.recurring >= others.recurring
+            and self.usage >= others.usage
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:

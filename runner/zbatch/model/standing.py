@@ -68,9 +68,10 @@ class Standing:
     for one that was to try that outcome again and never left: the next key takes its place.
     `generation` is the one that its next new key would carry. `payload_changed` tells that the
     plan now asks for another invoice date or other charges than what the ledger holds. `earlier`
-    are dates of the account, of whichever spec, that may hold this one back. `lower` is the
-    outcome of the next lower revision, `later_invoiced` the account's first later target date
-    that is `invoiced`, or this very date where a higher revision is. `was` is the item as the
+    are dates and revisions of the account, of whichever spec, that may hold this one back. `lower`
+    is the outcome of the next lower revision, `later_invoiced` the account's first later target
+    date that is `invoiced` with all charges of the item, or this very date where a higher revision
+    is. `was` is the item as the
     ledger holds it, where the plan has changed its payload.
     """
 
@@ -89,9 +90,11 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """An earlier target date of the same account that is failed or has an unsettled key.
+    """A date or revision of the same account for which an item may have to wait.
 
-    A failure counts only while no later date or revision is invoiced.
+    Any one does while its key is in doubt. `outcome` is there where it alone is a reason: an
+    earlier date has failed, as long as no later date with its charges and no higher revision is
+    invoiced, or a higher revision of the item is invoiced.
     """
 
     item: Item

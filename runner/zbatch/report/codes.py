@@ -33,6 +33,8 @@ _LATER = "Run the spec again; where the message names a time, not before it."
 _LOOK = "Look in Zuora at what the message names, and decide with zbatch reconcile --accept."
 _NOTHING = "Nothing."
 _SETTLE = "Settle the earlier date first: the message names it and where it is listed."
+_LATER_FIRST = "Settle the later date first: the message names it and where it is listed."
+_REVISION = "Settle the revision that the message names, or list that one or a higher one."
 
 _CODES: tuple[tuple[str, str, str, str], ...] = (
     ("ACCEPTED", "A person has decided that this invoice is the item's own.", _NOBODY, _NOTHING),
@@ -100,6 +102,12 @@ _CODES: tuple[tuple[str, str, str, str], ...] = (
     ("IN_DOUBT", "It was sent, and what came of it is not known yet.", _ASK, _LATER),
     ("LATE", "It was too late to send it by the last question.", _ITSELF, _AGAIN),
     (
+        "LATER_DATE_OPEN",
+        "A later date of this account is unknown, and an account has one call at a time.",
+        _FIRST,
+        _LATER_FIRST,
+    ),
+    (
         "LEDGER_UNREADABLE",
         "The ledger cannot be read, so nothing is known of this item.",
         _MACHINE,
@@ -118,10 +126,22 @@ _CODES: tuple[tuple[str, str, str, str], ...] = (
         "zbatch doctor says what is wrong with the credentials or the host.",
     ),
     (
+        "OLD_ANSWER",
+        "The answer names an invoice that was canceled or deleted before the call was sent.",
+        _ASK,
+        _LATER,
+    ),
+    (
         "OTHER_HOST",
         "Another item of its call is invoiced already: perhaps another machine sends the same.",
         _MACHINE,
         "Make sure that one machine alone runs this tenant, then run the spec again.",
+    ),
+    (
+        "OTHER_REVISION_OPEN",
+        "Another revision of this item is unknown, or a higher one is invoiced.",
+        _FIRST,
+        _REVISION,
     ),
     ("ROWS", "The answer holds rows without a reason.", _ASK, _LATER),
     (

@@ -137,7 +137,7 @@ def invoices_of(
     account = tuple(by_account.get(wanted.account_id, ()))
     dated = tuple(invoice for invoice in account if invoice.target_date == wanted.target_date)
     drafts = tuple(
-        Draft(invoice.id, invoice.amount, invoice.updated_at)
+        Draft(invoice.id, invoice.amount, invoice.updated_at, invoice.created_at)
         for invoice in account
         if invoice.status == DRAFT
     )

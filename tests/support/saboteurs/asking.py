@@ -157,7 +157,7 @@ def any_invoice_is_claimed(bench: Bench) -> None:
 @saboteur("R9b", test=f"{RULES}r09b_a_changed_draft_stays_unknown")
 def a_changed_draft_is_no_sign(bench: Bench) -> None:
     """Nothing is made of a draft that has changed since the send: the key is renewed."""
-    bench.function(question._appended, lambda *_: False)
+    bench.function(question._in_a_draft, lambda *_: None)
 
 
 @saboteur(

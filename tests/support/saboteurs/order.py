@@ -21,7 +21,7 @@ def dates_side_by_side(bench: Bench) -> None:
 
     bench.method(Order, "_fill", fill)
     bench.method(Order, "release", lambda self, item: None)
-    bench.method(Order, "block", lambda self, item, by=None: [])
+    bench.method(Order, "block", lambda self, item, by=None, doubt=False: [])
 
 
 @saboteur("R10", test=f"{TWICE}d20_a_later_date_never_goes_before_or_with_an_earlier_one")
@@ -40,7 +40,7 @@ def later_dates_first(bench: Bench) -> None:
 def a_failed_date_holds_back_nothing(bench: Bench) -> None:
     """Later dates of an account are sent though an earlier one failed or is in doubt."""
 
-    def block(self: Any, item: Any, by: Any = None) -> list[Any]:
+    def block(self: Any, item: Any, by: Any = None, *, doubt: bool = False) -> list[Any]:
         self.release(item)
         return []
 

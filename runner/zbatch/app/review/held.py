@@ -16,7 +16,7 @@ from zbatch.app.outstanding import ASKED_AGAIN, Wish, earlier_open, is_worked_on
 from zbatch.app.review.counts import InTurn
 from zbatch.app.runs import to_bill
 from zbatch.errors import CannotStart
-from zbatch.model import Identity, Item, Outcome, Plan, Standing, Trail
+from zbatch.model import Item, Outcome, Plan, Standing, Trail
 
 if TYPE_CHECKING:
     from zbatch.ledger.glance import Glance
@@ -106,9 +106,10 @@ def _read(plan: Plan, items: int, ledger: Glance) -> Held:
     first: list[Altered] = []
     most = later = 0
     for _, standings in groupby(ledger.standings(plan.items), key=_account):
-        worked_on: set[Identity] = set()  # of the account, whose dates come in their order
+        of_account = tuple(standings)
+        worked_on = {one.item.identity for one in of_account if is_worked_on(one, _PLAIN)}
         before = to_send + counts[Outcome.UNKNOWN]
-        for standing in standings:
+        for standing in of_account:
             outcome = _outcome(standing)
             if outcome is not None:
                 counts[outcome] += 1
@@ -116,8 +117,6 @@ def _read(plan: Plan, items: int, ledger: Glance) -> Held:
                 held_back += 1
             else:
                 to_send += 1
-            if is_worked_on(standing, _PLAIN):
-                worked_on.add(standing.item.identity)
             if change := altered(standing):
                 changed += 1
                 first += [change] if changed <= MOST_NAMED else []
