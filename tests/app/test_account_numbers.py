@@ -344,6 +344,20 @@ def test_the_deadline_of_a_run_counts_the_asking_for_numbers(
     assert numbers.billing.exchanges() == []
 
 
+def test_no_wait_that_outlasts_the_deadline_is_begun_while_numbers_are_asked_for(
+    project: Project, numbers: Away
+) -> None:
+    """The tenant wants ten minutes, the run has one: it ends at once, and nothing was sent."""
+    throttled = Mishap(executed=False, status=429, headers=(("Retry-After", "600"),))
+    numbers.faults.switch([Scheduled(throttled, every=1, action="query")])
+    spec = project.spec(*named(1), tenant="real", stop={"deadline": "1m"})
+    began = time.monotonic()
+    with pytest.raises(CannotStart, match="a wait of 600 s would outlast the run's deadline"):
+        run(RunOptions(spec), Watch())
+    assert time.monotonic() - began < 60.0
+    assert numbers.billing.exchanges() == []
+
+
 def test_a_number_that_changes_hands_is_another_account(project: Project, tmp_path: Path) -> None:
     """What is in doubt under the old ID is named and keeps the exit code; the new one is billed."""
     lost = Mishap(executed=True, delivery=Delivery.RESET)

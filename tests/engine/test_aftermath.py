@@ -114,6 +114,19 @@ def test_a_burnt_key_rests_and_is_settled_by_a_question() -> None:
     assert record(run, item(1)).attempts == 2
 
 
+@pytest.mark.parametrize(("back", "outcome"), [(6 * HOUR, "unknown"), (HOUR / 120, "invoiced")])
+def test_a_rest_is_no_longer_for_a_clock_that_is_set_back(back: timedelta, outcome: str) -> None:
+    """Hours back: the item is left as it is; half a minute, a clock put right, is waited for."""
+
+    async def step(engine: Engine, clock: VirtualClock) -> None:
+        await asyncio.sleep(30.0)
+        clock.shift -= back
+
+    run = waiting(60.0, 70.0, during=step).run(works_of([item(1)]), burning())
+    assert record(run, item(1)).outcome is Outcome(outcome)
+    assert run.elapsed < 150.0
+
+
 def test_a_burnt_key_whose_invoice_is_there_is_invoiced() -> None:
     """R9b: the invoice that the lost work made is claimed; nothing is sent again."""
     made = START + timedelta(seconds=2)

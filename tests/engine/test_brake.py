@@ -168,11 +168,47 @@ def test_a_gate_is_told_with_its_reason_and_wait(brake: Brake, events: list[Even
     ("asked", "failures", "wait"), [(None, 1, 1.0), (None, 4, 8.0), (5, 4, 8.0), (9, 4, 9.0)]
 )
 def test_a_gate_lasts_for_what_is_asked_and_at_least_for_the_backoff(
-    brake: Brake, events: list[Event], asked: int | None, failures: int, wait: float
+    clock: HandClock,
+    brake: Brake,
+    events: list[Event],
+    asked: int | None,
+    failures: int,
+    wait: float,
 ) -> None:
-    """The server's word is taken, unless it is less than the wait that its failures call for."""
-    brake.throttled(limited(asked) if asked else status(429), "no", failures)
-    assert events == [Limited("no"), Gated("no", wait)]
+    """The server's word is taken, unless it is less than the refusals in a row call for."""
+    for _ in range(failures):
+        clock.at += 100.0
+        brake.throttled(limited(asked) if asked else status(429), "no", clock.at - 1.0)
+    assert events[-2:] == [Limited("no"), Gated("no", wait)]
+
+
+def test_refusals_of_what_was_under_way_together_are_one(
+    clock: HandClock, brake: Brake, events: list[Event]
+) -> None:
+    """Forty that a closed gate finds in flight make its wait no longer; the next one does."""
+    for at, left in ((2.0, 1.0), (2.5, 1.1), (3.0, 2.0), (10.0, 9.0)):
+        clock.at = at
+        brake.throttled(status(429), "no", left)
+    assert [event.wait for event in events if isinstance(event, Gated)] == [1.0, 1.0, 1.0, 2.0]
+
+
+def test_a_question_that_is_answered_says_nothing_of_calls(
+    clock: HandClock, brake: Brake, events: list[Event]
+) -> None:
+    """It ends the refusals of questions; those of calls end with a call, and so do both."""
+    for number, question in enumerate((True, False, True, False)):
+        clock.at = 100.0 * number
+        brake.throttled(status(429), "no", clock.at, question=question)
+    brake.accepted(question=True)
+    for question in (True, False):
+        clock.at += 100.0
+        brake.throttled(status(429), "no", clock.at, question=question)
+    brake.accepted()
+    for question in (True, False):
+        clock.at += 100.0
+        brake.throttled(status(429), "no", clock.at, question=question)
+    waits = [event.wait for event in events if isinstance(event, Gated)]
+    assert waits == [1.0, 1.0, 2.0, 2.0, 1.0, 4.0, 1.0, 1.0]
 
 
 def test_full_jitter_begins_at_nothing(clock: HandClock, events: list[Event]) -> None:
@@ -187,7 +223,7 @@ def test_full_jitter_begins_at_nothing(clock: HandClock, events: list[Event]) ->
 def test_a_fault_that_throttles_asks_for_no_time(brake: Brake, events: list[Event]) -> None:
     """Without a reply there is no header: the backoff alone counts."""
     brake.throttled(LOST, "no", 2)
-    assert events == [Limited("no"), Gated("no", 2.0)]
+    assert events == [Limited("no"), Gated("no", 1.0)]
 
 
 def http(at: datetime) -> str:

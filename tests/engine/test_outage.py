@@ -11,8 +11,9 @@ from support.engine import LOST, START, Bench, failure, item, status, success, w
 from zbatch.engine.ending import StopReason
 from zbatch.engine.events import Gated
 from zbatch.engine.kinds import Kind
+from zbatch.engine.order import Work
 from zbatch.engine.outage import KEYS, LEAST, PROBE_SECONDS, Outage, Shown, failed
-from zbatch.model import Attempt, Outcome
+from zbatch.model import Attempt, Limits, Outcome, Rate
 from zbatch.zuora.reply import Answer, read_reply
 from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
 
@@ -190,3 +191,57 @@ def test_f69_a_short_outage_is_outlived() -> None:
     assert run.ending.stop is None
     assert {record.outcome for record in run.records.values()} == {Outcome.INVOICED}
     assert run.elapsed < 40.0 + 26 * PROBE_SECONDS + 60.0
+
+
+def test_retries_count_by_their_items() -> None:
+    """A fifth of 2,000 items is eight calls of fifty, not four hundred."""
+    outage = after(LEAST, 0, items=2000)
+    for number in range(8):
+        assert not lasting(outage)
+        outage.take(Shown(f"bad {number}", True, 5.0, again=True, items=50), 6.0)
+    assert lasting(outage)
+
+
+def test_retries_under_way_are_as_good_as_failed() -> None:
+    """Until they land: no more leave together than may fail, and none counts outside an outage."""
+    outage = after(LEAST - 1, 0, items=25)
+    seen = []
+    with outage.retrying(100):
+        take(outage, "the last", bad=True)
+        seen.append(outage.used_up)
+    with outage.retrying(4):
+        seen.append(outage.used_up)
+        with outage.retrying(1):
+            seen.append(outage.used_up)
+        seen.append(outage.used_up)
+        take(outage, "the last", bad=True, at=1.0)
+        seen.append(outage.used_up)
+        for number in range(40):
+            take(outage, f"good {number}", at=7.0)
+        seen.append(outage.used_up)
+    assert seen == [False, False, True, False, True, False]
+
+
+def test_f69_calls_that_hang_are_no_longer_sent_again() -> None:
+    """Each is out for 150 s, so that the fifth of the items is sent before one has failed."""
+    bench = Bench(limits=Limits(40, Rate(600, 60.0), 1, 150.0), latency=150.0)
+    bench.ask_life = 1e9
+    run = bench.run(works_of([item(n) for n in range(25)]), lambda request, before: LOST)
+    assert run.ending.stop is not None
+    assert run.ending.stop.reason is StopReason.OUTAGE
+    first: dict[str, float] = {}
+    for at, request in run.server.requests:
+        first.setdefault(request.key, at)
+    began = sorted(first.values())[LEAST - 1] + bench.latency
+    sent_again = [at for at, one in run.server.requests if at > began and first[one.key] < at]
+    assert len(sent_again) == 5
+
+
+def test_f69_calls_of_fifty_are_sent_again_as_often_as_their_items_allow() -> None:
+    """Forty calls of fifty accounts: eight of them, which are a fifth."""
+    groups = [Work(g, tuple(item(g * 50 + n) for n in range(50)), 0) for g in range(40)]
+    bench = Bench(limits=Limits(10, Rate(600, 60.0), 50, 150.0))
+    run = bench.run(groups, lambda request, before: status(500))
+    assert run.ending.stop is not None
+    assert run.ending.stop.reason is StopReason.OUTAGE
+    assert len(run.server.keys) - len(set(run.server.keys)) <= 8 + 1

@@ -102,7 +102,8 @@ def test_a_place_that_falls_away_behind_a_gate_is_waited_for_again() -> None:
         brake = Brake(VirtualClock(), HighRandom(), lambda event: None, settings)
         loop = asyncio.get_running_loop()
         assert await brake.turn()
-        with brake.flying() as flight:
+        assert await brake.turn()
+        with brake.flying(), brake.flying() as flight:
             await asyncio.sleep(1.0)
         brake.throttled(status(429, retry_after="30"), "too many", 1)
         others = [asyncio.create_task(brake.turn()) for _ in range(5)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -39,6 +40,8 @@ from zbatch.zuora.rows import Row
 from zbatch.zuora.wire import Fault, FaultKind
 
 WHEN = datetime(2026, 11, 30, 22, 0, tzinfo=UTC)
+START_OF_SERVER = WHEN + timedelta(hours=1)
+LONG_AGO = WHEN - timedelta(hours=1)
 TROUBLE = Problem("SOME_CODE", "some message")
 CLEAN, DOUBTFUL = False, True
 
@@ -203,6 +206,7 @@ def test_a_row_that_names_a_limit_says_so_for_the_whole_run(code: str, exceeded:
     decision = decide(answer, an_attempt(Kind.ROWS), [], Context(), 1)
     assert isinstance(decision, Settle)
     assert decision.exceeded is exceeded
+    assert decision.gates is exceeded
     assert decision.verdicts[0].renews
 
 
@@ -222,8 +226,9 @@ def test_rows_that_only_name_a_limit_are_no_proof_for_a_doubtful_key(code: str) 
     before = [an_attempt(Kind.LOST)]
     seen = []
     for _ in range(4):
-        seen.append(told(by_rows((limited,), before)))
-        before.append(an_attempt(Kind.ROWS, len(before) + 1))
+        attempt = an_attempt(Kind.ROWS, len(before) + 1, request_id="r-1")
+        seen.append(told(decide(Rows((limited,)), attempt, before, Context(), 1)))
+        before.append(attempt)
     assert seen == ["again: gate"] * 3 + ["burnt"]
     assert told(by_rows((limited,), [])) == "settled: renewed"
     assert told(by_rows((limited,), [an_attempt(Kind.THROTTLED)])) == "settled: renewed"
@@ -305,16 +310,68 @@ def test_an_unreadable_reply_is_sent_again_once() -> None:
     assert decided(Kind.UNREADABLE, [an_attempt(Kind.UNREADABLE)]) == "burnt"
 
 
+SECOND = timedelta(seconds=1)
+
+
+def throttled(*seconds: float, **fields: Any) -> list[Attempt]:
+    """Give refusals that came so many seconds after the first."""
+    return [
+        replace(an_attempt(Kind.THROTTLED, n, **fields), started_at=WHEN + one * SECOND)
+        for n, one in enumerate(seconds, 1)
+    ]
+
+
+def by_429s(*seconds: float, context: Context | None = None, doubt: bool = False) -> str:
+    """Say what the last of some refusals comes to."""
+    *before, last = throttled(*seconds)
+    if doubt:
+        before.insert(0, an_attempt(Kind.LOST))
+    return told(decide(Throttled(TROUBLE), last, before, context or Context(), 1))
+
+
 def test_a_clean_throttled_key_is_renewed_only_on_evidence() -> None:
-    """Ten 429 in a row mean nothing, unless they are a replay or others get through meanwhile."""
-    many = [an_attempt(Kind.THROTTLED, number) for number in range(1, 11)]
-    others = Context(others_accepted=True)
-    assert decided(Kind.THROTTLED, many) == "again: gate"
-    assert decided(Kind.THROTTLED, many[:1], others) == "again: gate"
-    assert decided(Kind.THROTTLED, many[:2], others) == "settled: renewed"
+    """Ten 429 in a minute mean nothing; three in two minutes do, with room for others, or alone."""
+    others, pending = Context(others_accepted=True), Context(others_pending=True)
+    assert by_429s(*range(10), context=others) == "again: gate"
+    assert by_429s(0, 120, context=others) == "again: gate"
+    assert by_429s(0, 60, 119, context=others) == "again: gate"
+    assert by_429s(0, 60, 120, context=others) == "settled: renewed"
+    assert by_429s(0, 60, 120) == "settled: renewed"
+    assert by_429s(0, 60, 120, context=pending) == "again: gate"
     replayed = [an_attempt(Kind.THROTTLED, request_id="r-1")]
     assert decided(Kind.THROTTLED, replayed, request_id="r-1") == "settled: renewed"
     assert decided(Kind.THROTTLED, replayed, request_id="r-2") == "again: gate"
+
+
+def test_a_429_with_the_date_of_an_earlier_one_is_a_kept_one() -> None:
+    """Five seconds apart a server's clock says something else."""
+    mine, other = START_OF_SERVER, START_OF_SERVER + SECOND
+    for apart, date, decision in (
+        (5, mine, "settled: renewed"),
+        (4, mine, "again: gate"),
+        (5, other, "again: gate"),
+        (5, None, "again: gate"),
+    ):
+        first, last = throttled(0, apart, server_date=mine)
+        last = replace(last, server_date=date)
+        assert told(decide(Throttled(TROUBLE), last, [first], Context(True), 1)) == decision
+    unlike = replace(first, answer=Kind.UNAUTHORIZED.value)
+    last = replace(last, server_date=mine)
+    assert told(decide(Throttled(TROUBLE), last, [unlike], Context(True), 1)) == "again: gate"
+    nameless = [replace(one, server_date=None) for one in (first, last)]
+    assert told(decide(Throttled(TROUBLE), nameless[1], nameless[:1], Context(), 1)) == (
+        "again: gate"
+    )
+
+
+def test_a_tenant_that_throttles_burns_no_doubtful_key_within_an_hour() -> None:
+    """Four alike in ten minutes burn it only while others get through; alone it takes an hour."""
+    others = Context(others_accepted=True)
+    assert by_429s(0, 1, 3, 599, context=others, doubt=True) == "again: gate"
+    assert by_429s(0, 300, 600, context=others, doubt=True) == "again: gate"
+    assert by_429s(0, 1, 3, 600, context=others, doubt=True) == "burnt"
+    assert by_429s(*range(0, 3600, 60), 3599, doubt=True) == "again: gate"
+    assert by_429s(0, 1, 3, 3600, doubt=True) == "burnt"
 
 
 def test_a_limit_under_a_status_of_success_is_never_taken_for_a_stored_one() -> None:
@@ -348,11 +405,20 @@ def test_a_doubtful_throttled_key_is_never_renewed() -> None:
 @pytest.mark.parametrize(
     ("before", "context"),
     [
-        ([an_attempt(Kind.THROTTLED, n, request_id=f"r-{n}") for n in (1, 2)], Context(True)),
+        (
+            [
+                replace(an_attempt(Kind.THROTTLED, n, request_id=f"r-{n}"), started_at=LONG_AGO)
+                for n in (1, 2)
+            ],
+            Context(True),
+        ),
         (
             [
                 an_attempt(Kind.LOST),
-                *(an_attempt(Kind.THROTTLED, n, request_id=f"r-{n}") for n in (2, 3, 4)),
+                *(
+                    replace(an_attempt(Kind.THROTTLED, n, request_id=f"r-{n}"), started_at=LONG_AGO)
+                    for n in (2, 3, 4)
+                ),
             ],
             Context(),
         ),
@@ -368,6 +434,7 @@ def test_a_429_that_ends_a_key_still_holds_the_run_back(
         decision = decide(Throttled(TROUBLE), attempt, before, context, 1)
         assert isinstance(decision, Settle)
         assert decision.gates is gates
+        assert decision.exceeded
 
 
 def refused(*tokens: int, good: tuple[int, ...] = (), pending: bool = False) -> Context:

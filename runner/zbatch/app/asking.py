@@ -22,7 +22,7 @@ from zbatch.engine.pacing import Pace
 from zbatch.engine.ports import Clock, Observer, Sender
 from zbatch.engine.settings import Settings
 from zbatch.errors import CannotStart, Interrupted
-from zbatch.model import Plan, Tenant
+from zbatch.model import Plan, StopRules, Tenant
 from zbatch.zuora.request import make_call
 
 PATIENCE = 5.0  # seconds for a host that is away: somebody waits, and nothing is lost
@@ -103,7 +103,9 @@ class Session:
 class Bureau:
     """Where a tenant is asked from outside any run: its ledger's folder, and who hears of waits.
 
-    `patience` is for how many seconds a host that cannot be reached is tried.
+    `patience` is for how many seconds a host that cannot be reached is tried. What is asked for the
+    sake of a run waits for nothing that ends after the deadline of its `rules`, from when it
+    `began` by the steady clock.
     """
 
     folder: Path
@@ -111,6 +113,8 @@ class Bureau:
     tell: Observer
     outside: Outside = field(default_factory=Outside)
     patience: float = PATIENCE
+    rules: StopRules = field(default_factory=StopRules)
+    began: float | None = None
 
     def ask(
         self,
@@ -136,7 +140,7 @@ class Bureau:
         way: Way,
         pace: Pace,
     ) -> tuple[R, int]:
-        clock, settings = self.outside.clock, _only_asking(plan, self.patience, pace)
+        clock, settings = self.outside.clock, self._only_asking(plan, pace)
         began, host = clock.monotonic(), plan.tenant.host
 
         def hear(event: Event) -> None:
@@ -157,18 +161,19 @@ class Bureau:
                     stop, signal = ended.stop, interruptions.first
                     raise _could_not(stop, signal, plan.tenant, matter, tried) from None
 
-
-def _only_asking(plan: Plan, patience: float, pace: Pace) -> Settings:
-    """Bind questions to what a run of the plan is bound to; nothing is sent."""
-    return Settings(
-        run_tail="",
-        limits=plan.spec.limits,
-        max_attempts=plan.spec.max_attempts,
-        make_call=lambda items, generation: make_call(plan.tenant, items, generation),
-        patience=patience,
-        read_only=True,
-        pace=pace,
-    )
+    def _only_asking(self, plan: Plan, pace: Pace) -> Settings:
+        """Bind questions to what a run of the plan is bound to; nothing is sent."""
+        return Settings(
+            run_tail="",
+            limits=plan.spec.limits,
+            max_attempts=plan.spec.max_attempts,
+            make_call=lambda items, generation: make_call(plan.tenant, items, generation),
+            patience=self.patience,
+            read_only=True,
+            rules=self.rules,
+            pace=pace,
+            began=self.began,
+        )
 
 
 def _could_not(

@@ -35,7 +35,8 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
     book = emulator_book(project)
     began = outside.clock.monotonic()
     with opened(plan.tenant, state, outside) as desk:
-        bureau = Bureau(desk.folder, book, watch.event, outside, options.patience)
+        folder, rules = desk.folder, plan.spec.stop
+        bureau = Bureau(folder, book, watch.event, outside, options.patience, rules, began)
         resolved = with_ids(plan, bureau, options.overrides)
         plan = resolved.plan
         task = to_converge(plan, desk.store, wish)

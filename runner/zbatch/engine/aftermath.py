@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from zbatch.engine import backoff
+from zbatch.engine.age import CLOCK_SLACK
 from zbatch.engine.brake import Brake
 from zbatch.engine.events import Answered, Event, Retrying, Settled
 from zbatch.engine.gathered import Gathered, Looked
@@ -41,6 +42,7 @@ from zbatch.model import (
 )
 
 MOST_RECHECKS = 10  # of an invoice that is being generated
+SLACK = CLOCK_SLACK.total_seconds()  # for clocks that were put right while something rested
 
 
 class Aftermath:
@@ -58,7 +60,7 @@ class Aftermath:
         self._looks: list[Looked] = []
         self._resting: list[tuple[datetime, Work, Problem]] = []
         self._credited: dict[str, dict[date, frozenset[str]]] = {}
-        self._wait_ends: datetime | None = None
+        self._wait_ends: tuple[datetime, float] | None = None  # by the wall's clock and the steady
         self.in_hand = InHand()
         self.more = asyncio.Event()  # something may start now
         self.waiting = asyncio.Event()  # something waits to be committed
@@ -124,7 +126,8 @@ class Aftermath:
             item, trail = work.items[position], work.trails[position]
             if decision.verdicts[position].renews:
                 # Asked anew: what the network delivers again may have been executed since.
-                self._renew(work, item, trail, asked_at=None, wait=self._brake.jitter(work.tries))
+                wait = self._brake.jitter(max(work.tries, work.refusals))
+                self._renew(work, item, trail, asked_at=None, wait=wait)
             elif effect.record is None:
                 burnt.append((item, replace(trail, if_absent=effect.if_absent)))
             else:
@@ -157,6 +160,9 @@ class Aftermath:
             first_sent=work.first_sent,
             tries=work.tries,
             stage=work.stage,
+            refusals=work.refusals,
+            refused_alone=work.refused_alone,
+            refused_at=work.refused_at,
         )
         self._postpone(renewed, wait, "renewed under the next key")
 
@@ -164,6 +170,8 @@ class Aftermath:
         wait = 0.0
         if decision.pause is Pause.BACKOFF:
             wait = self._brake.jitter(work.tries)
+        elif decision.pause is Pause.GATE and work.refusals > 1:
+            wait = self._brake.jitter(work.refusals - 1)  # its own, whatever the run's gate is
         elif decision.pause is Pause.CONFLICT:
             work.conflicts += 1
             wait = backoff.conflict_wait(work.conflicts)
@@ -252,13 +260,16 @@ class Aftermath:
         """
         if not self._resting:
             return False
-        now = self._ports.clock.now()
+        clock = self._ports.clock
         if self._wait_ends is None:
-            self._wait_ends = now + timedelta(seconds=self._settings.settling.wait)
+            wait = self._settings.settling.wait
+            self._wait_ends = clock.now() + timedelta(seconds=wait), clock.monotonic() + wait
+        ends, latest = self._wait_ends
         resting, self._resting = self._resting, []
         for until, work, problem in resting:
-            if until <= self._wait_ends:
-                self._order.postpone(work, self._steady(until))
+            when = self._steady(until)  # far off where the wall's clock has been set back
+            if until <= ends and when <= latest + SLACK:
+                self._order.postpone(work, when)
             else:
                 for item in work.items:
                     self._leave_resting(work, item, Rest(until, problem))

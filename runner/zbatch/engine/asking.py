@@ -142,7 +142,9 @@ class Inquiry:
                 self.stop(_FINAL[kind], f"a question was not answered: {problem.message}")
             if isinstance(page, Throttled) or (isinstance(page, Fault) and page.wait):
                 crowded = too_many_at_once(problem)
-                self._brake.throttled(exchange, problem.message, failures + 1, crowded=crowded)
+                self._brake.throttled(
+                    exchange, problem.message, asked_at[0], question=True, crowded=crowded
+                )
             elif kind is Kind.UNREACHABLE:
                 self.unreachable(problem.message)
             else:
@@ -164,6 +166,7 @@ class Inquiry:
         if isinstance(page, Throttled):
             self._brake.crowded(flight, exchange, page.problem)
         elif isinstance(page, Page):
+            self._brake.accepted(question=True)
             self._brake.places.clean(flight, timed=False)
         else:
             self._brake.places.undecided(flight)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from zbatch.engine.outage import Outage, Shown
 from zbatch.engine.pacing import Flow, Pace, Reachability, Slot
 from zbatch.engine.places import Places
 from zbatch.engine.ports import Clock, Observer, Randomness
+from zbatch.engine.refusals import Refusals
 from zbatch.engine.rules import outlasts, overdue
 from zbatch.engine.settings import Settings
 from zbatch.model import MetRule, Problem
@@ -58,13 +59,13 @@ class Brake:
         self._pace = settings.pace or Pace(settings.limits.rate)
         self.places = Places(settings.limits.concurrency, clock)
         self._reachability = Reachability(settings.patience, self.jitter)
-        self._throttled_since: float | None = None
+        self._refusals = Refusals()
         self._server: tuple[datetime, float] | None = None
         self._server_began: datetime | None = None  # its time when our steady clock was at 0
         self._newest = settings.newest
         self._rules = settings.rules
         self._began = settings.began
-        self._ends: float | None = None  # by the run's own deadline
+        self._ends = settings.ends
         works = tuple(works)
         self._probe = settings.probe
         self._outage = Outage(sum(len(work.items) for work in works) + later)
@@ -233,9 +234,21 @@ class Brake:
                 why = "most calls fail, whichever account they are for"
                 self._tell(Gated(why, self._probe, Hold.OUTAGE))
         if outage.lasting:
-            self.stop(
-                StopReason.OUTAGE, "the tenant is out of order: most calls of any account fail"
-            )
+            self._stop_by_outage()
+
+    def may_leave(self, work: Work) -> bool:
+        """Tell whether a call may leave; stops the run where it is one retry too many."""
+        if work.sends and self._outage.used_up:
+            self._stop_by_outage()
+            return False
+        return True
+
+    def retrying(self, work: Work) -> AbstractContextManager[None]:
+        """Count a call that was sent before while the body sends it again."""
+        return self._outage.retrying(len(work.items)) if work.sends else nullcontext()
+
+    def _stop_by_outage(self) -> None:
+        self.stop(StopReason.OUTAGE, "the tenant is out of order: most calls of any account fail")
 
     def flow(self) -> Flow:
         """Tell how requests have left so far."""
@@ -264,38 +277,44 @@ class Brake:
         else:
             self._gate(message, until - now, Hold.UNREACHABLE)
 
-    def accepted(self) -> None:
+    def accepted(self, *, question: bool = False) -> None:
         """Take note that the tenant took a request in."""
-        self._throttled_since = None
+        self._refusals.taken_in(question=question)
 
     def throttled(
-        self, exchange: Reply | Fault, message: str, failures: int, *, crowded: bool = False
+        self,
+        exchange: Reply | Fault,
+        message: str,
+        left: float,
+        *,
+        question: bool = False,
+        crowded: bool = False,
     ) -> None:
         """Close the gate for as long as the server asks, at least for a jittered backoff.
 
-        `crowded` where it refuses what was one too many at once. The run stops where the tenant has
-        taken nothing in for too long.
+        That grows with each refusal in a row of what has `left` since the one before. `crowded`
+        where it refuses what was one too many at once. The run stops where the tenant has taken
+        nothing in for too long.
         """
         self._tell(Limited(message))
         self._reachability.answered()
         now = self._clock.monotonic()
-        if self._throttled_since is None:
-            self._throttled_since = now
-        if now - self._throttled_since > backoff.LONGEST_GATE:
+        in_a_row = self._refusals.refused(left, now, question=question)
+        if self._refusals.lasting(now):
             self.stop(StopReason.LIMIT, f"the tenant takes nothing in for an hour: {message}")
-        asked = self._asked(exchange, crowded=crowded) or 0.0
-        self._gate(message, max(asked, self.jitter(failures)), Hold.LIMIT)
+        asked = self.asked(exchange, crowded=crowded) or 0.0
+        self._gate(message, max(asked, self.jitter(in_a_row)), Hold.LIMIT)
 
     def crowded(self, flight: Flight, exchange: Reply | Fault, problem: Problem) -> None:
         """Take note of a limit that was met, where it is that of requests at once."""
-        if not too_many_at_once(problem):
+        if not too_many_at_once(problem) or not flight.before:  # alone it cannot be one too many
             self.places.undecided(flight)
             return
-        asked = self._asked(exchange, crowded=True)
+        asked = self.asked(exchange, crowded=True)
         self.places.refused(flight, backoff.CROWDED if asked is None else asked)
 
-    def _asked(self, exchange: Reply | Fault, *, crowded: bool) -> float | None:
-        """Tell for how many seconds the server asks to be left alone."""
+    def asked(self, exchange: Reply | Fault, *, crowded: bool) -> float | None:
+        """Tell for how many seconds an answer asks to wait; None where it does not say."""
         if isinstance(exchange, Fault):
             return exchange.wait
         now = self._server_now(exchange.headers)

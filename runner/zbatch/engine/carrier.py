@@ -11,8 +11,9 @@ from zbatch.engine.events import Leaving
 from zbatch.engine.judge import Judgement, answered, judge
 from zbatch.engine.order import Work
 from zbatch.engine.outage import Shown, failed
+from zbatch.engine.refusals import Peers
 from zbatch.engine.settings import Ports, Settings
-from zbatch.engine.verdict import Again, Context, Halt, Pause
+from zbatch.engine.verdict import Again, Context, Halt, Pause, turned_away
 from zbatch.model import Attempt, Send
 from zbatch.zuora.limits import retry_after, too_many_at_once
 from zbatch.zuora.reply import Answer, Rows, Throttled, Unauthorized, read_reply
@@ -30,6 +31,7 @@ class Carrier:
         self._brake = brake
         self._ask_life = timedelta(seconds=settings.ask_life) + LEEWAY
         self._accepted = 0
+        self._peers = Peers()
         self._good_tokens: set[int] = set()
         self.flying: set[Work] = set()
         self.sent = 0
@@ -43,7 +45,8 @@ class Carrier:
         with self._brake.flying() as flight:
             key = send_of(work, attempt).call.key
             self._ports.observer(Leaving(work.items, key, attempt))
-            exchange = await self._send(work, attempt)
+            with self._brake.retrying(work):
+                exchange = await self._send(work, attempt)
         answer = self._read(work, exchange)
         attempt = answered(attempt, exchange, answer, self._ports.clock.now())
         self.sent += attempt.sent
@@ -52,11 +55,15 @@ class Carrier:
         if judgement.free:
             work.tries -= 1
         self._learn(work, attempt, answer)
-        self._note(flight, exchange, answer, judgement)
-        self._react(work, exchange, answer, judgement)
+        self._count(work, judgement, left)
+        gates = judgement.gates and not (judgement.alone and not self._asked(exchange, judgement))
+        if judgement.alone and work.refused_alone == 1:
+            self._brake.places.pardon()
+        self._note(flight, exchange, answer, judgement, gates)
+        self._react(exchange, answer, judgement, left, gates)
         if (bad := failed(answer, attempt, work.attempts)) is not None:
             again = work.sends > 0
-            self._brake.learn(Shown(key, bad, left, again))
+            self._brake.learn(Shown(key, bad, left, again, len(work.items)))
         return judgement
 
     async def _send(self, work: Work, attempt: Attempt) -> Reply | Fault:
@@ -89,26 +96,42 @@ class Carrier:
         if work.accepted_before is None:
             work.accepted_before = self._accepted
         return Context(
-            others_accepted=self._accepted > work.accepted_before or not self.flying,
+            others_accepted=self._accepted > work.accepted_before,
             others_pending=bool(self.flying),
             good_tokens=frozenset(self._good_tokens),
             refused_tokens=frozenset(work.refused_tokens),
+            alone=self._peers.alone(work),
         )
 
     def _learn(self, work: Work, attempt: Attempt, answer: object) -> None:
-        if isinstance(answer, Rows) and not answer.throttled:
+        if isinstance(answer, Rows) and not turned_away(answer):
             self._brake.accepted()
-        if isinstance(answer, Rows):
             self._accepted += 1
+        if isinstance(answer, Rows):
             self._good_tokens.add(attempt.token or 0)
         elif isinstance(answer, Unauthorized):
             work.refused_tokens.add(attempt.token or 0)
 
+    def _count(self, work: Work, judgement: Judgement, left: float) -> None:
+        """Count what is refused in a row, and how the last calls of all works fared."""
+        self._peers.take(work, left, refused=judgement.refused)
+        if judgement.refused:
+            work.refusals += 1
+            work.refused_alone += judgement.alone
+            work.refused_at = self._ports.clock.monotonic()
+        else:
+            work.refusals = work.refused_alone = 0
+
     def _note(
-        self, flight: Flight, exchange: Reply | Fault, answer: object, judgement: Judgement
+        self,
+        flight: Flight,
+        exchange: Reply | Fault,
+        answer: object,
+        judgement: Judgement,
+        gates: bool,
     ) -> None:
         """Learn from an answer how many requests may be in flight; a replay shows nothing."""
-        if judgement.gates:
+        if gates:
             self._brake.crowded(flight, exchange, judgement.problem)
         elif isinstance(answer, Rows) and not answer.throttled:
             self._brake.places.clean(flight)
@@ -116,16 +139,25 @@ class Carrier:
             self._brake.places.undecided(flight)
 
     def _react(
-        self, work: Work, exchange: Reply | Fault, answer: object, judgement: Judgement
+        self,
+        exchange: Reply | Fault,
+        answer: object,
+        judgement: Judgement,
+        left: float,
+        gates: bool,
     ) -> None:
         decision = judgement.decision
         if isinstance(decision, Halt):
             self._brake.stop(decision.reason, decision.problem.message)
-        elif judgement.gates or self._asks_to_wait(exchange, answer):
+        elif gates or self._asks_to_wait(exchange, answer):
             problem, crowded = judgement.problem, too_many_at_once(judgement.problem)
-            self._brake.throttled(exchange, problem.message, work.tries, crowded=crowded)
+            self._brake.throttled(exchange, problem.message, left, crowded=crowded)
         elif isinstance(decision, Again) and decision.pause is Pause.REACHABLE:
             self._brake.unreachable(decision.problem.message)
+
+    def _asked(self, exchange: Reply | Fault, judgement: Judgement) -> float | None:
+        crowded = too_many_at_once(judgement.problem)
+        return self._brake.asked(exchange, crowded=crowded)
 
     def _asks_to_wait(self, exchange: Reply | Fault, answer: object) -> bool:
         """Tell whether a 429 that is not read as a refusal names a wait: kept too, whatever it is.

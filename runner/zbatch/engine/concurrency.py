@@ -225,6 +225,10 @@ class Concurrency:
             self._refused = _Refused(least, most, self._shut_until + waits * wait, failures)
         self.restart(now)
 
+    def pardon(self) -> None:
+        """Forget where a request was refused: the number was not what it was refused for."""
+        self._refused = None
+
     def restart(self, now: float) -> None:
         """Begin anew from few, since nothing was sent for a time."""
         self._crowding.forget()

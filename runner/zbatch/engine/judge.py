@@ -34,26 +34,35 @@ _FREE = frozenset(set(Pause) - {Pause.BACKOFF})
 class Judgement:
     """What one answer comes to.
 
-    `given_up` tells that this run sends the call no more though its key stays in doubt.
+    `given_up` tells that this run sends the call no more though its key stays in doubt, `alone`
+    that the call is refused while others get through.
     """
 
     result: Result
     decision: Decision
     problem: Problem
     given_up: bool = False
+    alone: bool = False
+
+    @property
+    def refused(self) -> bool:
+        """Whether the answer names a limit of the tenant's, also if it is one that was kept."""
+        if isinstance(self.decision, Settle):
+            return self.decision.exceeded
+        return self.gates
 
     @property
     def free(self) -> bool:
         """Whether the attempt does not count against `max_attempts`."""
         if isinstance(self.decision, Settle):
-            return self.decision.exceeded
+            return self.decision.exceeded and not self.alone
         return isinstance(self.decision, Again) and self.decision.pause in _FREE
 
     @property
     def gates(self) -> bool:
         """Whether the tenant asks the whole run to slow down."""
         if isinstance(self.decision, Settle):
-            return self.decision.exceeded or self.decision.gates
+            return self.decision.gates
         return isinstance(self.decision, Again) and self.decision.pause is Pause.GATE
 
     @property
@@ -127,11 +136,11 @@ def judge(
         elif decision.pause not in _FREE and spent:
             given_up = doubtful((*work.attempts, attempt))
             decision = decision if given_up else _failed(work, decision.problem)
-    elif isinstance(decision, Settle) and spent:
+    elif isinstance(decision, Settle) and spent and not (decision.exceeded and not context.alone):
         verdicts = tuple(_without_renewal(verdict) for verdict in decision.verdicts)
         decision = replace(decision, verdicts=verdicts)
     result = _result(work, attempt, decision)
-    return Judgement(result, decision, problem_of(answer), given_up)
+    return Judgement(result, decision, problem_of(answer), given_up, context.alone)
 
 
 def not_sent(work: Work, attempt: Attempt, now: datetime) -> Judgement:

@@ -203,7 +203,8 @@ class Engine:
 
     def _may_leave(self, armed: Sending) -> bool:
         """Tell whether a call takes its turn as it is; where turns are rare, none is given away."""
-        return self._is_timely(armed) or self._brake.gap > RARE
+        timely = self._is_timely(armed) or self._brake.gap > RARE
+        return timely and self._brake.may_leave(armed.work)
 
     def _is_timely(self, armed: Sending) -> bool:
         waited = (self._ports.clock.now() - armed.attempt.started_at).total_seconds()

@@ -27,7 +27,8 @@ class Work:
     asked too early. `settle` is how long, in seconds, the runs that sent it wanted it to rest.
     `stage` is the part of the run that it is sent in; `reopened` is what was held before. `apart`
     tells of an item taken out of its call why that is not sent again: its items are not all to be
-    billed.
+    billed. `refusals` are the answers in a row that named a limit, under earlier keys too, so many
+    of them `refused_alone`, the last one `refused_at` a time of the steady clock.
     """
 
     ordinal: int
@@ -52,6 +53,9 @@ class Work:
     stage: int = 0
     apart: Problem | None = None
     reopened: bool = False
+    refusals: int = 0
+    refused_alone: int = 0
+    refused_at: float = 0.0
 
     def __post_init__(self) -> None:
         self.trails = self.trails or (_FRESH,) * len(self.items)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from zbatch.engine.kinds import Kind, kind_of
@@ -24,13 +25,14 @@ _FAILED_ROWS = frozenset({RowClass.RETRY, RowClass.UNCERTAIN})
 class Shown:
     """What an answer to a key shows: whether the tenant failed, when the request left.
 
-    `again` tells that its items were sent before.
+    `again` tells that its `items` were sent before.
     """
 
     key: str
     failed: bool
     left: float
     again: bool = False
+    items: int = 1
 
 
 class Outage:
@@ -40,7 +42,8 @@ class Outage:
         self._most = max(1, int(SHARE * items))
         self._newest: dict[str, bool] = {}  # the key that was answered last stands last
         self._since: float | None = None
-        self._retries = 0
+        self._retries = 0  # that have failed, each as often as it has items
+        self._under_way = 0
 
     @property
     def on(self) -> bool:
@@ -51,6 +54,21 @@ class Outage:
     def lasting(self) -> bool:
         """Whether as many retries have failed as may."""
         return self._retries >= self._most
+
+    @property
+    def used_up(self) -> bool:
+        """Whether as many retries have failed, or are under way, as may fail."""
+        return self.on and self._retries + self._under_way >= self._most
+
+    @contextmanager
+    def retrying(self, items: int) -> Iterator[None]:
+        """Count so many items as under way again while the body runs, if any retry counts."""
+        counted = items if self.on else 0
+        self._under_way += counted
+        try:
+            yield
+        finally:
+            self._under_way -= counted
 
     def take(self, shown: Shown, now: float) -> bool:
         """Take in what an answer shows; tell whether an outage began or ended."""
@@ -67,7 +85,7 @@ class Outage:
         elif before is None:
             self._since = now
         elif failed and shown.again and shown.left > before:
-            self._retries += 1
+            self._retries += shown.items
         return on != (before is not None)
 
 

@@ -109,6 +109,10 @@ class Places:
         """Take note of a request that was one too many at once."""
         self._concurrency.refused(flight, self._clock.monotonic(), wait)
 
+    def pardon(self) -> None:
+        """Forget what was refused: it was not for too many at once, but one account's own limit."""
+        self._concurrency.pardon()
+
     def restart(self) -> None:
         """Begin with few again, since nothing may leave for a time."""
         self._concurrency.restart(self._clock.monotonic())

@@ -89,6 +89,12 @@ class Settings:
     probe: float = PROBE_SECONDS
 
     @property
+    def ends(self) -> float | None:
+        """When the run must end by its own deadline, where it is known when it began."""
+        deadline = self.rules.deadline
+        return None if self.began is None or deadline is None else self.began + deadline
+
+    @property
     def workers(self) -> int:
         """How many requests may be in flight, or wait for their turn.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import Enum
 
 from zbatch.engine.ending import StopReason
@@ -66,7 +67,7 @@ class Settle:
     """Each item of the call has its verdict, by position."""
 
     verdicts: tuple[Verdict, ...]
-    exceeded: bool = False  # a row said that the tenant's rate or limit is exceeded
+    exceeded: bool = False  # it stands on a limit of the tenant's, not on the item
     gates: bool = False  # the tenant asked us to wait, and no proof tells that it was earlier
 
 
@@ -85,19 +86,27 @@ Decision = Again | Settle | Halt
 class Context:
     """What is known beyond the key: how other keys fare, and which tokens it was refused with.
 
-    Tokens are serials of this run; `good_tokens` are those that some key was let in by.
+    Tokens are serials of this run; `good_tokens` are those that some key was let in by. `alone` is
+    a key whose call is refused again and again while others get through.
     """
 
     others_accepted: bool = False
     others_pending: bool = False
     good_tokens: frozenset[int] = frozenset()
     refused_tokens: frozenset[int] = frozenset()
+    alone: bool = False
 
 
 SERVER_ERROR_SENDS = 4  # the first send and three more
 UNREADABLE_SENDS = 2
 THROTTLED_ALIKE = 3  # on a clean key, while others get through
 THROTTLED_DOUBTFUL = 4
+# For so long the answers alike must have come, where nothing proves that they are one that is kept:
+# a tenant that is busy says the same again and again.
+STORED_CLEAN = timedelta(minutes=2)
+STORED_DOUBTFUL = timedelta(minutes=10)  # while others get through
+STORED_UNPROVED = timedelta(hours=1)  # whoever gets through: a run waits no longer for a tenant
+KEPT_APART = timedelta(seconds=5)  # answers so far apart have one `Date` only if they are one
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +132,26 @@ class _Look:
             past.request_id == mine and past.answer == self.attempt.answer for past in self.before
         )
 
+    @property
+    def kept(self) -> bool:
+        """Whether it is proved to be one that was given before: by its id, or by its `Date`."""
+        mine = self.attempt
+        return self.replayed or any(
+            past.answer == mine.answer
+            and mine.server_date is not None
+            and past.server_date == mine.server_date
+            and mine.started_at - past.started_at >= KEPT_APART
+            for past in self.before
+        )
+
+    def alike_for(self, least: timedelta) -> bool:
+        """Tell whether this kind of answer has come under this key for so long."""
+        first = min(
+            (past.started_at for past in self.before if past.answer == self.attempt.answer),
+            default=self.attempt.started_at,
+        )
+        return self.attempt.started_at - first >= least
+
     def all_items(self, verdict: Verdict) -> Settle:
         return Settle((verdict,) * self.items)
 
@@ -140,16 +169,16 @@ def decide(
     the earlier sends under the same key, of every run.
     """
     unsure = doubtful(before)
-    if isinstance(answer, Rows) and unsure and _turned_away(answer):
+    if isinstance(answer, Rows) and unsure and turned_away(answer):
         return _throttled_doubtful(_Look(attempt, before, context, items, problem_of(answer)))
     if isinstance(answer, Rows):
         verdicts = tuple(ROW_TABLE[row.row_class][unsure](row) for row in answer.rows)
-        return Settle(verdicts, exceeded=answer.throttled)
+        return Settle(verdicts, exceeded=answer.throttled, gates=answer.throttled)
     look = _Look(attempt, before, context, items, problem_of(answer))
     return TABLE[kind_of(answer)][unsure](look)
 
 
-def _turned_away(answer: Rows) -> bool:
+def turned_away(answer: Rows) -> bool:
     """Tell whether all rows name a limit: perhaps said before the key was looked at.
 
     Such rows are no proof of what an earlier send under the key has done.
@@ -225,16 +254,20 @@ def _unreadable(look: _Look) -> Decision:
 
 
 def _throttled_clean(look: _Look) -> Decision:
-    if look.replayed:
-        return _renew(look)
-    if look.alike >= THROTTLED_ALIKE and look.context.others_accepted:
-        return replace(_renew(look), gates=True)
+    """Go on under a next key only where the answer is shown to be kept under this one."""
+    if look.kept:
+        return replace(_renew(look), exceeded=True)
+    lone = look.context.others_accepted or not look.context.others_pending
+    if look.alike >= THROTTLED_ALIKE and lone and look.alike_for(STORED_CLEAN):
+        return replace(_renew(look), exceeded=True, gates=True)
     return Again(Pause.GATE, look.problem)
 
 
 def _throttled_doubtful(look: _Look) -> Decision:
-    if look.alike >= THROTTLED_DOUBTFUL:
-        return replace(_burn(look), gates=not look.replayed)
+    """Leave the key to the question only where the answer is shown to be kept under it."""
+    longest = STORED_DOUBTFUL if look.context.others_accepted else STORED_UNPROVED
+    if look.alike >= THROTTLED_DOUBTFUL and (look.kept or look.alike_for(longest)):
+        return replace(_burn(look), exceeded=True, gates=not look.kept)
     return Again(Pause.GATE, look.problem)
 
 
