@@ -26,7 +26,7 @@ from support.engine import (
 )
 from zbatch.engine.concurrency import Concurrency
 from zbatch.engine.ending import StopReason
-from zbatch.engine.events import Gated
+from zbatch.engine.events import Gated, Retrying
 from zbatch.engine.order import Work
 from zbatch.engine.refusals import LEAST, PEERS, PROVED, Peers
 from zbatch.model import Limits, Outcome, Rate
@@ -167,6 +167,9 @@ def test_an_account_whose_key_alone_is_refused_is_sent_again_less_and_less_often
     run = one_refused(status(429), items=600, rate=5)
     mine = [at for at, request in run.server.requests if account_of(request) == BAD]
     assert len([at for at in mine if at < 100.0]) <= 12
+    waits = [event.wait for event in run.events if isinstance(event, Retrying)]
+    assert waits[0] == 0.0, "the run's own gate holds it at first"
+    assert max(waits[:5]) > 4.0
     assert max(at for at in run.server.times if at not in mine) < 160.0
 
 
