@@ -24,8 +24,9 @@ from support.engine import (
     text_of,
     works_of,
 )
+from zbatch.engine.concurrency import Concurrency
 from zbatch.engine.ending import StopReason
-from zbatch.engine.events import Gated
+from zbatch.engine.events import Gated, Retrying
 from zbatch.engine.order import Work
 from zbatch.engine.refusals import LEAST, PEERS, PROVED, Peers
 from zbatch.model import Limits, Outcome, Rate
@@ -159,7 +160,40 @@ def test_an_account_that_alone_is_refused_holds_up_no_other(code: str) -> None:
     assert outcomes(run)[Outcome.INVOICED] == 399
     assert max(others) < 12.0
     assert len([at for at in mine if at <= max(others)]) <= 6
-    assert len([event for event in run.events if isinstance(event, Gated)]) <= len(mine)
+
+
+def test_an_account_whose_key_alone_is_refused_is_sent_again_less_and_less_often() -> None:
+    """Others get through all the time, so it is its own wait that grows, and not the run's."""
+    run = one_refused(status(429), items=600, rate=5)
+    mine = [at for at, request in run.server.requests if account_of(request) == BAD]
+    assert len([at for at in mine if at < 100.0]) <= 12
+    waits = [event.wait for event in run.events if isinstance(event, Retrying)]
+    assert waits[0] == 0.0, "the run's own gate holds it at first"
+    assert max(waits[:5]) > 4.0
+    assert max(at for at in run.server.times if at not in mine) < 160.0
+
+
+def test_the_number_at_once_recovers_from_a_refusal_that_was_one_accounts_own() -> None:
+    """Where one more was refused the number stays, unless it was not for the number."""
+    numbers, at = Concurrency(40), 0.0
+
+    def most_of_ten_rounds() -> int:
+        nonlocal at
+        for _ in range(10):
+            at += 1.0
+            flights = [numbers.left(at) for _ in range(numbers.allowed)]
+            for flight in flights:
+                numbers.landed(flight, at + 0.5)
+                numbers.clean(flight, at + 0.5)
+        return numbers.allowed
+
+    flights = [numbers.left(at) for _ in range(5)]
+    numbers.refused(flights[-1], at + 0.1, 1000.0)
+    for flight in flights:
+        numbers.landed(flight, at + 0.1)
+    assert most_of_ten_rounds() == 4
+    numbers.pardon()
+    assert most_of_ten_rounds() > 10
 
 
 def test_an_account_that_is_often_refused_alone_fails_after_its_tries() -> None:
@@ -167,6 +201,7 @@ def test_an_account_that_is_often_refused_alone_fails_after_its_tries() -> None:
     run = one_refused(failure("REQUEST_EXCEEDED_LIMIT"), items=600, rate=20)
     assert outcomes(run) == {Outcome.INVOICED: 599, Outcome.FAILED: 1}
     assert run.elapsed < 300.0, "not the hour that a tenant which throttles is waited for"
+    assert len([event for event in run.events if isinstance(event, Gated)]) <= 2
 
 
 def test_an_account_that_names_a_wait_holds_the_run_back_each_time_but_not_for_ever() -> None:
