@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from email.utils import format_datetime
 
 import pytest
 
@@ -16,6 +18,7 @@ from zbatch.emulator import Mishap, Scheduled
 from zbatch.engine.ending import StopReason
 from zbatch.engine.loop import Engine
 from zbatch.model import ExitCode, Rate
+from zbatch.zuora.wire import Reply
 
 MakeWorld = Callable[..., World]
 ONE = item(1)
@@ -177,3 +180,31 @@ def test_a_foreign_invoice_does_not_settle_a_key_that_is_executing(
     assert (run.outcomes, run.codes) == (["unknown"], ["STILL_EXECUTING"])
     world.set_status(by_hand, "Canceled")
     _settles_without_a_second_key(world, after=DAY)
+
+
+def test_the_date_of_a_kept_answer_ages_no_call_after_it(make_world: MakeWorld) -> None:
+    """R7: an intent after it would be stamped with its date, and its rest over before it began.
+
+    Only the server's clock can tell, since ours was ahead at the send and has been set right.
+    """
+    one, between, last = item(1), item(2), item(3)
+    world = make_world(modes=SLOWLY_READABLE, latency=5.0)
+    world.limits = replace(LIMITS, concurrency=1, rate=Rate(6, 60.0))
+    world.troubles = {1: LOST_ON_THE_WAY}
+    assert world.run([one], die_at="generate answered, unjudged").died
+    world.pass_time(2 * HOUR)
+    world.host().shift = timedelta(minutes=10)
+    kept = format_datetime(world.host().now() - timedelta(hours=2, minutes=10), usegmt=True)
+    errors = [{"Code": "ACCOUNTING_PERIOD_CLOSED", "Message": "The period is closed."}]
+    body = json.dumps([{"Success": False, "Errors": errors}]).encode()
+    replayed = Reply(200, {"date": kept}, body, 1)
+    world.troubles = {world.sent + 1: Trouble(arrives=False, instead=replayed)}
+    assert world.run([one, between, last], die_at=26).died
+    assert world.billed(last) == 1  # and nobody has read so
+    world.troubles = {}
+    world.host().shift = timedelta()
+    world.pass_time(60)
+    assert world.run([one, between, last]).outcomes == ["failed", "invoiced", "unknown"]
+    world.pass_time(2 * HOUR)
+    assert world.run([one, between, last]).outcomes == ["failed", "invoiced", "already_invoiced"]
+    assert world.billed(last) == 1
