@@ -24,6 +24,7 @@ from zbatch.model import Attempt, IfAbsent, KeyState, Outcome, Problem
 from zbatch.zuora.codes import RowClass
 from zbatch.zuora.reply import (
     Answer,
+    Busy,
     Conflict,
     LimitInSuccess,
     LoginInSuccess,
@@ -51,6 +52,7 @@ ANSWERS: dict[Kind, Answer | Fault] = {
     Kind.CONFLICT: Conflict(TROUBLE),
     Kind.THROTTLED: Throttled(TROUBLE),
     Kind.UNAUTHORIZED: Unauthorized(TROUBLE),
+    Kind.BUSY: Busy(TROUBLE),
     Kind.LIMIT_IN_SUCCESS: LimitInSuccess(TROUBLE),
     Kind.LOGIN_IN_SUCCESS: LoginInSuccess(TROUBLE),
     Kind.REFUSED: Refused(TROUBLE),
@@ -69,6 +71,7 @@ FIRST: dict[Kind, tuple[str, str]] = {
     Kind.CONFLICT: ("again: conflict", "again: conflict"),
     Kind.THROTTLED: ("again: gate", "again: gate"),
     Kind.UNAUTHORIZED: ("again: token", "again: token"),
+    Kind.BUSY: ("again: gate", "again: gate"),
     Kind.LIMIT_IN_SUCCESS: ("again: gate", "again: gate"),
     Kind.LOGIN_IN_SUCCESS: ("again: token", "again: token"),
     Kind.REFUSED: ("settled: failed", "burnt"),
@@ -96,6 +99,7 @@ LEAVES_DOUBT: dict[Kind | None, bool] = {
     Kind.ROWS: False,
     Kind.THROTTLED: False,
     Kind.UNAUTHORIZED: False,
+    Kind.BUSY: True,
     Kind.LIMIT_IN_SUCCESS: True,
     Kind.LOGIN_IN_SUCCESS: True,
     Kind.REFUSED: False,

@@ -208,3 +208,25 @@ def test_the_date_of_a_kept_answer_ages_no_call_after_it(make_world: MakeWorld) 
     world.pass_time(2 * HOUR)
     assert world.run([one, between, last]).outcomes == ["failed", "invoiced", "already_invoiced"]
     assert world.billed(last) == 1
+
+
+@pytest.mark.parametrize("lag", [0.0, 600.0])
+def test_a_503_that_names_a_wait_proves_nothing_of_the_call(
+    make_world: MakeWorld, lag: float
+) -> None:
+    """R4: a gateway says so of a call that it has let through; no next key is made on its word."""
+    world = make_world(modes=replace(UNGUARDED, read_lag=lag))
+    busy = gateway(503, retry_after="30")
+    world.troubles = {1: gateway(503, arrives=True, retry_after="30"), 2: busy, 3: busy}
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    assert len(world.keys(ONE)) == 1
+
+
+def test_a_503_without_an_end_leaves_it_to_the_question(make_world: MakeWorld) -> None:
+    """R6: four alike may be kept under the key; nothing was executed, so the next key bills."""
+    world = make_world()
+    world.troubles = dict.fromkeys(range(1, 5), gateway(503, retry_after="30"))
+    assert world.run([ONE]).outcomes == ["unknown"]
+    world.pass_time(REST)
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    assert len(world.keys(ONE)) == 2

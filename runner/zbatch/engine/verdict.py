@@ -292,6 +292,8 @@ TABLE: Mapping[Kind, tuple[Rule, Rule]] = {
     Kind.LOST: (_again(Pause.BACKOFF), _again(Pause.BACKOFF)),
     Kind.CONFLICT: (_again(Pause.CONFLICT), _again(Pause.CONFLICT)),
     Kind.THROTTLED: (_throttled_clean, _throttled_doubtful),
+    # It is waited out like a limit; that nothing was executed it does not say.
+    Kind.BUSY: (_throttled_doubtful, _throttled_doubtful),
     Kind.UNAUTHORIZED: (_unauthorized_clean, _unauthorized_doubtful),
     # A gateway that turns a call away says so by the status: these have been through to the tenant.
     Kind.LIMIT_IN_SUCCESS: (_throttled_doubtful, _throttled_doubtful),
