@@ -143,13 +143,19 @@ def test_a_key_and_its_answers_go_together_or_nothing_is_concluded() -> None:
         ((Kind.CONFLICT, Kind.UNAUTHORIZED), True),
         ((Kind.CONFLICT, Kind.LIMIT_IN_SUCCESS), True),
         ((Kind.CONFLICT, Kind.LOGIN_IN_SUCCESS), True),
-        ((Kind.CONFLICT, Kind.LOST), False),
-        ((Kind.CONFLICT, Kind.SERVER_ERROR), False),
+        ((Kind.CONFLICT, Kind.BUSY), True),
+        ((Kind.CONFLICT, Kind.LOST), True),
+        ((Kind.CONFLICT, None), True),
+        ((Kind.CONFLICT, *[Kind.SERVER_ERROR] * 4), True),
+        ((Kind.CONFLICT, *[Kind.UNREADABLE] * 2), True),
+        ((Kind.CONFLICT, Kind.REFUSED), True),
+        ((Kind.CONFLICT, Kind.ROWS), False),
+        ((Kind.SERVER_ERROR,), False),
         ((Kind.THROTTLED,), False),
     ],
 )
 def test_a_409_is_the_last_word_on_a_key_whatever_a_gateway_says(
-    kinds: tuple[Kind, ...], waits: bool
+    kinds: tuple[Kind | None, ...], waits: bool
 ) -> None:
     """R9b: while the server itself is at work, nothing there proves nothing."""
     attempts = [an_attempt(2, kind, number) for number, kind in enumerate(kinds, 1)]

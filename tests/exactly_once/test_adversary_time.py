@@ -150,6 +150,41 @@ def test_what_never_reached_the_key_does_not_hide_that_it_is_executing(
     _settles_without_a_second_key(world, after=DAY)
 
 
+@pytest.mark.parametrize(
+    "later",
+    [gateway(502), gateway(503), gateway(504), gateway(200), LOST_ON_THE_WAY],
+    ids=["502", "503", "504", "page", "lost"],
+)
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_what_a_gateway_says_does_not_hide_that_the_key_is_executing(
+    make_world: MakeWorld, later: Trouble, by_hand: bool
+) -> None:
+    """409, then answers that burn the key: it is not void, nor settled by somebody's invoice."""
+    world = make_world(latency=5 * HOUR)
+    assert world.run([ONE]).outcomes == ["unknown"]
+    world.troubles = dict.fromkeys(range(world.sent + 1, world.sent + 20), later)
+    assert world.run([ONE]).outcomes == ["unknown"]
+    hand = world.bill_by_hand(ONE) if by_hand else None
+    world.pass_time(2 * HOUR)
+    world.troubles = {}
+    assert world.reconcile([ONE]).outcomes == ["unknown"]
+    assert world.run([ONE]).outcomes == ["unknown"]
+    if hand:
+        world.set_status(hand, "Canceled")
+    _settles_without_a_second_key(world, after=DAY)
+
+
+def test_a_clock_set_back_does_not_hide_that_the_key_is_executing(make_world: MakeWorld) -> None:
+    """R7: no age of ours can be trusted then; the server's clock says that it knows the key yet."""
+    world = make_world(latency=4 * HOUR)
+    assert world.run([ONE]).outcomes == ["unknown"]
+    world.pass_time(2 * HOUR)
+    world.host().shift = timedelta(hours=-2.2)
+    assert world.run([ONE]).outcomes == ["unknown"]
+    world.host().shift = timedelta()
+    _settles_without_a_second_key(world, after=DAY)
+
+
 def test_an_interrupted_intent_does_not_hide_that_the_key_is_executing(
     make_world: MakeWorld,
 ) -> None:

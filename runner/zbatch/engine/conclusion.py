@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from zbatch.engine.age import expired
+from zbatch.engine.age import expired, outlived
 from zbatch.engine.drafts import remembering
 from zbatch.engine.judge import record_of
 from zbatch.engine.kinds import Kind, doubtful, last_word
@@ -43,9 +43,7 @@ from zbatch.model import (
     Trail,
 )
 
-_AT_THE_DOOR = frozenset(
-    {Kind.THROTTLED, Kind.UNAUTHORIZED, Kind.LIMIT_IN_SUCCESS, Kind.LOGIN_IN_SUCCESS}
-)
+_OF_THE_KEY = frozenset({Kind.ROWS, Kind.CONFLICT})  # what only who has looked it up can say
 
 
 def needs_conclusion(work: Work, facts: Facts) -> bool:
@@ -111,7 +109,7 @@ def after_rest(work: Work, seen: Sequence[Seen], facts: Facts) -> tuple[Step, ..
         problem = work.apart or last_word(work.attempts)
         return tuple(Rest(until, problem) for _ in work.items)
     settle = facts.settle_of(work)
-    conflict = _still_at_work(work.attempts) and not expired(work.attempts, facts.clocks)
+    conflict = _still_at_work(work.attempts) and not outlived(work.attempts, facts.clocks)
     return tuple(
         _conclusion(work, item, one, Doubt(work.attempts, trail, settle, conflict), facts)
         for item, one, trail in zip(work.items, seen, work.trails, strict=True)
@@ -121,9 +119,9 @@ def after_rest(work: Work, seen: Sequence[Seen], facts: Facts) -> tuple[Step, ..
 def _still_at_work(attempts: Sequence[Attempt]) -> bool:
     """Tell whether the server's last word on the key itself was that it is at work.
 
-    What a gateway says, and what never left, is no word on the key.
+    What a gateway may say, what was lost, and what never left, is no word on the key.
     """
-    words = [a.answer for a in attempts if a.sent and a.answer not in _AT_THE_DOOR]
+    words = [a.answer for a in attempts if a.sent and a.answer in _OF_THE_KEY]
     return bool(words) and words[-1] == Kind.CONFLICT
 
 
