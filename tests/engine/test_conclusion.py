@@ -171,6 +171,13 @@ def test_an_attempt_that_never_left_is_no_word_on_a_key() -> None:
     assert isinstance(concluded(burnt(an_attempt(2, Kind.LOST), odd)), Renewed)
 
 
+@pytest.mark.parametrize(("code", "waits"), [("NO_PERMISSION", True), ("70", True), ("X", False)])
+def test_rows_said_at_the_door_are_no_word_on_a_key(code: str, waits: bool) -> None:
+    """R9b: the server may be at work as before; rows of the item itself end that."""
+    rows = an_attempt(2, Kind.ROWS, 2, problem=Problem(code, "no"))
+    assert isinstance(concluded(burnt(an_attempt(2, Kind.CONFLICT), rows)), Left) is waits
+
+
 # How long a key rests
 
 

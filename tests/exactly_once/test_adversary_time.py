@@ -265,3 +265,20 @@ def test_a_503_without_an_end_leaves_it_to_the_question(make_world: MakeWorld) -
     world.pass_time(REST)
     assert world.run([ONE]).outcomes == ["invoiced"]
     assert len(world.keys(ONE)) == 2
+
+
+@pytest.mark.parametrize(
+    "code", ["API_DISABLED", "NO_PERMISSION", "INVALID_VERSION", "TEMPORARY_ERROR"]
+)
+@pytest.mark.parametrize("times", [1, 9])
+def test_a_row_said_at_the_door_settles_no_doubt(
+    make_world: MakeWorld, code: str, times: int
+) -> None:
+    """R4: the first call has billed; once is passed over, and again and again is left in doubt."""
+    world = make_world(modes=replace(UNGUARDED, read_lag=600.0))
+    body = json.dumps([{"Success": False, "Errors": [{"Code": code, "Message": "no"}]}]).encode()
+    turned_away = Trouble(arrives=False, instead=Reply(200, {}, body, 1))
+    world.troubles = {1: REPLY_LOST, **dict.fromkeys(range(2, 2 + times), turned_away)}
+    assert world.run([ONE]).outcomes == ["invoiced" if times == 1 else "unknown"]
+    world.troubles = {}
+    _settles_without_a_second_key(world)

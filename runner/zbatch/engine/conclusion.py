@@ -42,8 +42,7 @@ from zbatch.model import (
     Problem,
     Trail,
 )
-
-_OF_THE_KEY = frozenset({Kind.ROWS, Kind.CONFLICT})  # what only who has looked it up can say
+from zbatch.zuora.codes import AT_THE_DOOR
 
 
 def needs_conclusion(work: Work, facts: Facts) -> bool:
@@ -121,8 +120,15 @@ def _still_at_work(attempts: Sequence[Attempt]) -> bool:
 
     What a gateway may say, what was lost, and what never left, is no word on the key.
     """
-    words = [a.answer for a in attempts if a.sent and a.answer in _OF_THE_KEY]
+    words = [attempt.answer for attempt in attempts if attempt.sent and _of_the_key(attempt)]
     return bool(words) and words[-1] == Kind.CONFLICT
+
+
+def _of_the_key(attempt: Attempt) -> bool:
+    """Tell whether an answer is one that only who has looked the key up can give."""
+    if attempt.answer == Kind.ROWS:
+        return attempt.problem is None or attempt.problem.code not in AT_THE_DOOR
+    return attempt.answer == Kind.CONFLICT
 
 
 def _conclusion(work: Work, item: Item, seen: Seen, doubt: Doubt, facts: Facts) -> Step:

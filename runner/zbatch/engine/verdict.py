@@ -14,7 +14,7 @@ from enum import Enum
 from zbatch.engine.ending import StopReason
 from zbatch.engine.kinds import Kind, doubtful, kind_of, problem_of
 from zbatch.model import Attempt, IfAbsent, KeyState, Outcome, Problem
-from zbatch.zuora.codes import LIMIT_CODES, RowClass
+from zbatch.zuora.codes import AT_THE_DOOR, LIMIT_CODES, RowClass
 from zbatch.zuora.problems import NO_REASON
 from zbatch.zuora.reply import Answer, Rows
 from zbatch.zuora.rows import Row
@@ -98,6 +98,8 @@ SERVER_ERROR_SENDS = 4  # the first send and three more
 UNREADABLE_SENDS = 2
 THROTTLED_ALIKE = 3  # on a clean key, while others get through
 THROTTLED_DOUBTFUL = 4
+DOOR_DOUBTFUL = 4
+_SURE = frozenset({RowClass.RETRY, RowClass.DEFINITE})  # on a clean key
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,8 @@ def decide(
     unsure = doubtful(before)
     if isinstance(answer, Rows) and unsure and _turned_away(answer):
         return _throttled_doubtful(_Look(attempt, before, context, items, problem_of(answer)))
+    if isinstance(answer, Rows) and unsure and _at_the_door(answer):
+        return _door_doubtful(_Look(attempt, before, context, items, problem_of(answer)))
     if isinstance(answer, Rows):
         verdicts = tuple(ROW_TABLE[row.row_class][unsure](row) for row in answer.rows)
         return Settle(verdicts, exceeded=answer.throttled)
@@ -155,6 +159,14 @@ def _turned_away(answer: Rows) -> bool:
     Such rows are no proof of what an earlier send under the key has done.
     """
     return all(row.problem and row.problem.code in LIMIT_CODES for row in answer.rows)
+
+
+def _at_the_door(answer: Rows) -> bool:
+    """Tell whether no row says anything of its item: the key may not have been looked at."""
+    return all(
+        row.row_class in _SURE and row.problem and row.problem.code in AT_THE_DOOR
+        for row in answer.rows
+    )
 
 
 def _invoiced(row: Row) -> Verdict:
@@ -236,6 +248,13 @@ def _throttled_doubtful(look: _Look) -> Decision:
     if look.alike >= THROTTLED_DOUBTFUL:
         return replace(_burn(look), gates=not look.replayed)
     return Again(Pause.GATE, look.problem)
+
+
+def _door_doubtful(look: _Look) -> Decision:
+    """Send the same key again: once it is let in, that settles the doubt."""
+    if look.replayed or look.alike >= DOOR_DOUBTFUL:
+        return _burn(look)
+    return Again(Pause.BACKOFF, look.problem)
 
 
 def _unauthorized_clean(look: _Look) -> Decision:
