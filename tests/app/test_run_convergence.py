@@ -152,10 +152,13 @@ def test_f75_what_is_billed_by_hand_before_the_first_run_is_not_sent(
 
 
 def test_what_was_there_and_is_gone_is_billed(project: Project, tenant: Start) -> None:
-    """What was already invoiced is asked again in every run: a deleted invoice bills nobody."""
+    """What was already invoiced is asked again in every run, and a deleted invoice bills nobody.
+
+    A run that waits looks a second time itself.
+    """
     away = tenant()
     theirs = away.billing.by_hand(1)
-    spec = project.spec(1, tenant="real")
+    spec = project.spec(1, tenant="real", reconcile={"settle": "1s", "wait": "5s"})
     assert project.run(spec).outcomes == {"already_invoiced": 1}
     assert project.run(spec).result.sent == 0
     delete_invoice(away.billing.folder, theirs)

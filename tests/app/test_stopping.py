@@ -165,11 +165,12 @@ def test_a_stage_that_a_rule_has_ended_is_looked_at_before_the_next_begins(
 
 
 def test_outcomes_whose_invoices_are_gone_are_sent_a_stage_at_a_time(project: Project) -> None:
-    """All was billed by others; once that is canceled, nothing is sent past a look."""
+    """All was billed by others; once that is seen to be gone, nothing is sent past a look."""
     billing = Billing(project.state / "emulator")
     project.run(project.spec(9, name="opens-the-tenant"))
     theirs = [billing.by_hand(number) for number in (1, 2, 3, 4)]
-    spec = project.spec(1, 2, 3, 4, stages=[1, 2, "rest"])
+    twice = {"settle": "1s", "wait": "5s"}
+    spec = project.spec(1, 2, 3, 4, stages=[1, 2, "rest"], reconcile=twice)
     looks = Looks(deque([Choice.CONFIRM, Choice.CONTINUE]), seconds=0.0)
     assert project.run(spec, gate=looks).outcomes == {"already_invoiced": 4}
     assert (project.run(spec).code, project.run(spec).result.sent) == (0, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -454,6 +454,7 @@ def test_an_outcome_that_stands_is_told_as_it_was(bench: Bench) -> None:
 
 def test_an_invoice_gone_since_is_billed_anew(bench: Bench) -> None:
     """L21: reopened in the ledger, asked before the send like any, and sent in the next key."""
+    bench.answer_question = lambda ask, before: found(shown(item(1), Status="Canceled"))
     run = bench.run([held(Outcome.ALREADY_INVOICED)], lambda r, b: success())
     assert record(run, item(1)).outcome is Outcome.INVOICED
     (reopened,) = [f for f in run.ledger.noted if f.reopen]
@@ -461,10 +462,34 @@ def test_an_invoice_gone_since_is_billed_anew(bench: Bench) -> None:
     assert [send.call.generation for send in run.ledger.begun] == [1]
 
 
+def test_an_invoice_that_is_not_shown_is_billed_anew_after_a_second_look() -> None:
+    """R9a: a run that waits looks again itself, and begins its next key only then."""
+    run = waiting().run([held(Outcome.ALREADY_INVOICED)], lambda r, b: success())
+    first, second = (at for at, _ in run.server.questions)
+    assert second - first >= 3600
+    assert record(run, item(1)).outcome is Outcome.INVOICED
+    assert [(f.reopen, f.rested) for f in run.ledger.noted] == [(False, False), (True, True)]
+
+
+def test_an_invoice_that_is_not_shown_once_leaves_the_outcome_as_it_was(bench: Bench) -> None:
+    """R9a: nothing is sent, nor what comes after it, which would bill what may be open again."""
+    work = held(Outcome.ALREADY_INVOICED)
+    later = replace(item(1), identity=replace(item(1).identity, target_date=date(2026, 12, 31)))
+    run = bench.run([work, Work(1, (later,), 0)], lambda r, b: success())
+    assert work.held is not None
+    told = record(run, item(1))
+    assert (told.outcome, told.invoice_ids) == (work.held.outcome, work.held.invoice_ids)
+    assert problem(run, item(1)).code == "PERHAPS_GONE"
+    assert "UTC zbatch run can tell" in problem(run, item(1)).message
+    assert run.server.requests == []
+    assert run.ending.blocked == ((later, item(1)),)
+
+
 def test_an_invoice_gone_behind_an_open_date_is_not_billed_anew(bench: Bench) -> None:
     """R10: reopened in the ledger, and told with what comes after it as waiting for that date."""
     revised = replace(item(1).identity, revision=2)
     open_date, last = item(1, 1), replace(item(1), identity=revised)
+    bench.answer_question = lambda ask, before: found(shown(item(1), Status="Canceled"))
     works = [replace(held(Outcome.ALREADY_INVOICED), behind=open_date), Work(1, (last,), 0)]
     run = bench.run(works, lambda r, b: success())
     assert (run.server.requests, run.records) == ([], {})
@@ -476,10 +501,17 @@ def test_an_invoice_gone_behind_a_higher_revision_holds_back_no_later_date(bench
     """R10: it is not billed anew, and that alone is no reason for the dates after it to wait."""
     one, last = item(1), replace(item(1), identity=replace(item(1).identity, revision=9))
     higher = replace(one, identity=replace(one.identity, revision=2))
+    bench.answer_question = lambda ask, before: found(shown(one, Status="Canceled"))
     works = [replace(held(Outcome.ALREADY_INVOICED), behind=higher), Work(1, (last,), 0)]
     run = bench.run(works, lambda r, b: success())
     assert run.ending.blocked == ((one, higher),)
     assert list(run.records) == [str(last.identity)]
+    bench.answer_question = lambda ask, before: found()
+    works = [replace(held(Outcome.ALREADY_INVOICED), behind=higher), Work(1, (last,), 0)]
+    unsure = bench.run(works, lambda r, b: success())
+    assert unsure.ending.blocked == ()
+    assert problem(unsure, one).code == "PERHAPS_GONE"
+    assert record(unsure, last).outcome is Outcome.INVOICED
 
 
 def test_an_outcome_that_stands_behind_an_open_date_is_told_as_it_was(bench: Bench) -> None:

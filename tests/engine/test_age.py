@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zbatch.engine.age import Clocks, expired, expires
+from zbatch.engine.age import Clocks, expired, expires, outlived
 from zbatch.model import Attempt
 
 SENT = datetime(2026, 11, 30, 22, 0, tzinfo=UTC)
@@ -118,3 +118,33 @@ def test_a_servers_clock_behind_ours_makes_no_key_younger() -> None:
     told = replace(sent_at(SENT)[0], server_date=SENT)
     assert expired((told,), Clocks(SENT + 23 * HOUR, server=SENT + 20 * HOUR))
     assert not expired(sent_at(SENT), Clocks(SENT + HOUR, server=SENT + 90 * HOUR))
+
+
+@pytest.mark.parametrize(
+    ("ours", "server", "over"),
+    [
+        (23, None, True),
+        (22, None, False),
+        (23, 23, True),
+        (30, 2, False),
+        (2, 30, False),
+        (-1, 30, True),
+        (-1, 2, False),
+        (-1, None, False),
+    ],
+)
+def test_a_key_has_outlived_the_servers_memory_once_all_clocks_agree(
+    ours: int, server: int | None, over: bool
+) -> None:
+    """R9b: until then a 409 counts; a clock that has gone backwards is not asked, if another is."""
+    attempts = tuple(replace(one, server_date=SENT) for one in sent_at(SENT, SENT + SECOND))
+    told = None if server is None else SENT + server * HOUR
+    assert outlived(attempts, Clocks(SENT + ours * HOUR, SENT, told)) is over
+    untold = sent_at(SENT)
+    assert outlived(untold, Clocks(SENT + ours * HOUR, SENT, told)) is (ours >= 23)
+
+
+def test_what_never_left_has_not_outlived_anything() -> None:
+    """R6: only a send that left, or may have left, has an age."""
+    unsent = tuple(replace(one, sent=False) for one in sent_at(SENT))
+    assert not outlived(unsent, Clocks(SENT + 100 * HOUR))

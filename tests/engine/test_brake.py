@@ -334,6 +334,23 @@ def test_the_servers_clock_is_told_by_its_last_reply(clock: HandClock, brake: Br
     assert brake.clocks().server == expected
 
 
+def test_kept_replies_move_neither_the_servers_clock_nor_the_places(
+    clock: HandClock, brake: Brake
+) -> None:
+    """R7: they tell of hours ago, however many of them come; a second is not old."""
+    brake.answered(status(200, date="Mon, 30 Nov 2026 22:30:00 GMT"))
+    with brake.flying():
+        allowed = brake.places.allowed
+    counts = {"concurrency-limit-limit": "40", "concurrency-limit-remaining": "39"}
+    for clock.at in (1.0, 2.0, 3.0):
+        brake.answered(Reply(200, {"date": "Mon, 30 Nov 2026 20:00:00 GMT", **counts}, b""))
+    assert brake.server_date() == START + timedelta(minutes=30, seconds=3)
+    assert brake.places.allowed == allowed
+    brake.answered(Reply(200, {"date": "Mon, 30 Nov 2026 22:30:02 GMT", **counts}, b""))
+    assert brake.server_date() == START + timedelta(minutes=30, seconds=2)
+    assert brake.places.allowed > allowed
+
+
 def test_the_latest_time_of_ours_is_kept(clock: HandClock, brake: Brake) -> None:
     """R7: a clock that goes back is held against the latest time it has ever shown."""
     assert brake.clocks().newest is None

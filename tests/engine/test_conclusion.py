@@ -143,13 +143,19 @@ def test_a_key_and_its_answers_go_together_or_nothing_is_concluded() -> None:
         ((Kind.CONFLICT, Kind.UNAUTHORIZED), True),
         ((Kind.CONFLICT, Kind.LIMIT_IN_SUCCESS), True),
         ((Kind.CONFLICT, Kind.LOGIN_IN_SUCCESS), True),
-        ((Kind.CONFLICT, Kind.LOST), False),
-        ((Kind.CONFLICT, Kind.SERVER_ERROR), False),
+        ((Kind.CONFLICT, Kind.BUSY), True),
+        ((Kind.CONFLICT, Kind.LOST), True),
+        ((Kind.CONFLICT, None), True),
+        ((Kind.CONFLICT, *[Kind.SERVER_ERROR] * 4), True),
+        ((Kind.CONFLICT, *[Kind.UNREADABLE] * 2), True),
+        ((Kind.CONFLICT, Kind.REFUSED), True),
+        ((Kind.CONFLICT, Kind.ROWS), False),
+        ((Kind.SERVER_ERROR,), False),
         ((Kind.THROTTLED,), False),
     ],
 )
 def test_a_409_is_the_last_word_on_a_key_whatever_a_gateway_says(
-    kinds: tuple[Kind, ...], waits: bool
+    kinds: tuple[Kind | None, ...], waits: bool
 ) -> None:
     """R9b: while the server itself is at work, nothing there proves nothing."""
     attempts = [an_attempt(2, kind, number) for number, kind in enumerate(kinds, 1)]
@@ -163,6 +169,13 @@ def test_an_attempt_that_never_left_is_no_word_on_a_key() -> None:
     assert isinstance(concluded(burnt(an_attempt(2, Kind.CONFLICT), unsent)), Left)
     odd = an_attempt(2, Kind.CONFLICT, 2, sent=False)
     assert isinstance(concluded(burnt(an_attempt(2, Kind.LOST), odd)), Renewed)
+
+
+@pytest.mark.parametrize(("code", "waits"), [("NO_PERMISSION", True), ("70", True), ("X", False)])
+def test_rows_said_at_the_door_are_no_word_on_a_key(code: str, waits: bool) -> None:
+    """R9b: the server may be at work as before; rows of the item itself end that."""
+    rows = an_attempt(2, Kind.ROWS, 2, problem=Problem(code, "no"))
+    assert isinstance(concluded(burnt(an_attempt(2, Kind.CONFLICT), rows)), Left) is waits
 
 
 # How long a key rests

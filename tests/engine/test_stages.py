@@ -243,9 +243,14 @@ def test_doubt_of_an_early_stage_is_looked_at_before_a_later_one_begins() -> Non
 
 def held(number: int, stage: int, attempts: int = 0) -> Work:
     """Make a work that only asks again about an invoice of somebody else."""
-    record = a_record(item(number), Outcome.ALREADY_INVOICED, invoice_ids=("a" * 32,))
+    record = a_record(item(number), Outcome.ALREADY_INVOICED, invoice_ids=(str(number) * 32,))
     record = replace(record, attempts=attempts)
     return Work(number, (item(number),), 0, held=record, stage=stage)
+
+
+def canceled(*numbers: int) -> Reply:
+    """Show their invoices as canceled, which is proof at once."""
+    return found(*(shown(item(n), Id=str(n) * 32, Status="Canceled") for n in numbers))
 
 
 def test_outcomes_that_are_gone_are_sent_in_their_stage_after_a_look() -> None:
@@ -254,7 +259,9 @@ def test_outcomes_that_are_gone_are_sent_in_their_stage_after_a_look() -> None:
     Of a stage that was looked at more is made, so that it is looked at again: durably before that.
     """
     looks = Looks([CONFIRM, STOP])
-    run = bench(looks, looked=2).run([held(5, 1), held(6, 2), held(7, 3)], invoice)
+    gone = canceled(5, 6, 7)
+    works = [held(5, 1), held(6, 2), held(7, 3)]
+    run = bench(looks, looked=2, answer_question=lambda ask, n: gone).run(works, invoice)
     assert looks.numbers == [1, 2]
     assert sent_by(run, looks.answered[0]) == {5}
     assert sent_by(run, run.elapsed) == {5, 6}
@@ -267,7 +274,7 @@ def test_a_stage_in_which_others_have_billed_all_needs_no_look() -> None:
     """Nothing of it was made by zbatch; what zbatch has sent for without effect was."""
 
     def there(ask: Ask, before: int) -> Reply:
-        return found(shown(item(5), Id="a" * 32))
+        return found(shown(item(5), Id="5" * 32))
 
     works = [held(5, 1), Work(8, (item(8),), 0, stage=2)]
     looks = Looks()
@@ -295,11 +302,13 @@ def test_a_stage_that_an_earlier_run_has_left_without_a_look_is_looked_at_first(
 def test_nobody_is_asked_where_nothing_is_left_to_send() -> None:
     """A look that was missed is no matter once a plan is done."""
     looks = Looks()
-    run = bench(looks, past=[item(20)]).run([held(5, 3)], invoice)
+    gone = canceled(5)
+    asked = bench(looks, past=[item(20)], answer_question=lambda ask, n: gone)
+    run = asked.run([held(5, 3)], invoice)
     assert looks.numbers == [1], "what reopens in a later stage waits for the look"
     assert not run.server.requests
     stays = Looks()
-    kept = found(shown(item(5), Id="a" * 32))
+    kept = found(shown(item(5), Id="5" * 32))
     bench(stays, past=[item(20)], answer_question=lambda ask, n: kept).run([held(5, 3)], invoice)
     assert not stays.ends
 

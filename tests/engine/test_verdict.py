@@ -22,9 +22,10 @@ from zbatch.engine.verdict import (
     decide,
 )
 from zbatch.model import Attempt, IfAbsent, KeyState, Outcome, Problem
-from zbatch.zuora.codes import RowClass
+from zbatch.zuora.codes import AT_THE_DOOR, LIMIT_CODES, RowClass
 from zbatch.zuora.reply import (
     Answer,
+    Busy,
     Conflict,
     LimitInSuccess,
     LoginInSuccess,
@@ -54,6 +55,7 @@ ANSWERS: dict[Kind, Answer | Fault] = {
     Kind.CONFLICT: Conflict(TROUBLE),
     Kind.THROTTLED: Throttled(TROUBLE),
     Kind.UNAUTHORIZED: Unauthorized(TROUBLE),
+    Kind.BUSY: Busy(TROUBLE),
     Kind.LIMIT_IN_SUCCESS: LimitInSuccess(TROUBLE),
     Kind.LOGIN_IN_SUCCESS: LoginInSuccess(TROUBLE),
     Kind.REFUSED: Refused(TROUBLE),
@@ -72,6 +74,7 @@ FIRST: dict[Kind, tuple[str, str]] = {
     Kind.CONFLICT: ("again: conflict", "again: conflict"),
     Kind.THROTTLED: ("again: gate", "again: gate"),
     Kind.UNAUTHORIZED: ("again: token", "again: token"),
+    Kind.BUSY: ("again: gate", "again: gate"),
     Kind.LIMIT_IN_SUCCESS: ("again: gate", "again: gate"),
     Kind.LOGIN_IN_SUCCESS: ("again: token", "again: token"),
     Kind.REFUSED: ("settled: failed", "burnt"),
@@ -99,6 +102,7 @@ LEAVES_DOUBT: dict[Kind | None, bool] = {
     Kind.ROWS: False,
     Kind.THROTTLED: False,
     Kind.UNAUTHORIZED: False,
+    Kind.BUSY: True,
     Kind.LIMIT_IN_SUCCESS: True,
     Kind.LOGIN_IN_SUCCESS: True,
     Kind.REFUSED: False,
@@ -232,6 +236,53 @@ def test_rows_that_only_name_a_limit_are_no_proof_for_a_doubtful_key(code: str) 
     assert seen == ["again: gate"] * 3 + ["burnt"]
     assert told(by_rows((limited,), [])) == "settled: renewed"
     assert told(by_rows((limited,), [an_attempt(Kind.THROTTLED)])) == "settled: renewed"
+
+
+OF_NO_ITEM = (
+    "API_DISABLED",
+    "INVALID_FIELD",
+    "INVALID_TYPE",
+    "INVALID_VERSION",
+    "MALFORMED_QUERY",
+    "MAX_RECORDS_EXCEEDED",
+    "NO_PERMISSION",
+    "TEMPORARY_ERROR",
+)
+
+
+def test_what_may_be_said_at_the_door_is_of_no_item() -> None:
+    """What was found out of an account or its charges has been found behind the door."""
+    assert LIMIT_CODES.union(OF_NO_ITEM) == AT_THE_DOOR
+
+
+@pytest.mark.parametrize("code", OF_NO_ITEM)
+def test_rows_that_say_nothing_of_their_items_are_no_proof_for_a_doubtful_key(code: str) -> None:
+    """They are of the tenant, its user or the request: the same key again; four burn it."""
+    row_class = RowClass.RETRY if code == "TEMPORARY_ERROR" else RowClass.DEFINITE
+    turned_away = Row(row_class, problem=Problem(code, "no"))
+    before = [an_attempt(Kind.LOST)]
+    seen = []
+    for _ in range(4):
+        seen.append(told(by_rows((turned_away,), before)))
+        before.append(an_attempt(Kind.ROWS, len(before) + 1))
+    assert seen == ["again: backoff"] * 3 + ["burnt"]
+    for beside in (LIMITED, turned_away):
+        assert told(by_rows((turned_away, beside), before[:1])) == "again: backoff"
+    clean = "settled: renewed" if row_class is RowClass.RETRY else "settled: failed"
+    assert told(by_rows((turned_away,), [])) == clean
+    mixed = by_rows((turned_away, a_row(RowClass.SUCCESS)), before[:1])
+    assert isinstance(mixed, Settle)
+    assert [verdict.state for verdict in mixed.verdicts] == [KeyState.SETTLED] * 2
+
+
+def test_a_kept_row_that_says_nothing_of_its_item_is_not_asked_for_again() -> None:
+    """R6: the very same answer under its request ID is the key's own, and settles no doubt."""
+    before = [an_attempt(Kind.LOST), an_attempt(Kind.ROWS, 2, request_id="r-1")]
+    again = an_attempt(Kind.ROWS, 3, request_id="r-1")
+    rows = Rows((Row(RowClass.DEFINITE, problem=Problem("NO_PERMISSION", "no")),))
+    assert told(decide(rows, again, before, Context(), 1)) == "burnt"
+    odd = Rows((Row(RowClass.UNCERTAIN, problem=Problem("NO_PERMISSION", "no")),))
+    assert told(decide(odd, again, before[:1], Context(), 1)) == "burnt"
 
 
 def test_a_row_beside_that_names_no_limit_proves_that_the_key_was_looked_at() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from email.utils import format_datetime
 
 import pytest
 
@@ -16,6 +18,7 @@ from zbatch.emulator import Mishap, Scheduled
 from zbatch.engine.ending import StopReason
 from zbatch.engine.loop import Engine
 from zbatch.model import ExitCode, Rate
+from zbatch.zuora.wire import Reply
 
 MakeWorld = Callable[..., World]
 ONE = item(1)
@@ -147,6 +150,41 @@ def test_what_never_reached_the_key_does_not_hide_that_it_is_executing(
     _settles_without_a_second_key(world, after=DAY)
 
 
+@pytest.mark.parametrize(
+    "later",
+    [gateway(502), gateway(503), gateway(504), gateway(200), LOST_ON_THE_WAY],
+    ids=["502", "503", "504", "page", "lost"],
+)
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_what_a_gateway_says_does_not_hide_that_the_key_is_executing(
+    make_world: MakeWorld, later: Trouble, by_hand: bool
+) -> None:
+    """409, then answers that burn the key: it is not void, nor settled by somebody's invoice."""
+    world = make_world(latency=5 * HOUR)
+    assert world.run([ONE]).outcomes == ["unknown"]
+    world.troubles = dict.fromkeys(range(world.sent + 1, world.sent + 20), later)
+    assert world.run([ONE]).outcomes == ["unknown"]
+    hand = world.bill_by_hand(ONE) if by_hand else None
+    world.pass_time(2 * HOUR)
+    world.troubles = {}
+    assert world.reconcile([ONE]).outcomes == ["unknown"]
+    assert world.run([ONE]).outcomes == ["unknown"]
+    if hand:
+        world.set_status(hand, "Canceled")
+    _settles_without_a_second_key(world, after=DAY)
+
+
+def test_a_clock_set_back_does_not_hide_that_the_key_is_executing(make_world: MakeWorld) -> None:
+    """R7: no age of ours can be trusted then; the server's clock says that it knows the key yet."""
+    world = make_world(latency=4 * HOUR)
+    assert world.run([ONE]).outcomes == ["unknown"]
+    world.pass_time(2 * HOUR)
+    world.host().shift = timedelta(hours=-2.2)
+    assert world.run([ONE]).outcomes == ["unknown"]
+    world.host().shift = timedelta()
+    _settles_without_a_second_key(world, after=DAY)
+
+
 def test_an_interrupted_intent_does_not_hide_that_the_key_is_executing(
     make_world: MakeWorld,
 ) -> None:
@@ -177,3 +215,70 @@ def test_a_foreign_invoice_does_not_settle_a_key_that_is_executing(
     assert (run.outcomes, run.codes) == (["unknown"], ["STILL_EXECUTING"])
     world.set_status(by_hand, "Canceled")
     _settles_without_a_second_key(world, after=DAY)
+
+
+def test_the_date_of_a_kept_answer_ages_no_call_after_it(make_world: MakeWorld) -> None:
+    """R7: an intent after it would be stamped with its date, and its rest over before it began.
+
+    Only the server's clock can tell, since ours was ahead at the send and has been set right.
+    """
+    one, between, last = item(1), item(2), item(3)
+    world = make_world(modes=SLOWLY_READABLE, latency=5.0)
+    world.limits = replace(LIMITS, concurrency=1, rate=Rate(6, 60.0))
+    world.troubles = {1: LOST_ON_THE_WAY}
+    assert world.run([one], die_at="generate answered, unjudged").died
+    world.pass_time(2 * HOUR)
+    world.host().shift = timedelta(minutes=10)
+    kept = format_datetime(world.host().now() - timedelta(hours=2, minutes=10), usegmt=True)
+    errors = [{"Code": "ACCOUNTING_PERIOD_CLOSED", "Message": "The period is closed."}]
+    body = json.dumps([{"Success": False, "Errors": errors}]).encode()
+    replayed = Reply(200, {"date": kept}, body, 1)
+    world.troubles = {world.sent + 1: Trouble(arrives=False, instead=replayed)}
+    assert world.run([one, between, last], die_at=26).died
+    assert world.billed(last) == 1  # and nobody has read so
+    world.troubles = {}
+    world.host().shift = timedelta()
+    world.pass_time(60)
+    assert world.run([one, between, last]).outcomes == ["failed", "invoiced", "unknown"]
+    world.pass_time(2 * HOUR)
+    assert world.run([one, between, last]).outcomes == ["failed", "invoiced", "already_invoiced"]
+    assert world.billed(last) == 1
+
+
+@pytest.mark.parametrize("lag", [0.0, 600.0])
+def test_a_503_that_names_a_wait_proves_nothing_of_the_call(
+    make_world: MakeWorld, lag: float
+) -> None:
+    """R4: a gateway says so of a call that it has let through; no next key is made on its word."""
+    world = make_world(modes=replace(UNGUARDED, read_lag=lag))
+    busy = gateway(503, retry_after="30")
+    world.troubles = {1: gateway(503, arrives=True, retry_after="30"), 2: busy, 3: busy}
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    assert len(world.keys(ONE)) == 1
+
+
+def test_a_503_without_an_end_leaves_it_to_the_question(make_world: MakeWorld) -> None:
+    """R6: four alike may be kept under the key; nothing was executed, so the next key bills."""
+    world = make_world()
+    world.troubles = dict.fromkeys(range(1, 5), gateway(503, retry_after="30"))
+    assert world.run([ONE]).outcomes == ["unknown"]
+    world.pass_time(REST)
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    assert len(world.keys(ONE)) == 2
+
+
+@pytest.mark.parametrize(
+    "code", ["API_DISABLED", "NO_PERMISSION", "INVALID_VERSION", "TEMPORARY_ERROR"]
+)
+@pytest.mark.parametrize("times", [1, 9])
+def test_a_row_said_at_the_door_settles_no_doubt(
+    make_world: MakeWorld, code: str, times: int
+) -> None:
+    """R4: the first call has billed; once is passed over, and again and again is left in doubt."""
+    world = make_world(modes=replace(UNGUARDED, read_lag=600.0))
+    body = json.dumps([{"Success": False, "Errors": [{"Code": code, "Message": "no"}]}]).encode()
+    turned_away = Trouble(arrives=False, instead=Reply(200, {}, body, 1))
+    world.troubles = {1: REPLY_LOST, **dict.fromkeys(range(2, 2 + times), turned_away)}
+    assert world.run([ONE]).outcomes == ["invoiced" if times == 1 else "unknown"]
+    world.troubles = {}
+    _settles_without_a_second_key(world)

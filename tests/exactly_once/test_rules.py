@@ -249,13 +249,36 @@ def test_r08_generating_counts_as_there_and_is_waited_for(make_world: MakeWorld)
 
 
 def test_r09a_what_is_there_is_not_sent_and_is_asked_about_in_every_run(world: World) -> None:
-    """An invoice beforehand: already invoiced; once it is gone, the item is billed after all."""
+    """An invoice beforehand: already invoiced; once it is gone, the item is billed after all.
+
+    Deleted, it is looked for twice; canceled, it is gone at once.
+    """
     there = world.bill_by_hand(ONE)
     first = world.run([ONE])
     assert (first.outcomes, world.sent) == (["already_invoiced"], 0)
     assert world.run([ONE]).outcomes == ["already_invoiced"]
     world.delete(there)
+    unsure = world.run([ONE])
+    assert (unsure.outcomes, unsure.codes) == (["already_invoiced"], ["PERHAPS_GONE"])
+    world.pass_time(HOUR / 2)
+    assert world.run([ONE]).codes == ["PERHAPS_GONE"]
+    world.pass_time(HOUR / 2)
     assert world.run([ONE]).outcomes == ["invoiced"]
+
+
+def test_r09a_an_old_copy_is_no_proof_that_an_invoice_is_gone(world: World) -> None:
+    """A replica that lags does not show it: nothing is sent, and a later look undoes that one."""
+    world.bill_by_hand(ONE)
+    world.pass_time(60)
+    assert world.run([ONE]).outcomes == ["already_invoiced"]
+    for _ in range(2):
+        world.faults.switch([Scheduled(fault("stale_replica"), every=1, action="query")])
+        unsure = world.run([ONE])
+        assert (unsure.outcomes, unsure.codes) == (["already_invoiced"], ["PERHAPS_GONE"])
+        world.faults.switch()
+        world.pass_time(60)
+        assert world.run([ONE]).codes == ["ALREADY_THERE"]
+    assert (world.sent, len(world.invoices)) == (0, 1)
 
 
 def test_r09a_an_item_with_a_history_is_asked_about_before_it_is_sent(world: World) -> None:
@@ -565,6 +588,8 @@ def test_r10_a_later_invoice_by_hand_that_is_gone_waits_behind_the_failed_date(
     """It is found gone, its item is open again, and all go on by date once the first is retried."""
     dates = [item(1, day) for day in (10, 20, 28)]
     world.delete(_failed_beside_a_hand_made_invoice(world))
+    assert world.run(dates).outcomes == ["failed", "already_invoiced", "not_attempted"]
+    world.pass_time(HOUR)
     for _ in range(2):
         waiting = world.run(dates)
         assert waiting.outcomes == ["failed", "not_attempted", "not_attempted"]

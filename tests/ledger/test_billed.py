@@ -90,6 +90,7 @@ def test_what_the_runs_have_seen_of_the_others(tmp_path: Path, store: Store) -> 
         ("server_error", 2),
         ("unreadable", 2),
         ("limit_in_success", 2),
+        ("busy", 2),
         ("throttled", 1),
         ("unauthorized", 1),
         ("conflict", 2),

@@ -569,6 +569,8 @@ def test_a_rest_is_kept_until_the_next_one(store: Store, items: list[Item]) -> N
     store.finish(RUN, [], NOON, [Finding(items[0], baseline=BASELINE)])
     assert standing(store, items[0]).trail.rests_until == LATER + timedelta(hours=1)
     assert standing(store, items[1]).trail.rests_until is None
+    store.finish(RUN, [], NOON, [Finding(items[0], rested=True)])
+    assert standing(store, items[0]).trail.rests_until is None
 
 
 # What the tenant shows of invoices

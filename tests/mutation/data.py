@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from types import FunctionType, ModuleType
 
-from zbatch.engine import age, backoff, conclusion, judge, kinds, outage, verdict
+from zbatch.engine import age, backoff, judge, kinds, outage, verdict
 from zbatch.zuora import codes, limits, reply, request
 
 DATA: tuple[tuple[ModuleType, tuple[str, ...]], ...] = (
@@ -22,16 +22,25 @@ DATA: tuple[tuple[ModuleType, tuple[str, ...]], ...] = (
             "STORED_DOUBTFUL",
             "STORED_UNPROVED",
             "KEPT_APART",
+            "DOOR_DOUBTFUL",
+            "_SURE",
         ),
     ),
     (judge, ("_FREE",)),
     (outage, ("KEYS", "LEAST", "PROBE_SECONDS", "_FAILED", "_FAILED_ROWS")),
-    (conclusion, ("_AT_THE_DOOR",)),
     (age, ("KEY_LIFE", "CLOCK_SLACK")),
     (backoff, ("BASE", "CAP", "CONFLICT_PATIENCE", "LONGEST_GATE")),
     (
         codes,
-        ("LIMIT_CODES", "LIMIT_MESSAGES", "LOGIN_CODES", "LOGIN_MESSAGES", "CAUTION", "_LOCKED"),
+        (
+            "LIMIT_CODES",
+            "AT_THE_DOOR",
+            "LIMIT_MESSAGES",
+            "LOGIN_CODES",
+            "LOGIN_MESSAGES",
+            "CAUTION",
+            "_LOCKED",
+        ),
     ),
     (limits, ("CAP_SECONDS", "_MONTHS")),
     (reply, ("REFUSED_STATUSES",)),

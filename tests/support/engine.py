@@ -7,7 +7,7 @@ import gzip
 import json
 import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -412,9 +412,12 @@ def check(run: Run, held: Mapping[str, str], kept: Sequence[ItemRecord]) -> None
     assert len({record.item.identity for record in told}) == len(told)
     durable = [effect.record for result in run.ledger.finished for effect in result.effects]
     durable += [finding.effect.record for finding in run.ledger.noted if finding.effect]
-    left = [record for record in told if not record.outcome.settled]
+    unseen = [record for record in told if record.error and record.error.code == "PERHAPS_GONE"]
+    left = [record for record in told if not record.outcome.settled or record in unseen]
     assert set(run.ending.left) == set(left)
     assert all(record in durable or record in kept for record in told if record not in left)
+    as_kept = [replace(record, error=None) for record in kept]
+    assert all(replace(record, error=None) in as_kept for record in unseen)
 
 
 def check_keys(ledger: MemoryLedger, held: Mapping[str, str]) -> None:

@@ -16,6 +16,7 @@ from zbatch.zuora.problems import NO_REASON
 from zbatch.zuora.reply import (
     REFUSED_STATUSES,
     Answer,
+    Busy,
     Conflict,
     LimitInSuccess,
     LoginInSuccess,
@@ -429,9 +430,9 @@ def test_rows_of_every_such_code_were_turned_away_at_the_door(
 
 
 def test_503_waits_only_where_it_says_so() -> None:
-    """A 503 with Retry-After is a limit, without it leaves the call in doubt."""
+    """A 503 with Retry-After is waited out like a limit; either leaves the call in doubt."""
     answer = read(503, HTML, headers={"retry-after": "120"})
-    assert isinstance(answer, Throttled)
+    assert isinstance(answer, Busy)
     assert isinstance(read(503, HTML), ServerError)
 
 

@@ -29,6 +29,7 @@ from zbatch.engine.steps import (
     Step,
     left_in_doubt,
     left_renewed,
+    left_unseen,
 )
 from zbatch.engine.steps import Settled as SettledByQuestion
 from zbatch.engine.verdict import Again, Pause, Settle
@@ -306,15 +307,22 @@ class Aftermath:
             self._credited.pop(account, None)
 
     def _leave_resting(self, work: Work, item: Item, rest: Rest) -> None:
+        if work.held:  # its outcome stands, and what comes after it does not go before its send
+            sends = work.behind is None or work.behind.identity < item.identity
+            self._leave(left_unseen(work.held, rest), holds_back=sends)
+            return
         record = left_in_doubt(work, item, rest)
         if record.outcome is Outcome.UNKNOWN:
             self.settles_at = max(self.settles_at or rest.until, rest.until)
         self._leave(record)
 
-    def _leave(self, record: ItemRecord) -> None:
+    def _leave(self, record: ItemRecord, *, holds_back: bool = True) -> None:
         self.left.append(record)
         self._tally.take(record)
         self._tell(Settled(record))
+        if not holds_back:
+            self._order.release(record.item)
+            return
         self._hold_back(record.item, doubt=record.outcome is Outcome.UNKNOWN)
 
     def _hold_back(self, item: Item, by: Item | None = None, *, doubt: bool = False) -> None:

@@ -35,9 +35,26 @@ def expired(attempts: Sequence[Attempt], clocks: Clocks) -> bool:
     if not sent:
         return False
     starts = [attempt.started_at for attempt in sent]
-    if clocks.now < max(*starts, clocks.newest or starts[0]) - CLOCK_SLACK:
+    if _went_back(sent, clocks):
         return True
     return max(clocks.now - min(starts), _age_at_server(sent, clocks)) >= KEY_LIFE
+
+
+def outlived(attempts: Sequence[Attempt], clocks: Clocks) -> bool:
+    """Tell whether the server must have forgotten a key by all clocks that can tell.
+
+    Where `expired` is true as soon as one of them says that a key may be too old to be sent, here
+    all must agree; a clock of ours that has gone backwards tells nothing if the server's can.
+    """
+    sent = [attempt for attempt in attempts if attempt.sent]
+    if not sent:
+        return False
+    first, ages = sent[0], []
+    if clocks.server and first.server_date:
+        ages.append(clocks.server - first.server_date)
+    if not ages or not _went_back(sent, clocks):
+        ages.append(clocks.now - first.started_at)
+    return min(ages) >= KEY_LIFE
 
 
 def expires(attempts: Sequence[Attempt], clocks: Clocks, within: timedelta) -> bool:
@@ -45,6 +62,11 @@ def expires(attempts: Sequence[Attempt], clocks: Clocks, within: timedelta) -> b
     later = clocks.server + within if clocks.server else None
     then = Clocks(clocks.now + within, clocks.newest, later)
     return not expired(attempts, clocks) and expired(attempts, then)
+
+
+def _went_back(sent: Sequence[Attempt], clocks: Clocks) -> bool:
+    starts = [attempt.started_at for attempt in sent]
+    return clocks.now < max(*starts, clocks.newest or starts[0]) - CLOCK_SLACK
 
 
 def _age_at_server(sent: Sequence[Attempt], clocks: Clocks) -> timedelta:

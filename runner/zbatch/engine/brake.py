@@ -206,13 +206,18 @@ class Brake:
         self._tell(InFlight(self.in_flight, self.places.allowed))
 
     def answered(self, reply: Reply) -> None:
-        """Take note that the host answered, and of its clock."""
+        """Take note that the host answered, and of its clock.
+
+        A reply that was kept under its key tells nothing of now, by its date or by any count; to
+        believe its date would let the next one like it pass for fresh.
+        """
         self._reachability.answered()
-        self.places.heard(reply)
         now, known = self._clock.monotonic(), self.server_date()
         date = date_of(reply.headers)
-        kept = date is not None and known is not None and date < known - _OLD
-        if (told := allowance(reply.headers)) and not kept:
+        if date is not None and known is not None and date < known - _OLD:
+            return
+        self.places.heard(reply)
+        if told := allowance(reply.headers):
             self._pace.heard(told, now, self.in_flight)
         if date:
             self._server = (date, now)

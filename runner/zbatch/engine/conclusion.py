@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from zbatch.engine.age import expired
+from zbatch.engine.age import expired, outlived
 from zbatch.engine.drafts import remembering
 from zbatch.engine.judge import record_of
 from zbatch.engine.kinds import Kind, doubtful, last_word
@@ -42,10 +42,7 @@ from zbatch.model import (
     Problem,
     Trail,
 )
-
-_AT_THE_DOOR = frozenset(
-    {Kind.THROTTLED, Kind.UNAUTHORIZED, Kind.LIMIT_IN_SUCCESS, Kind.LOGIN_IN_SUCCESS}
-)
+from zbatch.zuora.codes import AT_THE_DOOR
 
 
 def needs_conclusion(work: Work, facts: Facts) -> bool:
@@ -111,7 +108,7 @@ def after_rest(work: Work, seen: Sequence[Seen], facts: Facts) -> tuple[Step, ..
         problem = work.apart or last_word(work.attempts)
         return tuple(Rest(until, problem) for _ in work.items)
     settle = facts.settle_of(work)
-    conflict = _still_at_work(work.attempts) and not expired(work.attempts, facts.clocks)
+    conflict = _still_at_work(work.attempts) and not outlived(work.attempts, facts.clocks)
     return tuple(
         _conclusion(work, item, one, Doubt(work.attempts, trail, settle, conflict), facts)
         for item, one, trail in zip(work.items, seen, work.trails, strict=True)
@@ -121,10 +118,17 @@ def after_rest(work: Work, seen: Sequence[Seen], facts: Facts) -> tuple[Step, ..
 def _still_at_work(attempts: Sequence[Attempt]) -> bool:
     """Tell whether the server's last word on the key itself was that it is at work.
 
-    What a gateway says, and what never left, is no word on the key.
+    What a gateway may say, what was lost, and what never left, is no word on the key.
     """
-    words = [a.answer for a in attempts if a.sent and a.answer not in _AT_THE_DOOR]
+    words = [attempt.answer for attempt in attempts if attempt.sent and _of_the_key(attempt)]
     return bool(words) and words[-1] == Kind.CONFLICT
+
+
+def _of_the_key(attempt: Attempt) -> bool:
+    """Tell whether an answer is one that only who has looked the key up can give."""
+    if attempt.answer == Kind.ROWS:
+        return attempt.problem is None or attempt.problem.code not in AT_THE_DOOR
+    return attempt.answer == Kind.CONFLICT
 
 
 def _conclusion(work: Work, item: Item, seen: Seen, doubt: Doubt, facts: Facts) -> Step:

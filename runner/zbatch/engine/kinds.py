@@ -8,6 +8,7 @@ from enum import StrEnum
 from zbatch.model import Attempt, Problem
 from zbatch.zuora.reply import (
     Answer,
+    Busy,
     Conflict,
     LimitInSuccess,
     LoginInSuccess,
@@ -28,6 +29,7 @@ class Kind(StrEnum):
     ROWS = "rows"
     CONFLICT = "conflict"
     THROTTLED = "throttled"
+    BUSY = "busy"  # asks to wait like a limit, but a gateway may have let the call through
     UNAUTHORIZED = "unauthorized"
     LIMIT_IN_SUCCESS = "limit_in_success"  # under 2xx, so that it may have been executed
     LOGIN_IN_SUCCESS = "login_in_success"
@@ -46,6 +48,7 @@ _KINDS: Mapping[type, Kind] = {
     Rows: Kind.ROWS,
     Conflict: Kind.CONFLICT,
     Throttled: Kind.THROTTLED,
+    Busy: Kind.BUSY,
     Unauthorized: Kind.UNAUTHORIZED,
     LimitInSuccess: Kind.LIMIT_IN_SUCCESS,
     LoginInSuccess: Kind.LOGIN_IN_SUCCESS,
@@ -63,7 +66,14 @@ _UNSENT: Mapping[FaultKind, Kind] = {
 _NO_PROBLEM = Problem("ROWS", "")
 _NO_ANSWER = Problem("NO_ANSWER", "it was sent, and no answer was recorded")
 _IN_SUCCESS = frozenset({Kind.LIMIT_IN_SUCCESS, Kind.LOGIN_IN_SUCCESS})
-_DOUBT = _IN_SUCCESS | {None, Kind.LOST, Kind.SERVER_ERROR, Kind.UNREADABLE, Kind.CONFLICT}
+_DOUBT = _IN_SUCCESS | {
+    None,
+    Kind.LOST,
+    Kind.BUSY,
+    Kind.SERVER_ERROR,
+    Kind.UNREADABLE,
+    Kind.CONFLICT,
+}
 
 
 def kind_of(answer: Answer | Fault) -> Kind:

@@ -151,7 +151,7 @@ class Engine:
 
     def _look(self, work: Work, seen: Sequence[Seen], facts: Facts) -> Cleared | tuple[Step, ...]:
         if work.held:
-            return (recheck(work, work.held, seen[0]),)
+            return (recheck(work, work.held, seen[0], facts),)
         if needs_conclusion(work, facts):
             return after_rest(work, seen, facts)
         return before_sending(work, seen, facts)

@@ -14,6 +14,7 @@ from zbatch.engine.judge import record_of
 from zbatch.engine.kinds import doubtful
 from zbatch.engine.order import Work
 from zbatch.engine.question import (
+    NEVER_COUNTS,
     Generating,
     Look,
     Nothing,
@@ -70,8 +71,12 @@ def before_sending(work: Work, seen: Sequence[Seen], facts: Facts) -> Cleared | 
     )
 
 
-def recheck(work: Work, held: ItemRecord, seen: Seen) -> Step:
-    """Ask again about an outcome that the tenant's own users may have changed since."""
+def recheck(work: Work, held: ItemRecord, seen: Seen, facts: Facts) -> Step:
+    """Ask again about an outcome that the tenant's own users may have changed since.
+
+    An invoice that is not shown may be gone, or the answer is an old copy's: a second look, after
+    a rest, must not show it either. Where it is shown as canceled, that alone is proof.
+    """
     item, trail = work.items[0], work.trails[0]
     # What a lower revision has come to share with this one is still there for it.
     there = look(seen, replace(trail, of_lower=trail.of_lower - {held.invoice_id}))
@@ -79,14 +84,19 @@ def recheck(work: Work, held: ItemRecord, seen: Seen) -> Step:
         return Left(record_of(work, item, Outcome.UNKNOWN, problem=there.problem))
     if isinstance(there, There):
         if held.invoice_id in there.ids:
-            return Kept(held)
+            return Kept(held, shown=trail.rests_until is not None or work.rests_until is not None)
         problem = Problem("ALREADY_THERE", _there_by_now(len(there.ids)))
         record = record_of(work, item, Outcome.ALREADY_INVOICED, there.ids, problem)
         return Settled(record, "an invoice is there that zbatch did not make")
     if isinstance(there, Nothing) and held.outcome is Outcome.ALREADY_INVOICED:
-        there_still = {invoice.id for invoice in seen.invoices if exists(invoice)}
-        named = held.invoice_ids or filter(None, (held.invoice_id,))
-        return Reopened(_shown(seen, trail).without(one for one in named if one not in there_still))
+        until = work.rests_until or trail.rests_until
+        named = held.invoice_ids or tuple(filter(None, (held.invoice_id,)))
+        if _shown_as_void(named, seen) or (until and until <= seen.asked_at):
+            there_still = {invoice.id for invoice in seen.invoices if exists(invoice)}
+            gone = (one for one in named if one not in there_still)
+            return Reopened(_shown(seen, trail).without(gone))
+        problem = Problem("PERHAPS_GONE", f"the tenant does not show invoice {held.invoice_id} now")
+        return Rest(until or facts.now + facts.settle, problem)
     return Kept(held)
 
 
@@ -101,6 +111,12 @@ def _canceled(seen: Seen, trail: Trail) -> Baseline | None:
         return None
     baseline = trail.baseline.without(seen.baseline.gone)
     return baseline if baseline is not trail.baseline else None
+
+
+def _shown_as_void(named: Sequence[str], seen: Seen) -> bool:
+    """Tell whether the tenant shows all that was there as canceled or in error."""
+    void = {invoice.id for invoice in seen.invoices if invoice.status in NEVER_COUNTS}
+    return void.issuperset(named)
 
 
 def _doubt_step(work: Work, item: Item, looks: Sequence[Look]) -> Step:

@@ -76,9 +76,10 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The outcome of an earlier run still stands."""
+    """The outcome of an earlier run still stands; `shown` where an earlier look had missed it."""
 
     record: ItemRecord
+    shown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,10 @@ def finding(work: Work, item: Item, step: Step) -> Finding | None:
     key = work.call.key if work.call and work.attempts else None
     if isinstance(step, Settled):
         effect = Effect(KeyState.SETTLED, step.evidence, step.record)
-        return Finding(item, key=key, effect=effect)
+        rested = step.record.outcome is Outcome.ALREADY_INVOICED
+        return Finding(item, key=key, effect=effect, rested=rested)
+    if isinstance(step, Rest) and work.held:
+        return Finding(item, rests_until=step.until)
     if isinstance(step, Rest) and len(work.items) > 1 and not work.in_doubt:
         evidence = "never executed, and the items of its call go alone from now on"
         given_up = Effect(KeyState.SETTLED, evidence) if key else None
@@ -138,7 +142,9 @@ def finding(work: Work, item: Item, step: Step) -> Finding | None:
     if isinstance(step, Left) and step.baseline:
         return Finding(item, baseline=step.baseline)
     if isinstance(step, Reopened):
-        return Finding(item, baseline=step.baseline, reopen=True)
+        return Finding(item, baseline=step.baseline, rested=True, reopen=True)
+    if isinstance(step, Kept) and step.shown:
+        return Finding(item, rested=True)
     if isinstance(step, Burnt):
         effect = Effect(KeyState.BURNT, step.evidence, if_absent=IfAbsent.RENEW)
         return Finding(item, key=key, effect=effect)
@@ -153,6 +159,12 @@ def left_in_doubt(work: Work, item: Item, rest: Rest) -> ItemRecord:
     said = f"; from {rest.until:%Y-%m-%d %H:%M:%S} UTC zbatch run or zbatch reconcile can {what}"
     problem = replace(rest.problem, message=rest.problem.message.removesuffix(".") + said)
     return record_of(work, item, outcome, problem=problem)
+
+
+def left_unseen(held: ItemRecord, rest: Rest) -> ItemRecord:
+    """Report an outcome that stands though its invoice was not shown: one look is no proof."""
+    said = f"; from {rest.until:%Y-%m-%d %H:%M:%S} UTC zbatch run can tell whether it is gone"
+    return replace(held, error=replace(rest.problem, message=rest.problem.message + said))
 
 
 def left_renewed(work: Work, item: Item, step: Renewed) -> ItemRecord:

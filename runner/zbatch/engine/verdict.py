@@ -15,7 +15,7 @@ from enum import Enum
 from zbatch.engine.ending import StopReason
 from zbatch.engine.kinds import Kind, doubtful, kind_of, problem_of
 from zbatch.model import Attempt, IfAbsent, KeyState, Outcome, Problem
-from zbatch.zuora.codes import LIMIT_CODES, RowClass
+from zbatch.zuora.codes import AT_THE_DOOR, LIMIT_CODES, RowClass
 from zbatch.zuora.problems import NO_REASON
 from zbatch.zuora.reply import Answer, Rows
 from zbatch.zuora.rows import Row
@@ -101,12 +101,14 @@ SERVER_ERROR_SENDS = 4  # the first send and three more
 UNREADABLE_SENDS = 2
 THROTTLED_ALIKE = 3  # on a clean key, while others get through
 THROTTLED_DOUBTFUL = 4
+DOOR_DOUBTFUL = 4
 # For so long the answers alike must have come, where nothing proves that they are one that is kept:
 # a tenant that is busy says the same again and again.
 STORED_CLEAN = timedelta(minutes=2)
 STORED_DOUBTFUL = timedelta(minutes=10)  # while others get through
 STORED_UNPROVED = timedelta(hours=1)  # whoever gets through: a run waits no longer for a tenant
 KEPT_APART = timedelta(seconds=5)  # answers so far apart have one `Date` only if they are one
+_SURE = frozenset({RowClass.RETRY, RowClass.DEFINITE})  # on a clean key
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,8 @@ def decide(
     unsure = doubtful(before)
     if isinstance(answer, Rows) and unsure and turned_away(answer):
         return _throttled_doubtful(_Look(attempt, before, context, items, problem_of(answer)))
+    if isinstance(answer, Rows) and unsure and _at_the_door(answer):
+        return _door_doubtful(_Look(attempt, before, context, items, problem_of(answer)))
     if isinstance(answer, Rows):
         verdicts = tuple(ROW_TABLE[row.row_class][unsure](row) for row in answer.rows)
         return Settle(verdicts, exceeded=answer.throttled, gates=answer.throttled)
@@ -184,6 +188,14 @@ def turned_away(answer: Rows) -> bool:
     Such rows are no proof of what an earlier send under the key has done.
     """
     return all(row.problem and row.problem.code in LIMIT_CODES for row in answer.rows)
+
+
+def _at_the_door(answer: Rows) -> bool:
+    """Tell whether no row says anything of its item: the key may not have been looked at."""
+    return all(
+        row.row_class in _SURE and row.problem and row.problem.code in AT_THE_DOOR
+        for row in answer.rows
+    )
 
 
 def _invoiced(row: Row) -> Verdict:
@@ -271,6 +283,13 @@ def _throttled_doubtful(look: _Look) -> Decision:
     return Again(Pause.GATE, look.problem)
 
 
+def _door_doubtful(look: _Look) -> Decision:
+    """Send the same key again: once it is let in, that settles the doubt."""
+    if look.replayed or look.alike >= DOOR_DOUBTFUL:
+        return _burn(look)
+    return Again(Pause.BACKOFF, look.problem)
+
+
 def _unauthorized_clean(look: _Look) -> Decision:
     """Refresh once; a fresh token refused twice is the key's own answer if others are let in.
 
@@ -325,6 +344,8 @@ TABLE: Mapping[Kind, tuple[Rule, Rule]] = {
     Kind.LOST: (_again(Pause.BACKOFF), _again(Pause.BACKOFF)),
     Kind.CONFLICT: (_again(Pause.CONFLICT), _again(Pause.CONFLICT)),
     Kind.THROTTLED: (_throttled_clean, _throttled_doubtful),
+    # It is waited out like a limit; that nothing was executed it does not say.
+    Kind.BUSY: (_throttled_doubtful, _throttled_doubtful),
     Kind.UNAUTHORIZED: (_unauthorized_clean, _unauthorized_doubtful),
     # A gateway that turns a call away says so by the status: these have been through to the tenant.
     Kind.LIMIT_IN_SUCCESS: (_throttled_doubtful, _throttled_doubtful),

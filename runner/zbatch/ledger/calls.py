@@ -95,8 +95,9 @@ class Calls:
         if finding.effect and finding.key:
             key = self._id(finding.key)
             _one(execute(sql.SETTLE_BY_QUESTION, (*_effect(finding.effect), key, *identity)))
-        if finding.rests_until:
-            _one(execute(sql.REST_ITEM, (rows.stamp(finding.rests_until), *identity)))
+        if finding.rests_until or finding.rested:
+            until = rows.stamp(finding.rests_until) if finding.rests_until else None
+            _one(execute(sql.REST_ITEM, (until, *identity)))
         if finding.reopen:
             execute(sql.GIVE_UP_KEY, identity)  # what is asked for may have changed since
             _one(execute(sql.REOPEN_ITEM, identity))

@@ -233,4 +233,5 @@ class Finding:
     key: str | None = None
     effect: Effect | None = None
     rests_until: datetime | None = None
+    rested: bool = False  # what it had to rest for is over: an earlier look counts for nothing
     reopen: bool = False  # what was already invoiced before is not there any more

@@ -143,6 +143,7 @@ _CODES: tuple[tuple[str, str, str, str], ...] = (
         _FIRST,
         _REVISION,
     ),
+    ("PERHAPS_GONE", "An invoice that was there is not shown now.", _ITSELF, _LATER),
     ("ROWS", "The answer holds rows without a reason.", _ASK, _LATER),
     (
         "RUN_STOPPED",

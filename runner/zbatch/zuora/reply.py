@@ -51,6 +51,11 @@ class Throttled:
 
 
 @dataclass(frozen=True, slots=True)
+class Busy(Throttled):
+    """503 that names a wait: a gateway says so too, of a call that it has let through."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unauthorized:
     """The token was not accepted."""
 
@@ -145,8 +150,10 @@ def answer_without_rows(reply: Reply, problem: Problem | None) -> NoRows:
     """Tell what a reply means that holds no rows; `problem` is what its body says, if anything."""
     status = reply.status
     told = problem or problem_of_status(status)
-    if status == 429 or (status == 503 and reply.headers.get("retry-after")):
+    if status == 429:
         return Throttled(told)
+    if status == 503 and reply.headers.get("retry-after"):
+        return Busy(told)
     if status == 401:
         return Unauthorized(told)
     if status == 409:

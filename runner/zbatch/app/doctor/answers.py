@@ -30,7 +30,7 @@ _TRUST = (
     "check base_url and ca_file in tenants.yaml; if a proxy opens TLS, its authority is to be there"
 )
 _LATER = "nothing is wrong on this side; try again in some minutes"
-_PASSING = frozenset({Kind.THROTTLED, Kind.SERVER_ERROR, Kind.LOST, Kind.UNREACHABLE})
+_PASSING = frozenset({Kind.THROTTLED, Kind.BUSY, Kind.SERVER_ERROR, Kind.LOST, Kind.UNREACHABLE})
 
 
 @dataclass(frozen=True, slots=True)
