@@ -157,10 +157,10 @@ def test_f76_another_users_bill_run_between_send_and_question(world: World, exec
 
 
 def test_f77_a_key_forgotten_early_bills_twice_and_the_tenant_shows_it(behind: Start) -> None:
-    """What can be shown before `verify` is there: no run notices, and the tenant holds two.
+    """No answer says so; reading back shows both, and the run ends with 1 instead of 0.
 
     The reply to the first send is lost and its key forgotten at once. The report names the second
-    invoice; a question for account and date would find both.
+    invoice.
     """
     bench = behind(
         faults=(Scheduled(DROP_AFTER, at=1), Scheduled(fault("key_evicted"), at=2)),
@@ -168,7 +168,9 @@ def test_f77_a_key_forgotten_early_bills_twice_and_the_tenant_shows_it(behind: S
     )
     spec = bench.spec(1)
     told = bench.project.run(spec)
-    assert (told.code, told.outcomes) == (0, {"invoiced": 1})
+    assert (told.code, told.outcomes) == (1, {"invoiced": 1})
+    assert told.result.read_back is not None
+    assert told.result.read_back.findings == {"duplicate": 1}
     first, second = bench.billing.of(1)
     assert told.line(1)["invoice_id"] == second != first
     again = bench.project.run(spec)

@@ -64,8 +64,8 @@ def a_wait_is_followed_by_a_send(bench: Bench) -> None:
     """Whatever a wait has taken, its call leaves: neither key nor question is looked at again."""
 
     async def carry(engine: Any, armed: Any) -> None:
-        attempt = await engine._timely(armed.work, armed.attempt)
-        engine._aftermath.add(armed.work, await engine._carrier.carry(armed.work, attempt))
+        armed = await engine._timely(armed)
+        engine._aftermath.add(armed.work, await engine._carrier.carry(armed.work, armed.attempt))
 
     bench.method(Engine, "_carry", carry)
     bench.method(Carrier, "_not_after", lambda *_: None)
