@@ -302,7 +302,8 @@ class World:
         task = _task(job, store)
         host.runs += 1
         run_id = f"20261128T120000Z-{host.name}{host.runs}"
-        record = RunRecord(run_id, task.plan, host.now())
+        verb = "reconcile" if task.read_only else "run"
+        record = RunRecord(run_id, task.plan, host.now(), verb=verb)
         files = HostFiles(Path(host.name) / run_id)
         files.keep(record)
         process = _Process(
