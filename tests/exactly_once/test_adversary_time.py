@@ -257,10 +257,11 @@ def test_a_503_that_names_a_wait_proves_nothing_of_the_call(
     assert len(world.keys(ONE)) == 1
 
 
-def test_a_503_without_an_end_leaves_it_to_the_question(make_world: MakeWorld) -> None:
-    """R6: four alike may be kept under the key; nothing was executed, so the next key bills."""
+def test_a_503_that_is_kept_leaves_it_to_the_question(make_world: MakeWorld) -> None:
+    """R6: four of one date are kept under the key; nothing was executed, so the next key bills."""
     world = make_world()
-    world.troubles = dict.fromkeys(range(1, 5), gateway(503, retry_after="30"))
+    kept = gateway(503, retry_after="30", date="Sat, 28 Nov 2026 12:00:00 GMT")
+    world.troubles = dict.fromkeys(range(1, 5), kept)
     assert world.run([ONE]).outcomes == ["unknown"]
     world.pass_time(REST)
     assert world.run([ONE]).outcomes == ["invoiced"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -21,10 +21,11 @@ from zbatch.engine.places import Places
 from zbatch.engine.ports import Clock, Observer, Randomness
 from zbatch.engine.refusals import Refusals
 from zbatch.engine.rules import outlasts, overdue
+from zbatch.engine.server_clock import ServerClock
 from zbatch.engine.settings import Settings
 from zbatch.model import MetRule, Problem
 from zbatch.zuora.allowance import allowance
-from zbatch.zuora.limits import ROUNDED, date_of, retry_after, too_many_at_once
+from zbatch.zuora.limits import ROUNDED, retry_after, too_many_at_once
 from zbatch.zuora.wire import Fault, Reply
 
 T = TypeVar("T")
@@ -33,7 +34,6 @@ T = TypeVar("T")
 _GRAVE = frozenset({StopReason.DISK, StopReason.INTERNAL})
 _TOLD = 1.0 + ROUNDED  # a shorter wait for one of the tenant's windows is told to nobody
 _NEWS = 0.02  # a share by which the pace changes before anybody is told
-_OLD = timedelta(seconds=5)  # a reply that is so much older than another is a kept one
 
 
 def always() -> bool:
@@ -60,8 +60,7 @@ class Brake:
         self.places = Places(settings.limits.concurrency, clock)
         self._reachability = Reachability(settings.patience, self.jitter)
         self._refusals = Refusals()
-        self._server: tuple[datetime, float] | None = None
-        self._server_began: datetime | None = None  # its time when our steady clock was at 0
+        self._server = ServerClock()
         self._newest = settings.newest
         self._rules = settings.rules
         self._began = settings.began
@@ -206,23 +205,13 @@ class Brake:
         self._tell(InFlight(self.in_flight, self.places.allowed))
 
     def answered(self, reply: Reply) -> None:
-        """Take note that the host answered, and of its clock.
-
-        A reply that was kept under its key tells nothing of now, by its date or by any count; to
-        believe its date would let the next one like it pass for fresh.
-        """
+        """Take note that the host answered, and of what it tells of now."""
         self._reachability.answered()
-        now, known = self._clock.monotonic(), self.server_date()
-        date = date_of(reply.headers)
-        if date is not None and known is not None and date < known - _OLD:
-            return
-        self.places.heard(reply)
-        if told := allowance(reply.headers):
-            self._pace.heard(told, now, self.in_flight)
-        if date:
-            self._server = (date, now)
-            began = date - timedelta(seconds=now)
-            self._server_began = max(began, self._server_began or began)
+        now = self._clock.monotonic()
+        if self._server.heard(reply.headers, now):
+            self.places.heard(reply)
+            if told := allowance(reply.headers):
+                self._pace.heard(told, now, self.in_flight)
 
     def learn(self, shown: Shown) -> None:
         """Take in whether the answer to a key shows that the tenant is out of order.
@@ -267,11 +256,8 @@ class Brake:
         return clocks
 
     def server_date(self) -> datetime | None:
-        """Tell the server's time by its last reply, or None before the first."""
-        if self._server is None:
-            return None
-        date, then = self._server
-        return date + timedelta(seconds=self._clock.monotonic() - then)
+        """Tell the server's time by its replies, or None before the first."""
+        return self._server.now(self._clock.monotonic())
 
     def unreachable(self, message: str) -> None:
         """Pause the run while the host cannot be reached, and stop it when that lasts."""
@@ -322,16 +308,8 @@ class Brake:
         """Tell for how many seconds an answer asks to wait; None where it does not say."""
         if isinstance(exchange, Fault):
             return exchange.wait
-        now = self._server_now(exchange.headers)
-        return retry_after(exchange.headers, now, crowded=crowded)
-
-    def _server_now(self, headers: Mapping[str, str]) -> datetime:
-        """Tell the time by which the server means a date: by its own clock, not by ours."""
-        date = date_of(headers)
-        if date is None or self._server_began is None:
-            return date or self._clock.now()
-        newest = self._server_began + timedelta(seconds=self._clock.monotonic())
-        return newest if date < newest - _OLD else date
+        now = self._server.meant(exchange.headers, self._clock.monotonic())
+        return retry_after(exchange.headers, now or self._clock.now(), crowded=crowded)
 
     def jitter(self, failures: int) -> float:
         """Draw a wait after so many failures: full jitter."""
