@@ -36,7 +36,7 @@ def test_the_next_key_after_a_question_has_a_baseline_of_its_own(
     assert world.run([LATE]).outcomes == ["unknown"]
     world.troubles = {}
     world.pass_time(60)
-    assert world.run([EARLY]).outcomes == ["invoiced"]
+    world.bill_by_hand(EARLY)
     world.pass_time(2 * HOUR)
     _burn(world, executed=True)
     assert world.run([LATE]).outcomes == ["unknown"]
@@ -106,13 +106,12 @@ def test_a_draft_made_while_the_call_ran_may_hold_its_charges(make_world: MakeWo
 
 
 def test_a_draft_made_while_the_call_ran_can_be_accepted(make_world: MakeWorld) -> None:
-    """Also where it is credited to an item of ours, made between two sends of the key."""
+    """A person may say that the charges are in it: one made between two sends of the key."""
     world = make_world(modes=APPENDED)
     world.troubles = {1: LOST_ON_THE_WAY}
     assert world.run([LATE], die_at="generate answered, unjudged").died
     world.troubles = {}
-    draft = world.run([EARLY]).records[EARLY.identity].invoice_id
-    assert draft
+    draft = world.bill_by_hand(EARLY)
     world.pass_time(60)
     assert world.run([LATE], die_at="generate executed, unread").died
     world.pass_time(30 * HOUR)

@@ -34,8 +34,9 @@ FAILED = Way("failed", "failed", 1)
 # The codes of the page "Errors", and those that clients have met: clean key, doubtful key.
 CODES: dict[str, tuple[Way, Way]] = {
     "LOCK_COMPETITION": (AT_ONCE, AT_ONCE),
-    "TEMPORARY_ERROR": (AT_ONCE, AT_ONCE),
-    # perhaps said before the key was looked at: no proof of what an earlier send has done
+    # perhaps said before the key was looked at: no proof of what an earlier send has done; so is
+    # whatever speaks of the tenant, its user or the request below
+    "TEMPORARY_ERROR": (AT_ONCE, ASKED),
     "REQUEST_EXCEEDED_LIMIT": (AT_ONCE, ASKED),
     "REQUEST_EXCEEDED_RATE": (AT_ONCE, ASKED),
     "UNKNOWN_ERROR": (ASKED, ASKED),
@@ -46,19 +47,19 @@ CODES: dict[str, tuple[Way, Way]] = {
     "BATCH_FAIL_ERROR": (ASKED, ASKED),
     "REQUEST_REJECTED": (ASKED, ASKED),
     "TRANSACTION_TERMINATED": (TERMINATED, TERMINATED),
-    "API_DISABLED": (FAILED, FAILED),
+    "API_DISABLED": (FAILED, ASKED),
     "CANNOT_DELETE": (FAILED, FAILED),
     "DUPLICATE_VALUE": (FAILED, FAILED),
-    "INVALID_FIELD": (FAILED, FAILED),
+    "INVALID_FIELD": (FAILED, ASKED),
     "INVALID_ID": (FAILED, FAILED),
-    "INVALID_TYPE": (FAILED, FAILED),
+    "INVALID_TYPE": (FAILED, ASKED),
     "INVALID_VALUE": (FAILED, FAILED),
-    "INVALID_VERSION": (FAILED, FAILED),
-    "MALFORMED_QUERY": (FAILED, FAILED),
-    "MAX_RECORDS_EXCEEDED": (FAILED, FAILED),
+    "INVALID_VERSION": (FAILED, ASKED),
+    "MALFORMED_QUERY": (FAILED, ASKED),
+    "MAX_RECORDS_EXCEEDED": (FAILED, ASKED),
     "MISSING_REQUIRED_VALUE": (FAILED, FAILED),
     "ACCOUNTING_PERIOD_CLOSED": (FAILED, FAILED),
-    "NO_PERMISSION": (FAILED, FAILED),
+    "NO_PERMISSION": (FAILED, ASKED),
     # the list may grow without notice
     "QUOTA_OF_TOMORROW": (ASKED, ASKED),
     "50000070": (ASKED, ASKED),

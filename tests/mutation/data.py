@@ -42,7 +42,7 @@ DATA: tuple[tuple[ModuleType, tuple[str, ...]], ...] = (
             "_LOCKED",
         ),
     ),
-    (limits, ("CAP_SECONDS", "_MONTHS")),
+    (limits, ("CAP_SECONDS",)),
     (reply, ("REFUSED_STATUSES",)),
     (
         request,

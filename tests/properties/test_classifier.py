@@ -223,7 +223,8 @@ def test_a_key_is_left_behind_only_once_it_is_settled(
         return
     answer = read_reply(exchange, len(work.items)) if isinstance(exchange, Reply) else None
     assert isinstance(answer, Rows | Throttled | Unauthorized)
-    assert work.tries < 6  # the last attempt of a run leaves nothing to renew
+    # The last attempt of a run leaves nothing to renew, and one that is only throttled is none.
+    assert work.tries < 6 or judgement.free
     if not isinstance(answer, Rows):
         assert not doubtful(work.attempts)
 
