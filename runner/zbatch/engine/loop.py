@@ -16,7 +16,7 @@ from functools import partial
 from zbatch.engine.aftermath import Aftermath
 from zbatch.engine.arming import STALE_INTENT, Arming, Asking, Sending
 from zbatch.engine.asking import Asker, Unanswered
-from zbatch.engine.brake import Brake
+from zbatch.engine.brake import Brake, always
 from zbatch.engine.carrier import Carrier, send_of
 from zbatch.engine.conclusion import after_rest, needs_conclusion
 from zbatch.engine.ending import Ending, PlacesUsed, StopReason
@@ -158,12 +158,13 @@ class Engine:
 
     async def _turn_of(self, armed: Sending) -> Sending | None:
         """Wait for a turn in rate and places; withdraw the call if the run stops before."""
-        comes = False
+        comes, gives_away = False, True
         try:
             while not comes and not self._brake.stopping.is_set():
                 armed = await self._timely(armed)
-                still = partial(self._may_leave, armed)
+                still = partial(self._may_leave, armed) if gives_away else always
                 comes = await self._turns.turn(armed.work.stale_token, still)
+                gives_away = False  # once: where turns come that late, the next one may too
         except asyncio.CancelledError:
             self._withdrawn.append(armed)
             raise
