@@ -19,6 +19,7 @@ from support.engine import (
     success,
 )
 from zbatch.engine.carrier import send_of
+from zbatch.engine.decision import Again, Pause, Settle
 from zbatch.engine.judge import (
     Judgement,
     answered,
@@ -30,7 +31,7 @@ from zbatch.engine.judge import (
 )
 from zbatch.engine.kinds import Kind
 from zbatch.engine.order import Work
-from zbatch.engine.verdict import Again, Context, Pause, Settle
+from zbatch.engine.verdict import Context
 from zbatch.model import (
     Attempt,
     Baseline,

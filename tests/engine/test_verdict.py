@@ -8,19 +8,9 @@ from typing import Any
 
 import pytest
 
+from zbatch.engine.decision import Again, Decision, Halt, Pause, Settle, Verdict
 from zbatch.engine.kinds import Kind, doubtful, kind_of, problem_of
-from zbatch.engine.verdict import (
-    ROW_TABLE,
-    TABLE,
-    Again,
-    Context,
-    Decision,
-    Halt,
-    Pause,
-    Settle,
-    Verdict,
-    decide,
-)
+from zbatch.engine.verdict import ROW_TABLE, TABLE, Context, decide
 from zbatch.model import Attempt, IfAbsent, KeyState, Outcome, Problem
 from zbatch.zuora.codes import AT_THE_DOOR, LIMIT_CODES, RowClass
 from zbatch.zuora.reply import (

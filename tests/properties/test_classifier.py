@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from support.budget import examples
 from support.engine import TENANT, item
 from support.replies import COUNTS, FAULTS, ID, as_bytes, bodies, replies
+from zbatch.engine.decision import Again, Halt, Settle
 from zbatch.engine.judge import Judgement, answered, judge
 from zbatch.engine.kinds import Kind, doubtful, kind_of
 from zbatch.engine.order import Work
-from zbatch.engine.verdict import Again, Context, Halt, Settle, decide
+from zbatch.engine.verdict import Context, decide
 from zbatch.model import Attempt, Effect, KeyState, Outcome, Problem
 from zbatch.zuora.codes import RowClass
 from zbatch.zuora.pages import MissingField, Page

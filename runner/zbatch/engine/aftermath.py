@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from zbatch.engine import backoff
 from zbatch.engine.age import CLOCK_SLACK
 from zbatch.engine.brake import Brake
+from zbatch.engine.decision import Again, Pause, Settle
 from zbatch.engine.events import Answered, Event, Retrying, Settled
 from zbatch.engine.gathered import Gathered, Looked
 from zbatch.engine.in_hand import InHand
@@ -32,7 +33,6 @@ from zbatch.engine.steps import (
     left_unseen,
 )
 from zbatch.engine.steps import Settled as SettledByQuestion
-from zbatch.engine.verdict import Again, Pause, Settle
 from zbatch.model import (
     IfAbsent,
     Item,

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 
 from zbatch.engine.brake import Brake
 from zbatch.engine.concurrency import Flight
+from zbatch.engine.decision import Again, Halt, Pause
 from zbatch.engine.events import Leaving
 from zbatch.engine.judge import Judgement, answered, judge
 from zbatch.engine.order import Work
 from zbatch.engine.outage import Shown, failed
 from zbatch.engine.refusals import Peers
 from zbatch.engine.settings import Ports, Settings
-from zbatch.engine.verdict import Again, Context, Halt, Pause, turned_away
+from zbatch.engine.verdict import Context, turned_away
 from zbatch.model import Attempt, Send
 from zbatch.zuora.limits import retry_after, too_many_at_once
 from zbatch.zuora.reply import Answer, Rows, Throttled, Unauthorized, read_reply

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from zbatch.engine.backoff import conflicts_exhausted
+from zbatch.engine.decision import Again, Decision, Pause, Settle, Verdict
 from zbatch.engine.kinds import Kind, doubtful, kind_of, last_word, problem_of
 from zbatch.engine.order import Work
-from zbatch.engine.verdict import Again, Context, Decision, Pause, Settle, Verdict, decide
+from zbatch.engine.verdict import Context, decide
 from zbatch.model import (
     Attempt,
     Baseline,

@@ -33,7 +33,7 @@ class Call:
 class Attempt:
     """One send of a call, as the ledger keeps it.
 
-    `answer` is the kind of reply in the words of `zbatch.engine.verdict`, or None while none is
+    `answer` is the kind of reply in the words of `zbatch.engine.kinds`, or None while none is
     recorded: such an attempt makes its key doubtful. `sent` is False only on proof. Times are
     wall-clock UTC; `server_date` is the reply's own `Date`.
     """

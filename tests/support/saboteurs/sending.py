@@ -17,9 +17,9 @@ from support.saboteurs.saboteur import LOST, RULES, TWICE, saboteur
 from zbatch.engine import carrier
 from zbatch.engine.aftermath import Aftermath
 from zbatch.engine.carrier import Carrier, send_of
+from zbatch.engine.decision import Again, Pause
 from zbatch.engine.loop import Committer, Engine
 from zbatch.engine.order import Work
-from zbatch.engine.verdict import Again, Pause
 from zbatch.ledger.store import Store
 from zbatch.model import Attempt, Result, Send
 from zbatch.zuora import request

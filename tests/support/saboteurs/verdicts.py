@@ -8,8 +8,8 @@ from typing import Any
 from support.saboteurs.bench import Bench
 from support.saboteurs.saboteur import LOST, RULES, TWICE, saboteur
 from zbatch.engine import kinds, verdict
+from zbatch.engine.decision import Again, Pause, Settle
 from zbatch.engine.kinds import Kind
-from zbatch.engine.verdict import Again, Pause, Settle
 from zbatch.zuora.codes import RowClass
 from zbatch.zuora.reply import Rows
 
