@@ -49,13 +49,13 @@ def _renew(source: str, target: str) -> None:
 def undecorated(source: str) -> str:
     """Write `@property def f` as `def f__body` and `f = property(f__body)`, which mean the same.
 
-    mutmut leaves decorated functions alone. A cache is left out: it would give a mutant what the
-    right function has answered before.
+    mutmut leaves decorated functions alone; an abstract one has nothing to mutate. A cache is left
+    out: it would give a mutant what the right function has answered before.
     """
     lines = source.splitlines()
     functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
     for node in sorted(functions, key=lambda node: node.lineno, reverse=True):
-        if not node.decorator_list:
+        if not node.decorator_list or ast.unparse(node.decorator_list[0]) == "abstractmethod":
             continue
         (decorator,) = node.decorator_list
         name = f"{node.name}{BODY}"

@@ -36,6 +36,12 @@ def test_a_decorator_written_as_an_assignment_means_the_same() -> None:
     assert (count.one, count.two()) == (1, 2)
 
 
+def test_an_abstract_method_is_left_as_it_is() -> None:
+    """Under two names it would ask a subclass for both, and there is nothing in it to mutate."""
+    text = "class Count:\n    @abstractmethod\n    def one(self) -> int: ...\n"
+    assert undecorated(text) == text
+
+
 @pytest.mark.parametrize("module", modules())
 def test_every_module_that_is_to_be_mutated_is_there(module: str) -> None:
     """A module that was renamed is not silently left out, and each can be laid out."""

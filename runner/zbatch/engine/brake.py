@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
 
 from zbatch.engine import backoff
 from zbatch.engine.age import Clocks, expires
 from zbatch.engine.concurrency import Flight
-from zbatch.engine.ending import Stop, StopReason
+from zbatch.engine.ending import StopReason
 from zbatch.engine.events import Gated, Hold, InFlight, Limited, Paced, Stopping
 from zbatch.engine.kinds import doubtful
 from zbatch.engine.order import Work
@@ -20,18 +19,14 @@ from zbatch.engine.pacing import Flow, Pace, Reachability, Slot
 from zbatch.engine.places import Places
 from zbatch.engine.ports import Clock, Observer, Randomness
 from zbatch.engine.refusals import Refusals
-from zbatch.engine.rules import outlasts, overdue
 from zbatch.engine.server_clock import ServerClock
 from zbatch.engine.settings import Settings
-from zbatch.model import MetRule, Problem
+from zbatch.engine.stopping import Stoppable
+from zbatch.model import Problem
 from zbatch.zuora.allowance import allowance
 from zbatch.zuora.limits import ROUNDED, retry_after, too_many_at_once
 from zbatch.zuora.wire import Fault, Reply
 
-T = TypeVar("T")
-
-# What a run that is stopping already must still be known for: its exit code is graver.
-_GRAVE = frozenset({StopReason.DISK, StopReason.INTERNAL})
 _TOLD = 1.0 + ROUNDED  # a shorter wait for one of the tenant's windows is told to nobody
 _NEWS = 0.02  # a share by which the pace changes before anybody is told
 
@@ -41,7 +36,7 @@ def always() -> bool:
     return True
 
 
-class Brake:
+class Brake(Stoppable):
     """One for a run: every request, call or question, takes its turn here."""
 
     def __init__(
@@ -53,7 +48,7 @@ class Brake:
         works: Iterable[Work] = (),
         later: int = 0,
     ) -> None:
-        self._clock = clock
+        super().__init__(clock, settings)
         self._random = random
         self._tell = observer
         self._pace = settings.pace or Pace(settings.limits.rate)
@@ -62,16 +57,11 @@ class Brake:
         self._refusals = Refusals()
         self._server = ServerClock()
         self._newest = settings.newest
-        self._rules = settings.rules
-        self._began = settings.began
-        self._ends = settings.ends
         works = tuple(works)
         self._probe = settings.probe
         self._outage = Outage(sum(len(work.items) for work in works) + later)
         self._doubted = [work for work in works if doubtful(work.attempts)]
         self._news = asyncio.Event()  # a slot may be had sooner, or never
-        self.stopping = asyncio.Event()
-        self.stopped: Stop | None = None
         self._told_gap = 0.0  # seconds between requests, as whoever watches knows it
 
     @property
@@ -88,52 +78,6 @@ class Brake:
     def gap(self) -> float:
         """How many seconds are between two turns now."""
         return self._pace.gap
-
-    def stop(
-        self, reason: StopReason, message: str, hint: str = "", rule: MetRule | None = None
-    ) -> None:
-        """Let nothing further leave; the first reason counts, unless a graver one follows it."""
-        if self.stopped is None:
-            self.stopped = Stop(reason, message, rule)
-            self.stopping.set()
-            self.places.close()
-            self._news.set()
-            self._tell(Stopping(message, self.in_flight, hint))
-        elif reason in _GRAVE and self.stopped.reason not in _GRAVE:
-            self.stopped = Stop(reason, f"{message}; before that: {self.stopped.message}")
-
-    def mind(self, met: MetRule | None) -> None:
-        """Stop the run where one of the spec's own rules is met."""
-        if met is not None:
-            self.stop(StopReason.RULE, met.message, rule=met)
-
-    @contextmanager
-    def timed(self, wake: asyncio.Event) -> Iterator[None]:
-        """Stop the run at its deadline, whatever it waits for then, unless the body ends before."""
-        if self._rules.deadline is None:
-            yield
-            return
-        now, loop = self._clock.monotonic(), asyncio.get_running_loop()
-        began = now if self._began is None else self._began
-        self._began, self._ends = began, began + self._rules.deadline
-        left = max(0.0, self._rules.deadline - (now - began))
-        timer = loop.call_later(left, self._overdue, began, wake)
-        try:
-            yield
-        finally:
-            timer.cancel()
-
-    async def unless_stopped(self, answer: Coroutine[Any, Any, T]) -> T | None:
-        """Wait for an answer, at most until the run stops: then None, and nobody is asked on."""
-        asked = asyncio.ensure_future(answer)
-        stopped = asyncio.ensure_future(self.stopping.wait())
-        try:
-            await asyncio.wait((asked, stopped), return_when=asyncio.FIRST_COMPLETED)
-            return asked.result() if asked.done() else None
-        finally:
-            asked.cancel()
-            stopped.cancel()
-            await asyncio.wait((asked, stopped))
 
     async def turn(self, ready: Callable[[], bool] = always) -> bool:
         """Wait for a place in flight and a slot in the rate; False when the run stops before.
@@ -315,26 +259,13 @@ class Brake:
         """Draw a wait after so many failures: full jitter."""
         return self._random.uniform(0.0, backoff.ceiling(max(failures, 1)))
 
-    async def until(self, event: asyncio.Event, when: float | None) -> None:
-        """Wait for an event, at most until a time of the steady clock."""
-        if event.is_set():
-            return
-        wait = None if when is None else max(0.0, when - self._clock.monotonic())
-        with suppress(TimeoutError):
-            async with asyncio.timeout(wait):
-                await event.wait()
-
-    def _overdue(self, began: float, wake: asyncio.Event) -> None:
-        self.mind(overdue(self._rules, self._clock.monotonic() - began))
-        wake.set()
-
     def _gate(self, reason: str, wait: float, hold: Hold, *, told: bool = True) -> None:
         """Close the gate, unless that would outlast what the run has or must keep: then stop it."""
         now = self._clock.monotonic()
         if wait > backoff.LONGEST_GATE:
             self.stop(StopReason.LIMIT, f"the server asks to wait {wait:.0f} s: {reason}")
-        elif self._ends is not None and now + wait > self._ends and self._began is not None:
-            self.mind(outlasts(self._rules, now - self._began, wait, reason))
+        elif met := self._outlasted(now, wait, reason):
+            self.mind(met)
         elif self._outlasts_a_key(wait):
             said = f"a wait of {wait:.0f} s would outlast a key that is in doubt: {reason}"
             self.stop(StopReason.LIMIT, said)
@@ -354,6 +285,11 @@ class Brake:
             and expires(work.attempts, clocks, timedelta(seconds=wait))
             for work in self._doubted
         )
+
+    def _let_go(self, message: str, hint: str) -> None:
+        self.places.close()
+        self._news.set()
+        self._tell(Stopping(message, self.in_flight, hint))
 
     def _changed(self) -> None:
         """Wake all who wait for a slot: theirs is void."""

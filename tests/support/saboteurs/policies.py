@@ -6,7 +6,7 @@ from typing import Any
 
 from support.saboteurs.bench import Bench
 from support.saboteurs.saboteur import saboteur
-from zbatch.engine.brake import Brake
+from zbatch.engine.stopping import Stoppable
 from zbatch.engine.supply import Supply
 
 STOPPING = "tests/app/test_stopping.py::test_"
@@ -19,7 +19,7 @@ STOPPING = "tests/app/test_stopping.py::test_"
 )
 def a_met_rule_stops_nothing(bench: Bench) -> None:
     """A rule under `stop` that is met is passed over, and the run goes on."""
-    bench.method(Brake, "mind", lambda self, met: None)
+    bench.method(Stoppable, "mind", lambda self, met: None)
 
 
 @saboteur(
