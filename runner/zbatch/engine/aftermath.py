@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from zbatch.engine import backoff
-from zbatch.engine.age import CLOCK_SLACK
 from zbatch.engine.brake import Brake
 from zbatch.engine.decision import Again, Pause, Settle
 from zbatch.engine.events import Answered, Event, Retrying, Settled
@@ -16,6 +15,7 @@ from zbatch.engine.gathered import Gathered, Looked
 from zbatch.engine.in_hand import InHand
 from zbatch.engine.judge import Judgement, unknown_records
 from zbatch.engine.order import Order, Work, alone_of
+from zbatch.engine.resting import Resting
 from zbatch.engine.rules import Tally
 from zbatch.engine.settings import Ports, Settings
 from zbatch.engine.steps import (
@@ -28,9 +28,7 @@ from zbatch.engine.steps import (
     Reopened,
     Rest,
     Step,
-    left_in_doubt,
     left_renewed,
-    left_unseen,
 )
 from zbatch.engine.steps import Settled as SettledByQuestion
 from zbatch.model import (
@@ -41,9 +39,6 @@ from zbatch.model import (
     Problem,
     Trail,
 )
-
-MOST_RECHECKS = 10  # of an invoice that is being generated
-SLACK = CLOCK_SLACK.total_seconds()  # for clocks that were put right while something rested
 
 
 class Aftermath:
@@ -59,15 +54,13 @@ class Aftermath:
         self._tally = tally
         self._answers: list[tuple[Work, Judgement]] = []
         self._looks: list[Looked] = []
-        self._resting: list[tuple[datetime, Work, Problem]] = []
         self._credited: dict[str, dict[date, frozenset[str]]] = {}
-        self._wait_ends: tuple[datetime, float] | None = None  # by the wall's clock and the steady
         self.in_hand = InHand()
+        self.resting = Resting(ports.clock, order, settings.settling.wait, self._leave)
         self.more = asyncio.Event()  # something may start now
         self.waiting = asyncio.Event()  # something waits to be committed
         self.blocked: list[tuple[Item, Item]] = []
         self.left: list[ItemRecord] = []
-        self.settles_at: datetime | None = None  # when the last of what rests can be asked about
 
     def __bool__(self) -> bool:
         return bool(self._answers or self._looks)
@@ -199,7 +192,7 @@ class Aftermath:
             for item in work.items:
                 self._tally.doubt(item.identity)
         elif work.attempts and (rest := _common_rest(outcome)):
-            self._resting.append((rest.until, work, rest.problem))
+            self.resting.add(work, rest.until, rest.problem)
         else:
             for position, step in enumerate(outcome):
                 self._step(look, position, step)
@@ -216,7 +209,7 @@ class Aftermath:
         elif isinstance(step, Left):
             self._leave(step.record)
         elif isinstance(step, Rest):
-            self._ask_again(work if len(work.items) == 1 else alone_of(work, item), step)
+            self.resting.ask_again(work if len(work.items) == 1 else alone_of(work, item), step)
         elif isinstance(step, Reopened) and work.behind:
             self.blocked.append((item, work.behind))
             if work.behind.identity < item.identity:
@@ -237,48 +230,12 @@ class Aftermath:
             # Asked anew: the trail still holds the baseline of the key that is settled now.
             self._renew(work, item, renewed, asked_at=None)
 
-    def _ask_again(self, work: Work, rest: Rest) -> None:
-        if not rest.soon:
-            work.rests_until = rest.until
-            self._resting.append((rest.until, work, rest.problem))
-        elif work.rechecks < MOST_RECHECKS:
-            work.rechecks += 1
-            self._order.postpone(work, self._steady(rest.until))
-        else:
-            self._leave_resting(work, work.items[0], rest)
-
     # Works that rest
 
     def rest(self, work: Work, until: datetime, problem: Problem) -> None:
         """Put aside a work that may only be asked about later; the rest of the run goes on."""
         self.in_hand.let_go()
-        self._resting.append((until, work, problem))
-
-    def wake_resting(self) -> bool:
-        """Wait for resting works, once nothing else is to be done, or report them as they are.
-
-        False when there are none: the run is over.
-        """
-        if not self._resting:
-            return False
-        clock = self._ports.clock
-        if self._wait_ends is None:
-            wait = self._settings.settling.wait
-            self._wait_ends = clock.now() + timedelta(seconds=wait), clock.monotonic() + wait
-        ends, latest = self._wait_ends
-        resting, self._resting = self._resting, []
-        for until, work, problem in resting:
-            when = self._steady(until)  # far off where the wall's clock has been set back
-            if until <= ends and when <= latest + SLACK:
-                self._order.postpone(work, when)
-            else:
-                for item in work.items:
-                    self._leave_resting(work, item, Rest(until, problem))
-        return True
-
-    def begin_stage(self) -> None:
-        """Let the next stage wait for its own works to rest as long as the last one did."""
-        self._wait_ends = None
+        self.resting.add(work, until, problem)
 
     def credited(self, work: Work) -> None:
         """Add to a work's trails what this run has credited to other items of its accounts."""
@@ -306,16 +263,6 @@ class Aftermath:
         if not self._order.works_on(account := record.item.identity.account_id):
             self._credited.pop(account, None)
 
-    def _leave_resting(self, work: Work, item: Item, rest: Rest) -> None:
-        if work.held:  # its outcome stands, and what comes after it does not go before its send
-            sends = work.behind is None or work.behind.identity < item.identity
-            self._leave(left_unseen(work.held, rest), holds_back=sends)
-            return
-        record = left_in_doubt(work, item, rest)
-        if record.outcome is Outcome.UNKNOWN:
-            self.settles_at = max(self.settles_at or rest.until, rest.until)
-        self._leave(record)
-
     def _leave(self, record: ItemRecord, *, holds_back: bool = True) -> None:
         self.left.append(record)
         self._tally.take(record)
@@ -332,10 +279,6 @@ class Aftermath:
     def _postpone(self, work: Work, wait: float, reason: str) -> None:
         self._order.postpone(work, self._ports.clock.monotonic() + wait)
         self._tell(Retrying(work.items, reason, wait))
-
-    def _steady(self, moment: datetime) -> float:
-        clock = self._ports.clock
-        return clock.monotonic() + max(0.0, (moment - clock.now()).total_seconds())
 
     def _tell(self, event: Event) -> None:
         self._ports.observer(event)

@@ -91,10 +91,10 @@ class Arming:
                 self._route(works)
             elif aftermath.in_hand or not self._supply.idle:
                 await self._brake.until(aftermath.more, self._look_again())
-            elif not aftermath.wake_resting():
+            elif not aftermath.resting.wake():
                 if not await self._supply.next_stage():
                     return
-                aftermath.begin_stage()
+                aftermath.resting.begin_stage()
 
     def left(self) -> None:
         """Take note that an intent is no longer ahead: its call leaves, or never does."""

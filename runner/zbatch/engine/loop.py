@@ -103,7 +103,7 @@ class Engine:
             tuple(self._abandoned),
             tuple(self._aftermath.left),
             self._asker.asked,
-            self._aftermath.settles_at,
+            self._aftermath.resting.settles_at,
             PlacesUsed(self._brake.places.peak, self._brake.places.allowed),
             self._brake.flow(),
         )
