@@ -243,6 +243,7 @@ def test_part_by_part_is_the_same_as_at_once(
         assert todo.counts.asked == sum(len(work.items) for work in whole.works)
         stands = sum(record.outcome.settled for record in whole.records)
         assert todo.counts.settled == stands + len(whole.works) - len(sending)
+        assert todo.counts.elsewhere == whole.elsewhere
 
 
 def _order(todo: Backlog, store: Store) -> list[Any]:

@@ -14,8 +14,9 @@ from zbatch.app.ending import (
     exit_code,
     final_records,
     unreadable_records,
+    with_waiting,
 )
-from zbatch.app.outstanding import blocked
+from zbatch.app.held_back import blocked
 from zbatch.engine.ending import Ending, Stop, StopReason
 from zbatch.model import ExitCode, Item, ItemRecord, KeyState, Outcome, Standing, Totals
 from zbatch.report.record import ReadBackRecord
@@ -191,6 +192,45 @@ def test_an_item_left_for_its_time_or_for_another_command_is_no_good_end(
     """A reconciliation leaves to a run what it may not send: 4, even where others failed."""
     ended = Closing(Ending(None, 3, (), (), left=(left(outcome),)), read_only=read_only)
     assert exit_code(totals(counts), ended) is code
+
+
+@pytest.mark.parametrize(
+    ("counts", "code"),
+    [
+        ({**GOOD, Outcome.NOT_ATTEMPTED: 2}, ExitCode.STOPPED),
+        ({**SOME_FAILED, Outcome.NOT_ATTEMPTED: 2}, ExitCode.STOPPED),
+        ({**SOME_UNKNOWN, Outcome.NOT_ATTEMPTED: 2}, ExitCode.UNKNOWN),
+        (SOME_FAILED, ExitCode.FAILURES),
+    ],
+)
+def test_a_failure_does_not_hide_what_waits_for_another_spec(
+    counts: dict[Outcome, int], code: ExitCode
+) -> None:
+    """To mend the failure and retry it would not send what waits: 4, the graver of the two."""
+    assert exit_code(totals(counts), replace(NO_STOP, elsewhere=1)) is code
+
+
+EARLY, LATE, LAST = item(1, 10), item(1, 20), item(1, 28)
+HIGHER = replace(LATE, identity=replace(LATE.identity, revision=2))
+
+
+@pytest.mark.parametrize(
+    ("pairs", "planned", "count"),
+    [
+        ([(LATE, EARLY)], [EARLY, LATE], 0),
+        ([(LATE, EARLY), (LAST, EARLY)], [LATE, LAST], 2),
+        ([(LATE, EARLY), (LAST, LATE)], [LATE, LAST], 1),
+        ([(LATE, HIGHER)], [LATE, HIGHER], 1),
+        ([], [LATE], 0),
+    ],
+)
+def test_what_the_run_itself_has_held_back_waits_for_another_spec_too(
+    pairs: list[tuple[Item, Item]], planned: list[Item], count: int
+) -> None:
+    """For what this spec does not list, or for a higher revision, which is no failure."""
+    ended = Closing(Ending(None, 1, tuple(pairs), ()), elsewhere=5)
+    identities = {one.identity for one in planned}
+    assert with_waiting(ended, identities).elsewhere == 5 + count
 
 
 def test_totals_that_do_not_add_up_outweigh_everything() -> None:

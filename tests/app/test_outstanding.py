@@ -263,6 +263,7 @@ def test_an_earlier_date_that_failed_holds_back_the_later_ones(listed: bool, ret
     assert sent(todo) == [(other,)]
     held_back = [r for r in todo.records if r.outcome is Outcome.NOT_ATTEMPTED]
     assert [record.item for record in held_back] == [late, last]
+    assert todo.elsewhere == (0 if listed else 2)
     for record in held_back:
         assert record.error is not None
         assert record.error.code == "EARLIER_DATE_OPEN"
@@ -318,6 +319,7 @@ def test_a_lower_revision_waits_for_a_higher_one(doubt: bool, how: str) -> None:
     assert record.error is not None
     assert record.error.code == "OTHER_REVISION_OPEN"
     assert "revision 2 of this item is invoiced or unknown" in record.error.message
+    assert todo.elsewhere == (1 if how == "reopened" else 0)
 
 
 @pytest.mark.parametrize("state", [KeyState.LIVE, KeyState.BURNT])
@@ -345,11 +347,15 @@ def test_what_others_may_change_is_asked_behind_an_open_date_too(
 
 
 def test_what_is_tried_again_waits_for_an_earlier_date_too() -> None:
-    """Two failed dates of which one is another spec's: neither is tried again by this one."""
+    """Two failed dates of which one is another spec's: neither is tried again by this one.
+
+    What has failed is told as failed, and not as an item that waits.
+    """
     failed = an_outcome(item(1, 10), Outcome.FAILED)
     todo = left_of([an_outcome(item(1, 20), Outcome.FAILED)], wish=EVERY_WISH, elsewhere=(failed,))
     assert todo.works == ()
     assert told(todo) == {str(item(1, 20).identity): Outcome.NOT_ATTEMPTED}
+    assert todo.elsewhere == 0
 
 
 @pytest.mark.parametrize("fine", [Outcome.INVOICED, *ASKED_AGAIN])
@@ -371,6 +377,25 @@ def test_the_earliest_open_date_is_the_one_that_counts() -> None:
     (held_back,) = [r for r in todo.records if r.outcome is Outcome.NOT_ATTEMPTED]
     assert held_back.error is not None
     assert "2026-11-10" in held_back.error.message
+
+
+@pytest.mark.parametrize(("mine", "waiting"), [(5, 0), (10, 1)])
+def test_who_waits_elsewhere_is_told_by_the_earliest_open_date(mine: int, waiting: int) -> None:
+    """Of two failed dates the one that is to be mended first decides: this spec's or another's."""
+    other = 15 - mine
+    standings = [an_outcome(item(1, mine), Outcome.FAILED), a_standing(item(1, 20))]
+    todo = left_of(standings, elsewhere=(an_outcome(item(1, other), Outcome.FAILED),))
+    assert todo.works == ()
+    assert todo.elsewhere == waiting
+
+
+def test_an_item_of_a_clean_call_that_waits_elsewhere_is_counted_and_one_in_doubt_is_not() -> None:
+    """What is in doubt is told as unknown, whatever else of its account is open."""
+    early, late = item(1, 10), item(1, 20)
+    failed = an_outcome(early, Outcome.FAILED)
+    for answer, waiting in (("throttled", 1), ("lost", 0)):
+        todo = left_of([resent(late, a_call(late), answer=answer)], elsewhere=(failed,))
+        assert todo.elsewhere == waiting
 
 
 def test_a_failed_later_date_does_not_hold_back_an_earlier_one() -> None:

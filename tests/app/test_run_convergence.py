@@ -120,6 +120,26 @@ def test_a_failed_date_holds_back_the_later_one_until_it_is_mended(project: Proj
     assert len(billed) == 4
 
 
+def test_a_failure_does_not_hide_what_waits_for_another_spec(project: Project) -> None:
+    """R10: 4 until the other spec is mended, whether anything is sent or not, and then 1."""
+    project.book(a1=CANCELLED, a2=CANCELLED)
+    early = project.spec(1, name="early", dates=["2026-10-31"])
+    late = project.spec(1, 2, 3, name="late")
+    assert project.run(early).code == 1
+    for calls in (2, 0):
+        told = project.run(late)
+        assert (told.error(1), told.line(2)["outcome"]) == ("EARLIER_DATE_OPEN", "failed")
+        assert (told.code, told.result.sent) == (4, calls)
+    retried = project.run(late, retry_failed=True)
+    assert (retried.code, retried.result.sent) == (4, 1)
+    project.book(a2=CANCELLED)
+    assert project.run(early, retry_failed=True).code == 0
+    told = project.run(late)
+    assert (told.code, told.outcomes) == (1, {"invoiced": 2, "failed": 1})
+    project.book()
+    assert project.run(late, retry_failed=True).code == 0
+
+
 def test_a_date_earlier_than_one_invoiced_is_not_retried(project: Project, tenant: Start) -> None:
     """R10: its charges are in the later invoice; the report says so, and nothing is sent."""
     broken = Mishap(executed=False, code="INVALID_VALUE")

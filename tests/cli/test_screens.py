@@ -16,7 +16,7 @@ import pytest
 from rich.text import Text
 
 from zbatch.app.gate import Seen
-from zbatch.app.outstanding import blocked
+from zbatch.app.held_back import blocked
 from zbatch.cli.advice import NEXT, advice
 from zbatch.cli.block import Block, Drawing
 from zbatch.cli.called import Called, Style, Verb
@@ -371,6 +371,15 @@ def test_who_waits_is_named_with_what_for(story: Any, golden: Callable[[str, str
     golden("waiting", text_of(story.result(records, ExitCode.STOPPED, 0)))
     stopped = story.result(records, ExitCode.STOPPED, 0, stop="the server answered 422")
     assert "waits" not in text_of(stopped)
+
+
+def test_who_waits_beside_a_failure_is_told_of_both(story: Any) -> None:
+    """What waits is to be settled elsewhere; what failed is retried here."""
+    records = [story.record(Outcome.NOT_ATTEMPTED), story.record(Outcome.FAILED, 2, INACTIVE)]
+    said = advice(story.result(records, ExitCode.STOPPED), RUN)
+    assert said.endswith(
+        f"then zbatch run {SPEC}   sends the rest (what failed: zbatch run {SPEC} --retry-failed)"
+    )
 
 
 @pytest.mark.parametrize("named", [True, False])

@@ -220,10 +220,17 @@ def with_trips(evidence: Evidence, *trips: Trip) -> Evidence:
     return replace(evidence, trips=[*evidence.trips, *trips])
 
 
-def failed_later(evidence: Evidence) -> list[dict[str, Any]]:
-    """Give the lines of a run whose second date waits for its first."""
-    waiting = a_line(LATE, "not_attempted") | {"error": {"code": "EARLIER_DATE_OPEN"}}
-    return [a_line(EARLY, "failed"), dict(evidence.runs[0].lines[1]), waiting]
+def waiting_for(item: Item, target: str) -> dict[str, Any]:
+    """Write the line of an item that waits for an earlier date of its account."""
+    message = f"the account's earlier target date {target} is failed or unknown"
+    error = {"code": "EARLIER_DATE_OPEN", "message": message}
+    return a_line(item, "not_attempted") | {"error": error}
+
+
+def failed_later(evidence: Evidence, waits_for: str = EARLY[1]) -> list[dict[str, Any]]:
+    """Give the lines of a run whose second date waits for its first, or for another one."""
+    other = dict(evidence.runs[0].lines[1])
+    return [a_line(EARLY, "failed"), other, waiting_for(LATE, waits_for)]
 
 
 def unbilled(evidence: Evidence) -> Evidence:
@@ -280,6 +287,9 @@ CLEAN: dict[str, Change] = {
         a_line(LATE, "nothing_to_bill"),
     ),
     "a date that waits for a failed one": lambda e: told(unbilled(e), *failed_later(e), code=1),
+    "a date that waits for a failed one of another spec, beside a failure": lambda e: told(
+        unbilled(e), *failed_later(e, "2026-11-05"), code=4
+    ),
     "in doubt, with an invoice": lambda e: told(
         e, *lines_with(e, 1, outcome="unknown", success=False), code=3
     ),
@@ -485,6 +495,19 @@ WRONG: dict[str, tuple[str, Change]] = {
     "exit 0 with a failure": (
         "ended with 0, not [1]",
         lambda e: told(unbilled(e), *failed_later(e)),
+    ),
+    "exit 1 with a date that waits for another spec": (
+        "ended with 1, not [4]",
+        lambda e: told(unbilled(e), *failed_later(e, "2026-11-05"), code=1),
+    ),
+    "exit 1 with a date that waits, and a failure of another account": (
+        "ended with 1, not [4]",
+        lambda e: told(
+            replace(e, executions=()),
+            a_line(OTHER, "failed"),
+            waiting_for(LATE, EARLY[1]),
+            code=1,
+        ),
     ),
     "exit 0 with something not attempted": (
         "ended with 0, not [4]",

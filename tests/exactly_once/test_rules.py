@@ -504,6 +504,22 @@ def test_r10_a_later_date_that_stays_in_doubt_holds_back_the_earlier_one_of_its_
     assert world.run([late, last]).outcomes == ["invoiced", "invoiced"]
 
 
+def test_r10_an_invoice_found_gone_behind_another_spec_is_not_hidden_by_a_failure(
+    world: World,
+) -> None:
+    """The item is open again within the run, and waits for a date that this spec does not list."""
+    late, other = item(1, 20), item(2, 20)
+    world.set_status(_failed_beside_a_hand_made_invoice(world), "Canceled")
+    world.faults.switch(CLOSED)
+    for _ in range(2):
+        run = world.run([late, other])
+        assert (run.outcomes, run.codes[0]) == (["not_attempted", "failed"], "EARLIER_DATE_OPEN")
+        assert run.exit_code is ExitCode.STOPPED
+    both = world.run([item(1, 10), late, other])
+    assert both.outcomes == ["failed", "not_attempted", "failed"]
+    assert both.exit_code is ExitCode.FAILURES
+
+
 @pytest.mark.parametrize("how", ["reopened", "failed"])
 def test_r10_a_lower_revision_waits_for_a_higher_one_and_is_never_sent_after_it(
     make_world: MakeWorld, how: str
@@ -529,6 +545,10 @@ def test_r10_a_lower_revision_waits_for_a_higher_one_and_is_never_sent_after_it(
     assert world.run([ONE], wish=retry).codes == told
     assert world.sent == sent
     assert len([one for one in world.invoices if one.status != "Canceled"]) == 1
+    world.faults.switch(CLOSED)
+    beside = world.run([ONE, item(2)])
+    assert beside.outcomes == ["not_attempted" if by_hand else "failed", "failed"]
+    assert beside.exit_code is (ExitCode.STOPPED if by_hand else ExitCode.FAILURES)
 
 
 def test_r10_a_failed_date_is_not_retried_once_a_later_one_is_invoiced(world: World) -> None:

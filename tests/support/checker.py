@@ -161,15 +161,13 @@ def _codes(book: Casebook, run: Run, outcomes: Counter[str]) -> set[int]:
     if stop.startswith("internal error"):
         return {70}
     certain, possible = book.strays(run, surely=True), book.strays(run, surely=False)
-    if outcomes["unknown"] or any(book.executed(key, run) for key in certain):
+    unsaid = "cannot be written" in stop and run.record["calls_sent"]
+    if unsaid or outcomes["unknown"] or any(book.executed(key, run) for key in certain):
         return {3}
     grave = {3} if possible else set()
-    if "cannot be written" in stop and run.record["calls_sent"]:
-        return {3}
     if stop:
         return grave | {4, 129, 130, 143} | (set() if run.record["calls_sent"] else {6})
-    waiting = {one["error"]["code"] for one in run.lines if one["outcome"] == "not_attempted"}
-    if waiting and not (outcomes["failed"] and waiting == {"EARLIER_DATE_OPEN"}):
+    if book.waiting(run):
         return grave | {4}
     return grave | {1 if outcomes["failed"] or run.duplicates else 0}
 

@@ -19,12 +19,16 @@ from zbatch.model import ItemRecord, Outcome, Plan
 
 @dataclass(slots=True)
 class Counts:
-    """How much is left: `calls` to be sent; items to ask about, to be sent, and settled before."""
+    """How much is left: `calls` to be sent; items to ask about, to be sent, and settled before.
+
+    `elsewhere` are the items that wait for what no failure of the plan tells.
+    """
 
     calls: int = 0
     asked: int = 0
     to_send: int = 0
     settled: int = 0
+    elsewhere: int = 0
 
     def take(self, todo: Outstanding) -> None:
         """Count what is left of some items."""
@@ -36,6 +40,7 @@ class Counts:
             else:
                 self.to_send += len(work.items)
         self.settled += sum(record.outcome.settled for record in todo.records)
+        self.elsewhere += todo.elsewhere
 
     def take_new(self, part: Part) -> None:
         """Count a part of which every item is to be sent."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from zbatch.app.doubt import in_doubt
-from zbatch.app.outstanding import blocked
+from zbatch.app.held_back import blocked, waits_elsewhere
 from zbatch.engine.ending import Ending, StopReason
 from zbatch.model import (
     ExitCode,
@@ -42,6 +42,7 @@ class Closing:
     why the ledger could not be read to the end, so that there may be more of them, and `read_only`
     tells that items left unsent are left for another command. `amounts` is what the invoices
     come to of the items that this run has settled as invoiced.
+    `elsewhere` counts the items that wait for what no failure of this run tells.
     """
 
     ending: Ending = _NOTHING_TO_SEND
@@ -51,6 +52,7 @@ class Closing:
     read_only: bool = False
     read_back: ReadBackRecord | None = None
     amounts: tuple[Amount, ...] = ()
+    elsewhere: int = 0
 
     @property
     def asked(self) -> int:
@@ -101,6 +103,13 @@ def _not_attempted(item: Item, closing: Closing) -> ItemRecord:
     return ItemRecord(item, Outcome.NOT_ATTEMPTED, error=problem)
 
 
+def with_waiting(closing: Closing, planned: Container[Identity]) -> Closing:
+    """Count those too whom the run itself has held back, for what no failure of it tells."""
+    held_back = closing.ending.blocked
+    more = sum(waits_elsewhere(later, by, planned) for later, by in held_back)
+    return replace(closing, elsewhere=closing.elsewhere + more)
+
+
 def exit_code(totals: Totals, closing: Closing, report_failed: bool = False) -> ExitCode:
     """Fold a run into its exit code: the gravest of what happened wins."""
     stop, sent = closing.ending.stop, closing.ending.sent
@@ -125,10 +134,11 @@ def exit_code(totals: Totals, closing: Closing, report_failed: bool = False) -> 
 def _waiting(totals: Totals, closing: Closing) -> bool:
     """Tell whether items wait for their time or for another command.
 
-    A date that only waits for a failed one before it is told by that failure.
+    A date that only waits for a failed one of the same run is told by that failure.
     """
     left = any(record.outcome is Outcome.NOT_ATTEMPTED for record in closing.ending.left)
-    return left or bool(totals[Outcome.NOT_ATTEMPTED] and not totals[Outcome.FAILED])
+    told = totals[Outcome.FAILED] and not closing.elsewhere
+    return left or bool(totals[Outcome.NOT_ATTEMPTED] and not told)
 
 
 # The gravest first.

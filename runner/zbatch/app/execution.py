@@ -17,6 +17,7 @@ from zbatch.app.ending import (
     after_disk_failure,
     exit_code,
     unreadable_records,
+    with_waiting,
 )
 from zbatch.app.entries import ledger_entries
 from zbatch.app.observer import ReadBackFirst, RunObserver
@@ -106,7 +107,7 @@ class Execution:
             self._finish(ExitCode.CANNOT_START)
             raise CannotStart(f"{failure}; nothing was sent") from failure
         if way is None:
-            return self._close(books, Closing())
+            return self._close(books, Closing(elsewhere=task.todo.counts.elsewhere))
         try:
             closing = await self._send(task, way, newest)
         except (CannotStart, Refused) as error:
@@ -166,7 +167,8 @@ class Execution:
                     signal = interruptions.first  # a later one ends but questions
                     await reader.finish(engine.brake.stopping)
                 ending = _with_trouble(ending, engine.brake.stopped)
-                closing = Closing(ending, signal, read_only=task.read_only)
+                waiting = task.todo.counts.elsewhere
+                closing = Closing(ending, signal, read_only=task.read_only, elsewhere=waiting)
                 amounts = observer.invoiced.amounts
                 return replace(closing, read_back=reader.result, amounts=amounts)
         finally:
@@ -243,8 +245,9 @@ class Execution:
         return self.recorder.counted.summary(len(self.plan.items))
 
     def _with_strays(self, closing: Closing) -> Closing:
-        """Find what the ledger holds in doubt beyond this plan: nobody else would name it."""
+        """Find what the ledger holds in doubt beyond this plan, and who waits for what is there."""
         planned = Places(self.plan.items)
+        closing = with_waiting(closing, planned)
         strays: list[ItemRecord] = []
         try:
             strays.extend(doubts(self.store.unsettled(without=planned)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from zbatch.app.altered import as_asked_now, refuse_altered
 from zbatch.app.doubt import is_open, state_of, work_of
+from zbatch.app.held_back import blocked, waits_elsewhere
 from zbatch.app.out_of_turn import is_clean_group, out_of_turn
 from zbatch.engine.kinds import last_word
 from zbatch.engine.order import Work
@@ -38,10 +39,14 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Outstanding:
-    """The works to do, and for all other items what they have come to before this run."""
+    """The works to do, and for all other items what they have come to before this run.
+
+    `elsewhere` counts the open items that wait for what no failure of this plan tells.
+    """
 
     works: tuple[Work, ...]
     records: tuple[ItemRecord, ...]
+    elsewhere: int = 0
 
 
 def outstanding(plan: Plan, standings: Sequence[Standing], wish: Wish) -> Outstanding:
@@ -73,34 +78,7 @@ def outstanding(plan: Plan, standings: Sequence[Standing], wish: Wish) -> Outsta
     works += _new_works(plan.groups, standings, sendable)
     works += _held_works(standings, sendable, barriers)
     records = tuple(_standing_records(standings, fresh, barriers))
-    return Outstanding(tuple(works), records)
-
-
-def blocked(item: Item, by: Item) -> ItemRecord:
-    """Report an item that waits for another date or revision of its account."""
-    return ItemRecord(item, Outcome.NOT_ATTEMPTED, error=_what_for(item, by))
-
-
-def _what_for(item: Item, by: Item) -> Problem:
-    listed = f"{by.source.file}:{by.source.line}"
-    other = by.identity.target_date
-    if other < item.identity.target_date:
-        return Problem(
-            "EARLIER_DATE_OPEN",
-            f"the account's earlier target date {other.isoformat()} is failed or unknown, and a"
-            f" later invoice would bill its charges too: settle that one first ({listed})",
-        )
-    if other > item.identity.target_date:
-        return Problem(
-            "LATER_DATE_OPEN",
-            f"the account's later target date {other.isoformat()} is unknown and may be billed"
-            f" still, and an account has one call at a time: settle that one first ({listed})",
-        )
-    return Problem(
-        "OTHER_REVISION_OPEN",
-        f"revision {by.identity.revision} of this item is invoiced or unknown, and this one"
-        f" would bill the same: settle that one first, or list it instead ({listed})",
-    )
+    return Outstanding(tuple(works), records, _waiting_elsewhere(standings, barriers))
 
 
 def _is_fresh(standing: Standing, wish: Wish) -> bool:
@@ -292,6 +270,22 @@ def _standing_records(
             yield blocked(standing.item, barriers[identity])
         elif standing.record:
             yield _why_not_retried(standing, standing.record)
+
+
+def _waiting_elsewhere(standings: Sequence[Standing], barriers: Mapping[Identity, Item]) -> int:
+    """Count the items that wait, without an outcome, for what no failure of the plan tells."""
+    if not barriers:
+        return 0
+    planned = {standing.item.identity for standing in standings}
+    return sum(
+        waits_elsewhere(one.item, barriers[one.item.identity], planned)
+        for one in standings
+        if one.item.identity in barriers and one.record is None and not _is_in_doubt(one)
+    )
+
+
+def _is_in_doubt(standing: Standing) -> bool:
+    return standing.call is not None and is_open(standing.item, standing.call)
 
 
 def _why_not_retried(standing: Standing, record: ItemRecord) -> ItemRecord:

@@ -26,13 +26,13 @@ NEXT = {
     ExitCode.TERMINATED: _GO_ON,
 }
 
+_FAILED_TOO = " (what failed: {run} --retry-failed)"
 _WAITING = (
     "settle what the report says {count} for (an earlier date that failed or is in doubt, an"
     " invoice being generated), then {run}   sends the rest"
 )
 _RULE = (
-    "find out why, see above and the report; then {again}   goes on with what is left (what failed:"
-    " {run} --retry-failed)"
+    "find out why, see above and the report; then {again}   goes on with what is left" + _FAILED_TOO
 )
 _STAGE = "look at what came of the stage; then {again}   goes on with the next one"
 _UNSEEN = "look at what came of the stage; then {again}   asks about it again"
@@ -93,7 +93,9 @@ def _template(result: RunResult, called: Called) -> str:
     if code is ExitCode.UNKNOWN and result.strays and not (result.unknown or _broken(result)):
         return _STRAYS_FIRST if result.stop else _STRAYS
     if code is ExitCode.STOPPED and not result.stop:
-        return _NOT_THERE if called.verb is Verb.RECONCILE else _WAITING
+        if called.verb is Verb.RECONCILE:
+            return _NOT_THERE
+        return _WAITING + _FAILED_TOO if result.totals[Outcome.FAILED] else _WAITING
     if code is ExitCode.STOPPED and result.stop_reason in _BY_REASON:
         return _BY_REASON[result.stop_reason]
     if (code, result.stop_reason) == (ExitCode.CANNOT_START, StopReason.CREDENTIALS):
