@@ -447,6 +447,10 @@ WRONG: dict[str, tuple[str, Change]] = {
         "4 requests in a window of 1 in 1000 s",
         lambda e: replace(e, windows=[(1, 1000.0, 200.0)]),
     ),
+    "too many in a window into which a run goes on": (
+        "4 requests in a window of 3 in 1000 s",
+        lambda e: replace(with_run(e, started=-100.0), windows=[(3, 1000.0, 200.0)]),
+    ),
     "sent while asked to wait": (
         "sent while asked to wait 60 s",
         lambda e: with_trips(e, Trip(0, 130.0, 131.0, 60.0), Trip(0, 150.0, 151.0)),

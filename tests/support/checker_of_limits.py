@@ -32,16 +32,15 @@ def pressure(book: Casebook) -> Iterator[str]:
 
 
 def windows(book: Casebook) -> Iterator[str]:
-    """No window of the tenant is used beyond what it takes, but by what began without its word.
+    """No window of the tenant is used beyond what it takes, but by runs that began in it.
 
+    Those had no word of it before their first answers; whoever goes on into a window has.
     Tokens have a quota of their own, and what the network delivers again nobody has sent.
     """
     sent = {one.track: one.at for one in reversed(book.all.arrivals) if one.track is not None}
     for calls, seconds, until in book.all.windows:
         used = Counter(at // seconds for at in sent.values() if at < until)
         for window, times in used.items():
-            begun = [
-                r for r in book.all.runs if r.started // seconds <= window <= r.ended // seconds
-            ]
+            begun = [run for run in book.all.runs if run.started // seconds == window]
             if times > calls + sum(run.pressure.concurrency for run in begun):
                 yield f"{times} requests in a window of {calls} in {seconds:g} s"
