@@ -54,6 +54,22 @@ def rival(way: str, url: str, calls: int, objects: int = 1, spec: Path | None = 
     return Loop(each, account, told["calls"] / told["wall"])
 
 
+def versions() -> str:
+    """Tell the versions of what is neither ours nor in zbatch's environment."""
+    lock = LOCK.read_text("utf-8")
+    found = [f"{name} {_locked(name, lock)}" for name in ("httpx", "requests")]
+    if command := shutil.which("wrk"):
+        done = subprocess.run([command, "-v"], capture_output=True, text=True, check=False)
+        told = re.search(r"wrk\s+(?:debian/)?(\S+)", done.stdout + done.stderr)
+        found.append(f"wrk {told[1]}" if told else "wrk")
+    return ", ".join(found)
+
+
+def _locked(name: str, lock: str) -> str:
+    line = re.search(rf"^{name}==(\S+)", lock, re.MULTILINE)
+    return line[1] if line else "of a version that the lock does not tell"
+
+
 def rival_words(way: str, *rest: str) -> list[str]:
     """Give the command of a rival that needs nothing beyond zbatch's own environment."""
     return [sys.executable, str(HERE / "rivals.py"), way, *rest]

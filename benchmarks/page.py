@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from benchmarks.figures import NOISE, Row, Sizes, table
 from benchmarks.machine import CLIENT, SHARED, described
+from benchmarks.native import versions
 
 HEAD = ("what", "goal", "measured", "verdict", "of it")
 BUSY = 0.5  # of each core, from which on other work is told
@@ -51,7 +52,7 @@ def page_of(
     return f"""\
 # How fast, and at what cost
 
-Written by `make bench` on {today}. {described()}; {cores}.
+Written by `make bench` on {today}. {described()}; {cores}. Compared with {versions()}.
 
 {label}
 {disturbed}

@@ -2,64 +2,118 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
-from support.engine import Bench, item, success
+from support.engine import Bench, ScriptedServer, item, success
 from support.runs import Project
 from zbatch.app.loading import Overrides
 from zbatch.app.review.approval import choose
-from zbatch.app.review.counts import InTurn, Load
-from zbatch.app.review.estimate import INVOICE_SECONDS, estimate
+from zbatch.app.review.estimate import estimate
+from zbatch.app.review.in_turn import INVOICE_SECONDS, InTurn
+from zbatch.app.review.load import Load
 from zbatch.app.review.preview import preview
 from zbatch.engine.order import Work
 from zbatch.model import Limits, Rate
+from zbatch.zuora.wire import Fault, Reply, Request
 
 DATES = ("2026-09-30", "2026-10-31", "2026-11-30")
 NEAR = 0.15  # of the time that the run takes
 
 
+class Uneven(ScriptedServer):
+    """Takes now longer, now less long for an invoice, so that answers do not come together."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)  # type: ignore[arg-type] # as it was given
+        self._random = Random(1)
+
+    async def send(self, request: Request) -> Reply | Fault:
+        self.latency = INVOICE_SECONDS * self._random.uniform(0.5, 1.5)
+        return await super().send(request)
+
+
+def limits(concurrency: int, per_second: int, objects: int = 1) -> Limits:
+    return Limits(concurrency, Rate(per_second, 1.0), objects, 150.0)
+
+
 @pytest.mark.parametrize(
-    ("accounts", "dates", "limits", "decided_by"),
+    ("each", "bound", "decided_by"),
     [
-        (1, 1, Limits(10, Rate(600, 60.0), 1, 150.0), "concurrency"),
-        (50, 1, Limits(10, Rate(600, 60.0), 1, 150.0), "concurrency"),
-        (200, 1, Limits(40, Rate(1000, 1.0), 1, 150.0), "concurrency"),
-        (1000, 1, Limits(40, Rate(1000, 1.0), 1, 150.0), "concurrency"),
-        (200, 1, Limits(40, Rate(2, 1.0), 1, 150.0), "rate"),
-        (2, 12, Limits(10, Rate(600, 60.0), 1, 150.0), "account"),
-        (30, 4, Limits(10, Rate(600, 60.0), 1, 150.0), "concurrency"),
-        (30, 4, Limits(10, Rate(2, 1.0), 1, 150.0), "rate"),
+        ([1] * 50, limits(10, 10), "concurrency"),
+        ([1] * 200, limits(40, 1000), "concurrency"),
+        ([1] * 700, limits(40, 1000), "concurrency"),
+        ([1] * 200, limits(40, 2), "rate"),
+        ([12] * 2, limits(10, 10), "account"),
+        ([4] * 30, limits(10, 10), "concurrency"),
+        ([4] * 30, limits(10, 2), "rate"),
+        ([2] * 300, limits(10, 10), "concurrency"),
+        ([2] * 300, limits(10, 2), "rate"),
+        ([4] * 150, limits(40, 100), "concurrency"),
+        ([1] * 350 + [2] * 50, limits(10, 10), "concurrency"),
+        ([2] * 50 + [1] * 350, limits(10, 10), "concurrency"),
     ],
 )
-def test_a_run_takes_as_long_as_its_plan_said(
-    accounts: int, dates: int, limits: Limits, decided_by: str
+def test_a_run_asks_and_takes_as_its_plan_said(
+    each: list[int], bound: Limits, decided_by: str
 ) -> None:
-    """It begins with few, and an account's dates wait for each other, each with its question."""
-    works = [
-        Work(account * dates + n, (item(account, n + 1),), 0)
-        for account in range(accounts)
-        for n in range(dates)
-    ]
-    bench = Bench(limits=limits, latency=INVOICE_SECONDS, ask_latency=INVOICE_SECONDS)
+    """It begins with few, and an account's dates wait for each other.
+
+    The next dates are asked about with those of other accounts, as long as some are to come.
+    """
+    days = [(account, day) for account, dates in enumerate(each) for day in range(1, dates + 1)]
+    works = [Work(place, (item(*one),), 0) for place, one in enumerate(days)]
+    bench = Bench(limits=bound, ask_latency=INVOICE_SECONDS, make_server=Uneven)
     run = bench.run(works, lambda request, before: success())
-    load, in_turn = Load.of(len(works), len(works)), InTurn.of([dates] * accounts)
-    told = estimate(load, limits, in_turn)
+    in_turn = InTurn.of(each, bound)
+    load = Load.of(len(works), len(works), 0, bound, in_turn)
+    told = estimate(load, bound, in_turn.most)
+    assert load.questions == pytest.approx(run.ending.asked, rel=0.2)
     assert told.seconds == pytest.approx(run.elapsed, rel=NEAR)
     assert told.decided_by == decided_by
 
 
+def test_calls_of_several_objects_are_asked_about_by_the_call() -> None:
+    """The next dates of fifty accounts are one call and one question, whenever they come."""
+    whole = InTurn.of([3] * 200, limits(10, 10, objects=50))
+    assert whole.questions_of(600) == 600 // 50
+    few = InTurn.of([1, 1, 1, 2] * 5, limits(10, 10, objects=10))
+    assert few.questions_of(25) == 2, "two calls at first, and one of five items after them"
+
+
+def test_questions_read_back_what_came_of_calls() -> None:
+    """A hundred items each, or what is settled within a minute: then they are not waited for."""
+    assert Load.of(1000, 1000, 1000, limits(10, 10)) == Load(1000, 20, 10)
+    slow = Limits(10, Rate(6, 60.0), 1, 150.0)
+    assert Load.of(70, 70, 70, slow) == Load(70, 2, 10)
+    assert Load.of(0, 100, 0, slow) == Load(0, 2)
+
+
 def test_what_is_only_asked_about_takes_no_calls() -> None:
     """And what is not even asked about takes no time."""
-    limits = Limits(10, Rate(600, 60.0), 1, 150.0)
-    asked = estimate(Load.of(0, 100), limits, InTurn())
+    asked = estimate(Load(0, 2), limits(10, 10))
     assert (asked.seconds, asked.decided_by) == (INVOICE_SECONDS + 0.1, "rate")
-    assert estimate(Load.of(0, 0), limits, InTurn()).decided_by is None
+    assert estimate(Load(0, 0), limits(10, 10)).decided_by is None
 
 
 def test_who_waits_for_whom() -> None:
     """Accounts with nothing to send wait for nobody, as does the first of each."""
-    assert InTurn.of([]) == InTurn(0, 0)
-    assert InTurn.of([0, 1, 3, 2]) == InTurn(3, 3)
+    assert InTurn.of([], limits(10, 10)) == InTurn()
+    assert InTurn.of([1, 0, 1], limits(10, 10)) == InTurn(1)
+    assert InTurn.of([0, 1, 3, 2], limits(10, 10)) == InTurn(3, 3, last=6, questions=4)
+
+
+def test_a_plan_tells_as_many_questions_as_its_run_asks(project: Project) -> None:
+    """About later dates, to look numbers up, and to read back what was invoiced."""
+    project.tenants()
+    pairs = [{"target_date": one} for one in DATES]
+    one = project.spec(1, 2, {"id": 3, "dates": pairs, "reason": "late"}, dates=DATES[:1])
+    told = preview(choose(one, Overrides())).load
+    assert (told.calls, told.questions) == (5, 4)
+    ran = project.run(one)
+    assert (ran.result.sent, ran.result.asked) == (told.calls, told.questions)
+    assert preview(choose(one, Overrides())).load.limited == 0
 
 
 def test_a_plan_knows_which_items_wait(project: Project) -> None:
@@ -68,11 +122,11 @@ def test_a_plan_knows_which_items_wait(project: Project) -> None:
     pairs = [{"target_date": one} for one in DATES]
     spec = project.spec(1, 2, {"id": 3, "dates": pairs, "reason": "late"}, dates=DATES[:1])
     before = preview(choose(spec, Overrides()))
-    assert (before.counts.in_turn, before.held.in_turn) == (InTurn(3, 2), None)
+    assert (before.counts.in_turn, before.held.in_turn) == (InTurn(3, 2, 5, 3), None)
     assert before.estimate.decided_by == "account"
     project.run(project.spec(1, 2, 3, name="first", dates=DATES[:1]))
     after = preview(choose(spec, Overrides()))
-    assert after.held.in_turn == InTurn(2, 1)
+    assert after.held.in_turn == InTurn(2, 1, 2, 2)
     assert after.estimate.seconds < before.estimate.seconds
     project.run(spec)
-    assert preview(choose(spec, Overrides())).held.in_turn == InTurn(0, 0)
+    assert preview(choose(spec, Overrides())).held.in_turn == InTurn()

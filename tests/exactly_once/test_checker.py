@@ -256,6 +256,13 @@ def drawn_elsewhere(evidence: Evidence, **fields: Any) -> Evidence:
     return replace(evidence, ledgers=[*evidence.ledgers, Ledger(SECOND, [key])])
 
 
+def beside_another(evidence: Evidence) -> Evidence:
+    """Let a machine with a ledger of its own be at work at the same time, and die."""
+    other = a_run([], code=None, ledger=SECOND, started=-50.0, ended=150.0)
+    ledgers = [*evidence.ledgers, Ledger(SECOND)]
+    return replace(evidence, runs=[*evidence.runs, other], ledgers=ledgers)
+
+
 Change = Callable[[Evidence], Evidence]
 
 CLEAN: dict[str, Change] = {
@@ -307,6 +314,9 @@ CLEAN: dict[str, Change] = {
     ),
     "waited as asked": lambda e: with_trips(
         e, Trip(0, 130.0, 131.0, 60.0), Trip(0, 131.005, 131.1), Trip(0, 191.0, 192.0)
+    ),
+    "more in a window than it takes by two machines at once": lambda e: replace(
+        beside_another(with_run(e, started=-100.0)), windows=[(2, 1000.0, 200.0)]
     ),
     "a window full but for a token and a question that came twice": lambda e: replace(
         e,
@@ -456,6 +466,10 @@ WRONG: dict[str, tuple[str, Change]] = {
     "too many in the tenant's window": (
         "4 requests in a window of 1 in 1000 s",
         lambda e: replace(e, windows=[(1, 1000.0, 200.0)]),
+    ),
+    "too many in a window into which a run goes on": (
+        "4 requests in a window of 3 in 1000 s",
+        lambda e: replace(with_run(e, started=-100.0), windows=[(3, 1000.0, 200.0)]),
     ),
     "sent while asked to wait": (
         "sent while asked to wait 60 s",

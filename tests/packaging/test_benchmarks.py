@@ -106,3 +106,19 @@ def test_limits_that_nobody_tells_can_be_played(root: Path) -> None:
     assert (
         done.stdout.splitlines()[-1] == "| hidden | 7 | 0.4 s | 0.999 (0.999) | 0.03% | 1 | yes |"
     )
+
+
+def test_the_page_names_what_was_compared_and_its_versions(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of zbatch's environment, those that the rivals are locked to, and wrk's."""
+    monkeypatch.syspath_prepend(root)
+    from benchmarks.figures import TINY  # no test's own path
+    from benchmarks.page import page_of
+
+    lock = (root / "benchmarks" / "rivals.txt").read_text("utf-8")
+    second = page_of({}, "", (), TINY, "").split("\n\n")[1]
+    for name in ("httpx", "requests"):
+        told = second.partition(f"{name} ")[2].split(",")[0].rstrip(".")
+        assert f"\n{name}=={told} " in lock
+    assert "aiohttp" in second

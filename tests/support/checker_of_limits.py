@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from math import ceil
 
 from support.casebook import Casebook
+from support.evidence import Run
 
 INSTANT = 0.01  # seconds: a turn taken before a reply came in, and a commit in between
 
@@ -32,16 +33,27 @@ def pressure(book: Casebook) -> Iterator[str]:
 
 
 def windows(book: Casebook) -> Iterator[str]:
-    """No window of the tenant is used beyond what it takes, but by what began without its word.
+    """No window of the tenant is used beyond what it takes, but by runs that cannot know of it.
 
+    Those that began in it had no word of it before their first answers; whoever goes on into a
+    window has. Of two that are under way at once neither knows in time what the other one sends.
     Tokens have a quota of their own, and what the network delivers again nobody has sent.
     """
     sent = {one.track: one.at for one in reversed(book.all.arrivals) if one.track is not None}
     for calls, seconds, until in book.all.windows:
         used = Counter(at // seconds for at in sent.values() if at < until)
         for window, times in used.items():
-            begun = [
-                r for r in book.all.runs if r.started // seconds <= window <= r.ended // seconds
-            ]
-            if times > calls + sum(run.pressure.concurrency for run in begun):
+            unaware = (run for run in book.all.runs if _unaware(book, run, window, seconds))
+            if times > calls + sum(run.pressure.concurrency for run in unaware):
                 yield f"{times} requests in a window of {calls} in {seconds:g} s"
+
+
+def _unaware(book: Casebook, run: Run, window: float, seconds: float) -> bool:
+    """Tell whether a run can send more in a window than it takes without knowing so."""
+    if run.started // seconds == window:
+        return True
+    beside = any(
+        other is not run and other.started < run.ended and run.started < other.ended
+        for other in book.all.runs
+    )
+    return beside and run.started // seconds < window <= run.ended // seconds

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from support.engine import VirtualLoop
 
 T = TypeVar("T")
+LONGEST = 5 * 86_400.0  # seconds of virtual time: whatever goes on then has no end
 Event = Callable[[float], None]
 
 
@@ -123,7 +124,7 @@ class Timeline:
         self._catch_up(self.now)
 
     def drive(self, main: Coroutine[Any, Any, T]) -> T:
-        """Run processes to their ends on virtual time."""
+        """Run processes to their ends on virtual time; raises where one has none."""
         loop = VirtualLoop()
         crowd = _Crowd()
         loop.set_task_factory(crowd)
@@ -131,8 +132,12 @@ class Timeline:
         self._loop = loop
         for when, _, _ in self._events:
             self._set_alarm(when)
+        processes = loop.create_task(main)
+        loop.call_later(LONGEST, processes.cancel)
         try:
-            return loop.run_until_complete(main)
+            return loop.run_until_complete(processes)
+        except asyncio.CancelledError as error:
+            raise RuntimeError(f"no end after {LONGEST / 86_400:.0f} days") from error
         finally:
             self._base, self._loop = self.now, None
             _bury(loop, crowd)

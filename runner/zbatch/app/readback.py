@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from zbatch.app.api import READ_BACK
 from zbatch.app.gate import Seen
+from zbatch.app.review.load import READ_WITHIN
 from zbatch.engine.agreement import CLOCKS, Agreement, Code, LedgerEntry, compare
 from zbatch.engine.asking import Unanswered
 from zbatch.engine.conclusion import decided
@@ -23,7 +24,6 @@ from zbatch.model import Detail, Identity, Invoice, Item, ItemRecord, Outcome
 from zbatch.report.record import ReadBackRecord
 from zbatch.zuora.query import BRANCHES
 
-LINGER = 60.0  # seconds that a wave is filled for, at most
 GATHER = 0.25  # seconds that what waves have shown waits for one commit, while the run goes on
 PAUSE = 5.0  # seconds between two looks at it
 LONGEST = 120.0  # seconds at the end, whatever happens
@@ -92,7 +92,7 @@ class Reader:
         if len(self._filling) == BRANCHES:
             self._ask()
         elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(LINGER, self._ask)
+            self._timer = asyncio.get_running_loop().call_later(READ_WITHIN, self._ask)
 
     async def catch_up(self) -> None:
         """Ask about all that is in hand, and where it is not shown: a person is about to look."""

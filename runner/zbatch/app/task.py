@@ -11,7 +11,7 @@ from zbatch.app.backlog import Backlog, backlog_of
 from zbatch.app.doubt import doubts
 from zbatch.app.outstanding import Outstanding, Wish, open_works
 from zbatch.app.parts import AT_LEAST
-from zbatch.app.review.counts import Load
+from zbatch.app.review.load import Load
 from zbatch.app.stages import put_in_stages
 from zbatch.engine.outage import PROBE_SECONDS
 from zbatch.engine.pacing import Pace
@@ -48,9 +48,10 @@ class Task:
 
     @property
     def load(self) -> Load:
-        """What it asks of the tenant if all goes well."""
-        counts = self.todo.counts
-        return Load.of(0 if self.read_only else counts.calls, counts.asked)
+        """What it asks of the tenant at least, if all goes well."""
+        counts, limits = self.todo.counts, self.plan.spec.limits
+        calls = 0 if self.read_only else counts.calls
+        return Load.of(calls, counts.asked, counts.to_send, limits)
 
 
 def to_converge(plan: Plan, store: Store, wish: Wish, at_least: int = AT_LEAST) -> Task:

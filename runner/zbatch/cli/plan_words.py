@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 
 from zbatch.app.altered import WAY_OUT
-from zbatch.app.review.estimate import INVOICE_SECONDS, Use
+from zbatch.app.review.estimate import Use
 from zbatch.app.review.held import Held
+from zbatch.app.review.in_turn import INVOICE_SECONDS
 from zbatch.app.review.online import Online, to_the_last
 from zbatch.app.review.preview import Preview
 from zbatch.app.review.swings import Swings

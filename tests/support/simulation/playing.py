@@ -77,6 +77,7 @@ def _world(scenario: Scenario) -> World:
     )
     world = World(config=config, book=book, seed=scenario.seed)
     world.remote.crowd, world.windows = pressing.crowd, pressing.held
+    world.windows_end = world.timeline.now + pressing.held_for
     for after, rates in pressing.changes:
         world.timeline.at(world.timeline.now + after, partial(world.tenant.quota.change, rates))
     for after, seconds in pressing.steps:
@@ -128,8 +129,10 @@ class _Player:
         """Let nothing go wrong any more, and run on each machine until everything is settled."""
         self._world.troubles, self._world.query_troubles = {}, {}
         self._world.faults.switch()
-        self._world.remote.crowd, self._world.windows_end = Crowd(), self._world.timeline.now
-        self._world.tenant.quota.change(ServerLimits().rates, self._world.timeline.now)
+        now = self._world.timeline.now
+        self._world.remote.crowd = Crowd()
+        self._world.windows_end = min(self._world.windows_end, now)
+        self._world.tenant.quota.change(ServerLimits().rates, now)
         for host in self._hosts:
             self._settle(host)
         for host in self._hosts:

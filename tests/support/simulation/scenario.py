@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import inf
 
 from support.engine import item
 from support.world_net import Crowd, Telling, Trouble
@@ -106,8 +107,13 @@ class Pressing:
 
     @property
     def held(self) -> tuple[Rate, ...]:
-        """The rates that runs can and must keep to: told at once, and the same all the time."""
-        return () if self.changes or self.crowd.telling is not Telling.ALL else self.rates
+        """The rates that runs can and must keep to: those that are told, if a second late."""
+        return () if self.crowd.telling is Telling.NOTHING else self.rates
+
+    @property
+    def held_for(self) -> float:
+        """For how many seconds they are the same."""
+        return min((after for after, _ in self.changes), default=inf)
 
 
 @dataclass(frozen=True, slots=True)

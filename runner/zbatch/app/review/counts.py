@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
 from math import ceil
 from typing import Any
 
+from zbatch.app.review.in_turn import InTurn
 from zbatch.model import Account, DatePair, Exclusion, Plan, Spec
 from zbatch.spec.totals import (
     accounts_digest,
@@ -19,10 +20,7 @@ from zbatch.spec.totals import (
     count_sources,
     items_of_each,
 )
-from zbatch.zuora.query import BRANCHES
-
-TOKEN_REQUESTS = 1
-ITEMS_A_QUESTION = BRANCHES // 2  # an item asks about its date, and about its account's drafts
+from zbatch.zuora.numbers import NUMBERS_A_QUESTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +49,6 @@ class SourceCount:
 
 
 @dataclass(frozen=True, slots=True)
-class InTurn:
-    """How items wait for others of their account: `most` are of one, and `later` in all wait."""
-
-    most: int = 0
-    later: int = 0
-
-    @classmethod
-    def of(cls, each: Iterable[int]) -> InTurn:
-        """Tell it by how many items each account has."""
-        most = later = 0
-        for items in each:
-            most, later = max(most, items), later + max(0, items - 1)
-        return cls(most, later)
-
-
-@dataclass(frozen=True, slots=True)
 class PlanCounts:
     """A plan in numbers; `again` are the items of a revision above the first.
 
@@ -74,7 +56,8 @@ class PlanCounts:
     take is known once they have IDs; before that it is reckoned. `excluded` are accounts that the
     spec names and keeps out, by reason; `to_exclude` those of which only their number's look-up
     shows whether they are among the accounts, which count until then. `accounts_digest` is what
-    `expect` in a spec takes, None while some accounts have no ID.
+    `expect` in a spec takes, None while some accounts have no ID. `look_ups` are the
+    questions about numbers, also about those of whom to keep out.
     """
 
     accounts: int
@@ -88,6 +71,7 @@ class PlanCounts:
     again: int
     accounts_digest: str | None
     in_turn: InTurn
+    look_ups: int
 
 
 def count_plan(plan: Plan) -> PlanCounts:
@@ -117,8 +101,17 @@ def count_plan(plan: Plan) -> PlanCounts:
         sources=tuple(SourceCount(*pair) for pair in sources.items() if pair[1]),
         again=again,
         accounts_digest=accounts_digest(plan.items) if plan.resolved else None,
-        in_turn=InTurn.of(chain(items_of_each(plan.items), each)),
+        in_turn=InTurn.of(chain(items_of_each(plan.items), each), plan.spec.limits),
+        look_ups=_look_ups(plan, numbers),
     )
+
+
+def _look_ups(plan: Plan, numbers: Set[str]) -> int:
+    """Count the questions about numbers: whom to bill, and whom to keep out."""
+    if plan.resolved:
+        return 0
+    kept_out = {one.number for one in plan.spec.exclusions if one.number is not None}
+    return ceil(len(numbers | kept_out) / NUMBERS_A_QUESTION)
 
 
 def _by_reason(exclusions: Iterable[Exclusion]) -> tuple[tuple[str, int], ...]:
@@ -133,26 +126,3 @@ def _date_counts(pairs: Counter[DatePair]) -> Iterator[DateCount]:
 def pairs_of(spec: Spec, account: Account) -> tuple[DatePair, ...]:
     """Give target and invoice date of each item of an account."""
     return spec.dates if account.dates is None else account.dates
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """What sending so many calls, and asking about so many items first, asks of a tenant."""
-
-    calls: int
-    questions: int
-
-    @classmethod
-    def of(cls, calls: int, items: int) -> Load:
-        """Count the questions about items before their calls."""
-        return cls(calls, ceil(items / ITEMS_A_QUESTION))
-
-    @property
-    def limited(self) -> int:
-        """What takes its turn at the rate, and counts against quotas."""
-        return self.calls + self.questions
-
-    @property
-    def requests(self) -> int:
-        """All of it, with the token."""
-        return self.limited + TOKEN_REQUESTS

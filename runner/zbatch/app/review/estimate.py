@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 
-from zbatch.app.review.counts import InTurn, Load
+from zbatch.app.review.in_turn import INVOICE_SECONDS
+from zbatch.app.review.load import Load, call_seconds
 from zbatch.engine.concurrency import GROWTH, START
 from zbatch.engine.pacing import Pace
 from zbatch.errors import Refused
 from zbatch.model import Limits, Plan, Rate, Tenant
 from zbatch.zuora.quotas import quota_of
-
-INVOICE_SECONDS = 2.0  # assumed of Zuora for one invoice, and said wherever it is used
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +48,27 @@ class Use:
         return self.uses <= self.allowed
 
 
-def estimate(load: Load, limits: Limits, in_turn: InTurn) -> Estimate:
-    """Tell how long a load takes, if all goes well.
+def estimate(load: Load, limits: Limits, most: int = 0) -> Estimate:
+    """Tell how long a load takes, if all goes well; `most` items of it are of one account.
 
     Calls leave in waves of as many as may be in flight, and no wave is shorter than one call. The
-    rate lets the last one leave, which then takes its time as well. Each item that waits for
-    another of its account is asked about once that one is done.
+    rate lets the last one leave, which then takes its time as well; the last question reads back
+    what came of it. Each item that waits for another of its account is asked about once that one
+    is done.
     """
     if not load.limited:
         return Estimate(0.0, None)
-    call = INVOICE_SECONDS * limits.objects_per_call
+    call = call_seconds(limits)
     last = call if load.calls else INVOICE_SECONDS
-    later = ceil(in_turn.later / limits.objects_per_call)
-    questions = sum(ceil(n / limits.concurrency) for n in (load.questions, later))
+    read_back = bool(load.after)
+    rounds = ceil(load.before / limits.concurrency)
     seconds = {  # of equals the first decides
-        "rate": (load.limited + later - 1) / limits.rate.per_second + last,
-        "concurrency": _waves(load.calls, limits.concurrency) * call + questions * INVOICE_SECONDS,
-        "account": in_turn.most * (INVOICE_SECONDS + call),
+        "rate": (load.limited - read_back - 1) / limits.rate.per_second + last,
+        "concurrency": _waves(load.calls, limits.concurrency) * call + rounds * INVOICE_SECONDS,
+        "account": most * (INVOICE_SECONDS + call),
     }
     by = max(seconds, key=seconds.__getitem__)
-    return Estimate(seconds[by], by, in_turn.most)
+    return Estimate(seconds[by] + read_back * INVOICE_SECONDS, by, most)
 
 
 def _waves(calls: int, most: int) -> int:

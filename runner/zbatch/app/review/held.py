@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from zbatch.app.altered import MOST_NAMED, Altered, altered
 from zbatch.app.doubt import in_doubt
 from zbatch.app.outstanding import ASKED_AGAIN, Wish, earlier_open, is_worked_on
-from zbatch.app.review.counts import InTurn
+from zbatch.app.review.in_turn import InTurn
 from zbatch.app.runs import to_bill
 from zbatch.errors import CannotStart
 from zbatch.model import Item, Outcome, Plan, Standing, Trail
@@ -104,7 +105,7 @@ def _read(plan: Plan, items: int, ledger: Glance) -> Held:
     counts: Counter[Outcome] = Counter()
     to_send, held_back, changed = items - len(plan.items), 0, 0
     first: list[Altered] = []
-    most = later = 0
+    each = array("I")
     for _, standings in groupby(ledger.standings(plan.items), key=_account):
         of_account = tuple(standings)
         worked_on = {one.item.identity for one in of_account if is_worked_on(one, _PLAIN)}
@@ -120,8 +121,7 @@ def _read(plan: Plan, items: int, ledger: Glance) -> Held:
             if change := altered(standing):
                 changed += 1
                 first += [change] if changed <= MOST_NAMED else []
-        found = to_send + counts[Outcome.UNKNOWN] - before
-        most, later = max(most, found), later + max(0, found - 1)
+        each.append(to_send + counts[Outcome.UNKNOWN] - before)
     runs = (run.id for run in ledger.runs() if run.plan_digest == plan.digest)
     return Held(
         counts,
@@ -129,7 +129,7 @@ def _read(plan: Plan, items: int, ledger: Glance) -> Held:
         changed,
         tuple(runs),
         held_back=held_back,
-        in_turn=InTurn(most, later),
+        in_turn=InTurn.of(each, plan.spec.limits),
         altered=tuple(first),
     )
 

@@ -9,13 +9,15 @@ from math import ceil
 from pathlib import Path
 
 from zbatch.app.review.approval import Chosen
-from zbatch.app.review.counts import InTurn, Load, PlanCounts
-from zbatch.app.review.estimate import INVOICE_SECONDS, Estimate, Use, estimate, too_much, uses
+from zbatch.app.review.counts import PlanCounts
+from zbatch.app.review.estimate import Estimate, Use, estimate, too_much, uses
 from zbatch.app.review.held import Held, held
+from zbatch.app.review.in_turn import INVOICE_SECONDS, InTurn
+from zbatch.app.review.load import Load
 from zbatch.app.review.online import Online
 from zbatch.app.review.swings import Swings
 from zbatch.app.state import State
-from zbatch.model import Plan
+from zbatch.model import Limits, Plan
 from zbatch.spec import find_project
 from zbatch.spec.plan_diff import FAR, FEW, PlanDiff
 
@@ -74,10 +76,11 @@ def look(
 ) -> Preview:
     """Put together what was read; pure."""
     limits = plan.spec.limits
-    load = left(counts, done, limits.objects_per_call)
     in_turn = counts.in_turn if plan.unresolved else done.in_turn or counts.in_turn
-    time = estimate(load, limits, in_turn if load.calls else InTurn())
-    warnings = (*_far(difference), *_too_much(plan, load), *_too_long(plan, time))
+    load = left(counts, done, limits, in_turn)
+    least = left(counts, done, limits, InTurn())  # what a run goes by where it refuses too much
+    time = estimate(load, limits, in_turn.most if load.calls else 0)
+    warnings = (*_far(difference), *_too_much(plan, least), *_too_long(plan, time))
     return Preview(
         plan=plan,
         digest=digest,
@@ -91,12 +94,14 @@ def look(
     )
 
 
-def left(counts: PlanCounts, done: Held, objects_per_call: int) -> Load:
+def left(counts: PlanCounts, done: Held, limits: Limits, in_turn: InTurn) -> Load:
     """Tell the load of what the ledger does not hold as settled for good."""
-    if done.to_send == counts.items:
-        return Load.of(counts.calls, counts.items)
-    calls = ceil(done.to_send / objects_per_call) + done.unsure
-    return Load.of(calls, done.to_send + done.unsure + done.again)
+    calls, unsure = counts.calls, 0
+    if done.to_send != counts.items:
+        calls, unsure = ceil(done.to_send / limits.objects_per_call) + done.unsure, done.unsure
+    sent = done.to_send + unsure
+    load = Load.of(calls, sent + done.again, sent, limits, in_turn)
+    return replace(load, before=load.before + counts.look_ups)
 
 
 def with_online(view: Preview, online: Online) -> Preview:
