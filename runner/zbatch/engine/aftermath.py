@@ -239,7 +239,7 @@ class Aftermath:
 
     def _ask_again(self, work: Work, rest: Rest) -> None:
         if not rest.soon:
-            work.rests_until = rest.until
+            work.rests_until = work.rests_until or rest.until
             self._resting.append((rest.until, work, rest.problem))
         elif work.rechecks < MOST_RECHECKS:
             work.rechecks += 1
