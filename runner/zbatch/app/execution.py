@@ -227,7 +227,7 @@ class Execution:
             self.record,
             finished_at=result.finished_at,
             exit_code=result.exit_code,
-            stop=closing.why,
+            stop=closing.why or self._trouble(),
             rule=ending.stop.rule if ending.stop else None,
             totals=result.totals,
             settled_earlier=self.recorder.settled_earlier,
