@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +17,7 @@ from zbatch.app.reporting import explain, past_run
 from zbatch.app.run import run
 from zbatch.emulator import Scheduled
 from zbatch.engine.events import Answered, Event
+from zbatch.errors import CannotStart
 from zbatch.report.digest import NOT_WHOLE, digest_of
 from zbatch.report.junit import junit
 from zbatch.report.page import page
@@ -102,3 +106,17 @@ def test_what_is_in_doubt_beyond_a_spec_is_named_by_the_report(
     assert past.head.stop.startswith(stray)
     text = "".join(junit(past.head, past.counts, past.lines(), explain))
     assert f"exit 3: {stray}" in text
+
+
+def test_a_run_that_the_ledger_did_not_take_is_none(project: Project, tmp_path: Path) -> None:
+    """Somebody has it open in another program: no run is found, and no copy is in the way."""
+    spec, copy = project.spec(1), tmp_path / "copy.jsonl"
+    told = project.run(spec)
+    ledger = project.state / told.result.plan.tenant.folder / "ledger.sqlite3"
+    with closing(sqlite3.connect(ledger, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(CannotStart, match="database is locked; nothing was sent"):
+            run(RunOptions(spec, report=copy), Watch())
+    assert not copy.exists()
+    assert past_run(str(spec), project.root, None).run.run_id == told.result.run_id
+    assert project.run(spec, report=copy).code == 0
