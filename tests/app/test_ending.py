@@ -176,6 +176,18 @@ def test_a_run_says_what_stopped_it_and_what_cannot_be_read() -> None:
     assert replace(stopped, unread="it is damaged").why == f"the reason; {lost}"
 
 
+def test_a_run_names_what_is_in_doubt_beyond_its_spec() -> None:
+    """R14: no line of its report does, and page, JUnit and Markdown are made of the record."""
+    strays = tuple(a_record(item(number), Outcome.UNKNOWN) for number in range(1, 8))
+    settles = "zbatch reconcile without a spec settles it"
+    one = f"in doubt, and not in this spec: {item(1).identity}; {settles}"
+    assert replace(NOTHING, strays=strays[:1]).why == one
+    assert replace(closing(StopReason.LIMIT), strays=strays[:1]).why == f"the reason; {one}"
+    many = replace(NOTHING, strays=strays).why
+    assert many is not None
+    assert many.endswith(f"{item(5).identity} and 2 more; {settles}")
+
+
 @pytest.mark.parametrize("read_only", [True, False])
 @pytest.mark.parametrize(
     ("outcome", "counts", "code"),

@@ -378,6 +378,15 @@ def test_a_reconciliation_without_a_spec_has_its_bundle(
     assert findings(bundle.data, tmp_path) == ()
 
 
+def test_a_ledger_that_does_not_know_the_run_is_no_evidence(project: Project, spec: Path) -> None:
+    """It was lost, and the next run began another one: such a bundle would never pass its check."""
+    past = past_run(str(spec), spec.parent, None)
+    (past.tenant_folder / "ledger.sqlite3").unlink()
+    project.run(spec)
+    with pytest.raises(CannotStart, match=f"does not know run {past.run.run_id}"):
+        bundle_of(past)
+
+
 def test_without_a_ledger_there_is_no_evidence(project: Project, spec: Path) -> None:
     """Nor without a report; a file that is not there cannot be checked."""
     past = past_run(str(spec), spec.parent, None)

@@ -11,7 +11,7 @@ import pytest
 
 from support.accounts import account
 from support.mishaps import DROP_AFTER, DROP_BEFORE, UNKNOWN_EXECUTED, UNKNOWN_UNEXECUTED
-from support.runs import GENERATE, Away, Project, Told, accepting, away
+from support.runs import GENERATE, IMPATIENT, Away, Project, Told, accepting, away
 from zbatch.cli.exit_code import EXIT_CODES
 from zbatch.emulator import Mishap, Scheduled, set_status
 from zbatch.errors import NothingSelected, Refused
@@ -121,6 +121,21 @@ def test_a_status_that_nobody_knows_decides_nothing(project: Project, tenant: St
     set_status(away.billing.folder, away.billing.of(1)[0], "Quarantined", 1_790_000_000.0)
     told = project.reconcile(spec)
     assert (told.code, told.error(1)) == (3, "INVOICE_STATUS")
+
+
+def test_a_spec_that_was_changed_since_is_told_as_it_was_sent(
+    project: Project, tmp_path: Path
+) -> None:
+    """A run refuses it; here the report says what the call in doubt asked for, answered or not."""
+    with away(tmp_path / "tenant", faults=(Scheduled(DROP_AFTER, at=1),)) as started:
+        project.tenants(real=started.url)
+        told = project.run(project.spec(1, tenant="real", retry=ONCE))
+        project.let_pass(told.result, started.billing, hours=2)
+    dates = [{"target_date": "2026-11-30", "invoice_date": "2026-12-31"}]
+    spec = project.spec(1, tenant="real", retry=ONCE, dates=dates)
+    unreached = project.reconcile(spec, patience=IMPATIENT)
+    assert (unreached.code, unreached.outcomes) == (3, {"unknown": 1})
+    assert unreached.line(1)["invoice_date"] == "2026-11-30"
 
 
 # Decisions

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -22,6 +23,14 @@ from zbatch.engine.settings import Ports, Settings
 from zbatch.model import Limits, Rate
 from zbatch.zuora.request import make_call
 from zbatch.zuora.wire import Ask, Reply, Request
+
+
+@pytest.fixture(autouse=True)
+def terminal_counts() -> Iterator[None]:
+    """Let SIGHUP count, also where these tests run under `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @dataclass
@@ -90,6 +99,16 @@ def test_f85_the_second_signal_gives_up_on_what_is_in_flight() -> None:
     ending, first = interrupted(server)
     assert [str(one.identity) for one in ending.abandoned] == [str(item(0).identity)]
     assert (server.requests, first) == (1, signal.SIGTERM)
+
+
+def test_what_nohup_has_ignored_stops_no_run() -> None:
+    """The terminal may go; whoever wants to stop such a run has the other signals."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    ending, first = interrupted(SignallingServer((signal.SIGHUP,)))
+    assert (ending.stop, first, ending.sent) == (None, None, 5)
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    _, first = interrupted(SignallingServer((signal.SIGTERM,)))
+    assert first == signal.SIGTERM
 
 
 def test_the_handlers_are_gone_after_the_run() -> None:

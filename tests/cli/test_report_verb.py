@@ -140,6 +140,21 @@ def test_what_a_run_has_seen_of_its_invoices_is_said_beside_the_verdict(
     assert f"To be looked at: `{told.SEEN_SAID}; zbatch verify tells of each`" in text
 
 
+@pytest.mark.parametrize("form", ["html", "csv", "junit", "md", "json"])
+def test_a_report_that_lost_a_line_says_so_beside_any_format(
+    project: Path, capfd: pytest.CaptureFixture[str], form: str
+) -> None:
+    """Whoever opens tables or JSON would not see it."""
+    (run,) = (project / ".zbatch" / "runs").iterdir()
+    lines = (run / "report.jsonl").read_bytes().splitlines(keepends=True)
+    words = ("report", "latest", "--format", form, "--out")
+    assert main((*words, "whole")) == 0
+    assert "not whole" not in capfd.readouterr().err
+    (run / "report.jsonl").write_bytes(b"".join(lines[1:]))
+    assert main((*words, "cut")) == 0
+    assert "This report is not whole" in capfd.readouterr().err
+
+
 def test_the_document_holds_record_and_lines(said: Said, project: Path) -> None:
     """What a program reads is what the run has written, fields of a later version and all."""
     folder = project / ".zbatch" / "runs" / told.RUN

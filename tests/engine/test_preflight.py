@@ -399,6 +399,21 @@ def test_an_invoice_that_is_not_shown_is_looked_for_twice() -> None:
     assert recheck(replace(new(), rests_until=START), held, seen(), facts()) == gone
 
 
+def test_two_looks_are_a_rest_apart_by_the_servers_clock_too() -> None:
+    """R9a: a clock of ours that was behind, or went ahead, would bring them together."""
+    held = a_held(Outcome.ALREADY_INVOICED)
+    behind = recheck(new(), held, seen(), facts(server=START + 2 * HOUR))
+    assert isinstance(behind, Rest)
+    assert behind.until == START + 2 * HOUR + SETTLE
+    look = new(rests_until=START)
+    ahead = recheck(look, held, seen(), facts(server=START - 2 * HOUR))
+    assert isinstance(ahead, Rest)
+    assert ahead.until == START + 2 * HOUR
+    assert finding(replace(look, held=held), item(1), ahead) is None
+    slower = facts(server=START - timedelta(seconds=59))
+    assert isinstance(recheck(look, held, seen(), slower), Reopened)
+
+
 def test_an_invoice_that_is_shown_again_undoes_the_look_that_missed_it() -> None:
     """R9a: or one old copy a month would be two of them."""
     held = a_held(Outcome.ALREADY_INVOICED)

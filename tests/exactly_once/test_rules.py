@@ -281,6 +281,26 @@ def test_r09a_an_old_copy_is_no_proof_that_an_invoice_is_gone(world: World) -> N
     assert (world.sent, len(world.invoices)) == (0, 1)
 
 
+@pytest.mark.parametrize("jump", [2.0, -2.0])
+def test_r09a_a_clock_that_jumps_brings_no_two_looks_together(world: World, jump: float) -> None:
+    """A clock that goes ahead after the first look, or was behind at it, ends no rest early."""
+    there = world.bill_by_hand(ONE)
+    world.pass_time(60)
+    assert world.run([ONE]).outcomes == ["already_invoiced"]
+    world.faults.switch([Scheduled(fault("stale_replica"), every=1, action="query")])
+    world.host().shift = timedelta(hours=min(jump, 0.0))
+    assert world.run([ONE]).codes == ["PERHAPS_GONE"]
+    world.host().shift = timedelta(hours=max(jump, 0.0))
+    for _ in range(3):
+        world.pass_time(60)
+        assert world.run([ONE]).codes == ["PERHAPS_GONE"]
+    assert (world.sent, len(world.invoices)) == (0, 1)
+    world.faults.switch()
+    world.delete(there)
+    world.pass_time(HOUR)
+    assert world.run([ONE]).outcomes == ["invoiced"]
+
+
 def test_r09a_an_item_with_a_history_is_asked_about_before_it_is_sent(world: World) -> None:
     """What failed on Monday and was billed by hand on Tuesday is not sent on Wednesday."""
     world.faults.switch(CLOSED)

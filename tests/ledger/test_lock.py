@@ -177,6 +177,40 @@ def test_a_second_lock_within_one_process_is_refused_too(tmp_path: Path) -> None
         pass
 
 
+def test_a_lock_whose_file_was_deleted_is_held_all_the_same(tmp_path: Path) -> None:
+    """F107: people delete a lock file that is in their way, and its run may be at work."""
+    with held_elsewhere(tmp_path):
+        (tmp_path / LOCK_FILE).unlink()
+        assert holder_of(tmp_path) == "unknown"
+        for _ in range(2):  # the first try has made another file
+            with pytest.raises(CannotStart, match=r"holds the lock of this tenant \(unknown\)"):
+                locked(tmp_path, "run B").__enter__()
+            assert holder_of(tmp_path) == "unknown"
+    with locked(tmp_path, "run B"):
+        assert holder_of(tmp_path) == "run B"
+
+
+def test_where_folders_cannot_be_locked_the_file_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on NFS: that lock is one more, and no run needs it."""
+    lock = fcntl.flock
+
+    def files_alone(descriptor: int, how: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", files_alone)
+    assert holder_of(tmp_path) is None
+    with (
+        locked(tmp_path, "run A"),
+        pytest.raises(CannotStart, match=r"\(run A\)"),
+        locked(tmp_path, "run B"),
+    ):
+        pass
+
+
 def no_locks(*_: object) -> None:
     raise OSError(errno.ENOLCK, "No locks available")
 

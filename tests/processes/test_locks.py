@@ -78,6 +78,22 @@ def test_f107_a_stopped_run_still_holds_the_lock(serve: Serve, project_at: Proje
     check_truth(project, served, [0])
 
 
+def test_f107_deleting_the_lock_file_lets_no_second_run_in(
+    serve: Serve, project_at: ProjectAt
+) -> None:
+    """F107, D14: whoever is told of a lock may delete its file while its run is at work."""
+    served = serve(book=book({0: "2s"}))
+    project = project_at(served)
+    project.write([0])
+    holder = _holding(project)
+    (project.ledger.parent / "lock").unlink()
+    assert _refused(project.run())
+    assert _refused(project.run())
+    assert holder.wait() == 0
+    assert served.generates == 1
+    check_truth(project, served, [0])
+
+
 def test_f105_one_lock_by_whatever_name(
     serve: Serve, project_at: ProjectAt, tmp_path: Path
 ) -> None:

@@ -107,6 +107,18 @@ def test_f88_a_suspended_run_goes_on(serve: Serve, project_at: ProjectAt) -> Non
     check_truth(project, served, range(6))
 
 
+def test_f86_under_nohup_a_run_outlives_its_terminal(serve: Serve, project_at: ProjectAt) -> None:
+    """F86: that is what people start it under nohup for."""
+    served = serve(book=SLOW)
+    project = project_at(served)
+    project.write(range(6), concurrency=2)
+    client = project.start("run", "spec.yaml", under=("nohup",))
+    _two_in_flight(served)
+    client.kill(signal.SIGHUP)
+    assert client.wait() == 0
+    check_truth(project, served, range(6))
+
+
 def test_f86_f87_a_closed_terminal_is_a_hangup(serve: Serve, project_at: ProjectAt) -> None:
     """F86, F87: when the terminal goes away the run drains, and its report is complete."""
     served = serve(book=SLOW)

@@ -53,6 +53,15 @@ def test_a_run_that_is_all_told_by_its_items_passes_itself(tmp_path: Path, code:
     assert (suite.get("errors"), len(suite[0])) == ("0", 0)
 
 
+def test_lines_that_do_not_come_to_the_totals_are_not_green(tmp_path: Path) -> None:
+    """Somebody has changed the report since."""
+    wrote = [told.line(1), told.line(2, Outcome.FAILED)]
+    suite = suite_of(tmp_path, wrote, [wrote[0], told.line(2)])
+    assert (suite.get("errors"), suite.get("failures")) == ("1", "0")
+    why = "the lines of the report do not come to the totals in run.json"
+    assert suite[0][0].get("message") == why
+
+
 def test_a_run_that_saw_a_second_invoice_is_not_green(tmp_path: Path) -> None:
     """No item of it has failed, so the run itself says it."""
     suite = suite_of(tmp_path, [told.line()], exit_code=1, read_back=told.SEEN)

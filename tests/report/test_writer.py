@@ -118,6 +118,47 @@ def test_f94_a_full_disk_keeps_the_whole_ones_of_several_lines(tmp_path: Path) -
     assert report.read_bytes() == b"first\nsecond\nthird\n"
 
 
+def _take_away(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+
+
+def _put_another(path: Path) -> None:
+    _take_away(path)
+    path.write_bytes(b"")
+
+
+def _cut_off(path: Path) -> None:
+    os.truncate(path, 4)
+
+
+def _add_to(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"note to self\n")
+
+
+@pytest.mark.parametrize("name", ["r1/report.jsonl", "copy.jsonl"])
+@pytest.mark.parametrize(
+    ("disturb", "told"),
+    [
+        (Path.unlink, "No such file"),
+        (_take_away, "No such file"),
+        (_put_another, "another file is in its place"),
+        (_cut_off, "somebody else has changed it"),
+        (_add_to, "somebody else has changed it"),
+    ],
+)
+def test_f99_a_report_that_is_not_what_was_written_is_told(
+    name: str, disturb: Callable[[Path], object], told: str, tmp_path: Path
+) -> None:
+    """F99: nobody takes a run for a good one whose report is gone, or misses lines."""
+    writer = ReportWriter.create(tmp_path / "r1" / "report.jsonl", tmp_path / "copy.jsonl")
+    writer.write(b"first\n")
+    disturb(tmp_path / name)
+    writer.write(b"second\n")
+    with pytest.raises(ReportFailure, match=f"{name}: {told}"):
+        writer.close()
+
+
 def test_f94_short_writes_are_continued(tmp_path: Path) -> None:
     """A line larger than a pipe takes at once arrives whole."""
     program = (

@@ -159,6 +159,11 @@ def tenant(
             process.wait(LIMIT)
 
 
+def _take_terminal() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the tests run under nohup
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 @contextmanager
 def on_a_terminal(
     project: Project, *argv: str, env: Mapping[str, str]
@@ -173,7 +178,7 @@ def on_a_terminal(
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=_take_terminal,
     ) as process:
         os.close(theirs)
         yield process, ours

@@ -28,6 +28,7 @@ from zbatch.cli import main
 
 def serve() -> None:
     """Do what the lines ask for until there are no more."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the tests run under nohup
     # Not the buffered stream: a child must not inherit lines that were meant for the parent.
     pending = b""
     while chunk := os.read(0, 65536):

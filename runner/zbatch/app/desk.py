@@ -15,7 +15,7 @@ from pathlib import Path
 from zbatch.app.api import RunResult, Watcher
 from zbatch.app.connection import access_to, connected
 from zbatch.app.event_loop import event_loop, unswept
-from zbatch.app.execution import Execution, Files
+from zbatch.app.execution import Execution, Files, NotBegun
 from zbatch.app.heartbeat import Followed
 from zbatch.app.outside import Outside
 from zbatch.app.provenance import revision_of
@@ -91,10 +91,18 @@ def _new_run_id(state: State, started_at: datetime) -> str:
 
 @contextmanager
 def _recorder(record: RunRecord, files: Files, copy: Path | None) -> Iterator[Recorder]:
-    """Create report and run record before anything is sent, and close the report at the end."""
-    recorder = Recorder(_created(record, files, copy), record.plan, record.run_id)
+    """Create report and run record before anything is sent, and close the report at the end.
+
+    Where the run has not begun they are taken back.
+    """
+    writer = _created(record, files, copy)
+    recorder = Recorder(writer, record.plan, record.run_id)
     try:
         yield recorder
+    except NotBegun:
+        writer.discard()
+        files.discard()
+        raise
     finally:
         recorder.close()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from zbatch.app.doubt import in_doubt
@@ -21,6 +21,7 @@ from zbatch.model import (
 from zbatch.report.amounts import Amount
 from zbatch.report.record import ReadBackRecord
 
+_MOST_NAMED = 5
 _NOTHING_TO_SEND = Ending(None, 0, (), ())
 _COULD_NOT_START = frozenset(
     {
@@ -61,10 +62,22 @@ class Closing:
 
     @property
     def why(self) -> str | None:
-        """Say why the run is not what it was to be: what stopped it, and what cannot be told."""
+        """Say why the run is not what it was to be: what stopped it, and what no line tells."""
         stop = self.ending.stop
         unread = f"{self.unread}; what else is in doubt is not known" if self.unread else None
-        return "; ".join(filter(None, (stop.message if stop else None, unread))) or None
+        words = (stop.message if stop else None, unread, _beyond(self.strays))
+        return "; ".join(filter(None, words)) or None
+
+
+def _beyond(strays: Sequence[ItemRecord]) -> str | None:
+    """Name the first items in doubt beyond the plan, which no line of the report tells of."""
+    if not strays:
+        return None
+    names = ", ".join(str(one.item.identity) for one in strays[:_MOST_NAMED])
+    more = f" and {len(strays) - _MOST_NAMED:,} more" if len(strays) > _MOST_NAMED else ""
+    return (
+        f"in doubt, and not in this spec: {names}{more}; zbatch reconcile without a spec settles it"
+    )
 
 
 def final_records(

@@ -183,7 +183,11 @@ def _extract(past: Past, plan: IO[bytes], files: Mapping[str, IO[bytes]]) -> Non
     """Write plan and ledger's rows into files, all of one state of the ledger."""
 
     def read(ledger: Glance) -> bool:
-        _write(plan, _planned(past, ledger))
+        if _write(plan, _planned(past, ledger)) == 0 < past.head.planned:
+            raise CannotStart(
+                f"the ledger in {past.tenant_folder} does not know run {past.run.run_id}: it is"
+                " another one, or a backup from before it, and without its own there is no evidence"
+            )
         for table, file in files.items():
             _write(file, ledger.extract(table, past.run.run_id))
         return True
@@ -200,10 +204,13 @@ def _planned(past: Past, ledger: Glance) -> Iterator[Mapping[str, Any]]:
         yield {**row, **own}
 
 
-def _write(file: IO[bytes], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write rows from the start of a file that may have been begun before."""
+def _write(file: IO[bytes], rows: Iterable[Mapping[str, Any]]) -> int:
+    """Write rows from the start of a file that may have been begun before; tell how many."""
     file.seek(0)
     file.truncate()
+    count = 0
     for row in rows:
+        count += 1
         file.write(json.dumps(row, separators=(",", ":")).encode() + b"\n")
     file.seek(0)
+    return count

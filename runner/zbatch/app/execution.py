@@ -42,6 +42,10 @@ from zbatch.spec.places import Places
 from zbatch.zuora.request import make_call
 
 
+class NotBegun(CannotStart):
+    """The ledger did not take the run: there was none, and none is to be found."""
+
+
 @dataclass(frozen=True, slots=True)
 class Files:
     """Where a run leaves its report and its record."""
@@ -97,8 +101,7 @@ class Execution:
 
         Raises `CannotStart` or `Refused` where it comes to nothing before the first call.
         """
-        newest = self.store.newest_stamp()
-        self._start()
+        newest = self._start()
         self.watch.started(self._header(task.todo))
         books = Books(task.todo, self.store, self.recorder, self.record.run_id)
         try:
@@ -116,11 +119,14 @@ class Execution:
             raise
         return self._close(books, closing)
 
-    def _start(self) -> None:
+    def _start(self) -> datetime | None:
+        """Begin in the ledger, and give the latest time that it held before."""
         try:
+            newest = self.store.newest_stamp()
             self.store.start_run(self.record.run_id, self.plan, self.record.started_at)
         except LedgerFailure as failure:
-            raise CannotStart(f"{failure}; nothing was sent") from failure
+            raise NotBegun(f"{failure}; nothing was sent") from failure
+        return newest
 
     def _header(self, todo: Backlog) -> RunHeader:
         counts, files = todo.counts, self.files
@@ -229,7 +235,7 @@ class Execution:
             self.record,
             finished_at=result.finished_at,
             exit_code=result.exit_code,
-            stop=closing.why,
+            stop=closing.why or self._trouble(),
             rule=ending.stop.rule if ending.stop else None,
             totals=result.totals,
             settled_earlier=self.recorder.settled_earlier,

@@ -49,15 +49,20 @@ class Interruptions:
 
 @contextmanager
 def interruptible(engine: Stoppable, timeout: float) -> Iterator[Interruptions]:
-    """Let signals stop an engine while the body runs; `timeout` is a call's, in seconds."""
+    """Let signals stop an engine while the body runs; `timeout` is a call's, in seconds.
+
+    Under `nohup` the end of the terminal stops nothing: a SIGHUP that is ignored stays ignored.
+    """
     loop = asyncio.get_running_loop()
     interruptions = Interruptions(engine, timeout)
-    for number in SIGNALS:
+    deaf = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    numbers = [one for one in SIGNALS if not (deaf and one is signal.SIGHUP)]
+    for number in numbers:
         loop.add_signal_handler(number, interruptions.take, number)
     try:
         yield interruptions
     finally:
-        for number in SIGNALS:
+        for number in numbers:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)
 

@@ -18,7 +18,7 @@ from zbatch.engine.pacing import Pace
 from zbatch.engine.settings import PATIENCE, Staging
 from zbatch.errors import NothingSelected
 from zbatch.ledger.store import Store
-from zbatch.model import Identity, Plan
+from zbatch.model import Identity, Item, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def to_settle(
     found = [s for s in store.unsettled() if every or s.item.identity in listed]
     in_doubt = {record.item.identity for record in doubts(found)}
     standings = [standing for standing in found if standing.item.identity in in_doubt]
-    items = tuple(listed.get(s.item.identity, s.item) for s in standings)
+    items = tuple(_as_sent(s.item, listed.get(s.item.identity)) for s in standings)
     narrowed = replace(plan, items=items, groups=())
     todo = Outstanding(tuple(open_works(standings, asking=True)), ())
     if others := [one for one in accept if one.identity not in in_doubt]:
@@ -85,6 +85,13 @@ def to_settle(
         read_only=True,
         accepted={one.identity: one for one in accept},
     )
+
+
+def _as_sent(held: Item, listed: Item | None) -> Item:
+    """Give an item as the plan lists it, but with the payload that its call was sent with."""
+    if listed is None:
+        return held
+    return replace(listed, invoice_date=held.invoice_date, charges=held.charges)
 
 
 def _not_taken(identity: Identity, plan: Plan, store: Store) -> NothingSelected:

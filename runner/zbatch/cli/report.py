@@ -19,7 +19,7 @@ from zbatch.cli.report_markdown import report_markdown
 from zbatch.cli.words import counted, path_text
 from zbatch.errors import Refused
 from zbatch.model import ExitCode, Outcome
-from zbatch.report.digest import digest_of
+from zbatch.report.digest import NOT_WHOLE, digest_of, is_whole
 from zbatch.report.junit import junit
 from zbatch.report.tables import tables, totals_table
 from zbatch.zuora.text import one_line
@@ -116,6 +116,8 @@ def report(run: str | None, **flags: Unpack[Flags]) -> int:
 
 def _render(past: Past, out: Path | None, named: str | None) -> None:
     form = Format(named) if named else _meant(out)
+    if not is_whole(past.head, past.counts):
+        click.echo(f"{past.run.run_id}: {NOT_WHOLE}", err=True)
     if form is Format.CSV:
         _tables(past, out)
     elif out is None:

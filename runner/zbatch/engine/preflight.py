@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from zbatch.engine.age import CLOCK_SLACK
 from zbatch.engine.judge import record_of
 from zbatch.engine.kinds import doubtful
 from zbatch.engine.order import Work
@@ -75,7 +76,8 @@ def recheck(work: Work, held: ItemRecord, seen: Seen, facts: Facts) -> Step:
     """Ask again about an outcome that the tenant's own users may have changed since.
 
     An invoice that is not shown may be gone, or the answer is an old copy's: a second look, after
-    a rest, must not show it either. Where it is shown as canceled, that alone is proof.
+    a rest by our clock and by the server's, must not show it either. Where it is shown as canceled,
+    that alone is proof.
     """
     item, trail = work.items[0], work.trails[0]
     # What a lower revision has come to share with this one is still there for it.
@@ -89,15 +91,29 @@ def recheck(work: Work, held: ItemRecord, seen: Seen, facts: Facts) -> Step:
         record = record_of(work, item, Outcome.ALREADY_INVOICED, there.ids, problem)
         return Settled(record, "an invoice is there that zbatch did not make")
     if isinstance(there, Nothing) and held.outcome is Outcome.ALREADY_INVOICED:
-        until = work.rests_until or trail.rests_until
+        until = trail.rests_until or work.rests_until  # the first look's own stands
         named = held.invoice_ids or tuple(filter(None, (held.invoice_id,)))
-        if _shown_as_void(named, seen) or (until and until <= seen.asked_at):
+        if _shown_as_void(named, seen) or (until and _has_passed(until, seen, facts)):
             there_still = {invoice.id for invoice in seen.invoices if exists(invoice)}
             gone = (one for one in named if one not in there_still)
             return Reopened(_shown(seen, trail).without(gone))
         problem = Problem("PERHAPS_GONE", f"the tenant does not show invoice {held.invoice_id} now")
-        return Rest(until or facts.now + facts.settle, problem)
+        return Rest(_second_look(until, facts), problem)
     return Kept(held)
+
+
+def _has_passed(until: datetime, seen: Seen, facts: Facts) -> bool:
+    """Tell whether a second look counts: a clock of ours that went ahead ends no rest."""
+    server = facts.clocks.server or seen.asked_at
+    return until <= seen.asked_at and until - CLOCK_SLACK <= server
+
+
+def _second_look(until: datetime | None, facts: Facts) -> datetime:
+    """Tell from when, by our clock, a second look counts, `until` by that of the first one."""
+    server = facts.clocks.server or facts.now
+    if until is None:  # ours may be behind at the first look, and right at the second
+        return max(facts.now, server) + facts.settle
+    return max(until, facts.now + (until - server))
 
 
 def _shown(seen: Seen, trail: Trail) -> Baseline:

@@ -42,7 +42,7 @@ class Resting:
     def ask_again(self, work: Work, rest: Rest) -> None:
         """Let an item be asked about again: in a moment, or where the run waits until then."""
         if not rest.soon:
-            work.rests_until = rest.until
+            work.rests_until = work.rests_until or rest.until
             self._resting.append((rest.until, work, rest.problem))
         elif work.rechecks < MOST_RECHECKS:
             work.rechecks += 1

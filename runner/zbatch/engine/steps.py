@@ -127,7 +127,8 @@ def finding(work: Work, item: Item, step: Step) -> Finding | None:
         rested = step.record.outcome is Outcome.ALREADY_INVOICED
         return Finding(item, key=key, effect=effect, rested=rested)
     if isinstance(step, Rest) and work.held:
-        return Finding(item, rests_until=step.until)
+        looked_before = work.rests_until or work.trails[work.items.index(item)].rests_until
+        return None if looked_before else Finding(item, rests_until=step.until)
     if isinstance(step, Rest) and len(work.items) > 1 and not work.in_doubt:
         evidence = "never executed, and the items of its call go alone from now on"
         given_up = Effect(KeyState.SETTLED, evidence) if key else None

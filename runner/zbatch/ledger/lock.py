@@ -7,12 +7,14 @@ import fcntl
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from zbatch.errors import CannotStart
 
 LOCK_FILE = "lock"
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_UNKNOWN = "unknown"
 
 
 @contextmanager
@@ -22,7 +24,8 @@ def locked(folder: Path, holder: str) -> Iterator[None]:
     flock, not lockf: a POSIX lock is dropped when any descriptor of the file is closed. It is
     released by the kernel when the process ends, however it ends, and never taken over by age: a
     holder that is only suspended still holds it. A file of its own, never the database, whose
-    locks belong to SQLite. Raises `CannotStart` while another process holds it.
+    locks belong to SQLite; and the folder itself, since people delete a lock file that is in their
+    way. Raises `CannotStart` while another process holds it.
     """
     path = folder / LOCK_FILE
     try:
@@ -30,9 +33,10 @@ def locked(folder: Path, holder: str) -> Iterator[None]:
     except OSError as error:
         raise CannotStart(f"cannot open the lock file {path}: {error.strerror}") from error
     try:
-        _take(descriptor, path)
-        _sign(descriptor, path, holder)
-        yield
+        with _folder_held(folder, descriptor):
+            _take(descriptor, path)
+            _sign(descriptor, path, holder)
+            yield
     finally:
         os.close(descriptor)
 
@@ -47,7 +51,7 @@ def holder_of(folder: Path) -> str | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        return None
+        return _holder_of_folder(folder)
     except OSError as error:
         raise CannotStart(f"cannot open the lock file {path}: {error.strerror}") from error
     try:
@@ -58,7 +62,7 @@ def holder_of(folder: Path) -> str | None:
         raise _no_locks(path, error) from error
     finally:
         os.close(descriptor)
-    return None
+    return _holder_of_folder(folder)
 
 
 def signer_of(folder: Path, run_id: str) -> int | None:
@@ -74,16 +78,51 @@ def signer_of(folder: Path, run_id: str) -> int | None:
     return int(found[1]) if found else None
 
 
+@contextmanager
+def _folder_held(folder: Path, signed: int) -> Iterator[None]:
+    """Lock the folder itself while the body runs, where its file system locks folders."""
+    descriptor = os.open(folder, _FOLDER)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise _held(signed) from error
+        except OSError:  # as NFS, which locks files alone
+            pass
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _holder_of_folder(folder: Path) -> str | None:
+    """Tell whether a run holds the lock though its file was deleted, and nobody has signed."""
+    with suppress(FileNotFoundError):
+        descriptor = os.open(folder, _FOLDER)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _UNKNOWN
+        except OSError:  # nor does anybody hold it then
+            pass
+        finally:
+            os.close(descriptor)
+    return None
+
+
 def _take(descriptor: int, path: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise CannotStart(
-            f"another run holds the lock of this tenant ({_holder(descriptor)}); nothing was sent."
-            " Wait for it to end, then run again: what it settled is not sent again"
-        ) from error
+        raise _held(descriptor) from error
     except OSError as error:
         raise _no_locks(path, error) from error
+
+
+def _held(descriptor: int) -> CannotStart:
+    return CannotStart(
+        f"another run holds the lock of this tenant ({_holder(descriptor)}); nothing was sent."
+        " Wait for it to end, then run again: what it settled is not sent again"
+    )
 
 
 def _no_locks(path: Path, error: OSError) -> CannotStart:
@@ -104,4 +143,4 @@ def _sign(descriptor: int, path: Path, holder: str) -> None:
 
 def _holder(descriptor: int) -> str:
     text = os.pread(descriptor, 200, 0).decode("ascii", "replace")
-    return "".join(c for c in text if c.isprintable()) or "unknown"
+    return "".join(c for c in text if c.isprintable()) or _UNKNOWN

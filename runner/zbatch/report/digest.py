@@ -27,6 +27,10 @@ _VERDICTS = {
 _BILLED_TWICE = (
     "All is settled, but an item may be billed twice: more than one invoice counts for it."
 )
+NOT_WHOLE = (
+    "This report is not whole: its lines do not come to the totals in run.json. Lines were lost or"
+    " changed after the run, or the disk did not take them; run the spec again for a new report."
+)
 _SIGNALLED = "It was interrupted, and nothing is in doubt; running it again goes on from there."
 
 
@@ -88,8 +92,16 @@ def digest_of(head: RunHead, lines: Iterable[Line]) -> Digest:
     causes.sort(key=lambda cause: (OPEN.index(cause.outcome), -cause.count, cause.code))
     without = max(0, head.planned - counts.total())
     said = _verdict(head, without, counts)
+    if not is_whole(head, counts):
+        said = f"{NOT_WHOLE} The run itself: {said}"
     earlier = _settled_earlier(head, repeated)
     return Digest(said, head.planned, counts, tuple(causes[:MOST_CAUSES]), without, earlier)
+
+
+def is_whole(head: RunHead, counts: Mapping[Outcome, int]) -> bool:
+    """Tell whether lines of such counts are all that the run has told; an open run tells no end."""
+    told = head.outcomes
+    return told is None or all(counts.get(one, 0) == number for one, number in told.items())
 
 
 def _settled_earlier(head: RunHead, repeated: int) -> int:

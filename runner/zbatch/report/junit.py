@@ -7,6 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from zbatch.model import ExitCode, Outcome
 from zbatch.report.differences import read_back_text
+from zbatch.report.digest import is_whole
 from zbatch.report.kept import RunHead
 from zbatch.report.lines import Line
 from zbatch.report.reasons import Explain
@@ -59,6 +60,8 @@ def _of_the_whole(head: RunHead, counts: Mapping[Outcome, int]) -> str:
         why = f"exit {head.exit_code}: {head.stop or 'the report names why'}"
     elif told != head.planned:
         why = f"the report has {told} lines of {head.planned} planned"
+    elif not is_whole(head, counts):
+        why = "the lines of the report do not come to the totals in run.json"
     elif head.exit_code == ExitCode.FAILURES and head.read_back and head.read_back.duplicates:
         why = f"exit {head.exit_code}: an item may be billed twice"
     else:

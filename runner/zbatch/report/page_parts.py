@@ -9,7 +9,7 @@ from typing import Any
 
 from zbatch.model import ExitCode, Outcome
 from zbatch.report.differences import read_back_text
-from zbatch.report.digest import Cause, Digest
+from zbatch.report.digest import Cause, Digest, is_whole
 from zbatch.report.kept import RunHead
 from zbatch.report.reasons import Explain
 from zbatch.report.since import OPEN, Change, in_a_sentence
@@ -54,7 +54,8 @@ def header(head: RunHead, digest: Digest, changes: Sequence[Change] = ()) -> str
 
 def _tone(head: RunHead, digest: Digest) -> str:
     doubt = head.exit_code in (ExitCode.UNKNOWN, ExitCode.INTERNAL)  # also beyond this run's items
-    if doubt or digest.without or digest.counts.get(Outcome.UNKNOWN):
+    whole = is_whole(head, digest.counts)
+    if doubt or digest.without or not whole or digest.counts.get(Outcome.UNKNOWN):
         return "doubt"
     clean = head.exit_code == ExitCode.OK and not any(digest.counts.get(one) for one in OPEN)
     clean = clean and not read_back_text(head.read_back)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,8 @@ class ReportWriter:
     """Write `report.jsonl`, and a copy of it where one is asked for, whole lines at a time.
 
     They are in the file when `write` returns, though only `close` brings them to the disk: the
-    ledger is the truth, the report its projection. After a failure nothing more is written.
+    ledger is the truth, the report its projection. After a failure nothing more is written. What
+    people have done to the files meanwhile is told as a failure, too.
     """
 
     def __init__(self, files: tuple[_AppendFile, ...]) -> None:
@@ -85,12 +87,22 @@ class _AppendFile:
     def close(self) -> ReportFailure | None:
         try:
             os.fsync(self._descriptor)
+            if self._failure is None:
+                self._check_in_place()
             sync_folder(self._path.parent)
         except OSError as error:
             return self._failed(error)
         finally:
             os.close(self._descriptor)
         return None
+
+    def _check_in_place(self) -> None:
+        """Notice a file that somebody has taken away or changed: what is missing is never read."""
+        ours, there = os.fstat(self._descriptor), os.lstat(self._path)
+        if (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino):
+            raise OSError(errno.ESTALE, "another file is in its place")
+        if ours.st_size != self._size:
+            raise OSError(errno.ESTALE, "somebody else has changed it meanwhile")
 
     def discard(self) -> None:
         os.close(self._descriptor)
