@@ -1,17 +1,31 @@
-"""Turns in the rate of a run: none behind a closed gate, none after a stop."""
+"""Turns in the rate of a run: none behind a closed gate, none after a stop, one given away."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from support.engine import HighRandom, VirtualClock, run_virtually, status
+from support.engine import (
+    START,
+    Bench,
+    HighRandom,
+    VirtualClock,
+    item,
+    run_virtually,
+    status,
+    success,
+    works_of,
+)
 from zbatch.engine.brake import Brake
 from zbatch.engine.ending import StopReason
 from zbatch.engine.events import Event
+from zbatch.engine.loop import Engine
+from zbatch.engine.pacing import Pace, Slot
 from zbatch.engine.settings import Settings
-from zbatch.model import Call, Limits, Problem, Rate
+from zbatch.model import Call, Limits, Outcome, Problem, Rate
 
 
 def never(*_: object) -> Call:
@@ -120,3 +134,33 @@ def test_a_place_that_falls_away_behind_a_gate_is_waited_for_again() -> None:
         return gone
 
     assert run_virtually(turns()) == pytest.approx([31.0, 32.0, 33.0, 34.0, 35.0], abs=0.2)
+
+
+class FarTurns(Pace):
+    """Has each turn come 31 seconds after it is taken, though turns are not far apart."""
+
+    given = 0
+
+    def reserve(self, now: float) -> Slot:
+        self.given += 1
+        return replace(super().reserve(now), at=now + 31.0)
+
+
+def test_a_turn_that_comes_late_each_time_is_given_away_once() -> None:
+    """Else a run whose every turn outlasts its intent would date it anew and wait for ever."""
+
+    async def stop_at_last(engine: Engine, clock: VirtualClock) -> None:
+        await asyncio.sleep(600.0)
+        engine.stop(StopReason.INTERRUPTED, "it has no end")
+
+    pace = FarTurns(Rate(10, 1.0))
+    bench = Bench(pace=pace, during=stop_at_last)
+    run = bench.run(works_of([item(n) for n in range(3)]), lambda request, before: success())
+    assert run.ending.stop is None
+    assert {record.outcome for record in run.records.values()} == {Outcome.INVOICED}
+    assert (
+        pace.given == 1 + 2 * 3
+    )  # for the question; for each call, the one given away and its own
+    last = {send.call.key: send.attempt.started_at for send in run.ledger.begun}
+    left = {request.key: START + timedelta(seconds=at) for at, request in run.server.requests}
+    assert all(abs(left[key] - last[key]) < timedelta(seconds=1) for key in left)
