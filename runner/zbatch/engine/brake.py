@@ -171,10 +171,14 @@ class Brake:
             slot = slot if slot and self._pace.holds(slot, now) else self._pace.reserve(now)
             if slot.at > now:
                 await self.until(self._news, slot.at)
+            elif self._pace.hastens(slot, now):
+                self._changed()
             elif full := self._pace.full(now):
                 wait = full.until - now
                 self._gate(full.reason, wait, Hold.WINDOW, told=wait >= _TOLD)
             elif not ready():
+                self._pace.pass_on()
+                self._changed()
                 return False
             else:
                 self._pace.left(slot, now)
