@@ -148,6 +148,11 @@ class Brake:
                 return False
         return False
 
+    async def opened(self) -> None:
+        """Wait until nothing asks to be left alone, or the run stops."""
+        while not self.open and not self.stopping.is_set():
+            await self.until(self._news, self._pace.opens)
+
     async def _place(self) -> bool:
         """Wait for a place in flight; False when the run stops before one is free."""
         if self.stopping.is_set() or self.places.take():
