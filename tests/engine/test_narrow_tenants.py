@@ -132,7 +132,11 @@ def test_only_a_limit_at_once_takes_places(refusal: Reply, last: int) -> None:
     assert run.ending.places.last == last
 
 
-def test_rows_under_a_429_that_names_a_wait_close_the_gate_too() -> None:
+@pytest.mark.parametrize("code", [429, 503])
+@pytest.mark.parametrize("body", [b'{"Success": false}', b"[]"])
+def test_rows_under_a_429_or_503_that_names_a_wait_close_the_gate_too(
+    code: int, body: bytes
+) -> None:
     """Whatever they say of the call: nothing leaves inside the window."""
     told: list[float] = []
 
@@ -141,7 +145,7 @@ def test_rows_under_a_429_that_names_a_wait_close_the_gate_too() -> None:
         if told or now < 3.0:
             return success()
         told.append(now)
-        return Reply(429, {"retry-after": "30"}, b'{"Success": false}', token=1)
+        return Reply(code, {"retry-after": "30"}, body, token=1)
 
     run = Bench(limits=SPEC, latency=1.0).run(works_of([item(n) for n in range(100)]), answer)
     assert [time for time in run.server.times if told[0] < time < told[0] + 30.0] == []

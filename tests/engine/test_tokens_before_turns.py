@@ -106,6 +106,43 @@ def test_nothing_that_waited_for_a_token_leaves_behind_a_gate() -> None:
     assert not [at for at in left(run) if LoggingIn.gone <= at < 63.0]
 
 
+class Revoking(ScriptedServer):
+    """Takes no token back that it has revoked; `asked` tells when one was asked for."""
+
+    serial = 1
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.asked: list[float] = []
+
+    def ready(self, stale_token: int | None) -> bool:
+        return self.serial > (stale_token or 0)
+
+    async def prepare(self, stale_token: int | None) -> bool:
+        self.asked.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(0.1)
+        self.serial += 1
+        return True
+
+
+def test_no_token_is_asked_for_behind_a_gate() -> None:
+    """F63: where one is revoked in the moment of a 429, the log-in waits as everything does."""
+    limited: list[float] = []
+
+    def answer(request: Request, before: int) -> Reply:
+        if not limited:
+            limited.append(asyncio.get_running_loop().time())
+            return status(429, retry_after="60")
+        return success() if before else status(401)
+
+    bench = Bench(TEN_A_SECOND, make_server=Revoking, latency=1.0)
+    run = bench.run(works_of([item(n) for n in range(3)]), answer)
+    assert invoiced(run) == 3
+    assert isinstance(run.server, Revoking)
+    assert run.server.asked
+    assert not [at for at in run.server.asked if at < limited[0] + 60.0]
+
+
 def test_a_token_that_is_never_young_enough_ends_no_run() -> None:
     """One that lives shorter than the wait for a slot is used as it is, at last."""
 

@@ -122,7 +122,15 @@ class Arming:
 
         Where few may be in flight, no more than can leave before their questions are too old.
         """
-        return self._brake.places.within(self._ask_life / 4, self._intents_ahead)
+        return self._timely(self._brake.places.within(self._ask_life / 4, self._intents_ahead))
+
+    def _timely(self, many: int) -> int:
+        """Tell how many of so many leave before their questions are too old, at the pace of now.
+
+        That may be far slower than the spec's: by what the tenant tells, or in an outage.
+        """
+        gap = self._brake.gap
+        return max(1, min(many, int(self._ask_life / 3 / gap))) if gap else many
 
     def _room(self) -> int:
         """How many more intents may be made durable ahead of their turn."""
@@ -136,7 +144,7 @@ class Arming:
         """How many works to take: whole waves, since a question costs as much as a call."""
         under_way = self._armed.qsize() + self._aftermath.in_hand.ahead
         fast = self._brake.places.within(ASKED_AT_SPEED_SECONDS, self._settings.asked_at_speed)
-        return WAVE if under_way < max(self._asked_ahead, fast) else 0
+        return WAVE if under_way < self._timely(max(self._asked_ahead, fast)) else 0
 
     def _look_again(self) -> float | None:
         """Tell when to look again unasked: for room, too, which a question beside the run gives."""

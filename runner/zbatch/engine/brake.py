@@ -92,6 +92,11 @@ class Brake(Stoppable):
                 return False
         return False
 
+    async def opened(self) -> None:
+        """Wait until nothing asks to be left alone, or the run stops."""
+        while not self.open and not self.stopping.is_set():
+            await self.until(self._news, self._pace.opens)
+
     async def _place(self) -> bool:
         """Wait for a place in flight; False when the run stops before one is free."""
         if self.stopping.is_set() or self.places.take():
@@ -115,10 +120,14 @@ class Brake(Stoppable):
             slot = slot if slot and self._pace.holds(slot, now) else self._pace.reserve(now)
             if slot.at > now:
                 await self.until(self._news, slot.at)
+            elif self._pace.hastens(slot, now):
+                self._changed()
             elif full := self._pace.full(now):
                 wait = full.until - now
                 self._gate(full.reason, wait, Hold.WINDOW, told=wait >= _TOLD)
             elif not ready():
+                self._pace.pass_on()
+                self._changed()
                 return False
             else:
                 self._pace.left(slot, now)

@@ -161,18 +161,18 @@ class Carrier:
         return self._brake.asked(exchange, crowded=crowded)
 
     def _asks_to_wait(self, exchange: Reply | Fault, answer: object) -> bool:
-        """Tell whether a 429 that is not read as a refusal names a wait: kept too, whatever it is.
+        """Tell whether a 429 or 503 that is not read as a refusal names a wait: kept all the same.
 
         A refusal is judged by its own rule: one that is only told again asks for nothing new. One
         of the token endpoint has kept the call from being sent.
         """
         if isinstance(exchange, Fault):
             return bool(exchange.wait)
-        return (
-            exchange.status == 429
-            and not isinstance(answer, Throttled)
-            and retry_after(exchange.headers, self._ports.clock.now()) is not None
-        )
+        if isinstance(answer, Throttled):
+            return False
+        busy = exchange.status == 503 and "retry-after" in exchange.headers
+        asked = retry_after(exchange.headers, self._ports.clock.now())
+        return (busy or exchange.status == 429) and asked is not None
 
 
 def send_of(work: Work, attempt: Attempt) -> Send:

@@ -16,7 +16,7 @@ from functools import partial
 from zbatch.engine.aftermath import Aftermath
 from zbatch.engine.arming import STALE_INTENT, Arming, Asking, Sending
 from zbatch.engine.asking import Asker, Unanswered
-from zbatch.engine.brake import Brake, always
+from zbatch.engine.brake import Brake
 from zbatch.engine.carrier import Carrier, send_of
 from zbatch.engine.conclusion import after_rest, needs_conclusion
 from zbatch.engine.ending import Ending, PlacesUsed, StopReason
@@ -157,20 +157,27 @@ class Engine:
         return before_sending(work, seen, facts)
 
     async def _turn_of(self, armed: Sending) -> Sending | None:
-        """Wait for a turn in rate and places; withdraw the call if the run stops before."""
-        comes, gives_away = False, True
+        """Wait for a turn in rate and places; withdraw the call if the run stops before.
+
+        Where its question is too old by then it has no turn, and is asked about anew.
+        """
+        comes, gives_away, lately = False, True, True
         try:
-            while not comes and not self._brake.stopping.is_set():
+            while not comes and lately and not self._brake.stopping.is_set():
                 armed = await self._timely(armed)
-                still = partial(self._may_leave, armed) if gives_away else always
+                still = partial(self._may_leave, armed, gives_away)
                 comes = await self._turns.turn(armed.work.stale_token, still)
                 gives_away = False  # once: where turns come that late, the next one may too
+                lately = self._asked_lately(armed.work)
         except asyncio.CancelledError:
             self._withdrawn.append(armed)
             raise
         self._arming.left()
         if comes:
             return armed
+        if not self._brake.stopping.is_set():
+            self._take_back(armed)
+            return None
         self._withdrawn.append(armed)
         self._aftermath.more.set()  # a window of the tenant may be what stopped the run
         return None
@@ -178,8 +185,7 @@ class Engine:
     async def _carry(self, armed: Sending) -> None:
         """Send a call whose turn it is, unless that has become too late, or too early."""
         work = armed.work
-        lately = self._arming.asked_within(self._settings.ask_life, work)
-        leaves = lately and not needs_conclusion(work, self._arming.facts())
+        leaves = self._asked_lately(work) and not needs_conclusion(work, self._arming.facts())
         if leaves and not self._is_timely(armed):
             try:
                 armed = await self._timely(armed)
@@ -191,8 +197,12 @@ class Engine:
             self._aftermath.add(work, await self._carrier.carry(work, armed.attempt))
         else:  # a gate, a suspended machine or the disk took the time
             self._brake.places.give_back()
-            now = self._ports.clock.now()
-            self._aftermath.add(work, not_sent(work, armed.attempt, now))
+            self._take_back(armed)
+
+    def _take_back(self, armed: Sending) -> None:
+        """Have a call that did not leave asked about once more."""
+        work, attempt = armed.work, armed.attempt
+        self._aftermath.add(work, not_sent(work, attempt, self._ports.clock.now()))
 
     async def _timely(self, armed: Sending) -> Sending:
         """Renew the time of an intent that waited long, since later runs count from it."""
@@ -202,10 +212,17 @@ class Engine:
         await self._committer.begin([send_of(armed.work, attempt)])
         return replace(armed, attempt=attempt)
 
-    def _may_leave(self, armed: Sending) -> bool:
-        """Tell whether a call takes its turn as it is; where turns are rare, none is given away."""
-        timely = self._is_timely(armed) or self._brake.gap > RARE
+    def _may_leave(self, armed: Sending, gives_away: bool) -> bool:
+        """Tell whether a call takes its turn as it is.
+
+        One may be given away for an old intent, but none where turns are rare.
+        """
+        keeps = not gives_away or self._brake.gap > RARE
+        timely = self._asked_lately(armed.work) and (keeps or self._is_timely(armed))
         return timely and self._brake.may_leave(armed.work)
+
+    def _asked_lately(self, work: Work) -> bool:
+        return self._arming.asked_within(self._settings.ask_life, work)
 
     def _is_timely(self, armed: Sending) -> bool:
         waited = (self._ports.clock.now() - armed.attempt.started_at).total_seconds()

@@ -16,6 +16,7 @@ from zbatch.zuora.allowance import Allowance
 LATE = 0.03  # seconds: who comes so late to his slot has lost it, or calls would catch up
 RAMP = 10.0  # seconds, at most, that the pace takes after a gate to be whole again
 RAMP_SHARE = 0.1  # of the time that the gate was closed
+TOO_SOON = 0.5  # of the gap that holds by now: a slot that follows the last one sooner is void
 FIRST_GAP = 4.0  # times as long as any other, just after a gate
 
 
@@ -113,9 +114,24 @@ class Pace:
         self._next = at + self.gap
         return Slot(at, self._epoch)
 
+    def pass_on(self) -> None:
+        """Let whoever waits next have the slot of one that does not leave in it after all."""
+        self._renew()
+
     def holds(self, slot: Slot, now: float) -> bool:
         """Tell whether a slot still stands: nothing has changed since, and it is not long over."""
         return slot.epoch == self._epoch and now - slot.at <= max(LATE, self._interval)
+
+    def hastens(self, slot: Slot, now: float) -> bool:
+        """Void all slots where this one is too close to the last that was used, as is known by now.
+
+        Those that were given far ahead go by what was known then: of the next window, nothing.
+        """
+        if self._slot is None or slot.at - self._slot >= TOO_SOON * self._even(now):
+            return False
+        self._renew()
+        self._next = max(self._next, self._slot + self._even(now))
+        return True
 
     def full(self, now: float) -> Full | None:
         """Tell whether one of the tenant's windows is used up, and until when."""
@@ -157,8 +173,11 @@ class Pace:
         self._epoch += 1
         self._next = 0.0 if self._slot is None else self._slot + self._gap(self._slot)
 
+    def _even(self, at: float) -> float:
+        return max(self._interval, self._windows.gap(at), self._least)
+
     def _gap(self, at: float) -> float:
-        gap = max(self._interval, self._windows.gap(at), self._least)
+        gap = self._even(at)
         since = at - self._opens
         if not 0.0 <= since < self._ramp:
             return gap

@@ -42,5 +42,6 @@ class Turns:
         return False
 
     async def _prepared(self, stale_token: int | None) -> bool:
-        """Wait for a token, at most until the run stops."""
+        """Wait for a token, at most until the run stops; ask for none behind a closed gate."""
+        await self._brake.opened()
         return bool(await self._brake.unless_stopped(self._sender.prepare(stale_token)))

@@ -1,0 +1,92 @@
+"""Turns that are far apart because the tenant says so: each is used, and none comes in a bunch."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from support.engine import Bench, Run, ScriptedServer, VirtualClock, item, success, works_of
+from zbatch.engine.ending import StopReason
+from zbatch.engine.loop import Engine
+from zbatch.model import Limits, Outcome, Rate
+from zbatch.zuora.wire import Ask, Fault, Reply, Request
+
+MINUTE = 60.0
+SPEC = Limits(40, Rate(600, MINUTE), 1, 150.0)
+
+
+class Sparing(ScriptedServer):
+    """Counts what arrives in each minute, and tells what is left of it with each reply."""
+
+    a_minute = 1
+    policies = ""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.arrived: list[float] = []
+
+    async def send(self, request: Request) -> Reply | Fault:
+        self.arrived.append(asyncio.get_running_loop().time())
+        return self._telling(await super().send(request))
+
+    async def ask(self, ask: Ask) -> Reply | Fault:
+        self.arrived.append(asyncio.get_running_loop().time())
+        return self._telling(await super().ask(ask))
+
+    def _telling(self, reply: Reply | Fault) -> Reply | Fault:
+        assert isinstance(reply, Reply)
+        into = asyncio.get_running_loop().time() % MINUTE
+        used = sum(at > asyncio.get_running_loop().time() - into for at in self.arrived)
+        told = {
+            "ratelimit-limit": f"{self.a_minute}{self.policies}",
+            "ratelimit-remaining": str(max(0, self.a_minute - used)),
+            "ratelimit-reset": str(int(MINUTE - into)),
+        }
+        return replace(reply, headers={**reply.headers, **told})
+
+
+def a_run(a_minute: int, count: int, *, policies: str = "", most: float = 3.0) -> Run:
+    """Play a run of so many items; one that takes `most` times as long as it must is stopped."""
+    server = type("Spared", (Sparing,), {"a_minute": a_minute, "policies": policies})
+
+    async def give_up(engine: Engine, clock: VirtualClock) -> None:
+        await asyncio.sleep(most * count / a_minute * MINUTE)
+        engine.stop(StopReason.INTERRUPTED, "it comes to no end")
+
+    bench = Bench(SPEC, make_server=server, during=give_up)
+    return bench.run(works_of([item(n) for n in range(count)]), lambda *_: success())
+
+
+def gaps(run: Run) -> list[float]:
+    """Give the times between requests, from the first one on whose reply was there in time."""
+    assert isinstance(run.server, Sparing)
+    return [b - a for a, b in pairwise(at for at in run.server.arrived if at > 2.0)]
+
+
+@pytest.mark.parametrize("a_minute", [1, 2, 3])
+def test_a_tenant_that_takes_a_call_a_minute_is_billed_all_the_same(a_minute: int) -> None:
+    """No call waits until its question is too old, only to be asked about anew and wait again."""
+    run = a_run(a_minute, 90, policies=f", {a_minute};w=60")
+    assert {record.outcome for record in run.records.values()} == {Outcome.INVOICED}
+    assert len(run.records) == 90
+    assert run.ending.stop is None
+
+
+@pytest.mark.parametrize("policies", ["", ", 12;w=60"], ids=["window", "policy"])
+def test_no_window_begins_with_a_bunch(policies: str) -> None:
+    """Turns beyond the end of a window were given when nothing was known of the next one."""
+    run = a_run(12, 120, policies=policies)
+    assert len(run.records) == 120
+    assert min(gaps(run)) > 1.0, "one each 5 s is the tenant's share, 0.1 s the spec's"
+
+
+def test_a_call_that_was_asked_about_too_long_ago_takes_nobodys_turn() -> None:
+    """Whoever waits behind it has the turn, at once."""
+    run = a_run(2, 60, policies=", 2;w=60")
+    taken_back = [result for result in run.ledger.finished if not result.attempt.sent]
+    assert taken_back
+    assert max(gaps(run)) < 2.5 * MINUTE / 2
