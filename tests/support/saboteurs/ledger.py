@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from support.saboteurs.bench import Bench
@@ -15,6 +15,10 @@ from zbatch.ledger.store import Store
 
 NO_DISK = "a simulated process dies without its disk: what SQLite took is never lost there"
 NO_LOCK = "simulated runs take no lock: two at once are two machines with a ledger each"
+
+
+def _nothing_held(folder: Path, signed: int) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 @saboteur(
@@ -35,6 +39,7 @@ def commits_do_not_wait_for_the_disk(bench: Bench) -> None:
 def no_lock(bench: Bench) -> None:
     """Two runs of one tenant may work on one ledger at once."""
     bench.function(lock._take, lambda descriptor, path: None)
+    bench.function(lock._folder_held, _nothing_held)
 
 
 @saboteur("D15", test=f"{TWICE}d15_a_ledger_deleted_under_a_run_stops_it", beyond=NO_DISK)
@@ -57,3 +62,4 @@ def an_old_lock_is_taken_over(bench: Bench) -> None:
             yield
 
     bench.function(locked, substitute)
+    bench.function(lock._folder_held, _nothing_held)
