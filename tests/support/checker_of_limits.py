@@ -40,8 +40,11 @@ def windows(book: Casebook) -> Iterator[str]:
     for calls, seconds, until in book.all.windows:
         used = Counter(at // seconds for at in sent.values() if at < until)
         for window, times in used.items():
-            begun = [
-                r for r in book.all.runs if r.started // seconds <= window <= r.ended // seconds
-            ]
-            if times > calls + sum(run.pressure.concurrency for run in begun):
+            new = old = 0
+            for run in book.all.runs:
+                begun = run.started // seconds
+                new += run.pressure.concurrency if begun == window else 0
+                old += run.pressure.concurrency if begun < window <= run.ended // seconds else 0
+            # who goes on from the window before knows of this one with his first reply
+            if times > max(calls, old) + new:
                 yield f"{times} requests in a window of {calls} in {seconds:g} s"
