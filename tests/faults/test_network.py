@@ -284,7 +284,9 @@ def test_f16_ten_minutes_without_a_network(world: World) -> None:
 
 def test_f16_every_call_under_way_falls_silent(behind: Start) -> None:
     """On real connections, half of them executed: each is in doubt, and none is billed again."""
-    silent = {n: silent_executed if n % 2 else silent_unexecuted for n in range(1, 6)}
+    silent: dict[int, Happening] = {
+        n: silent_executed if n % 2 else silent_unexecuted for n in range(1, 6)
+    }
     bench = behind(by_account(silent))
     spec = bench.spec(*silent, limits={"concurrency": 5, **SHORT}, retry={"max_attempts": 1})
     told = bench.run(spec)
