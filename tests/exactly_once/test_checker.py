@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +33,9 @@ OTHER: Item = ("b" * 32, "2026-11-10", 1)
 AGAIN: Item = (*OTHER[:2], 2)
 PRESSURE = Pressure(2, 3, 10.0)
 HOST, SECOND = "one", "two"
+QUESTION = "/v1/action/query"
+SUPPORT = Path(__file__).parents[1] / "support"
+PARTS = [*SUPPORT.glob("checker*.py"), SUPPORT / "casebook.py", SUPPORT / "evidence.py"]
 
 
 def a_line(item: Item, outcome: str = "invoiced", invoice: str | None = None) -> dict[str, Any]:
@@ -57,7 +62,7 @@ def a_run(lines: list[dict[str, Any]], code: int | None = 0, **fields: Any) -> R
     for one in lines:
         outcomes[one["outcome"]] = outcomes.get(one["outcome"], 0) + 1
     record = {"planned": len(lines), "outcomes": outcomes, "exit_code": code, "stop": None}
-    record |= {"calls_sent": 3, "run_id": "run-1"}
+    record |= {"calls_sent": 4, "run_id": "run-1"}
     values = {
         "ledger": HOST,
         "started": 100.0,
@@ -71,7 +76,7 @@ def a_run(lines: list[dict[str, Any]], code: int | None = 0, **fields: Any) -> R
 def a_call(number: int, item: Item, at: float) -> dict[str, Any]:
     """Bill an item by a call that was intended a second before, and settled a second after."""
     content = f"bill {item}".encode()
-    key, track, invoice = f"key-{number}", f"track-{number}", f"inv-{number}"
+    key, track, invoice = f"key-{number}", f"track-{number}-1-1", f"inv-{number}"
     return {
         "arrivals": [Arrival(number, at, GENERATE, key, track, content, at + 0.5)],
         "executions": [Execution(at + 0.5, key, item[0], item[1], invoice, False, number)],
@@ -92,7 +97,7 @@ def a_history() -> Evidence:
     }
     outcomes = {item: told for one in parts for item, told in one["outcomes"].items()}
     ledger = Ledger(HOST, joined.pop("keys"), joined.pop("attempts"), outcomes)
-    joined["arrivals"].append(Arrival(4, 109.0, "/v1/action/query", None, "q", b"select"))
+    joined["arrivals"].append(Arrival(4, 109.0, QUESTION, None, "q", b"select"))
     lines = [a_line(EARLY, invoice="inv-1"), a_line(OTHER, invoice="inv-2")]
     run = a_run([*lines, a_line(LATE, invoice="inv-3")])
     trips = [Trip(0, 109.0, 109.5), Trip(0, 110.0, 111.0), Trip(0, 111.0, 112.0)]
@@ -250,6 +255,14 @@ def by_hand(evidence: Evidence, at: float, *, stands: bool = True) -> Evidence:
     )
 
 
+def failed_beside(evidence: Evidence, at: float) -> Evidence:
+    """Let a person have billed an item that the run, from 100 on, tells as failed."""
+    theirs = by_hand(evidence, at)
+    left = [one for one in theirs.executions if one.invoice != "inv-2"]
+    lines = lines_with(theirs, 1, **a_line(OTHER, "failed"))
+    return told(replace(theirs, executions=left), *lines, code=1)
+
+
 def drawn_elsewhere(evidence: Evidence, **fields: Any) -> Evidence:
     """Let a second ledger hold a key of its own for an item."""
     key = replace(evidence.ledgers[0].keys[1], **{"key": "key-7", **fields})
@@ -306,8 +319,12 @@ CLEAN: dict[str, Change] = {
     "another key elsewhere for other bytes": lambda e: drawn_elsewhere(e, content=b"other"),
     "stopped": lambda e: with_record(with_run(e, code=4), exit_code=4, stop="too much"),
     "not started": lambda e: with_record(
-        with_run(e, code=6), exit_code=6, stop="no answer", calls_sent=0
+        told(Evidence(ledgers=[Ledger(HOST)]), a_line(OTHER, "not_attempted"), code=6),
+        exit_code=6,
+        stop="no answer",
+        calls_sent=0,
     ),
+    "failed before a person billed": lambda e: failed_beside(e, 150.0),
     "died": lambda e: with_run(e, code=None, lines=e.runs[0].lines[:1]),
     "as many as the tenant's window takes, and what left before its word": lambda e: replace(
         e, windows=[(2, 1000.0, 200.0), (0, 1000.0, 100.0)]
@@ -391,6 +408,10 @@ WRONG: dict[str, tuple[str, Change]] = {
         "is told not_attempted, with inv-2 behind",
         lambda e: told(e, *lines_with(e, 1, **a_line(OTHER, "not_attempted")), code=4),
     ),
+    "failed where a person had billed before the question": (
+        "is told failed, with inv-9 behind",
+        lambda e: failed_beside(e, 50.0),
+    ),
     "failed for another host that could see": (
         "is told failed, with inv-2 behind",
         lambda e: second_host(e, "failed", 190.0),
@@ -442,7 +463,7 @@ WRONG: dict[str, tuple[str, Change]] = {
         lambda e: replace(e, executions=e.executions[::-1]),
     ),
     "two calls of an account at once": (
-        "track-1 and track-3 under way at once",
+        "track-1-1-1 and track-3-1-1 under way at once",
         lambda e: with_arrival(e, 0, done=121.0),
     ),
     "too many in flight": (
@@ -471,6 +492,14 @@ WRONG: dict[str, tuple[str, Change]] = {
         "4 requests in a window of 3 in 1000 s",
         lambda e: replace(with_run(e, started=-100.0), windows=[(3, 1000.0, 200.0)]),
     ),
+    "too many in a window that begins amid a run": (
+        "3 requests in a window of 2 in 10 s",
+        lambda e: replace(
+            e,
+            windows=[(2, 10.0, 200.0)],
+            arrivals=[*e.arrivals, Arrival(8, 112.0, QUESTION, None, "zq-1-2", b"")],
+        ),
+    ),
     "sent while asked to wait": (
         "sent while asked to wait 60 s",
         lambda e: with_trips(e, Trip(0, 130.0, 131.0, 60.0), Trip(0, 150.0, 151.0)),
@@ -488,6 +517,10 @@ WRONG: dict[str, tuple[str, Change]] = {
         ),
     ),
     "a record that counts otherwise": ("counted", lambda e: with_record(e, outcomes={"failed": 3})),
+    "a record of fewer calls than arrived": (
+        "tells of 2 calls, and sent 3",
+        lambda e: with_record(e, calls_sent=2),
+    ),
     "a record with another exit code": ("ended with 0", lambda e: with_record(e, exit_code=1)),
     "a line twice before a death": (
         "told more than was planned",
@@ -561,3 +594,12 @@ def test_each_rule_finds_what_breaks_it(told: str, change: Change) -> None:
     found = check(change(a_history()))
     assert found
     assert all(told in one for one in found), found
+
+
+@pytest.mark.parametrize("path", PARTS, ids=lambda path: path.name)
+def test_the_checker_is_short_and_knows_nothing_of_what_it_judges(path: Path) -> None:
+    """Whoever doubts it can read it through, and no mistake of zbatch is one of its own."""
+    text = path.read_text("utf-8")
+    assert text.count("\n") < 200
+    used = set(re.findall(r"^ *(?:from|import) (support\S*|zbatch\S*)", text, re.MULTILINE))
+    assert used <= {f"support.{part.stem}" for part in PARTS}

@@ -5,10 +5,12 @@ More: `python -m support.simulation --seeds 0:5000`, from the folder `tests`.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import subprocess
 import sys
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -18,9 +20,15 @@ from support.evidence import Evidence
 from support.simulation.command import kept_seeds, main, play_portion
 from support.simulation.drawing import FAMILIES, draw
 from support.simulation.playing import play, play_scenario
-from support.simulation.shrinking import shrink
+from support.simulation.scenario import HOUR, SETTLE, Narrowing, Policy, Pressing, Scenario
+from support.simulation.shrinking import candidates, describe, shrink
 from support.simulation.sweeping import seldom_swept
 from support.world import World
+from support.world_net import TWICE
+from zbatch.emulator import Scheduled
+from zbatch.emulator.catalogue import fault
+from zbatch.engine.loop import Engine
+from zbatch.model import Limits, Rate, Settling
 
 PORTIONS = 6
 RUNS = 100  # a portion of each family: 3,000 in all
@@ -104,6 +112,38 @@ def test_what_fails_shrinks_to_what_it_needs(monkeypatch: pytest.MonkeyPatch) ->
     assert (scenario.calls, scenario.questions, scenario.mishaps) == ((), (), ())
     assert scenario.steps == ()
     assert any("billed: 0003" in line for line in smallest.story)
+
+
+def test_all_that_is_drawn_can_be_left_out_and_is_told() -> None:
+    """Whatever a history is made of, shrinking tries without it, and the description names it."""
+    drawn = replace(
+        draw(SAMPLE, "pair"),
+        limits=Limits(40, Rate(2, 1.0), 3, 150.0),
+        settling=Settling(SETTLE, 3 * HOUR),
+        policy=Policy(stages=(1, None)),
+        narrowing=Narrowing(((0.0, 1),)),
+        pressing=Pressing((Rate(5, 1.0),)),
+        log_in=2.0,
+        calls=((1, TWICE),),
+        questions=((1, TWICE),),
+        mishaps=(Scheduled(fault("locked"), every=2),),
+    )
+    for name in {part.name for part in fields(Scenario)} - {"family", "seed"}:
+        whole = getattr(drawn, name)
+        without = [one for one in candidates(drawn) if getattr(one, name) != whole]
+        assert without, name
+        assert describe(without[0]) != describe(drawn), name
+
+
+def test_a_run_without_an_end_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where time goes on and nothing ever comes of it a history says so, and does not hang."""
+
+    async def never(*_: object) -> None:
+        await asyncio.sleep(1000 * HOUR)
+
+    monkeypatch.setattr(Engine, "_turn_of", never)
+    played = play_scenario(replace(draw(SAMPLE, "crashes"), steps=(), policy=Policy()))
+    assert played.violations[0] == "raised RuntimeError: no end: tasks go on after 48 hours"
 
 
 def test_a_failing_seed_is_told_and_ends_with_one(

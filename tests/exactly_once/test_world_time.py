@@ -17,12 +17,12 @@ def test_a_process_without_an_end_is_told() -> None:
             await asyncio.sleep(60.0)
 
     timeline = Timeline(0.0)
-    with pytest.raises(RuntimeError, match="no end after 5 days"):
+    with pytest.raises(RuntimeError, match="no end: tasks go on after 48 hours"):
         timeline.drive(looking_again())
-    assert timeline.now == LONGEST
+    assert timeline.now >= LONGEST
 
 
 def test_a_process_that_waits_for_nothing_is_told() -> None:
     """So is one that nobody wakes any more."""
-    with pytest.raises(RuntimeError, match="no end after 5 days"):
+    with pytest.raises(RuntimeError, match="deadlock"):
         Timeline(0.0).drive(asyncio.Event().wait())

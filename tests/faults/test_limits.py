@@ -156,21 +156,22 @@ def test_f67_an_hour_of_429_under_a_doubtful_key(world: World) -> None:
     assert (len(world.keys(ONE)), world.billed(ONE)) == (1, 1)
 
 
-def test_f68_a_tenant_that_takes_fewer_than_we_send(make_world: MakeWorld) -> None:
-    """Half of what is in flight is turned away each time: one gate, no loss, no second invoice.
-
-    That the run learns to send fewer is not held here: it does not yet.
-    """
+@pytest.mark.parametrize("told", [True, False])
+def test_f68_a_tenant_that_takes_fewer_than_we_send(make_world: MakeWorld, told: bool) -> None:
+    """What replies tell is kept to; untold, a burst is refused once, and then fewer are sent."""
     limits = ServerLimits(concurrency=20)
     config = EmulatorConfig(Path("unused"), modes=UNGUARDED, limits=limits)
     world = make_world(config=config, latency=5.0)
+    world.remote.untold = frozenset() if told else AT_ONCE
     world.limits = FAST
     items = [item(number) for number in range(1, 101)]
     run = world.run(items)
     assert set(run.outcomes) == {"invoiced"}
     assert [world.billed(one) for one in items] == [1] * 100
     spans = [(one.arrived_at, one.finished_at) for one in world.exchanges]
-    assert max(sum(a <= at < b for a, b in spans) for at, _ in spans) <= 40
+    assert max(sum(a <= at < b for a, b in spans) for at, _ in spans) <= (20 if told else 40)
+    refused = [one for one in world.exchanges if one.status == 429]
+    assert len(refused) <= (0 if told else 5)
 
 
 @pytest.mark.parametrize("trouble", [gateway(503), gateway(500), REPLY_LOST, LOST_ON_THE_WAY])

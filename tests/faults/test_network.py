@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 import trustme
@@ -38,7 +40,7 @@ from support.hostile import (
 )
 from support.mishaps import DROP_AFTER
 from support.proxy import GENERATE, Happening, by_account, first, to
-from support.runs import IMPATIENT, UNGUARDED, Project
+from support.runs import IMPATIENT, UNGUARDED, Project, away
 from support.world import FRIDAY, HOUR, World
 from support.world_net import NONE, SILENCE, UNSENT, Trouble
 from zbatch.emulator import Conflict, Modes, Scheduled
@@ -75,13 +77,22 @@ def test_f1_nobody_listens_for_half_a_minute(world: World) -> None:
     assert world.timeline.now < FRIDAY + 100
 
 
-def test_f1_a_host_that_comes_back_is_billed_by_the_next_run(project: Project) -> None:
-    """Nobody listens: exit 6, nothing sent, no doubt."""
+def test_f1_a_host_that_comes_back_is_billed_by_the_next_run(
+    project: Project, tmp_path: Path
+) -> None:
+    """Nobody listens: exit 6, nothing sent, no doubt; then the very first send is taken in."""
+    spec = project.spec(1, 2, tenant="real")
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        project.tenants(real=f"http://127.0.0.1:{bound.getsockname()[1]}")
-        told = project.run(project.spec(1, 2, tenant="real"), patience=IMPATIENT)
+        port = bound.getsockname()[1]
+        project.tenants(real=f"http://127.0.0.1:{port}")
+        told = project.run(spec, patience=IMPATIENT)
     assert (told.code, told.result.sent, told.outcomes) == (6, 0, {"not_attempted": 2})
+    named = {name: os.environ[f"ZUORA_{name.upper()}"] for name in ("client_id", "client_secret")}
+    with away(tmp_path / "tenant", port=port, **named) as tenant:
+        told = project.run(spec)
+        assert (told.code, told.result.sent, told.outcomes) == (0, 2, {"invoiced": 2})
+        assert len(tenant.billing.executions) == 2
 
 
 def test_f2_a_name_without_an_address_stops_the_run(project: Project) -> None:
@@ -269,6 +280,19 @@ def test_f16_ten_minutes_without_a_network(world: World) -> None:
     assert set(world.run(items).outcomes) == {"invoiced"}
     assert [len(world.keys(one)) for one in items] == [1] * 40
     assert [world.billed(one) for one in items] == [1] * 40
+
+
+def test_f16_every_call_under_way_falls_silent(behind: Start) -> None:
+    """On real connections, half of them executed: each is in doubt, and none is billed again."""
+    silent: dict[int, Happening] = {
+        n: silent_executed if n % 2 else silent_unexecuted for n in range(1, 6)
+    }
+    bench = behind(by_account(silent))
+    spec = bench.spec(*silent, limits={"concurrency": 5, **SHORT}, retry={"max_attempts": 1})
+    told = bench.run(spec)
+    assert (told.code, told.result.sent, told.outcomes) == (3, 5, {"unknown": 5})
+    assert len(bench.billing.executions) == 3
+    bench.heal(spec)
 
 
 def test_f17_a_peer_that_is_gone_without_a_word(behind: Start) -> None:

@@ -19,7 +19,7 @@ from zbatch.engine.brake import Brake
 from zbatch.engine.kinds import Kind
 
 RULES = {f"R{n}" for n in range(1, 15)} - {"R9"} | {"R9a", "R9b"}
-POLICIES = {"P1", "P2"}  # the rules under `stop`, and the stages
+POLICIES = {f"P{n}" for n in range(1, 7)}  # rules under `stop`, stages, and what holds a run back
 SCENARIOS = {f"D{n}" for n in range(1, 26)} | {f"L{n}" for n in range(1, 23)}
 
 

@@ -21,7 +21,6 @@ from support.evidence import (
 )
 
 _NAMED = re.compile(r"AccountId = '([0-9a-f]{32})' and TargetDate = '([0-9-]{10})'")
-_WAITS_FOR = re.compile(r"earlier target date ([0-9-]{10}) ")
 
 
 class Casebook:
@@ -168,21 +167,9 @@ class Casebook:
         runs = self.runs[run.ledger]
         return max((one.started for one in runs if one.started <= at), default=at)
 
-    def waiting(self, run: Run) -> list[Line]:
-        """Give the lines that wait for something that the run does not tell as failed itself."""
-        failed = {item_of(line)[:2] for line in run.lines if line["outcome"] == "failed"}
-        left = [line for line in run.lines if line["outcome"] == "not_attempted"]
-        return [line for line in left if (line["account_id"], _waits_for(line)) not in failed]
-
     def lines(self) -> Iterator[tuple[Run, Item, Line]]:
         """Give each line of each report."""
         return ((run, item_of(line), line) for run in self.all.runs for line in run.lines)
-
-
-def _waits_for(line: Line) -> str | None:
-    """Tell which earlier date a line names that it waits for."""
-    named = _WAITS_FOR.search(line["error"].get("message", ""))
-    return named and named[1]
 
 
 def tail_of(name: str) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 
-from support.casebook import Casebook, item_of, name_of
+from support.casebook import Casebook, name_of
+from support.checker_of_endings import kept, sent, totals
 from support.checker_of_limits import pressure, windows
 from support.evidence import GENERATE, Arrival, Evidence, Item, Line, Run
 
 GOOD = ("invoiced", "already_invoiced")
-SETTLED = (*GOOD, "failed", "nothing_to_bill")
 ABSENT = ("nothing_to_bill", "failed", "not_attempted")
 
 
@@ -70,14 +69,14 @@ def _of_one_call(book: Casebook) -> Iterator[str]:
 
 
 def _absences(book: Casebook) -> Iterator[str]:
-    """What is told as not billed was not billed by us, or not to bill, as far as one could tell."""
+    """What is told as not billed was not billed by anybody, as far as one could tell."""
     for run, item, line in book.lines():
         if line["outcome"] == "nothing_to_bill" and item[0] in book.left_out:
             yield f"{name_of(item)} is told nothing_to_bill, and is due"
         if line["outcome"] not in ABSENT:
             continue
         asked = book.asked(run, line) - book.all.lag
-        for one in book.billed[item]:
+        for one in book.made[item]:
             ledger, since = book.sender(one)
             seen = one.at <= asked and not one.appended and line["outcome"] != "not_attempted"
             if since <= run.ended if ledger == run.ledger else seen:
@@ -137,57 +136,6 @@ def _order(book: Casebook) -> Iterator[str]:
             busy[ledger.name, account] = max(before, call, key=lambda arrival: arrival.done or 0.0)
 
 
-def _totals(book: Casebook) -> Iterator[str]:
-    """Each planned item has one line, the totals count the lines, the gravest is the exit code."""
-    for run in book.all.runs:
-        told = Counter(item_of(line) for line in run.lines)
-        if run.code is None:
-            if any(told[item] > 1 for item in told) or told.keys() - set(run.planned):
-                yield f"the run of {run.started:.0f} told more than was planned, and died"
-            continue
-        outcomes, record = Counter(line["outcome"] for line in run.lines), run.record
-        if told != Counter(run.planned) or record["planned"] != len(run.lines):
-            yield f"the run of {run.started:.0f} planned {len(run.planned)}, told {len(run.lines)}"
-        if Counter(record["outcomes"]) != outcomes:
-            yield f"the run of {run.started:.0f} counted {record['outcomes']}"
-        codes = _codes(book, run, outcomes)
-        if run.code not in codes or record["exit_code"] != run.code:
-            yield f"the run of {run.started:.0f} ended with {run.code}, not {sorted(codes)}"
-
-
-def _codes(book: Casebook, run: Run, outcomes: Counter[str]) -> set[int]:
-    """Tell which exit codes are honest about what was told and what was not."""
-    stop = run.record["stop"] or ""
-    if stop.startswith("internal error"):
-        return {70}
-    certain, possible = book.strays(run, surely=True), book.strays(run, surely=False)
-    unsaid = "cannot be written" in stop and run.record["calls_sent"]
-    if unsaid or outcomes["unknown"] or any(book.executed(key, run) for key in certain):
-        return {3}
-    grave = {3} if possible else set()
-    if stop:
-        return grave | {4, 129, 130, 143} | (set() if run.record["calls_sent"] else {6})
-    if book.waiting(run):
-        return grave | {4}
-    return grave | {1 if outcomes["failed"] or run.duplicates else 0}
-
-
-def _kept(book: Casebook) -> Iterator[str]:
-    """What was told as invoiced stays so, and what was told last is what the ledger holds."""
-    for ledger in book.all.ledgers:
-        told: dict[Item, tuple[str, str | None]] = {}
-        runs = book.runs[ledger.name]
-        for run in runs:
-            for line in run.lines:
-                item, now = item_of(line), (line["outcome"], line["invoice_id"])
-                if told.get(item, now)[0] == "invoiced" and told.get(item, now) != now:
-                    yield f"{name_of(item)} was told {told[item]}, then {now}"
-                told[item] = now
-        for item in map(item_of, runs[-1].lines) if runs else ():
-            if told[item][0] in SETTLED and ledger.outcomes.get(item) != told[item]:
-                yield f"{name_of(item)} is told {told[item]}, held {ledger.outcomes.get(item)}"
-
-
 def _secrets(book: Casebook) -> Iterator[str]:
     for name, content in book.all.outputs.items():
         yield from (f"{name} holds a secret" for one in book.all.secrets if one in content)
@@ -195,5 +143,5 @@ def _secrets(book: Casebook) -> Iterator[str]:
 
 RULES: tuple[Callable[[Casebook], Iterator[str]], ...] = (
     *(_billed_twice, _invoices, _of_one_call, _absences, _keys, _intents, _live_keys),
-    *(_order, pressure, windows, _totals, _kept, _secrets),
+    *(_order, pressure, windows, totals, sent, kept, _secrets),
 )

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from math import inf
 from typing import Any, TypeVar
 
 from support.in_hand import TokenInHand
@@ -48,24 +49,28 @@ TENANT = Tenant("t", "https://rest.test", "rest.test", Credentials("ID", "SECRET
 
 
 class _VirtualSelector:
-    """Never wait: move the clock on by what the loop would have slept."""
+    """Never wait: move the clock on by what the loop would have slept, up to a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, until: float) -> None:
         self.now = 0.0
+        self._until = until
 
     def select(self, timeout: float | None) -> tuple[()]:
         if timeout is None:
             raise RuntimeError("deadlock: every task waits and no time is set")
-        self.now += max(timeout, 0.0)
+        if timeout > 0.0:
+            self.now += timeout
+            if self.now > self._until:
+                raise RuntimeError(f"no end: tasks go on after {self._until / 3600.0:g} hours")
         return ()
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
     """An event loop without sockets and threads, whose time passes only while everybody waits."""
 
-    def __init__(self) -> None:
+    def __init__(self, until: float = inf) -> None:
         super().__init__()
-        self._selector = _VirtualSelector()  # where asyncio's own loop looks for it
+        self._selector = _VirtualSelector(until)  # where asyncio's own loop looks for it
 
     def time(self) -> float:
         return self._selector.now

@@ -1,4 +1,4 @@
-"""One saboteur for each rule R1 to R14, each scenario D and L, and what a spec has runs stop by.
+"""One saboteur for each rule R1 to R14, each scenario D and L, and what stops or slows a run.
 
 A saboteur breaks the product from outside, in test code alone. docs/saboteurs.md lists them.
 """
@@ -9,6 +9,7 @@ from support.saboteurs import (
     ages,
     asking,
     ledger,
+    limits,
     net,
     order,
     policies,
@@ -20,7 +21,20 @@ from support.saboteurs import (
 )
 from support.saboteurs.saboteur import Saboteur
 
-ROOMS = (verdicts, ages, asking, sending, order, policies, results, ledger, replies, net, spec)
+ROOMS = (
+    verdicts,
+    ages,
+    asking,
+    sending,
+    order,
+    policies,
+    limits,
+    results,
+    ledger,
+    replies,
+    net,
+    spec,
+)
 
 
 def _rank(one: Saboteur) -> tuple[str, int, str, str]:

@@ -8,9 +8,19 @@ from dataclasses import fields, replace
 from typing import TypeVar
 
 from support.simulation.playing import Played, play_scenario
-from support.simulation.scenario import Narrowing, Round, Scenario, Start, Step, Wait
+from support.simulation.scenario import (
+    Narrowing,
+    Policy,
+    Pressing,
+    Round,
+    Scenario,
+    Start,
+    Step,
+    Wait,
+)
 from zbatch.emulator import Modes
 from zbatch.emulator.book import BookAccount
+from zbatch.model import Settling
 
 T = TypeVar("T")
 MOST_PLAYS = 1500
@@ -98,8 +108,14 @@ def _plainer(scenario: Scenario) -> Iterator[Scenario]:
             )
     if scenario.log_in:
         yield replace(scenario, log_in=0.0)
-    if scenario.narrowing != Narrowing():
-        yield replace(scenario, narrowing=Narrowing())
+    for without in (
+        replace(scenario, narrowing=Narrowing()),
+        replace(scenario, pressing=Pressing()),
+        replace(scenario, policy=Policy()),
+        replace(scenario, settling=Settling(scenario.settling.settle)),
+    ):
+        if without != scenario:
+            yield without
     if scenario.limits.objects_per_call > 1:
         yield replace(scenario, limits=replace(scenario.limits, objects_per_call=1))
     if scenario.limits.concurrency > 2:
@@ -110,6 +126,7 @@ def describe(scenario: Scenario) -> list[str]:
     """Tell what a scenario is made of, a line each."""
     lines = [f"  items: {scenario.items}", f"  {scenario.modes}"]
     lines += [f"  {scenario.limits}, wait {scenario.settling.wait:g}", f"  {scenario.narrowing}"]
+    lines += [f"  {one}" for one in (scenario.policy, scenario.pressing)]
     lines += [f"  a log-in takes {scenario.log_in:g} s"] if scenario.log_in else []
     used = {number for number, _ in scenario.items}
     lines += [f"  account {n}: {account}" for n, account in scenario.accounts if n in used]
