@@ -298,6 +298,73 @@ def test_what_generates_is_waited_for_five_minutes_at_most(bench: Bench) -> None
     assert len(run.server.questions) == 11
 
 
+def test_what_was_being_generated_and_is_not_shown_leaves_its_item_unsent(bench: Bench) -> None:
+    """R9a: the next answer may be an old copy's."""
+    generating = found(shown(item(1), Status="Generating"))
+    bench.answer_question = lambda ask, before: found() if before else generating
+    run = bench.run(works_of([item(1)]), lambda r, b: success())
+    assert run.server.requests == []
+    assert record(run, item(1)).outcome is Outcome.NOT_ATTEMPTED
+    assert problem(run, item(1)).code == "PERHAPS_GONE"
+    assert [bool(one.rests_until) for one in run.ledger.noted] == [True]
+
+
+def test_what_is_generated_once_more_makes_the_first_look_void() -> None:
+    """R9a: it was there all the time; only what two looks in a row miss has come to nothing."""
+    bench = waiting(wait=20_000.0)
+    generating = found(shown(item(1), Status="Generating"))
+    bench.answer_question = lambda ask, before: generating if before in (0, 2) else found()
+    run = bench.run(works_of([item(1)]), lambda r, b: success())
+    assert record(run, item(1)).outcome is Outcome.INVOICED
+    times = [at for at, _ in run.server.questions]
+    assert len(times) == 5
+    assert times[2] - times[1] >= 3600
+    assert times[4] - times[3] >= 3600
+    assert run.server.times[0] >= times[4]
+
+
+def test_what_a_refused_call_waited_for_is_missed_by_two_looks_as_well() -> None:
+    """R9a: a clean key that has been turned away rests, too, and goes on by itself."""
+    bench = waiting(wait=20_000.0)
+    generating = found(shown(item(1), Status="Generating"))
+    bench.answer_question = lambda ask, before: generating if before == 1 else found()
+    asked_to_wait = status(429, retry_after="900")
+    run = bench.run(works_of([item(1)]), lambda r, b: success() if b else asked_to_wait)
+    assert record(run, item(1)).outcome is Outcome.INVOICED
+    assert len(set(run.server.keys)) == 1
+    times = [at for at, _ in run.server.questions]
+    assert len(times) == 4
+    assert times[3] - times[2] >= 3600
+
+
+def test_a_key_in_doubt_is_void_once_two_looks_have_missed_what_burnt_it() -> None:
+    """R9b: rest, first look, rest, second look, and only then the next key."""
+    bench = waiting(wait=20_000.0)
+    made = found(shown(item(1), created=START - HOUR))
+    bench.answer_question = lambda ask, before: found() if before else made
+    run = bench.run([in_doubt(item(1), 0.5)], lambda r, b: success())
+    assert record(run, item(1)).outcome is Outcome.INVOICED
+    times = [at for at, _ in run.server.questions]
+    assert times[1] >= 1800
+    assert times[2] - times[1] >= 3600
+    assert run.server.times[0] >= times[2]
+
+
+def test_only_the_item_of_a_call_whose_invoice_is_missed_rests_once_more() -> None:
+    """R9b: the others are concluded upon at once, and none of them is sent under the old key."""
+    bench = waiting(wait=20_000.0)
+    pair = (item(1), item(2))
+    one = in_doubt(item(1), 0.5)
+    group = replace(one, items=pair, call=make_call(TENANT, pair, 0), trails=one.trails * 2)
+    made = found(shown(item(1), created=START - HOUR))
+    bench.answer_question = lambda ask, before: found() if before else made
+    run = bench.run([group], lambda r, b: success(b + 1))
+    assert {r.outcome for r in run.records.values()} == {Outcome.INVOICED}
+    assert [accounts_of(request) for _, request in run.server.requests] == [{2}, {1}]
+    assert run.server.times[1] - run.server.times[0] >= 3500
+    assert [send.call.generation for send in run.ledger.begun] == [1, 1]
+
+
 def test_what_has_been_generated_is_already_invoiced(bench: Bench) -> None:
     """R8: the next look shows what became of it."""
     bench.answer_question = lambda ask, before: found(

@@ -148,3 +148,12 @@ def test_what_never_left_has_not_outlived_anything() -> None:
     """R6: only a send that left, or may have left, has an age."""
     unsent = tuple(replace(one, sent=False) for one in sent_at(SENT))
     assert not outlived(unsent, Clocks(SENT + 100 * HOUR))
+
+
+def test_what_was_turned_away_is_nothing_that_a_server_remembers() -> None:
+    """R9b: a 429 of the day before leaves no key; what was sent after it may run still."""
+    turned_away = replace(sent_at(SENT - 22 * HOUR)[0], answer="throttled")
+    attempts = (turned_away, *sent_at(SENT))
+    assert not outlived(attempts, Clocks(SENT + 23 * HOUR - SECOND, SENT))
+    assert outlived(attempts, Clocks(SENT + 23 * HOUR, SENT))
+    assert outlived(attempts[:1], Clocks(SENT + HOUR, SENT))

@@ -307,3 +307,51 @@ def test_what_a_person_has_decided(error: Problem | None, by_a_person: bool) -> 
     """It is known by the reason that the record keeps, and by no other note on it."""
     record = ItemRecord(item(1), Outcome.INVOICED, A, error=error)
     assert decided_by_a_person(record) is by_a_person
+
+
+# What was shown before
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [("Generating", "GENERATING"), ("Odd", "INVOICE_STATUS")]
+)
+def test_what_leaves_a_key_in_doubt_is_remembered(status: str, code: str) -> None:
+    """R9b: a later answer that does not show it may be an old copy's; nothing shown is nothing."""
+    step = concluded(burnt(), seen(an_invoice(status=status)))
+    assert isinstance(step, Left)
+    assert step.record.error is not None
+    assert (step.record.error.code, step.baseline) == (code, replace(BASELINE, shown=(A,)))
+    bare = burnt(trail=Trail(if_absent=IfAbsent.RENEW))
+    for work, shown in ((bare, seen(an_invoice(status=status))), (still_executing(), seen())):
+        step = concluded(work, shown)
+        assert isinstance(step, Left)
+        assert step.baseline is None
+
+
+def still_executing() -> Work:
+    return burnt(an_attempt(2, Kind.CONFLICT))
+
+
+def test_what_was_shown_is_gone_once_two_looks_have_missed_it() -> None:
+    """R9b: the first look begins a rest, which the ledger keeps; canceled is gone at once."""
+    trail = Trail(replace(BASELINE, shown=(A,)), if_absent=IfAbsent.RENEW)
+    work = burnt(trail=trail)
+    step = concluded(work)
+    assert step == Rest(
+        START + HOUR,
+        Problem("PERHAPS_GONE", f"the tenant does not show invoice {A} now"),
+        missed=True,
+    )
+    kept = finding(work, item(1), step)
+    assert kept is not None
+    assert kept.rests_until == START + HOUR
+    again = burnt(trail=replace(trail, rests_until=START + HOUR / 2))
+    step = concluded(again)
+    assert isinstance(step, Rest)
+    assert step.until == START + HOUR / 2
+    assert finding(again, item(1), step) is None
+    assert isinstance(concluded(burnt(trail=replace(trail, rests_until=START))), Renewed)
+    assert isinstance(concluded(work, seen(an_invoice(status="Canceled"))), Renewed)
+    settled = concluded(work, seen(an_invoice()))
+    assert isinstance(settled, Settled)
+    assert settled.record.outcome is Outcome.INVOICED

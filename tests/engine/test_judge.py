@@ -351,19 +351,30 @@ def test_a_record_without_an_invoice_names_none() -> None:
 def test_an_invoice_that_was_gone_before_the_send_is_no_new_one(
     before: tuple[Attempt, ...],
 ) -> None:
-    """The server repeats an old answer: only a question settles the key, and never as invoiced."""
+    """The server repeats an old answer: only a question settles the key, and never as invoiced.
+
+    That goes for all that it names, which may have been deleted since as well.
+    """
     gone = Trail(Baseline(BEGUN, (), (), gone=(f"{1:032x}",)))
     work = a_work(*before, count=3, trails=(Trail(Baseline(BEGUN, (), ())), gone, Trail()))
     reply = rows(*({"Success": True, "Id": f"{number:032x}"} for number in range(3)))
     judgement = judged(work, reply)
-    first, old, last = judgement.result.effects
-    for effect, number in ((first, 0), (last, 2)):
-        assert effect.record is not None
-        assert effect.record.invoice_id == f"{number:032x}"
-    assert (old.state, old.record, old.if_absent) == (KeyState.BURNT, None, IfAbsent.RENEW)
-    assert f"{1:032x}" in old.evidence
+    for old in judgement.result.effects:
+        assert (old.state, old.record, old.if_absent) == (KeyState.BURNT, None, IfAbsent.RENEW)
+        assert f"{1:032x}" in old.evidence
     assert judgement.result.attempt.problem is not None
     assert judgement.result.attempt.problem.code == "OLD_ANSWER"
+
+
+def test_an_item_that_an_old_answer_has_refused_is_refused_by_it() -> None:
+    """Nothing was made for it under this key; only what the answer names may be gone."""
+    gone = Trail(Baseline(BEGUN, (), (), gone=(f"{1:032x}",)))
+    work = a_work(count=2, trails=(gone, Trail()))
+    refused = {"Success": False, "Errors": [{"Code": "INVALID_VALUE", "Message": "no"}]}
+    old, failed = judged(work, rows({"Success": True, "Id": f"{1:032x}"}, refused)).result.effects
+    assert old.state is KeyState.BURNT
+    assert failed.record is not None
+    assert failed.record.outcome is Outcome.FAILED
 
 
 @pytest.mark.parametrize(

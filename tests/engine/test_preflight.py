@@ -286,6 +286,77 @@ def test_anything_there_burns_a_doubtful_key(status: str) -> None:
     assert kept.effect.record is None
 
 
+def test_what_burns_a_key_is_remembered() -> None:
+    """A later answer that does not show it may be an old copy's; one that does makes it void."""
+    for status in ("Posted", "Generating"):
+        work = sent(Kind.LOST, count=2)
+        steps = before_sending(work, [seen(an_invoice(status=status)), seen()], facts())
+        assert isinstance(steps, tuple)
+        found = [finding(work, one, step) for one, step in zip(work.items, steps, strict=True)]
+        assert [one and one.baseline for one in found] == [replace(BASELINE, shown=(A,)), BASELINE]
+        assert [one and one.rested for one in found] == [True, True]
+    bare = sent(Kind.LOST, trails=(Trail(),))
+    assert only(before_sending(bare, [seen(an_invoice())], facts())) == Burnt(
+        "in doubt, and an invoice is there that was not there before"
+    )
+
+
+def test_what_was_being_generated_is_missed_by_two_looks_before_a_send() -> None:
+    """Half a minute later an old copy may show nothing: the item rests, whatever it had to before.
+
+    The ledger keeps until when, so that a run after this one rests as well.
+    """
+    work = new(rests_until=START - HOUR)
+    work.rechecks = 1
+    step = only(before_sending(work, [seen()], facts()))
+    assert isinstance(step, Rest)
+    assert (step.until, step.problem.code, step.soon) == (START + SETTLE, "PERHAPS_GONE", False)
+    assert finding(work, item(1), step) == Finding(item(1), rests_until=step.until)
+    work.rests_until = START + HOUR / 2
+    assert only(before_sending(work, [seen()], facts())) == replace(step, until=work.rests_until)
+    work.rests_until = START
+    assert isinstance(before_sending(work, [seen()], facts()), Cleared)
+
+
+@pytest.mark.parametrize(
+    ("before", "here", "server", "until"),
+    [
+        (None, None, None, 1.0),
+        (None, None, 2.0, 3.0),
+        (None, None, -2.0, 1.0),
+        (0.5, None, None, 0.5),
+        (0.0, None, None, None),
+        (0.0, None, 1.0, None),
+        (0.0, None, -1 / 60, None),
+        (0.0, None, -1.5, 1.5 - 1 / 60),
+        (-1.0, None, -1.5, 0.5 - 1 / 60),
+        (0.0, 0.25, None, 0.25),
+        (2.0, 0.0, None, None),
+        (2.0, 0.0, -2.0, None),
+    ],
+)
+def test_two_looks_are_a_rest_apart_by_both_clocks(
+    before: float | None, here: float | None, server: float | None, until: float | None
+) -> None:
+    """R7: our clock may be another than at the first look, which an earlier run has taken.
+
+    A rest of this run is timed by the steady clock; clocks that are right differ by a minute at
+    most. Hours, as from this look on.
+    """
+
+    def at(hours: float | None) -> datetime | None:
+        return None if hours is None else START + hours * HOUR
+
+    work = new(rests_until=at(before))
+    work.rests_until = at(here)
+    held = a_held(Outcome.ALREADY_INVOICED)
+    step = recheck(work, held, seen(), facts(server=at(server)))
+    assert (step.until if isinstance(step, Rest) else None) == at(until)
+    if isinstance(step, Rest):
+        kept = finding(work, item(1), step)
+        assert kept == (None if before is not None else Finding(item(1), rests_until=step.until))
+
+
 def test_one_member_that_is_there_holds_back_a_whole_new_group() -> None:
     """R12: it is settled, and the others wait `settle`, since somebody may be sending this call."""
     steps = before_sending(new(3), [seen(), seen(an_invoice()), seen()], facts())
@@ -478,7 +549,8 @@ def test_several_candidates_leave_the_item_unknown() -> None:
     work = burnt()
     step = concluded(work, an_invoice(), an_invoice(B))
     assert record_of(step).outcome is Outcome.UNKNOWN
-    assert finding(work, item(1), step) is None
+    remembered = replace(BASELINE, shown=(A, B))
+    assert finding(work, item(1), step) == Finding(item(1), baseline=remembered, rested=True)
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,33 @@ def test_nothing_is_the_lower_revisions_of_which_no_named_invoice_tells(
     assert A in found.ids
 
 
+@pytest.mark.parametrize(
+    ("known", "status", "settled"),
+    [
+        ((), "Posted", False),
+        ((A,), "Posted", True),
+        (None, "Posted", False),
+        ((), "Canceled", True),
+    ],
+)
+def test_what_may_be_either_revisions_settles_no_doubt(
+    known: tuple[str, ...] | None, status: str, settled: bool
+) -> None:
+    """It fits the lower one's call, and was not there when this key was sent: it may be its own."""
+    trail = Trail(
+        None if known is None else a_baseline(*known),
+        of_lower=frozenset({B}),
+        lower_took=TOOK,
+        if_absent=IfAbsent.RENEW,
+    )
+    shown = seen(an_invoice(B), an_invoice(status=status))
+    conclusion = conclude(shown, a_doubt(trail=trail))
+    assert isinstance(conclusion, Absent) is settled
+    if isinstance(conclusion, Undecided):
+        assert conclusion.problem.code == "SEVERAL_INVOICES"
+        assert A in conclusion.problem.message
+
+
 @pytest.mark.parametrize(("source", "there"), [(None, False), ("", False), ("BillRun", True)])
 def test_what_others_made_beside_the_lower_revision_is_there(
     source: str | None, there: bool

@@ -12,7 +12,7 @@ from zbatch.engine.decision import Again, Decision, Halt, Pause, Settle, Verdict
 from zbatch.engine.kinds import Kind, doubtful, kind_of, problem_of
 from zbatch.engine.verdict import ROW_TABLE, TABLE, Context, decide
 from zbatch.model import Attempt, IfAbsent, KeyState, Outcome, Problem
-from zbatch.zuora.codes import AT_THE_DOOR, LIMIT_CODES, RowClass
+from zbatch.zuora.codes import AT_THE_DOOR, LIMIT_CODES, LOGIN_CODES, RowClass, classify
 from zbatch.zuora.reply import (
     Answer,
     Busy,
@@ -242,7 +242,7 @@ OF_NO_ITEM = (
 
 def test_what_may_be_said_at_the_door_is_of_no_item() -> None:
     """What was found out of an account or its charges has been found behind the door."""
-    assert LIMIT_CODES.union(OF_NO_ITEM) == AT_THE_DOOR
+    assert LIMIT_CODES.union(LOGIN_CODES, OF_NO_ITEM) == AT_THE_DOOR
 
 
 @pytest.mark.parametrize("code", OF_NO_ITEM)
@@ -263,6 +263,18 @@ def test_rows_that_say_nothing_of_their_items_are_no_proof_for_a_doubtful_key(co
     mixed = by_rows((turned_away, a_row(RowClass.SUCCESS)), before[:1])
     assert isinstance(mixed, Settle)
     assert [verdict.state for verdict in mixed.verdicts] == [KeyState.SETTLED] * 2
+
+
+@pytest.mark.parametrize("limit", sorted(LIMIT_CODES))
+@pytest.mark.parametrize("login", sorted(LOGIN_CODES))
+def test_rows_of_a_session_beside_those_of_a_limit_are_no_proof_either(
+    login: str, limit: str
+) -> None:
+    """R4: none of them speaks of an item, under whichever code; with one that does they settle."""
+    pair = [Row(classify(code, ""), problem=Problem(code, "no")) for code in (login, limit)]
+    lost = [an_attempt(Kind.LOST)]
+    assert told(by_rows((*pair,), lost)) == "again: backoff"
+    assert isinstance(by_rows((*pair, a_row(RowClass.SUCCESS)), lost), Settle)
 
 
 def test_a_kept_row_that_says_nothing_of_its_item_is_not_asked_for_again() -> None:

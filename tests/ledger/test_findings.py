@@ -53,6 +53,7 @@ BASELINE = Baseline(
     (A, B),
     (Draft(A, "12.50", NOON), Draft(B, None, None)),
     gone=("c" * 32,),
+    shown=("d" * 32,),
 )
 
 

@@ -167,13 +167,15 @@ def test_generations_count_the_keys_that_were_minted(store: Store, items: list[I
 
 
 def test_an_intent_may_be_dated_anew(store: Store, items: list[Item]) -> None:
-    """A second `begin` of the same attempt moves its time and adds nothing."""
+    """A second `begin` of the same attempt moves its time, by both clocks, and adds nothing."""
     call = a_call(items[0])
-    store.begin(RUN, [a_send(call)], NOON)
-    store.begin(RUN, [a_send(call, started_at=NOON + HOUR)], NOON)
+    store.begin(RUN, [a_send(call, server_date=NOON)], NOON)
+    later = NOON + HOUR
+    store.begin(RUN, [a_send(call, started_at=later, server_date=later)], NOON)
     held = standing(store, items[0])
     assert held.call is not None
-    assert [attempt.started_at for attempt in held.call.attempts] == [NOON + HOUR]
+    (attempt,) = held.call.attempts
+    assert (attempt.started_at, attempt.server_date) == (later, later)
 
 
 def test_many_sends_and_results_are_one_transaction(store: Store, items: list[Item]) -> None:

@@ -417,7 +417,8 @@ def check(run: Run, held: Mapping[str, str], kept: Sequence[ItemRecord]) -> None
     assert len({record.item.identity for record in told}) == len(told)
     durable = [effect.record for result in run.ledger.finished for effect in result.effects]
     durable += [finding.effect.record for finding in run.ledger.noted if finding.effect]
-    unseen = [record for record in told if record.error and record.error.code == "PERHAPS_GONE"]
+    settled = [record for record in told if record.outcome.settled]
+    unseen = [record for record in settled if record.error and record.error.code == "PERHAPS_GONE"]
     left = [record for record in told if not record.outcome.settled or record in unseen]
     assert set(run.ending.left) == set(left)
     assert all(record in durable or record in kept for record in told if record not in left)

@@ -185,13 +185,16 @@ class Aftermath:
             self.in_hand.clear(work)
             return
         self.in_hand.let_go()
-        if all(isinstance(step, Burnt) for step in outcome):
-            work.burnt = True
-            work.trails = tuple(replace(trail, if_absent=IfAbsent.RENEW) for trail in work.trails)
+        burnt = [step for step in outcome if isinstance(step, Burnt)]
+        if len(burnt) == len(outcome):
+            work.burnt, work.rests_until = True, None
+            work.trails = tuple(map(_of_burnt, work.trails, burnt))
             self._order.postpone(work, self._ports.clock.monotonic())
             for item in work.items:
                 self._tally.doubt(item.identity)
         elif work.attempts and (rest := _common_rest(outcome)):
+            if rest.missed:
+                work.rests_until = rest.until
             self.resting.add(work, rest.until, rest.problem)
         else:
             for position, step in enumerate(outcome):
@@ -209,7 +212,7 @@ class Aftermath:
         elif isinstance(step, Left):
             self._leave(step.record)
         elif isinstance(step, Rest):
-            self.resting.ask_again(work if len(work.items) == 1 else alone_of(work, item), step)
+            self.resting.ask_again(_one_of(work, item, trail), step)
         elif isinstance(step, Reopened) and work.behind:
             self.blocked.append((item, work.behind))
             if work.behind.identity < item.identity:
@@ -291,6 +294,19 @@ def _with_credited(trail: Trail, item: Item, dates: Mapping[date, frozenset[str]
         credited=trail.credited.union(*dates.values()),
         of_lower=trail.of_lower | dates.get(item.identity.target_date, frozenset()),
     )
+
+
+def _of_burnt(trail: Trail, step: Burnt) -> Trail:
+    trail = trail.based_on(step.baseline)
+    return replace(trail, if_absent=IfAbsent.RENEW, rests_until=None)
+
+
+def _one_of(work: Work, item: Item, trail: Trail) -> Work:
+    """Give the work of one item that rests: in doubt still, or alone under a key of its own."""
+    if len(work.items) == 1:
+        return work
+    in_doubt = replace(work, items=(item,), trails=(trail,)) if work.in_doubt else None
+    return in_doubt or alone_of(work, item)
 
 
 def _common_rest(steps: Sequence[Step]) -> Rest | None:

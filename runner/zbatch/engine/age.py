@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from zbatch.engine.kinds import doubtful
 from zbatch.model import Attempt
 
 KEY_LIFE = timedelta(hours=23)  # one hour less than the server's, for clocks that disagree
@@ -44,12 +45,14 @@ def outlived(attempts: Sequence[Attempt], clocks: Clocks) -> bool:
     """Tell whether the server must have forgotten a key by all clocks that can tell.
 
     Where `expired` is true as soon as one of them says that a key may be too old to be sent, here
-    all must agree; a clock of ours that has gone backwards tells nothing if the server's can.
+    all must agree; a clock of ours that has gone backwards tells nothing if the server's can. It
+    counts from the first send that may have been executed: one that was turned away before it left
+    the server nothing to remember, and may have been a day earlier.
     """
     sent = [attempt for attempt in attempts if attempt.sent]
     if not sent:
         return False
-    first, ages = sent[0], []
+    first, ages = next((one for one in sent if doubtful((one,))), sent[-1]), []
     if clocks.server and first.server_date:
         ages.append(clocks.server - first.server_date)
     if not ages or not _went_back(sent, clocks):

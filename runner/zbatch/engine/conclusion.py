@@ -20,9 +20,11 @@ from zbatch.engine.question import (
     Foreign,
     Seen,
     Undecided,
+    beyond,
     conclude,
     exists,
     rested,
+    shown_as_void,
 )
 from zbatch.engine.settings import Acceptance
 from zbatch.engine.steps import (
@@ -35,6 +37,7 @@ from zbatch.engine.steps import (
 )
 from zbatch.model import (
     Attempt,
+    Baseline,
     IfAbsent,
     Item,
     ItemRecord,
@@ -146,14 +149,36 @@ def _conclusion(work: Work, item: Item, seen: Seen, doubt: Doubt, facts: Facts) 
         return Settled(record, f"{when}: one invoice, author not proved")
     if isinstance(conclusion, Undecided):
         record = record_of(work, item, Outcome.UNKNOWN, problem=conclusion.problem)
-        baseline, drafts = doubt.trail.baseline, conclusion.meanwhile
-        return Left(record, remembering(baseline, drafts) if baseline and drafts else None)
+        return Left(record, _remembered(seen, doubt.trail, conclusion))
+    if rest := _perhaps_gone(work, seen, doubt.trail, facts):
+        return rest
     if not work.burnt and not expired(work.attempts, facts.clocks):
         # The key still protects: sending it again is what settles it, and safer than a new one.
         then = "settles it" if work.apart else "sends it again under the same key"
         problem = Problem("IN_DOUBT", f"{when}: nothing is there; zbatch run {then}")
         return Left(record_of(work, item, Outcome.UNKNOWN, problem=problem))
     return _absent(work, item, conclusion, when)
+
+
+def _remembered(seen: Seen, trail: Trail, undecided: Undecided) -> Baseline | None:
+    """Give a baseline that remembers what may not be shown any more, if there is any."""
+    shown = [invoice.id for invoice in beyond(seen, trail)]
+    if trail.baseline is None or not (shown or undecided.meanwhile):
+        return None
+    return remembering(trail.baseline.showing(shown), undecided.meanwhile)
+
+
+def _perhaps_gone(work: Work, seen: Seen, trail: Trail, facts: Facts) -> Rest | None:
+    """Rest where an earlier question has shown an invoice that this one does not.
+
+    As before a send, two looks must miss it, a rest apart, unless it is shown as canceled.
+    """
+    shown = trail.baseline.shown if trail.baseline else ()
+    until = facts.look_again(work, trail, seen.asked_at)
+    if until is None or shown_as_void(shown, seen):
+        return None
+    problem = Problem("PERHAPS_GONE", f"the tenant does not show invoice {shown[0]} now")
+    return Rest(until, problem, missed=True)
 
 
 def _decided(work: Work, item: Item, seen: Seen, accepted: Acceptance, trail: Trail) -> Step:

@@ -198,23 +198,24 @@ def _failed(work: Work, problem: Problem) -> Settle:
 def _without_old_answers(work: Work, attempt: Attempt, decision: Settle) -> tuple[Attempt, Settle]:
     """Take no invoice that was gone before the send for a new one: the answer is of an old call.
 
-    Nor is the next key taken at once: if the question was wrong, the one after a rest is not.
+    All of it is, so no other invoice that it names is new either: it may be gone as well, deleted
+    before anybody has seen it. Nor is the next key taken at once: if the question was wrong, the
+    one after a rest is not.
     """
-    pairs = zip(work.trails, decision.verdicts, strict=True)
-    verdicts = tuple(_unless_gone(trail.baseline, verdict) for trail, verdict in pairs)
-    old = [new for new, was in zip(verdicts, decision.verdicts, strict=True) if new is not was]
-    if not old:
+    pairs = list(zip(work.trails, decision.verdicts, strict=True))
+    gone = [verdict for trail, verdict in pairs if _is_gone(trail.baseline, verdict)]
+    if not gone:
         return attempt, decision
-    return replace(attempt, problem=old[0].problem), replace(decision, verdicts=verdicts)
-
-
-def _unless_gone(baseline: Baseline | None, verdict: Verdict) -> Verdict:
-    if baseline is None or verdict.invoice_id not in baseline.gone:
-        return verdict
-    said = f"invoice {verdict.invoice_id}, which was canceled or deleted before the send"
+    said = f"invoice {gone[0].invoice_id}, which was canceled or deleted before the send"
     problem = Problem("OLD_ANSWER", f"the server has repeated an old answer: it names {said}")
-    evidence = f"row: success, of {said}"
-    return Verdict(KeyState.BURNT, evidence, problem=problem, if_absent=IfAbsent.RENEW)
+    evidence = f"row: success, in an old answer: it names {said}"
+    old = Verdict(KeyState.BURNT, evidence, problem=problem, if_absent=IfAbsent.RENEW)
+    verdicts = tuple(old if verdict.invoice_id else verdict for _, verdict in pairs)
+    return replace(attempt, problem=problem), replace(decision, verdicts=verdicts)
+
+
+def _is_gone(baseline: Baseline | None, verdict: Verdict) -> bool:
+    return baseline is not None and verdict.invoice_id in baseline.gone
 
 
 def _without_renewal(verdict: Verdict) -> Verdict:

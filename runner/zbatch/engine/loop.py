@@ -208,7 +208,8 @@ class Engine:
         """Renew the time of an intent that waited long, since later runs count from it."""
         if self._is_timely(armed):
             return armed
-        attempt = replace(armed.attempt, started_at=self._ports.clock.now())
+        now, server_date = self._ports.clock.now(), self._brake.server_date()
+        attempt = replace(armed.attempt, started_at=now, server_date=server_date)
         await self._committer.begin([send_of(armed.work, attempt)])
         return replace(armed, attempt=attempt)
 

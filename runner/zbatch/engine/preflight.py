@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from zbatch.engine.age import CLOCK_SLACK
 from zbatch.engine.judge import record_of
 from zbatch.engine.kinds import doubtful
 from zbatch.engine.order import Work
 from zbatch.engine.question import (
-    NEVER_COUNTS,
     Generating,
     Look,
     Nothing,
@@ -24,6 +22,7 @@ from zbatch.engine.question import (
     There,
     exists,
     look,
+    shown_as_void,
 )
 from zbatch.engine.steps import (
     Burnt,
@@ -58,6 +57,8 @@ def before_sending(work: Work, seen: Sequence[Seen], facts: Facts) -> Cleared | 
     """Decide whether a call may leave; otherwise give a step for each item."""
     looks = [look(one, trail) for one, trail in zip(seen, work.trails, strict=True)]
     if all(isinstance(there, Nothing) for there in looks):
+        if rest := _was_coming(work, seen[0], facts):
+            return (rest,)
         if work.apart:
             evidence = "never executed, and its call is not sent again"
             return (Released(evidence, _shown(seen[0], work.trails[0])),)
@@ -66,7 +67,8 @@ def before_sending(work: Work, seen: Sequence[Seen], facts: Facts) -> Cleared | 
         pairs = zip(seen, work.trails, strict=True)
         return Cleared(tuple(_shown(*pair) if clean else _canceled(*pair) for pair in pairs))
     if doubtful(work.attempts):
-        return tuple(_doubt_step(work, item, looks) for item in work.items)
+        members = zip(work.items, looks, work.trails, strict=True)
+        return tuple(_doubt_step(work, *member, looks) for member in members)
     return tuple(
         _hold(work, item, there, facts) for item, there in zip(work.items, looks, strict=True)
     )
@@ -91,29 +93,26 @@ def recheck(work: Work, held: ItemRecord, seen: Seen, facts: Facts) -> Step:
         record = record_of(work, item, Outcome.ALREADY_INVOICED, there.ids, problem)
         return Settled(record, "an invoice is there that zbatch did not make")
     if isinstance(there, Nothing) and held.outcome is Outcome.ALREADY_INVOICED:
-        until = trail.rests_until or work.rests_until  # the first look's own stands
+        until = facts.look_again(work, trail, seen.asked_at)
         named = held.invoice_ids or tuple(filter(None, (held.invoice_id,)))
-        if _shown_as_void(named, seen) or (until and _has_passed(until, seen, facts)):
+        if until is None or shown_as_void(named, seen):
             there_still = {invoice.id for invoice in seen.invoices if exists(invoice)}
             gone = (one for one in named if one not in there_still)
             return Reopened(_shown(seen, trail).without(gone))
         problem = Problem("PERHAPS_GONE", f"the tenant does not show invoice {held.invoice_id} now")
-        return Rest(_second_look(until, facts), problem)
+        return Rest(until, problem, missed=True)
     return Kept(held)
 
 
-def _has_passed(until: datetime, seen: Seen, facts: Facts) -> bool:
-    """Tell whether a second look counts: a clock of ours that went ahead ends no rest."""
-    server = facts.clocks.server or seen.asked_at
-    return until <= seen.asked_at and until - CLOCK_SLACK <= server
+def _was_coming(work: Work, seen: Seen, facts: Facts) -> Rest | None:
+    """Rest where an invoice was being generated before, and is not shown now.
 
-
-def _second_look(until: datetime | None, facts: Facts) -> datetime:
-    """Tell from when, by our clock, a second look counts, `until` by that of the first one."""
-    server = facts.clocks.server or facts.now
-    if until is None:  # ours may be behind at the first look, and right at the second
-        return max(facts.now, server) + facts.settle
-    return max(until, facts.now + (until - server))
+    It has come to nothing, or the answer is an old copy's: only a look after the rest tells.
+    """
+    trail = replace(work.trails[0], rests_until=None)  # what it rested for before is another thing
+    until = facts.look_again(work, trail, seen.asked_at) if work.rechecks else None
+    said = "an invoice was being generated, and the tenant does not show it now"
+    return Rest(until, Problem("PERHAPS_GONE", said), missed=True) if until else None
 
 
 def _shown(seen: Seen, trail: Trail) -> Baseline:
@@ -129,18 +128,14 @@ def _canceled(seen: Seen, trail: Trail) -> Baseline | None:
     return baseline if baseline is not trail.baseline else None
 
 
-def _shown_as_void(named: Sequence[str], seen: Seen) -> bool:
-    """Tell whether the tenant shows all that was there as canceled or in error."""
-    void = {invoice.id for invoice in seen.invoices if invoice.status in NEVER_COUNTS}
-    return void.issuperset(named)
-
-
-def _doubt_step(work: Work, item: Item, looks: Sequence[Look]) -> Step:
+def _doubt_step(work: Work, item: Item, there: Look, trail: Trail, looks: Sequence[Look]) -> Step:
     """Hold a doubtful key for which something is there; a group shares one fate."""
     odd = next((there for there in looks if isinstance(there, Odd)), None)
     if odd:
         return Left(record_of(work, item, Outcome.UNKNOWN, problem=odd.problem))
-    return Burnt("in doubt, and an invoice is there that was not there before")
+    ids = there.ids if isinstance(there, There | Generating) else ()
+    baseline = trail.baseline.showing(ids) if trail.baseline else None
+    return Burnt("in doubt, and an invoice is there that was not there before", baseline)
 
 
 def _hold(work: Work, item: Item, there: Look, facts: Facts) -> Step:

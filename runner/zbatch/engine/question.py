@@ -81,16 +81,8 @@ def look(seen: Seen, trail: Trail) -> Look:
     """
     if not seen.invoices:  # as for most items before their send
         return _NOTHING
-    known = set(trail.baseline.invoice_ids) if trail.baseline else set()
-    beyond = [
-        invoice
-        for invoice in seen.invoices
-        if _there_or_coming(invoice)
-        and invoice.id not in known
-        and invoice.id not in trail.of_lower
-        and not _of_lower_revision(invoice, seen, trail)
-    ]
-    odd = [invoice for invoice in beyond if not _known(invoice.status)]
+    more = beyond(seen, trail)
+    odd = [invoice for invoice in more if not _known(invoice.status)]
     if odd:
         return Odd(
             Problem(
@@ -98,11 +90,24 @@ def look(seen: Seen, trail: Trail) -> Look:
                 f"invoice {odd[0].id} has the status {odd[0].status!r}, which zbatch does not know",
             )
         )
-    generating = tuple(invoice.id for invoice in beyond if invoice.status == GENERATING)
+    generating = tuple(invoice.id for invoice in more if invoice.status == GENERATING)
     if generating:
         return Generating(generating)
-    there = tuple(invoice.id for invoice in beyond)
+    there = tuple(invoice.id for invoice in more)
     return There(there) if there else _NOTHING
+
+
+def beyond(seen: Seen, trail: Trail) -> list[Invoice]:
+    """Give the invoices that are there or coming beyond what an item's trail accounts for."""
+    known = set(trail.baseline.invoice_ids) if trail.baseline else set()
+    return [
+        invoice
+        for invoice in seen.invoices
+        if _there_or_coming(invoice)
+        and invoice.id not in known
+        and invoice.id not in trail.of_lower
+        and not _of_lower_revision(invoice, seen, trail)
+    ]
 
 
 def _of_lower_revision(invoice: Invoice, seen: Seen, trail: Trail) -> bool:
@@ -220,7 +225,27 @@ def conclude(seen: Seen, doubt: Doubt) -> Conclusion:
         return undecided
     if doubt.conflict:
         return _STILL_EXECUTING
-    return Absent(_then(doubt.trail))
+    return _of_either(seen, doubt.trail) or Absent(_then(doubt.trail))
+
+
+def _of_either(seen: Seen, trail: Trail) -> Undecided | None:
+    """Say that an invoice may be this key's or the lower revision's: its time fits both.
+
+    What the lower one had made when the tenant was asked before the first send is in the baseline.
+    """
+    known = {*trail.of_lower, *(trail.baseline.invoice_ids if trail.baseline else ())}
+    hidden = [
+        one.id
+        for one in seen.invoices
+        if exists(one) and one.id not in known and _of_lower_revision(one, seen, trail)
+    ]
+    if not hidden:
+        return None
+    message = (
+        f"invoice {hidden[0]} may be this revision's or the lower one's, by the time at which it"
+        " was made; decide with zbatch reconcile --accept"
+    )
+    return Undecided(Problem("SEVERAL_INVOICES", message))
 
 
 def _then(trail: Trail) -> IfAbsent:
@@ -275,6 +300,12 @@ def exists(invoice: Invoice) -> bool:
     """Tell whether an invoice is one at all: neither temporary nor canceled nor in error."""
     temporary = (invoice.number or "").startswith(TEMPORARY_NUMBER)
     return not temporary and invoice.status not in NEVER_COUNTS
+
+
+def shown_as_void(named: Sequence[str], seen: Seen) -> bool:
+    """Tell whether the tenant shows all of some invoices as canceled or in error."""
+    void = {invoice.id for invoice in seen.invoices if invoice.status in NEVER_COUNTS}
+    return void.issuperset(named)
 
 
 def _there_or_coming(invoice: Invoice) -> bool:

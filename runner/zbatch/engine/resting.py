@@ -42,10 +42,11 @@ class Resting:
     def ask_again(self, work: Work, rest: Rest) -> None:
         """Let an item be asked about again: in a moment, or where the run waits until then."""
         if not rest.soon:
-            work.rests_until = work.rests_until or rest.until
+            work.rests_until = rest.until
             self._resting.append((rest.until, work, rest.problem))
         elif work.rechecks < MOST_RECHECKS:
             work.rechecks += 1
+            work.rests_until = None  # it is shown: a look that missed it counts for nothing
             self._order.postpone(work, self._steady(rest.until))
         else:
             self._leave_resting(work, work.items[0], rest)

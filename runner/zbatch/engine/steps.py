@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from zbatch.engine.age import Clocks
+from zbatch.engine.age import CLOCK_SLACK, Clocks
 from zbatch.engine.judge import record_of
 from zbatch.engine.order import Work
 from zbatch.engine.settings import Acceptance
@@ -21,6 +21,7 @@ from zbatch.model import (
     KeyState,
     Outcome,
     Problem,
+    Trail,
 )
 
 
@@ -35,12 +36,14 @@ class Cleared:
 class Rest:
     """Ask again, not before `until`; `problem` is what to report if the run does not wait.
 
-    `soon` tells that it is a matter of seconds, which every run waits for.
+    `soon` tells that it is a matter of seconds, which every run waits for, `missed` that an invoice
+    is not shown which was: only a look after the rest may show that it is gone.
     """
 
     until: datetime
     problem: Problem
     soon: bool = False
+    missed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +64,13 @@ class Renewed:
 
 @dataclass(frozen=True, slots=True)
 class Burnt:
-    """Nothing is sent under this key any more: from now on only questions settle it."""
+    """Nothing is sent under this key any more: from now on only questions settle it.
+
+    A `baseline` remembers what was shown.
+    """
 
     evidence: str
+    baseline: Baseline | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +121,20 @@ class Facts:
         """The wall time."""
         return self.clocks.now
 
+    def look_again(self, work: Work, trail: Trail, asked_at: datetime) -> datetime | None:
+        """Tell when to look once more for what was shown and is not now, None if that was done.
+
+        A rest of this run is over by the steady clock; one that an earlier run has begun must be so
+        by our clock and by the server's, as either may be another since then.
+        """
+        if work.rests_until:
+            return work.rests_until if work.rests_until > asked_at else None
+        server = self.clocks.server or self.now
+        if trail.rests_until is None:
+            return max(self.now, server) + self.settle_of(work)
+        left = trail.rests_until - min(asked_at, server + CLOCK_SLACK)
+        return self.now + left if left > timedelta() else None
+
     def settle_of(self, work: Work) -> timedelta:
         """Tell how long a tenant may go on with a key: the longest that any of its specs says."""
         return max(self.settle, timedelta(seconds=work.settle))
@@ -126,9 +147,9 @@ def finding(work: Work, item: Item, step: Step) -> Finding | None:
         effect = Effect(KeyState.SETTLED, step.evidence, step.record)
         rested = step.record.outcome is Outcome.ALREADY_INVOICED
         return Finding(item, key=key, effect=effect, rested=rested)
-    if isinstance(step, Rest) and work.held:
-        looked_before = work.rests_until or work.trails[work.items.index(item)].rests_until
-        return None if looked_before else Finding(item, rests_until=step.until)
+    if isinstance(step, Rest) and step.missed:
+        begun = work.trails[work.items.index(item)].rests_until and not work.rechecks
+        return None if begun else Finding(item, rests_until=step.until)
     if isinstance(step, Rest) and len(work.items) > 1 and not work.in_doubt:
         evidence = "never executed, and the items of its call go alone from now on"
         given_up = Effect(KeyState.SETTLED, evidence) if key else None
@@ -141,14 +162,14 @@ def finding(work: Work, item: Item, step: Step) -> Finding | None:
         effect = Effect(KeyState.SETTLED, step.evidence)
         return Finding(item, key=key, effect=effect, baseline=step.baseline)
     if isinstance(step, Left) and step.baseline:
-        return Finding(item, baseline=step.baseline)
+        return Finding(item, baseline=step.baseline, rested=True)
     if isinstance(step, Reopened):
         return Finding(item, baseline=step.baseline, rested=True, reopen=True)
     if isinstance(step, Kept) and step.shown:
         return Finding(item, rested=True)
     if isinstance(step, Burnt):
         effect = Effect(KeyState.BURNT, step.evidence, if_absent=IfAbsent.RENEW)
-        return Finding(item, key=key, effect=effect)
+        return Finding(item, step.baseline, key, effect, rested=True)
     return None
 
 

@@ -15,7 +15,7 @@ from zbatch.engine.decision import Again, Decision, Halt, Pause, Settle, Verdict
 from zbatch.engine.ending import StopReason
 from zbatch.engine.kinds import Kind, doubtful, kind_of, problem_of
 from zbatch.model import Attempt, IfAbsent, KeyState, Outcome, Problem
-from zbatch.zuora.codes import AT_THE_DOOR, LIMIT_CODES, RowClass
+from zbatch.zuora.codes import AT_THE_DOOR, LIMIT_CODES, LOGIN_CODES, RowClass
 from zbatch.zuora.problems import NO_REASON
 from zbatch.zuora.reply import Answer, Rows
 from zbatch.zuora.rows import Row
@@ -49,6 +49,7 @@ STORED_DOUBTFUL = timedelta(minutes=10)  # while others get through
 STORED_UNPROVED = timedelta(hours=1)  # whoever gets through: a run waits no longer for a tenant
 KEPT_APART = timedelta(seconds=5)  # answers so far apart have one `Date` only if they are one
 _SURE = frozenset({RowClass.RETRY, RowClass.DEFINITE})  # on a clean key
+_OF_THE_SEND = LIMIT_CODES | LOGIN_CODES  # also by their numbers, which are of no known class
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,9 @@ def turned_away(answer: Rows) -> bool:
 def _at_the_door(answer: Rows) -> bool:
     """Tell whether no row says anything of its item: the key may not have been looked at."""
     return all(
-        row.row_class in _SURE and row.problem and row.problem.code in AT_THE_DOOR
+        row.problem
+        and row.problem.code in AT_THE_DOOR
+        and (row.row_class in _SURE or row.problem.code in _OF_THE_SEND)
         for row in answer.rows
     )
 

@@ -258,7 +258,8 @@ def baseline_text(baseline: Baseline) -> str:
         "invoice_ids": baseline.invoice_ids,
         "drafts": drafts,
     }
-    return json.dumps(held | {"gone": baseline.gone} if baseline.gone else held)
+    beside = {"gone": baseline.gone, "shown": baseline.shown}
+    return json.dumps(held | {name: ids for name, ids in beside.items() if ids})
 
 
 @lru_cache(maxsize=1024)  # an item's own standing and its call's read the same one
@@ -272,6 +273,7 @@ def baseline_of(text: str | None) -> Baseline | None:
         invoice_ids=tuple(held["invoice_ids"]),
         drafts=tuple(Draft(id_, amount, moment(at)) for id_, amount, at in held["drafts"]),
         gone=tuple(held.get("gone", ())),
+        shown=tuple(held.get("shown", ())),
     )
 
 

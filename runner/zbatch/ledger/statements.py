@@ -74,8 +74,8 @@ GIVE_UP_KEY = (
 INSERT_ATTEMPT = (
     f"INSERT INTO attempt (call_id, run_id, {rows.ATTEMPT_COLUMNS})"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT (call_id, number) DO UPDATE SET started_at = excluded.started_at"
-    " WHERE answer IS NULL"
+    " ON CONFLICT (call_id, number) DO UPDATE SET started_at = excluded.started_at,"
+    " server_date = excluded.server_date WHERE answer IS NULL"
 )
 UPDATE_ATTEMPT = (
     "UPDATE attempt SET started_at = ?, track_id = ?, answer = ?, sent = ?, finished_at = ?,"

@@ -163,18 +163,24 @@ class Baseline:
     """What the tenant showed for an item before the first send of its key.
 
     `gone` are invoices of the item that are none any more: canceled, or named by an earlier outcome
-    and not shown.
+    and not shown. `shown` are those that a question has shown beyond it while its key was in doubt.
     """
 
     asked_at: datetime
     invoice_ids: tuple[str, ...]
     drafts: tuple[Draft, ...]
     gone: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
 
     def without(self, ids: Iterable[str]) -> Baseline:
         """Give the baseline with more invoices that are gone."""
         more = tuple(one for one in dict.fromkeys(ids) if one not in self.gone)
         return replace(self, gone=(*self.gone, *more)) if more else self
+
+    def showing(self, ids: Iterable[str]) -> Baseline:
+        """Give the baseline with more invoices that were shown beyond it."""
+        more = tuple(one for one in dict.fromkeys(ids) if one not in self.shown)
+        return replace(self, shown=(*self.shown, *more)) if more else self
 
 
 class IfAbsent(StrEnum):

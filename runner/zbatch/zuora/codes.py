@@ -26,22 +26,26 @@ CONCURRENCY_CODES = frozenset({"REQUEST_EXCEEDED_LIMIT", "50000070"})
 LIMIT_CODES = CONCURRENCY_CODES | {"REQUEST_EXCEEDED_RATE", "70"}
 """The server takes no more for now: the whole run waits, whichever item was told so."""
 
-AT_THE_DOOR = LIMIT_CODES | {
-    "API_DISABLED",
-    "INVALID_FIELD",
-    "INVALID_TYPE",
-    "INVALID_VERSION",
-    "MALFORMED_QUERY",
-    "MAX_RECORDS_EXCEEDED",
-    "NO_PERMISSION",
-    "TEMPORARY_ERROR",
-}
+LOGIN_CODES = frozenset({"INVALID_SESSION", "INVALID_LOGIN", "90000011"})
+"""The token was not accepted: says nothing about the item."""
+
+AT_THE_DOOR = (
+    LIMIT_CODES
+    | LOGIN_CODES
+    | {
+        "API_DISABLED",
+        "INVALID_FIELD",
+        "INVALID_TYPE",
+        "INVALID_VERSION",
+        "MALFORMED_QUERY",
+        "MAX_RECORDS_EXCEEDED",
+        "NO_PERMISSION",
+        "TEMPORARY_ERROR",
+    }
+)
 """Said of the tenant, its user or the request: perhaps before anybody has looked at the key."""
 
 LIMIT_MESSAGES = frozenset({"request exceeded limit"})
-
-LOGIN_CODES = frozenset({"INVALID_SESSION", "INVALID_LOGIN", "90000011"})
-"""The token was not accepted: says nothing about the item."""
 
 LOGIN_MESSAGES = frozenset({"no bearer token", "authentication error"})
 

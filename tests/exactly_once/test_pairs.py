@@ -1,0 +1,253 @@
+"""Ways to a second invoice, or to a wrong word, through pairs of rules that each hold alone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from support.engine import item
+from support.world import HOUR, LIMITS, UNGUARDED, During, World
+from support.world_net import REPLY_LOST, Trouble, gateway, late
+from zbatch.emulator import Scheduled
+from zbatch.emulator.catalogue import fault
+from zbatch.engine.ending import StopReason
+from zbatch.engine.loop import Engine
+from zbatch.model import Rate
+from zbatch.zuora.wire import Reply
+
+MakeWorld = Callable[..., World]
+ONE = item(1)
+PAIR = (item(1), item(2))
+REST = 3700.0  # seconds, longer than the default rest
+
+
+def _stop_after(seconds: float) -> During:
+    async def stop(engine: Engine) -> None:
+        await asyncio.sleep(seconds)
+        engine.stop(StopReason.INTERRUPTED, "a person has waited long enough")
+
+    return stop
+
+
+def _from_an_old_copy(world: World, by: str, skip: int = 0) -> None:
+    """Let all questions but the next `skip` be answered by a copy that is so far behind."""
+    stale = fault("stale_replica", by=by)
+    world.faults.switch([Scheduled(stale, every=1, action="query", skip=skip)])
+
+
+def _rows(*codes: str) -> Trouble:
+    """Let a call be turned away with a failed row for each item."""
+    told = [{"Success": False, "Errors": [{"Code": code, "Message": "no"}]} for code in codes]
+    return Trouble(arrives=False, instead=Reply(200, {}, json.dumps(told).encode(), 1))
+
+
+# A 409 that is remembered, and a 429 long before it
+
+
+def test_what_was_turned_away_a_day_before_does_not_age_a_key_that_is_executing(
+    make_world: MakeWorld,
+) -> None:
+    """R9b: a 429, and most of a day later the send that runs for hours: its 409 still counts."""
+    world = make_world(latency=5 * HOUR)
+    world.troubles = {1: gateway(429, retry_after="600")}
+    assert world.run([ONE], during=_stop_after(30)).outcomes == ["not_attempted"]
+    world.troubles = {}
+    world.pass_time(22 * HOUR)
+    assert world.run([ONE]).outcomes == ["unknown"]
+    world.pass_time(1.5 * HOUR)
+    run = world.run([ONE])
+    assert (run.outcomes, run.codes) == (["unknown"], ["STILL_EXECUTING"])
+    world.pass_time(24 * HOUR)
+    assert world.run([ONE]).outcomes == ["already_invoiced"]  # it was made hours after the send
+    assert (len(world.keys(ONE)), world.billed(ONE)) == (1, 1)
+
+
+# Old copies, and what a newer one has shown
+
+
+def test_what_was_being_generated_is_not_gone_because_an_old_copy_lacks_it(
+    make_world: MakeWorld,
+) -> None:
+    """A bill run is at work; half a minute later a copy answers that is five minutes behind."""
+    world = make_world(modes=replace(UNGUARDED, generating=HOUR))
+    world.bill_by_hand(ONE)
+    world.pass_time(60)
+    _from_an_old_copy(world, "5m", skip=1)
+    run = world.run([ONE])
+    assert (run.outcomes, run.codes) == (["not_attempted"], ["PERHAPS_GONE"])
+    world.pass_time(60)
+    assert world.run([ONE]).outcomes == ["not_attempted"]
+    world.faults.switch()
+    world.pass_time(2 * HOUR)
+    assert world.run([ONE]).outcomes == ["already_invoiced"]
+    assert world.sent == 0
+
+
+def test_what_comes_to_nothing_while_it_is_generated_is_billed_after_a_rest(
+    make_world: MakeWorld,
+) -> None:
+    """The bill run is undone: not shown now, nor an hour later, so that the call leaves."""
+    world = make_world(modes=replace(UNGUARDED, generating=HOUR))
+    by_hand = world.bill_by_hand(ONE)
+    world.timeline.at(world.timeline.now + 15, lambda _: world.delete(by_hand))
+    assert world.run([ONE]).codes == ["PERHAPS_GONE"]
+    world.pass_time(REST)
+    assert world.run([ONE]).outcomes == ["invoiced"]
+
+
+def test_what_burnt_a_key_is_not_gone_because_an_old_copy_lacks_it(make_world: MakeWorld) -> None:
+    """The answer is lost, the next run sees the invoice, and the one after it is shown none."""
+    world = make_world()
+    world.troubles = {1: REPLY_LOST}
+    assert world.run([ONE], die_at="generate answered, unjudged").died
+    world.troubles = {}
+    world.pass_time(60)
+    assert world.run([ONE]).outcomes == ["unknown"]
+    world.pass_time(REST)
+    _from_an_old_copy(world, "3h")
+    run = world.run([ONE])
+    assert (run.outcomes, run.codes) == (["unknown"], ["PERHAPS_GONE"])
+    world.faults.switch()
+    world.pass_time(60)
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    assert (len(world.keys(ONE)), world.billed(ONE)) == (1, 1)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_what_a_question_left_in_doubt_is_not_gone_because_an_old_copy_lacks_it(
+    make_world: MakeWorld, again: bool
+) -> None:
+    """It is shown while it is generated, then not; and shown `again`, that look counts no more."""
+    world = make_world(modes=replace(UNGUARDED, generating=4 * HOUR))
+    world.troubles = {1: gateway(502, arrives=True)} | dict.fromkeys(range(2, 5), gateway(502))
+    assert world.run([ONE]).outcomes == ["unknown"]
+    world.troubles = {}
+    world.pass_time(REST)
+    for _ in range(1 + again):
+        world.faults.switch()
+        assert world.run([ONE]).codes == ["GENERATING"]
+        _from_an_old_copy(world, "5h")
+        world.pass_time(50 * 60)
+        assert world.run([ONE]).codes == ["PERHAPS_GONE"]
+    world.faults.switch()
+    world.pass_time(3 * HOUR)
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    assert world.billed(ONE) == 1
+
+
+def test_what_was_deleted_while_its_key_was_in_doubt_is_billed_after_two_looks(
+    make_world: MakeWorld,
+) -> None:
+    """Two looks a rest apart do not show what a look before them did: the key is void."""
+    world = make_world()
+    world.allow(ONE, 2)
+    world.troubles = {1: REPLY_LOST}
+    assert world.run([ONE], die_at="generate answered, unjudged").died
+    world.troubles = {}
+    world.pass_time(60)
+    assert world.run([ONE]).outcomes == ["unknown"]
+    world.delete(world.invoices[0].id)
+    world.pass_time(REST)
+    for _ in range(2):
+        assert world.run([ONE]).codes == ["PERHAPS_GONE"]
+        world.pass_time(HOUR / 2)
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    assert len(world.invoices) == 1
+
+
+@pytest.mark.parametrize("shifts", [(-2, 0), (0, 2)])
+def test_two_looks_a_minute_apart_are_one_by_whichever_clock(
+    make_world: MakeWorld, shifts: tuple[int, int]
+) -> None:
+    """Our clock was two hours behind at the first look, or is two ahead at the second."""
+    world = make_world()
+    world.bill_by_hand(ONE)
+    world.pass_time(60)
+    assert world.run([ONE]).outcomes == ["already_invoiced"]
+    _from_an_old_copy(world, "3h")
+    for shift in shifts:
+        world.host().shift = timedelta(hours=shift)
+        assert world.run([ONE]).codes == ["PERHAPS_GONE"]
+        world.pass_time(60)
+    assert world.sent == 0
+
+
+# Rows of several items
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        ("INVALID_SESSION", "TEMPORARY_ERROR"),
+        ("REQUEST_EXCEEDED_RATE", "INVALID_SESSION"),
+        ("90000011", "NO_PERMISSION"),
+        ("70", "INVALID_LOGIN"),
+    ],
+)
+def test_rows_of_a_session_and_of_a_limit_settle_no_doubt(
+    make_world: MakeWorld, codes: tuple[str, str]
+) -> None:
+    """R4: the first call has billed both; of the second each row speaks of the send alone."""
+    world = make_world(modes=replace(UNGUARDED, read_lag=600.0))
+    world.limits = replace(LIMITS, objects_per_call=2)
+    world.troubles = {1: REPLY_LOST, 2: _rows(*codes)}
+    assert world.run(PAIR).outcomes == ["invoiced"] * 2
+    assert [world.billed(one) for one in PAIR] == [1, 1]
+
+
+def test_an_answer_of_which_a_part_is_old_is_old_as_a_whole(make_world: MakeWorld) -> None:
+    """The answer of both is lost; one invoice is canceled, one deleted: neither is told."""
+    world = make_world()
+    world.limits = replace(LIMITS, objects_per_call=2)
+    for one in PAIR:
+        world.allow(one, 2)
+    world.troubles = {1: REPLY_LOST}
+    assert world.run(PAIR, die_at="generate answered, unjudged").died
+    world.troubles = {}
+    first, second = (one.id for one in world.invoices)
+    world.set_status(first, "Canceled")
+    world.delete(second)
+    world.pass_time(60)
+    run = world.run(PAIR)
+    assert (run.outcomes, run.codes) == (["unknown"] * 2, ["OLD_ANSWER"] * 2)
+    world.pass_time(2 * HOUR)
+    assert world.run(PAIR).outcomes == ["invoiced"] * 2
+    assert sum(one.status != "Canceled" for one in world.invoices) == 2
+
+
+# Revisions, and a send that waits for its turn
+
+
+def test_a_revisions_own_invoice_is_not_taken_for_the_lower_ones(make_world: MakeWorld) -> None:
+    """The lower one took a minute, the higher one came 20 s after it, and its answer is lost."""
+    world = make_world()
+    world.troubles = {1: late(60.0)}
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    world.set_status(world.invoices[0].id, "Canceled")
+    world.pass_time(20)
+    second = replace(ONE, identity=replace(ONE.identity, revision=2))
+    assert world.run([second], die_at="generate executed, unread").died
+    world.pass_time(30 * HOUR)
+    run = world.run([second])
+    assert (run.outcomes, run.codes) == (["unknown"], ["SEVERAL_INVOICES"])
+    assert len(world.keys(second)) == 1
+
+
+def test_an_intent_dated_anew_is_so_by_the_servers_clock_too(make_world: MakeWorld) -> None:
+    """R7: it waits half an hour for its turn; later only the server's clock tells of its rest."""
+    world = make_world(modes=replace(UNGUARDED, read_lag=2900.0))
+    world.limits = replace(LIMITS, rate=Rate(1, 1800.0))
+    world.host().shift = timedelta(hours=5)
+    assert world.run([ONE], die_at="generate executed, unread").died
+    world.limits = LIMITS
+    world.host().shift = timedelta()
+    world.pass_time(2400)
+    assert world.run([ONE]).outcomes == ["unknown"]
+    world.pass_time(REST)
+    assert world.run([ONE]).outcomes == ["already_invoiced"]
+    assert world.billed(ONE) == 1
