@@ -97,6 +97,7 @@ def once_steady(run: Run, times: Sequence[float]) -> float:
     return sum(start <= time < end for time in times) / (end - start)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("seconds", "latency", "asking"),
     [(0.002, 0.044, 0.044), (0.02, 0.02, 0.02), (0.002, 0.02, 0.2)],

@@ -24,6 +24,7 @@ from support.hidden_limit import (
 )
 from zbatch.engine.concurrency import PATIENCE, Concurrency
 
+pytestmark = pytest.mark.untraced  # what they decide by is held line by line elsewhere
 FAST = 0.95  # of the throughput of who knows the limit, outside gate windows
 SEEDS = range(2)
 LATENCIES: dict[str, Latency] = {

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,6 +76,7 @@ def played(bench: Bench, works: Sequence[Work], script: dict[int, list[str]]) ->
     return bench.run(works, answer)
 
 
+@pytest.mark.untraced
 @examples(60)
 @given(ACCOUNTS, SCRIPT, st.integers(1, 9), st.sampled_from([1, 3, 20]), st.booleans())
 def test_the_run_is_the_same(

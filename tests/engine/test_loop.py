@@ -170,6 +170,7 @@ def test_f2_an_unreachable_host_stops_the_run_with_nothing_sent(bench: Bench) ->
     }
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     "limited",
     [
@@ -367,6 +368,7 @@ def test_the_rate_holds_with_retries_included() -> None:
     assert outcomes(run) == {Outcome.INVOICED}
 
 
+@pytest.mark.untraced
 def test_f72_six_hundred_items_at_one_a_second_take_ten_minutes() -> None:
     """F72: the schedule holds within one per cent, and a question takes its turn like a call."""
     bench = Bench(limits=Limits(10, Rate(1, 1.0), 1, 150.0))
@@ -378,6 +380,7 @@ def test_f72_six_hundred_items_at_one_a_second_take_ten_minutes() -> None:
     assert len(asked) <= 600 / 50 + 2
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("rate", "concurrency", "questions"),
     [

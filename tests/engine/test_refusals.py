@@ -151,6 +151,7 @@ def one_refused(refusal: Reply, items: int = 400, rate: int = 100) -> Run:
     )
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("code", ["REQUEST_EXCEEDED_LIMIT", "REQUEST_EXCEEDED_RATE"])
 def test_an_account_that_alone_is_refused_holds_up_no_other(code: str) -> None:
     """It is set aside for longer each time, and fails after its tries, or is left at the end."""
@@ -162,6 +163,7 @@ def test_an_account_that_alone_is_refused_holds_up_no_other(code: str) -> None:
     assert len([at for at in mine if at <= max(others)]) <= 6
 
 
+@pytest.mark.untraced
 def test_an_account_whose_key_alone_is_refused_is_sent_again_less_and_less_often() -> None:
     """Others get through all the time, so it is its own wait that grows, and not the run's."""
     run = one_refused(status(429), items=600, rate=5)
@@ -196,6 +198,7 @@ def test_the_number_at_once_recovers_from_a_refusal_that_was_one_accounts_own() 
     assert most_of_ten_rounds() > 10
 
 
+@pytest.mark.untraced
 def test_an_account_that_is_often_refused_alone_fails_after_its_tries() -> None:
     """Three times shown, it needs nobody else that shows it."""
     run = one_refused(failure("REQUEST_EXCEEDED_LIMIT"), items=600, rate=20)
@@ -204,6 +207,7 @@ def test_an_account_that_is_often_refused_alone_fails_after_its_tries() -> None:
     assert len([event for event in run.events if isinstance(event, Gated)]) <= 2
 
 
+@pytest.mark.untraced
 def test_an_account_that_names_a_wait_holds_the_run_back_each_time_but_not_for_ever() -> None:
     """What the tenant asks for is kept, whoever it is for; the tries are spent all the same."""
     refusal = failure("REQUEST_EXCEEDED_RATE")
@@ -264,6 +268,7 @@ def test_only_the_last_answers_are_looked_at() -> None:
 # What is taken in
 
 
+@pytest.mark.untraced
 def test_questions_that_are_answered_show_that_the_tenant_takes_something_in() -> None:
     """Two hours of questions, each half an hour one refused, are no hour of nothing."""
     refused: list[float] = []

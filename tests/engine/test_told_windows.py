@@ -53,6 +53,7 @@ class Windowed(ScriptedServer):
         return asyncio.get_running_loop().time() + self.ahead
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("rounded", [math.floor, math.ceil, round])
 def test_no_call_is_one_too_many_however_the_end_of_a_window_is_rounded(
     rounded: Callable[[float], int],

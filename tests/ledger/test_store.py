@@ -199,6 +199,7 @@ def test_the_ledger_is_the_same_for_the_next_process(
         assert list(again.standing(items)) == before
 
 
+@pytest.mark.untraced
 @given(st.text(max_size=50), st.text(max_size=50), st.none() | st.text(max_size=20))
 def test_any_text_survives(
     tmp_path_factory: pytest.TempPathFactory, a: str, b: str, c: str | None

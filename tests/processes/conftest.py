@@ -21,12 +21,12 @@ def warm() -> Iterator[Parent]:
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Tenant]]:
+def serve(tmp_path: Path, warm: Parent) -> Iterator[Callable[..., Tenant]]:
     """Start emulated tenants: `serve(modes, book, faults)`, as `support.processes.tenant` says."""
     with ExitStack() as stack:
         names = iter(range(10))
         yield lambda modes=None, book="", faults=(): stack.enter_context(
-            tenant(tmp_path / f"tenant-{next(names)}", modes, book, faults)
+            tenant(warm, tmp_path / f"tenant-{next(names)}", modes, book, faults)
         )
 
 

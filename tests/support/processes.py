@@ -38,18 +38,6 @@ UNGUARDED = {"second_generate": "bills_again"}
 # Its encodings all differ from it, so that none of them is found by looking for another.
 CANARY = "canary+7f/3a=Xq%2Zk&r:9~0123456789"
 
-EMULATOR = """
-import os, sys
-from pathlib import Path
-from zbatch.app.serve import serve
-from zbatch.emulator import EmulatorConfig
-data, faults, book = sys.argv[1:]
-config = EmulatorConfig(
-    Path(data), Path(book) if book else None, client_secret=os.environ["EMULATED_SECRET"]
-)
-serve(config, lambda running: print(running.base_url, flush=True), Path(faults))
-"""
-
 
 def until(holds: Callable[[], object], what: str, limit: float = LIMIT) -> None:
     """Look again and again until something holds; fail with `what` after `limit` seconds."""
@@ -127,12 +115,13 @@ class Tenant:
 
 @contextmanager
 def tenant(
+    parent: Parent,
     folder: Path,
     modes: Mapping[str, object] | None = None,
     book: str = "",
     faults: Sequence[Mapping[str, object]] = (),
 ) -> Iterator[Tenant]:
-    """Serve an emulated tenant while the body runs; it is never killed.
+    """Serve an emulated tenant, forked from a warm parent, while the body runs; it is never killed.
 
     `faults` are those of a faults file, which can be written anew while the tenant serves.
     """
@@ -141,22 +130,17 @@ def tenant(
     served.play(*faults)
     if book:
         (folder / "book.csv").write_text(book)
-    argv = [EMULATOR, str(served.data), str(served.file)]
-    argv.append(str(folder / "book.csv") if book else "")
-    with subprocess.Popen(
-        [sys.executable, "-c", *argv],
-        env={**os.environ, "EMULATED_SECRET": CANARY},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            url = process.stdout.readline().strip()
-            assert url.startswith("http://127.0.0.1:")
-            yield replace(served, url=url)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(LIMIT)
+    listed = str(folder / "book.csv") if book else ""
+    fields = {"data": str(served.data), "faults": str(served.file), "book": listed}
+    process = parent.serve({**fields, "secret": CANARY}, folder)
+    try:
+        until(lambda: process.out.exists() and process.out.read_bytes()[-1:] == b"\n", "a tenant")
+        url = process.out.read_text("utf-8").strip()
+        assert url.startswith("http://127.0.0.1:")
+        yield replace(served, url=url)
+    finally:
+        process.kill(signal.SIGTERM)
+        process.wait()
 
 
 def _take_terminal() -> None:
@@ -250,14 +234,21 @@ class Parent:
     ) -> Client:
         """Fork a client with its `cwd`, `env`, `limits`, …; what it says goes into `said`."""
         said.mkdir(exist_ok=True)
-        stem = said / str(len(self._clients))
-        out, err = stem.with_suffix(".out"), stem.with_suffix(".err")
-        err.touch(0o600)
-        usual = {"limits": {}, "under": [], "watched": False}
-        child = {**usual, "argv": list(argv), "out": str(out), "err": str(err), **settings}
-        client = Client(int(self._ask({"start": child})["pid"]), out, err, self._wait)
+        client = self._fork(said / str(len(self._clients)), {"argv": list(argv), **settings})
         self._clients.append(client)
         return client
+
+    def serve(self, fields: Mapping[str, str], folder: Path) -> Client:
+        """Fork a tenant; it is no client, and whoever has started it ends it."""
+        settings = {"tenant": dict(fields), "cwd": str(folder), "env": dict(os.environ)}
+        return self._fork(folder / "tenant", settings)
+
+    def _fork(self, stem: Path, settings: Mapping[str, object]) -> Client:
+        out, err = stem.with_suffix(".out"), stem.with_suffix(".err")
+        err.touch(0o600)
+        usual = {"argv": [], "limits": {}, "under": [], "watched": False, "tenant": {}}
+        child = {**usual, "out": str(out), "err": str(err), **settings}
+        return Client(int(self._ask({"start": child})["pid"]), out, err, self._wait)
 
     def end_clients(self) -> None:
         """Kill the clients that nobody has waited for."""

@@ -3,9 +3,10 @@
 Run as a script. Each line of its standard input is a JSON object. `start` tells of a child:
 `argv`, `cwd`, `env`, where `out` and `err` go, its `limits` by the names of the `resource` module
 (AS counts from what it has already), and the tool it runs `under`; the answer is its process ID.
-A child that is `watched` says so on standard error whenever it reaches for the network. `wait`
-names a child; the answer is its exit code (negative: the signal that ended it), its peak memory in
-KiB and its seconds of CPU.
+A child that is `watched` says so on standard error whenever it reaches for the network. One with a
+`tenant` is no client: it serves an emulated tenant, by the fields of `support.processes.tenant`.
+`wait` names a child; the answer is its exit code (negative: the signal that ended it), its peak
+memory in KiB and its seconds of CPU.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from typing import Any, NoReturn
 # What a run loads at its first use, loaded here once for all of them.
 import zbatch.app.run
 import zbatch.cli.run
-import zbatch.cli.screen
-import zbatch.emulator  # noqa: F401
+import zbatch.cli.screen  # noqa: F401
+from zbatch.app.serve import serve as serve_tenant
 from zbatch.cli import main
+from zbatch.emulator import EmulatorConfig
 
 
 def serve() -> None:
@@ -76,10 +78,17 @@ def _become(child: dict[str, Any]) -> NoReturn:
             sys.addaudithook(_tell_of_the_network)
         if child["under"]:  # a tool that starts the command itself
             os.execvp(child["under"][0], child["under"] + child["argv"])  # noqa: S606 - no shell
-        code = main(child["argv"])
+        code = _tenant(**child["tenant"]) if child["tenant"] else main(child["argv"])
         sys.stdout.flush()
     finally:
         os._exit(code)
+
+
+def _tenant(data: str, faults: str, book: str, secret: str) -> int:
+    """Serve an emulated tenant until it is told to end; its first line is its address."""
+    config = EmulatorConfig(Path(data), Path(book) if book else None, client_secret=secret)
+    serve_tenant(config, lambda running: print(running.base_url, flush=True), Path(faults))
+    return 0
 
 
 def _limit(limits: dict[str, int]) -> None:
