@@ -139,10 +139,7 @@ def test_a_place_that_falls_away_behind_a_gate_is_waited_for_again() -> None:
 class FarTurns(Pace):
     """Has each turn come 31 seconds after it is taken, though turns are not far apart."""
 
-    given = 0
-
     def reserve(self, now: float) -> Slot:
-        self.given += 1
         return replace(super().reserve(now), at=now + 31.0)
 
 
@@ -153,14 +150,11 @@ def test_a_turn_that_comes_late_each_time_is_given_away_once() -> None:
         await asyncio.sleep(600.0)
         engine.stop(StopReason.INTERRUPTED, "it has no end")
 
-    pace = FarTurns(Rate(10, 1.0))
-    bench = Bench(pace=pace, during=stop_at_last)
+    bench = Bench(pace=FarTurns(Rate(10, 1.0)), during=stop_at_last)
     run = bench.run(works_of([item(n) for n in range(3)]), lambda request, before: success())
     assert run.ending.stop is None
     assert {record.outcome for record in run.records.values()} == {Outcome.INVOICED}
-    assert (
-        pace.given == 1 + 2 * 3
-    )  # for the question; for each call, the one given away and its own
+    assert len(run.ledger.begun) == 3 * 3  # dated anew for its own turn, and as it leaves
     last = {send.call.key: send.attempt.started_at for send in run.ledger.begun}
     left = {request.key: START + timedelta(seconds=at) for at, request in run.server.requests}
     assert all(abs(left[key] - last[key]) < timedelta(seconds=1) for key in left)
