@@ -211,6 +211,25 @@ def test_where_folders_cannot_be_locked_the_file_is(
         pass
 
 
+def test_f102_a_folder_that_cannot_be_opened_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F102: the lock file has taken the last descriptor, and nothing is sent."""
+    opened = os.open
+
+    def no_folder(path: Path, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_DIRECTORY:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return opened(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", no_folder)
+    with (
+        pytest.raises(CannotStart, match="cannot open the folder .*: Too many open files"),
+        locked(tmp_path, "run A"),
+    ):
+        pass
+
+
 def no_locks(*_: object) -> None:
     raise OSError(errno.ENOLCK, "No locks available")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zbatch.engine.ports import Clock
+from zbatch.errors import CannotStart
 from zbatch.model import Plan
 from zbatch.net.credentials import read_credentials
 from zbatch.net.secret import Secret
@@ -35,8 +36,10 @@ class Access:
 
 def access_to(plan: Plan, folder: Path, book: Path | None, environ: Mapping[str, str]) -> Access:
     """Gather it, without any network; raises `CannotStart` where any of it is missing."""
-    # Loaded where somebody is to be reached: a run that has nothing to send starts without it.
-    from zbatch.net.transport import tls_context
+    try:  # Loaded where somebody is to be reached: a run that has nothing to send does without it.
+        from zbatch.net.transport import tls_context
+    except OSError as error:  # as where no files are left to open
+        raise CannotStart(f"cannot load what reaches a tenant: {error.strerror}") from error
 
     tenant = plan.tenant
     credentials = None if tenant.embedded else read_credentials(tenant, environ)

@@ -81,7 +81,10 @@ def signer_of(folder: Path, run_id: str) -> int | None:
 @contextmanager
 def _folder_held(folder: Path, signed: int) -> Iterator[None]:
     """Lock the folder itself while the body runs, where its file system locks folders."""
-    descriptor = os.open(folder, _FOLDER)
+    try:
+        descriptor = os.open(folder, _FOLDER)
+    except OSError as error:
+        raise CannotStart(f"cannot open the folder {folder}: {error.strerror}") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -172,7 +172,7 @@ def the_others_go_at_once(bench: Bench) -> None:
     def substitute(work: Work, item: Item, there: Any, facts: Facts) -> Any:
         step = hold(work, item, there, facts)
         if isinstance(step, Rest) and isinstance(there, Nothing):
-            return replace(step, until=facts.now, soon=True)
+            return replace(step, until=facts.now)
         return step
 
     bench.function(hold, substitute)

@@ -40,6 +40,7 @@ def a_place_is_always_free(bench: Bench) -> None:
 def every_slot_is_now(bench: Bench) -> None:
     """Nothing is left between two requests, whatever the rate."""
     bench.method(Pace, "reserve", lambda self, now: Slot(max(now, self._opens), self._epoch))
+    bench.method(Pace, "hastens", lambda self, slot, now: False)
 
 
 @saboteur(
