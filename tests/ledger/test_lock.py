@@ -224,7 +224,7 @@ def test_f102_a_folder_that_cannot_be_opened_is_told(
 
     monkeypatch.setattr(os, "open", no_folder)
     with (
-        pytest.raises(CannotStart, match="cannot open the folder .*: Too many open files"),
+        pytest.raises(CannotStart, match=r"cannot open the folder .*: Too many open files"),
         locked(tmp_path, "run A"),
     ):
         pass
