@@ -36,6 +36,7 @@ def trials() -> dict[str, Any]:
     return {name: (without, sabotaged) for name, without, sabotaged in lines}
 
 
+@pytest.mark.xdist_group("trials")  # on one worker, where they are tried once for all
 @pytest.mark.parametrize("one", PART.saboteurs, ids=name_of)
 def test_the_named_test_passes_without_and_fails_with_its_saboteur(
     one: Saboteur, trials: dict[str, Any]
