@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 UV := build/uv/bin/uv
-# Most tests wait for sockets, files and processes: three workers keep two cores busy.
-PYTEST = $(BIN)/pytest -n $(or $(JOBS),3) --dist loadgroup
+# Most tests wait for sockets, files and processes: four workers keep two cores busy.
+PYTEST = $(BIN)/pytest -n $(or $(JOBS),4) --dist loadgroup
 
 .PHONY: help run test test-system test-browser test-office vendor soak mutation check lint format types layers cover wheel-test docs bench screens lock upgrade clean
 

@@ -7,12 +7,18 @@ long.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Generator
 
 import pytest
 
 import support.budget  # noqa: F401 - loads the profile
+
+
+def pytest_configure() -> None:
+    """Take SIGHUP as from a terminal: under `nohup` zbatch would go on, as it should."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.hookimpl(wrapper=True)
