@@ -17,8 +17,9 @@ ROOT = Path(__file__).parents[2]
 DIST = ROOT / "dist"
 PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet")
 SDIST = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
-# What zbatch decides, long proofs, tests of the tests: an installation changes none of them.
-DECIDE = ("engine", "ledger", "zuora")
+# What zbatch decides, what it does with sockets, signals and disks, long proofs, tests of the tests:
+# an installation changes none of them.
+DECIDE = ("engine", "ledger", "zuora", "net", "processes")
 LONG = ("app/test_rehearsals.py", "packaging/test_benchmarks.py")
 PROOFS = (*DECIDE, *LONG, "exactly_once", "faults", "mutation", "properties", "saboteurs")
 WHERE = "import sys, zbatch; sys.exit(not zbatch.__file__.startswith(sys.prefix))"
@@ -97,7 +98,7 @@ def test_again(commands: Path, work: Path) -> None:
     lock = ROOT / "requirements/dev.txt"
     call(commands / "python", *PIP, "install", "--require-hashes", "-r", lock, cwd=work)
     options: tuple[str | Path, ...] = (
-        *("-p", "no:cacheprovider", "-n", "3"),
+        *("-p", "no:cacheprovider", "-n", "4"),
         *("-c", source / "pyproject.toml"),
     )
     left = [f"--ignore={source / 'tests' / name}" for name in PROOFS]
