@@ -258,12 +258,13 @@ def test_a_revision_that_is_held_says_what_lets_it_go() -> None:
 
 
 def test_an_unknown_status_leaves_an_item_unknown() -> None:
-    """R8: neither sent nor claimed, and nothing written."""
-    for work in (new(), sent(Kind.LOST)):
+    """R8: neither sent nor claimed; of a key in doubt it is remembered that it was there."""
+    remembered = Finding(item(1), baseline=replace(BASELINE, shown=(A,)), rested=True)
+    for work, kept in ((new(), None), (sent(Kind.LOST), remembered)):
         step = only(before_sending(work, [seen(an_invoice(status="Odd"))], facts()))
         assert isinstance(step, Left)
         assert step.record.outcome is Outcome.UNKNOWN
-        assert finding(work, work.items[0], step) is None
+        assert finding(work, work.items[0], step) == kept
 
 
 def test_what_is_generating_is_asked_about_again_soon() -> None:
@@ -509,6 +510,45 @@ def test_a_status_nobody_knows_makes_an_outcome_unknown() -> None:
     step = recheck(new(), a_held(Outcome.NOTHING_TO_BILL), seen(an_invoice(status="Odd")), facts())
     assert isinstance(step, Left)
     assert step.record.outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("status", ["Generating", "Odd"])
+def test_what_is_shown_in_any_state_undoes_the_look_that_missed_it(status: str) -> None:
+    """R9a: whatever the item is told as for now."""
+    work = new(rests_until=START)
+    step = recheck(work, a_held(Outcome.ALREADY_INVOICED), seen(an_invoice(status=status)), facts())
+    assert finding(work, item(1), step) == Finding(item(1), rested=True)
+
+
+def test_a_rest_that_was_begun_by_a_clock_ahead_begins_anew() -> None:
+    """R7: only the server's clock can tell that; without it the rest stands."""
+    held = a_held(Outcome.ALREADY_INVOICED)
+    work = new(rests_until=START + 30 * 24 * HOUR)
+    step = recheck(work, held, seen(), facts(server=START))
+    assert isinstance(step, Rest)
+    assert finding(work, item(1), step) == Finding(item(1), rests_until=START + SETTLE)
+    untold = recheck(work, held, seen(), facts())
+    assert isinstance(untold, Rest)
+    assert untold.until == START + 30 * 24 * HOUR
+    assert finding(work, item(1), untold) is None
+
+
+def test_what_was_never_sent_rests_as_an_earlier_run_has_begun_to() -> None:
+    """R9a: by both clocks, under a clean key too; a key in doubt is sent again all the same."""
+    until = START + HOUR / 2
+    trail = Trail(BASELINE, rests_until=until)
+    for work in (new(rests_until=until), sent(Kind.THROTTLED, trails=(trail,))):
+        step = only(before_sending(work, [seen()], facts()))
+        assert isinstance(step, Rest)
+        assert (step.until, step.problem.code) == (until, "PERHAPS_GONE")
+        assert finding(work, item(1), step) is None
+    aside = replace(new(rests_until=START), rests_until=START)
+    ahead = only(before_sending(aside, [seen()], facts(server=START - HOUR)))
+    assert isinstance(ahead, Rest)
+    assert (ahead.until, ahead.problem.code) == (START + HOUR - CLOCK_SLACK, "OTHER_HOST")
+    assert isinstance(before_sending(aside, [seen()], facts()), Cleared)
+    doubted = sent(Kind.LOST, trails=(trail,))
+    assert isinstance(before_sending(doubted, [seen()], facts()), Cleared)
 
 
 # Concluding

@@ -17,7 +17,7 @@ from zbatch.emulator import Scheduled
 from zbatch.emulator.catalogue import fault
 from zbatch.engine.ending import StopReason
 from zbatch.engine.loop import Engine
-from zbatch.model import Rate
+from zbatch.model import Rate, Settling
 from zbatch.zuora.wire import Reply
 
 MakeWorld = Callable[..., World]
@@ -251,3 +251,138 @@ def test_an_intent_dated_anew_is_so_by_the_servers_clock_too(make_world: MakeWor
     world.pass_time(REST)
     assert world.run([ONE]).outcomes == ["already_invoiced"]
     assert world.billed(ONE) == 1
+
+
+def test_what_was_coming_rests_by_the_servers_clock_too(make_world: MakeWorld) -> None:
+    """R9a: a clock of ours that goes ahead by two hours ends the rest of no earlier run."""
+    world = _coming_and_not_shown(make_world)
+    world.host().shift = timedelta(hours=2)
+    run = world.run([ONE])
+    assert (run.outcomes, run.codes) == (["not_attempted"], ["PERHAPS_GONE"])
+    world.faults.switch()
+    world.pass_time(2 * HOUR)
+    assert world.run([ONE]).outcomes == ["already_invoiced"]
+    assert world.sent == 0
+
+
+def test_what_was_coming_rests_also_under_a_key_that_was_turned_away(
+    make_world: MakeWorld,
+) -> None:
+    """R9a: a key that is clean goes on, but not before the rest that an earlier run has begun."""
+    world = _coming_and_not_shown(make_world, turned_away=True)
+    for _ in range(2):
+        run = world.run([ONE])
+        assert (run.outcomes, run.codes) == (["not_attempted"], ["PERHAPS_GONE"])
+        world.pass_time(30)
+    world.faults.switch()
+    world.pass_time(2 * HOUR)
+    assert world.run([ONE]).outcomes == ["already_invoiced"]
+    assert world.sent == 1
+
+
+def _coming_and_not_shown(make_world: MakeWorld, *, turned_away: bool = False) -> World:
+    """Let a bill run be at work when a run asks, and an old copy answer from then on."""
+    world = make_world(modes=replace(UNGUARDED, generating=HOUR))
+    if turned_away:
+        world.troubles = {1: gateway(429, retry_after="600")}
+        assert world.run([ONE], during=_stop_after(30)).outcomes == ["not_attempted"]
+        world.troubles = {}
+    world.bill_by_hand(ONE)
+    world.pass_time(60)
+    _from_an_old_copy(world, "5m", skip=1 + turned_away)
+    assert world.run([ONE]).codes == ["PERHAPS_GONE"]
+    world.pass_time(30)
+    return world
+
+
+@pytest.mark.parametrize("status", ["Generating", "Odd", "Posted"])
+def test_whatever_is_shown_makes_the_look_before_it_void(
+    make_world: MakeWorld, status: str
+) -> None:
+    """R9a: an invoice is gone once two looks in a row miss it, in whichever state it is shown."""
+    world = make_world()
+    there = world.bill_by_hand(ONE)
+    world.pass_time(60)
+    assert world.run([ONE]).outcomes == ["already_invoiced"]
+    _from_an_old_copy(world, "5h")
+    assert world.run([ONE]).codes == ["PERHAPS_GONE"]
+    world.pass_time(REST)
+    world.faults.switch()
+    world.set_status(there, status)
+    world.run([ONE])
+    _from_an_old_copy(world, "5h")
+    world.pass_time(60)
+    assert world.run([ONE]).codes == ["PERHAPS_GONE"]
+    assert world.sent == 0
+
+
+def test_what_is_shown_in_a_status_that_nobody_knows_is_remembered(make_world: MakeWorld) -> None:
+    """R9b: the answer is lost; a day later an old copy does not show what a run has seen."""
+    world = make_world()
+    world.troubles = {1: REPLY_LOST}
+    assert world.run([ONE], die_at="generate answered, unjudged").died
+    world.troubles = {}
+    world.set_status(world.invoices[0].id, "Odd")
+    world.pass_time(60)
+    assert world.run([ONE]).codes == ["INVOICE_STATUS"]
+    world.pass_time(24 * HOUR)
+    _from_an_old_copy(world, "26h")
+    run = world.run([ONE])
+    assert (run.outcomes, run.codes) == (["unknown"], ["PERHAPS_GONE"])
+    assert world.billed(ONE) == 1
+
+
+def test_a_rest_that_a_wrong_clock_has_begun_ends_like_any_other(make_world: MakeWorld) -> None:
+    """R7: our clock was a month ahead at the first look; the item does not wait for a month."""
+    world = make_world()
+    there = world.bill_by_hand(ONE)
+    world.pass_time(60)
+    assert world.run([ONE]).outcomes == ["already_invoiced"]
+    world.delete(there)
+    world.host().shift = timedelta(days=30)
+    assert world.run([ONE]).codes == ["PERHAPS_GONE"]
+    world.host().shift = timedelta()
+    for _ in range(2):
+        world.pass_time(60)
+        assert world.run([ONE]).codes == ["PERHAPS_GONE"]
+    world.pass_time(REST)
+    assert world.run([ONE]).outcomes == ["invoiced"]
+
+
+def test_a_rest_is_over_with_the_key_that_it_was_for(make_world: MakeWorld) -> None:
+    """R9b: missed, then shown as canceled: the key is void at once, the next one rests not."""
+    world = make_world()
+    world.allow(ONE, 2)
+    world.troubles = {1: REPLY_LOST}
+    assert world.run([ONE], die_at="generate answered, unjudged").died
+    world.troubles = {}
+    world.pass_time(60)
+    assert world.run([ONE]).outcomes == ["unknown"]
+    world.pass_time(REST)
+    _from_an_old_copy(world, "3h")
+    assert world.run([ONE]).codes == ["PERHAPS_GONE"]
+    world.faults.switch()
+    world.set_status(world.invoices[0].id, "Canceled")
+    world.pass_time(60)
+    died = world.run([ONE], die_at=8)
+    assert died.edges[-2:] == ("finish durable, untold", "query not yet sent")
+    assert world.run([ONE]).outcomes == ["invoiced"]
+
+
+def test_a_clock_that_goes_ahead_within_a_run_ends_no_rest_of_it(make_world: MakeWorld) -> None:
+    """R9a: the rest goes by the steady clock from the first look on, whatever the run does then."""
+    world = make_world()
+    world.limits = replace(LIMITS, rate=Rate(1, 60.0))
+    world.settling = Settling(wait=3 * HOUR)
+    world.bill_by_hand(ONE)
+    world.pass_time(60)
+    assert world.run([ONE]).outcomes == ["already_invoiced"]
+    _from_an_old_copy(world, "30m")
+
+    async def goes_ahead(engine: Engine) -> None:
+        await asyncio.sleep(300)
+        world.host().shift = timedelta(hours=2)
+
+    run = world.run([ONE, *map(item, range(2, 12))], during=goes_ahead)
+    assert run.outcomes[0] == "already_invoiced"
+    assert world.billed(ONE) == 0

@@ -225,7 +225,8 @@ def _new_works(
                 standing.generation,
                 trails=(standing.trail,),
                 prior_attempts=standing.attempts,
-                rests_until=standing.trail.rests_until,
+                # What is alone in its call is asked about all the same, and rests by the answer.
+                rests_until=standing.trail.rests_until if len(items) > 1 else None,
             )
 
 

@@ -220,7 +220,7 @@ class Aftermath:
             else:  # a later date or revision holds back no date after this one by that alone
                 self._order.release(item)
         elif isinstance(step, Reopened):
-            trails = (replace(trail, baseline=step.baseline),)
+            trails = (replace(trail, baseline=step.baseline, rests_until=None),)
             asked_at = look.asked_at
             freed = replace(work, held=None, trails=trails, reopened=True, asked_at=asked_at)
             self._order.postpone(freed, self._ports.clock.monotonic())  # until its stage is open
@@ -229,7 +229,8 @@ class Aftermath:
         elif isinstance(step, Renewed) and self._settings.read_only:
             self._leave(left_renewed(work, item, step))
         elif isinstance(step, Renewed):  # pragma: no branch - what is burnt is so as a whole, above
-            renewed = replace(trail, if_absent=None, renewals=trail.renewals + 1)
+            renewals = trail.renewals + 1
+            renewed = replace(trail, if_absent=None, renewals=renewals, rests_until=None)
             # Asked anew: the trail still holds the baseline of the key that is settled now.
             self._renew(work, item, renewed, asked_at=None)
 

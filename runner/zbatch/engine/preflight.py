@@ -20,6 +20,7 @@ from zbatch.engine.question import (
     Odd,
     Seen,
     There,
+    beyond,
     exists,
     look,
     shown_as_void,
@@ -52,6 +53,10 @@ OTHER_HOST = Problem(
     "another item of its call is invoiced already: somebody else may be sending the same call",
 )
 
+WAS_COMING = Problem(
+    "PERHAPS_GONE", "an invoice was being generated, and the tenant does not show it now"
+)
+
 
 def before_sending(work: Work, seen: Sequence[Seen], facts: Facts) -> Cleared | tuple[Step, ...]:
     """Decide whether a call may leave; otherwise give a step for each item."""
@@ -67,7 +72,7 @@ def before_sending(work: Work, seen: Sequence[Seen], facts: Facts) -> Cleared | 
         pairs = zip(seen, work.trails, strict=True)
         return Cleared(tuple(_shown(*pair) if clean else _canceled(*pair) for pair in pairs))
     if doubtful(work.attempts):
-        members = zip(work.items, looks, work.trails, strict=True)
+        members = zip(work.items, seen, work.trails, strict=True)
         return tuple(_doubt_step(work, *member, looks) for member in members)
     return tuple(
         _hold(work, item, there, facts) for item, there in zip(work.items, looks, strict=True)
@@ -84,11 +89,13 @@ def recheck(work: Work, held: ItemRecord, seen: Seen, facts: Facts) -> Step:
     item, trail = work.items[0], work.trails[0]
     # What a lower revision has come to share with this one is still there for it.
     there = look(seen, replace(trail, of_lower=trail.of_lower - {held.invoice_id}))
+    looked_before = trail.rests_until is not None or work.rests_until is not None
     if isinstance(there, Odd):
-        return Left(record_of(work, item, Outcome.UNKNOWN, problem=there.problem))
+        unknown = record_of(work, item, Outcome.UNKNOWN, problem=there.problem)
+        return Left(unknown, shown=looked_before)
     if isinstance(there, There):
         if held.invoice_id in there.ids:
-            return Kept(held, shown=trail.rests_until is not None or work.rests_until is not None)
+            return Kept(held, shown=looked_before)
         problem = Problem("ALREADY_THERE", _there_by_now(len(there.ids)))
         record = record_of(work, item, Outcome.ALREADY_INVOICED, there.ids, problem)
         return Settled(record, "an invoice is there that zbatch did not make")
@@ -101,18 +108,23 @@ def recheck(work: Work, held: ItemRecord, seen: Seen, facts: Facts) -> Step:
             return Reopened(_shown(seen, trail).without(gone))
         problem = Problem("PERHAPS_GONE", f"the tenant does not show invoice {held.invoice_id} now")
         return Rest(until, problem, missed=True)
-    return Kept(held)
+    return Kept(held, shown=looked_before and isinstance(there, Generating))
 
 
 def _was_coming(work: Work, seen: Seen, facts: Facts) -> Rest | None:
     """Rest where an invoice was being generated before, and is not shown now.
 
-    It has come to nothing, or the answer is an old copy's: only a look after the rest tells.
+    It has come to nothing, or the answer is an old copy's: only a look after the rest tells. So it
+    is with a rest that an earlier run has begun, for whichever reason.
     """
-    trail = replace(work.trails[0], rests_until=None)  # what it rested for before is another thing
-    until = facts.look_again(work, trail, seen.asked_at) if work.rechecks else None
-    said = "an invoice was being generated, and the tenant does not show it now"
-    return Rest(until, Problem("PERHAPS_GONE", said), missed=True) if until else None
+    trail = work.trails[0]
+    if work.rechecks:
+        trail = replace(trail, rests_until=None)  # what it rested for before is another thing
+    elif trail.rests_until is None or len(work.items) > 1 or doubtful(work.attempts):
+        return None
+    until = facts.look_again(work, trail, seen.asked_at)
+    problem = WAS_COMING if work.rechecks or not work.rests_until else OTHER_HOST
+    return Rest(until, problem, missed=True) if until else None
 
 
 def _shown(seen: Seen, trail: Trail) -> Baseline:
@@ -128,13 +140,13 @@ def _canceled(seen: Seen, trail: Trail) -> Baseline | None:
     return baseline if baseline is not trail.baseline else None
 
 
-def _doubt_step(work: Work, item: Item, there: Look, trail: Trail, looks: Sequence[Look]) -> Step:
+def _doubt_step(work: Work, item: Item, seen: Seen, trail: Trail, looks: Sequence[Look]) -> Step:
     """Hold a doubtful key for which something is there; a group shares one fate."""
+    shown = [invoice.id for invoice in beyond(seen, trail)]
+    baseline = trail.baseline.showing(shown) if trail.baseline else None
     odd = next((there for there in looks if isinstance(there, Odd)), None)
     if odd:
-        return Left(record_of(work, item, Outcome.UNKNOWN, problem=odd.problem))
-    ids = there.ids if isinstance(there, There | Generating) else ()
-    baseline = trail.baseline.showing(ids) if trail.baseline else None
+        return Left(record_of(work, item, Outcome.UNKNOWN, problem=odd.problem), baseline)
     return Burnt("in doubt, and an invoice is there that was not there before", baseline)
 
 

@@ -31,19 +31,19 @@ class Resting:
         self._order = order
         self._wait = wait
         self._leave = leave
-        self._resting: list[tuple[datetime, Work, Problem]] = []
+        self._resting: list[tuple[datetime, float, Work, Problem]] = []  # by the steady clock too
         self._wait_ends: tuple[datetime, float] | None = None  # by the wall's clock and the steady
         self.settles_at: datetime | None = None  # when the last of what rests can be asked about
 
     def add(self, work: Work, until: datetime, problem: Problem) -> None:
         """Put aside a work that may only be asked about later; the rest of the run goes on."""
-        self._resting.append((until, work, problem))
+        self._resting.append((until, self._steady(until), work, problem))
 
     def ask_again(self, work: Work, rest: Rest) -> None:
         """Let an item be asked about again: in a moment, or where the run waits until then."""
         if not rest.soon:
             work.rests_until = rest.until
-            self._resting.append((rest.until, work, rest.problem))
+            self.add(work, rest.until, rest.problem)
         elif work.rechecks < MOST_RECHECKS:
             work.rechecks += 1
             work.rests_until = None  # it is shown: a look that missed it counts for nothing
@@ -64,8 +64,9 @@ class Resting:
             self._wait_ends = clock.now() + timedelta(seconds=wait), clock.monotonic() + wait
         ends, latest = self._wait_ends
         resting, self._resting = self._resting, []
-        for until, work, problem in resting:
-            when = self._steady(until)  # far off where the wall's clock has been set back
+        for until, when, work, problem in resting:
+            # Far off where the wall's clock has been set back; no sooner where it went ahead.
+            when = max(when, self._steady(until))
             if until <= ends and when <= latest + SLACK:
                 self._order.postpone(work, when)
             else:

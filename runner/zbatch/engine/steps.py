@@ -75,10 +75,14 @@ class Burnt:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Nothing can be said in this run; a `baseline` holds what must be remembered all the same."""
+    """Nothing can be said in this run; a `baseline` holds what must be remembered all the same.
+
+    `shown` tells that something is there: an earlier look that has missed it counts for nothing.
+    """
 
     record: ItemRecord
     baseline: Baseline | None = None
+    shown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +129,17 @@ class Facts:
         """Tell when to look once more for what was shown and is not now, None if that was done.
 
         A rest of this run is over by the steady clock; one that an earlier run has begun must be so
-        by our clock and by the server's, as either may be another since then.
+        by our clock and by the server's, as either may be another since then. Where it would end
+        later than one that begins now, a clock was ahead when it began: it begins anew.
         """
-        if work.rests_until:
+        if work.rests_until and work.rests_until != trail.rests_until:
             return work.rests_until if work.rests_until > asked_at else None
         server = self.clocks.server or self.now
+        anew = max(self.now, server) + self.settle_of(work)
         if trail.rests_until is None:
-            return max(self.now, server) + self.settle_of(work)
+            return anew
+        if self.clocks.server and trail.rests_until > anew + CLOCK_SLACK:
+            return anew
         left = trail.rests_until - min(asked_at, server + CLOCK_SLACK)
         return self.now + left if left > timedelta() else None
 
@@ -148,7 +156,8 @@ def finding(work: Work, item: Item, step: Step) -> Finding | None:
         rested = step.record.outcome is Outcome.ALREADY_INVOICED
         return Finding(item, key=key, effect=effect, rested=rested)
     if isinstance(step, Rest) and step.missed:
-        begun = work.trails[work.items.index(item)].rests_until and not work.rechecks
+        rests = None if work.rechecks else work.trails[work.items.index(item)].rests_until
+        begun = rests is not None and rests <= step.until
         return None if begun else Finding(item, rests_until=step.until)
     if isinstance(step, Rest) and len(work.items) > 1 and not work.in_doubt:
         evidence = "never executed, and the items of its call go alone from now on"
@@ -157,11 +166,11 @@ def finding(work: Work, item: Item, step: Step) -> Finding | None:
     if isinstance(step, Renewed):
         before = work.trails[work.items.index(item)].before
         effect = Effect(KeyState.SETTLED, step.evidence, None, step.if_absent, before)
-        return Finding(item, key=key, effect=effect)
+        return Finding(item, key=key, effect=effect, rested=True)
     if isinstance(step, Released):
         effect = Effect(KeyState.SETTLED, step.evidence)
         return Finding(item, key=key, effect=effect, baseline=step.baseline)
-    if isinstance(step, Left) and step.baseline:
+    if isinstance(step, Left) and (step.baseline or step.shown):
         return Finding(item, baseline=step.baseline, rested=True)
     if isinstance(step, Reopened):
         return Finding(item, baseline=step.baseline, rested=True, reopen=True)
