@@ -83,11 +83,16 @@ def test_calls_of_several_objects_are_asked_about_by_the_call() -> None:
 
 
 def test_questions_read_back_what_came_of_calls() -> None:
-    """A hundred items each, or what is settled within a minute: then they are not waited for."""
-    assert Load.of(1000, 1000, 1000, limits(10, 10)) == Load(1000, 20, 10)
+    """A hundred items each, or what is settled within a minute: then they are not waited for.
+
+    At least it is one for a hundred items, since nobody knows how fast a tenant is.
+    """
+    assert Load.of(1000, 1000, 1000, limits(10, 10), InTurn()) == Load(1000, 20, 10)
     slow = Limits(10, Rate(6, 60.0), 1, 150.0)
-    assert Load.of(70, 70, 70, slow) == Load(70, 2, 10)
-    assert Load.of(0, 100, 0, slow) == Load(0, 2)
+    assert Load.of(70, 70, 70, slow, InTurn()) == Load(70, 2, 10)
+    assert Load.of(0, 100, 0, slow, InTurn()) == Load(0, 2)
+    alone = Limits(1, Rate(100, 1.0), 1, 150.0)
+    assert Load.of(9600, 9600, 9600, alone).limited == 9888, "a day of an API sandbox holds it"
 
 
 def test_what_is_only_asked_about_takes_no_calls() -> None:

@@ -21,6 +21,7 @@ from zbatch.errors import CannotStart
 from zbatch.report.digest import NOT_WHOLE, digest_of
 from zbatch.report.junit import junit
 from zbatch.report.page import page
+from zbatch.report.page_parts import header
 
 Start = Callable[..., Away]
 
@@ -106,6 +107,8 @@ def test_what_is_in_doubt_beyond_a_spec_is_named_by_the_report(
     assert past.head.stop.startswith(stray)
     text = "".join(junit(past.head, past.counts, past.lines(), explain))
     assert f"exit 3: {stray}" in text
+    shown = header(past.head, digest_of(past.head, past.lines()))
+    assert f"Not as planned: {stray}" in shown, "nothing has stopped it"
 
 
 def test_a_run_that_the_ledger_did_not_take_is_none(project: Project, tmp_path: Path) -> None:

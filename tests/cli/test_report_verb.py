@@ -123,7 +123,7 @@ def test_a_stopped_run_says_why(said: Said, project: Path) -> None:
     """And one that is not over says how much it does not know."""
     state = State(project / ".zbatch")
     told.keep(state, LINES[:1], exit_code=4, stop="the deadline")
-    assert "Stopped early: `the deadline`" in said("latest")
+    assert "Not as planned: `the deadline`" in said("latest")
     told.keep(state, LINES[:1], exit_code=None, finished_at=None, outcomes=None, planned=9)
     assert "ended before it could say how: 8 of 9 items" in said("latest")
     told.keep(state, LINES[:1], exit_code=143)

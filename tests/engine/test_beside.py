@@ -6,12 +6,15 @@ import asyncio
 
 import pytest
 
-from support.engine import Bench, ScriptedServer, VirtualClock, item, success, works_of
+from support.engine import Bench, ScriptedServer, VirtualClock, item, status, success, works_of
+from zbatch.engine.asking import Unanswered
 from zbatch.engine.details import Details
+from zbatch.engine.ending import StopReason
 from zbatch.engine.gentle import Gentle
 from zbatch.engine.loop import Engine
 from zbatch.model import Invoice, Limits, Outcome, Rate
 from zbatch.zuora.query import Wanted
+from zbatch.zuora.wire import Ask, Fault, Reply
 
 ONE_AT_ONCE = Limits(1, Rate(1, 5.0), 1, 150.0)  # and one intent ahead of its turn
 ITEMS = [item(n) for n in range(3)]
@@ -39,3 +42,25 @@ def test_a_run_goes_on_when_questions_beside_it_have_given_the_one_place_back(be
     # a turn each: those beside, one question of the run, its calls; no more is lost than a look
     turns = beside + 1 + len(ITEMS)
     assert run.elapsed < 5.0 * turns
+
+
+def test_a_run_that_only_waits_ends_when_a_question_beside_it_stops_it() -> None:
+    """The tenant wants peace for a day: no call is waited for that would not leave by then."""
+
+    class Day(ScriptedServer):
+        async def ask(self, ask: Ask) -> Reply | Fault:
+            return status(429, b"", retry_after="86400")
+
+    async def read_back(engine: Engine, clock: VirtualClock) -> None:
+        await asyncio.sleep(40.0)  # the one call is sent again in 25 s
+        server = Day(lambda request, before: success())
+        with pytest.raises(Unanswered):
+            await Details(Gentle(server, engine.brake, clock)).of_dates(WANTED)
+
+    limits = Limits(1, Rate(10, 1.0), 1, 150.0)
+    run = Bench(limits=limits, during=read_back).run(
+        works_of(ITEMS[:1]), lambda request, before: status(409)
+    )
+    assert run.ending.stop is not None
+    assert run.ending.stop.reason is StopReason.LIMIT
+    assert run.elapsed < 41.0

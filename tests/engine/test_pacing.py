@@ -118,6 +118,25 @@ def test_who_comes_late_has_lost_his_slot() -> None:
     assert not slow.holds(Slot(0.0, 0), 0.11)
 
 
+def test_who_is_late_leaves_though_another_has_left_in_a_later_slot() -> None:
+    """A busy moment has kept seven in their slots while an eighth came: none loses his turn.
+
+    Where what is known by now wants them further apart than that, all of them do.
+    """
+    pace, now = Pace(Rate(833, 1.0)), 0.0125
+    leave(pace, 0.0)
+    waiting = [pace.reserve(0.0) for _ in range(7)]
+    pace.left(pace.reserve(now), now)
+    for slot in waiting[:5]:
+        assert pace.holds(slot, now)
+        assert not pace.hastens(slot, now)
+        pace.left(slot, now)
+    assert slots(pace, [now]) == pytest.approx([now + 1 / 833]), "as far from the latest as ever"
+    pace.heard(Allowance(100, 20, 40.0), now, 0)
+    assert pace.hastens(waiting[5], now)
+    assert not pace.holds(waiting[6], now)
+
+
 def test_the_gate_never_opens_earlier_than_it_was_told() -> None:
     """A shorter wait does not shorten a longer one, and says so."""
     pace = Pace(TEN_A_SECOND)

@@ -77,6 +77,17 @@ def test_report_that_cannot_be_created_leaves_no_copy(tmp_path: Path) -> None:
     assert not (tmp_path / "copy").exists()
 
 
+def test_what_is_taken_back_is_our_own(tmp_path: Path) -> None:
+    """A copy that somebody has moved away makes room for another one, which is not ours."""
+    copy = tmp_path / "copy"
+    writer = ReportWriter.create(tmp_path / "r1" / "report.jsonl", copy)
+    copy.rename(tmp_path / "moved")
+    copy.write_text("of another run")
+    writer.discard()
+    assert copy.read_text() == "of another run"
+    assert not (tmp_path / "r1" / "report.jsonl").exists()
+
+
 @contextmanager
 def small_files() -> Iterator[None]:
     """Let no file grow beyond 25 bytes: the first write past it is short, the next fails.

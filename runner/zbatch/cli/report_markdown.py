@@ -62,7 +62,7 @@ def _heading(head: RunHead, digest: Digest, changes: Sequence[Change]) -> str:
     if settled := in_a_sentence(changes, digest.counts):
         lines.append(f"{settled}\n")
     if head.stop:
-        lines.append(f"Stopped early: {code(head.stop, _TEXT)}\n")
+        lines.append(f"Not as planned: {code(head.stop, _TEXT)}\n")
     if seen := read_back_text(head.read_back):
         lines.append(f"To be looked at: {code(seen, _TEXT)}\n")
     return "\n".join(lines) + "\n"

@@ -20,7 +20,7 @@ from zbatch.engine.brake import Brake
 from zbatch.engine.carrier import Carrier, send_of
 from zbatch.engine.conclusion import after_rest, needs_conclusion
 from zbatch.engine.ending import Ending, PlacesUsed, StopReason
-from zbatch.engine.events import Event
+from zbatch.engine.events import Event, Stopping
 from zbatch.engine.judge import not_sent, still_live, unsent
 from zbatch.engine.looks import Looks
 from zbatch.engine.order import NOTHING_LATER, Later, Order, Work, doubted
@@ -247,6 +247,8 @@ class Engine:
 
         def tell(event: Event) -> None:
             self._stages.take(event)
+            if isinstance(event, Stopping):  # also by a question beside the run
+                self._aftermath.more.set()
             try:
                 observer(event)
             except Exception as error:  # as above: a bug of whoever watches

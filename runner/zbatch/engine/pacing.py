@@ -77,7 +77,7 @@ class Pace:
         self._closed_at = 0.0
         self._ramp = 0.0
         self._epoch = 0
-        self._slot: float | None = None  # that of the last request that left
+        self._slot: float | None = None  # the latest in which a request left
         self._first = 0.0
         self._last = 0.0
         self._gated = 0.0
@@ -125,9 +125,10 @@ class Pace:
     def hastens(self, slot: Slot, now: float) -> bool:
         """Void all slots where this one is too close to the last that was used, as is known by now.
 
-        Those that were given far ahead go by what was known then: of the next window, nothing.
+        Those that were given far ahead go by what was known then: of the next window, nothing. Who
+        is late in his slot, so that another has left in a later one, is as far from that one.
         """
-        if self._slot is None or slot.at - self._slot >= TOO_SOON * self._even(now):
+        if self._slot is None or abs(slot.at - self._slot) >= TOO_SOON * self._even(now):
             return False
         self._renew()
         self._next = max(self._next, self._slot + self._even(now))
@@ -144,7 +145,7 @@ class Pace:
             self._first = now
         elif self._opens > self._last:
             self._gated += self._opens - max(self._closed_at, self._last)
-        self._slot, self._last = slot.at, now
+        self._slot, self._last = max(slot.at, self._slot or slot.at), now
 
     def heard(self, told: Allowance, now: float, in_flight: int) -> None:
         """Take in what a reply tells of the tenant's windows."""

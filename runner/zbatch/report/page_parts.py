@@ -36,7 +36,7 @@ def header(head: RunHead, digest: Digest, changes: Sequence[Change] = ()) -> str
     """Say which run this is, and in one sentence how it ended."""
     tone = _tone(head, digest)
     period = f"<span>period <b>{safe(head.period)}</b></span>" if head.period else ""
-    stop = f'<p class="stop">Stopped early: {safe(head.stop)}</p>' if head.stop else ""
+    stop = f'<p class="stop">Not as planned: {safe(head.stop)}</p>' if head.stop else ""
     if seen := read_back_text(head.read_back):
         stop += f'<p class="stop">To be looked at: {safe(seen)}</p>'
     settled = in_a_sentence(changes, digest.counts)

@@ -98,16 +98,21 @@ class _AppendFile:
 
     def _check_in_place(self) -> None:
         """Notice a file that somebody has taken away or changed: what is missing is never read."""
-        ours, there = os.fstat(self._descriptor), os.lstat(self._path)
-        if (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino):
+        if not self._is_in_place():
             raise OSError(errno.ESTALE, "another file is in its place")
-        if ours.st_size != self._size:
+        if os.fstat(self._descriptor).st_size != self._size:
             raise OSError(errno.ESTALE, "somebody else has changed it meanwhile")
 
+    def _is_in_place(self) -> bool:
+        ours, there = os.fstat(self._descriptor), os.lstat(self._path)
+        return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+
     def discard(self) -> None:
-        os.close(self._descriptor)
+        """Take the file back, but none that somebody else has put in its place."""
         with suppress(OSError):
-            self._path.unlink()
+            if self._is_in_place():
+                self._path.unlink()
+        os.close(self._descriptor)
 
     def _failed(self, error: OSError) -> ReportFailure:
         return ReportFailure(

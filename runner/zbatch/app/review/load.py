@@ -31,10 +31,12 @@ class Load:
     ) -> Self:
         """Count the questions about items before their calls, and about those sent after them.
 
-        Without knowing how they come `in_turn`, there are no fewer than that.
+        Without knowing how they come `in_turn`, there are no fewer than that, however fast the
+        tenant is.
         """
         before = (in_turn or InTurn()).questions_of(asked)
-        return cls(calls, before, ceil(sent / _read_at_once(limits)))
+        at_once = BRANCHES if in_turn is None else _read_at_once(limits)
+        return cls(calls, before, ceil(sent / at_once))
 
     @property
     def questions(self) -> int:

@@ -78,7 +78,7 @@ def look(
     limits = plan.spec.limits
     in_turn = counts.in_turn if plan.unresolved else done.in_turn or counts.in_turn
     load = left(counts, done, limits, in_turn)
-    least = left(counts, done, limits, InTurn())  # what a run goes by where it refuses too much
+    least = left(counts, done, limits)  # what a run goes by where it refuses too much
     time = estimate(load, limits, in_turn.most if load.calls else 0)
     warnings = (*_far(difference), *_too_much(plan, least), *_too_long(plan, time))
     return Preview(
@@ -94,8 +94,11 @@ def look(
     )
 
 
-def left(counts: PlanCounts, done: Held, limits: Limits, in_turn: InTurn) -> Load:
-    """Tell the load of what the ledger does not hold as settled for good."""
+def left(counts: PlanCounts, done: Held, limits: Limits, in_turn: InTurn | None = None) -> Load:
+    """Tell the load of what the ledger does not hold as settled for good.
+
+    Without knowing how it comes `in_turn`, that is the least.
+    """
     calls, unsure = counts.calls, 0
     if done.to_send != counts.items:
         calls, unsure = ceil(done.to_send / limits.objects_per_call) + done.unsure, done.unsure
