@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[2]
 DIST = ROOT / "dist"
 PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet")
 SDIST = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
-# What zbatch decides, what it does with sockets, signals and disks, long proofs, tests of the tests:
-# an installation changes none of them.
+# What zbatch decides, and does with sockets, signals and disks; long proofs; tests of the tests: an
+# installation changes none of them.
 DECIDE = ("engine", "ledger", "zuora", "net", "processes")
 LONG = ("app/test_rehearsals.py", "packaging/test_benchmarks.py")
 PROOFS = (*DECIDE, *LONG, "exactly_once", "faults", "mutation", "properties", "saboteurs")
