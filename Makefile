@@ -8,7 +8,7 @@ UV := build/uv/bin/uv
 # Most tests wait for sockets, files and processes: four workers keep two cores busy.
 PYTEST = $(BIN)/pytest -n $(or $(JOBS),4) --dist loadgroup
 
-.PHONY: help run test test-system test-browser test-office vendor soak mutation check lint format types layers cover wheel-test docs bench screens lock upgrade clean
+.PHONY: help run test test-system test-browser test-office test-outside vendor soak mutation check lint format types layers cover wheel-test docs bench screens lock upgrade clean
 
 help:
 	@echo "make run         set up, then run specs/month-end.yaml on the built-in emulator"
@@ -59,6 +59,11 @@ test-office: $(VENV)/.dev
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends \
 	    libreoffice-calc >/dev/null; fi
 	$(BIN)/pytest tests/office
+
+# One after the other: the system installs for one at a time.
+test-outside:
+	$(MAKE) test-browser
+	$(MAKE) test-office
 
 # The charts that the report's page carries, as their authors publish them: npm checks the bytes by
 # the lock's hash, and tests/packaging and tests/browser that these are here.
