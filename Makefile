@@ -61,7 +61,7 @@ test-office: $(VENV)/.dev
 	$(BIN)/pytest tests/office
 
 # One after the other: the system installs for one at a time.
-test-outside:
+test-outside: $(VENV)/.dev
 	$(MAKE) test-browser
 	$(MAKE) test-office
 
