@@ -6,9 +6,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 UV := build/uv/bin/uv
 # Most tests wait for sockets, files and processes: four workers keep two cores busy.
-PYTEST = $(BIN)/pytest -n $(or $(JOBS),4) --dist loadgroup
+PYTEST = $(BIN)/pytest -n $(or $(JOBS),4) --dist worksteal
+# Workers, and the processes that tests start, read each other's bytecode.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-system test-browser test-office test-outside vendor soak mutation check lint format types layers cover wheel-test docs bench screens lock upgrade clean
+.PHONY: help run test test-system test-browser test-office test-outside vendor soak mutation check lint format types rewritten layers cover wheel-test docs bench screens lock upgrade clean
 
 help:
 	@echo "make run         set up, then run specs/month-end.yaml on the built-in emulator"
@@ -18,7 +20,7 @@ help:
 	@echo "make soak        the long proof: some hours on two cores; writes docs/reliability.md"
 	@echo "make mutation    change the code that decides, line by line: the tests must notice"
 	@echo "make check       make test with every module's coverage, then make wheel-test"
-	@echo "make wheel-test  build sdist and wheel into dist/ and test them in a fresh environment"
+	@echo "make wheel-test  build sdist and wheel into dist/, install it elsewhere, compare and run it"
 	@echo "make bench       measure speed and cost against the goals (an hour; ARGS=--quick: minutes)"
 	@echo "make docs        build the pages of docs/ as a site in build/site/; a warning is an error"
 	@echo "make screens     fill the pages with what the commands print (needs tmux; ARGS=--check)"
@@ -33,7 +35,7 @@ CORE_TESTS = tests/engine tests/ledger tests/zuora
 CORE = */zbatch/engine/*,*/zbatch/ledger/*,*/zbatch/zuora/reply.py,*/zbatch/zuora/rows.py
 CORE_TOO = */zbatch/zuora/codes.py,*/zbatch/zuora/strict_json.py,*/zbatch/zuora/limits.py,*/zbatch/zuora/allowance.py
 
-test: lint types layers
+test: lint types layers rewritten
 	$(PYTEST) --cov --cov-branch --cov-report= $(CORE_TESTS)
 	$(BIN)/coverage report --skip-covered --fail-under=100 --include='$(CORE),$(CORE_TOO)'
 	$(PYTEST) $(CORE_TESTS:%=--ignore=%)
@@ -95,6 +97,11 @@ format: $(VENV)/.dev
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
+
+# The tests' assertions are rewritten once, for all workers to read.
+rewritten: $(VENV)/.dev
+	@mkdir -p build
+	$(BIN)/pytest --collect-only -qq >build/collected.txt || { cat build/collected.txt; exit 1; }
 
 layers: $(VENV)/.dev
 	$(BIN)/lint-imports

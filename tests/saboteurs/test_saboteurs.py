@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,29 +26,46 @@ def name_of(one: Saboteur) -> str:
     return one.name
 
 
-@pytest.fixture(scope="module")
-def trials() -> dict[str, Any]:
-    """Try all named tests in one process, each without its saboteur and with it."""
+def test_each_named_test_passes_without_its_saboteur_and_fails_with_it() -> None:
+    """It fails because the product is broken: the place was reached, and the patch is sound.
+
+    All are tried in one process, which is cheaper than one each, and told of in one go.
+    """
     names = [one.name for one in PART.saboteurs]
     command = [sys.executable, "-m", "support.saboteurs.trial", *names]
     done = subprocess.run(command, cwd=TESTS, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     lines = (json.loads(line) for line in done.stdout.splitlines())
-    return {name: (without, sabotaged) for name, without, sabotaged in lines}
+    trials = {name: (without, sabotaged) for name, without, sabotaged in lines}
+    wrong = [text for one in PART.saboteurs for text in complaints(one, *trials[one.name])]
+    assert wrong == [], f"Again: {PART.again}"
 
 
-@pytest.mark.xdist_group("trials")  # on one worker, where they are tried once for all
-@pytest.mark.parametrize("one", PART.saboteurs, ids=name_of)
-def test_the_named_test_passes_without_and_fails_with_its_saboteur(
-    one: Saboteur, trials: dict[str, Any]
-) -> None:
-    """It fails because the product is broken: the place was reached, and the patch is sound."""
-    without, sabotaged = trials[one.name]
-    assert without["passed"], f"{one.test} holds nothing"
-    assert without["failures"] + without["blunders"] == []
-    assert sabotaged["blunders"] == []
-    assert sabotaged["reached"], f"the tests never came by the place that {one.name} breaks"
-    assert sabotaged["failures"], f"{one.test} does not notice: {one.says} Again: {PART.again}"
+def complaints(
+    one: Saboteur, without: Mapping[str, Any], sabotaged: Mapping[str, Any]
+) -> list[str]:
+    """Say what is wrong with a saboteur, its named test, or with how the two met."""
+    holds = [
+        (without["passed"], f"{one.test} holds nothing"),
+        (not without["failures"] + without["blunders"], f"{one.test} fails without {one.name}"),
+        (not sabotaged["blunders"], f"{one.name} itself is wrong: {sabotaged['blunders']}"),
+        (sabotaged["reached"], f"{one.test} never comes by what {one.name} breaks"),
+        (sabotaged["failures"], f"{one.test} does not notice {one.name}: {one.says}"),
+    ]
+    return [text for held, text in holds if not held]
+
+
+def test_a_saboteur_that_nobody_notices_is_complained_of() -> None:
+    """Each way in which a trial proves nothing has its own sentence."""
+    one = PART.saboteurs[0]
+    well: dict[str, Any] = {"passed": 1, "failures": [], "blunders": [], "reached": 0}
+    caught = {**well, "failures": ["a test"], "reached": 3}
+    assert complaints(one, well, caught) == []
+    assert len(complaints(one, {**well, "passed": 0}, caught)) == 1
+    assert len(complaints(one, {**well, "failures": ["a test"]}, caught)) == 1
+    assert len(complaints(one, well, {**caught, "blunders": ["TypeError"]})) == 1
+    assert len(complaints(one, well, {**caught, "reached": 0})) == 1
+    assert len(complaints(one, well, {**caught, "failures": []})) == 1
 
 
 @pytest.mark.parametrize("one", IN_REACH, ids=name_of)
