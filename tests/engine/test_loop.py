@@ -416,6 +416,7 @@ def test_a_question_behind_a_long_gate_is_asked_again() -> None:
     assert all(any(item(n).identity.account_id in text for text in late) for n in range(30))
 
 
+@pytest.mark.untraced
 def test_a_clean_run_asks_once_for_fifty_items(bench: Bench) -> None:
     """A question costs as much as a call, so it is asked for a whole wave."""
     for count, most in [(1, 1), (50, 1), (51, 2), (600, 12)]:
@@ -539,6 +540,7 @@ def test_retries_are_told_with_their_reason_and_wait(bench: Bench) -> None:
     ]
 
 
+@pytest.mark.untraced
 def test_throttling_now_and_then_over_hours_stops_no_run() -> None:
     """F67: only an hour in which the tenant takes nothing in ends a run; each success ends that."""
     throttled = {item(0).identity.account_id, item(75).identity.account_id}

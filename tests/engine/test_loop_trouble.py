@@ -470,6 +470,7 @@ def test_f88_f113_a_machine_that_slept_for_a_day_sends_no_doubtful_key_again(
     assert unanswered(run) == set()
 
 
+@pytest.mark.untraced
 def test_a_clean_key_has_no_age_and_an_intent_that_waited_is_dated_anew() -> None:
     """An hour behind a gate expires nothing that was never sent; later runs count from the send."""
 
@@ -522,6 +523,7 @@ def grouped(size: int) -> list[Work]:
     return [Work(ordinal, items, 0) for ordinal, items in enumerate(groups)]
 
 
+@pytest.mark.untraced
 @settings(max_examples=150, deadline=None)
 @given(
     st.integers(1, 3),

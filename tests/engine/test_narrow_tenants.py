@@ -75,6 +75,7 @@ def refusals(run: Run) -> list[float]:
     return run.server.refused
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("limit", [7, 20])
 def test_a_run_finds_a_hidden_limit_and_uses_it(limit: int) -> None:
     """One gate, then as fast as the limit lets it be; every item is billed all the same."""
@@ -105,6 +106,7 @@ def test_with_one_place_no_question_grows_too_old() -> None:
     assert len(run.server.questions) <= 12
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("refusal", "last"),
     [

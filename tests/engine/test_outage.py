@@ -181,6 +181,7 @@ def test_f69_bad_data_is_no_outage() -> None:
     assert {record.outcome for record in run.records.values()} == {Outcome.FAILED}
 
 
+@pytest.mark.untraced
 def test_f69_a_short_outage_is_outlived() -> None:
     """Once probes succeed the pace is as ever, and every item gets its invoice."""
 

@@ -67,6 +67,7 @@ def gaps(run: Run) -> list[float]:
     return [b - a for a, b in pairwise(at for at in run.server.arrived if at > 2.0)]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("a_minute", [1, 2, 3])
 def test_a_tenant_that_takes_a_call_a_minute_is_billed_all_the_same(a_minute: int) -> None:
     """No call waits until its question is too old, only to be asked about anew and wait again."""

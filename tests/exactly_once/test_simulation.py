@@ -72,7 +72,7 @@ DIGESTS = """
 from support.simulation.drawing import FAMILIES, draw
 from support.simulation.playing import play_scenario
 for family in FAMILIES:
-    print(family, *(play_scenario(draw(seed, family)).digest for seed in range(3)))
+    print(family, play_scenario(draw(0, family)).digest)
 """
 
 

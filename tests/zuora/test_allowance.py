@@ -64,6 +64,7 @@ NAMES = sorted(name for name in KEPT if "limit" in name)
 VALUES = st.one_of(st.text(max_size=40), st.integers().map(str), st.floats().map(str))
 
 
+@pytest.mark.untraced
 @given(st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=9))
 def test_any_headers_tell_something_sound_or_nothing(headers: dict[str, str]) -> None:
     """Nothing is negative, and no wait is beyond the cap."""

@@ -144,6 +144,7 @@ def test_a_date_of_each_month_is_read(month: int) -> None:
     assert date_of({"date": f"{then:%a %b} {then.day:2d} {then:%H:%M:%S %Y}"}) == then
 
 
+@pytest.mark.untraced
 @given(st.text(max_size=60) | st.from_regex(r"[A-Z][a-z]{2}, \d\d Nov \d{4} \d\d:\d\d:\d\d GMT"))
 def test_no_value_raises(value: str) -> None:
     """Whatever a header holds, the answer is None or a wait within bounds."""

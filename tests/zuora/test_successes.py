@@ -69,6 +69,7 @@ def test_anything_else_is_left_to_the_long_way(body: bytes) -> None:
     assert read_successes(body, 1) is None
 
 
+@pytest.mark.untraced
 def test_both_ways_agree_on_bytes_that_are_nearly_successes() -> None:
     """Wherever bytes change, the short way reads nothing or what the long way reads."""
     chance = random.Random(20261126)
