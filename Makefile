@@ -10,7 +10,7 @@ PYTEST = $(BIN)/pytest -n $(or $(JOBS),4) --dist worksteal
 # Workers, and the processes that tests start, read each other's bytecode.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-system test-browser test-office test-outside vendor soak mutation check lint format types rewritten layers cover wheel-test docs bench screens lock upgrade clean
+.PHONY: help run test test-system test-browser test-office test-rest vendor soak mutation check lint format types rewritten layers cover wheel-test docs bench screens lock upgrade clean
 
 help:
 	@echo "make run         set up, then run specs/month-end.yaml on the built-in emulator"
@@ -62,10 +62,13 @@ test-office: $(VENV)/.dev
 	    libreoffice-calc >/dev/null; fi
 	$(BIN)/pytest tests/office
 
-# One after the other: the system installs for one at a time.
-test-outside: $(VENV)/.dev
+# All but `make test`, one after the other: the system installs for one at a time.
+test-rest: $(VENV)/.dev
 	$(MAKE) test-browser
 	$(MAKE) test-office
+	$(MAKE) test-system
+	$(MAKE) wheel-test
+	$(MAKE) docs
 
 # The charts that the report's page carries, as their authors publish them: npm checks the bytes by
 # the lock's hash, and tests/packaging and tests/browser that these are here.
