@@ -88,9 +88,10 @@ def _ledger(folder: Path, now: datetime) -> Check:
 def _of_runs(runs: tuple[KnownRun, ...], now: datetime) -> Check:
     if not runs:
         return ok("ledger", "can be read; no run yet")
-    last = runs[-1]
-    if last.started_at > now + SLACK:
-        told = f"its last run, {last.id}, began later than this machine's clock is now"
+    last, ahead = runs[-1], max(runs, key=lambda run: run.started_at)
+    if ahead.started_at > now + SLACK:
+        which = "its last run" if ahead is last else "its run"
+        told = f"{which}, {ahead.id}, began later than this machine's clock is now"
         return problem("ledger", told, "set the clock right: it was set back, or ahead that day")
     count = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
     return ok("ledger", f"can be read; {count}, the last one {last.id}")
