@@ -105,6 +105,20 @@ def test_after_a_run(project: Project) -> None:
     assert of(found, "lock").found == "free"
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_a_run_that_began_later_than_the_clock_is_now(again: bool, project: Project) -> None:
+    """It is named, though another one was carried out by the clock that was set back."""
+    told = project.run(project.spec(1))
+    now = told.result.started_at - timedelta(hours=1)
+    if again:
+        with closing(open_store(project.state / "emulator")) as store:
+            store.start_run("20991130T120000Z-7f3a", told.result.plan, now)
+    found = look(project, "emulator", clock=Shifted(timedelta(hours=-1)))
+    which = "its run" if again else "its last run"
+    said = f"{which}, {told.result.run_id}, began later than this machine's clock is now"
+    assert of(found, "ledger").found == said
+
+
 @pytest.mark.parametrize("given", [{}, {"ZUORA_CLIENT_ID": "x"}, {**GOOD, "ZUORA_CLIENT_ID": ""}])
 def test_missing_credentials(given: dict[str, str], tenant: Tenant, project: Project) -> None:
     """Each variable that is missing is named, and nobody is asked."""

@@ -18,7 +18,16 @@ from zbatch.app.ending import (
 )
 from zbatch.app.held_back import blocked
 from zbatch.engine.ending import Ending, Stop, StopReason
-from zbatch.model import ExitCode, Item, ItemRecord, KeyState, Outcome, Standing, Totals
+from zbatch.model import (
+    ExitCode,
+    Item,
+    ItemRecord,
+    KeyState,
+    Outcome,
+    Problem,
+    Standing,
+    Totals,
+)
 from zbatch.report.record import ReadBackRecord
 
 GOOD = {Outcome.INVOICED: 5, Outcome.ALREADY_INVOICED: 2, Outcome.NOTHING_TO_BILL: 1}
@@ -212,7 +221,7 @@ def test_an_item_left_for_its_time_or_for_another_command_is_no_good_end(
         ({**GOOD, Outcome.NOT_ATTEMPTED: 2}, ExitCode.STOPPED),
         ({**SOME_FAILED, Outcome.NOT_ATTEMPTED: 2}, ExitCode.STOPPED),
         ({**SOME_UNKNOWN, Outcome.NOT_ATTEMPTED: 2}, ExitCode.UNKNOWN),
-        (SOME_FAILED, ExitCode.FAILURES),
+        (SOME_FAILED, ExitCode.STOPPED),
     ],
 )
 def test_a_failure_does_not_hide_what_waits_for_another_spec(
@@ -377,6 +386,21 @@ def test_an_item_held_back_during_the_run_is_told_of_that_date() -> None:
     (final,) = final_records([a_standing(late)], [blocked(late, old)], ended)
     assert final.error is not None
     assert "2026-11-10" in final.error.message
+
+
+def test_a_failed_item_that_is_not_tried_again_says_why() -> None:
+    """It stays failed with its own code; any other outcome is told as it is."""
+    early, late = item(1, 10), item(1, 20)
+    held_back = [blocked(late, early)]
+    failed = replace(a_record(late, Outcome.FAILED), error=Problem("INVALID_VALUE", "Inactive"))
+    (final,) = final_records([a_standing(late, record=failed)], held_back, Closing())
+    assert (final.outcome, final.error and final.error.code) == (Outcome.FAILED, "INVALID_VALUE")
+    assert final.error is not None
+    assert final.error.message.startswith(
+        "Inactive (not retried: the account's earlier target date 2026-11-10 is failed"
+    )
+    nothing = a_record(late, Outcome.NOTHING_TO_BILL)
+    assert [*final_records([a_standing(late, record=nothing)], held_back, Closing())] == [nothing]
 
 
 def test_doubt_goes_before_being_held_back() -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,15 @@ from support.accounts import account
 from support.mishaps import UNKNOWN_EXECUTED, UNKNOWN_UNEXECUTED
 from support.runs import Away, Billing, Project, Told, Watch, lines_of
 from zbatch.app.api import RunOptions
+from zbatch.app.clock import SystemClock
+from zbatch.app.desk import opened
+from zbatch.app.loading import Overrides, load_plan
+from zbatch.app.outside import Outside
+from zbatch.app.outstanding import Wish
 from zbatch.app.reporting import past_run
 from zbatch.app.run import run
+from zbatch.app.state import State
+from zbatch.app.task import to_converge
 from zbatch.cli.report_markdown import report_markdown
 from zbatch.emulator import Mishap, Scheduled, set_status
 from zbatch.errors import CannotStart
@@ -97,6 +105,33 @@ def test_what_was_proved_not_billed_since_is_told(
     project.run(spec)
     (change,) = past_run(first.run_id, project.root, None).changes()
     assert (change.was, change.now) == (Outcome.UNKNOWN, Outcome.INVOICED)
+
+
+class SetBack(SystemClock):
+    """A clock that somebody has set back by an hour."""
+
+    def now(self) -> datetime:
+        return super().now() - timedelta(hours=1)
+
+
+def test_the_newest_run_is_the_last_one_though_the_clock_was_set_back(project: Project) -> None:
+    """It is found by its spec and as the latest, and what it has settled was settled since."""
+    project.book(a1="Canceled,due,1,0s")
+    spec = project.spec(1)
+    first = project.run(spec)
+    assert first.outcomes == {"failed": 1}
+    project.book()
+    plan, outside, book = load_plan(spec, Overrides()), Outside(clock=SetBack()), "book.csv"
+    for _ in range(2):
+        with opened(plan.tenant, State(project.state), outside) as desk:
+            task = to_converge(plan, desk.store, Wish(retry_failed=True))
+            last = desk.execute(task, project.root / book, Watch())
+    assert last.totals[Outcome.INVOICED] == 1
+    assert last.started_at < first.result.started_at
+    for named in (str(spec), "latest"):
+        assert past_run(named, project.root, None).run.run_id == last.run_id
+    (change,) = past_run(first.result.run_id, project.root, None).changes()
+    assert (change.was, change.now) == (Outcome.FAILED, Outcome.INVOICED)
 
 
 def test_what_is_in_doubt_again_is_not_proved(

@@ -140,6 +140,40 @@ def test_a_failure_does_not_hide_what_waits_for_another_spec(project: Project) -
     assert project.run(late, retry_failed=True).code == 0
 
 
+def test_a_failed_item_that_another_specs_date_keeps_from_a_retry_says_so(
+    project: Project,
+) -> None:
+    """4 until that date is mended, since no retry helps before; without the flag, 1 as ever."""
+    project.book(a1=CANCELLED)
+    late = project.spec(1, name="late")
+    early = project.spec(1, name="early", dates=["2026-10-31"])
+    assert [project.run(spec).code for spec in (late, early)] == [1, 1]
+    project.book()
+    told = project.run(late, retry_failed=True)
+    assert (told.code, told.result.sent, told.outcomes) == (4, 0, {"failed": 1})
+    error = told.line(1)["error"]
+    assert error["code"] == "INVALID_VALUE"
+    assert (
+        "(not retried: the account's earlier target date 2026-10-31 is failed" in error["message"]
+    )
+    assert "early.yaml:" in error["message"]
+    assert project.run(late).code == 1
+    assert project.run(early, retry_failed=True).code == 0
+    assert project.run(late, retry_failed=True).code == 0
+
+
+def test_a_retry_that_waits_for_one_that_fails_again_says_so(project: Project) -> None:
+    """Of one spec: the earlier date is tried, the later one told as failed and not retried."""
+    project.book(a1=CANCELLED)
+    late = project.spec(1)
+    project.run(late)
+    both = project.spec(1, dates=["2026-10-31", "2026-11-30"])
+    for told in (project.run(both, retry_failed=True), project.run(both, retry_failed=True)):
+        assert (told.code, told.result.sent, told.outcomes) == (1, 1, {"failed": 2})
+        message = told.line(1)["error"]["message"]
+        assert message.count("(not retried: the account's earlier target date 2026-10-31") == 1
+
+
 def test_a_date_earlier_than_one_invoiced_is_not_retried(project: Project, tenant: Start) -> None:
     """R10: its charges are in the later invoice; the report says so, and nothing is sent."""
     broken = Mishap(executed=False, code="INVALID_VALUE")

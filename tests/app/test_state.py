@@ -93,6 +93,25 @@ def test_a_run_is_named_by_its_time_and_a_tail() -> None:
     assert re.fullmatch(r"\d{8}T\d{6}Z-[0-9a-f]{4}", run_id(NOON, "7f3a"))
 
 
+@pytest.mark.parametrize(
+    ("names", "named"),
+    [
+        ((), "120000"),
+        (("20261130T120000Z-7f3a", "20261129T235959Z-0000"), "120000"),
+        (("20261130T125958Z-7f3a", "20261130T125959Z-0000", "20261130T110000Z-ffff"), "130000"),
+        (("20269999T999999Z-7f3a", "99991231T235959Z-7f3a", "20991130T110000Z"), "120000"),
+    ],
+)
+def test_a_run_is_named_as_later_than_those_before_it(
+    names: tuple[str, ...], named: str, tmp_path: Path
+) -> None:
+    """A clock that was set back makes no older run the newest; damaged names tell no time."""
+    state = State(tmp_path)
+    for name in names:
+        state.run_folder(name)
+    assert run_id(state.in_order(NOON), "0000") == f"20261130T{named}Z-0000"
+
+
 MOMENTS = st.datetimes(
     min_value=datetime(2000, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone itself
     max_value=datetime(2100, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone itself

@@ -382,6 +382,13 @@ def test_who_waits_beside_a_failure_is_told_of_both(story: Any) -> None:
     )
 
 
+def test_a_retry_that_waits_is_told_what_to_settle_first(story: Any) -> None:
+    """Nothing was sent: the report names the date for which the failed items wait."""
+    records = [story.record(Outcome.FAILED, 2, INACTIVE)]
+    said = advice(story.result(records, ExitCode.STOPPED), RUN)
+    assert said.endswith(f"(an earlier date that failed), then zbatch run {SPEC} --retry-failed")
+
+
 @pytest.mark.parametrize("named", [True, False])
 def test_refused_credentials_are_looked_for_where_they_are(named: bool, story: Any) -> None:
     """Both places are named; the emulator has none that a person could mend."""

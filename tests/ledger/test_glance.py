@@ -125,15 +125,24 @@ def test_runs_and_what_they_listed(tmp_path: Path, store: Store, items: list[Ite
 
 
 def test_the_runs_after_one_are_named(tmp_path: Path, items: list[Item]) -> None:
-    """By when they began, whatever their IDs are; of one that is not known, none is."""
+    """By the second of their IDs, which no clock sets back; of one that is not known, none is.
+
+    Of one second it is by when they began.
+    """
+    ids = [f"20261130T12000{second}Z-{tail}" for second, tail in ((0, "b"), (0, "a"), (1, "c"))]
+    plan = a_plan(items[:1])
     with closing(open_store(tmp_path)) as store:
-        for number, run in enumerate(("b", "c", "a")):
-            store.start_run(run, a_plan(items[:1]), NOON.replace(second=number))
+        for run, minute in zip(ids, (2, 3, 1), strict=True):
+            store.start_run(run, plan, NOON.replace(minute=minute))
+        assert store.runs_of(plan.digest) == tuple(ids)
 
     def after(run: str) -> set[str]:
         return set(glance(tmp_path, lambda ledger: ledger.runs_after(run)) or ())
 
-    assert [after(run) for run in "bcaz"] == [{"a", "c"}, {"a"}, set(), set()]
+    assert [after(run) for run in (*ids, "z")] == [{*ids[1:]}, {ids[2]}, set(), set()]
+    runs = glance(tmp_path, Glance.runs)
+    assert runs is not None
+    assert [run.id for run in runs] == ids
 
 
 def test_numbers_that_runs_have_resolved(tmp_path: Path, items: list[Item]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -494,6 +495,52 @@ def test_the_ledger_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert LEDGER_FILE in modes
     assert len(modes) > 1
     assert set(modes.values()) == {0o600}
+
+
+def as_killed(folder: Path, to: Path) -> None:
+    """Copy the files of an open ledger as a process that is killed leaves them."""
+    to.mkdir()
+    for path in folder.iterdir():
+        shutil.copy(path, to / path.name)
+
+
+def test_what_a_killed_process_has_left_is_taken_up(tmp_path: Path) -> None:
+    """Its last commits stand in a file of their own; they fit, and nothing is lost."""
+    one, killed = tmp_path / "one", tmp_path / "killed"
+    one.mkdir()
+    with closing(open_store(one)) as store:
+        store.start_run(RUN, a_plan([item(1)]), NOON)
+        as_killed(one, killed)
+    with closing(open_store(killed)) as store:
+        assert store.newest_stamp() == NOON
+
+
+def test_a_backup_beside_the_last_commits_of_another_ledger_is_refused(tmp_path: Path) -> None:
+    """D15: SQLite would take them for its own, and not find items that are there."""
+    one, killed, backup = tmp_path / "one", tmp_path / "killed", tmp_path / "backup"
+    one.mkdir()
+    items = [item(number) for number in range(1, 1001)]
+    with closing(open_store(one)) as store:
+        store.start_run(RUN, a_plan(items), NOON)
+    shutil.copy(one / LEDGER_FILE, backup)
+    with closing(open_store(one)) as store:
+        store.start_run("20261130T120001Z-0000", a_plan(items), NOON)
+    with closing(open_store(one)) as store:
+        store.start_run("20261130T120002Z-0000", a_plan([*items, item(1001)]), NOON)
+        as_killed(one, killed)
+    shutil.copy(backup, killed / LEDGER_FILE)
+    before = {path.name: path.read_bytes() for path in killed.iterdir()}
+    for _ in range(2):
+        with pytest.raises(CannotStart, match=r"the one that ledger\.sqlite3-wal belongs to") as no:
+            open_store(killed)
+        assert "\n" not in str(no.value)
+    for name in ("", "-wal"):
+        path = killed / f"{LEDGER_FILE}{name}"
+        assert path.read_bytes() == before[path.name]
+    for name in ("-wal", "-shm"):
+        (killed / f"{LEDGER_FILE}{name}").unlink(missing_ok=True)
+    with closing(open_store(killed)) as store:
+        assert store.runs_of(a_plan(items).digest) == (RUN,)
 
 
 def test_f91_a_ledger_of_a_later_version_is_refused_and_untouched(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from support.casebook import Casebook, item_of, name_of, tail_of
 from support.evidence import Item, Line, Run
 
 _WAITS_FOR = re.compile(r"earlier target date ([0-9-]{10}) ")
+_NO_RETRY = "(not retried: the account's earlier target date"
 SETTLED = ("invoiced", "already_invoiced", "failed", "nothing_to_bill")
 
 
@@ -51,8 +52,13 @@ def _codes(book: Casebook, run: Run, outcomes: Counter[str]) -> set[int]:
 def _waiting(run: Run) -> list[Line]:
     """Give the lines that wait for something that the run does not tell as failed itself."""
     failed = {item_of(line)[:2] for line in run.lines if line["outcome"] == "failed"}
-    left = [line for line in run.lines if line["outcome"] == "not_attempted"]
+    left = [line for line in run.lines if line["outcome"] == "not_attempted" or _no_retry(line)]
     return [line for line in left if (line["account_id"], _waits_for(line)) not in failed]
+
+
+def _no_retry(line: Line) -> bool:
+    """Tell whether a failed item was to be tried again, and waits for an earlier date."""
+    return line["outcome"] == "failed" and _NO_RETRY in line["error"].get("message", "")
 
 
 def _waits_for(line: Line) -> str | None:

@@ -84,7 +84,8 @@ def opened(tenant: Tenant, state: State, outside: Outside | None = None) -> Iter
 
 def _new_run_id(state: State, started_at: datetime) -> str:
     """Draw the ID of a run; two of one second may draw the same tail."""
-    while (name := run_id(started_at, secrets.token_hex(2))) in state.runs():
+    named = state.in_order(started_at)
+    while (name := run_id(named, secrets.token_hex(2))) in state.runs():
         pass
     return name
 

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from zbatch.app.doubt import in_doubt
-from zbatch.app.held_back import blocked, waits_elsewhere
+from zbatch.app.held_back import blocked, not_retried, waits_elsewhere
 from zbatch.engine.ending import Ending, StopReason
 from zbatch.model import (
     ExitCode,
@@ -83,7 +83,10 @@ def _beyond(strays: Sequence[ItemRecord]) -> str | None:
 def final_records(
     standings: Iterable[Standing], held_back: Iterable[ItemRecord], closing: Closing
 ) -> Iterator[ItemRecord]:
-    """Give each planned item the outcome that the ledger holds, or the reason why it has none."""
+    """Give each planned item the outcome that the ledger holds, or the reason why it has none.
+
+    What has failed and was to be tried again, but waits, is told with the reason for both.
+    """
     waiting: dict[Identity, ItemRecord] = {
         record.item.identity: record
         for record in held_back
@@ -93,13 +96,20 @@ def final_records(
         waiting[later.identity] = blocked(later, by)
     left = {record.item.identity: record for record in closing.ending.left}
     for standing in standings:
+        waits = waiting.get(standing.item.identity)
         yield (
             left.get(standing.item.identity)
-            or standing.record
+            or _settled(standing.record, waits)
             or in_doubt(standing)
-            or waiting.get(standing.item.identity)
+            or waits
             or _not_attempted(standing.item, closing)
         )
+
+
+def _settled(record: ItemRecord | None, waits: ItemRecord | None) -> ItemRecord | None:
+    if record is None or record.outcome is not Outcome.FAILED or waits is None:
+        return record
+    return not_retried(record, waits.error.message) if waits.error else record
 
 
 def unreadable_records(items: Iterable[Item]) -> Iterator[ItemRecord]:
@@ -150,8 +160,8 @@ def _waiting(totals: Totals, closing: Closing) -> bool:
     A date that only waits for a failed one of the same run is told by that failure.
     """
     left = any(record.outcome is Outcome.NOT_ATTEMPTED for record in closing.ending.left)
-    told = totals[Outcome.FAILED] and not closing.elsewhere
-    return left or bool(totals[Outcome.NOT_ATTEMPTED] and not told)
+    untold = totals[Outcome.NOT_ATTEMPTED] and not totals[Outcome.FAILED]
+    return left or bool(closing.elsewhere or untold)
 
 
 # The gravest first.

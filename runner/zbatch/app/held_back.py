@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from dataclasses import replace
 
 from zbatch.model import Identity, Item, ItemRecord, Outcome, Problem
 
@@ -10,6 +11,12 @@ from zbatch.model import Identity, Item, ItemRecord, Outcome, Problem
 def blocked(item: Item, by: Item) -> ItemRecord:
     """Report an item that waits for another date or revision of its account."""
     return ItemRecord(item, Outcome.NOT_ATTEMPTED, error=_what_for(item, by))
+
+
+def not_retried(record: ItemRecord, why: str) -> ItemRecord:
+    """Report a failed item with the reason why it is not tried again."""
+    error = record.error or Problem("FAILED", "")
+    return replace(record, error=replace(error, message=f"{error.message} (not retried: {why})"))
 
 
 def waits_elsewhere(item: Item, by: Item, planned: Container[Identity]) -> bool:

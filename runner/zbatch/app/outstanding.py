@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from zbatch.app.altered import as_asked_now, refuse_altered
 from zbatch.app.doubt import is_open, state_of, work_of
-from zbatch.app.held_back import blocked, waits_elsewhere
+from zbatch.app.held_back import blocked, not_retried, waits_elsewhere
 from zbatch.app.out_of_turn import is_clean_group, out_of_turn
 from zbatch.engine.kinds import last_word
 from zbatch.engine.order import Work
@@ -78,7 +78,7 @@ def outstanding(plan: Plan, standings: Sequence[Standing], wish: Wish) -> Outsta
     works += _new_works(plan.groups, standings, sendable)
     works += _held_works(standings, sendable, barriers)
     records = tuple(_standing_records(standings, fresh, barriers))
-    return Outstanding(tuple(works), records, _waiting_elsewhere(standings, barriers))
+    return Outstanding(tuple(works), records, _waiting_elsewhere(standings, fresh, barriers))
 
 
 def _is_fresh(standing: Standing, wish: Wish) -> bool:
@@ -273,16 +273,29 @@ def _standing_records(
             yield _why_not_retried(standing, standing.record)
 
 
-def _waiting_elsewhere(standings: Sequence[Standing], barriers: Mapping[Identity, Item]) -> int:
-    """Count the items that wait, without an outcome, for what no failure of the plan tells."""
+def _waiting_elsewhere(
+    standings: Sequence[Standing],
+    fresh: Container[Identity],
+    barriers: Mapping[Identity, Item],
+) -> int:
+    """Count the items that wait for what no failure of the plan tells.
+
+    They have no outcome, or have failed and would be tried again.
+    """
     if not barriers:
         return 0
     planned = {standing.item.identity for standing in standings}
     return sum(
         waits_elsewhere(one.item, barriers[one.item.identity], planned)
         for one in standings
-        if one.item.identity in barriers and one.record is None and not _is_in_doubt(one)
+        if one.item.identity in barriers and _waits(one, fresh)
     )
+
+
+def _waits(standing: Standing, fresh: Container[Identity]) -> bool:
+    if standing.record is None:
+        return not _is_in_doubt(standing)
+    return standing.record.outcome is Outcome.FAILED and standing.item.identity in fresh
 
 
 def _is_in_doubt(standing: Standing) -> bool:
@@ -293,11 +306,9 @@ def _why_not_retried(standing: Standing, record: ItemRecord) -> ItemRecord:
     """Say why a failed item is never retried once a later date has billed its charges."""
     if record.outcome is not Outcome.FAILED or standing.later_invoiced is None:
         return record
-    error = record.error or Problem("FAILED", "")
     later = standing.later_invoiced
     which = f"the account's later target date {later.isoformat()}"
     why = f"{which} is invoiced and has billed what was due"
     if later == standing.item.identity.target_date:
         why = "a higher revision of this item is invoiced"
-    message = f"{error.message} (not retried: {why})"
-    return replace(record, error=Problem(error.code, message))
+    return not_retried(record, why)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -147,9 +148,9 @@ class Past:
     def _proved_by(self, disproved: Set[Key]) -> dict[Key, str]:
         """Name the latest reconciliation that has proved each, as far as its report is there."""
         by = dict[Key, str]()
-        for run in list_runs(self.state):  # the newest first
-            later = run.place == self.run.place and run.started_at > self.run.started_at
-            if run.reconciles and later:
+        newest_first = list_runs(self.state)
+        for run in takewhile(lambda one: one.run_id != self.run.run_id, newest_first):
+            if run.reconciles and run.place == self.run.place:
                 for key in disproved & _proofs_in(run):
                     by.setdefault(key, run.run_id)
         return by

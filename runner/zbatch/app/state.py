@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import MAXYEAR, datetime, timedelta
 from pathlib import Path
 
 from zbatch.errors import CannotStart
@@ -13,6 +16,7 @@ from zbatch.model import Tenant
 from zbatch.report.files import sync_folder
 
 STATE_FOLDER = ".zbatch"
+_RUN_ID = re.compile("([0-9]{8}T[0-9]{6}Z)-[0-9a-f]{4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,22 @@ class State:
         """Give the IDs of the runs that have a folder."""
         folder = self.root / "runs"
         return frozenset(path.name for path in folder.iterdir()) if folder.is_dir() else frozenset()
+
+    def in_order(self, now: datetime) -> datetime:
+        """Give the moment by which a run that begins now is named, later than those before it.
+
+        It is the clock's, or a second after the latest run where the clock has been set back since:
+        by their names runs are listed, and the last of them is taken for the newest.
+        """
+        ahead = max((one for one in self._named() if one > now), default=None)
+        return now if ahead is None else ahead + timedelta(seconds=1)
+
+    def _named(self) -> Iterator[datetime]:
+        """Give the moments by which runs are named; other names in the folder tell none."""
+        for found in filter(None, map(_RUN_ID.fullmatch, self.runs())):
+            with suppress(ValueError):  # as of a 99th month
+                if (moment := datetime.fromisoformat(found[1])).year < MAXYEAR:
+                    yield moment
 
     def run_folder(self, run_id: str) -> Path:
         """Give the folder of a run's report and record, made where it is missing."""

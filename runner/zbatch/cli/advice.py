@@ -31,6 +31,10 @@ _WAITING = (
     "settle what the report says {count} for (an earlier date that failed or is in doubt, an"
     " invoice being generated), then {run}   sends the rest"
 )
+_RETRIES_WAIT = (
+    "settle what the report says the failed items wait for (an earlier date that failed), then"
+    " {run} --retry-failed"
+)
 _RULE = (
     "find out why, see above and the report; then {again}   goes on with what is left" + _FAILED_TOO
 )
@@ -95,6 +99,8 @@ def _template(result: RunResult, called: Called) -> str:
     if code is ExitCode.STOPPED and not result.stop:
         if called.verb is Verb.RECONCILE:
             return _NOT_THERE
+        if not result.totals[Outcome.NOT_ATTEMPTED]:
+            return _RETRIES_WAIT
         return _WAITING + _FAILED_TOO if result.totals[Outcome.FAILED] else _WAITING
     if code is ExitCode.STOPPED and result.stop_reason in _BY_REASON:
         return _BY_REASON[result.stop_reason]

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from zbatch.errors import CannotStart
 from zbatch.ledger import rows
+from zbatch.ledger import statements as sql
 from zbatch.ledger.billed import Billed, read_billed, read_items
 from zbatch.ledger.extract import extract
 from zbatch.ledger.place import LEDGER_FILE
@@ -27,10 +28,10 @@ Found = TypeVar("Found")
 _RUNS = (
     "SELECT id, spec_name, plan_digest, started_at,"
     " (SELECT count(*) FROM run_item WHERE run_id = run.id) AS items FROM run"
-    " ORDER BY started_at, id"
+    f" ORDER BY {sql.RUN_ORDER}"
 )
 _RUNS_AFTER = (
-    "SELECT id FROM run WHERE (started_at, id) > (SELECT started_at, id FROM run WHERE id = ?)"
+    f"SELECT id FROM run WHERE ({sql.RUN_ORDER}) > (SELECT {sql.RUN_ORDER} FROM run WHERE id = ?)"
 )
 _SENDS = (
     "SELECT started_at, finished_at, http_status FROM attempt WHERE run_id = ? AND sent"

@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -44,6 +44,7 @@ def open_store(folder: Path) -> Store:
     try:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         os.close(os.open(path, flags, 0o600))  # SQLite would make it readable by others
+        _check_whole(path)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             _prepare(connection)
@@ -55,6 +56,25 @@ def open_store(folder: Path) -> Store:
         raise CannotStart(f"cannot open the ledger {path}: {error.strerror}") from error
     except (sqlite3.Error, UnicodeDecodeError) as error:  # a damaged file may break any text
         raise CannotStart(f"cannot open the ledger {path}: {error}") from error
+
+
+def _check_whole(path: Path) -> None:
+    """Notice a file in the place of the one to which the file `-wal` beside it belongs.
+
+    A process that was killed leaves one. SQLite takes it for the end of whichever ledger is there,
+    and may not find what that holds. All of it is read then: a second for 100,000 items.
+    """
+    if not os.path.lexists(f"{path}-wal"):
+        return
+    address = f"{path.absolute().as_uri()}?mode=ro"  # else closing it makes one file of the two
+    with closing(sqlite3.connect(address, uri=True)) as connection:
+        found: str = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    if found != "ok":
+        raise CannotStart(
+            f"the ledger {path} is damaged, or not the one that {path.name}-wal belongs to"
+            f" ({found.splitlines()[-1]}); nothing was sent. Keep a copy of its folder, then put"
+            f" the last backup in its place, with no {path.name}-wal or -shm of now beside it"
+        )
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

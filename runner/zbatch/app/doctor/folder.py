@@ -16,9 +16,11 @@ from zbatch.app.state import State
 from zbatch.errors import CannotStart
 from zbatch.ledger.glance import KnownRun, Outdated, glance
 from zbatch.ledger.lock import holder_of
+from zbatch.ledger.place import LEDGER_FILE
 from zbatch.model import Tenant
 
 _ELSEWHERE = "or name another folder with --state-dir"
+_BACKUP = f"bring its last backup back, with no {LEDGER_FILE}-wal or -shm of now beside it"
 
 
 def check_folder(state: State, tenant: Tenant, now: datetime) -> Iterator[Check]:
@@ -74,13 +76,13 @@ def _ledger(folder: Path, now: datetime) -> Check:
     except Outdated as older:
         return note("ledger", str(older))
     except CannotStart as error:
-        advice = "bring its last backup back; without it nobody knows here what was billed"
+        advice = f"{_BACKUP}; without it nobody knows here what was billed"
         return problem("ledger", str(error), advice)
     if found is None:
         return note("ledger", f"none yet in {folder}; the first run begins it")
     damage, runs = found
     if damage:
-        advice = "keep a copy, and bring its last backup back"
+        advice = f"keep a copy, and {_BACKUP}"
         return problem("ledger", f"{folder} holds a damaged one ({damage})", advice)
     return _of_runs(runs, now)
 
@@ -88,9 +90,10 @@ def _ledger(folder: Path, now: datetime) -> Check:
 def _of_runs(runs: tuple[KnownRun, ...], now: datetime) -> Check:
     if not runs:
         return ok("ledger", "can be read; no run yet")
-    last = runs[-1]
-    if last.started_at > now + SLACK:
-        told = f"its last run, {last.id}, began later than this machine's clock is now"
+    last, ahead = runs[-1], max(runs, key=lambda run: run.started_at)
+    if ahead.started_at > now + SLACK:
+        which = "its last run" if ahead is last else "its run"
+        told = f"{which}, {ahead.id}, began later than this machine's clock is now"
         return problem("ledger", told, "set the clock right: it was set back, or ahead that day")
     count = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
     return ok("ledger", f"can be read; {count}, the last one {last.id}")
