@@ -117,7 +117,7 @@ def test_f90_no_memory_for_a_callback() -> None:
     assert done.stderr == "zbatch: no memory is left; running the same command again is safe\n"
 
 
-@pytest.mark.parametrize("most", [4, 5, 7, 8, 9])
+@pytest.mark.parametrize("most", [4, 5, 7, 8, 9, 10, 11, 12])
 def test_f102_no_files_left_to_start_with(most: int, serve: Serve, project_at: ProjectAt) -> None:
     """F102: without a ledger, a record, a loop or a socket nothing is sent: exit 6, or 2."""
     served = serve()
