@@ -163,6 +163,18 @@ def test_validate_knows_a_faults_file_by_its_name(tmp_path: Path) -> None:
     assert [one.code for one in validate([tmp_path]).diagnostics] == ["ZB309"]
 
 
+def test_f82_the_tenant_s_entities_are_named_by_its_file(tmp_path: Path) -> None:
+    """With them a request must name one, as test_server_state holds; what is no UUID is refused."""
+    entity = "11e643f4-a3ee-8bad-b061-0025904c57d6"
+    text = "version: 1\nname: x\nentities: ['{}']\n"
+    config = EmulatorConfig(tmp_path)
+    found = load_faults(written(tmp_path, text.format(entity)), 0)
+    assert found.on(config).entities == (entity,)
+    assert load_faults(written(tmp_path, "version: 1\nname: x\n"), 0).on(config).entities == ()
+    (wrong,) = check_faults(written(tmp_path, text.format(entity.upper())))
+    assert "UUID" in wrong.message
+
+
 def test_json_is_yaml(tmp_path: Path) -> None:
     """A file that a program writes as JSON is read as well."""
     text = {"version": 1, "name": "x", "faults": [{"fault": "reset", "every": 2}]}

@@ -36,6 +36,7 @@ from zbatch.model import (
     Attempt,
     Baseline,
     Draft,
+    Effect,
     IfAbsent,
     ItemRecord,
     KeyState,
@@ -310,8 +311,7 @@ def test_what_never_left_gives_the_outcome_back_that_was_to_be_tried_again(
     attempts = [past(kind, n, sent=kind is not Kind.UNREACHABLE) for n, kind in enumerate(earlier)]
     work = a_work(*attempts, trails=(Trail(before=FAILED),))
     (effect,) = still_live(work, unsent(past(None), DONE)).effects
-    assert effect.restored == (FAILED if restored else None)
-    assert (effect.state, effect.record) == (KeyState.LIVE, None)
+    assert effect == Effect(KeyState.LIVE, "", restored=FAILED if restored else None)
 
 
 def test_a_renewal_gives_back_the_outcome_that_was_to_be_tried_again() -> None:

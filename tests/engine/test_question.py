@@ -422,6 +422,14 @@ def test_a_draft_that_is_as_it_was_proves_that_nothing_was_appended() -> None:
         assert conclude(seen(drafts=(half,)), a_doubt(trail=same)) == Absent(IfAbsent.RENEW)
 
 
+def test_a_draft_of_which_nothing_is_known_from_before_may_hold_what_was_sent() -> None:
+    """R9b: without a baseline, as in a ledger of old, that it is as it was made is no proof."""
+    trail = Trail(if_absent=IfAbsent.RENEW)
+    as_made = Draft(C, "5.00", SENT - SECOND, SENT - SECOND)
+    assert code_of(conclude(seen(drafts=(as_made,)), a_doubt(trail=trail))) == "DRAFT_CHANGED"
+    assert conclude(seen(drafts=()), a_doubt(trail=trail)) == Absent(IfAbsent.RENEW)
+
+
 OVER = SENT + SETTLE
 
 

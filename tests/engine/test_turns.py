@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,7 @@ from zbatch.engine.events import Event
 from zbatch.engine.loop import Engine
 from zbatch.engine.pacing import Pace, Slot
 from zbatch.engine.settings import Settings
+from zbatch.engine.turns import Turns
 from zbatch.model import Call, Limits, Outcome, Problem, Rate
 
 
@@ -70,6 +72,36 @@ def test_a_stop_ends_the_wait_for_a_turn() -> None:
         return asyncio.get_running_loop().time()
 
     assert run_virtually(turns()) == 1.0
+
+
+class Tokens:
+    """A sender whose newest token has the serial 1; it notes which one it is to be newer than."""
+
+    def __init__(self) -> None:
+        self.newest = 1
+        self.held_against: set[int | None] = set()
+        self.asked: list[int | None] = []
+
+    def ready(self, stale_token: int | None) -> bool:
+        self.held_against.add(stale_token)
+        return self.newest > (stale_token or 0)
+
+    async def prepare(self, stale_token: int | None) -> bool:
+        self.asked.append(stale_token)
+        self.newest += 1
+        return True
+
+
+def test_a_turn_is_for_who_has_a_newer_token_than_the_one_that_was_refused() -> None:
+    """Before the turn and as it comes: any other one would be waited for in the turn itself."""
+    sender: Any = Tokens()
+
+    async def turn() -> bool:
+        return await Turns(sender, a_brake([])).turn(1)
+
+    assert run_virtually(turn())
+    assert sender.asked == [1]
+    assert sender.held_against == {1}
 
 
 def test_a_turn_waits_for_a_place_in_flight() -> None:

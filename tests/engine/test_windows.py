@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from zbatch.engine.windows import LEAST_WAIT, OTHERS_AFTER, SPARE, Sliding, Windows
 from zbatch.model import Rate
 from zbatch.zuora.allowance import Allowance
+from zbatch.zuora.limits import ROUNDED
 
 HOUR = Rate(100, 3600.0)
 
@@ -280,6 +281,18 @@ def test_where_others_use_up_all_of_it_the_end_is_awaited() -> None:
     assert until(windows, 10.0) == 101.0
     windows.heard(Allowance(1000, 0, 90.0), 10.0, 0)
     assert "used up" in str(windows.full(10.0))
+
+
+@pytest.mark.parametrize(("size", "others_leave", "ours"), [(5, 4, 3), (100, 12, 10)])
+def test_what_is_spared_for_others_is_waited_for_until_the_window_is_over(
+    size: int, others_leave: int, ours: int
+) -> None:
+    """One call or less is left beside it: others use it up, or it is free when all is."""
+    windows = Windows()
+    windows.heard(Allowance(size, size, 20.0), 0.0, 0)
+    windows.heard(Allowance(size, others_leave, 14.0), 6.0, 0)
+    send(windows, ours, 6.0)
+    assert until(windows, 6.0) == 20.0 + ROUNDED
 
 
 def test_others_who_want_it_all_leave_us_a_tenth() -> None:

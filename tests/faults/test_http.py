@@ -144,9 +144,13 @@ def test_f27_interim_replies_without_end_meet_the_deadline(behind: Start) -> Non
 
 
 def test_f28_a_reply_that_inflates_is_doubt(behind: Start) -> None:
-    """30 MB in a small reply are past the cap of 4 MB: never an answer."""
-    bomb = gzip.compress(b" " * 30_000_000, compresslevel=1)
-    settle_each(behind, {"bomb": edited(lambda reply: saying(reply, bomb, GZIPPED))})
+    """The very rows, and 30 MB of blanks in a small reply: past the cap of 4 MB, so no answer."""
+
+    def inflating(reply: bytes) -> bytes:
+        rows = parts(reply)[1] + b" " * 30_000_000
+        return saying(reply, gzip.compress(rows, compresslevel=1), GZIPPED)
+
+    settle_each(behind, {"bomb": edited(inflating)})
 
 
 def test_f29_a_body_without_end_is_doubt(behind: Start) -> None:
@@ -155,6 +159,8 @@ def test_f29_a_body_without_end_is_doubt(behind: Start) -> None:
     happenings = {
         "chunks": endlessly(CHUNKED, block),
         "no chunks": endlessly(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n", b" " * 9999),
+        # it has an end, and all that is before the blanks is true
+        "rows": edited(lambda reply: saying(reply, parts(reply)[1] + b" " * 5_000_000)),
     }
     settle_each(behind, happenings)
 

@@ -63,17 +63,23 @@ def doubted_once(behind: Start, happening: Happening, **limits: str) -> None:
 
 
 def test_f1_nobody_listens_for_half_a_minute(world: World) -> None:
-    """Refused connections leave the key clean and spend nothing; then each item is billed."""
+    """Refused connections leave the key clean and spend none of a single attempt; then all goes."""
+    refusals = 0
 
     def refused(what: str) -> Trouble:
-        return UNSENT if world.timeline.now < FRIDAY + 30 else NONE
+        nonlocal refusals
+        unheard = what == "generate" and world.timeline.now < FRIDAY + 30
+        refusals += unheard
+        return UNSENT if unheard else NONE
 
+    world.max_attempts = 1
     world.chance = refused
     items = [item(number) for number in range(1, 21)]
     run = world.run(items)
     assert (run.exit_code, set(run.outcomes)) == (ExitCode.OK, {"invoiced"})
     assert [len(world.keys(one)) for one in items] == [1] * 20
     assert sum(key.sends for one in items for key in world.keys(one)) == 20
+    assert refusals > 5
     assert world.timeline.now < FRIDAY + 100
 
 
@@ -127,6 +133,7 @@ def test_f3_a_connection_that_is_never_answered_is_no_doubt() -> None:
         met = asyncio.run(run(url))
     assert isinstance(met, Fault)
     assert (met.kind, met.sent) == (FaultKind.CONNECT, False)
+    assert "in time" in met.detail  # nobody has refused it
 
 
 def test_f3_a_tenant_in_a_black_hole_stops_the_run(project: Project) -> None:

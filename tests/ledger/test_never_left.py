@@ -214,6 +214,18 @@ def test_a_key_that_is_not_live_is_not_sent_again(
         store.begin(RUN, [a_send(call, 2)], NOON)
 
 
+def test_a_key_of_what_has_an_invoice_is_not_sent_again(store: Store, items: list[Item]) -> None:
+    """It never left, and a question has found the invoice since: the item has one already."""
+    came_to(store, items[0], Outcome.FAILED)
+    call = a_call(items[0], generation=1)
+    tried_in_vain(store, items[0], call)
+    there = replace(a_record(items[0], Outcome.ALREADY_INVOICED), idempotency_key=None)
+    effect = Effect(KeyState.SETTLED, "", there)
+    store.finish(RUN, [], NOON, [Finding(items[0], effect=effect)])
+    with pytest.raises(LedgerFailure):
+        store.begin(RUN, [a_send(call, 2)], NOON)
+
+
 def test_a_key_that_a_question_has_settled_gives_the_outcome_back(
     store: Store, items: list[Item]
 ) -> None:

@@ -6,11 +6,40 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from types import FunctionType, ModuleType
 
-from zbatch.engine import age, backoff, judge, kinds, outage, verdict
-from zbatch.zuora import codes, limits, reply, request
+from zbatch.engine import (
+    age,
+    agreement,
+    arming,
+    asking,
+    backoff,
+    carrier,
+    judge,
+    kinds,
+    outage,
+    preflight,
+    question,
+    refusals,
+    resting,
+    server_clock,
+    stages,
+    stopping,
+    turns,
+    verdict,
+)
+from zbatch.zuora import (
+    codes,
+    headers,
+    limits,
+    problems,
+    query,
+    quotas,
+    reply,
+    request,
+    token_reply,
+)
 
 DATA: tuple[tuple[ModuleType, tuple[str, ...]], ...] = (
-    (kinds, ("_DOUBT", "_KINDS", "_UNSENT")),
+    (kinds, ("_DOUBT", "_IN_SUCCESS", "_KINDS", "_UNSENT")),
     (
         verdict,
         (
@@ -24,15 +53,44 @@ DATA: tuple[tuple[ModuleType, tuple[str, ...]], ...] = (
             "KEPT_APART",
             "DOOR_DOUBTFUL",
             "_SURE",
+            "_OF_THE_SEND",
         ),
     ),
     (judge, ("_FREE",)),
-    (outage, ("KEYS", "LEAST", "PROBE_SECONDS", "_FAILED", "_FAILED_ROWS")),
+    (outage, ("KEYS", "LEAST", "PROBE_SECONDS", "SHARE", "_FAILED", "_FAILED_ROWS")),
     (age, ("KEY_LIFE", "CLOCK_SLACK")),
-    (backoff, ("BASE", "CAP", "CONFLICT_PATIENCE", "LONGEST_GATE")),
+    (backoff, ("BASE", "CAP", "CONFLICT_PATIENCE", "CROWDED", "LONGEST_GATE")),
+    (
+        question,
+        (
+            "COUNTS",
+            "GENERATING",
+            "CANCELED",
+            "NEVER_COUNTS",
+            "TEMPORARY_NUMBER",
+            "ONE_CALL",
+            "GRAIN",
+            "BEFORE_FIRST_SEND",
+            "UNANSWERED",
+            "MOST_RENEWALS",
+            "MOST_RENEWALS_IN_ALL",
+        ),
+    ),
+    (agreement, ("TAX_FAILURES",)),
+    (arming, ("STALE_INTENT",)),
+    (asking, ("MOST_TRIES",)),
+    (carrier, ("LEEWAY",)),
+    (preflight, ("RECHECK_GENERATING",)),
+    (refusals, ("PEERS", "LEAST", "SHARE", "PROVED")),
+    (resting, ("MOST_RECHECKS", "SLACK")),
+    (server_clock, ("OLD",)),
+    (stages, ("_SERIOUS", "_BY_OTHERS")),
+    (stopping, ("_GRAVE",)),
+    (turns, ("MOST_WAITS",)),
     (
         codes,
         (
+            "CONCURRENCY_CODES",
             "LIMIT_CODES",
             "AT_THE_DOOR",
             "LIMIT_MESSAGES",
@@ -42,7 +100,12 @@ DATA: tuple[tuple[ModuleType, tuple[str, ...]], ...] = (
             "_LOCKED",
         ),
     ),
-    (limits, ("CAP_SECONDS",)),
+    (headers, ("KEPT", "RATE_PREFIXES")),
+    (limits, ("CAP_SECONDS", "ROUNDED")),
+    (problems, ("_LISTS", "_CODES", "_MESSAGES")),
+    (query, ("REQUIRED",)),
+    (quotas, ("QUOTAS",)),
+    (token_reply, ("_PASSING",)),
     (reply, ("REFUSED_STATUSES",)),
     (
         request,

@@ -31,18 +31,20 @@ class Reason:
         return all(re.search(pattern, text) for pattern, text in patterns)
 
 
-STORE = r"^ledger/(rows|store|calls|schema)\.py"
+LEDGER = r"^ledger/"
+# What JSON in a column may hold or not: a name in it has one case, and is missing in another.
+IN_JSON = "gone|shown"
 
 REASONS: tuple[Reason, ...] = (
     Reason(
         "The same: a row of SQLite gives a column by its name in upper case too.",
-        STORE,
-        r'^`"([a-z_]+)"` → `"[A-Z_]+"`$',
+        LEDGER,
+        rf'^`"(?!({IN_JSON})")[a-z_]+"` → `"[A-Z_]+"`$',
         alike=True,
     ),
     Reason(
         "The same: SQL takes its words in any case.",
-        STORE,
+        LEDGER,
         r'(?i)^`("?(?:pragma|select|begin|commit|rollback|journal|synchronous|foreign).*)` → `\1`$',
         alike=True,
     ),
@@ -55,7 +57,8 @@ REASONS: tuple[Reason, ...] = (
         "A sentence for people, in other letters or missing: nothing depends on how it reads, and"
         " the code beside it is held.",
         "",
-        r'(?i)^`(.+)` → `\1`$|^`f?"[^`]* [^`]*` → `(None|f?"XX)',
+        # a word alone may be a name that something depends on
+        r'(?i)^`(?!f?"[^ "]*"`)(.+)` → `\1`$|^`f?"[^`]* [^`]*` → `(None|f?"XX)',
         alike=True,
     ),
     Reason(
@@ -88,7 +91,7 @@ REASONS: tuple[Reason, ...] = (
         "The same: a burnt key is never sent, so no answer comes to a key that has this already.",
         r"^ledger/statements\.py",
         r"coalesce\(\?, if_absent\)",
-        place="UPDATE_CALL_ITEM",
+        place="^UPDATE_CALL_ITEMS?$",
     ),
     Reason(
         "The same: where a question settles a key without renewing it, renewals are at their end or"
@@ -106,14 +109,14 @@ REASONS: tuple[Reason, ...] = (
     Reason(
         "The same: these columns are empty when an attempt begins; its answer names them anew.",
         r"^ledger/statements\.py",
-        r"^(finished_at|server_date|http_status|request_id|token|error_code) and \w+ exchanged$",
-        place="INSERT_ATTEMPT",
+        r"^(http_status|request_id|token|error_code) and \w+ exchanged$",
+        place="^INSERT_ATTEMPT$",
     ),
     Reason(
         "The same: the statement that links item and key has the condition too, and refuses.",
         r"^ledger/statements\.py",
         r"^without invoice_id IS NULL$",
-        place="OPEN_ITEM",
+        place="^OPEN_ITEM$",
     ),
     Reason(
         "The same: its columns are read by their names, and what has no outcome makes no record.",
@@ -144,16 +147,6 @@ REASONS: tuple[Reason, ...] = (
         r"^`moment\.tzinfo is UTC` → `\(moment\.tzinfo is UTC\) and False`$",
     ),
     Reason(
-        "The same while there is one step.",
-        r"^ledger/schema\.py",
-        r"\.join",
-    ),
-    Reason(
-        "The same while there is no third step: none is left to do.",
-        r"^ledger/schema\.py",
-        r"^`2` → `3`$",
-    ),
-    Reason(
         "The same standings, all of them read at once: how many a read takes ahead is a matter of"
         " memory.",
         r"^ledger/standings\.py",
@@ -176,11 +169,6 @@ REASONS: tuple[Reason, ...] = (
         r"ledger",
     ),
     Reason(
-        "Never looked at: of this verdict only the problem goes into the record.",
-        r"^engine/judge\.py",
-        r'^`KeyState\.BURNT` → `None`|^`""` → ',
-    ),
-    Reason(
         "The same: what has an answer has a call, and None is as false as False.",
         r"^engine/judge\.py|^ledger/store\.py",
         r"\(work\.call\) or True|^`False` → `None`$",
@@ -195,7 +183,8 @@ REASONS: tuple[Reason, ...] = (
         " sent again under either rule.",
         r"^engine/verdict\.py",
         r"^(server_error|unreadable), clean: (again Pause\.BACKOFF|server_error|unreadable)$"
-        r"|^lost, clean: (server_error|unreadable)$|^limit_in_success, clean: throttled_clean$",
+        r"|^lost, clean: (server_error|unreadable)$"
+        r"|^(limit_in_success|busy), clean: throttled_clean$",
         place="^TABLE$",
     ),
     Reason(
@@ -213,7 +202,7 @@ REASONS: tuple[Reason, ...] = (
         place="^_LOCKED$",
     ),
     Reason(
-        "Never looked at: the rule for rows that only name a limit looks at the attempts alone.",
+        "Never looked at: the rule for rows said at the door looks at the attempts alone.",
         r"^engine/verdict\.py",
         r"^`context` → `None`",
     ),
@@ -247,10 +236,9 @@ REASONS: tuple[Reason, ...] = (
         r"^`/` → `…`$",
     ),
     Reason(
-        "The same: a window's end is the earlier of the two either way, and at that end nothing is"
-        " left to spread.",
+        "The same: at the end of a window nothing is left to spread.",
         r"^engine/windows\.py",
-        r"^`or` → `and`$|^`<=` → `<`$|^`<` → `<=`$",
+        r"^`<` → `<=`$",
     ),
     Reason(
         "Never looked at: there are no policies until some are told.",
@@ -271,11 +259,6 @@ REASONS: tuple[Reason, ...] = (
         "The same: a gate that opened as the last request left has held up nothing since.",
         r"^engine/pacing\.py",
         r"^`>` → `>=`$",
-    ),
-    Reason(
-        "Never looked at: a tenant tells in answer to a request, and that has left before.",
-        r"^engine/concurrency\.py",
-        r"^`default=0` → ",
     ),
     Reason(
         "The same: nothing is taken for a trial, or to wait for, where there is no word of it.",

@@ -95,14 +95,16 @@ def test_record_of_a_finished_run(tmp_path: Path, plan: Plan) -> None:
 
 
 def test_f103_record_of_a_live_run_is_replaced_whole(tmp_path: Path, plan: Plan) -> None:
-    """While a run goes on its end is open, and nothing but `run.json` is left at the end."""
+    """While a run goes on its end is open; whoever has opened that record reads it to its end."""
     path = tmp_path / "run.json"
     (tmp_path / ".run.json.new").write_text("half of a record, left by a ki")
     write_record(path, RunRecord("r", plan, START))
     live = json.loads(path.read_text())
     assert (live["finished_at"], live["exit_code"], live["outcomes"]) == (None, None, None)
     assert live["slots"] is None
-    write_record(path, RunRecord("r", plan, START, {}, START, ExitCode.OK))
+    with path.open() as reader:
+        write_record(path, RunRecord("r", plan, START, {}, START, ExitCode.OK))
+        assert json.loads(reader.read()) == live
     assert json.loads(path.read_text())["exit_code"] == 0
     assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]
 

@@ -6,13 +6,14 @@ import asyncio
 import gc
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from zbatch.errors import CannotStart
 from zbatch.model import ExitCode
 
 SELDOM = (20_000, 20, 100)  # new objects, and sweeps of the younger before one of the older
+FILES = 4  # open at once: three are the loop's own, one is for what it loads and whom it reaches
 
 
 @contextmanager
@@ -37,12 +38,20 @@ def event_loop() -> Iterator[asyncio.Runner]:
     """Make an event loop; raises `CannotStart` where the system has no files left for one."""
     runner = asyncio.Runner()
     try:
+        _insist_on_files()
         loop = runner.get_loop()
     except OSError as error:
         raise CannotStart(f"cannot start to send: {error.strerror}; nothing was sent") from error
     loop.set_exception_handler(_end_without_memory)
     with runner:
         yield runner
+
+
+def _insist_on_files() -> None:
+    """Raise `OSError` where a loop would find no files: half made, it would tell of a bug."""
+    with ExitStack() as held:
+        for _ in range(FILES):
+            held.callback(os.close, os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
 
 
 def _end_without_memory(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

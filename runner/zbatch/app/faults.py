@@ -87,7 +87,7 @@ class Watched:
         at_start = replace(self._played, name=found.name, faults=found.faults)
         self._tell(f"{self._path}: {_count(found)} from now on.")
         if at_start != found:
-            self._tell("Its modes and limits hold from the next start of the emulator.")
+            self._tell("Its modes, entities and limits hold from the next start of the emulator.")
         self._played = at_start
 
 

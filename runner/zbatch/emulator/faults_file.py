@@ -105,7 +105,7 @@ def read_faults(value: Values, seed: int) -> Rehearsal:
         name=value["name"],
         modes=_modes(value.get("modes", NONE)),
         limits=_limits(limits),
-        setting=dict(_setting(limits)),
+        setting={**dict(_setting(limits)), **_entities(value)},
         faults=tuple(faults),
     )
 
@@ -155,6 +155,11 @@ def _setting(values: Values) -> Iterator[tuple[str, Any]]:
     for name in ("latency", "query_latency", "page"):
         if name in values:
             yield name, _plain(values[name])
+
+
+def _entities(value: Values) -> Values:
+    """Give the entities of which a request must name one, if the tenant has any."""
+    return {"entities": tuple(value["entities"])} if value.get("entities") else NONE
 
 
 def _plain(value: Any) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,7 +13,6 @@ from support.processes import (
     TARGET,
     Project,
     Tenant,
-    check_billed_once,
     check_truth,
     intents,
     reading,
@@ -132,16 +133,30 @@ def test_f116_a_clock_far_ahead_asks_first(serve: Serve, project_at: ProjectAt) 
     check_truth(project, served, [0, 1])
 
 
-@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago", "Europe/Berlin"])
+@pytest.mark.parametrize(
+    ("zone", "moment"),
+    [
+        ("Pacific/Kiritimati", "2027-12-31 23:59:56"),
+        ("Pacific/Pago_Pago", "2027-12-31 23:59:56"),
+        ("Europe/Berlin", "2027-12-31 23:59:56"),
+        ("Europe/Berlin", "2027-03-28 01:59:56"),  # then it is three o'clock, summer time
+    ],
+)
 def test_f115_dates_are_those_of_the_spec_wherever_and_whenever(
-    zone: str, serve: Serve, project_at: ProjectAt
+    zone: str, moment: str, serve: Serve, project_at: ProjectAt
 ) -> None:
-    """F115: across midnight and the end of summer time, in any zone, the spec's dates hold."""
+    """F115: a run that sends on both sides of the moment bills the spec's dates on either."""
     served = serve()
     project = project_at(served)
     project.env["TZ"] = zone
-    project.write(range(3))
-    for shift in ("@2027-10-31 02:59:59", "@2027-12-31 23:59:59"):
-        assert project.run_at(shift).code == 0
-    assert {date for _, date in served.billed} == {TARGET}
-    check_billed_once(served, range(3))
+    project.write(range(16), rate="2/s")
+    assert project.run_at(f"@{moment}").code == 0
+    with reading(project.ledger) as ledger:
+        stamps = [text for (text,) in ledger.execute("select started_at from attempt")]
+    left = [datetime.fromisoformat(stamp).astimezone(ZoneInfo(zone)) for stamp in stamps]
+    sides = {(one.date(), one.utcoffset()) for one in left}
+    assert len(sides) == 2, "the run has not gone on over the moment"
+    assert {day for _, day in served.billed} == {TARGET}
+    there = served.invoices.values()
+    assert {one.invoice_date for one in there} == {date.fromisoformat(TARGET)}
+    check_truth(project, served, range(16))

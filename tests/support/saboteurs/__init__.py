@@ -1,4 +1,4 @@
-"""One saboteur for each rule R1 to R14, each scenario D and L, and what stops or slows a run.
+"""Saboteurs of each rule R1 to R14, each scenario D and L, of what stops a run and what it tells.
 
 A saboteur breaks the product from outside, in test code alone. docs/saboteurs.md lists them.
 """
@@ -17,6 +17,7 @@ from support.saboteurs import (
     results,
     sending,
     spec,
+    telling,
     verdicts,
 )
 from support.saboteurs.saboteur import Saboteur
@@ -34,6 +35,7 @@ ROOMS = (
     replies,
     net,
     spec,
+    telling,
 )
 
 

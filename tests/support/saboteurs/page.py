@@ -15,7 +15,9 @@ HEAD = """\
 A test that nothing can make fail shows nothing. So the tests are tested: for each
 [rule](exactly-once.md#the-rules) R1 to R14, each [scenario](scenarios.md) D and L, and what
 [stops a run in time](stopping.md) or holds it back, P, there is at least one saboteur, a piece of
-test code that breaks the product in that one respect, from outside. With the saboteur at work
+test code that breaks the product in that one respect, from outside; so there is for what a run
+tells, T: that it stands and is kept, of which invoices, and that no secret is in it. With the
+saboteur at work
 
 - a *named test* must fail, which passes without it; and
 - where the simulation can reach it, the *checker* must see something wrong within the first 2,000

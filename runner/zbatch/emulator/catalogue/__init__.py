@@ -30,7 +30,7 @@ ELSEWHERE: Mapping[str, str] = {
     "F72": "the client's own rate",
     "F75": "an invoice made by hand before",
     "F80": "two dates of one account",
-    "F82": "a tenant with entities",
+    "F82": "a tenant with entities, as a faults file may name them",
 }
 
 
