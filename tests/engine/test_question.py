@@ -232,9 +232,10 @@ def test_a_baseline_holds_what_exists_and_all_drafts() -> None:
         an_invoice(B, status=GENERATING),
         an_invoice(C, status="Canceled"),
         an_invoice("d" * 32, number="TMP-1"),
+        an_invoice("e" * 32, status="Cancelled"),
         drafts=drafts,
     )
-    assert one.baseline == Baseline(ASKED, (A, B), drafts, gone=(C,))
+    assert one.baseline == Baseline(ASKED, (A, B), drafts, gone=(C, "e" * 32))
 
 
 # After doubt: whose is it

@@ -196,6 +196,12 @@ REASONS: tuple[Reason, ...] = (
         place="^_CODES$",
     ),
     Reason(
+        "The same: of a code by this name it is known that it is sure.",
+        r"^engine/verdict\.py",
+        r"^without [A-Z_]+$",
+        place="^_OF_THE_SEND$",
+    ),
+    Reason(
         "The same: either phrase is enough, whichever is looked for first.",
         r"^zuora/codes\.py",
         r"exchanged$",
