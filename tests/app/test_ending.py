@@ -389,7 +389,7 @@ def test_an_item_held_back_during_the_run_is_told_of_that_date() -> None:
 
 
 def test_a_failed_item_that_is_not_tried_again_says_why() -> None:
-    """It stays failed with its own code; any other outcome is told as it is."""
+    """It stays failed with its own code, and so does what had nothing to bill."""
     early, late = item(1, 10), item(1, 20)
     held_back = [blocked(late, early)]
     failed = replace(a_record(late, Outcome.FAILED), error=Problem("INVALID_VALUE", "Inactive"))
@@ -399,8 +399,12 @@ def test_a_failed_item_that_is_not_tried_again_says_why() -> None:
     assert final.error.message.startswith(
         "Inactive (not retried: the account's earlier target date 2026-11-10 is failed"
     )
-    nothing = a_record(late, Outcome.NOTHING_TO_BILL)
-    assert [*final_records([a_standing(late, record=nothing)], held_back, Closing())] == [nothing]
+    nothing = a_standing(late, record=replace(failed, outcome=Outcome.NOTHING_TO_BILL))
+    (final,) = final_records([nothing], held_back, Closing())
+    assert final.error is not None
+    assert "Inactive (not retried: " in final.error.message
+    there = a_record(late, Outcome.ALREADY_INVOICED)
+    assert [*final_records([a_standing(late, record=there)], held_back, Closing())] == [there]
 
 
 def test_doubt_goes_before_being_held_back() -> None:

@@ -312,7 +312,11 @@ def test_a_lower_revision_waits_for_a_higher_one(doubt: bool, how: str) -> None:
     }[how]
     todo = left_of([lower], wish=EVERY_WISH, elsewhere=(higher,))
     if how == "nothing":
-        assert [(work.held, work.behind) for work in todo.works] == [(lower.record, second)]
+        (work,) = todo.works
+        assert (work.behind, work.wanted) == (second, True)
+        assert work.held is not None
+        assert work.held.error is not None
+        assert "(not retried: revision 2 of this item is" in work.held.error.message
         return
     assert todo.works == ()
     (record,) = todo.records
@@ -337,12 +341,22 @@ def test_doubt_of_this_spec_is_settled_before_the_later_dates(state: KeyState) -
 def test_what_others_may_change_is_asked_behind_an_open_date_too(
     outcome: Outcome, wish: Wish, state: KeyState | None
 ) -> None:
-    """R9a with R10: it is asked about whatever is wished, and its work names what it waits for."""
+    """R9a with R10: it is asked about whatever is wished, and its work names what it waits for.
+
+    What would be sent again tells by its outcome why it is not.
+    """
     early, late = item(1, 10), item(1, 20)
     barrier = resent(early, a_call(early), state) if state else an_outcome(early, Outcome.FAILED)
     settled = an_outcome(late, outcome)
     todo = left_of([settled], wish=wish, elsewhere=(barrier,))
-    assert [(work.held, work.behind) for work in todo.works] == [(settled.record, early)]
+    (work,) = todo.works
+    assert work.held is not None
+    assert work.behind == early
+    assert work.wanted is (outcome is Outcome.NOTHING_TO_BILL and wish.retry_nothing)
+    assert settled.record is not None
+    assert replace(work.held, error=None) == replace(settled.record, error=None)
+    said = work.held.error.message if work.held.error else ""
+    assert ("(not retried: the account's earlier target date 2026-11-10" in said) is work.wanted
     assert todo.records == ()
 
 

@@ -162,6 +162,41 @@ def test_a_failed_item_that_another_specs_date_keeps_from_a_retry_says_so(
     assert project.run(late, retry_failed=True).code == 0
 
 
+@pytest.mark.parametrize("how", ["asked", "changed"])
+def test_what_had_nothing_to_bill_and_waits_for_another_spec_is_no_good_end(
+    project: Project, how: str
+) -> None:
+    """It was to be sent again, by the flag or since the spec asks for other charges."""
+    project.book(a1="Active,none,1,0s")
+    late = project.spec(1, name="late", charges={"usage": False})
+    assert project.run(late).outcomes == {"nothing_to_bill": 1}
+    project.book(a1=CANCELLED)
+    early = project.spec(1, name="early", dates=["2026-10-31"])
+    assert project.run(early).code == 1
+    assert project.run(late).code == 0
+    project.book()
+    wish = {"retry_nothing": how == "asked"}
+    late = project.spec(1, name="late", charges={"usage": how == "changed"})
+    told = project.run(late, **wish)
+    assert (told.code, told.result.sent, told.outcomes) == (4, 0, {"nothing_to_bill": 1})
+    assert "(not retried: the account's earlier target date" in told.line(1)["error"]["message"]
+    assert project.run(early, retry_failed=True).code == 0
+    told = project.run(late, **wish)
+    assert (told.code, told.outcomes) == (0, {"invoiced": 1})
+
+
+def test_what_waits_and_was_invoiced_by_hand_since_waits_no_more(project: Project) -> None:
+    """It is asked about all the same, and an invoice that is there is a good end."""
+    project.book(a1="Active,none,1,0s")
+    late = project.spec(1, name="late")
+    project.run(late)
+    project.book(a1=CANCELLED)
+    project.run(project.spec(1, name="early", dates=["2026-10-31"]))
+    embedded(project).by_hand(1)
+    told = project.run(late, retry_nothing=True)
+    assert (told.code, told.outcomes) == (0, {"already_invoiced": 1})
+
+
 def test_a_retry_that_waits_for_one_that_fails_again_says_so(project: Project) -> None:
     """Of one spec: the earlier date is tried, the later one told as failed and not retried."""
     project.book(a1=CANCELLED)

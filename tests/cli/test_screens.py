@@ -383,10 +383,11 @@ def test_who_waits_beside_a_failure_is_told_of_both(story: Any) -> None:
 
 
 def test_a_retry_that_waits_is_told_what_to_settle_first(story: Any) -> None:
-    """Nothing was sent: the report names the date for which the failed items wait."""
-    records = [story.record(Outcome.FAILED, 2, INACTIVE)]
-    said = advice(story.result(records, ExitCode.STOPPED), RUN)
-    assert said.endswith(f"(an earlier date that failed), then zbatch run {SPEC} --retry-failed")
+    """Nothing was sent: the report names the date for which they wait."""
+    for outcome, flag in (("FAILED", "--retry-failed"), ("NOTHING_TO_BILL", "--retry-nothing")):
+        records = [story.record(Outcome[outcome], 2, INACTIVE)]
+        said = advice(story.result(records, ExitCode.STOPPED), RUN)
+        assert said.endswith(f"(an earlier date that failed), then zbatch run {SPEC} {flag}")
 
 
 @pytest.mark.parametrize("named", [True, False])

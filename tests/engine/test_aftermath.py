@@ -589,6 +589,19 @@ def test_an_outcome_that_stands_behind_an_open_date_is_told_as_it_was(bench: Ben
     assert (record(run, item(1)), run.ending.blocked) == (work.held, ())
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_what_was_to_be_sent_again_and_waits_is_held_back(there: bool, bench: Bench) -> None:
+    """The run's end names it with what it waits for, unless an invoice was found for it."""
+    bench.answer_question = lambda ask, before: found(*[shown(item(1))] * there)
+    one, early = item(1), item(1, 1)
+    work = replace(held(Outcome.NOTHING_TO_BILL), behind=early, wanted=True)
+    run = bench.run([work], lambda r, b: success())
+    assert run.server.requests == []
+    assert run.ending.blocked == (() if there else ((one, early),))
+    outcome = Outcome.ALREADY_INVOICED if there else Outcome.NOTHING_TO_BILL
+    assert record(run, one).outcome is outcome
+
+
 def test_nothing_to_bill_stays_so_without_a_send(bench: Bench) -> None:
     """Only a person's wish tries it again."""
     run = bench.run([held(Outcome.NOTHING_TO_BILL)], lambda r, b: success())

@@ -219,8 +219,14 @@ def test_an_older_format_is_told_from_a_newer_one(tmp_path: Path, store: Store) 
     assert not isinstance(told.value, Outdated)
 
 
-def test_damage_in_the_file_is_found(tmp_path: Path, store: Store, items: list[Item]) -> None:
-    """A page that holds nothing any more is told; a sound ledger has nothing to tell."""
+@pytest.mark.parametrize("empty", [False, True])
+def test_damage_in_the_file_is_found(
+    tmp_path: Path, store: Store, items: list[Item], empty: bool
+) -> None:
+    """A page that holds nothing any more is told, and an index of which rows are missing.
+
+    A sound ledger has nothing to tell.
+    """
     bill(store, items[0])
     assert glance(tmp_path, Glance.damage) is None
     store.close()
@@ -229,12 +235,13 @@ def test_damage_in_the_file_is_found(tmp_path: Path, store: Store, items: list[I
         wanted = "SELECT rootpage FROM sqlite_master WHERE name = 'calls_of_item'"
         (page,) = connection.execute(wanted).fetchone()
         (size,) = connection.execute("PRAGMA page_size").fetchone()
+    index = b"\x0a\0\0\0\0" + size.to_bytes(2) + b"\0"  # the page of an index without entries
     with path.open("r+b") as file:
         file.seek((page - 1) * size)
-        file.write(bytes(size))
+        file.write((index if empty else b"").ljust(size, b"\0"))
     damage = glance(tmp_path, Glance.damage)
     assert damage is not None
-    assert str(page) in damage
+    assert ("missing from index calls_of_item" if empty else str(page)) in damage
 
 
 def test_a_damaged_row_is_named(tmp_path: Path, store: Store, items: list[Item]) -> None:

@@ -10,7 +10,7 @@ from support.casebook import Casebook, item_of, name_of, tail_of
 from support.evidence import Item, Line, Run
 
 _WAITS_FOR = re.compile(r"earlier target date ([0-9-]{10}) ")
-_NO_RETRY = "(not retried: the account's earlier target date"
+_NO_RETRY = re.compile(r"\(not retried: (the account's earlier target date|revision [0-9])")
 SETTLED = ("invoiced", "already_invoiced", "failed", "nothing_to_bill")
 
 
@@ -57,8 +57,9 @@ def _waiting(run: Run) -> list[Line]:
 
 
 def _no_retry(line: Line) -> bool:
-    """Tell whether a failed item was to be tried again, and waits for an earlier date."""
-    return line["outcome"] == "failed" and _NO_RETRY in line["error"].get("message", "")
+    """Tell whether an item was to be tried again, and waits for an earlier date."""
+    again = line["outcome"] in ("failed", "nothing_to_bill") and line["error"]
+    return bool(again and _NO_RETRY.search(line["error"].get("message", "")))
 
 
 def _waits_for(line: Line) -> str | None:

@@ -22,6 +22,7 @@ from zbatch.report.amounts import Amount
 from zbatch.report.record import ReadBackRecord
 
 _MOST_NAMED = 5
+_TRIED_AGAIN = frozenset({Outcome.FAILED, Outcome.NOTHING_TO_BILL})
 _NOTHING_TO_SEND = Ending(None, 0, (), ())
 _COULD_NOT_START = frozenset(
     {
@@ -85,7 +86,7 @@ def final_records(
 ) -> Iterator[ItemRecord]:
     """Give each planned item the outcome that the ledger holds, or the reason why it has none.
 
-    What has failed and was to be tried again, but waits, is told with the reason for both.
+    What has failed or had nothing to bill, was to be tried again and waits is told with the reason.
     """
     waiting: dict[Identity, ItemRecord] = {
         record.item.identity: record
@@ -107,9 +108,9 @@ def final_records(
 
 
 def _settled(record: ItemRecord | None, waits: ItemRecord | None) -> ItemRecord | None:
-    if record is None or record.outcome is not Outcome.FAILED or waits is None:
+    if record is None or record.outcome not in _TRIED_AGAIN or waits is None or waits.error is None:
         return record
-    return not_retried(record, waits.error.message) if waits.error else record
+    return not_retried(record, waits.error.message)
 
 
 def unreadable_records(items: Iterable[Item]) -> Iterator[ItemRecord]:

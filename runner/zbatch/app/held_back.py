@@ -14,9 +14,15 @@ def blocked(item: Item, by: Item) -> ItemRecord:
 
 
 def not_retried(record: ItemRecord, why: str) -> ItemRecord:
-    """Report a failed item with the reason why it is not tried again."""
-    error = record.error or Problem("FAILED", "")
-    return replace(record, error=replace(error, message=f"{error.message} (not retried: {why})"))
+    """Report an item that has failed, or had nothing to bill, and why it is not tried again."""
+    error = record.error or Problem(record.outcome.name, "")
+    message = f"{error.message} (not retried: {why})"
+    return replace(record, error=replace(error, message=message))
+
+
+def barred(record: ItemRecord, by: Item) -> ItemRecord:
+    """Report the same where it waits for another date or revision of its account."""
+    return not_retried(record, _what_for(record.item, by).message)
 
 
 def waits_elsewhere(item: Item, by: Item, planned: Container[Identity]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from zbatch.app.altered import as_asked_now, refuse_altered
 from zbatch.app.doubt import is_open, state_of, work_of
-from zbatch.app.held_back import blocked, not_retried, waits_elsewhere
+from zbatch.app.held_back import barred, blocked, not_retried, waits_elsewhere
 from zbatch.app.out_of_turn import is_clean_group, out_of_turn
 from zbatch.engine.kinds import last_word
 from zbatch.engine.order import Work
@@ -76,7 +76,7 @@ def outstanding(plan: Plan, standings: Sequence[Standing], wish: Wish) -> Outsta
     ]
     sendable = {i: s for i, s in fresh.items() if i not in barriers}
     works += _new_works(plan.groups, standings, sendable)
-    works += _held_works(standings, sendable, barriers)
+    works += _held_works(standings, fresh, barriers)
     records = tuple(_standing_records(standings, fresh, barriers))
     return Outstanding(tuple(works), records, _waiting_elsewhere(standings, fresh, barriers))
 
@@ -232,20 +232,25 @@ def _new_works(
 
 def _held_works(
     standings: Sequence[Standing],
-    sendable: Mapping[Identity, Standing],
+    fresh: Container[Identity],
     barriers: Mapping[Identity, Item],
 ) -> Iterator[Work]:
-    """Make works that only ask again about outcomes which the tenant's users may change."""
+    """Make works that only ask again about outcomes which the tenant's users may change.
+
+    So it is with what would be sent again, and waits.
+    """
     for ordinal, standing in enumerate(standings):
-        identity = standing.item.identity
-        if _is_asked_again(standing) and identity not in sendable:
+        identity, held = standing.item.identity, standing.record
+        wanted, barrier = identity in fresh, barriers.get(identity)
+        if held and _is_asked_again(standing) and (barrier or not wanted):
             yield Work(
                 ordinal,
                 (standing.item,),
                 standing.generation,
                 trails=(standing.trail,),
-                held=standing.record,
-                behind=barriers.get(identity),
+                held=barred(held, barrier) if wanted and barrier else held,
+                behind=barrier,
+                wanted=wanted,
                 prior_attempts=standing.attempts,
             )
 

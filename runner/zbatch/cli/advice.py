@@ -32,8 +32,8 @@ _WAITING = (
     " invoice being generated), then {run}   sends the rest"
 )
 _RETRIES_WAIT = (
-    "settle what the report says the failed items wait for (an earlier date that failed), then"
-    " {run} --retry-failed"
+    "settle what the report says the items that were not retried wait for (an earlier date that"
+    " failed), then {run} {retry}"
 )
 _RULE = (
     "find out why, see above and the report; then {again}   goes on with what is left" + _FAILED_TOO
@@ -72,6 +72,7 @@ def advice(result: RunResult, called: Called) -> str:
         all=reconcile_all(result, called),
         places=one_line(result.plan.tenant.credentials.places),
         when=_when(result),
+        retry="--retry-failed" if result.totals[Outcome.FAILED] else "--retry-nothing",
         count="one item waits" if left == 1 else f"{left:,} items wait",
     )
 

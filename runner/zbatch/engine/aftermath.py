@@ -208,6 +208,8 @@ class Aftermath:
     def _step(self, look: Looked, position: int, step: Step) -> None:
         work, item, trail = look.work, look.work.items[position], look.work.trails[position]
         if isinstance(step, SettledByQuestion | Kept):
+            if isinstance(step, Kept) and work.wanted and work.behind:
+                self.blocked.append((item, work.behind))
             self._done(step.record)
         elif isinstance(step, Left):
             self._leave(step.record)

@@ -23,12 +23,13 @@ class Work:
     those of this run that count against `max_attempts`. `asked_at` is when the last question let it
     go, by the steady clock and by the wall's. `held` is an outcome that is only asked about again
     and stands while the answer is the same; `behind` is an open earlier date of its account, for
-    which it is not sent though it is reopened. `rests_until` keeps a work without doubt from being
-    asked too early. `settle` is how long, in seconds, the runs that sent it wanted it to rest.
-    `stage` is the part of the run that it is sent in; `reopened` is what was held before. `apart`
-    tells of an item taken out of its call why that is not sent again: its items are not all to be
-    billed. `refusals` are the answers in a row that named a limit, under earlier keys too, so many
-    of them `refused_alone`, the last one `refused_at` a time of the steady clock.
+    which it is not sent though it is reopened, or `wanted` again. `rests_until` keeps a work
+    without doubt from being asked too early. `settle` is how long, in seconds, the runs that sent
+    it wanted it to rest. `stage` is the part of the run that it is sent in; `reopened` is what was
+    held before. `apart` tells of an item taken out of its call why that is not sent again: its
+    items are not all to be billed. `refusals` are the answers in a row that named a limit, under
+    earlier keys too, so many of them `refused_alone`, the last one `refused_at` a time of the
+    steady clock.
     """
 
     ordinal: int
@@ -40,6 +41,7 @@ class Work:
     burnt: bool = False
     held: ItemRecord | None = None
     behind: Item | None = None
+    wanted: bool = False
     asked_at: tuple[float, datetime] | None = None
     rechecks: int = 0
     rests_until: datetime | None = None

@@ -110,7 +110,7 @@ class Glance:
 
     def damage(self) -> str | None:
         """Tell the first thing that is wrong with the file as a database; it reads all of it."""
-        found: str = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        found: str = self._connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
         return None if found == "ok" else found
 
     def listed(self, run_id: str, told: Iterable[Told] = ()) -> Iterator[Listed]:
