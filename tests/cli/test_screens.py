@@ -52,6 +52,7 @@ from zbatch.report.record import ReadBackRecord
 HERE = Path.cwd()
 RUN = Called()
 RECONCILE = Called(Verb.RECONCILE)
+NOTHING_AGAIN = Called(retry=("--retry-nothing",))
 INACTIVE = Problem("INVALID_VALUE", "The account is not active.")
 NO_ANSWER = Problem("NO_ANSWER", "no answer within 150 s")
 RESTING = Problem(
@@ -265,6 +266,15 @@ SPEC = "specs/month-end.yaml"
             {"stop": "422"},
             f"zbatch run {SPEC} --tenant uat --state-dir 'a b'   goes on",
         ),
+        (
+            Called(retry=("--retry-failed", "--retry-nothing")),
+            ExitCode.INTERRUPTED,
+            {"stop": "interrupted"},
+            f"zbatch run {SPEC} --retry-failed --retry-nothing   goes on",
+        ),
+        (NOTHING_AGAIN, ExitCode.STOPPED, {}, f"zbatch run {SPEC} --retry-nothing   sends the"),
+        (NOTHING_AGAIN, ExitCode.UNKNOWN, {}, f"zbatch run {SPEC} --retry-nothing again, or"),
+        (NOTHING_AGAIN, ExitCode.FAILURES, {}, f"then zbatch run {SPEC} --retry-failed"),
     ],
 )
 def test_next_step_is_a_command_to_paste(

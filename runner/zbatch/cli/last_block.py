@@ -10,7 +10,7 @@ from rich.text import Text
 from zbatch.app.api import FailureGroup, RunHeader, RunResult
 from zbatch.cli.advice import advice, reconcile_all
 from zbatch.cli.amounts import invoiced
-from zbatch.cli.called import CALLED, Called, Verb
+from zbatch.cli.called import CALLED, RETRY_NOTHING, Called, Verb
 from zbatch.cli.decision import item_argument
 from zbatch.cli.words import (
     MESSAGE_LIMIT,
@@ -159,10 +159,9 @@ def _message(message: Message) -> str:
 def _nothing(result: RunResult, called: Called) -> Iterator[Text]:
     if result.nothing_since:
         since = f"{result.nothing_since:%Y-%m-%d %H:%M:%S} UTC"
-        run = called.command(Verb.RUN, result.plan.spec.file or "SPEC")
-        yield Text(
-            f"  nothing to bill as of {since}: usage rated later is billed by {run} --retry-nothing"
-        )
+        spec = result.plan.spec.file or "SPEC"
+        run = called.command(Verb.RUN, spec, flags=(RETRY_NOTHING,))
+        yield Text(f"  nothing to bill as of {since}: usage rated later is billed by {run}")
 
 
 def _waiting(result: RunResult, verb: Verb) -> Iterator[Text]:
