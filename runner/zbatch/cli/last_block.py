@@ -55,7 +55,8 @@ def first_line(header: RunHeader, verb: Verb = Verb.RUN) -> Text:
     parts = [
         f"{header.settled:,} settled earlier" if header.settled else "",
         f"{held:,} in doubt or held back" if held else "",
-        f"{header.outstanding:,} to send",
+        f"{header.in_doubt:,} in doubt to settle" if header.in_doubt else "",
+        f"{header.outstanding - header.in_doubt:,} to send",
     ]
     return Text(f"{title} · {planned}: {', '.join(filter(None, parts))}{_approved(header)}")
 
