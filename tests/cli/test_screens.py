@@ -52,6 +52,7 @@ from zbatch.report.record import ReadBackRecord
 HERE = Path.cwd()
 RUN = Called()
 RECONCILE = Called(Verb.RECONCILE)
+NOTHING_AGAIN = Called(retry=("--retry-nothing",))
 INACTIVE = Problem("INVALID_VALUE", "The account is not active.")
 NO_ANSWER = Problem("NO_ANSWER", "no answer within 150 s")
 RESTING = Problem(
@@ -239,6 +240,15 @@ def test_beginning_of_a_reconciliation_says_that_it_asks(story: Any) -> None:
     )
 
 
+def test_beginning_of_a_run_tells_doubt_from_what_is_to_be_sent(story: Any) -> None:
+    """Nobody reads that an item is to be sent which may be invoiced, and is asked about first."""
+    header = replace(story.header(5, settled=2), in_doubt=1)
+    said = first_line(header).plain
+    assert said.endswith("5 items: 2 settled earlier, 1 in doubt to settle, 2 to send")
+    only = replace(story.header(1), in_doubt=1)
+    assert first_line(only).plain.endswith("1 item: 1 in doubt to settle, 0 to send")
+
+
 SPEC = "specs/month-end.yaml"
 
 
@@ -265,6 +275,15 @@ SPEC = "specs/month-end.yaml"
             {"stop": "422"},
             f"zbatch run {SPEC} --tenant uat --state-dir 'a b'   goes on",
         ),
+        (
+            Called(retry=("--retry-failed", "--retry-nothing")),
+            ExitCode.INTERRUPTED,
+            {"stop": "interrupted"},
+            f"zbatch run {SPEC} --retry-failed --retry-nothing   goes on",
+        ),
+        (NOTHING_AGAIN, ExitCode.STOPPED, {}, f"zbatch run {SPEC} --retry-nothing   sends the"),
+        (NOTHING_AGAIN, ExitCode.UNKNOWN, {}, f"zbatch run {SPEC} --retry-nothing again, or"),
+        (NOTHING_AGAIN, ExitCode.FAILURES, {}, f"then zbatch run {SPEC} --retry-failed"),
     ],
 )
 def test_next_step_is_a_command_to_paste(
@@ -386,7 +405,7 @@ def test_a_retry_that_waits_is_told_what_to_settle_first(story: Any) -> None:
     """Nothing was sent: the report names the date for which they wait."""
     for outcome, flag in (("FAILED", "--retry-failed"), ("NOTHING_TO_BILL", "--retry-nothing")):
         records = [story.record(Outcome[outcome], 2, INACTIVE)]
-        said = advice(story.result(records, ExitCode.STOPPED), RUN)
+        said = advice(story.result(records, ExitCode.STOPPED), Called(retry=(flag,)))
         assert said.endswith(f"(an earlier date that failed), then zbatch run {SPEC} {flag}")
 
 

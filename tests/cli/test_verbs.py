@@ -312,6 +312,21 @@ def test_outcomes_are_tried_again_on_demand(
     )
 
 
+@pytest.mark.parametrize("flag", ["--retry-nothing", "--retry-failed"])
+def test_what_was_to_be_tried_again_is_so_by_the_next_step(
+    flag: str, project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Who goes on as told after a stop bills what was left of it too, and is not told of 0."""
+    retry = {"--retry-nothing": ("08", "09"), "--retry-failed": ("0a", "0b")}[flag]
+    spec = project / quick_spec(project, *retry)
+    main(["run", "specs/mine.yaml"])
+    spec.write_text(f"{spec.read_text('utf-8')}\nstages: [1, rest]\n", "utf-8")
+    capfd.readouterr()
+    assert main(["run", "specs/mine.yaml", flag]) == 4
+    said = " ".join(capfd.readouterr().err.split())
+    assert f"then zbatch run specs/mine.yaml {flag} goes on with the next one" in said
+
+
 @pytest.mark.parametrize("words", [["specs/mine.yaml"], ["--tenant", "emulator"], []])
 def test_reconcile_without_doubt(
     words: list[str], project: Path, capfd: pytest.CaptureFixture[str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zbatch.app.api import RunResult
-from zbatch.cli.called import Called, Verb
+from zbatch.cli.called import RETRY_FAILED, Called, Verb
 from zbatch.engine.ending import StopReason
 from zbatch.model import ExitCode, Outcome
 from zbatch.report.differences import read_back_text
@@ -12,10 +12,11 @@ from zbatch.zuora.text import one_line
 _GO_ON = "{again}   goes on where this run stopped"
 
 # By exit code; {again} is the command as given, {run} and {reconcile} are for the same spec, {when}
-# is the time from which they help, and {all} reconciles whatever the ledger holds in doubt.
+# is the time from which they help, {retry} sends what failed, {failed_too} says so where the
+# command as given does not, and {all} reconciles whatever the ledger holds in doubt.
 NEXT = {
     ExitCode.OK: "nothing is left to do; the same command again bills nothing twice",
-    ExitCode.FAILURES: "mend the causes above, then {run} --retry-failed",
+    ExitCode.FAILURES: "mend the causes above, then {retry}",
     ExitCode.UNKNOWN: "{run} again{when}, or {reconcile}; bill nothing of this by hand meanwhile",
     ExitCode.STOPPED: _GO_ON,
     ExitCode.CANNOT_START: "mend the cause, then {again}",
@@ -26,17 +27,16 @@ NEXT = {
     ExitCode.TERMINATED: _GO_ON,
 }
 
-_FAILED_TOO = " (what failed: {run} --retry-failed)"
 _WAITING = (
     "settle what the report says {count} for (an earlier date that failed or is in doubt, an"
-    " invoice being generated), then {run}   sends the rest"
+    " invoice being generated), then {again}   sends the rest"
 )
 _RETRIES_WAIT = (
     "settle what the report says the items that were not retried wait for (an earlier date that"
-    " failed), then {run} {retry}"
+    " failed), then {again}"
 )
 _RULE = (
-    "find out why, see above and the report; then {again}   goes on with what is left" + _FAILED_TOO
+    "find out why, see above and the report; then {again}   goes on with what is left{failed_too}"
 )
 _STAGE = "look at what came of the stage; then {again}   goes on with the next one"
 _UNSEEN = "look at what came of the stage; then {again}   asks about it again"
@@ -64,15 +64,17 @@ def advice(result: RunResult, called: Called) -> str:
     """Say what to do after a run or a reconciliation."""
     spec = result.plan.spec.file
     left = result.totals[Outcome.NOT_ATTEMPTED]
+    retry = called.command(Verb.RUN, spec or "SPEC", flags=(RETRY_FAILED,))
     return _template(result, called).format(
-        again=called.command(called.verb, spec),
-        run=called.command(Verb.RUN, spec or "SPEC"),
+        again=called.again(spec),
+        run=called.command(Verb.RUN, spec or "SPEC", flags=called.retry),
+        retry=retry,
+        failed_too="" if RETRY_FAILED in called.retry else f" (what failed: {retry})",
         reconcile=called.command(Verb.RECONCILE, spec),
         verify=called.command(Verb.VERIFY, spec or "SPEC"),
         all=reconcile_all(result, called),
         places=one_line(result.plan.tenant.credentials.places),
         when=_when(result),
-        retry="--retry-failed" if result.totals[Outcome.FAILED] else "--retry-nothing",
         count="one item waits" if left == 1 else f"{left:,} items wait",
     )
 
@@ -102,7 +104,7 @@ def _template(result: RunResult, called: Called) -> str:
             return _NOT_THERE
         if not result.totals[Outcome.NOT_ATTEMPTED]:
             return _RETRIES_WAIT
-        return _WAITING + _FAILED_TOO if result.totals[Outcome.FAILED] else _WAITING
+        return _WAITING + "{failed_too}" if result.totals[Outcome.FAILED] else _WAITING
     if code is ExitCode.STOPPED and result.stop_reason in _BY_REASON:
         return _BY_REASON[result.stop_reason]
     if (code, result.stop_reason) == (ExitCode.CANNOT_START, StopReason.CREDENTIALS):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from zbatch.zuora.text import one_line
+
+RETRY_FAILED = "--retry-failed"
+RETRY_NOTHING = "--retry-nothing"
 
 
 class Style(StrEnum):
@@ -33,6 +37,8 @@ class Called:
 
     `tenant`, `state_dir` and `period` are those of the command line: without them the advice would
     lead to another ledger or other dates. `document` is the frozen plan that a run was held to.
+    `retry` are the flags by which it was to try again what had failed or had nothing to bill:
+    without them a run leaves that alone, and seems to be done with it.
     """
 
     verb: Verb = Verb.RUN
@@ -40,8 +46,15 @@ class Called:
     state_dir: Path | None = None
     document: Path | None = None
     period: str | None = None
+    retry: tuple[str, ...] = ()
 
-    def command(self, verb: Verb, spec: str, tenant: str | None = None) -> str:
+    def again(self, spec: str) -> str:
+        """Write the command as it was given."""
+        return self.command(self.verb, spec, flags=self.retry)
+
+    def command(
+        self, verb: Verb, spec: str, tenant: str | None = None, flags: Sequence[str] = ()
+    ) -> str:
         """Write the command that goes on from here, safe to paste; without a `spec` for all."""
         if self.document and spec and verb is Verb.RUN:
             spec = str(self.document)
@@ -52,7 +65,7 @@ class Called:
             words += ["--tenant", tenant]
         if self.state_dir:
             words += ["--state-dir", str(self.state_dir)]
-        return one_line(shlex.join(words))
+        return one_line(shlex.join([*words, *flags]))
 
 
 CALLED = Called()

@@ -10,7 +10,7 @@ from rich.text import Text
 from zbatch.app.api import FailureGroup, RunHeader, RunResult
 from zbatch.cli.advice import advice, reconcile_all
 from zbatch.cli.amounts import invoiced
-from zbatch.cli.called import CALLED, Called, Verb
+from zbatch.cli.called import CALLED, RETRY_NOTHING, Called, Verb
 from zbatch.cli.decision import item_argument
 from zbatch.cli.words import (
     MESSAGE_LIMIT,
@@ -55,7 +55,8 @@ def first_line(header: RunHeader, verb: Verb = Verb.RUN) -> Text:
     parts = [
         f"{header.settled:,} settled earlier" if header.settled else "",
         f"{held:,} in doubt or held back" if held else "",
-        f"{header.outstanding:,} to send",
+        f"{header.in_doubt:,} in doubt to settle" if header.in_doubt else "",
+        f"{header.outstanding - header.in_doubt:,} to send",
     ]
     return Text(f"{title} · {planned}: {', '.join(filter(None, parts))}{_approved(header)}")
 
@@ -159,10 +160,9 @@ def _message(message: Message) -> str:
 def _nothing(result: RunResult, called: Called) -> Iterator[Text]:
     if result.nothing_since:
         since = f"{result.nothing_since:%Y-%m-%d %H:%M:%S} UTC"
-        run = called.command(Verb.RUN, result.plan.spec.file or "SPEC")
-        yield Text(
-            f"  nothing to bill as of {since}: usage rated later is billed by {run} --retry-nothing"
-        )
+        spec = result.plan.spec.file or "SPEC"
+        run = called.command(Verb.RUN, spec, flags=(RETRY_NOTHING,))
+        yield Text(f"  nothing to bill as of {since}: usage rated later is billed by {run}")
 
 
 def _waiting(result: RunResult, verb: Verb) -> Iterator[Text]:

@@ -14,7 +14,7 @@ from zbatch.app.loading import unheard
 from zbatch.app.review.approval import choose_approved
 from zbatch.app.review.frozen import document_at
 from zbatch.cli import garbage
-from zbatch.cli.called import Called, Verb
+from zbatch.cli.called import RETRY_FAILED, RETRY_NOTHING, Called, Verb
 from zbatch.cli.findings import warn
 from zbatch.cli.options import (
     EXIT_CODES,
@@ -59,12 +59,12 @@ class Flags(Tightening, Confirming, Watching):
 @starting_ledger
 @report_copy
 @acknowledgement(
-    "--retry-failed",
+    RETRY_FAILED,
     is_flag=True,
     help="Send failed items too, under new keys: once the causes are mended.",
 )
 @acknowledgement(
-    "--retry-nothing",
+    RETRY_NOTHING,
     is_flag=True,
     help="Send again what had nothing to bill: once more usage is rated.",
 )
@@ -134,7 +134,9 @@ def _converge(spec: Path, flags: Flags) -> int:
     )
     said = document.frozen["approved"]["overrides"] if document else flags
     path = spec if document else None
-    called = Called(Verb.RUN, said["tenant"], flags["state_dir"], path, said["period"])
+    wished = {RETRY_FAILED: flags["retry_failed"], RETRY_NOTHING: flags["retry_nothing"]}
+    retry = tuple(flag for flag, given in wished.items() if given)
+    called = Called(Verb.RUN, said["tenant"], flags["state_dir"], path, said["period"], retry)
     with watchers(called, flags) as (screen, watch):
         result = converge(replace(options, gate=gate_for(screen, streams, os.environ)), watch)
     return result.exit_code
