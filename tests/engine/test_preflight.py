@@ -258,9 +258,10 @@ def test_a_revision_that_is_held_says_what_lets_it_go() -> None:
 
 
 def test_an_unknown_status_leaves_an_item_unknown() -> None:
-    """R8: neither sent nor claimed; of a key in doubt it is remembered that it was there."""
-    remembered = Finding(item(1), baseline=replace(BASELINE, shown=(A,)), rested=True)
-    for work, kept in ((new(), None), (sent(Kind.LOST), remembered)):
+    """R8: neither sent nor claimed, and it is remembered that it was there."""
+    of_doubt = Finding(item(1), baseline=replace(BASELINE, shown=(A,)), rested=True)
+    of_new = Finding(item(1), rests_until=START + SETTLE)
+    for work, kept in ((new(), of_new), (sent(Kind.LOST), of_doubt)):
         step = only(before_sending(work, [seen(an_invoice(status="Odd"))], facts()))
         assert isinstance(step, Left)
         assert step.record.outcome is Outcome.UNKNOWN
@@ -268,10 +269,24 @@ def test_an_unknown_status_leaves_an_item_unknown() -> None:
 
 
 def test_what_is_generating_is_asked_about_again_soon() -> None:
-    """R8: exists, wait: half a minute, in every run."""
-    step = only(before_sending(new(), [seen(an_invoice(status="Generating"))], facts()))
-    assert isinstance(step, Rest)
-    assert (step.until, step.soon) == (START + RECHECK_GENERATING, True)
+    """R8: exists, wait: half a minute, in every run; `settle` from now if it is not shown then."""
+    generating = seen(an_invoice(status="Generating"))
+    now = timedelta()
+    for server, late in ((None, now), (START + HOUR / 2, HOUR / 2), (START - HOUR, now)):
+        step = only(before_sending(new(), [generating], facts(server=server)))
+        assert isinstance(step, Rest)
+        assert (step.until, step.soon) == (START + RECHECK_GENERATING, True)
+        kept = Finding(item(1), rests_until=START + SETTLE + late)
+        assert finding(new(), item(1), step) == kept
+
+
+def test_a_member_that_is_generating_is_remembered_for_as_long() -> None:
+    """R12: its call is taken apart, and the half minute is this run's alone."""
+    group = new(2)
+    steps = before_sending(group, [seen(an_invoice(status="Generating")), seen()], facts())
+    assert isinstance(steps, tuple)
+    found = [finding(group, one, step) for one, step in zip(group.items, steps, strict=True)]
+    assert [one and one.rests_until for one in found] == [START + SETTLE] * 2
 
 
 @pytest.mark.parametrize("status", ["Posted", "Generating"])
@@ -415,7 +430,6 @@ def a_held(outcome: Outcome) -> ItemRecord:
         (Outcome.ALREADY_INVOICED, [an_invoice(B), an_invoice()]),
         (Outcome.ALREADY_INVOICED, [an_invoice(status="Generating")]),
         (Outcome.NOTHING_TO_BILL, []),
-        (Outcome.NOTHING_TO_BILL, [an_invoice(status="Generating")]),
         (Outcome.NOTHING_TO_BILL, [an_invoice(status="Canceled")]),
     ],
 )
@@ -503,6 +517,37 @@ def test_of_several_invoices_each_must_be_canceled_to_be_gone_at_once() -> None:
     shown = an_invoice(status="Canceled"), an_invoice(B, status="Error")
     assert isinstance(recheck(new(), held, seen(*shown), facts()), Reopened)
     assert isinstance(recheck(new(), held, seen(shown[0]), facts()), Rest)
+
+
+@pytest.mark.parametrize("status", ["Generating", "Odd"])
+def test_what_does_not_count_yet_is_remembered_of_nothing_to_bill(status: str) -> None:
+    """R9a: with `--retry-nothing` a later run sends it, and an old copy may not show it then."""
+    step = recheck(new(), a_held(Outcome.NOTHING_TO_BILL), seen(an_invoice(status=status)), facts())
+    assert isinstance(step, Kept | Left)
+    assert finding(new(), item(1), step) == Finding(item(1), rests_until=START + SETTLE)
+
+
+@pytest.mark.parametrize("status", ["Generating", "Odd"])
+@pytest.mark.parametrize("before", [None, BASELINE])
+def test_what_does_not_count_yet_is_missed_twice_beside_an_invoice_that_is_gone(
+    status: str, before: Baseline | None
+) -> None:
+    """R9a: canceled alone is proof of that one only."""
+    held, canceled = a_held(Outcome.ALREADY_INVOICED), an_invoice(status="Canceled")
+    coming = an_invoice(B, status=status)
+    step = recheck(new(baseline=before), held, seen(canceled, coming), facts())
+    kept = finding(new(), item(1), step)
+    assert kept is not None
+    assert kept.baseline is not None
+    assert (kept.baseline.invoice_ids, kept.baseline.shown) == ((), (B,))
+    work = new(baseline=kept.baseline)
+    missed = recheck(work, held, seen(canceled), facts())
+    assert isinstance(missed, Rest)
+    assert B in missed.problem.message
+    both = seen(canceled, an_invoice(B, status="Canceled"))
+    assert isinstance(recheck(work, held, both, facts()), Reopened)
+    rested = new(baseline=kept.baseline, rests_until=START - HOUR)
+    assert isinstance(recheck(rested, held, seen(canceled), facts()), Reopened)
 
 
 def test_a_status_nobody_knows_makes_an_outcome_unknown() -> None:

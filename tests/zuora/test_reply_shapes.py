@@ -148,10 +148,12 @@ def test_mixed_batch_is_read_by_position() -> None:
         (f'[{GOOD},"x"]', 2),
         (f'[{GOOD},"x"]', 1),
         (f"[[{GOOD}]]", 1),
+        (f"[{GOOD},{GOOD}]", 2),
+        (f"[{GOOD},{LOCKED},{GOOD}]", 3),
     ],
 )
 def test_rows_that_do_not_fit_are_never_guessed(status: int, body: str, expected: int) -> None:
-    """Fewer or more rows than items prove nothing of any item, under no status."""
+    """Fewer or more rows than items, or one invoice for two, prove nothing of any item."""
     assert isinstance(read(status, body, expected), Unreadable)
 
 

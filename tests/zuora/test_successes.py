@@ -40,6 +40,13 @@ def test_a_list_of_successes_is_read(count: int, turned: bool, indent: int | Non
     assert read_successes(body, count + 1) is None
 
 
+def test_an_invoice_that_is_named_twice_leaves_no_row_to_trust() -> None:
+    """R12: no call has two items of one account, and an invoice has one account."""
+    twice = json.dumps([{"Success": True, "Id": one} for one in (ID, "other", ID)]).encode()
+    assert read_successes(twice, 3) is None
+    assert at_length(twice, 3) is None
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -89,7 +96,8 @@ def test_both_ways_agree_on_bytes_that_are_nearly_successes() -> None:
     ]
     read = 0
     for _ in range(20_000):
-        body = bytearray(b"[" + b",".join([PLAIN[1:-1]] * chance.randint(1, 3)) + b"]")
+        rows = [PLAIN[1:-1].replace(b"01", b"%02d" % (n + 1)) for n in range(chance.randint(1, 3))]
+        body = bytearray(b"[" + b",".join(rows) + b"]")
         for _ in range(chance.randint(0, 2)):
             place = chance.randrange(len(body) + 1)
             body[place : place + chance.choice((0, 0, 1, 4))] = chance.choice(pieces)

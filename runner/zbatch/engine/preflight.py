@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from zbatch.engine.judge import record_of
 from zbatch.engine.kinds import doubtful
@@ -54,7 +54,8 @@ OTHER_HOST = Problem(
 )
 
 WAS_COMING = Problem(
-    "PERHAPS_GONE", "an invoice was being generated, and the tenant does not show it now"
+    "PERHAPS_GONE",
+    "an invoice was there that did not count yet, and the tenant does not show it now",
 )
 
 
@@ -84,7 +85,7 @@ def recheck(work: Work, held: ItemRecord, seen: Seen, facts: Facts) -> Step:
 
     An invoice that is not shown may be gone, or the answer is an old copy's: a second look, after
     a rest by our clock and by the server's, must not show it either. Where it is shown as canceled,
-    that alone is proof.
+    that alone is proof. So it is with one that was shown beside it and did not count yet.
     """
     item, trail = work.items[0], work.trails[0]
     # What a lower revision has come to share with this one is still there for it.
@@ -92,30 +93,57 @@ def recheck(work: Work, held: ItemRecord, seen: Seen, facts: Facts) -> Step:
     looked_before = trail.rests_until is not None or work.rests_until is not None
     if isinstance(there, Odd):
         unknown = record_of(work, item, Outcome.UNKNOWN, problem=there.problem)
-        return Left(unknown, shown=looked_before)
+        baseline, kept = _in_mind(work, held, seen, facts)
+        return Left(unknown, baseline, shown=looked_before, kept=kept)
+    if isinstance(there, Generating):
+        baseline, kept = _in_mind(work, held, seen, facts)
+        return Kept(held, shown=looked_before, baseline=baseline, kept=kept)
     if isinstance(there, There):
         if held.invoice_id in there.ids:
             return Kept(held, shown=looked_before)
         problem = Problem("ALREADY_THERE", _there_by_now(len(there.ids)))
         record = record_of(work, item, Outcome.ALREADY_INVOICED, there.ids, problem)
         return Settled(record, "an invoice is there that zbatch did not make")
-    if isinstance(there, Nothing) and held.outcome is Outcome.ALREADY_INVOICED:
+    if held.outcome is Outcome.ALREADY_INVOICED:
         until = facts.look_again(work, trail, seen.asked_at)
-        named = held.invoice_ids or tuple(filter(None, (held.invoice_id,)))
-        if until is None or shown_as_void(named, seen):
+        named = _named(held)
+        beside = trail.baseline.shown if trail.baseline else ()
+        missed = [one for one in (*named, *beside) if not shown_as_void((one,), seen)]
+        if until is None or not missed:
             there_still = {invoice.id for invoice in seen.invoices if exists(invoice)}
             gone = (one for one in named if one not in there_still)
             return Reopened(_shown(seen, trail).without(gone))
-        problem = Problem("PERHAPS_GONE", f"the tenant does not show invoice {held.invoice_id} now")
+        problem = Problem("PERHAPS_GONE", f"the tenant does not show invoice {missed[0]} now")
         return Rest(until, problem, missed=True)
-    return Kept(held, shown=looked_before and isinstance(there, Generating))
+    return Kept(held)
+
+
+def _in_mind(
+    work: Work, held: ItemRecord, seen: Seen, facts: Facts
+) -> tuple[Baseline | None, datetime | None]:
+    """Give what is to be remembered of what is there and does not count yet.
+
+    Beside an invoice, that it was shown: as with that one, two looks must miss it. Where there was
+    none, a rest from now on, which a retry keeps to as an item does that was never sent.
+    """
+    if held.outcome is not Outcome.ALREADY_INVOICED:
+        return None, facts.rest_anew(work)
+    trail = work.trails[0]
+    beside = [one.id for one in beyond(seen, trail) if one.id not in _named(held)]
+    baseline = trail.baseline or Baseline(seen.asked_at, (), ())
+    return baseline.showing(beside) if beside else None, None
+
+
+def _named(held: ItemRecord) -> tuple[str, ...]:
+    return held.invoice_ids or tuple(filter(None, (held.invoice_id,)))
 
 
 def _was_coming(work: Work, seen: Seen, facts: Facts) -> Rest | None:
     """Rest where an invoice was being generated before, and is not shown now.
 
     It has come to nothing, or the answer is an old copy's: only a look after the rest tells. So it
-    is with a rest that an earlier run has begun, for whichever reason.
+    is with a rest that an earlier run has begun, for whichever reason: there what was shown last,
+    or the first look that has missed it, began it.
     """
     trail = work.trails[0]
     if work.rechecks:
@@ -156,10 +184,12 @@ def _hold(work: Work, item: Item, there: Look, facts: Facts) -> Step:
         record = record_of(work, item, Outcome.ALREADY_INVOICED, there.ids, problem)
         return Settled(record, "an invoice is there that zbatch did not make")
     if isinstance(there, Odd):
-        return Left(record_of(work, item, Outcome.UNKNOWN, problem=there.problem))
+        unknown = record_of(work, item, Outcome.UNKNOWN, problem=there.problem)
+        return Left(unknown, kept=facts.rest_anew(work))
     if isinstance(there, Generating):
         problem = Problem("GENERATING", f"invoice {there.ids[0]} is still being generated")
-        return Rest(facts.now + RECHECK_GENERATING, problem, soon=True)
+        soon = facts.now + RECHECK_GENERATING
+        return Rest(soon, problem, soon=True, kept=facts.rest_anew(work))
     return Rest(facts.now + facts.settle_of(work), OTHER_HOST)
 
 

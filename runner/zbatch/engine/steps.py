@@ -37,13 +37,15 @@ class Rest:
     """Ask again, not before `until`; `problem` is what to report if the run does not wait.
 
     `soon` tells that it is a matter of seconds, which every run waits for, `missed` that an invoice
-    is not shown which was: only a look after the rest may show that it is gone.
+    is not shown which was: only a look after the rest may show that it is gone. `kept` is until
+    when a later run takes no look that misses what was shown now for a proof.
     """
 
     until: datetime
     problem: Problem
     soon: bool = False
     missed: bool = False
+    kept: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +80,26 @@ class Left:
     """Nothing can be said in this run; a `baseline` holds what must be remembered all the same.
 
     `shown` tells that something is there: an earlier look that has missed it counts for nothing.
+    `kept` is as with a `Rest`.
     """
 
     record: ItemRecord
     baseline: Baseline | None = None
     shown: bool = False
+    kept: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The outcome of an earlier run still stands; `shown` where an earlier look had missed it."""
+    """The outcome of an earlier run still stands; `shown` where an earlier look had missed it.
+
+    A `baseline` remembers what is there beside it, and `kept` is as with a `Rest`.
+    """
 
     record: ItemRecord
     shown: bool = False
+    baseline: Baseline | None = None
+    kept: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +143,18 @@ class Facts:
         """
         if work.rests_until and work.rests_until != trail.rests_until:
             return work.rests_until if work.rests_until > asked_at else None
-        server = self.clocks.server or self.now
-        anew = max(self.now, server) + self.settle_of(work)
+        anew = self.rest_anew(work)
         if trail.rests_until is None:
             return anew
         if self.clocks.server and trail.rests_until > anew + CLOCK_SLACK:
             return anew
+        server = self.clocks.server or self.now
         left = trail.rests_until - min(asked_at, server + CLOCK_SLACK)
         return self.now + left if left > timedelta() else None
+
+    def rest_anew(self, work: Work) -> datetime:
+        """Tell when a rest ends that begins now, by whichever clock that is later."""
+        return max(self.now, self.clocks.server or self.now) + self.settle_of(work)
 
     def settle_of(self, work: Work) -> timedelta:
         """Tell how long a tenant may go on with a key: the longest that any of its specs says."""
@@ -162,7 +175,9 @@ def finding(work: Work, item: Item, step: Step) -> Finding | None:
     if isinstance(step, Rest) and len(work.items) > 1 and not work.in_doubt:
         evidence = "never executed, and the items of its call go alone from now on"
         given_up = Effect(KeyState.SETTLED, evidence) if key else None
-        return Finding(item, key=key, effect=given_up, rests_until=step.until)
+        return Finding(item, key=key, effect=given_up, rests_until=step.kept or step.until)
+    if isinstance(step, Rest | Left | Kept) and step.kept:
+        return Finding(item, rests_until=step.kept)
     if isinstance(step, Renewed):
         before = work.trails[work.items.index(item)].before
         effect = Effect(KeyState.SETTLED, step.evidence, None, step.if_absent, before)
@@ -170,12 +185,10 @@ def finding(work: Work, item: Item, step: Step) -> Finding | None:
     if isinstance(step, Released):
         effect = Effect(KeyState.SETTLED, step.evidence)
         return Finding(item, key=key, effect=effect, baseline=step.baseline)
-    if isinstance(step, Left) and (step.baseline or step.shown):
+    if isinstance(step, Left | Kept) and (step.baseline or step.shown):
         return Finding(item, baseline=step.baseline, rested=True)
     if isinstance(step, Reopened):
         return Finding(item, baseline=step.baseline, rested=True, reopen=True)
-    if isinstance(step, Kept) and step.shown:
-        return Finding(item, rested=True)
     if isinstance(step, Burnt):
         effect = Effect(KeyState.BURNT, step.evidence, if_absent=IfAbsent.RENEW)
         return Finding(item, step.baseline, key, effect, rested=True)

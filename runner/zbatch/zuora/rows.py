@@ -42,14 +42,18 @@ class Row:
 def read_rows(document: object, expected_rows: int) -> tuple[Row, ...] | None:
     """Read as many rows as the call has items, or None where the document is not exactly that.
 
-    A single object is a row only for a call of one item: for more it says nothing of each.
+    A single object is a row only for a call of one item: for more it says nothing of each. Nor do
+    rows of which two name the same invoice: no call has two items of one account, and an invoice
+    has one account, so the rows do not stand by the items.
     """
     if isinstance(document, dict) and expected_rows == 1:
         document = [document]
     if not isinstance(document, list) or len(document) != expected_rows:
         return None
     rows = [row for entry in document if (row := _row(entry)) is not None]
-    return tuple(rows) if len(rows) == expected_rows else None
+    named = [row.invoice_id for row in rows if row.invoice_id]
+    fits = len(rows) == expected_rows and len(set(named)) == len(named)
+    return tuple(rows) if fits else None
 
 
 def read_successes(body: bytes, expected_rows: int) -> tuple[Row, ...] | None:
@@ -60,7 +64,7 @@ def read_successes(body: bytes, expected_rows: int) -> tuple[Row, ...] | None:
     if not _ALL.fullmatch(body):
         return None
     ids = [(first or last).decode("ascii") for first, last in _EACH.findall(body)]
-    if len(ids) != expected_rows:
+    if not len(ids) == len(set(ids)) == expected_rows:
         return None
     return tuple([Row(RowClass.SUCCESS, one) for one in ids])
 
