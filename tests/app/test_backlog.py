@@ -239,6 +239,8 @@ def test_part_by_part_is_the_same_as_at_once(
         ]
         sending = [work for work in whole.works if not work.held]
         assert todo.counts.to_send == sum(len(work.items) for work in sending)
+        doubted = (work for work in sending if work.in_doubt)
+        assert todo.counts.in_doubt == sum(len(work.items) for work in doubted)
         assert todo.counts.calls == sum(not work.burnt for work in sending)
         assert todo.counts.asked == sum(len(work.items) for work in whole.works)
         stands = sum(record.outcome.settled for record in whole.records)

@@ -121,7 +121,8 @@ class Approval:
 class RunHeader:
     """What is known before the first call: the plan, and how much of it was settled earlier.
 
-    `live` gives the figures while the run goes on.
+    `live` gives the figures while the run goes on. Of the `outstanding` items those `in_doubt` are
+    to be settled: a question may show what came of them, and then nothing is sent.
     """
 
     run_id: str
@@ -130,6 +131,7 @@ class RunHeader:
     settled: int
     report: Path
     approval: Approval | None = None
+    in_doubt: int = 0
     live: Live = field(default_factory=Live, compare=False)
 
 

@@ -21,12 +21,14 @@ from zbatch.model import ItemRecord, Outcome, Plan
 class Counts:
     """How much is left: `calls` to be sent; items to ask about, to be sent, and settled before.
 
+    Of `to_send` those `in_doubt` are settled, by a question alone or by the same call once more.
     `elsewhere` are the items that wait for what no failure of the plan tells.
     """
 
     calls: int = 0
     asked: int = 0
     to_send: int = 0
+    in_doubt: int = 0
     settled: int = 0
     elsewhere: int = 0
 
@@ -39,6 +41,7 @@ class Counts:
                 self.settled += 1
             else:
                 self.to_send += len(work.items)
+                self.in_doubt += len(work.items) * work.in_doubt
         self.settled += sum(record.outcome.settled for record in todo.records)
         self.elsewhere += todo.elsewhere
 

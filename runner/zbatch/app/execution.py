@@ -137,6 +137,7 @@ class Execution:
             counts.settled,
             files.report,
             approval=self.approval,
+            in_doubt=counts.in_doubt,
         )
 
     async def _send(self, task: Task, way: Way, newest: datetime | None) -> Closing:
