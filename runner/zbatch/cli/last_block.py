@@ -52,11 +52,14 @@ def first_line(header: RunHeader, verb: Verb = Verb.RUN) -> Text:
     if verb is Verb.RECONCILE:
         return Text(f"{title} · {planned} in doubt to ask about")
     held = len(header.plan.items) - header.outstanding - header.settled
+    to_send = (
+        header.outstanding - header.in_doubt
+    )  # doubt may take the same call once more, or none
     parts = [
         f"{header.settled:,} settled earlier" if header.settled else "",
         f"{held:,} in doubt or held back" if held else "",
         f"{header.in_doubt:,} in doubt to settle" if header.in_doubt else "",
-        f"{header.outstanding - header.in_doubt:,} to send",
+        f"{to_send:,} to send" if to_send or not header.in_doubt else "",
     ]
     return Text(f"{title} · {planned}: {', '.join(filter(None, parts))}{_approved(header)}")
 
