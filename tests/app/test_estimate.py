@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from support.accounts import account
 from support.engine import Bench, ScriptedServer, item, success
 from support.runs import Project
 from zbatch.app.loading import Overrides
@@ -135,3 +136,19 @@ def test_a_plan_knows_which_items_wait(project: Project) -> None:
     assert after.estimate.seconds < before.estimate.seconds
     project.run(spec)
     assert preview(choose(spec, Overrides())).held.in_turn == InTurn()
+
+
+def test_a_plan_asks_nothing_about_what_is_done_beside_whom_it_knows_by_number(
+    project: Project,
+) -> None:
+    """Their dates wait for each other, and those of accounts that are billed already do not."""
+    book = "".join(f"{account(one)},A{one:08d},0s\n" for one in range(1, 8))
+    (project.root / "book.csv").write_text(f"account_id,account_number,latency\n{book}")
+    project.tenants()
+    project.run(project.spec(*range(1, 7), dates=DATES))
+    spec = project.spec(*range(1, 7), {"number": "A00000007"}, dates=DATES[:2])
+    told = preview(choose(spec, Overrides()))
+    assert told.estimate.most == 2
+    assert (told.held.in_turn, told.load.calls) == (InTurn(2, 1, 2, 2), 2)
+    ran = project.run(spec)
+    assert (ran.result.sent, ran.result.asked) == (told.load.calls, told.load.questions)

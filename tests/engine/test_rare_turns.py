@@ -20,9 +20,10 @@ SPEC = Limits(40, Rate(600, MINUTE), 1, 150.0)
 
 
 class Sparing(ScriptedServer):
-    """Counts what arrives in each minute, and tells what is left of it with each reply."""
+    """Counts what arrives in each window, and tells what is left of it with each reply."""
 
-    a_minute = 1
+    a_window = 1
+    window = MINUTE
     policies = ""
 
     def __init__(self, *args: Any) -> None:
@@ -39,22 +40,30 @@ class Sparing(ScriptedServer):
 
     def _telling(self, reply: Reply | Fault) -> Reply | Fault:
         assert isinstance(reply, Reply)
-        into = asyncio.get_running_loop().time() % MINUTE
+        into = asyncio.get_running_loop().time() % self.window
         used = sum(at > asyncio.get_running_loop().time() - into for at in self.arrived)
         told = {
-            "ratelimit-limit": f"{self.a_minute}{self.policies}",
-            "ratelimit-remaining": str(max(0, self.a_minute - used)),
-            "ratelimit-reset": str(int(MINUTE - into)),
+            "ratelimit-limit": f"{self.a_window}{self.policies}",
+            "ratelimit-remaining": str(max(0, self.a_window - used)),
+            "ratelimit-reset": str(int(self.window - into)),
         }
         return replace(reply, headers={**reply.headers, **told})
 
 
-def a_run(a_minute: int, count: int, *, policies: str = "", most: float = 3.0) -> Run:
+def a_run(
+    a_window: int,
+    count: int,
+    *,
+    policies: str = "",
+    window: float = MINUTE,
+    most: float = 3.0,
+) -> Run:
     """Play a run of so many items; one that takes `most` times as long as it must is stopped."""
-    server = type("Spared", (Sparing,), {"a_minute": a_minute, "policies": policies})
+    told = {"a_window": a_window, "policies": policies, "window": window}
+    server = type("Spared", (Sparing,), told)
 
     async def give_up(engine: Engine, clock: VirtualClock) -> None:
-        await asyncio.sleep(most * count / a_minute * MINUTE)
+        await asyncio.sleep(most * count / a_window * window)
         engine.stop(StopReason.INTERRUPTED, "it comes to no end")
 
     bench = Bench(SPEC, make_server=server, during=give_up)
@@ -91,3 +100,25 @@ def test_a_call_that_was_asked_about_too_long_ago_takes_nobodys_turn() -> None:
     taken_back = [result for result in run.ledger.finished if not result.attempt.sent]
     assert taken_back
     assert max(gaps(run)) < 2.5 * MINUTE / 2
+
+
+@pytest.mark.parametrize("window", [700.0, 900.0, 3000.0])
+def test_a_run_that_may_but_ask_is_stopped(window: float) -> None:
+    """Where a window of one request is longer than a question is good, no call ever leaves."""
+    run = a_run(1, 60, window=window, most=2.0)
+    assert run.ending.stop is not None
+    assert run.ending.stop.reason is StopReason.LIMIT
+    assert "follow its question within 10 minutes" in run.ending.stop.message
+    assert run.server.requests == []
+    assert len(run.server.questions) <= 6
+
+
+@pytest.mark.parametrize(("a_window", "window"), [(2, 900.0), (3, 900.0), (5, 3000.0)])
+def test_questions_do_not_use_up_what_a_long_window_has_for_their_calls(
+    a_window: int, window: float
+) -> None:
+    """Of two requests the second one is a call: what else is asked about then grows too old."""
+    run = a_run(a_window, 120, window=window)
+    assert run.ending.stop is None
+    assert {record.outcome for record in run.records.values()} == {Outcome.INVOICED}
+    assert len(run.records) == 120

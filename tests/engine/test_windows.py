@@ -391,3 +391,19 @@ def test_a_window_that_the_policies_do_not_name_is_forgotten_again() -> None:
     assert windows.full(1.0) is not None
     windows.heard(Allowance(200, 99, 28.0, policies), 2.0, 0)
     assert windows.full(2.0) is None
+
+
+def test_room_is_that_of_windows_which_last() -> None:
+    """A minute gives room again soon; an hour that is over, and not told anew, gives one."""
+    windows = Windows()
+    assert windows.room(0.0, 300.0) == float("inf")
+    windows.heard(Allowance(1000, 40, 50.0), 0.0, 0)
+    assert windows.room(0.0, 300.0) == float("inf")
+    windows.heard(Allowance(9, 7, 900.0), 0.0, 2)
+    send(windows, 1)
+    assert windows.room(0.0, 300.0) == 4.0
+    assert windows.full(901.0) is None
+    assert windows.room(901.0, 300.0) == 1.0
+    assert windows.room(901.0, 1000.0) == float("inf")
+    windows.heard(Allowance(9, 8, 899.0), 902.0, 0)
+    assert windows.room(902.0, 300.0) == 8.0

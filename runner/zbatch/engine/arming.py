@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,6 +12,7 @@ from zbatch.engine.aftermath import Aftermath
 from zbatch.engine.brake import Brake
 from zbatch.engine.carrier import send_of
 from zbatch.engine.conclusion import ask_from, needs_conclusion
+from zbatch.engine.ending import StopReason
 from zbatch.engine.kinds import last_word
 from zbatch.engine.order import Work
 from zbatch.engine.preflight import OTHER_HOST
@@ -23,7 +25,9 @@ from zbatch.zuora.request import track_id
 STALE_INTENT = 30.0  # seconds after which an intent no longer tells when its call left
 LOOK_AGAIN = 0.5  # seconds between two looks at whether there is room for what may leave
 WAVE = 50  # items asked about at once: two branches of two conditions each, of 200
+MOST_IN_VAIN = 3  # questions about a work that grew too old, and no call left in all that time
 RESERVE = 3  # a part of so many: new intents are made once no more are left, for the time it takes
+_IN_VAIN = "the tenant's limits let no call follow its question within {:g} minutes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class Arming:
         self._asked_ahead = settings.asked_ahead
         self._ask_life = settings.ask_life
         self._settle = timedelta(seconds=settings.settling.settle)
+        self._in_vain = Counter[Work]()  # how often each was asked about since a call last left
         self._ahead = 0  # intents that are durable and whose calls have not left
 
     async def run(self) -> None:
@@ -101,6 +106,16 @@ class Arming:
         self._ahead -= 1
         if self._low():
             self._aftermath.more.set()
+
+    def sent(self) -> None:
+        """Take note that a call leaves: the questions of this run are of use."""
+        self._in_vain.clear()
+
+    def too_old(self, work: Work) -> None:
+        """Take note that a question lets its call go no more; stops the run that but asks."""
+        self._in_vain[work] += 1
+        if self._in_vain[work] >= MOST_IN_VAIN:
+            self._brake.stop(StopReason.LIMIT, _IN_VAIN.format(self._ask_life / 60.0))
 
     def facts(self) -> Facts:
         """Read what decisions go by."""
@@ -144,7 +159,10 @@ class Arming:
         """How many works to take: whole waves, since a question costs as much as a call."""
         under_way = self._armed.qsize() + self._aftermath.in_hand.ahead
         fast = self._brake.places.within(ASKED_AT_SPEED_SECONDS, self._settings.asked_at_speed)
-        return WAVE if under_way < self._timely(max(self._asked_ahead, fast)) else 0
+        most = self._timely(max(self._asked_ahead, fast))
+        # behind a window that is used up questions grow too old, and those before it leave no room
+        room = max(1.0, self._brake.room(self._ask_life / 2) - 1.0)
+        return WAVE if under_way < min(most, room) else 0
 
     def _look_again(self) -> float | None:
         """Tell when to look again unasked: for room, too, which a question beside the run gives."""
@@ -200,6 +218,7 @@ class Arming:
         timely = {one.work for one in sends}
         for work in works:
             if work not in timely:
+                self.too_old(work)
                 self._aftermath.ask_anew(work)
         if not sends:
             return

@@ -79,6 +79,10 @@ class Brake(Stoppable):
         """How many seconds are between two turns now."""
         return self._pace.gap
 
+    def room(self, within: float) -> float:
+        """Tell how many requests may leave in so many seconds: no more than the tenant has left."""
+        return self._pace.room(self._clock.monotonic(), within)
+
     async def turn(self, ready: Callable[[], bool] = always) -> bool:
         """Wait for a place in flight and a slot in the rate; False when the run stops before.
 

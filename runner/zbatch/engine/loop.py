@@ -194,6 +194,7 @@ class Engine:
                 raise
             leaves = self._brake.open
         if leaves:
+            self._arming.sent()
             self._aftermath.add(work, await self._carrier.carry(work, armed.attempt))
         else:  # a gate, a suspended machine or the disk took the time
             self._brake.places.give_back()
@@ -202,6 +203,8 @@ class Engine:
     def _take_back(self, armed: Sending) -> None:
         """Have a call that did not leave asked about once more."""
         work, attempt = armed.work, armed.attempt
+        if not self._asked_lately(work):
+            self._arming.too_old(work)
         self._aftermath.add(work, not_sent(work, attempt, self._ports.clock.now()))
 
     async def _timely(self, armed: Sending) -> Sending:

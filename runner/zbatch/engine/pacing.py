@@ -138,6 +138,10 @@ class Pace:
         """Tell whether one of the tenant's windows is used up, and until when."""
         return self._windows.full(now)
 
+    def room(self, now: float, within: float) -> float:
+        """Tell how many requests the tenant's windows let leave in so many seconds, if it is so."""
+        return self._windows.room(now, within)
+
     def left(self, slot: Slot, now: float) -> None:
         """Count a request that leaves in its slot."""
         self._windows.count(now)

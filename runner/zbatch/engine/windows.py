@@ -123,12 +123,14 @@ class Windows:
         self._lengths: dict[int, float] = {}  # in seconds, of the windows that they name, by size
         self._policies_gap = 0.0
         self._policies_until = -inf
+        self._ended = 0.0  # seconds that we knew of a window that is over, until we hear again
         self._heard_limit = -1  # with the policies: what is kept by word is of these windows
         self.sent = 0
 
     def heard(self, told: Allowance, now: float, in_flight: int) -> None:
         """Take in what a reply tells; some of those in flight may not be counted in it yet."""
         self._hear_policies(told, now)
+        self._ended = 0.0
         until, left = now + told.reset, float(max(0, told.remaining - in_flight))
         over = now + min(told.reset + ROUNDED, self._lengths.get(told.limit, inf))
         level = told.remaining + self.sent
@@ -175,7 +177,8 @@ class Windows:
         """Tell whether no request may leave, and until when: the window that is full longest."""
         fulls = [full for own in self._own if (full := own.full(now))]
         for limit in [limit for limit, one in self._told.items() if one.over <= now]:
-            del self._told[limit]
+            ended = self._told.pop(limit)
+            self._ended = max(self._ended, ended.over - ended.since)
         for told in self._told.values():
             if (free := told.free_at(now)) is not None:
                 reason = "the tenant says that its rate limit is used up"
@@ -183,6 +186,15 @@ class Windows:
                     reason = "what is left of the tenant's rate limit is left to its other users"
                 fulls.append(Full(max(free, now + LEAST_WAIT), reason))
         return max(fulls, key=lambda full: full.until) if fulls else None
+
+    def room(self, now: float, within: float) -> float:
+        """Tell how many requests may leave in so many seconds, by the windows that outlast them.
+
+        One, where such a window is over and no reply has told of the next one yet.
+        """
+        lasting = (told for told in self._told.values() if told.over > now + within)
+        room = min((told.room(now) for told in lasting), default=inf)
+        return min(room, 1.0) if self._ended > within else room
 
     def gap(self, now: float) -> float:
         """Give the least seconds between two requests, by what is known now."""

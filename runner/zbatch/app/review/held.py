@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zbatch.app.altered import MOST_NAMED, Altered, altered
 from zbatch.app.doubt import in_doubt
 from zbatch.app.outstanding import ASKED_AGAIN, Wish, earlier_open, is_worked_on
+from zbatch.app.review.counts import pairs_of
 from zbatch.app.review.in_turn import InTurn
 from zbatch.app.runs import to_bill
 from zbatch.errors import CannotStart
@@ -122,6 +123,7 @@ def _read(plan: Plan, items: int, ledger: Glance) -> Held:
                 changed += 1
                 first += [change] if changed <= MOST_NAMED else []
         each.append(to_send + counts[Outcome.UNKNOWN] - before)
+    unresolved = (len(pairs_of(plan.spec, named)) for named in plan.unresolved)
     runs = (run.id for run in ledger.runs() if run.plan_digest == plan.digest)
     return Held(
         counts,
@@ -129,7 +131,7 @@ def _read(plan: Plan, items: int, ledger: Glance) -> Held:
         changed,
         tuple(runs),
         held_back=held_back,
-        in_turn=InTurn.of(each, plan.spec.limits),
+        in_turn=InTurn.of(chain(each, unresolved), plan.spec.limits),
         altered=tuple(first),
     )
 

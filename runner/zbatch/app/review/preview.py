@@ -76,7 +76,7 @@ def look(
 ) -> Preview:
     """Put together what was read; pure."""
     limits = plan.spec.limits
-    in_turn = counts.in_turn if plan.unresolved else done.in_turn or counts.in_turn
+    in_turn = done.in_turn or counts.in_turn
     load = left(counts, done, limits, in_turn)
     least = left(counts, done, limits)  # what a run goes by where it refuses too much
     time = estimate(load, limits, in_turn.most if load.calls else 0)
