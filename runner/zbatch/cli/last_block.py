@@ -52,9 +52,8 @@ def first_line(header: RunHeader, verb: Verb = Verb.RUN) -> Text:
     if verb is Verb.RECONCILE:
         return Text(f"{title} · {planned} in doubt to ask about")
     held = len(header.plan.items) - header.outstanding - header.settled
-    to_send = (
-        header.outstanding - header.in_doubt
-    )  # doubt may take the same call once more, or none
+    # what is in doubt may take the same call once more, or none
+    to_send = header.outstanding - header.in_doubt
     parts = [
         f"{header.settled:,} settled earlier" if header.settled else "",
         f"{held:,} in doubt or held back" if held else "",
