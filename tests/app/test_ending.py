@@ -403,6 +403,12 @@ def test_a_failed_item_that_is_not_tried_again_says_why() -> None:
     (final,) = final_records([nothing], held_back, Closing())
     assert final.error is not None
     assert "Inactive (not retried: " in final.error.message
+    silent = a_standing(late, record=replace(failed, outcome=Outcome.NOTHING_TO_BILL, error=None))
+    (final,) = final_records([silent], held_back, Closing())
+    assert final.error is not None
+    assert held_back[0].error is not None
+    assert final.error.code == held_back[0].error.code
+    assert final.error.message.startswith("(not retried: ")
     there = a_record(late, Outcome.ALREADY_INVOICED)
     assert [*final_records([a_standing(late, record=there)], held_back, Closing())] == [there]
 

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from zbatch.app.doubt import in_doubt
-from zbatch.app.held_back import blocked, not_retried, waits_elsewhere
+from zbatch.app.held_back import blocked, put_off, waits_elsewhere
 from zbatch.engine.ending import Ending, StopReason
 from zbatch.model import (
     ExitCode,
@@ -110,7 +110,7 @@ def final_records(
 def _settled(record: ItemRecord | None, waits: ItemRecord | None) -> ItemRecord | None:
     if record is None or record.outcome not in _TRIED_AGAIN or waits is None or waits.error is None:
         return record
-    return not_retried(record, waits.error.message)
+    return put_off(record, waits.error)
 
 
 def unreadable_records(items: Iterable[Item]) -> Iterator[ItemRecord]:

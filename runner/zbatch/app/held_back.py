@@ -15,14 +15,21 @@ def blocked(item: Item, by: Item) -> ItemRecord:
 
 def not_retried(record: ItemRecord, why: str) -> ItemRecord:
     """Report an item that has failed, or had nothing to bill, and why it is not tried again."""
-    error = record.error or Problem(record.outcome.name, "")
-    message = f"{error.message} (not retried: {why})"
+    error = record.error or Problem("FAILED", "")
+    message = f"{error.message} (not retried: {why})".lstrip()
     return replace(record, error=replace(error, message=message))
 
 
-def barred(record: ItemRecord, by: Item) -> ItemRecord:
+def put_off(record: ItemRecord, why: Problem) -> ItemRecord:
     """Report the same where it waits for another date or revision of its account."""
-    return not_retried(record, _what_for(record.item, by).message)
+    if record.outcome is not Outcome.FAILED and record.error is None:
+        record = replace(record, error=replace(why, message=""))
+    return not_retried(record, why.message)
+
+
+def barred(record: ItemRecord, by: Item) -> ItemRecord:
+    """Report the same by the item that it waits for."""
+    return put_off(record, _what_for(record.item, by))
 
 
 def waits_elsewhere(item: Item, by: Item, planned: Container[Identity]) -> bool:
