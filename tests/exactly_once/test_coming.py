@@ -27,10 +27,14 @@ def _stop_after(seconds: float) -> During:
     return stop
 
 
+def _answer_from_an_old_copy(world: World, by: str = "15m") -> None:
+    stale = fault("stale_replica", by=by)
+    world.faults.switch([Scheduled(stale, every=1, action="query")])
+
+
 def _not_sent_for(world: World) -> None:
     """An old copy answers the next runs, and the newest data the last one."""
-    stale = fault("stale_replica", by="15m")
-    world.faults.switch([Scheduled(stale, every=1, action="query")])
+    _answer_from_an_old_copy(world)
     for _ in range(2):
         world.pass_time(60)
         run = world.run([ONE])
@@ -83,8 +87,7 @@ def test_a_member_of_a_call_is_remembered_as_being_generated(make_world: MakeWor
     world.bill_by_hand(ONE)
     world.pass_time(1)
     world.run([ONE, TWO], during=_stop_after(5))
-    stale = fault("stale_replica", by="15m")
-    world.faults.switch([Scheduled(stale, every=1, action="query")])
+    _answer_from_an_old_copy(world)
     world.pass_time(60)
     run = world.run([ONE, TWO])
     assert run.outcomes == ["not_attempted", "not_attempted"]
@@ -108,7 +111,7 @@ def test_what_comes_in_place_of_a_canceled_invoice_is_remembered(
     second = world.bill_by_hand(ONE)
     world.set_status(second, status)
     world.run([ONE])
-    world.faults.switch([Scheduled(fault("stale_replica", by="5m"), every=1, action="query")])
+    _answer_from_an_old_copy(world, "5m")
     world.pass_time(60)
     run = world.run([ONE])
     assert (run.outcomes, run.codes) == (["already_invoiced"], ["PERHAPS_GONE"])

@@ -34,6 +34,15 @@ def _stop_after(seconds: float) -> During:
     return stop
 
 
+def _leave_in_doubt(world: World) -> None:
+    """Lose the answer of the first send, and let the next run see what came of it too early."""
+    world.troubles = {1: REPLY_LOST}
+    assert world.run([ONE], die_at="generate answered, unjudged").died
+    world.troubles = {}
+    world.pass_time(60)
+    assert world.run([ONE]).outcomes == ["unknown"]
+
+
 def _from_an_old_copy(world: World, by: str, skip: int = 0) -> None:
     """Let all questions but the next `skip` be answered by a copy that is so far behind."""
     stale = fault("stale_replica", by=by)
@@ -100,11 +109,7 @@ def test_what_comes_to_nothing_while_it_is_generated_is_billed_after_a_rest(
 def test_what_burnt_a_key_is_not_gone_because_an_old_copy_lacks_it(make_world: MakeWorld) -> None:
     """The answer is lost, the next run sees the invoice, and the one after it is shown none."""
     world = make_world()
-    world.troubles = {1: REPLY_LOST}
-    assert world.run([ONE], die_at="generate answered, unjudged").died
-    world.troubles = {}
-    world.pass_time(60)
-    assert world.run([ONE]).outcomes == ["unknown"]
+    _leave_in_doubt(world)
     world.pass_time(REST)
     _from_an_old_copy(world, "3h")
     run = world.run([ONE])
@@ -143,11 +148,7 @@ def test_what_was_deleted_while_its_key_was_in_doubt_is_billed_after_two_looks(
     """Two looks a rest apart do not show what a look before them did: the key is void."""
     world = make_world()
     world.allow(ONE, 2)
-    world.troubles = {1: REPLY_LOST}
-    assert world.run([ONE], die_at="generate answered, unjudged").died
-    world.troubles = {}
-    world.pass_time(60)
-    assert world.run([ONE]).outcomes == ["unknown"]
+    _leave_in_doubt(world)
     world.delete(world.invoices[0].id)
     world.pass_time(REST)
     for _ in range(2):
@@ -352,11 +353,7 @@ def test_a_rest_is_over_with_the_key_that_it_was_for(make_world: MakeWorld) -> N
     """R9b: missed, then shown as canceled: the key is void at once, the next one rests not."""
     world = make_world()
     world.allow(ONE, 2)
-    world.troubles = {1: REPLY_LOST}
-    assert world.run([ONE], die_at="generate answered, unjudged").died
-    world.troubles = {}
-    world.pass_time(60)
-    assert world.run([ONE]).outcomes == ["unknown"]
+    _leave_in_doubt(world)
     world.pass_time(REST)
     _from_an_old_copy(world, "3h")
     assert world.run([ONE]).codes == ["PERHAPS_GONE"]
