@@ -97,6 +97,16 @@ def test_409_can_carry_the_original_rows() -> None:
         assert (again.status, again.body) == (409, done.body)
 
 
+def test_a_key_that_is_not_seen_while_its_call_is_at_work_meets_the_lock_of_the_account() -> None:
+    """The pages promise 409 there; this tenant knows a key only once a call under it is done."""
+    with driving(modes=Modes(conflict=Conflict.UNSEEN)) as driver:
+        pending = driver.begin(row("d0"), key="k")
+        assert errors_of(driver.generate(row("d0"), key="k")) == ["LOCK_COMPETITION"]
+        driver.finish(pending)
+        assert errors_of(driver.refused(row("d0"), key="k")) == ["LOCK_COMPETITION"]
+        assert len(driver.invoices) == 1
+
+
 @pytest.mark.parametrize("finished", [True, False], ids=["kept", "in progress"])
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "/v1/action/query"), ("PATCH", "/v1/action/generate")]

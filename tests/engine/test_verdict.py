@@ -76,10 +76,10 @@ FIRST: dict[Kind, tuple[str, str]] = {
 ROWS: dict[RowClass, tuple[str, str]] = {
     RowClass.SUCCESS: ("settled: invoiced", "settled: invoiced"),
     RowClass.NOTHING_TO_BILL: ("settled: nothing_to_bill", "burnt"),
-    RowClass.RETRY: ("settled: renewed", "settled: renewed"),
+    RowClass.RETRY: ("settled: renewed", "again: backoff"),
     RowClass.UNCERTAIN: ("burnt", "burnt"),
     RowClass.TERMINATED: ("burnt", "burnt"),
-    RowClass.DEFINITE: ("settled: failed", "settled: failed"),
+    RowClass.DEFINITE: ("settled: failed", "burnt"),
 }
 
 # Whether an answer of this kind, or the lack of one, leaves a sent key in doubt.
@@ -262,7 +262,7 @@ def test_rows_that_say_nothing_of_their_items_are_no_proof_for_a_doubtful_key(co
     assert told(by_rows((turned_away,), [])) == clean
     mixed = by_rows((turned_away, a_row(RowClass.SUCCESS)), before[:1])
     assert isinstance(mixed, Settle)
-    assert [verdict.state for verdict in mixed.verdicts] == [KeyState.SETTLED] * 2
+    assert [verdict.state for verdict in mixed.verdicts] == [KeyState.BURNT, KeyState.SETTLED]
 
 
 @pytest.mark.parametrize("limit", sorted(LIMIT_CODES))
@@ -292,10 +292,41 @@ def test_a_row_beside_that_names_no_limit_proves_that_the_key_was_looked_at() ->
     before = [an_attempt(Kind.LOST)]
     decision = by_rows((LIMITED, a_row(RowClass.SUCCESS)), before)
     assert isinstance(decision, Settle)
-    assert decision.verdicts[0].renews
+    assert decision.verdicts[0].state is KeyState.BURNT
     assert decision.verdicts[1].outcome is Outcome.INVOICED
-    assert told(by_rows((LOCKED,), before)) == "settled: renewed"
     assert told(by_rows((LIMITED, LIMITED), before)) == "again: gate"
+
+
+@pytest.mark.parametrize("lock", [LOCKED, replace(LOCKED, problem=Problem("INVALID_VALUE", "x"))])
+def test_a_lock_told_to_a_doubtful_key_may_be_held_by_its_own_first_send(lock: Row) -> None:
+    """R4: the same key again, four times, and then the question; beside other rows at once that."""
+    lost = [an_attempt(Kind.LOST)]
+    before, seen = list(lost), []
+    for _ in range(4):
+        seen.append(told(by_rows((lock,), before)))
+        before.append(an_attempt(Kind.ROWS, len(before) + 1))
+    assert seen == ["again: backoff"] * 3 + ["burnt"]
+    assert told(by_rows((lock, LIMITED), lost)) == "again: backoff"
+    for beside in set(RowClass) - {RowClass.RETRY}:
+        decision = by_rows((lock, a_row(beside)), lost)
+        assert isinstance(decision, Settle)
+        locked = decision.verdicts[0]
+        assert (locked.state, locked.if_absent) == (KeyState.BURNT, IfAbsent.RENEW)
+    assert told(by_rows((lock,), [])) == "settled: renewed"
+
+
+def test_a_lock_is_the_keys_own_where_the_server_has_said_409() -> None:
+    """Who answers 409 looks the key up, and executes nothing beside what is at work under it."""
+    lost, conflict = an_attempt(Kind.LOST), an_attempt(Kind.CONFLICT, 2)
+    assert told(by_rows((LOCKED,), [lost, conflict])) == "settled: renewed"
+    under_409 = an_attempt(Kind.ROWS, 2, http_status=409)
+    rows = Rows((LOCKED, a_row(RowClass.DEFINITE), a_row(RowClass.NOTHING_TO_BILL)))
+    assert told(decide(Rows((LOCKED,)), under_409, [lost], Context(), 1)) == "settled: renewed"
+    decision = decide(rows, under_409, [lost], Context(), 3)
+    assert isinstance(decision, Settle)
+    assert [one.state for one in decision.verdicts] == [*[KeyState.SETTLED] * 2, KeyState.BURNT]
+    limit = Rows((LIMITED,))
+    assert told(decide(limit, under_409, [lost], Context(), 1)) == "again: gate"
 
 
 @pytest.mark.parametrize(
@@ -303,6 +334,7 @@ def test_a_row_beside_that_names_no_limit_proves_that_the_key_was_looked_at() ->
     [
         (Rows((a_row(RowClass.UNCERTAIN),)), IfAbsent.RENEW_TWICE),
         (Rows((a_row(RowClass.TERMINATED),)), IfAbsent.FAIL),
+        (Rows((a_row(RowClass.DEFINITE),)), IfAbsent.FAIL),
         (Rows((a_row(RowClass.NOTHING_TO_BILL),)), IfAbsent.NOTHING),
         (Refused(TROUBLE), IfAbsent.RENEW),
     ],

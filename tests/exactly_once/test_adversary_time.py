@@ -14,7 +14,7 @@ import pytest
 from support.engine import item
 from support.world import DAY, HOUR, LIMITS, UNGUARDED, During, World
 from support.world_net import LOST_ON_THE_WAY, REPLY_LOST, SILENCE, UNSENT, Trouble, gateway
-from zbatch.emulator import Mishap, Scheduled
+from zbatch.emulator import Conflict, Mishap, Scheduled
 from zbatch.engine.ending import StopReason
 from zbatch.engine.loop import Engine
 from zbatch.model import ExitCode, Rate
@@ -148,6 +148,20 @@ def test_what_never_reached_the_key_does_not_hide_that_it_is_executing(
     world.troubles = {}
     assert world.reconcile([ONE]).codes == ["STILL_EXECUTING"]
     _settles_without_a_second_key(world, after=DAY)
+
+
+@pytest.mark.parametrize("latency", [25.0, 200.0, 700.0])
+def test_a_lock_that_the_first_send_itself_holds_fails_nothing(
+    make_world: MakeWorld, latency: float
+) -> None:
+    """The tenant does not know the key until its call is done, and keeps the lock under it."""
+    modes = replace(UNGUARDED, conflict=Conflict.UNSEEN, read_lag=60.0)
+    world = make_world(modes=modes, latency=latency)
+    world.limits = replace(LIMITS, timeout=20.0)
+    run = world.run([ONE])
+    assert (run.outcomes, run.exit_code) == (["unknown"], ExitCode.UNKNOWN)
+    assert [key.sends for key in world.keys(ONE)] == [3]
+    _settles_without_a_second_key(world)
 
 
 @pytest.mark.parametrize(

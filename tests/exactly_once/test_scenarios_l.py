@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from support.emulator import PROMISED
 from support.engine import TENANT, item
 from support.plans import a_record
 from support.world import HOUR, LIMITS, UNGUARDED, World
@@ -113,7 +114,7 @@ def test_l05_nothing_to_bill_at_once_needs_no_question(make_world: MakeWorld) ->
     assert world.billed(ONE) == 0
 
 
-@pytest.mark.parametrize("conflict", list(Conflict))
+@pytest.mark.parametrize("conflict", PROMISED)
 def test_l06_a_409_is_neither_failure_nor_success(
     make_world: MakeWorld, conflict: Conflict
 ) -> None:

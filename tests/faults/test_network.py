@@ -28,6 +28,7 @@ from support.badly import (
 )
 from support.behind import SHORT, Behind, settle_each
 from support.beside import beside
+from support.emulator import PROMISED
 from support.engine import item
 from support.hostile import (
     FixedTokens,
@@ -197,7 +198,7 @@ def test_f9_a_server_that_ends_every_connection(behind: Start) -> None:
     assert told.outcomes == {"invoiced": 12}
 
 
-@pytest.mark.parametrize("conflict", list(Conflict))
+@pytest.mark.parametrize("conflict", PROMISED)
 def test_f10_an_execution_longer_than_the_timeout(behind: Start, conflict: Conflict) -> None:
     """Silent past the deadline: the same key meets 409, then the rows."""
     modes = Modes(second_generate=UNGUARDED.second_generate, conflict=conflict)
@@ -310,7 +311,7 @@ def test_f17_a_peer_that_is_gone_without_a_word(behind: Start) -> None:
     assert [told.line(number)["attempts"] for number in (1, 2, 3)] == [2, 1, 1]
 
 
-@pytest.mark.parametrize("conflict", list(Conflict))
+@pytest.mark.parametrize("conflict", PROMISED)
 @pytest.mark.parametrize("latency", [0.0, 0.1])
 def test_f18_a_proxy_that_delivers_twice(behind: Start, conflict: Conflict, latency: float) -> None:
     """The tenant sees the call twice and bills it once, also where we are told 409."""

@@ -28,12 +28,13 @@ class Way:
 
 AT_ONCE = Way("invoiced", "invoiced", 2)  # rolled back: the next key, in the same run
 ASKED = Way("unknown", "invoiced", 2)  # the question finds nothing, and lets the next key go
-TERMINATED = Way("unknown", "failed", 1)  # the question finds nothing, and that is the end
+ASKED_LAST = Way("unknown", "failed", 1)  # the question finds nothing, and that is the end
 FAILED = Way("failed", "failed", 1)
 
 # The codes of the page "Errors", and those that clients have met: clean key, doubtful key.
 CODES: dict[str, tuple[Way, Way]] = {
-    "LOCK_COMPETITION": (AT_ONCE, AT_ONCE),
+    # told to a doubtful key it says nothing of its first send, which may hold that very lock
+    "LOCK_COMPETITION": (AT_ONCE, ASKED),
     # perhaps said before the key was looked at: no proof of what an earlier send has done; so is
     # whatever speaks of the tenant, its user or the request below
     "TEMPORARY_ERROR": (AT_ONCE, ASKED),
@@ -46,25 +47,25 @@ CODES: dict[str, tuple[Way, Way]] = {
     "UNEXPECTED_ERROR": (ASKED, ASKED),
     "BATCH_FAIL_ERROR": (ASKED, ASKED),
     "REQUEST_REJECTED": (ASKED, ASKED),
-    "TRANSACTION_TERMINATED": (TERMINATED, TERMINATED),
+    "TRANSACTION_TERMINATED": (ASKED_LAST, ASKED_LAST),
     "API_DISABLED": (FAILED, ASKED),
-    "CANNOT_DELETE": (FAILED, FAILED),
-    "DUPLICATE_VALUE": (FAILED, FAILED),
+    "CANNOT_DELETE": (FAILED, ASKED_LAST),
+    "DUPLICATE_VALUE": (FAILED, ASKED_LAST),
     "INVALID_FIELD": (FAILED, ASKED),
-    "INVALID_ID": (FAILED, FAILED),
+    "INVALID_ID": (FAILED, ASKED_LAST),
     "INVALID_TYPE": (FAILED, ASKED),
-    "INVALID_VALUE": (FAILED, FAILED),
+    "INVALID_VALUE": (FAILED, ASKED_LAST),
     "INVALID_VERSION": (FAILED, ASKED),
     "MALFORMED_QUERY": (FAILED, ASKED),
     "MAX_RECORDS_EXCEEDED": (FAILED, ASKED),
-    "MISSING_REQUIRED_VALUE": (FAILED, FAILED),
-    "ACCOUNTING_PERIOD_CLOSED": (FAILED, FAILED),
+    "MISSING_REQUIRED_VALUE": (FAILED, ASKED_LAST),
+    "ACCOUNTING_PERIOD_CLOSED": (FAILED, ASKED_LAST),
     "NO_PERMISSION": (FAILED, ASKED),
     # the list may grow without notice
     "QUOTA_OF_TOMORROW": (ASKED, ASKED),
     "50000070": (ASKED, ASKED),
 }
-UNSURE = [code for code, (clean, _) in CODES.items() if clean in (ASKED, TERMINATED)]
+UNSURE = [code for code, (clean, _) in CODES.items() if clean in (ASKED, ASKED_LAST)]
 
 
 def goes(world: World, way: Way) -> None:

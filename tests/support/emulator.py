@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from zbatch.emulator import EmulatorConfig, Exchange, Invoice
+from zbatch.emulator import Conflict, EmulatorConfig, Exchange, Invoice
 from zbatch.emulator.book import Book, parse_book
 from zbatch.emulator.exchange import Answer, Request
 from zbatch.emulator.history import Arrival, Reply, read_arrivals, read_history, read_replies
@@ -22,6 +22,7 @@ from zbatch.emulator.visit import Pending
 
 NOON = 1_795_867_200.0  # 2026-11-28 12:00 UTC
 GENERATE = "/v1/action/generate"
+PROMISED = (Conflict.EMPTY, Conflict.ROWS)  # what the pages say of a key whose call is at work
 
 BOOK = """\
 account_id,status,charges,invoices,latency,note

@@ -22,6 +22,7 @@ class Conflict(StrEnum):
 
     EMPTY = "empty"  # 409 only while in progress, then the stored reply as it was
     ROWS = "rows"  # once done, 409 carrying the original rows
+    UNSEEN = "unseen"  # in progress, the key is not known yet: the account's lock is what it meets
 
 
 class SecondGenerate(StrEnum):

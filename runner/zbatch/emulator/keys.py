@@ -33,7 +33,7 @@ class KeyDesk:
         if kept is not None:
             return self._replay(kept, visit)
         running = self._in_progress.get(key)
-        if running is None:
+        if running is None or self._modes.conflict is Conflict.UNSEEN:
             return None
         refused = self._refuse(running.scope, running.body_hash, visit)
         note = "" if running.body_hash == visit.body_hash else OTHER_BODY

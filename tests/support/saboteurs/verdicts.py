@@ -116,6 +116,15 @@ def a_status_settles_any_key(bench: Bench) -> None:
         bench.row(verdict.TABLE, kind, clean, clean)
 
 
+@saboteur("R4", test=f"{RULES}r04_a_row_other_than_success_settles_no_doubt")
+def any_row_settles_doubt(bench: Bench) -> None:
+    """A lock or a refusal is believed under a doubtful key as under a clean one."""
+    for row_class in (RowClass.RETRY, RowClass.DEFINITE):
+        clean = verdict.ROW_TABLE[row_class][0]
+        bench.row(verdict.ROW_TABLE, row_class, clean, clean)
+    bench.function(verdict._of_no_item, lambda row, looked_up: False)
+
+
 @saboteur("R6", test=f"{RULES}r06_a_burnt_key_rests_before_the_question")
 def a_burnt_row_is_sent_again(bench: Bench) -> None:
     """A row that does not say what was done counts as rolled back: next key, without a question."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 
+from support.emulator import PROMISED
 from support.simulation.scenario import (
     HOUR,
     SETTLE,
@@ -130,7 +131,7 @@ def draw(seed: int, family: str, size: int = ITEMS) -> Scenario:
         accounts=tuple(accounts.items()),
         modes=Modes(
             stored=random.choice(list(Stored)),
-            conflict=random.choice(list(Conflict)),
+            conflict=_conflict(random.choice(PROMISED), Random(f"{family} {seed} key"), chosen),
             second_generate=random.choice([SecondGenerate.BILLS_AGAIN] * 3 + list(SecondGenerate)),
             other_body=random.choice(list(OtherBody)),
             drafts=drafts,
@@ -150,6 +151,15 @@ def draw(seed: int, family: str, size: int = ITEMS) -> Scenario:
         pressing=_pressing(Random(f"{family} {seed} pressing"), family),
         log_in=_log_in(Random(f"{family} {seed} log-in"), policy),
     )
+
+
+def _conflict(promised: Conflict, random: Random, chosen: Sequence[Trouble]) -> Conflict:
+    """Draw, for a part of the histories, a tenant that does not know a key while it is at work.
+
+    Not where calls are delivered twice unseen: the second copy's answer may be the only one.
+    """
+    unseen = random.random() < 0.25 and TWICE not in chosen
+    return Conflict.UNSEEN if unseen else promised
 
 
 def _narrowing(random: Random) -> Narrowing:
