@@ -31,14 +31,20 @@ def main() -> int:
     options.add_argument("--children", type=int, default=1, help="processes at a time of mutmut")
     options.add_argument("--again", action="store_true", help="try what changed or survived")
     options.add_argument("--only", nargs="+", default=[], help="modules, as engine/age.py")
+    options.add_argument("--sample", type=int, metavar="N", help="so many mutants of functions")
+    options.add_argument("--seed", type=int, default=0, help="by which a sample is drawn")
     options.add_argument("--read", action="store_true", help="try nothing, write what was found")
     chosen = options.parse_args()
     os.chdir(ROOT)
     KEPT.mkdir(parents=True, exist_ok=True)
     parts = () if chosen.read else chosen.part or PARTS
     again, only = chosen.again, chosen.only
-    if "functions" in parts:
-        log = KEPT / "mutmut.log"
+    log = KEPT / "mutmut.log"
+    if "functions" in parts and chosen.sample:
+        wish = functions.Sample(chosen.sample, chosen.seed)
+        sample, trials = functions.sampled(chosen.children, log, wish)
+        _keep("functions", trials, again=False, only=(), sample=sample)
+    elif "functions" in parts:
         _keep("functions", functions.tried(chosen.children, log, again, only), again, only)
     if "tables" in parts:
         wanted = (one for one in all_mutants() if not only or path_of(one.module) in only)
@@ -46,13 +52,20 @@ def main() -> int:
     return _ended()
 
 
-def _keep(part: str, trials: Iterable[Trial], again: bool, only: Sequence[str]) -> None:
+def _keep(
+    part: str,
+    trials: Iterable[Trial],
+    again: bool,
+    only: Sequence[str],
+    sample: functions.Sample | None = None,
+) -> None:
     """Keep what was found and the processor time that it took, all runs of it together."""
     known, seconds = _kept(part)
     before = _processor() - (seconds if again or only else 0.0)
     others = [one for one in known if only and one.module not in only]
     found = [asdict(one) for one in (*others, *trials)]
-    kept = {"seconds": _processor() - before, "trials": found}
+    drawn = asdict(sample) if sample else None
+    kept = {"seconds": _processor() - before, "trials": found, "sample": drawn}
     (KEPT / f"{part}.json").write_text(json.dumps(kept), "utf-8")
 
 
@@ -69,6 +82,12 @@ def _kept(part: str) -> tuple[list[Trial], float]:
     return [Trial(**one) for one in kept["trials"]], kept["seconds"]
 
 
+def _sample() -> functions.Sample | None:
+    path = KEPT / "functions.json"
+    drawn = json.loads(path.read_text("utf-8")).get("sample") if path.exists() else None
+    return functions.Sample(**drawn) if drawn else None
+
+
 def _ended() -> int:
     (of_functions, first), (of_tables, second) = map(_kept, PARTS)
     report = Report(
@@ -77,6 +96,7 @@ def _ended() -> int:
         f"{datetime.now(UTC):%Y-%m-%d}",
         f"mutmut {version('mutmut')}, Python {sys.version.split()[0]}",
         f"{(first + second) / 60:.0f} minutes of one core",
+        _sample(),
     )
     text = page(report)
     print(text)

@@ -7,12 +7,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 
 from mutation.scratch import BODY, ROOT, SCRATCH, lay_out, modules
 from mutation.trial import Trial
 
+FIRST = "engine.backoff"
 MUTMUT = str(Path(sys.executable).parent / "mutmut")
 # Run while the module is loaded, before mutmut switches a mutant on: tried once more, as source.
 WHILE_LOADING = ("x__again", "x__halt", "x__burn_row")
@@ -24,6 +27,33 @@ import json, sys
 from mutmut.mutation.diff_apply import get_diff_for_mutant
 print(json.dumps({name: get_diff_for_mutant(name) for name in sys.argv[1:]}))
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """So many mutants, drawn by a seed; `of` says, once they are drawn, out of how many."""
+
+    size: int
+    seed: int
+    of: int = 0
+
+    def drawn(self, names: Iterable[str]) -> list[str]:
+        """Draw the mutants, each with the same chance."""
+        every = sorted(names)
+        return sorted(Random(self.seed).sample(every, min(self.size, len(every))))
+
+
+def sampled(children: int, log: Path, sample: Sample) -> tuple[Sample, list[Trial]]:
+    """Make the mutants of all modules, and try those of a sample.
+
+    The mutants of one small module are tried first: they bring the names of all, and which tests
+    reach which function.
+    """
+    lay_out()
+    _run(children, log, f"zbatch.{FIRST}.*")
+    names = sample.drawn(name for _, name, _ in _found())
+    _run(children, log, *names)
+    return replace(sample, of=sum(1 for _ in _found())), list(results(names=names))
 
 
 def tried(
@@ -50,9 +80,13 @@ def _run(children: int, log: Path, *names: str) -> None:
         subprocess.run(command, cwd=SCRATCH, stdout=said, check=True)
 
 
-def results(only: Collection[str] = ()) -> Iterator[Trial]:
+def results(only: Collection[str] = (), names: Collection[str] = ()) -> Iterator[Trial]:
     """Read what became of each mutant; those not killed are told with the line and the change."""
-    wanted = [one for one in _found() if not only or one[0] in only]
+    wanted = [
+        one
+        for one in _found()
+        if (not only or one[0] in only) and (not names or one[1] in frozenset(names))
+    ]
     found = [(module, name, _verdict(module, name, code)) for module, name, code in wanted]
     diffs = _diffs([name for _, name, verdict in found if verdict != "killed"])
     for module, name, verdict in found:

@@ -6,20 +6,24 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from math import sqrt
+from statistics import NormalDist
 
+from mutation.functions import Sample
 from mutation.harmless import REASONS, Reason, reason_of
 from mutation.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One complete run."""
+    """One run: of all mutants, or of a sample of those of functions."""
 
     functions: Sequence[Trial]
     tables: Sequence[Trial]
     date: str
     tools: str
     took: str
+    sample: Sample | None = None
 
     @property
     def survivors(self) -> list[Trial]:
@@ -63,7 +67,30 @@ def _head(report: Report) -> list[str]:
         f"**{killed(every):.1f} % of {len(every)} mutants were killed** on {report.date}"
         f" ({report.tools}, {report.took}).",
         "",
+        *_drawn(report),
     ]
+
+
+def _drawn(report: Report) -> list[str]:
+    """Say how far a sample may be from the whole: Wilson's interval for a share."""
+    if report.sample is None:
+        return []
+    low, high = interval(report.functions)
+    return [
+        f"Of the {report.sample.of:,} mutants of functions {len(report.functions):,} were tried,",
+        f"drawn by `--seed {report.sample.seed}`, each with the same chance: of all of them between",
+        f"{low:.1f} and {high:.1f} % are killed (95 %). Of the others all were tried.",
+        "",
+    ]
+
+
+def interval(trials: Sequence[Trial]) -> tuple[float, float]:
+    """Give Wilson's interval, 95 %, of the share that is killed, in per cent."""
+    count, share, z = len(trials), killed(trials) / 100.0, NormalDist().inv_cdf(0.975)
+    middle = share + z * z / (2 * count)
+    reach = z * sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    scale = 100.0 / (1 + z * z / count)
+    return scale * (middle - reach), scale * (middle + reach)
 
 
 def _figures(title: str, trials: Sequence[Trial]) -> list[str]:

@@ -6,8 +6,9 @@ from collections import Counter
 
 import pytest
 
-from mutation.functions import change
+from mutation.functions import Sample, change
 from mutation.harmless import REASONS, reason_of
+from mutation.page import interval
 from mutation.scratch import ROOT, modules, undecorated
 from mutation.sql import schema_mutants
 from mutation.tables import all_mutants
@@ -107,6 +108,18 @@ def test_the_promise_itself_is_mutated() -> None:
 def test_a_change_is_told_in_whole_words(before: str, after: str, told: str) -> None:
     """Whoever reads the page sees what was changed, and no more."""
     assert change(before, after) == told
+
+
+def test_a_sample_is_the_same_for_the_same_seed_and_tells_its_reach() -> None:
+    """Drawn without a look at what is known of the mutants; the interval is Wilson's."""
+    names = [f"m{number}" for number in range(1000)]
+    drawn = Sample(100, 7).drawn(reversed(names))
+    assert drawn == Sample(100, 7).drawn(names) != Sample(100, 8).drawn(names)
+    assert len(set(drawn)) == 100
+    assert Sample(2000, 7).drawn(names) == sorted(names)
+    trials = [Trial("engine/age.py", "1", "", "killed")] * 90
+    trials += [Trial("engine/age.py", "1", "", "survived")] * 10
+    assert interval(trials) == pytest.approx((82.56, 94.48), abs=0.01)
 
 
 def test_each_reason_says_why() -> None:
