@@ -27,6 +27,9 @@ _VERDICTS = {
 _BILLED_TWICE = (
     "All is settled, but an item may be billed twice: more than one invoice counts for it."
 )
+_WAITING = "Some items wait for what is named with them: settle that, then run again."
+_NO_DOUBT = "Nothing is left in doubt."
+_DISPROVED = "Nothing is left in doubt; a run of the spec sends what was proved not to be there."
 NOT_WHOLE = (
     "This report is not whole: its lines do not come to the totals in run.json. Lines were lost or"
     " changed after the run, or the disk did not take them; run the spec again for a new report."
@@ -126,5 +129,10 @@ def _verdict(head: RunHead, without: int, counts: Mapping[Outcome, int]) -> str:
     twice = head.read_back and head.read_back.duplicates
     if head.exit_code == ExitCode.FAILURES and twice and not counts.get(Outcome.FAILED):
         return _BILLED_TWICE
+    asked = head.verb == "reconcile"
+    if head.exit_code == ExitCode.OK and asked:
+        return _NO_DOUBT
+    if head.exit_code == ExitCode.STOPPED and head.stop is None:
+        return _DISPROVED if asked else _WAITING
     known = {int(code): said for code, said in _VERDICTS.items()}
     return known.get(head.exit_code, f"It ended with exit {head.exit_code}.")
