@@ -10,6 +10,7 @@ from zbatch.model import ExitCode, Outcome
 from zbatch.report.kept import RunHead
 from zbatch.report.lines import Line
 from zbatch.report.since import OPEN
+from zbatch.report.summary import is_unseen
 
 FIRST_ACCOUNTS = 5
 FIRST_MESSAGES = 3
@@ -76,11 +77,12 @@ def digest_of(head: RunHead, lines: Iterable[Line]) -> Digest:
     """Fold the lines of a run."""
     counts: Counter[Outcome] = Counter()
     groups: dict[tuple[Outcome, str], _Group] = {}
-    repeated = 0
+    repeated = unseen = 0
     for line in lines:
         counts[line.outcome] += 1
         if line.outcome.settled and line.finished_at and line.finished_at < head.started_at:
             repeated += 1
+        unseen += is_unseen(line.outcome, line.error)
         if line.error and line.outcome in OPEN:
             group = groups.setdefault((line.outcome, line.error.code), _Group())
             group.count += 1
@@ -95,10 +97,20 @@ def digest_of(head: RunHead, lines: Iterable[Line]) -> Digest:
     causes.sort(key=lambda cause: (OPEN.index(cause.outcome), -cause.count, cause.code))
     without = max(0, head.planned - counts.total())
     said = _verdict(head, without, counts)
+    if unseen:
+        said = f"{said} {_unseen(unseen)}"
     if not is_whole(head, counts):
         said = f"{NOT_WHOLE} The run itself: {said}"
     earlier = _settled_earlier(head, repeated)
     return Digest(said, head.planned, counts, tuple(causes[:MOST_CAUSES]), without, earlier)
+
+
+def _unseen(count: int) -> str:
+    items = "1 item is" if count == 1 else f"{count:,} items are"
+    return (
+        f"But {items} told as already invoiced whose invoice the tenant did not show any more:"
+        " running the spec again, from the time that is named with it, bills what is gone by then."
+    )
 
 
 def is_whole(head: RunHead, counts: Mapping[Outcome, int]) -> bool:
