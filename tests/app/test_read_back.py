@@ -20,7 +20,7 @@ from zbatch.app import readback
 from zbatch.app.api import RunOptions
 from zbatch.app.gate import Seen
 from zbatch.app.run import run
-from zbatch.app.worth import Purse, totals
+from zbatch.app.worth import Purse, totals, worth
 from zbatch.emulator import Drafts, Modes, Scheduled, SecondGenerate, Temporary, history
 from zbatch.emulator.catalogue import fault
 from zbatch.engine.agreement import Code
@@ -194,12 +194,24 @@ def test_a_ledger_that_fails_while_it_takes_what_was_read_back(
 def test_what_is_still_being_generated(
     project: Project, tenant: Start, temporary: Temporary
 ) -> None:
-    """It is told as it was last seen once its time is over; a temporary invoice is none."""
+    """It is told as it was last seen once its time is over; one beside it is none.
+
+    Under a number that is not its own yet it counts all the same, for an amount that is not known.
+    """
     tenant(modes=Modes(generating=600.0, temporary=temporary))
-    told = project.run(project.spec(1, tenant="real"), read_back=0.0)
-    assert [one["status"] for one in details(told)] == ["Generating"]
+    spec = project.spec(1, tenant="real")
+    told = project.run(spec, read_back=0.0)
+    (invoice,) = details(told)
+    assert invoice["status"] == "Generating"
     assert findings(told) == {Code.GENERATING: 1}
     assert told.outcomes == {"invoiced": 1}
+    own = temporary is Temporary.OWN
+    amount = Amount("USD", 1, None, untold=1) if own else Amount("USD", 1, invoice["amount"])
+    assert told.result.amounts == (amount,)
+    for report in (told, project.run(spec)):
+        lines = list(read_lines(report.result.report))
+        assert totals(lines) == (Total(Outcome.INVOICED, amount),)
+        assert worth(lines[0]) == (amount,)
 
 
 def test_an_invoice_that_the_tenant_does_not_show(project: Project, tenant: Start) -> None:

@@ -107,6 +107,38 @@ def test_what_was_proved_not_billed_since_is_told(
     assert (change.was, change.now) == (Outcome.UNKNOWN, Outcome.INVOICED)
 
 
+def verdict(project: Project, run_id: str) -> str:
+    """Give the sentence with which the report of a run begins."""
+    past = past_run(run_id, project.root, None)
+    return digest_of(past.head, past.lines()).verdict
+
+
+def test_a_run_that_nothing_stopped_is_not_said_to_go_on_by_itself(project: Project) -> None:
+    """The same run again would end like it, as long as the earlier date is not settled."""
+    project.book(a1="Canceled,due,1,0s")
+    project.run(project.spec(1, dates=[{"target_date": "2026-10-31"}], name="october"))
+    told = project.run(project.spec(1, 2, name="november"))
+    assert (told.code, told.outcomes) == (4, {"invoiced": 1, "not_attempted": 1})
+    said = verdict(project, told.result.run_id)
+    assert said == "Some items wait for what is named with them: settle that, then run again."
+
+
+def test_a_reconciliation_tells_of_doubt_alone(
+    project: Project, tenant: Callable[..., Away]
+) -> None:
+    """Neither is everything settled once nothing is in doubt, nor has anything stopped it."""
+    away = tenant(faults=(Scheduled(UNKNOWN_UNEXECUTED, at=1),))
+    spec = project.spec(1, tenant="real", retry={"max_attempts": 1})
+    first = project.run(spec).result
+    project.let_pass(first, away.billing, 2.0)
+    for code, said in (
+        (4, "Nothing is left in doubt; a run of the spec sends what was proved not to be there."),
+        (0, "Nothing is left in doubt."),
+    ):
+        told = project.reconcile(spec)
+        assert (told.code, verdict(project, told.result.run_id)) == (code, said)
+
+
 class SetBack(SystemClock):
     """A clock that somebody has set back by an hour."""
 

@@ -14,6 +14,7 @@ import pytest
 from support.accounts import account
 from support.mishaps import DROP_AFTER, DROP_BEFORE, UNKNOWN_EXECUTED, UNKNOWN_UNEXECUTED
 from support.runs import Away, Billing, Project, away
+from zbatch.app.reporting import past_run
 from zbatch.emulator import (
     Delivery,
     Mishap,
@@ -23,6 +24,7 @@ from zbatch.emulator import (
     delete_invoice,
 )
 from zbatch.errors import Refused
+from zbatch.report.digest import digest_of
 
 Start = Callable[..., Away]
 ONCE = {"max_attempts": 1}
@@ -254,6 +256,26 @@ def test_what_was_there_and_is_gone_is_billed(project: Project, tenant: Start) -
     told = project.run(spec)
     assert (told.code, told.result.sent, told.outcomes) == (0, 1, {"invoiced": 1})
     assert away.billing.of(1) == [told.line(1)["invoice_id"]]
+
+
+def test_what_is_not_shown_any_more_is_told_by_the_run_that_has_missed_it(
+    project: Project, tenant: Start
+) -> None:
+    """It stays as it was, and a run that ends well says that another one may have to bill it."""
+    away = tenant()
+    theirs = away.billing.by_hand(1)
+    spec = project.spec(1, 2, tenant="real")
+    assert project.run(spec).result.unseen == ()
+    delete_invoice(away.billing.folder, theirs)
+    told = project.run(spec)
+    assert (told.code, told.outcomes) == (0, {"already_invoiced": 1, "invoiced": 1})
+    (missed,) = told.result.unseen
+    assert missed.item.identity.account_id == account(1)
+    assert missed.error is not None
+    assert " UTC zbatch run can tell whether it is gone" in missed.error.message
+    past = past_run(told.result.run_id, project.root, None)
+    said = digest_of(past.head, past.lines()).verdict
+    assert said.startswith("Everything is settled. But 1 item is told as already invoiced whose")
 
 
 def test_f148_a_failed_item_that_is_billed_by_hand_is_not_retried(

@@ -354,11 +354,14 @@ def test_a_draft_that_a_person_has_accepted_may_be_of_another_date(
 def test_what_is_still_being_generated(
     asked: Asked, tenant: Callable[..., Away], temporary: Temporary
 ) -> None:
-    """It is waited for, and for no longer than was asked; temporary invoices are none."""
+    """It is waited for, and for no longer than was asked; temporary invoices beside it are none."""
     tenant(modes=Modes(generating=1.5, temporary=temporary))
     spec = asked.project.spec(1, tenant="real")
     asked.project.run(spec, read_back=0.0)
-    assert codes(asked.verify(spec)) == [("1", "generating")]
+    young = asked.verify(spec)
+    assert codes(young) == [("1", "generating")]
+    untold = int(temporary is Temporary.OWN)  # as long as the number is not its own
+    assert [(one.invoices, one.untold) for one in young.totals] == [(1, untold)]
     assert asked.told == []
     found = asked.verify(spec, wait=2.0)
     assert (codes(found), found.exit_code) == ([], ExitCode.OK)

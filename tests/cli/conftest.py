@@ -131,6 +131,7 @@ class Story:
             settled_by=summary.settled_by,
             nothing_since=summary.nothing_since,
             waiting=summary.waiting,
+            unseen=summary.unseen,
             **rest,
         )
 

@@ -28,12 +28,23 @@ from zbatch.report.amounts import Amount
             Sum(None, 7, Decimal("1542.47")),
             "7 invoices not added up: the tenant tells no currency",
         ),
+        (
+            Sum("EUR", 3, Decimal("10.00"), untold=2),
+            "10.00 EUR in 3 invoices, 2 of them without an amount",
+        ),
     ],
 )
 def test_a_sum_is_said_with_its_currency(found: Sum, said: str) -> None:
     """To the last digit; invoices without a currency may be of several, and have no sum."""
     assert summed(found) == said
     assert mixed(found) is ("not added up" in said)
+
+
+def test_where_no_amount_is_known_none_is_said() -> None:
+    """Nothing has been added up, which is not the same as 0.00."""
+    untold = Sum("USD", 3, Decimal(0), untold=3)
+    assert summed(untold) == "3 invoices in USD, and no amount is known"
+    assert summed(Sum(None, 1, Decimal(0), untold=1)) == "1 invoice, and no amount is known"
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from zbatch.cli.paper import Paper, console_for
 from zbatch.cli.quiet import Quiet
 from zbatch.cli.screen import Screen, Wishes, screen_for
 from zbatch.cli.stage_gate import stage_block
+from zbatch.cli.words import item_name
 from zbatch.engine.ending import StopReason
 from zbatch.engine.events import (
     Event,
@@ -390,6 +391,25 @@ def test_who_waits_is_named_with_what_for(story: Any, golden: Callable[[str, str
     golden("waiting", text_of(story.result(records, ExitCode.STOPPED, 0)))
     stopped = story.result(records, ExitCode.STOPPED, 0, stop="the server answered 422")
     assert "waits" not in text_of(stopped)
+
+
+def test_an_invoice_that_is_not_shown_any_more_is_named(story: Any) -> None:
+    """It is no end of the matter: the next run bills the account again if it is gone by then."""
+    gone = Problem("PERHAPS_GONE", "the tenant does not show invoice 77 now; from 08:00 UTC …")
+    held = story.record(Outcome.ALREADY_INVOICED, 1, gone)
+    there = story.record(Outcome.ALREADY_INVOICED, 2)
+    result = story.result([held, there], ExitCode.OK, 0)
+    text = text_of(result)
+    assert f"  not shown  {item_name(held, whole=True)}  PERHAPS_GONE: the tenant" in text
+    again = f"zbatch run {SPEC} again, from the time that is named above"
+    again += "   bills what is gone by then"
+    assert advice(result, RUN) == again
+    assert "nothing is left to do" not in text
+    twice = ReadBackRecord(1, 0, {"duplicate": 1})
+    said = advice(story.result([held], ExitCode.FAILURES, read_back=twice), RUN)
+    assert said.startswith("zbatch verify")
+    assert said.endswith(f"then {again}")
+    assert "not shown" not in text_of(story.result([there], ExitCode.OK))
 
 
 def test_who_waits_beside_a_failure_is_told_of_both(story: Any) -> None:

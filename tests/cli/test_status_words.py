@@ -179,6 +179,28 @@ def test_exit_1_without_failures_is_said_to_be_a_second_invoice(
     assert said in text_of(ended, story)
 
 
+def test_exit_4_of_a_run_that_nothing_stopped_is_no_stop(running: Status, story: Any) -> None:
+    """Items wait for something else; a reconciliation leaves to a run what it has disproved."""
+    ended = replace(running, state=Life.ENDED, figures=ENDED, exit_code=4)
+    assert ": exit 4, stopped early\n" in text_of(ended, story)  # its record tells no reason
+    for verb, stop, said in (
+        ("run", "interrupted by SIGINT", "stopped early"),
+        ("run", None, "some items wait"),
+        ("reconcile", None, "left to a run"),
+    ):
+        run = replace(running.run, record={**running.run.record, "verb": verb, "stop": stop})
+        assert f": exit 4, {said}\n" in text_of(replace(ended, run=run), story)
+
+
+def test_exit_0_of_a_reconciliation_is_only_that_nothing_is_in_doubt(
+    running: Status, story: Any
+) -> None:
+    """What failed, or was never sent, is none of its items."""
+    run = replace(running.run, record={**running.run.record, "verb": "reconcile"})
+    ended = replace(running, state=Life.ENDED, figures=ENDED, exit_code=0, run=run)
+    assert ": exit 0, nothing left in doubt\n" in text_of(ended, story)
+
+
 def test_exit_3_of_a_disk_that_failed_is_said_to_be_that(running: Status, story: Any) -> None:
     """No item is told as unknown: what stopped the run says what may be so."""
     full = "the report cannot be written: No space left on device"

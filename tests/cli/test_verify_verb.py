@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from jsonschema import Draft202012Validator
 
 from support.accounts import account
 from support.runs import Project
+from zbatch.app import verify as verifying
 from zbatch.cli import main
 from zbatch.cli.verify import verify
 from zbatch.engine.agreement import Code
@@ -105,6 +107,20 @@ def test_findings_for_programs(project: Project, capfd: pytest.CaptureFixture[st
         {"currency": "USD", "invoices": 1, "amount": "5.00", "without_amount": 0},
     ]
     assert (document["run_id"], document["items"], document["questions"]) == (None, 3, 1)
+
+
+def test_no_amount_is_told_where_none_is_known(
+    project: Project, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For programs null, for people in words: 0.00 would be an amount."""
+    project.run(project.spec(1))
+    monkeypatch.setattr(verifying, "as_own", lambda one: replace(one, amount=None))
+    _, out, err = told("specs/month-end.yaml", "--json", capfd=capfd)
+    document: dict[str, Any] = json.loads(out)
+    Draft202012Validator(json.loads(schema_text("verify"))).validate(document)
+    untold = {"currency": "EUR", "invoices": 1, "amount": None, "without_amount": 1}
+    assert document["totals"] == [untold]
+    assert "  1 invoice in EUR, and no amount is known\n" in err
 
 
 def test_what_latest_means_after_a_reconciliation_is_said(

@@ -6,7 +6,7 @@ from decimal import Decimal, Inexact, localcontext
 
 import pytest
 
-from zbatch.engine.money import Sum, added, amount_of, plain, sums
+from zbatch.engine.money import Sum, added, amount_of, as_own, plain, sums
 from zbatch.model import Invoice
 
 ACCOUNT = "1" * 32
@@ -77,6 +77,15 @@ def test_what_bills_nobody_is_in_no_sum() -> None:
     others = (an_invoice(2, "1", status="Canceled"), an_invoice(3, "1", label="TMP-1"))
     assert sums([twice, twice, *others]) == (Sum("EUR", 1, Decimal("7.00")),)
     assert sums([]) == ()
+
+
+def test_an_items_own_invoice_counts_before_it_has_its_number() -> None:
+    """What it comes to is not known yet; of one that is canceled nothing is."""
+    young = an_invoice(1, "7.00", status="Generating", label="TMP-1")
+    gone = an_invoice(2, "7.00", status="Canceled", label="TMP-2")
+    done = an_invoice(3, "7.00", label="INV3")
+    own = sums(map(as_own, (young, gone, done)))
+    assert own == (Sum("EUR", 2, Decimal("7.00"), untold=1),)
 
 
 def test_a_sum_of_many_is_exact() -> None:

@@ -139,7 +139,7 @@ class RunHeader:
 class RunResult:
     """How a run ended; `stop` says why it ended early, `sent` how many calls left.
 
-    `failures`, `unknown`, `settled_by`, `nothing_since` and `waiting` are those of
+    `failures`, `unknown`, `settled_by`, `nothing_since`, `waiting` and `unseen` are those of
     `zbatch.report.summary.Summary`. `asked` counts the questions, `strays` are items in doubt that
     the spec does not list (any more), and `unread` is why there may be more of them: the ledger
     could not be read to its end. `settles_at` is that of `zbatch.engine.settings.Ending`. `amounts`
@@ -165,6 +165,7 @@ class RunResult:
     nothing_since: datetime | None = None
     stop_reason: StopReason | None = None
     waiting: tuple[ItemRecord, ...] = ()
+    unseen: tuple[ItemRecord, ...] = ()
     settles_at: datetime | None = None
     read_back: ReadBackRecord | None = None
     amounts: tuple[Amount, ...] = ()

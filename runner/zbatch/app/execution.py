@@ -223,6 +223,7 @@ class Execution:
             unread=closing.unread,
             nothing_since=summary.nothing_since,
             waiting=summary.waiting,
+            unseen=summary.unseen,
             stop_reason=ending.stop.reason if ending.stop else None,
             settles_at=ending.settles_at,
             read_back=closing.read_back,

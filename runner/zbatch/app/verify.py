@@ -15,7 +15,7 @@ from zbatch.app.numbers import with_ids
 from zbatch.app.outside import Outside
 from zbatch.app.subject import Subject, entries_of, subject_of
 from zbatch.engine.agreement import Agreement, Difference
-from zbatch.engine.money import Sum, sums
+from zbatch.engine.money import Sum, as_own, sums
 from zbatch.model import ExitCode, Item, Outcome, Tenant
 
 WAIT = 60.0  # seconds for what is being generated, or cannot be read yet
@@ -112,6 +112,6 @@ def _told(
         outcomes={outcome: outcomes[outcome] for outcome in Outcome},
         findings=tuple((item, one) for item, found in compared for one in found.differences),
         in_doubt=tuple(i for i, one in compared if one.entry.outcome is Outcome.UNKNOWN),
-        totals=sums(invoice for _, one in compared for invoice in one.invoices),
+        totals=sums(as_own(invoice) for _, one in compared for invoice in one.invoices),
         asked=asked,
     )

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from zbatch.engine.money import Sum, added, amount_of, sums
+from zbatch.engine.money import Sum, added, amount_of, as_own, sums
 from zbatch.engine.question import exists
 from zbatch.model import Detail, Invoice, Outcome
 from zbatch.report.amounts import Amount, Total
@@ -85,7 +85,8 @@ class Purse:
 
 
 def _held(one: Detail, at: datetime | None) -> _Held:
-    return _Held(at, exists(_invoice(one)), one.amount, one.currency, one.appended)
+    own = _invoice(one)
+    return _Held(at, exists(own), own.amount, own.currency, one.appended)
 
 
 def _later(known: _Held, again: _Held) -> _Held:
@@ -140,7 +141,7 @@ def _sums(details: Iterable[Detail]) -> Iterator[tuple[Sum, int]]:
 
 
 def _invoice(detail: Detail) -> Invoice:
-    return Invoice(
+    invoice = Invoice(
         detail.id,
         "",  # whose it is makes no difference to what it comes to
         detail.status or "",  # not shown, but the tenant has returned its ID
@@ -148,6 +149,7 @@ def _invoice(detail: Detail) -> Invoice:
         amount=detail.amount,
         currency=detail.currency,
     )
+    return as_own(invoice)
 
 
 def _amount(found: Sum, appended: int) -> Amount:

@@ -52,6 +52,10 @@ _LOOK = "{verify}   tells what to look at in these invoices; nothing is left to 
 _BILLED_TWICE = (
     "{verify}   names the invoices; cancel what is one too many; nothing is left to send"
 )
+_UNSEEN_INVOICE = "{run} again, from the time that is named above   bills what is gone by then"
+_TWICE_AND_UNSEEN = (
+    "{verify}   names the invoices; cancel what is one too many; then " + _UNSEEN_INVOICE
+)
 _CREDENTIALS = "check {places}, where the OAuth client is read from, then {again}"
 _BY_REASON = {
     StopReason.RULE: _RULE,
@@ -113,7 +117,9 @@ def _template(result: RunResult, called: Called) -> str:
         return _SETTLED
     seen = result.read_back
     if code is ExitCode.FAILURES and seen and seen.duplicates and not result.totals[Outcome.FAILED]:
-        return _BILLED_TWICE
+        return _TWICE_AND_UNSEEN if result.unseen else _BILLED_TWICE
+    if code is ExitCode.OK and result.unseen:
+        return _UNSEEN_INVOICE
     if code is ExitCode.OK and seen and read_back_text(seen):
         return _LOOK
     return NEXT.get(code, "see the report")

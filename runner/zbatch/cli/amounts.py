@@ -26,9 +26,13 @@ def mixed(found: Sum) -> bool:
 def summed(found: Sum) -> str:
     """Say what some invoices come to; nothing is added up whose currency is not told."""
     count = counted(found.invoices, "invoice")
-    return (
-        f"{count} {_MIXED}" if mixed(found) else _in(grouped(found.amount), found.currency, count)
-    )
+    if found.untold == found.invoices:
+        among = f" in {one_line(found.currency, 80)}" if found.currency else ""
+        return f"{count}{among}, and no amount is known"
+    untold = f", {found.untold:,} of them without an amount" if found.untold else ""
+    if mixed(found):
+        return f"{count} {_MIXED}{untold}"
+    return f"{_in(grouped(found.amount), found.currency, count)}{untold}"
 
 
 def invoiced(amounts: Sequence[Amount]) -> str:

@@ -93,6 +93,7 @@ def last_block(result: RunResult, here: Path, called: Called = CALLED) -> Iterat
     yield from _failures(result.failures)
     yield from _nothing(result, called)
     yield from _waiting(result, called.verb)
+    yield from _unseen(result.unseen)
     yield from _unknown("UNKNOWN", result.unknown, "in the report")
     yield from _strays(result, called)
     yield from _undecided(result, called)
@@ -176,6 +177,15 @@ def _waiting(result: RunResult, verb: Verb) -> Iterator[Text]:
         yield Text(f"  waits  {item_name(record)}  {problem}", "yellow")
     if more := result.totals[Outcome.NOT_ATTEMPTED] - len(result.waiting):
         yield Text(f"  … and {counted(more, 'more item')} in the report")
+
+
+def _unseen(records: tuple[ItemRecord, ...]) -> Iterator[Text]:
+    """Name the first items whose invoice may be gone, so that they may have to be billed."""
+    for record in records[:FIRST_UNKNOWN]:
+        problem = problem_text(record.error, DOUBT_LIMIT)
+        yield Text(f"  not shown  {item_name(record, whole=True)}  {problem}", "yellow")
+    if more := len(records[FIRST_UNKNOWN:]):
+        yield Text(f"  … and {counted(more, 'more item')} not shown in the report")
 
 
 def _unknown(word: str, records: tuple[ItemRecord, ...], where: str) -> Iterator[Text]:

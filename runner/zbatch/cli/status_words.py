@@ -109,7 +109,11 @@ def _end(status: Status) -> str:
     if code is None:
         return "it broke off" if _broke_off(status) else "it came to nothing"
     means = _MEANS.get(ExitCode(code), "") if code in set(ExitCode) else ""
-    figures = status.figures
+    figures, asked = status.figures, status.run.reconciles
+    if code == ExitCode.OK and asked:
+        means = "nothing left in doubt"
+    if code == ExitCode.STOPPED and status.run.record.get("stop", means) is None:
+        means = "left to a run" if asked else "some items wait"
     if code == ExitCode.FAILURES and figures and not figures.counts.get(Outcome.FAILED):
         means = "an item may be billed twice: zbatch verify tells which"
     if code == ExitCode.UNKNOWN and (why := _why_unsure(status)):

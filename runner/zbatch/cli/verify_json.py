@@ -54,6 +54,6 @@ def _total(one: Sum) -> dict[str, Any]:
     return {
         "currency": one.currency,
         "invoices": one.invoices,
-        "amount": None if mixed(one) else one.text,
+        "amount": None if mixed(one) or one.untold == one.invoices else one.text,
         "without_amount": one.untold,
     }

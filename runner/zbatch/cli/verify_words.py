@@ -43,8 +43,7 @@ def summary_text(verified: Verified) -> Iterator[str]:
         f" {counted(verified.asked, 'question')}: {', '.join(counts) or 'none'}"
     )
     for one in verified.totals:
-        untold = f", {one.untold:,} of them without an amount" if one.untold else ""
-        yield f"  {summed(one)}{untold}"
+        yield f"  {summed(one)}"
     kinds = Counter(found.code for _, found in verified.findings)
     if verified.in_doubt:
         yield f"{counted(len(verified.in_doubt), 'item')} in doubt: run zbatch reconcile first"

@@ -243,6 +243,8 @@ def _of_others(
 def _duplicate(entry: LedgerEntry, there: Sequence[Invoice]) -> str:
     names = ", ".join(_named(one) for one in there[:_MOST_NAMED])
     message = f"{len(there)} invoices count for it: {names}"
+    if entry.outcome is Outcome.UNKNOWN:
+        return f"{message}; the item is in doubt, and zbatch may have made any of them"
     if entry.outcome is not Outcome.INVOICED:
         return f"{message}; zbatch made none of them, as far as its ledger knows"
     if entry.sends > 1:

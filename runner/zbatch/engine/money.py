@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from functools import reduce
 
-from zbatch.engine.question import exists
+from zbatch.engine.question import TEMPORARY_NUMBER, exists
 from zbatch.model import Invoice
 
 MOST_DIGITS = 30  # before and after the point: what is beyond is no money
@@ -55,6 +55,16 @@ def plain(amount: Decimal) -> str:
     exponent = amount.as_tuple().exponent
     short = isinstance(exponent, int) and exponent > -2
     return f"{_EXACT.quantize(amount, Decimal('0.01')) if short else amount:f}"
+
+
+def as_own(invoice: Invoice) -> Invoice:
+    """Give an invoice that is credited to an item as it counts in a sum.
+
+    Under a temporary number it is not finished, and what it will come to is not known; among others
+    such a one is none at all.
+    """
+    temporary = (invoice.number or "").startswith(TEMPORARY_NUMBER)
+    return replace(invoice, number=None, amount=None) if temporary else invoice
 
 
 def sums(invoices: Iterable[Invoice]) -> tuple[Sum, ...]:

@@ -10,6 +10,7 @@ from zbatch.model import ExitCode, Outcome
 from zbatch.report.kept import RunHead
 from zbatch.report.lines import Line
 from zbatch.report.since import OPEN
+from zbatch.report.summary import is_unseen
 
 FIRST_ACCOUNTS = 5
 FIRST_MESSAGES = 3
@@ -27,6 +28,9 @@ _VERDICTS = {
 _BILLED_TWICE = (
     "All is settled, but an item may be billed twice: more than one invoice counts for it."
 )
+_WAITING = "Some items wait for what is named with them: settle that, then run again."
+_NO_DOUBT = "Nothing is left in doubt."
+_DISPROVED = "Nothing is left in doubt; a run of the spec sends what was proved not to be there."
 NOT_WHOLE = (
     "This report is not whole: its lines do not come to the totals in run.json. Lines were lost or"
     " changed after the run, or the disk did not take them; run the spec again for a new report."
@@ -73,11 +77,12 @@ def digest_of(head: RunHead, lines: Iterable[Line]) -> Digest:
     """Fold the lines of a run."""
     counts: Counter[Outcome] = Counter()
     groups: dict[tuple[Outcome, str], _Group] = {}
-    repeated = 0
+    repeated = unseen = 0
     for line in lines:
         counts[line.outcome] += 1
         if line.outcome.settled and line.finished_at and line.finished_at < head.started_at:
             repeated += 1
+        unseen += is_unseen(line.outcome, line.error)
         if line.error and line.outcome in OPEN:
             group = groups.setdefault((line.outcome, line.error.code), _Group())
             group.count += 1
@@ -92,10 +97,20 @@ def digest_of(head: RunHead, lines: Iterable[Line]) -> Digest:
     causes.sort(key=lambda cause: (OPEN.index(cause.outcome), -cause.count, cause.code))
     without = max(0, head.planned - counts.total())
     said = _verdict(head, without, counts)
+    if unseen:
+        said = f"{said} {_unseen(unseen)}"
     if not is_whole(head, counts):
         said = f"{NOT_WHOLE} The run itself: {said}"
     earlier = _settled_earlier(head, repeated)
     return Digest(said, head.planned, counts, tuple(causes[:MOST_CAUSES]), without, earlier)
+
+
+def _unseen(count: int) -> str:
+    items = "1 item is" if count == 1 else f"{count:,} items are"
+    return (
+        f"But {items} told as already invoiced whose invoice the tenant did not show any more:"
+        " running the spec again, from the time that is named with it, bills what is gone by then."
+    )
 
 
 def is_whole(head: RunHead, counts: Mapping[Outcome, int]) -> bool:
@@ -126,5 +141,10 @@ def _verdict(head: RunHead, without: int, counts: Mapping[Outcome, int]) -> str:
     twice = head.read_back and head.read_back.duplicates
     if head.exit_code == ExitCode.FAILURES and twice and not counts.get(Outcome.FAILED):
         return _BILLED_TWICE
+    asked = head.verb == "reconcile"
+    if head.exit_code == ExitCode.OK and asked:
+        return _NO_DOUBT
+    if head.exit_code == ExitCode.STOPPED and head.stop is None:
+        return _DISPROVED if asked else _WAITING
     known = {int(code): said for code, said in _VERDICTS.items()}
     return known.get(head.exit_code, f"It ended with exit {head.exit_code}.")

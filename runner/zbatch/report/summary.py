@@ -13,6 +13,7 @@ from zbatch.model import ItemRecord, Outcome, Problem, Totals
 FIRST_ACCOUNTS = 3
 FIRST_MESSAGES = 3
 FIRST_WAITING = 3
+PERHAPS_GONE = "PERHAPS_GONE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class Summary:
 
     `settled_by` names the earlier runs whose outcomes are repeated, in order of appearance.
     `nothing_since` is when the earliest answer came that there was nothing to bill: usage rated
-    later is not in it. `waiting` are the first items that wait for something else to be settled.
+    later is not in it. `waiting` are the first items that wait for something else to be settled,
+    `unseen` those whose invoice is not shown any more: a later run bills them if it is gone.
     """
 
     totals: Totals
@@ -51,6 +53,7 @@ class Summary:
     settled_by: tuple[str, ...]
     nothing_since: datetime | None = None
     waiting: tuple[ItemRecord, ...] = ()
+    unseen: tuple[ItemRecord, ...] = ()
 
 
 class Fold:
@@ -64,6 +67,7 @@ class Fold:
         self._earlier: dict[str, None] = {}
         self._nothing_since: datetime | None = None
         self._waiting: list[ItemRecord] = []
+        self._unseen: list[ItemRecord] = []
 
     def add(self, record: ItemRecord) -> None:
         """Count one more record."""
@@ -75,6 +79,8 @@ class Fold:
             self._unknown.append(record)
         elif outcome is Outcome.NOT_ATTEMPTED and len(self._waiting) < FIRST_WAITING:
             self._waiting.append(record)
+        elif is_unseen(outcome, record.error):
+            self._unseen.append(record)
         elif outcome is Outcome.NOTHING_TO_BILL and record.finished_at:
             self._nothing_since = min(record.finished_at, self._nothing_since or record.finished_at)
         if outcome.settled and record.run_id not in (None, self._run_id):
@@ -94,7 +100,14 @@ class Fold:
             settled_by=tuple(self._earlier),
             nothing_since=self._nothing_since,
             waiting=tuple(self._waiting),
+            unseen=tuple(self._unseen),
         )
+
+
+def is_unseen(outcome: Outcome, problem: Problem | None) -> bool:
+    """Tell whether an item keeps an outcome whose invoice the tenant did not show when asked."""
+    missed = problem is not None and problem.code == PERHAPS_GONE
+    return outcome is Outcome.ALREADY_INVOICED and missed
 
 
 def _add_failure(groups: dict[str, FailureGroup], record: ItemRecord) -> None:
