@@ -108,8 +108,9 @@ def after_rest(work: Work, seen: Sequence[Seen], facts: Facts) -> tuple[Step, ..
     """Conclude on each item of a key that has rested."""
     until = rest_until(work, facts)
     if until > facts.now:  # only the answer has told how old the key is
-        problem = work.apart or last_word(work.attempts)
-        return tuple(Rest(until, problem) for _ in work.items)
+        return tuple(
+            Rest(until, work.apart or last_word(work.attempts, trail)) for trail in work.trails
+        )
     settle = facts.settle_of(work)
     conflict = _still_at_work(work.attempts) and not outlived(work.attempts, facts.clocks)
     return tuple(
@@ -157,7 +158,7 @@ def _conclusion(work: Work, item: Item, seen: Seen, doubt: Doubt, facts: Facts) 
         then = "settles it" if work.apart else "sends it again under the same key"
         problem = Problem("IN_DOUBT", f"{when}: nothing is there; zbatch run {then}")
         return Left(record_of(work, item, Outcome.UNKNOWN, problem=problem))
-    return _absent(work, item, conclusion, when)
+    return _absent(work, item, conclusion, last_word(work.attempts, doubt.trail), when)
 
 
 def _remembered(seen: Seen, trail: Trail, undecided: Undecided) -> Baseline | None:
@@ -212,9 +213,8 @@ def _as_shown(typed: str, shown: set[str]) -> str:
     return alike[0] if len(alike) == 1 else typed
 
 
-def _absent(work: Work, item: Item, conclusion: Absent, when: str) -> Step:
+def _absent(work: Work, item: Item, conclusion: Absent, problem: Problem, when: str) -> Step:
     evidence = f"{when}: nothing was created"
-    problem = last_word(work.attempts)
     if conclusion.then is IfAbsent.FAIL:
         return Settled(record_of(work, item, Outcome.FAILED, problem=problem), evidence)
     if conclusion.then is IfAbsent.NOTHING:

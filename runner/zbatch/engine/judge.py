@@ -158,8 +158,10 @@ def still_live(work: Work, attempt: Attempt) -> Result:
 
 def unknown_records(work: Work) -> tuple[ItemRecord, ...]:
     """Report items whose key is in doubt or burnt; no outcome of theirs is stored."""
-    problem = last_word(work.attempts)
-    return tuple(record_of(work, item, Outcome.UNKNOWN, problem=problem) for item in work.items)
+    return tuple(
+        record_of(work, item, Outcome.UNKNOWN, problem=last_word(work.attempts, trail))
+        for item, trail in zip(work.items, work.trails, strict=True)
+    )
 
 
 def record_of(
@@ -238,10 +240,17 @@ def _result(work: Work, attempt: Attempt, decision: Decision | None) -> Result:
             _settled(work, item, attempt, verdict),
             verdict.if_absent,
             trail.before if verdict.renews else None,
+            _own_word(verdict, attempt),
         )
         for item, trail, verdict in zip(work.items, work.trails, decision.verdicts, strict=True)
     )
     return Result(work.call, attempt, effects)
+
+
+def _own_word(verdict: Verdict, attempt: Attempt) -> Problem | None:
+    """Give what a burnt key's row said of its item, where the attempt holds another row's word."""
+    other = verdict.state is KeyState.BURNT and verdict.problem != attempt.problem
+    return verdict.problem if other else None
 
 
 def _appended(trail: Trail, invoice_id: str | None) -> str:

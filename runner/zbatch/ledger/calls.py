@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from zbatch.ledger import rows
 from zbatch.ledger import statements as sql
@@ -47,6 +47,7 @@ class Calls:
         states: list[tuple[object, ...]] = []
         records: list[tuple[object, ...]] = []
         restored: list[ItemRecord] = []
+        said: list[tuple[object, ...]] = []
         changed = 0
         for result in results:
             call_id = self._id(result.call.key)
@@ -60,10 +61,12 @@ class Calls:
                 states += ((*one, call_id, place) for place, one in enumerate(effects))
             records += (_record_values(one.record, run_id) for one in result.effects if one.record)
             restored += (one.restored for one in result.effects if one.restored)
+            said += _words(result)
         self._each(sql.UPDATE_ATTEMPT, attempts)
         self._each(sql.UPDATE_CALL_ITEMS, alike, changed)
         self._each(sql.UPDATE_CALL_ITEM, states)
         self._each(sql.UPDATE_ITEM, records)
+        self._connection.executemany(sql.NOTE_WORD, said)  # few, and no outcome hangs on it
         self._restore(restored)
 
     def find(self, run_id: str, findings: Sequence[Finding]) -> None:
@@ -163,6 +166,14 @@ class Calls:
 def _effect(effect: Effect) -> tuple[str, str, str | None]:
     absent = effect.if_absent.value if effect.if_absent else None
     return effect.state.value, effect.evidence, absent
+
+
+def _words(result: Result) -> Iterator[tuple[object, ...]]:
+    """Give what single rows said of items in doubt, each with the item that it is about."""
+    for item, effect in zip(result.call.items, result.effects, strict=True):
+        if effect.said:
+            said = (effect.said.code, effect.said.message)
+            yield (*said, *rows.identity_columns(item.identity))
 
 
 def _opened(item: Item) -> tuple[object, ...]:
