@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from support.engine import Bench, item, rows, success
+from support.engine import LOST, Bench, item, rows, status, success
 from zbatch.engine.order import Work
 from zbatch.model import Outcome, Settling
 
 TERMINATED, UNKNOWN = item(1), item(2)
-BOTH = rows(
-    {"Success": False, "Errors": [{"Code": "TRANSACTION_TERMINATED", "Message": "stopped"}]},
-    {"Success": False, "Errors": [{"Code": "UNKNOWN_ERROR", "Message": "who knows"}]},
-)
+NOTHING = "there are no charges due on this account."
+
+
+def failed(code: str, message: str) -> dict[str, object]:
+    return {"Success": False, "Errors": [{"Code": code, "Message": message}]}
+
+
+BOTH = rows(failed("TRANSACTION_TERMINATED", "stopped"), failed("UNKNOWN_ERROR", "who knows"))
 
 
 @pytest.mark.parametrize(
@@ -30,3 +34,15 @@ def test_an_item_in_doubt_is_told_by_its_own_row(wait: float, outcome: Outcome) 
     assert told.error is not None
     assert told.error.code == "TRANSACTION_TERMINATED"
     assert told.error.message.startswith("stopped")
+
+
+@pytest.mark.parametrize("code", ["TEMPORARY_ERROR", "NO_PERMISSION", "REQUEST_EXCEEDED_RATE"])
+def test_a_row_of_an_item_is_a_word_on_its_key_whatever_stands_beside_it(code: str) -> None:
+    """After a 409, the call is over: what is said of the tenant beside it takes nothing back."""
+    answers = iter([LOST, status(409), rows(failed("INVALID_VALUE", NOTHING), failed(code, "no"))])
+    work = Work(0, (item(1), item(2)), 0)
+    run = Bench().run([work], lambda request, before: next(answers, success()))
+    told = run.records[str(item(1).identity)]
+    assert told.outcome is Outcome.NOTHING_TO_BILL
+    assert told.error is not None
+    assert told.error.message == NOTHING

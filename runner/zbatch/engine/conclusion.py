@@ -113,9 +113,13 @@ def after_rest(work: Work, seen: Sequence[Seen], facts: Facts) -> tuple[Step, ..
         )
     settle = facts.settle_of(work)
     conflict = _still_at_work(work.attempts) and not outlived(work.attempts, facts.clocks)
+    doubts = (
+        Doubt(work.attempts, trail, settle, conflict and not _answered_for(trail))
+        for trail in work.trails
+    )
     return tuple(
-        _conclusion(work, item, one, Doubt(work.attempts, trail, settle, conflict), facts)
-        for item, one, trail in zip(work.items, seen, work.trails, strict=True)
+        _conclusion(work, item, one, doubt, facts)
+        for item, one, doubt in zip(work.items, seen, doubts, strict=True)
     )
 
 
@@ -126,6 +130,11 @@ def _still_at_work(attempts: Sequence[Attempt]) -> bool:
     """
     words = [attempt.answer for attempt in attempts if attempt.sent and _of_the_key(attempt)]
     return bool(words) and words[-1] == Kind.CONFLICT
+
+
+def _answered_for(trail: Trail) -> bool:
+    """Tell whether the item's own row is a word on the key, whatever the row beside it says."""
+    return trail.said is not None and trail.said.code not in AT_THE_DOOR
 
 
 def _of_the_key(attempt: Attempt) -> bool:
