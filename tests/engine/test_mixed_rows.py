@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from support.engine import LOST, Bench, item, rows, status, success
 from zbatch.engine.order import Work
 from zbatch.model import Outcome, Settling
+from zbatch.zuora.wire import Fault, Reply
 
 TERMINATED, UNKNOWN = item(1), item(2)
 NOTHING = "there are no charges due on this account."
@@ -39,7 +42,8 @@ def test_an_item_in_doubt_is_told_by_its_own_row(wait: float, outcome: Outcome) 
 @pytest.mark.parametrize("code", ["TEMPORARY_ERROR", "NO_PERMISSION", "REQUEST_EXCEEDED_RATE"])
 def test_a_row_of_an_item_is_a_word_on_its_key_whatever_stands_beside_it(code: str) -> None:
     """After a 409, the call is over: what is said of the tenant beside it takes nothing back."""
-    answers = iter([LOST, status(409), rows(failed("INVALID_VALUE", NOTHING), failed(code, "no"))])
+    both = rows(failed("INVALID_VALUE", NOTHING), failed(code, "no"))
+    answers: Iterator[Reply | Fault] = iter([LOST, status(409), both])
     work = Work(0, (item(1), item(2)), 0)
     run = Bench().run([work], lambda request, before: next(answers, success()))
     told = run.records[str(item(1).identity)]

@@ -204,6 +204,23 @@ def test_only_the_item_that_was_asked_about_is_settled(store: Store, items: list
     assert standing(store, items[1]).call is None
 
 
+def test_what_somebody_else_has_billed_takes_the_payload_that_was_asked_for(
+    store: Store, items: list[Item]
+) -> None:
+    """R13: the same spec is not refused afterwards; an outcome of our own keeps what was sent."""
+    for one in items[:2]:
+        call = a_call(one)
+        begin(store, call)
+        store.finish(RUN, [settled(call, Outcome.FAILED)], NOON)
+    mended = [replace(one, invoice_date=date(2026, 12, 1)) for one in items[:2]]
+    assert all(standing(store, one).payload_changed for one in mended)
+    there = a_record(mended[0], Outcome.ALREADY_INVOICED)
+    again = a_record(mended[1], Outcome.FAILED)
+    found = [by_question(one.item, None, one) for one in (there, again)]
+    store.finish(RUN, [], LATER, found)
+    assert [standing(store, one).payload_changed for one in mended] == [False, True]
+
+
 def test_an_item_never_sent_may_be_already_invoiced(store: Store, items: list[Item]) -> None:
     """R9a: an outcome without any key of ours."""
     record = a_record(items[0], Outcome.ALREADY_INVOICED, attempts=0, started_at=None)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from zbatch.ledger import rows
 from zbatch.ledger import statements as sql
 from zbatch.ledger.listing import insist
-from zbatch.model import Call, Effect, Finding, Item, ItemRecord, Result, Send
+from zbatch.model import Call, Effect, Finding, Item, ItemRecord, Outcome, Result, Send
 
 
 class Calls:
@@ -105,6 +105,8 @@ class Calls:
             execute(sql.GIVE_UP_KEY, identity)  # what is asked for may have changed since
             _one(execute(sql.REOPEN_ITEM, identity))
         if finding.effect and finding.effect.record:
+            if finding.effect.record.outcome is Outcome.ALREADY_INVOICED:
+                execute(sql.TAKE_PAYLOAD, _opened(finding.item))
             self._each(sql.UPDATE_ITEM, [_record_values(finding.effect.record, run_id)])
         if finding.effect and finding.effect.restored:
             self._restore([finding.effect.restored])
