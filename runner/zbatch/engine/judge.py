@@ -201,8 +201,9 @@ def _without_old_answers(work: Work, attempt: Attempt, decision: Settle) -> tupl
     """Take no invoice that was gone before the send for a new one: the answer is of an old call.
 
     All of it is, so no other invoice that it names is new either: it may be gone as well, deleted
-    before anybody has seen it. Nor is the next key taken at once: if the question was wrong, the
-    one after a rest is not.
+    before anybody has seen it. And what had nothing to bill on the day of the old call may have it
+    by now. Nor is the next key taken at once: if the question was wrong, the one after a rest is
+    not.
     """
     pairs = list(zip(work.trails, decision.verdicts, strict=True))
     gone = [verdict for trail, verdict in pairs if _is_gone(trail.baseline, verdict)]
@@ -212,8 +213,14 @@ def _without_old_answers(work: Work, attempt: Attempt, decision: Settle) -> tupl
     problem = Problem("OLD_ANSWER", f"the server has repeated an old answer: it names {said}")
     evidence = f"row: success, in an old answer: it names {said}"
     old = Verdict(KeyState.BURNT, evidence, problem=problem, if_absent=IfAbsent.RENEW)
-    verdicts = tuple(old if verdict.invoice_id else verdict for _, verdict in pairs)
+    verdicts = tuple(old if _may_be_outdated(verdict) else verdict for _, verdict in pairs)
     return replace(attempt, problem=problem), replace(decision, verdicts=verdicts)
+
+
+def _may_be_outdated(verdict: Verdict) -> bool:
+    """Tell whether an item would be settled as done with by what held on another day."""
+    done = verdict.outcome in (Outcome.INVOICED, Outcome.NOTHING_TO_BILL)
+    return done or verdict.if_absent is IfAbsent.NOTHING
 
 
 def _is_gone(baseline: Baseline | None, verdict: Verdict) -> bool:
