@@ -379,6 +379,10 @@ def test_what_had_nothing_to_bill_in_an_old_answer_may_have_it_by_now(
     for old in judgement.result.effects:
         assert (old.state, old.record, old.if_absent) == (KeyState.BURNT, None, IfAbsent.RENEW)
         assert old.said is None
+    assert [old.evidence.startswith("row: success") for old in judgement.result.effects] == [
+        True,
+        False,
+    ]
 
 
 def test_an_item_that_an_old_answer_has_refused_is_refused_by_it() -> None:

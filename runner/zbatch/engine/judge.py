@@ -211,9 +211,13 @@ def _without_old_answers(work: Work, attempt: Attempt, decision: Settle) -> tupl
         return attempt, decision
     said = f"invoice {gone[0].invoice_id}, which was canceled or deleted before the send"
     problem = Problem("OLD_ANSWER", f"the server has repeated an old answer: it names {said}")
-    evidence = f"row: success, in an old answer: it names {said}"
-    old = Verdict(KeyState.BURNT, evidence, problem=problem, if_absent=IfAbsent.RENEW)
-    verdicts = tuple(old if _may_be_outdated(verdict) else verdict for _, verdict in pairs)
+    old = Verdict(KeyState.BURNT, "", problem=problem, if_absent=IfAbsent.RENEW)
+    verdicts = tuple(
+        replace(old, evidence=f"{verdict.evidence}, in an old answer: it names {said}")
+        if _may_be_outdated(verdict)
+        else verdict
+        for _, verdict in pairs
+    )
     return replace(attempt, problem=problem), replace(decision, verdicts=verdicts)
 
 
