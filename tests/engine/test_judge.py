@@ -366,6 +366,25 @@ def test_an_invoice_that_was_gone_before_the_send_is_no_new_one(
     assert judgement.result.attempt.problem.code == "OLD_ANSWER"
 
 
+@pytest.mark.parametrize("before", [(), (past(Kind.LOST),)], ids=["clean", "doubtful"])
+def test_what_had_nothing_to_bill_in_an_old_answer_may_have_it_by_now(
+    before: tuple[Attempt, ...],
+) -> None:
+    """It would be told as settled, as of now, though it speaks of the day of the old call."""
+    gone = Trail(Baseline(BEGUN, (), (), gone=(f"{1:032x}",)))
+    work = a_work(*before, count=2, trails=(gone, Trail()))
+    message = "there are no charges due on this account."
+    nothing = {"Success": False, "Errors": [{"Code": "INVALID_VALUE", "Message": message}]}
+    judgement = judged(work, rows({"Success": True, "Id": f"{1:032x}"}, nothing))
+    for old in judgement.result.effects:
+        assert (old.state, old.record, old.if_absent) == (KeyState.BURNT, None, IfAbsent.RENEW)
+        assert old.said is None
+    assert [old.evidence.startswith("row: success") for old in judgement.result.effects] == [
+        True,
+        False,
+    ]
+
+
 def test_an_item_that_an_old_answer_has_refused_is_refused_by_it() -> None:
     """Nothing was made for it under this key; only what the answer names may be gone."""
     gone = Trail(Baseline(BEGUN, (), (), gone=(f"{1:032x}",)))

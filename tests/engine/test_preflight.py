@@ -406,6 +406,12 @@ def test_a_clean_group_that_is_taken_apart_gives_up_its_key() -> None:
     assert all(kept and kept.effect and kept.effect.state is KeyState.SETTLED for kept in found)
     assert work.call is not None
     assert {kept.key for kept in found if kept} == {work.call.key}
+    odd = [seen(an_invoice(status="Odd"))] * 2
+    steps = before_sending(work, odd, facts())
+    assert isinstance(steps, tuple)
+    found = [finding(work, one, step) for one, step in zip(work.items, steps, strict=True)]
+    assert all(kept and kept.effect and kept.effect.state is KeyState.SETTLED for kept in found)
+    assert [kept and kept.rests_until for kept in found] == [START + SETTLE] * 2
     fresh = new(2)
     steps = before_sending(fresh, [seen(an_invoice()), seen()], facts())
     assert isinstance(steps, tuple)

@@ -10,6 +10,7 @@ import pytest
 
 from support.engine import item
 from support.world import HOUR, LIMITS, UNGUARDED, During, World
+from support.world_net import UNSENT
 from zbatch.emulator import Scheduled
 from zbatch.emulator.catalogue import fault
 from zbatch.engine.ending import StopReason
@@ -95,6 +96,30 @@ def test_a_member_of_a_call_is_remembered_as_being_generated(make_world: MakeWor
     world.pass_time(2 * HOUR)
     assert world.run([ONE, TWO]).outcomes == ["already_invoiced", "invoiced"]
     assert world.billed(ONE) == 0
+
+
+def test_a_call_that_never_left_remembers_a_status_that_nobody_knows_of_all_its_items(
+    make_world: MakeWorld,
+) -> None:
+    """R12: its key is given up, and each item rests by itself as one that has none would."""
+    world = make_world()
+    world.limits = replace(LIMITS, objects_per_call=2)
+    world.troubles = dict.fromkeys(range(1, 100), UNSENT)
+    world.run([ONE, TWO])
+    world.troubles, unsent = {}, world.sent
+    for one in (ONE, TWO):
+        world.set_status(world.bill_by_hand(one), "Odd")
+    world.pass_time(1)
+    assert world.run([ONE, TWO]).codes == ["INVOICE_STATUS", "INVOICE_STATUS"]
+    _answer_from_an_old_copy(world)
+    world.pass_time(60)
+    assert world.run([ONE, TWO]).outcomes == ["not_attempted", "not_attempted"]
+    for invoice in world.invoices:
+        world.set_status(invoice.id, "Posted")
+    world.faults.switch()
+    world.pass_time(2 * HOUR)
+    assert world.run([ONE, TWO]).outcomes == ["already_invoiced", "already_invoiced"]
+    assert world.sent == unsent
 
 
 @pytest.mark.parametrize("status", ["Generating", "Odd"])

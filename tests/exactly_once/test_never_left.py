@@ -25,6 +25,7 @@ CLOSED = [Scheduled(Mishap(executed=False, code="ACCOUNTING_PERIOD_CLOSED"), eve
 LOCKED = [Scheduled(fault("locked"), at=2)]  # the first try is the one that fails
 REST = 3700.0  # seconds, longer than the default rest
 NEVER = dict.fromkeys(range(1, 500), UNSENT)
+OTHER = item(2)
 MENDED = replace(EARLY, invoice_date=date(2026, 12, 1))
 
 
@@ -125,6 +126,31 @@ def test_r13_so_does_each_account_of_a_call_of_several(world: World) -> None:
     assert reachable(world).run(mended).outcomes == ["invoiced"] * 4
     assert [len(world.keys(one)) for one in items] == [2, 2, 1, 1]
     assert len(set(world.generates)) == 3
+
+
+@pytest.mark.parametrize("left", [True, False])
+@pytest.mark.parametrize("objects", [1, 2])
+def test_r13_what_somebody_has_billed_meanwhile_takes_the_new_payload(
+    world: World, left: bool, objects: int
+) -> None:
+    """The next run of the same spec is not refused for a payload that was never invoiced."""
+    world.limits = replace(world.limits, objects_per_call=objects)
+    failed(world)
+    if not left:
+        unreachable(world).run([MENDED, OTHER])
+        reachable(world)
+    there = world.bill_by_hand(EARLY)
+    world.pass_time(60)
+    for _ in range(2):
+        run = world.run([MENDED, OTHER])
+        assert run.outcomes == ["already_invoiced", "invoiced"]
+        assert run.exit_code is ExitCode.OK
+    world.delete(there)
+    assert world.run([MENDED, OTHER]).codes == ["PERHAPS_GONE", ""]
+    world.pass_time(REST)
+    assert world.run([MENDED, OTHER]).outcomes == ["invoiced", "invoiced"]
+    (made,) = (one for one in world.invoices if one.account_id == EARLY.identity.account_id)
+    assert made.invoice_date == MENDED.invoice_date
 
 
 def test_r13_a_failure_takes_a_new_payload_though_its_first_try_never_left(world: World) -> None:

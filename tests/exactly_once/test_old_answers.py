@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from support.engine import item
-from support.world import HOUR, World
+from support.world import HOUR, Job, World
 from support.world_net import REPLY_LOST
 from zbatch.emulator import Scheduled
 from zbatch.emulator.catalogue import fault
 
 MakeWorld = Callable[..., World]
-ONE = item(1)
+ONE, TWO = item(1), item(2)
 
 
 def _found_again(world: World) -> str:
@@ -75,6 +76,26 @@ def test_a_key_in_doubt_knows_what_was_canceled_since(make_world: MakeWorld) -> 
     run = world.run([ONE])
     assert (run.outcomes, run.codes) == (["unknown"], ["OLD_ANSWER"])
     _billed_anew(world, gone)
+
+
+def test_nothing_to_bill_in_an_old_answer_is_not_told_as_of_now(make_world: MakeWorld) -> None:
+    """Usage was rated since: what stands beside a gone invoice in one answer is as old as that."""
+    world = make_world()
+    world.limits = replace(world.limits, objects_per_call=2)
+    world.allow(ONE, 2)
+    plan = world.plan([ONE, TWO])
+    world.faults.switch([Scheduled(fault("nothing_to_bill", rows=(1,)), at=1)])
+    (run,) = world.play(Job(plan))
+    assert run.outcomes == ["invoiced", "nothing_to_bill"]
+    world.faults.switch([])
+    world.host().lose_ledger()
+    world.set_status(world.invoices[0].id, "Canceled")
+    world.pass_time(HOUR)
+    (run,) = world.play(Job(plan))
+    assert (run.outcomes, run.codes) == (["unknown", "unknown"], ["OLD_ANSWER", "OLD_ANSWER"])
+    world.pass_time(2 * HOUR)
+    assert world.run(plan).outcomes == ["invoiced", "invoiced"]
+    assert world.billed(TWO) == 1
 
 
 def test_a_question_that_was_wrong_bills_nothing_again(make_world: MakeWorld) -> None:

@@ -172,6 +172,26 @@ def test_a_key_burnt_by_a_question_is_burnt_for_good(store: Store, items: list[I
         begin(store, a_call(items[0], generation=1))
 
 
+def test_what_the_row_of_a_burnt_key_said_is_kept_until_the_item_has_more(
+    store: Store, items: list[Item]
+) -> None:
+    """R12: beside the attempt, which holds one problem for all items of its call."""
+    call = a_call(*items)
+    begin(store, call)
+    mine = Effect(KeyState.BURNT, "row", if_absent=IfAbsent.FAIL, said=PROBLEM)
+    other = Effect(KeyState.BURNT, "row", if_absent=IfAbsent.RENEW_TWICE)
+    store.finish(RUN, [Result(call, an_attempt(), (mine, other, other))], NOON)
+    held = standing(store, items[0])
+    assert held.record is None
+    assert held.call is not None
+    assert [trail.said for trail in held.call.trails] == [PROBLEM, None, None]
+    store.finish(RUN, [], NOON, [by_question(items[0], call.key, if_absent=IfAbsent.RENEW)])
+    begin(store, a_call(items[0], generation=1))
+    held = standing(store, items[0])
+    assert held.call is not None
+    assert held.call.trails[0].said is None
+
+
 def test_only_the_item_that_was_asked_about_is_settled(store: Store, items: list[Item]) -> None:
     """R12: the other members of a burnt call stay burnt."""
     call = a_call(*items)
@@ -182,6 +202,23 @@ def test_only_the_item_that_was_asked_about_is_settled(store: Store, items: list
     assert held.call is not None
     assert held.call.states == (KeyState.BURNT, KeyState.SETTLED, KeyState.BURNT)
     assert standing(store, items[1]).call is None
+
+
+def test_what_somebody_else_has_billed_takes_the_payload_that_was_asked_for(
+    store: Store, items: list[Item]
+) -> None:
+    """R13: the same spec is not refused afterwards; an outcome of our own keeps what was sent."""
+    for one in items[:2]:
+        call = a_call(one)
+        begin(store, call)
+        store.finish(RUN, [settled(call, Outcome.FAILED)], NOON)
+    mended = [replace(one, invoice_date=date(2026, 12, 1)) for one in items[:2]]
+    assert all(standing(store, one).payload_changed for one in mended)
+    there = a_record(mended[0], Outcome.ALREADY_INVOICED)
+    again = a_record(mended[1], Outcome.FAILED)
+    found = [by_question(one.item, None, one) for one in (there, again)]
+    store.finish(RUN, [], LATER, found)
+    assert [standing(store, one).payload_changed for one in mended] == [False, True]
 
 
 def test_an_item_never_sent_may_be_already_invoiced(store: Store, items: list[Item]) -> None:

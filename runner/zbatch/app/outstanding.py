@@ -23,6 +23,7 @@ from zbatch.model import (
     Plan,
     Problem,
     Standing,
+    Trail,
 )
 
 _MOST_NAMED = 5
@@ -171,10 +172,10 @@ def open_works(
         if standing.call is None:
             continue
         work = work_of(standing, ordinal)
-        apart = _why_apart(standing.call, planned, waiting)
+        position = [item.identity for item in work.items].index(standing.item.identity)
+        apart = _why_apart(standing.call, work.trails[position], planned, waiting)
         whole = set(standing.call.states) == {KeyState.LIVE}
         if apart or state_of(standing.item, standing.call) is KeyState.BURNT:
-            position = [item.identity for item in work.items].index(standing.item.identity)
             trails = (work.trails[position],)
             burnt = is_open(standing.item, standing.call) and not (asking and whole)
             yield replace(work, items=(standing.item,), trails=trails, burnt=burnt, apart=apart)
@@ -185,12 +186,12 @@ def open_works(
 
 
 def _why_apart(
-    call: OpenCall, planned: Mapping[Identity, Item], waiting: frozenset[Identity]
+    call: OpenCall, trail: Trail, planned: Mapping[Identity, Item], waiting: frozenset[Identity]
 ) -> Problem | None:
     """Say why a call is not sent again, or None where all of it may be."""
     early = any(item.identity in waiting for item in call.call.items) and is_clean_group(call)
     if early or KeyState.SETTLED in call.states:
-        return last_word(call.attempts)
+        return last_word(call.attempts, trail)
     others = [item.identity for item in call.call.items if item.identity not in planned]
     if not others:
         return None

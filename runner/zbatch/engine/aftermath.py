@@ -123,7 +123,7 @@ class Aftermath:
                 wait = self._brake.jitter(max(work.tries, work.refusals))
                 self._renew(work, item, trail, asked_at=None, wait=wait)
             elif effect.record is None:
-                burnt.append((item, replace(trail, if_absent=effect.if_absent)))
+                burnt.append((item, replace(trail, if_absent=effect.if_absent, said=effect.said)))
             else:
                 self._done(effect.record)
         for item, trail in burnt:
@@ -232,7 +232,7 @@ class Aftermath:
             self._leave(left_renewed(work, item, step))
         elif isinstance(step, Renewed):  # pragma: no branch - what is burnt is so as a whole, above
             renewals = trail.renewals + 1
-            renewed = replace(trail, if_absent=None, renewals=renewals, rests_until=None)
+            renewed = replace(trail, if_absent=None, renewals=renewals, rests_until=None, said=None)
             # Asked anew: the trail still holds the baseline of the key that is settled now.
             self._renew(work, item, renewed, asked_at=None)
 

@@ -203,7 +203,7 @@ class Arming:
         if work.apart:
             problem = work.apart
         elif work.attempts:
-            problem = last_word(work.attempts)
+            problem = last_word(work.attempts, work.trails[0])
         self._aftermath.rest(work, until, problem)
         return True
 

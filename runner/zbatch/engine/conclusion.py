@@ -108,13 +108,18 @@ def after_rest(work: Work, seen: Sequence[Seen], facts: Facts) -> tuple[Step, ..
     """Conclude on each item of a key that has rested."""
     until = rest_until(work, facts)
     if until > facts.now:  # only the answer has told how old the key is
-        problem = work.apart or last_word(work.attempts)
-        return tuple(Rest(until, problem) for _ in work.items)
+        return tuple(
+            Rest(until, work.apart or last_word(work.attempts, trail)) for trail in work.trails
+        )
     settle = facts.settle_of(work)
     conflict = _still_at_work(work.attempts) and not outlived(work.attempts, facts.clocks)
+    doubts = (
+        Doubt(work.attempts, trail, settle, conflict and not _answered_for(trail))
+        for trail in work.trails
+    )
     return tuple(
-        _conclusion(work, item, one, Doubt(work.attempts, trail, settle, conflict), facts)
-        for item, one, trail in zip(work.items, seen, work.trails, strict=True)
+        _conclusion(work, item, one, doubt, facts)
+        for item, one, doubt in zip(work.items, seen, doubts, strict=True)
     )
 
 
@@ -125,6 +130,11 @@ def _still_at_work(attempts: Sequence[Attempt]) -> bool:
     """
     words = [attempt.answer for attempt in attempts if attempt.sent and _of_the_key(attempt)]
     return bool(words) and words[-1] == Kind.CONFLICT
+
+
+def _answered_for(trail: Trail) -> bool:
+    """Tell whether the item's own row is a word on the key, whatever the row beside it says."""
+    return trail.said is not None and trail.said.code not in AT_THE_DOOR
 
 
 def _of_the_key(attempt: Attempt) -> bool:
@@ -157,7 +167,7 @@ def _conclusion(work: Work, item: Item, seen: Seen, doubt: Doubt, facts: Facts) 
         then = "settles it" if work.apart else "sends it again under the same key"
         problem = Problem("IN_DOUBT", f"{when}: nothing is there; zbatch run {then}")
         return Left(record_of(work, item, Outcome.UNKNOWN, problem=problem))
-    return _absent(work, item, conclusion, when)
+    return _absent(work, item, conclusion, last_word(work.attempts, doubt.trail), when)
 
 
 def _remembered(seen: Seen, trail: Trail, undecided: Undecided) -> Baseline | None:
@@ -212,9 +222,8 @@ def _as_shown(typed: str, shown: set[str]) -> str:
     return alike[0] if len(alike) == 1 else typed
 
 
-def _absent(work: Work, item: Item, conclusion: Absent, when: str) -> Step:
+def _absent(work: Work, item: Item, conclusion: Absent, problem: Problem, when: str) -> Step:
     evidence = f"{when}: nothing was created"
-    problem = last_word(work.attempts)
     if conclusion.then is IfAbsent.FAIL:
         return Settled(record_of(work, item, Outcome.FAILED, problem=problem), evidence)
     if conclusion.then is IfAbsent.NOTHING:

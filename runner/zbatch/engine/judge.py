@@ -158,8 +158,10 @@ def still_live(work: Work, attempt: Attempt) -> Result:
 
 def unknown_records(work: Work) -> tuple[ItemRecord, ...]:
     """Report items whose key is in doubt or burnt; no outcome of theirs is stored."""
-    problem = last_word(work.attempts)
-    return tuple(record_of(work, item, Outcome.UNKNOWN, problem=problem) for item in work.items)
+    return tuple(
+        record_of(work, item, Outcome.UNKNOWN, problem=last_word(work.attempts, trail))
+        for item, trail in zip(work.items, work.trails, strict=True)
+    )
 
 
 def record_of(
@@ -199,8 +201,9 @@ def _without_old_answers(work: Work, attempt: Attempt, decision: Settle) -> tupl
     """Take no invoice that was gone before the send for a new one: the answer is of an old call.
 
     All of it is, so no other invoice that it names is new either: it may be gone as well, deleted
-    before anybody has seen it. Nor is the next key taken at once: if the question was wrong, the
-    one after a rest is not.
+    before anybody has seen it. And what had nothing to bill on the day of the old call may have it
+    by now. Nor is the next key taken at once: if the question was wrong, the one after a rest is
+    not.
     """
     pairs = list(zip(work.trails, decision.verdicts, strict=True))
     gone = [verdict for trail, verdict in pairs if _is_gone(trail.baseline, verdict)]
@@ -208,10 +211,20 @@ def _without_old_answers(work: Work, attempt: Attempt, decision: Settle) -> tupl
         return attempt, decision
     said = f"invoice {gone[0].invoice_id}, which was canceled or deleted before the send"
     problem = Problem("OLD_ANSWER", f"the server has repeated an old answer: it names {said}")
-    evidence = f"row: success, in an old answer: it names {said}"
-    old = Verdict(KeyState.BURNT, evidence, problem=problem, if_absent=IfAbsent.RENEW)
-    verdicts = tuple(old if verdict.invoice_id else verdict for _, verdict in pairs)
+    old = Verdict(KeyState.BURNT, "", problem=problem, if_absent=IfAbsent.RENEW)
+    verdicts = tuple(
+        replace(old, evidence=f"{verdict.evidence}, in an old answer: it names {said}")
+        if _may_be_outdated(verdict)
+        else verdict
+        for _, verdict in pairs
+    )
     return replace(attempt, problem=problem), replace(decision, verdicts=verdicts)
+
+
+def _may_be_outdated(verdict: Verdict) -> bool:
+    """Tell whether an item would be settled as done with by what held on another day."""
+    done = verdict.outcome in (Outcome.INVOICED, Outcome.NOTHING_TO_BILL)
+    return done or verdict.if_absent is IfAbsent.NOTHING
 
 
 def _is_gone(baseline: Baseline | None, verdict: Verdict) -> bool:
@@ -238,10 +251,17 @@ def _result(work: Work, attempt: Attempt, decision: Decision | None) -> Result:
             _settled(work, item, attempt, verdict),
             verdict.if_absent,
             trail.before if verdict.renews else None,
+            _own_word(verdict, attempt),
         )
         for item, trail, verdict in zip(work.items, work.trails, decision.verdicts, strict=True)
     )
     return Result(work.call, attempt, effects)
+
+
+def _own_word(verdict: Verdict, attempt: Attempt) -> Problem | None:
+    """Give what a burnt key's row said of its item, where the attempt holds another row's word."""
+    other = verdict.state is KeyState.BURNT and verdict.problem != attempt.problem
+    return verdict.problem if other else None
 
 
 def _appended(trail: Trail, invoice_id: str | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
-from zbatch.model import Attempt, Problem
+from zbatch.model import Attempt, Problem, Trail
 from zbatch.zuora.reply import (
     Answer,
     Busy,
@@ -90,11 +90,14 @@ def doubtful(attempts: Sequence[Attempt]) -> bool:
     return any(attempt.sent and attempt.answer in _DOUBT for attempt in attempts)
 
 
-def last_word(attempts: Sequence[Attempt]) -> Problem:
+def last_word(attempts: Sequence[Attempt], trail: Trail) -> Problem:
     """Say what came of the last attempt under a key, for an item that has no outcome of its own.
 
-    One that we took back ourselves says nothing; without an answer there is but that to say.
+    One that we took back ourselves says nothing; without an answer there is but that to say. What
+    the item's own row said goes before what was worst in the whole answer: no send comes after it.
     """
+    if trail.said:
+        return trail.said
     told = [attempt for attempt in attempts if attempt.sent or attempt.problem]
     return (told[-1].problem if told else None) or _NO_ANSWER
 

@@ -172,10 +172,11 @@ def finding(work: Work, item: Item, step: Step) -> Finding | None:
         rests = None if work.rechecks else work.trails[work.items.index(item)].rests_until
         begun = rests is not None and rests <= step.until
         return None if begun else Finding(item, rests_until=step.until)
-    if isinstance(step, Rest) and len(work.items) > 1 and not work.in_doubt:
+    if isinstance(step, Rest | Left) and len(work.items) > 1 and not work.in_doubt:
         evidence = "never executed, and the items of its call go alone from now on"
         given_up = Effect(KeyState.SETTLED, evidence) if key else None
-        return Finding(item, key=key, effect=given_up, rests_until=step.kept or step.until)
+        until = step.kept or (step.until if isinstance(step, Rest) else None)
+        return Finding(item, key=key, effect=given_up, rests_until=until)
     if isinstance(step, Rest | Left | Kept) and step.kept:
         return Finding(item, rests_until=step.kept)
     if isinstance(step, Renewed):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from zbatch.ledger import rows
 from zbatch.ledger import statements as sql
 from zbatch.ledger.listing import insist
-from zbatch.model import Call, Effect, Finding, Item, ItemRecord, Result, Send
+from zbatch.model import Call, Effect, Finding, Item, ItemRecord, Outcome, Result, Send
 
 
 class Calls:
@@ -47,6 +47,7 @@ class Calls:
         states: list[tuple[object, ...]] = []
         records: list[tuple[object, ...]] = []
         restored: list[ItemRecord] = []
+        said: list[tuple[object, ...]] = []
         changed = 0
         for result in results:
             call_id = self._id(result.call.key)
@@ -60,10 +61,12 @@ class Calls:
                 states += ((*one, call_id, place) for place, one in enumerate(effects))
             records += (_record_values(one.record, run_id) for one in result.effects if one.record)
             restored += (one.restored for one in result.effects if one.restored)
+            said += _words(result)
         self._each(sql.UPDATE_ATTEMPT, attempts)
         self._each(sql.UPDATE_CALL_ITEMS, alike, changed)
         self._each(sql.UPDATE_CALL_ITEM, states)
         self._each(sql.UPDATE_ITEM, records)
+        self._connection.executemany(sql.NOTE_WORD, said)  # few, and no outcome hangs on it
         self._restore(restored)
 
     def find(self, run_id: str, findings: Sequence[Finding]) -> None:
@@ -102,6 +105,8 @@ class Calls:
             execute(sql.GIVE_UP_KEY, identity)  # what is asked for may have changed since
             _one(execute(sql.REOPEN_ITEM, identity))
         if finding.effect and finding.effect.record:
+            if finding.effect.record.outcome is Outcome.ALREADY_INVOICED:
+                execute(sql.TAKE_PAYLOAD, _opened(finding.item))
             self._each(sql.UPDATE_ITEM, [_record_values(finding.effect.record, run_id)])
         if finding.effect and finding.effect.restored:
             self._restore([finding.effect.restored])
@@ -163,6 +168,14 @@ class Calls:
 def _effect(effect: Effect) -> tuple[str, str, str | None]:
     absent = effect.if_absent.value if effect.if_absent else None
     return effect.state.value, effect.evidence, absent
+
+
+def _words(result: Result) -> Iterator[tuple[object, ...]]:
+    """Give what single rows said of items in doubt, each with the item that it is about."""
+    for item, effect in zip(result.call.items, result.effects, strict=True):
+        if effect.said:
+            said = (effect.said.code, effect.said.message)
+            yield (*said, *rows.identity_columns(item.identity))
 
 
 def _opened(item: Item) -> tuple[object, ...]:

@@ -178,6 +178,8 @@ class _Shelf:
         target: str,
         revision: int,
         if_absent: str | None = None,
+        *,
+        burnt: bool = False,
     ) -> Trail:
         around = self._rows.get(account, ())
         keys = self._keys.get(row["id"], ()) if row else ()
@@ -191,6 +193,7 @@ class _Shelf:
             rests_until=rows.moment(row["rests_until"]) if row else None,
             of_lower=_credited(_of_date(around, target), target, revision),
             before=_before(row),
+            said=rows.problem_of(row) if row and burnt else None,
         )
 
     def _took(self, around: Sequence[sqlite3.Row], target: str, revision: int) -> timedelta | None:
@@ -213,6 +216,7 @@ class _Shelf:
             self._trail(
                 *(member, member["account_id"], member["target_date"], member["revision"]),
                 if_absent=member["key_if_absent"],
+                burnt=member["key_state"] == KeyState.BURNT,
             )
             for member in members
         )

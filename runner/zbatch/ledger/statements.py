@@ -100,6 +100,16 @@ UPDATE_ITEM = (
     " WHERE account_id = ? AND target_date = ? AND revision = ?"
     " AND outcome IS NOT 'invoiced'"
 )
+# What its own row said of an item whose key it has burnt: no outcome, and none stands beside it.
+NOTE_WORD = (
+    "UPDATE item SET error_code = ?, error_message = ?"
+    " WHERE account_id = ? AND target_date = ? AND revision = ? AND outcome IS NULL"
+)
+# What somebody else has billed has the payload that was asked for then: none of ours was billed.
+TAKE_PAYLOAD = (
+    f"UPDATE item SET ({rows.PAYLOAD_COLUMNS}) = (?, ?, ?, ?)"
+    " WHERE account_id = ? AND target_date = ? AND revision = ? AND invoice_id IS NULL"
+)
 REOPEN_ITEM = (
     "UPDATE item SET outcome = NULL, invoice_id = NULL, invoice_ids = '[]', error_code = NULL,"
     " error_message = NULL, invoices = NULL"

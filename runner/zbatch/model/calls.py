@@ -208,6 +208,7 @@ class Effect:
     `evidence` says in a few words why the key is settled or burnt, `if_absent` what follows once
     a question has shown that a burnt key created nothing. `restored` is the outcome that was to be
     tried again, where the key has billed nothing: it stands again, with its item as that was.
+    `said` is what the item's own row said, where it is burnt and the attempt holds another's word.
     """
 
     state: KeyState
@@ -215,6 +216,7 @@ class Effect:
     record: ItemRecord | None = None
     if_absent: IfAbsent | None = None
     restored: ItemRecord | None = None
+    said: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from zbatch.model.calls import Attempt, Baseline, Call, IfAbsent, ItemRecord, KeyState
 from zbatch.model.outcomes import Outcome
 from zbatch.model.plan import Item
+from zbatch.model.problems import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class Trail:
     `renewals` counts the item's keys that were renewed after the server had not said what it did;
     `if_absent` is that of its unsettled key. `lower_took` is how long the call took that the lower
     revision was invoiced by. `before` is the outcome that a next key of the item would try again,
-    with the item as it is held.
+    with the item as it is held. `said` is what the row of its burnt key said, where the attempt
+    holds the word of another row.
     """
 
     baseline: Baseline | None = None
@@ -30,13 +32,14 @@ class Trail:
     rests_until: datetime | None = None
     of_lower: frozenset[str] = frozenset()
     before: ItemRecord | None = None
+    said: Problem | None = None
 
     def based_on(self, baseline: Baseline | None) -> Trail:
         """Give the trail with a newer baseline, where there is one; each item comes by here."""
         if baseline is None:
             return self
         rest = (self.credited, self.renewals, self.if_absent, self.lower_took, self.rests_until)
-        return Trail(baseline, *rest, self.of_lower, self.before)
+        return Trail(baseline, *rest, self.of_lower, self.before, self.said)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,74 @@
+"""Rows of several kinds in one answer: each item is told by its own row, at once and later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from support.engine import item
+from support.world import HOUR, LIMITS, World
+from support.world_net import REPLY_LOST
+from zbatch.emulator import Scheduled
+from zbatch.emulator.book import AccountStatus, BookAccount
+from zbatch.emulator.catalogue import fault
+
+MakeWorld = Callable[..., World]
+ONE, TWO, THREE = item(1), item(2), item(3)
+ANSWERED = [None, "finish durable, untold"]
+NOTHING_DUE = "no charges due"
+BOOK = {
+    ONE.identity.account_id: BookAccount(charges_due=False),
+    TWO.identity.account_id: BookAccount(status=AccountStatus.CANCELED),
+    THREE.identity.account_id: BookAccount(),
+}
+
+
+def _together(world: World) -> World:
+    """Put all items into one call."""
+    world.limits = replace(LIMITS, objects_per_call=3)
+    return world
+
+
+@pytest.mark.parametrize("die_at", ANSWERED)
+def test_nothing_to_bill_is_told_by_its_own_row_after_a_lost_reply(
+    make_world: MakeWorld, die_at: str | None
+) -> None:
+    """The refusal beside it is another account's, whichever run the question is asked in."""
+    world = _together(make_world(book=dict(BOOK)))
+    world.troubles = {1: REPLY_LOST}
+    run = world.run([ONE, TWO, THREE], die_at=die_at)
+    if die_at:
+        assert run.died
+        run = world.run([ONE, TWO, THREE])
+    assert run.outcomes == ["nothing_to_bill", "failed", "invoiced"]
+    nothing, failed = (run.records[one.identity].error for one in (ONE, TWO))
+    assert nothing
+    assert NOTHING_DUE in nothing.message
+    assert failed
+    assert "Canceled" in failed.message
+    assert world.run([ONE, TWO, THREE]).records[ONE.identity].error == nothing
+
+
+@pytest.mark.parametrize("die_at", ANSWERED)
+def test_nothing_to_bill_beside_an_error_that_leaves_doubt_is_told_by_its_own_row(
+    make_world: MakeWorld, die_at: str | None
+) -> None:
+    """R12: it needs no rest, and the other one is told by its own row until its key has rested."""
+    world = _together(make_world(book=dict(BOOK)))
+    world.troubles = {1: REPLY_LOST}
+    unknown = fault("row_error", code="UNKNOWN_ERROR", rows=(2,))
+    world.faults.switch([Scheduled(unknown, at=1)])
+    run = world.run([ONE, TWO, THREE], die_at=die_at)
+    if die_at:
+        assert run.died
+        run = world.run([ONE, TWO, THREE])
+    assert run.outcomes == ["nothing_to_bill", "failed", "unknown"]
+    assert run.codes == ["INVALID_VALUE", "INVALID_VALUE", "UNKNOWN_ERROR"]
+    world.pass_time(2 * HOUR)
+    run = world.run([ONE, TWO, THREE])
+    assert run.outcomes == ["nothing_to_bill", "failed", "invoiced"]
+    nothing = run.records[ONE.identity].error
+    assert nothing
+    assert NOTHING_DUE in nothing.message
