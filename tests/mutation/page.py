@@ -78,8 +78,8 @@ def _drawn(report: Report) -> list[str]:
     low, high = interval(report.functions)
     return [
         f"Of the {report.sample.of:,} mutants of functions {len(report.functions):,} were tried,",
-        f"drawn by `--seed {report.sample.seed}`, each with the same chance: of all of them between",
-        f"{low:.1f} and {high:.1f} % are killed (95 %). Of the others all were tried.",
+        f"drawn by `--seed {report.sample.seed}`, each with the same chance: of all of them",
+        f"between {low:.1f} and {high:.1f} % are killed (95 %). Of the others all were tried.",
         "",
     ]
 
