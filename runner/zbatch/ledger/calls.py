@@ -102,6 +102,8 @@ class Calls:
             execute(sql.GIVE_UP_KEY, identity)  # what is asked for may have changed since
             _one(execute(sql.REOPEN_ITEM, identity))
         if finding.effect and finding.effect.record:
+            if not finding.key:  # nothing left with it: the outcome is of what the plan says now
+                self._each(sql.TAKE_PAYLOAD, [_opened(finding.item)])
             self._each(sql.UPDATE_ITEM, [_record_values(finding.effect.record, run_id)])
         if finding.effect and finding.effect.restored:
             self._restore([finding.effect.restored])

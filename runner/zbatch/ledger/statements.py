@@ -61,6 +61,11 @@ OPEN_ITEM = (
 OPEN_ITEM_AGAIN = (
     f"{OPEN_ITEM} AND id IN (SELECT item_id FROM call_item WHERE call_id = ? AND state = 'live')"
 )
+# What a question has shown before anything left with it: the next run of the spec asks the same.
+TAKE_PAYLOAD = (
+    f"UPDATE item SET ({rows.PAYLOAD_COLUMNS}) = (?, ?, ?, ?)"
+    " WHERE account_id = ? AND target_date = ? AND revision = ? AND outcome IS NOT 'invoiced'"
+)
 # The outcome that was to be tried again, and the payload that it was for; the rest is as it was.
 RESTORE_ITEM = (
     f"UPDATE item SET ({rows.PAYLOAD_COLUMNS}) = (?, ?, ?, ?), outcome = ?,"
