@@ -905,6 +905,24 @@ def test_r13_a_definite_failure_takes_the_new_payload_under_the_next_key(world: 
     assert len(world.keys(ONE)) == 2
 
 
+@pytest.mark.parametrize("before", ["failed", "never left", "locked"])
+def test_r13_what_is_found_invoiced_is_held_with_the_payload_it_was_asked_for(
+    world: World, before: str
+) -> None:
+    """The run of an edited spec that finds an invoice can be repeated: nothing changed since."""
+    if before == "never left":
+        world.troubles = dict.fromkeys(range(1, 20), UNSENT)
+    world.faults.switch([Scheduled(fault("locked"), every=1)] if before == "locked" else CLOSED)
+    world.run([ONE])
+    world.bill_by_hand(ONE)
+    edited = replace(ONE, invoice_date=_other_date())
+    assert world.run([edited]).outcomes == ["already_invoiced"]
+    assert world.run([edited]).outcomes == ["already_invoiced"]
+    with pytest.raises(Refused, match=r"already_invoiced; .* before, 2026-11-30 now"):
+        world.run([ONE])
+    assert world.billed(ONE) == 0
+
+
 def test_r14_doubt_that_the_spec_no_longer_lists_is_named(world: World) -> None:
     """A run of another spec bills its own, names the stray, and ends with exit 3."""
     world.troubles = dict.fromkeys(range(1, 7), NEVER_ANSWERED)

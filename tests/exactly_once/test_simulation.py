@@ -31,7 +31,7 @@ from zbatch.engine.loop import Engine
 from zbatch.model import Limits, Rate, Settling
 
 PORTIONS = 6
-RUNS = 100  # a portion of each family: 3,000 in all
+RUNS = 100  # a portion of each family: 3,600 in all
 SAMPLE = 7
 
 

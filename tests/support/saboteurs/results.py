@@ -23,7 +23,7 @@ from zbatch.report import files, lines, writer
 from zbatch.report.lines import as_json, line_of, to_line
 
 NO_FILE = "the simulation keeps reports as values: it writes no file"
-ONE_SPEC = "the simulated spec is never edited"
+ONE_SPEC = "the families that are played in turn edit no spec"
 
 
 @saboteur("D19", test=f"{TWICE}d19_a_spec_edited_before_the_resume_is_refused", beyond=ONE_SPEC)

@@ -104,7 +104,9 @@ def _counts(seeds: range, options: argparse.Namespace) -> Iterator[Count]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m support.simulation", description=__doc__)
     parser.add_argument("--seeds", default="0:300", help="FIRST:LAST, without the last, or one")
-    parser.add_argument("--family", choices=list(FAMILIES), help="all, in turn, unless named")
+    parser.add_argument(
+        "--family", choices=list(FAMILIES), help="the first five, in turn, unless named"
+    )
     parser.add_argument("--items", type=int, default=ITEMS, help="items of each history")
     parser.add_argument("--jobs", type=int, default=1, help="processes to play in")
     parser.add_argument("--shrink", action="store_true", help="shrink what fails")

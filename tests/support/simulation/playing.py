@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -15,9 +16,21 @@ from support.checker import check
 from support.engine import item
 from support.evidence import Evidence
 from support.simulation.drawing import ITEMS, draw, family_of
-from support.simulation.scenario import SETTLE, Lose, Round, Scenario, Shift, Start, Step, Wait
+from support.simulation.scenario import (
+    SETTLE,
+    Edit,
+    Lose,
+    Round,
+    Scenario,
+    Shift,
+    Start,
+    Step,
+    Wait,
+)
 from support.world import DAY, Job, RunOutcome, World
 from support.world_net import Crowd
+from support.world_time import Life
+from zbatch.app.altered import altered
 from zbatch.app.outstanding import Wish
 from zbatch.emulator import EmulatorConfig, ServerLimits
 from zbatch.engine.settings import Acceptance
@@ -109,12 +122,14 @@ class _Player:
         self._plan = world.plan(self._items)
         self._nothing = world.plan(())
         self._hosts = scenario.hosts or ["one"]
+        self._edited = False
         self.violations: list[str] = []
 
     def take(self, step: Step) -> None:
         """Take one step."""
         world = self._world
         if isinstance(step, Round):
+            self._put_back()
             world.play(*map(self._job, step.starts))
         elif isinstance(step, Wait):
             world.pass_time(step.seconds)
@@ -122,8 +137,33 @@ class _Player:
             world.host(step.host).shift = timedelta(hours=step.hours)
         elif isinstance(step, Lose):
             world.host(step.host).lose_ledger()
+        elif isinstance(step, Edit):
+            self._edit(step.positions)
         elif step.position < len(self._items):
             self._bill(self._items[step.position])
+
+    def _edit(self, positions: Collection[int]) -> None:
+        """Let the spec have another invoice date at these positions, and its first one elsewhere.
+
+        One machine has the spec: on another the key of another payload would be another one.
+        """
+        self._edited = True
+        dates = [one.identity.target_date for one in self._items]
+        self._invoice_on(
+            [day + timedelta(days=1) if n in positions else day for n, day in enumerate(dates)]
+        )
+
+    def _put_back(self) -> None:
+        """Put back what a run would refuse, so that the others are billed."""
+        if self._edited:
+            store = self._world.host().open(Life())
+            found = [(altered(one), one.item) for one in store.standing(self._items)]
+            self._invoice_on([(no.was if no else asked).invoice_date for no, asked in found])
+
+    def _invoice_on(self, dates: Sequence[date]) -> None:
+        pairs = zip(self._items, dates, strict=True)
+        self._items = tuple(replace(one, invoice_date=day) for one, day in pairs)
+        self._plan = self._world.plan(self._items)
 
     def heal(self) -> None:
         """Let nothing go wrong any more, and run on each machine until everything is settled."""
@@ -157,6 +197,7 @@ class _Player:
 
     def _settle(self, host: str) -> None:
         for attempt in range(MOST_HEALING_RUNS):
+            self._put_back()
             (run,) = self._world.play(Job(self._plan, host))
             if run.exit_code in OVER:
                 return

@@ -66,7 +66,17 @@ class Bill:
     position: int
 
 
-Step = Round | Wait | Shift | Lose | Bill
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """From here on the spec has another invoice date for the items at these positions alone.
+
+    What a run would refuse is put back before it, as the refusal tells people to.
+    """
+
+    positions: tuple[int, ...]
+
+
+Step = Round | Wait | Shift | Lose | Bill | Edit
 
 
 @dataclass(frozen=True, slots=True)
