@@ -7,6 +7,8 @@ PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 UV := build/uv/bin/uv
 # Most tests wait for sockets, files and processes: four workers keep two cores busy.
 PYTEST = $(BIN)/pytest -n $(or $(JOBS),4) --dist worksteal
+# Those of the core only compute: each further worker would but load the tests once more.
+COMPUTING = $(BIN)/pytest -n $(or $(JOBS),2) --dist worksteal
 # Workers, and the processes that tests start, read each other's bytecode.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -36,7 +38,7 @@ CORE = */zbatch/engine/*,*/zbatch/ledger/*,*/zbatch/zuora/reply.py,*/zbatch/zuor
 CORE_TOO = */zbatch/zuora/codes.py,*/zbatch/zuora/strict_json.py,*/zbatch/zuora/limits.py,*/zbatch/zuora/allowance.py
 
 test: lint types layers rewritten
-	$(PYTEST) --cov --cov-branch --cov-report= $(CORE_TESTS)
+	$(COMPUTING) --cov --cov-branch --cov-report= $(CORE_TESTS)
 	$(BIN)/coverage report --skip-covered --fail-under=100 --include='$(CORE),$(CORE_TOO)'
 	$(PYTEST) $(CORE_TESTS:%=--ignore=%)
 
@@ -178,9 +180,8 @@ $(VENV)/.mutation: $(VENV)/.dev requirements/mutation.txt
 CLIENTS = tests/processes/system/clients/requirements.txt
 
 build/clients/.installed: $(BIN)/python $(CLIENTS)
-	@$(BIN)/python -m venv --clear build/clients
-	@build/clients/bin/python -m pip --disable-pip-version-check --no-input --quiet install \
-	  --require-hashes -r $(CLIENTS)
+	@$(BIN)/python -m venv --clear --without-pip build/clients
+	@$(PIP) --python build/clients/bin/python install --no-compile --require-hashes -r $(CLIENTS)
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.dev requirements/docs.txt

@@ -71,11 +71,12 @@ def build(work: Path) -> Path:
 
 def install(work: Path, wheel: Path) -> Path:
     """Install the wheel beside nothing but the runtime lock; return the folder of commands."""
-    call(sys.executable, "-m", "venv", work / "venv", cwd=work)
+    call(sys.executable, "-m", "venv", "--without-pip", work / "venv", cwd=work)
     commands = work / "venv" / "bin"
+    pip = (sys.executable, *PIP, "--python", commands / "python")
     lock = ROOT / "requirements/run.txt"
-    call(commands / "python", *PIP, "install", "--require-hashes", "-r", lock, cwd=work)
-    call(commands / "python", *PIP, "install", "--no-deps", "--no-index", wheel, cwd=work)
+    call(*pip, "install", "--require-hashes", "-r", lock, cwd=work)
+    call(*pip, "install", "--no-deps", "--no-index", wheel, cwd=work)
     call(commands / "python", "-W", "error", "-c", IMPORT_ALL, cwd=work)
     return commands
 

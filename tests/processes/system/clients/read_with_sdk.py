@@ -1,25 +1,38 @@
 """Ask a tenant with Zuora's own SDK, and print what it understood as JSON.
 
-Run in an environment of its own: `read_with_sdk.py BASE_URL CLIENT_ID CLIENT_SECRET QUESTION...`,
-where a question is a text in ZOQL, or an account or an invoice as `accounts/KEY`, `invoices/KEY`.
+Run in an environment of its own: `read_with_sdk.py CLIENT_ID CLIENT_SECRET [BASE_URL QUESTION...]`,
+and for each further tenant a `--` and the like. A question is a text in ZOQL, or an account or an
+invoice as `accounts/KEY`, `invoices/KEY`. The answers are a list for each tenant.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+gc.disable()  # two thousand models are no garbage: looking for it is a third of their loading
 sdk = import_module("zuora_sdk")  # it is not in the environment of those who check types
 
 
 def main() -> None:
-    """Log in, ask each question, and print the list of the answers."""
-    client_of = import_module("zuora_sdk.zuora_client").ZuoraClient
+    """Ask each tenant its questions, and print the lists of their answers."""
+    client_id, secret, *words = sys.argv[1:]
+    told: list[list[Any]] = []
+    while words:
+        end = words.index("--") if "--" in words else len(words)
+        base_url, *questions = words[:end]
+        told.append(answers_of(base_url, client_id, secret, questions))
+        words = words[end + 1 :]
+    print(json.dumps(told))
 
-    base_url, client_id, secret, *questions = sys.argv[1:]
+
+def answers_of(base_url: str, client_id: str, secret: str, questions: list[str]) -> list[Any]:
+    """Log in, and ask each question."""
+    client_of = import_module("zuora_sdk.zuora_client").ZuoraClient
     client = client_of(client_id, secret, None, sdk.Configuration(host=base_url, retries=False))
     client.initialize()
     readers = {
@@ -34,7 +47,7 @@ def main() -> None:
             answers.append(read(readers[kind], key))
         else:
             answers.append(query(actions, question))
-    print(json.dumps(answers))
+    return answers
 
 
 def query(actions: Any, zoql: str) -> list[Any]:
