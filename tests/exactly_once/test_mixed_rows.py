@@ -42,13 +42,16 @@ def test_nothing_to_bill_is_told_by_its_own_row_after_a_lost_reply(
     if die_at:
         assert run.died
         run = world.run([ONE, TWO, THREE])
-    assert run.outcomes == ["nothing_to_bill", "failed", "invoiced"]
-    nothing, failed = (run.records[one.identity].error for one in (ONE, TWO))
+    assert run.outcomes == ["nothing_to_bill", "unknown", "invoiced"]
+    nothing, refused = (run.records[one.identity].error for one in (ONE, TWO))
     assert nothing
     assert NOTHING_DUE in nothing.message
-    assert failed
-    assert "Canceled" in failed.message
-    assert world.run([ONE, TWO, THREE]).records[ONE.identity].error == nothing
+    assert refused
+    assert "Canceled" in refused.message
+    world.pass_time(2 * HOUR)
+    run = world.run([ONE, TWO, THREE])
+    assert run.outcomes == ["nothing_to_bill", "failed", "invoiced"]
+    assert [run.records[one.identity].error for one in (ONE, TWO)] == [nothing, refused]
 
 
 @pytest.mark.parametrize("die_at", ANSWERED)
@@ -64,7 +67,7 @@ def test_nothing_to_bill_beside_an_error_that_leaves_doubt_is_told_by_its_own_ro
     if die_at:
         assert run.died
         run = world.run([ONE, TWO, THREE])
-    assert run.outcomes == ["nothing_to_bill", "failed", "unknown"]
+    assert run.outcomes == ["nothing_to_bill", "unknown", "unknown"]
     assert run.codes == ["INVALID_VALUE", "INVALID_VALUE", "UNKNOWN_ERROR"]
     world.pass_time(2 * HOUR)
     run = world.run([ONE, TWO, THREE])
