@@ -51,7 +51,10 @@ def test_nothing_to_bill_is_told_by_its_own_row_after_a_lost_reply(
     world.pass_time(2 * HOUR)
     run = world.run([ONE, TWO, THREE])
     assert run.outcomes == ["nothing_to_bill", "failed", "invoiced"]
-    assert [run.records[one.identity].error for one in (ONE, TWO)] == [nothing, refused]
+    assert run.records[ONE.identity].error == nothing
+    ended = run.records[TWO.identity].error
+    assert ended
+    assert refused.message.startswith(f"{ended.message.removesuffix('.')}; from ")
 
 
 @pytest.mark.parametrize("die_at", ANSWERED)
