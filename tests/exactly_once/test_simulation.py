@@ -30,8 +30,8 @@ from zbatch.emulator.catalogue import fault
 from zbatch.engine.loop import Engine
 from zbatch.model import Limits, Rate, Settling
 
-PORTIONS = 6
-RUNS = 100  # a portion of each family: 3,600 in all
+PORTIONS = 5
+RUNS = 100  # a portion of each family: 3,000 in all
 SAMPLE = 7
 
 
