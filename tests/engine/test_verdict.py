@@ -315,18 +315,15 @@ def test_a_lock_told_to_a_doubtful_key_may_be_held_by_its_own_first_send(lock: R
     assert told(by_rows((lock,), [])) == "settled: renewed"
 
 
-def test_a_lock_is_the_keys_own_where_the_server_has_said_409() -> None:
-    """Who answers 409 looks the key up, and executes nothing beside what is at work under it."""
+def test_a_409_makes_no_lock_and_no_refusal_the_keys_own() -> None:
+    """R4: Zuora's pages have 409 for locks too, so it is no proof that the key was looked up."""
     lost, conflict = an_attempt(Kind.LOST), an_attempt(Kind.CONFLICT, 2)
-    assert told(by_rows((LOCKED,), [lost, conflict])) == "settled: renewed"
+    refused = a_row(RowClass.DEFINITE)
     under_409 = an_attempt(Kind.ROWS, 2, http_status=409)
-    rows = Rows((LOCKED, a_row(RowClass.DEFINITE), a_row(RowClass.NOTHING_TO_BILL)))
-    assert told(decide(Rows((LOCKED,)), under_409, [lost], Context(), 1)) == "settled: renewed"
-    decision = decide(rows, under_409, [lost], Context(), 3)
-    assert isinstance(decision, Settle)
-    assert [one.state for one in decision.verdicts] == [*[KeyState.SETTLED] * 2, KeyState.BURNT]
-    limit = Rows((LIMITED,))
-    assert told(decide(limit, under_409, [lost], Context(), 1)) == "again: gate"
+    assert told(by_rows((LOCKED,), [lost, conflict])) == "again: backoff"
+    assert told(by_rows((refused,), [lost, conflict])) == "burnt"
+    assert told(decide(Rows((LOCKED,)), under_409, [lost], Context(), 1)) == "again: backoff"
+    assert told(decide(Rows((refused,)), under_409, [lost], Context(), 1)) == "burnt"
 
 
 @pytest.mark.parametrize(

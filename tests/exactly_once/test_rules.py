@@ -128,7 +128,11 @@ def test_r04_a_status_settles_a_clean_key_only(make_world: MakeWorld, status: in
 REFUSED_LATER = Mishap(executed=False, code="ACCOUNTING_PERIOD_CLOSED")
 
 
-@pytest.mark.parametrize("second", [None, REFUSED_LATER], ids=["locked", "refused"])
+@pytest.mark.parametrize(
+    "second",
+    [None, fault("conflict_rows"), REFUSED_LATER],
+    ids=["locked", "locked under 409", "refused"],
+)
 def test_r04_a_row_other_than_success_settles_no_doubt(
     make_world: MakeWorld, second: Mishap | None
 ) -> None:
@@ -142,15 +146,6 @@ def test_r04_a_row_other_than_success_settles_no_doubt(
     world.pass_time(2 * HOUR)
     assert world.run([ONE]).outcomes == ["invoiced"]
     assert (len(world.keys(ONE)), world.billed(ONE)) == (1, 1)
-
-
-def test_r04_a_refusal_beside_a_409_is_the_keys_own(make_world: MakeWorld) -> None:
-    """A server that says 409 looks keys up: nothing was at work beside what it refuses."""
-    world = make_world(modes=replace(UNGUARDED, conflict=Conflict.ROWS))
-    world.faults.switch([Scheduled(REFUSED_LATER, at=1)])
-    world.troubles = {1: REPLY_LOST}
-    assert world.run([ONE]).outcomes == ["failed"]
-    assert (len(world.keys(ONE)), world.billed(ONE)) == (1, 0)
 
 
 def test_r05_a_young_doubtful_key_is_sent_again_by_a_later_run(world: World) -> None:

@@ -2,8 +2,7 @@
 
 The left column of the table is the kind of answer, the other two are the key: clean (nothing
 under it can have been executed unseen) or doubtful. A success settles any key; another row, or a
-status alone, only a clean one, unless the server has shown that it looks keys up. See
-docs/exactly-once.md.
+status alone, only a clean one. See docs/exactly-once.md.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from http import HTTPStatus
 
 from zbatch.engine.decision import Again, Decision, Halt, Pause, Settle, Verdict
 from zbatch.engine.ending import StopReason
@@ -89,16 +87,6 @@ class _Look:
             for past in self.before
         )
 
-    @property
-    def looked_up(self) -> bool:
-        """Whether the server has shown that it looks the key up: it has said 409, now or before.
-
-        Such a server executes nothing under the key while it is at work, so its rows are the key's.
-        """
-        return self.attempt.http_status == HTTPStatus.CONFLICT or any(
-            past.answer == Kind.CONFLICT for past in self.before
-        )
-
     def alike_for(self, least: timedelta) -> bool:
         """Tell whether this kind of answer has come under this key for so long."""
         first = min(
@@ -133,15 +121,10 @@ def decide(
 def _by_rows(answer: Rows, look: _Look, unsure: bool) -> Decision:
     if unsure and turned_away(answer):
         return _throttled_doubtful(look)
-    if unsure and _at_the_door(answer, look.looked_up):
+    if unsure and _at_the_door(answer):
         return _door_doubtful(look)
-    verdicts = tuple(_of_row(row, look, unsure) for row in answer.rows)
+    verdicts = tuple(ROW_TABLE[row.row_class][unsure](row) for row in answer.rows)
     return Settle(verdicts, exceeded=answer.throttled, gates=answer.throttled)
-
-
-def _of_row(row: Row, look: _Look, unsure: bool) -> Verdict:
-    in_doubt = unsure and not (row.row_class in _SURE and look.looked_up)
-    return ROW_TABLE[row.row_class][in_doubt](row)
 
 
 def turned_away(answer: Rows) -> bool:
@@ -152,12 +135,12 @@ def turned_away(answer: Rows) -> bool:
     return all(row.problem and row.problem.code in LIMIT_CODES for row in answer.rows)
 
 
-def _at_the_door(answer: Rows, looked_up: bool) -> bool:
+def _at_the_door(answer: Rows) -> bool:
     """Tell whether no row says anything of its item: the key may not have been looked at."""
-    return all(_of_no_item(row, looked_up) for row in answer.rows)
+    return all(_of_no_item(row) for row in answer.rows)
 
 
-def _of_no_item(row: Row, looked_up: bool) -> bool:
+def _of_no_item(row: Row) -> bool:
     """Tell whether a row is of the tenant, its user or the request, or of whoever holds a lock.
 
     That may be an earlier send, on a server that executes a key twice at once.
@@ -166,7 +149,7 @@ def _of_no_item(row: Row, looked_up: bool) -> bool:
         return False
     if row.problem.code in AT_THE_DOOR:
         return row.row_class in _SURE or row.problem.code in _OF_THE_SEND
-    return row.row_class is RowClass.RETRY and not looked_up
+    return row.row_class is RowClass.RETRY
 
 
 def _invoiced(row: Row) -> Verdict:

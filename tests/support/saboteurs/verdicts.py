@@ -122,7 +122,7 @@ def any_row_settles_doubt(bench: Bench) -> None:
     for row_class in (RowClass.RETRY, RowClass.DEFINITE):
         clean = verdict.ROW_TABLE[row_class][0]
         bench.row(verdict.ROW_TABLE, row_class, clean, clean)
-    bench.function(verdict._of_no_item, lambda row, looked_up: False)
+    bench.function(verdict._of_no_item, lambda row: False)
 
 
 @saboteur("R6", test=f"{RULES}r06_a_burnt_key_rests_before_the_question")
