@@ -81,6 +81,22 @@ def test_what_was_not_billed_is_left_to_a_run(
     assert away.billing.of(1) == [run.line(1)["invoice_id"]]
 
 
+def test_what_is_left_of_a_call_is_said_to_be_settled_not_sent_again(
+    project: Project, tenant: Start
+) -> None:
+    """R12: with its neighbour settled the same call never leaves again, and no run says it will."""
+    away = tenant(faults=(Scheduled(DROP_BEFORE, at=1),))
+    spec = project.spec(1, 2, tenant="real", retry=ONCE, limits={"objects_per_call": 2})
+    first = project.run(spec)
+    away.billing.by_hand(1)
+    project.let_pass(first.result, away.billing, hours=2)
+    told = project.reconcile(spec)
+    assert told.outcomes == {"already_invoiced": 1, "unknown": 1}
+    assert told.line(2)["error"]["message"].endswith("nothing is there; zbatch run settles it")
+    assert project.run(spec).code == 0
+    assert (calls(away), len(away.billing.of(2))) == (2, 1)
+
+
 @pytest.mark.parametrize("mishap", [DROP_AFTER, UNKNOWN_EXECUTED])
 def test_what_has_not_rested_stays_unknown(project: Project, tenant: Start, mishap: Mishap) -> None:
     """R6: it is not even asked about; the report says from when it can be."""

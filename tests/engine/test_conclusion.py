@@ -120,6 +120,33 @@ def test_a_young_key_with_nothing_there_says_that_a_run_settles_it() -> None:
     assert error.message.endswith("zbatch run sends it again under the same key")
 
 
+@pytest.mark.parametrize(
+    ("beside", "then"),
+    [
+        (an_invoice(), "zbatch run settles it"),
+        (
+            an_invoice(status="Odd"),
+            "zbatch run goes on with it once another item of its call can be settled",
+        ),
+        (None, "zbatch run sends it again under the same key"),
+    ],
+)
+def test_a_key_that_a_neighbour_has_settled_is_said_to_be_settled_not_sent(
+    beside: Invoice | None, then: str
+) -> None:
+    """R12: a call is sent whole or not at all, so what is left of one is settled by question."""
+    items = (item(1), item(2))
+    call = make_call(TENANT, items, 0)
+    trails = (Trail(BASELINE, if_absent=IfAbsent.RENEW),) * 2
+    work = Work(0, items, 0, call=call, attempts=(an_attempt(2, Kind.LOST),), trails=trails)
+    other = replace(beside, account_id=items[0].identity.account_id) if beside else None
+    _, step = after_rest(work, (seen(other) if other else seen(), seen()), facts(read_only=True))
+    error = record_of(step).error
+    assert error is not None
+    assert error.code == "IN_DOUBT"
+    assert error.message.endswith(f"nothing is there; {then}")
+
+
 def replace_burnt(work: Work) -> Work:
     work.burnt = False
     return work
