@@ -157,6 +157,16 @@ def test_nothing_sent_by_questions_alone_names_no_earlier_run(story: Any) -> Non
     assert "nothing was sent: all 2 items are settled: 2 already invoiced\n" in text
 
 
+def test_what_this_run_has_found_was_settled_by_no_earlier_one(story: Any) -> None:
+    """Beside what earlier runs have settled stands how much this one has found itself."""
+    earlier = "20261129T200000Z-11aa"
+    records = [story.record(Outcome.INVOICED, number, run=earlier) for number in range(1, 9)]
+    records += [story.record(Outcome.ALREADY_INVOICED, n) for n in (9, 10)]
+    text = text_of(story.result(records, ExitCode.OK, sent=0, asked=1))
+    said = f"all 10 items are settled (8 earlier by run {earlier}, 2 by this one): 8 invoiced,"
+    assert said in " ".join(text.split())
+
+
 def test_last_block_names_what_the_spec_does_not_list(
     story: Any, golden: Callable[[str, str], None]
 ) -> None:

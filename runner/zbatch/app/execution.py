@@ -218,6 +218,7 @@ class Execution:
             failures=summary.failures,
             unknown=summary.unknown,
             settled_by=summary.settled_by,
+            settled_earlier=self.recorder.settled_earlier,
             asked=self.asked + closing.asked,
             strays=closing.strays,
             unread=closing.unread,

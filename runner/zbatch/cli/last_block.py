@@ -135,7 +135,10 @@ def _why_nothing_was_sent(result: RunResult, verb: Verb) -> str | None:
         return None
     runs = result.settled_by
     more = f" and {len(runs) - FIRST_RUNS} more" if len(runs) > FIRST_RUNS else ""
-    earlier = f" (earlier by run {', '.join(runs[:FIRST_RUNS])}{more})" if runs else ""
+    before, planned = result.settled_earlier, result.totals.planned
+    ours = f", {planned - before:,} by this one" if before < planned else ""
+    many = f"{before:,} " if ours else ""
+    earlier = f" ({many}earlier by run {', '.join(runs[:FIRST_RUNS])}{more}{ours})" if runs else ""
     items = counted(result.totals.planned, "item")
     return f"nothing was sent: all {items} are settled{earlier}: {tally(settled)}"
 
