@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -307,6 +307,40 @@ def test_without_a_spec_the_tenant_must_be_plain(
     with pytest.raises(Refused, match="known are emulator, real, second"):
         project.reconcile(tenant="reel")
     assert project.reconcile(spec).code == 0
+
+
+def test_without_a_spec_the_specs_are_known_that_sent_what_is_in_doubt(
+    project: Project, tenant: Start
+) -> None:
+    """Whoever is told to run again can type it; a spec that is gone, or of another folder, not."""
+    away = tenant(faults=(Scheduled(DROP_BEFORE, at=1), Scheduled(DROP_BEFORE, at=2)))
+    fine = project.spec(3, tenant="real", name="fine")
+    one, two = (project.spec(n, tenant="real", name=f"of-{n}", retry=ONCE) for n in (1, 2))
+    for spec in (one, two):
+        told = project.run(spec)
+    assert project.run(fine).code == 3
+    project.let_pass(told.result, away.billing, hours=2)
+    assert project.reconcile().result.specs == (str(two), str(one))
+    assert project.reconcile(one).result.specs == ()
+    two.unlink()
+    assert project.reconcile().result.specs == (str(one),)
+
+
+@pytest.mark.parametrize(("settle", "seconds"), [("5s", 5), ("2h", 7200)])
+def test_without_a_spec_a_key_rests_as_long_as_that_of_its_own_says(
+    settle: str, seconds: int, project: Project, tenant: Start
+) -> None:
+    """The ledger knows how long the specs want it to rest by which it was sent."""
+    started = tenant(faults=(Scheduled(DROP_AFTER, at=1),))
+    project.run(project.spec(1, tenant="real", retry=ONCE, reconcile={"settle": settle}))
+    asked = datetime.now(UTC)
+    told = project.reconcile()
+    assert told.outcomes == {"unknown": 1}
+    assert told.result.settles_at is not None
+    left = (told.result.settles_at - asked).total_seconds()
+    assert seconds - 60 < left < seconds + 120
+    project.let_pass(told.result, started.billing, hours=seconds / 3600 + 0.1)
+    assert project.reconcile().outcomes == {"invoiced": 1}
 
 
 def test_without_a_spec_the_ceilings_hold_all_the_same(project: Project, tenant: Start) -> None:

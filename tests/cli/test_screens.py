@@ -389,7 +389,36 @@ def test_advice_without_a_spec_names_none(story: Any) -> None:
     """After a reconciliation of a whole ledger no spec is made up."""
     story.names = {"file": ""}
     doubt = story.result([story.record(Outcome.UNKNOWN, 1, RESTING)], ExitCode.UNKNOWN, 0)
-    assert advice(doubt, RECONCILE).startswith("zbatch run SPEC again, or zbatch reconcile;")
+    again = "zbatch reconcile again, or"
+    assert advice(doubt, RECONCILE).startswith(f"{again} zbatch run with the spec that lists it;")
+    one, two = replace(doubt, specs=(SPEC,)), replace(doubt, specs=(SPEC, "specs/my own.yaml"))
+    assert advice(one, RECONCILE).startswith(f"{again} zbatch run {SPEC}; bill nothing")
+    told = f"{again} zbatch run with each of {SPEC}, 'specs/my own.yaml'; bill nothing"
+    assert advice(two, RECONCILE).startswith(told)
+    at = doubt.finished_at + timedelta(hours=1)
+    when = f"again, not before {at:%H:%M:%S} UTC, or zbatch run"
+    assert when in advice(replace(doubt, settles_at=at), RECONCILE)
+
+
+@pytest.mark.parametrize(
+    ("specs", "run"),
+    [((), "zbatch run{} with the spec that lists it"), ((SPEC,), f"zbatch run {SPEC}{{}}")],
+)
+def test_what_a_whole_ledger_leaves_to_a_run_is_a_command_to_paste(
+    specs: tuple[str, ...], run: str, story: Any
+) -> None:
+    """What was not created is sent by a run of the spec that had sent it; so is what has failed."""
+    story.names = {"file": ""}
+    absent = Problem("NOT_CREATED", "nothing is there")
+    void = story.result([story.record(Outcome.NOT_ATTEMPTED, 1, absent)], ExitCode.STOPPED, 0)
+    said = advice(replace(void, specs=specs), RECONCILE)
+    assert said == f"{run.format('')}   sends what is proved not to be there"
+    failed = story.result([story.record(Outcome.FAILED, 1)], ExitCode.FAILURES, 0)
+    said = advice(replace(failed, specs=specs), RECONCILE)
+    assert said == f"mend the causes above, then {run.format(' --retry-failed')}"
+    nothing = story.result([story.record(Outcome.NOTHING_TO_BILL, 1)], ExitCode.OK, 0)
+    text = " ".join(text_of(replace(nothing, specs=specs), RECONCILE).split())
+    assert f"is billed by {run.format(' --retry-nothing')}" in text
 
 
 def test_who_waits_is_named_with_what_for(story: Any, golden: Callable[[str, str], None]) -> None:

@@ -144,7 +144,8 @@ class RunResult:
     the spec does not list (any more), and `unread` is why there may be more of them: the ledger
     could not be read to its end. `settled_earlier` counts the outcomes of earlier runs.
     `settles_at` is that of `zbatch.engine.settings.Ending`. `amounts` is what the invoices come to
-    of the items that this run has settled as invoiced.
+    of the items that this run has settled as invoiced. `specs` are those by which it was sent what
+    a whole ledger held in doubt, as far as they are still there.
     """
 
     run_id: str
@@ -171,6 +172,7 @@ class RunResult:
     settles_at: datetime | None = None
     read_back: ReadBackRecord | None = None
     amounts: tuple[Amount, ...] = ()
+    specs: tuple[str, ...] = ()
 
 
 class Watcher(Protocol):

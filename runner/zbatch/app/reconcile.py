@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from zbatch.app.api import ReconcileOptions, RunResult, Watcher
 from zbatch.app.asking import Bureau
@@ -13,7 +15,7 @@ from zbatch.app.protection import confirm_decisions, require_ledger
 from zbatch.app.state import State
 from zbatch.app.task import to_settle
 from zbatch.errors import Refused
-from zbatch.model import Tenant
+from zbatch.model import Plan, Tenant
 from zbatch.spec import Project, find_project
 
 
@@ -33,11 +35,27 @@ def reconcile(options: ReconcileOptions, watch: Watcher) -> RunResult:
     book, every = emulator_book(project), plan is None
     with opened(tenant, state) as desk:
         bureau = Bureau(desk.folder, book, watch.event, desk.outside, options.patience)
-        resolved = with_ids(plan or blank_plan("reconcile", tenant), bureau)
+        resolved = with_ids(plan or _of_ledger(tenant), bureau)
         task = to_settle(resolved.plan, desk.store, options.accept, every=every)
+        if every:
+            task = replace(
+                task, specs=_still_there(desk.store.specs_of_unsettled(), options.folder)
+            )
         task = replace(task, report_copy=options.report, patience=options.patience)
         task = replace(task, asked=resolved.asked, pace=resolved.pace)
         return desk.execute(task, book, watch)
+
+
+def _of_ledger(tenant: Tenant) -> Plan:
+    """Lay out nothing: each key rests as long as the specs want it to by which it was sent."""
+    plan = blank_plan("reconcile", tenant)
+    settling = replace(plan.spec.settling, settle=0.0)
+    return replace(plan, spec=replace(plan.spec, settling=settling))
+
+
+def _still_there(specs: Iterable[str], folder: Path) -> tuple[str, ...]:
+    """Leave those out that cannot be named from here as they were then."""
+    return tuple(spec for spec in specs if spec and (folder / spec).is_file())
 
 
 def _tenant(options: ReconcileOptions, project: Project, state: State) -> Tenant:

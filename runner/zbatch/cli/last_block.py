@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.text import Text
 
 from zbatch.app.api import FailureGroup, RunHeader, RunResult
-from zbatch.cli.advice import advice, reconcile_all
+from zbatch.cli.advice import advice, reconcile_all, run_command
 from zbatch.cli.amounts import invoiced
 from zbatch.cli.called import CALLED, RETRY_NOTHING, Called, Verb
 from zbatch.cli.decision import item_argument
@@ -166,8 +166,7 @@ def _message(message: Message) -> str:
 def _nothing(result: RunResult, called: Called) -> Iterator[Text]:
     if result.nothing_since:
         since = f"{result.nothing_since:%Y-%m-%d %H:%M:%S} UTC"
-        spec = result.plan.spec.file or "SPEC"
-        run = called.command(Verb.RUN, spec, flags=(RETRY_NOTHING,))
+        run = run_command(result, called, (RETRY_NOTHING,))
         yield Text(f"  nothing to bill as of {since}: usage rated later is billed by {run}")
 
 
