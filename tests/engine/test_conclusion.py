@@ -12,6 +12,7 @@ from support.engine import START, TENANT, item
 from zbatch.engine.age import Clocks
 from zbatch.engine.conclusion import after_rest, ask_from, rest_until
 from zbatch.engine.conclusion import decided as decided_by_a_person
+from zbatch.engine.judge import unknown_records
 from zbatch.engine.kinds import Kind
 from zbatch.engine.order import Work
 from zbatch.engine.question import Seen
@@ -108,6 +109,28 @@ def test_a_key_that_still_rests_says_what_is_known_of_it() -> None:
         assert isinstance(step, Rest)
         assert step.until == START + HOUR / 2
         assert step.problem.code == code
+
+
+@pytest.mark.parametrize(
+    ("kinds", "unsure"), [((Kind.LOST, Kind.ROWS), True), ((Kind.ROWS,), False)]
+)
+def test_a_refusal_after_a_lost_reply_says_why_it_is_no_failure_yet(
+    kinds: tuple[Kind, ...], unsure: bool
+) -> None:
+    """R4: beside Zuora's refusal stands that an earlier send may have billed it all the same."""
+    refusal = Problem("INVALID_VALUE", "the account status is Canceled.")
+    sends = [an_attempt(0.5, kind, n, problem=refusal) for n, kind in enumerate(kinds, 1)]
+    said = "the account status is Canceled"
+    told = f"{said}; what an earlier send of it did is not known" if unsure else f"{said}."
+    work = burnt(*sends)
+    step = concluded(work)
+    assert isinstance(step, Rest)
+    assert step.problem == Problem("INVALID_VALUE", told)
+    (unknown,) = unknown_records(work)
+    assert unknown.error == step.problem
+    rested = [replace(one, started_at=START - 2 * HOUR) for one in sends]
+    failing = Trail(BASELINE, if_absent=IfAbsent.FAIL)
+    assert record_of(concluded(burnt(*rested, trail=failing))).error == refusal
 
 
 def test_a_young_key_with_nothing_there_says_that_a_run_settles_it() -> None:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from zbatch.engine.age import expired, outlived
 from zbatch.engine.drafts import remembering
 from zbatch.engine.judge import record_of
-from zbatch.engine.kinds import Kind, doubtful, last_word
+from zbatch.engine.kinds import Kind, doubtful, last_word, word_in_doubt
 from zbatch.engine.order import Work
 from zbatch.engine.question import (
     Absent,
@@ -112,7 +112,7 @@ def after_rest(work: Work, seen: Sequence[Seen], facts: Facts) -> tuple[Step, ..
     until = rest_until(work, facts)
     if until > facts.now:  # only the answer has told how old the key is
         return tuple(
-            Rest(until, work.apart or last_word(work.attempts, trail)) for trail in work.trails
+            Rest(until, work.apart or word_in_doubt(work.attempts, trail)) for trail in work.trails
         )
     settle = facts.settle_of(work)
     conflict = _still_at_work(work.attempts) and not outlived(work.attempts, facts.clocks)
