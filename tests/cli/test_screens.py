@@ -642,6 +642,14 @@ def test_each_kind_of_failure_is_told_once(story: Any) -> None:
     assert len(stream.getvalue().splitlines()) == 1 + 27
 
 
+def test_from_when_doubt_can_be_settled_is_told_as_it_comes_up(story: Any) -> None:
+    """It stands at the end of a message that may be long, and is what a person needs of it."""
+    screen, stream = lines(story, regular=False)
+    drive(screen, story, settled(story, Outcome.UNKNOWN, 1, RESTING))
+    said = " ".join(stream.getvalue().split())
+    assert "from 2026-11-30 21:15:41 UTC zbatch run or zbatch reconcile can settle it" in said
+
+
 def test_waits_and_the_end_are_told(story: Any, golden: Callable[[str, str], None]) -> None:
     """What holds a run up is said with the reason and for how long."""
     screen, stream = lines(story, verbose=True, regular=False)

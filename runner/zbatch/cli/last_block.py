@@ -13,6 +13,7 @@ from zbatch.cli.amounts import invoiced
 from zbatch.cli.called import CALLED, RETRY_NOTHING, Called, Verb
 from zbatch.cli.decision import item_argument
 from zbatch.cli.words import (
+    DOUBT_LIMIT,
     MESSAGE_LIMIT,
     OUTCOMES,
     counted,
@@ -31,7 +32,6 @@ from zbatch.zuora.text import one_line
 FIRST_CAUSES = 20
 FIRST_UNKNOWN = 20
 FIRST_RUNS = 3
-DOUBT_LIMIT = 500  # candidates, and from when it can be settled, stand at the end of a message
 
 # What only a person can decide.
 _UNDECIDED = frozenset({"SEVERAL_INVOICES", "DRAFT_CHANGED"})
