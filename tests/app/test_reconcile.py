@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -320,10 +321,13 @@ def test_without_a_spec_the_specs_are_known_that_sent_what_is_in_doubt(
         told = project.run(spec)
     assert project.run(fine).code == 3
     project.let_pass(told.result, away.billing, hours=2)
-    assert project.reconcile().result.specs == (str(two), str(one))
+    assert project.reconcile().result.specs == ("specs/of-2.yaml", "specs/of-1.yaml")
     assert project.reconcile(one).result.specs == ()
     two.unlink()
-    assert project.reconcile().result.specs == (str(one),)
+    assert project.reconcile().result.specs == ("specs/of-1.yaml",)
+    shutil.rmtree(told.result.report.parent)
+    one.unlink()
+    assert project.reconcile().result.specs == ()
 
 
 @pytest.mark.parametrize(("settle", "seconds"), [("5s", 5), ("2h", 7200)])

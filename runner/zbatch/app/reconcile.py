@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from zbatch.app.desk import opened
 from zbatch.app.loading import Overrides, blank_plan, emulator_book, known_tenants, load_plan
 from zbatch.app.numbers import with_ids
 from zbatch.app.protection import confirm_decisions, require_ledger
+from zbatch.app.runs import PastRun, run_in
 from zbatch.app.state import State
 from zbatch.app.task import to_settle
 from zbatch.errors import Refused
@@ -38,9 +40,8 @@ def reconcile(options: ReconcileOptions, watch: Watcher) -> RunResult:
         resolved = with_ids(plan or _of_ledger(tenant), bureau)
         task = to_settle(resolved.plan, desk.store, options.accept, every=every)
         if every:
-            task = replace(
-                task, specs=_still_there(desk.store.specs_of_unsettled(), options.folder)
-            )
+            runs = (run_in(state.root, name) for name in desk.store.runs_of_unsettled())
+            task = replace(task, specs=_still_there(runs, project, options.folder))
         task = replace(task, report_copy=options.report, patience=options.patience)
         task = replace(task, asked=resolved.asked, pace=resolved.pace)
         return desk.execute(task, book, watch)
@@ -53,9 +54,12 @@ def _of_ledger(tenant: Tenant) -> Plan:
     return replace(plan, spec=replace(plan.spec, settling=settling))
 
 
-def _still_there(specs: Iterable[str], folder: Path) -> tuple[str, ...]:
-    """Leave those out that cannot be named from here as they were then."""
-    return tuple(spec for spec in specs if spec and (folder / spec).is_file())
+def _still_there(runs: Iterable[PastRun], project: Project, folder: Path) -> tuple[str, ...]:
+    """Name the specs of some runs, as far as they are known and there, from a folder."""
+    here = Path(os.path.realpath(folder))
+    paths = dict.fromkeys(project.root / run.spec_path for run in runs if run.spec_path)
+    there = (path for path in paths if path.is_file())
+    return tuple(str(one.relative_to(here) if one.is_relative_to(here) else one) for one in there)
 
 
 def _tenant(options: ReconcileOptions, project: Project, state: State) -> Tenant:

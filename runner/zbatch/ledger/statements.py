@@ -131,10 +131,10 @@ ITEMS_WITH_OPEN_KEYS = (
     "SELECT * FROM item WHERE id IN (SELECT item_id FROM call_item WHERE state <> 'settled')"
     " ORDER BY account_id, target_date, revision"
 )
-SPECS_WITH_OPEN_KEYS = (
-    "SELECT run.spec_file FROM call_item JOIN attempt ON attempt.call_id = call_item.call_id"
+RUNS_WITH_OPEN_KEYS = (
+    "SELECT DISTINCT run.id FROM call_item JOIN attempt ON attempt.call_id = call_item.call_id"
     " JOIN run ON run.id = attempt.run_id WHERE call_item.state <> 'settled'"
-    " GROUP BY run.spec_file ORDER BY max(run.started_at) DESC, max(run.id) DESC"
+    " ORDER BY run.started_at DESC, run.id DESC"
 )
 # Lists of values go in as one JSON array, accounts by position as one JSON object.
 _LISTED = "(SELECT value FROM json_each(?))"

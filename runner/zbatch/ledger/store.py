@@ -220,11 +220,10 @@ class Store:
             items = [rows.item_of(row) for row in rows_]
         return self.standing(item for item in items if item.identity not in without)
 
-    def specs_of_unsettled(self) -> tuple[str, ...]:
-        """Name the specs, as typed, by which unsettled keys were sent, the latest first."""
+    def runs_of_unsettled(self) -> tuple[str, ...]:
+        """Name the runs that have sent unsettled keys, the latest first."""
         with self._reading():
-            found = self._connection.execute(sql.SPECS_WITH_OPEN_KEYS)
-            return tuple(row["spec_file"] for row in found)
+            return tuple(row["id"] for row in self._connection.execute(sql.RUNS_WITH_OPEN_KEYS))
 
     def begin(self, run_id: str, sends: Sequence[Send], now: datetime) -> None:
         """Record attempts before they leave, and with the first one of a key its call."""
