@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,22 @@ def test_what_was_not_billed_is_left_to_a_run(
     run = project.run(spec)
     assert (run.code, run.result.sent, run.outcomes) == (0, 1, {"invoiced": 1})
     assert away.billing.of(1) == [run.line(1)["invoice_id"]]
+
+
+def test_what_is_left_of_a_call_is_said_to_be_settled_not_sent_again(
+    project: Project, tenant: Start
+) -> None:
+    """R12: with its neighbour settled the same call never leaves again, and no run says it will."""
+    away = tenant(faults=(Scheduled(DROP_BEFORE, at=1),))
+    spec = project.spec(1, 2, tenant="real", retry=ONCE, limits={"objects_per_call": 2})
+    first = project.run(spec)
+    away.billing.by_hand(1)
+    project.let_pass(first.result, away.billing, hours=2)
+    told = project.reconcile(spec)
+    assert told.outcomes == {"already_invoiced": 1, "unknown": 1}
+    assert told.line(2)["error"]["message"].endswith("nothing is there; zbatch run settles it")
+    assert project.run(spec).code == 0
+    assert (calls(away), len(away.billing.of(2))) == (2, 1)
 
 
 @pytest.mark.parametrize("mishap", [DROP_AFTER, UNKNOWN_EXECUTED])
@@ -291,6 +308,43 @@ def test_without_a_spec_the_tenant_must_be_plain(
     with pytest.raises(Refused, match="known are emulator, real, second"):
         project.reconcile(tenant="reel")
     assert project.reconcile(spec).code == 0
+
+
+def test_without_a_spec_the_specs_are_known_that_sent_what_is_in_doubt(
+    project: Project, tenant: Start
+) -> None:
+    """Whoever is told to run again can type it; a spec that is gone, or of another folder, not."""
+    away = tenant(faults=(Scheduled(DROP_BEFORE, at=1), Scheduled(DROP_BEFORE, at=2)))
+    fine = project.spec(3, tenant="real", name="fine")
+    one, two = (project.spec(n, tenant="real", name=f"of-{n}", retry=ONCE) for n in (1, 2))
+    for spec in (one, two):
+        told = project.run(spec)
+    assert project.run(fine).code == 3
+    project.let_pass(told.result, away.billing, hours=2)
+    assert project.reconcile().result.specs == ("specs/of-2.yaml", "specs/of-1.yaml")
+    assert project.reconcile(one).result.specs == ()
+    two.unlink()
+    assert project.reconcile().result.specs == ("specs/of-1.yaml",)
+    shutil.rmtree(told.result.report.parent)
+    one.unlink()
+    assert project.reconcile().result.specs == ()
+
+
+@pytest.mark.parametrize(("settle", "seconds"), [("5s", 5), ("2h", 7200)])
+def test_without_a_spec_a_key_rests_as_long_as_that_of_its_own_says(
+    settle: str, seconds: int, project: Project, tenant: Start
+) -> None:
+    """The ledger knows how long the specs want it to rest by which it was sent."""
+    started = tenant(faults=(Scheduled(DROP_AFTER, at=1),))
+    project.run(project.spec(1, tenant="real", retry=ONCE, reconcile={"settle": settle}))
+    asked = datetime.now(UTC)
+    told = project.reconcile()
+    assert told.outcomes == {"unknown": 1}
+    assert told.result.settles_at is not None
+    left = (told.result.settles_at - asked).total_seconds()
+    assert seconds - 60 < left < seconds + 120
+    project.let_pass(told.result, started.billing, hours=seconds / 3600 + 0.1)
+    assert project.reconcile().outcomes == {"invoiced": 1}
 
 
 def test_without_a_spec_the_ceilings_hold_all_the_same(project: Project, tenant: Start) -> None:

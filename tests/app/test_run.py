@@ -43,6 +43,7 @@ def test_a_first_run_invoices_and_a_second_one_sends_nothing(project: Project) -
     assert second.header.settled == 3
     assert second.outcomes == first.outcomes
     assert second.result.settled_by == (first.result.run_id,)
+    assert (first.result.settled_earlier, second.result.settled_earlier) == (0, 3)
     assert {line["run_id"] for line in second.lines} == {second.result.run_id}
     assert {line["idempotency_key"] for line in second.lines} == {
         line["idempotency_key"] for line in first.lines

@@ -129,6 +129,7 @@ class Story:
             failures=summary.failures,
             unknown=summary.unknown,
             settled_by=summary.settled_by,
+            settled_earlier=sum(r.outcome.settled and r.run_id != RUN for r in records),
             nothing_since=summary.nothing_since,
             waiting=summary.waiting,
             unseen=summary.unseen,

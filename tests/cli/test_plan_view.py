@@ -156,6 +156,31 @@ def test_what_is_settled_takes_no_time(story: Any) -> None:
     assert (view.load.calls, view.load.questions) == (0, 1)
 
 
+def test_what_has_failed_is_not_said_to_be_done(story: Any) -> None:
+    """Nothing is sent of it until somebody asks for that, and the plan says how that is done."""
+    view = seen(story.plan(3), Held({Outcome.INVOICED: 2, Outcome.FAILED: 1}, 0))
+    text = " ".join(plan_text(view).split())
+    assert "nothing is left to do" not in text
+    assert text.count("none: what failed is sent with --retry-failed only") == 2
+
+
+@pytest.mark.parametrize(
+    ("to_send", "ledger", "requests"),
+    [
+        (0, "3 UNKNOWN (to be settled); 0 to send", "at most 6 if all goes well: 0 to 3 generate"),
+        (4, "3 UNKNOWN (to be settled); 4 to send", "at most 10 if all goes well: 4 to 7 generate"),
+    ],
+)
+def test_what_is_in_doubt_is_settled_by_a_call_or_by_none(
+    to_send: int, ledger: str, requests: str, story: Any
+) -> None:
+    """Nobody reads that nothing is to be sent beside calls that are, nor that all of them are."""
+    view = seen(story.plan(7), Held({Outcome.INVOICED: 4 - to_send, Outcome.UNKNOWN: 3}, to_send))
+    text = " ".join(plan_text(view).split())
+    assert ledger in text
+    assert f"requests {requests} calls, 2 questions and a token" in text
+
+
 def test_what_ceilings_have_lowered_is_said(story: Any) -> None:
     """A default that gave way to a tenant's ceiling is seen in the plan; else there is no word."""
     plan = story.plan(2)

@@ -157,6 +157,16 @@ def test_nothing_sent_by_questions_alone_names_no_earlier_run(story: Any) -> Non
     assert "nothing was sent: all 2 items are settled: 2 already invoiced\n" in text
 
 
+def test_what_this_run_has_found_was_settled_by_no_earlier_one(story: Any) -> None:
+    """Beside what earlier runs have settled stands how much this one has found itself."""
+    earlier = "20261129T200000Z-11aa"
+    records = [story.record(Outcome.INVOICED, number, run=earlier) for number in range(1, 9)]
+    records += [story.record(Outcome.ALREADY_INVOICED, n) for n in (9, 10)]
+    text = text_of(story.result(records, ExitCode.OK, sent=0, asked=1))
+    said = f"all 10 items are settled (8 earlier by run {earlier}, 2 by this one): 8 invoiced,"
+    assert said in " ".join(text.split())
+
+
 def test_last_block_names_what_the_spec_does_not_list(
     story: Any, golden: Callable[[str, str], None]
 ) -> None:
@@ -379,7 +389,36 @@ def test_advice_without_a_spec_names_none(story: Any) -> None:
     """After a reconciliation of a whole ledger no spec is made up."""
     story.names = {"file": ""}
     doubt = story.result([story.record(Outcome.UNKNOWN, 1, RESTING)], ExitCode.UNKNOWN, 0)
-    assert advice(doubt, RECONCILE).startswith("zbatch run SPEC again, or zbatch reconcile;")
+    again = "zbatch reconcile again, or"
+    assert advice(doubt, RECONCILE).startswith(f"{again} zbatch run with the spec that lists it;")
+    one, two = replace(doubt, specs=(SPEC,)), replace(doubt, specs=(SPEC, "specs/my own.yaml"))
+    assert advice(one, RECONCILE).startswith(f"{again} zbatch run {SPEC}; bill nothing")
+    told = f"{again} zbatch run with each of {SPEC}, 'specs/my own.yaml'; bill nothing"
+    assert advice(two, RECONCILE).startswith(told)
+    at = doubt.finished_at + timedelta(hours=1)
+    when = f"again, not before {at:%H:%M:%S} UTC, or zbatch run"
+    assert when in advice(replace(doubt, settles_at=at), RECONCILE)
+
+
+@pytest.mark.parametrize(
+    ("specs", "run"),
+    [((), "zbatch run{} with the spec that lists it"), ((SPEC,), f"zbatch run {SPEC}{{}}")],
+)
+def test_what_a_whole_ledger_leaves_to_a_run_is_a_command_to_paste(
+    specs: tuple[str, ...], run: str, story: Any
+) -> None:
+    """What was not created is sent by a run of the spec that had sent it; so is what has failed."""
+    story.names = {"file": ""}
+    absent = Problem("NOT_CREATED", "nothing is there")
+    void = story.result([story.record(Outcome.NOT_ATTEMPTED, 1, absent)], ExitCode.STOPPED, 0)
+    said = advice(replace(void, specs=specs), RECONCILE)
+    assert said == f"{run.format('')}   sends what is proved not to be there"
+    failed = story.result([story.record(Outcome.FAILED, 1)], ExitCode.FAILURES, 0)
+    said = advice(replace(failed, specs=specs), RECONCILE)
+    assert said == f"mend the causes above, then {run.format(' --retry-failed')}"
+    nothing = story.result([story.record(Outcome.NOTHING_TO_BILL, 1)], ExitCode.OK, 0)
+    text = " ".join(text_of(replace(nothing, specs=specs), RECONCILE).split())
+    assert f"is billed by {run.format(' --retry-nothing')}" in text
 
 
 def test_who_waits_is_named_with_what_for(story: Any, golden: Callable[[str, str], None]) -> None:
@@ -601,6 +640,14 @@ def test_each_kind_of_failure_is_told_once(story: Any) -> None:
     screen, stream = lines(story, regular=False, verbose=True)
     drive(screen, story, events)
     assert len(stream.getvalue().splitlines()) == 1 + 27
+
+
+def test_from_when_doubt_can_be_settled_is_told_as_it_comes_up(story: Any) -> None:
+    """It stands at the end of a message that may be long, and is what a person needs of it."""
+    screen, stream = lines(story, regular=False)
+    drive(screen, story, settled(story, Outcome.UNKNOWN, 1, RESTING))
+    said = " ".join(stream.getvalue().split())
+    assert "from 2026-11-30 21:15:41 UTC zbatch run or zbatch reconcile can settle it" in said
 
 
 def test_waits_and_the_end_are_told(story: Any, golden: Callable[[str, str], None]) -> None:

@@ -12,6 +12,7 @@ from support.engine import START, TENANT, item
 from zbatch.engine.age import Clocks
 from zbatch.engine.conclusion import after_rest, ask_from, rest_until
 from zbatch.engine.conclusion import decided as decided_by_a_person
+from zbatch.engine.judge import unknown_records
 from zbatch.engine.kinds import Kind
 from zbatch.engine.order import Work
 from zbatch.engine.question import Seen
@@ -110,6 +111,28 @@ def test_a_key_that_still_rests_says_what_is_known_of_it() -> None:
         assert step.problem.code == code
 
 
+@pytest.mark.parametrize(
+    ("kinds", "unsure"), [((Kind.LOST, Kind.ROWS), True), ((Kind.ROWS,), False)]
+)
+def test_a_refusal_after_a_lost_reply_says_why_it_is_no_failure_yet(
+    kinds: tuple[Kind, ...], unsure: bool
+) -> None:
+    """R4: beside Zuora's refusal stands that an earlier send may have billed it all the same."""
+    refusal = Problem("INVALID_VALUE", "the account status is Canceled.")
+    sends = [an_attempt(0.5, kind, n, problem=refusal) for n, kind in enumerate(kinds, 1)]
+    said = "the account status is Canceled"
+    told = f"{said}; what an earlier send of it did is not known" if unsure else f"{said}."
+    work = burnt(*sends)
+    step = concluded(work)
+    assert isinstance(step, Rest)
+    assert step.problem == Problem("INVALID_VALUE", told)
+    (unknown,) = unknown_records(work)
+    assert unknown.error == step.problem
+    rested = [replace(one, started_at=START - 2 * HOUR) for one in sends]
+    failing = Trail(BASELINE, if_absent=IfAbsent.FAIL)
+    assert record_of(concluded(burnt(*rested, trail=failing))).error == refusal
+
+
 def test_a_young_key_with_nothing_there_says_that_a_run_settles_it() -> None:
     """R5: zbatch reconcile leaves it, and names the command that sends it again."""
     work = replace_burnt(burnt(an_attempt(2, Kind.LOST)))
@@ -118,6 +141,33 @@ def test_a_young_key_with_nothing_there_says_that_a_run_settles_it() -> None:
     assert error.code == "IN_DOUBT"
     assert error.message.startswith("question of 2026-11-30T22:00:00Z: nothing is there")
     assert error.message.endswith("zbatch run sends it again under the same key")
+
+
+@pytest.mark.parametrize(
+    ("beside", "then"),
+    [
+        (an_invoice(), "zbatch run settles it"),
+        (
+            an_invoice(status="Odd"),
+            "zbatch run goes on with it once another item of its call can be settled",
+        ),
+        (None, "zbatch run sends it again under the same key"),
+    ],
+)
+def test_a_key_that_a_neighbour_has_settled_is_said_to_be_settled_not_sent(
+    beside: Invoice | None, then: str
+) -> None:
+    """R12: a call is sent whole or not at all, so what is left of one is settled by question."""
+    items = (item(1), item(2))
+    call = make_call(TENANT, items, 0)
+    trails = (Trail(BASELINE, if_absent=IfAbsent.RENEW),) * 2
+    work = Work(0, items, 0, call=call, attempts=(an_attempt(2, Kind.LOST),), trails=trails)
+    other = replace(beside, account_id=items[0].identity.account_id) if beside else None
+    _, step = after_rest(work, (seen(other) if other else seen(), seen()), facts(read_only=True))
+    error = record_of(step).error
+    assert error is not None
+    assert error.code == "IN_DOUBT"
+    assert error.message.endswith(f"nothing is there; {then}")
 
 
 def replace_burnt(work: Work) -> Work:

@@ -383,6 +383,28 @@ def test_one_member_that_is_there_holds_back_a_whole_new_group() -> None:
         assert isinstance(step, Rest)
         assert (step.until, step.soon) == (START + SETTLE, False)
         assert step.problem.code == "OTHER_HOST"
+        assert "is invoiced already" in step.problem.message
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [("Generating", "is still being generated"), ("Odd", "a status that zbatch does not know")],
+)
+def test_one_member_that_is_coming_holds_back_a_whole_new_group(status: str, said: str) -> None:
+    """R12: nobody is told that something is invoiced which is not, in this run or in the next."""
+    group = new(2)
+    steps = before_sending(group, [seen(), seen(an_invoice(status=status))], facts())
+    assert isinstance(steps, tuple)
+    step = steps[0]
+    assert isinstance(step, Rest)
+    assert (step.until, step.problem.code) == (START + SETTLE, "OTHER_HOST")
+    assert said in step.problem.message
+    assert "already" not in step.problem.message
+    aside = replace(new(rests_until=step.until), rests_until=step.until)
+    later = only(before_sending(aside, [seen()], facts()))
+    assert isinstance(later, Rest)
+    assert later.problem.code == "OTHER_HOST"
+    assert "was there, or was coming" in later.problem.message
 
 
 def test_a_doubtful_group_shares_one_fate() -> None:

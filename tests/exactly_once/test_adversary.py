@@ -341,6 +341,23 @@ def test_a_revision_is_billed_though_the_lower_one_made_several_invoices(
     assert len(world.keys(second)) == 1
 
 
+def test_who_waits_since_an_invoice_of_its_call_is_coming_is_not_told_that_it_is_there(
+    make_world: MakeWorld,
+) -> None:
+    """Neither in the run that has seen it nor in the next one, which knows only until when."""
+    world = make_world(modes=replace(UNGUARDED, generating=1.5 * HOUR))
+    world.limits = replace(LIMITS, objects_per_call=2)
+    world.bill_by_hand(PAIR[0])
+    for said in ("is still being generated", "was there, or was coming"):
+        error = world.run(PAIR).records[PAIR[1].identity].error
+        assert error
+        assert (error.code, said in error.message) == ("OTHER_HOST", True)
+        world.pass_time(5)
+    world.pass_time(2 * HOUR)
+    assert world.run(PAIR).outcomes == ["already_invoiced", "invoiced"]
+    assert (world.sent, world.billed(PAIR[1])) == (1, 1)
+
+
 def test_the_rest_after_another_member_is_invoiced_is_kept_by_the_ledger(
     make_world: MakeWorld,
 ) -> None:

@@ -142,8 +142,10 @@ class RunResult:
     `failures`, `unknown`, `settled_by`, `nothing_since`, `waiting` and `unseen` are those of
     `zbatch.report.summary.Summary`. `asked` counts the questions, `strays` are items in doubt that
     the spec does not list (any more), and `unread` is why there may be more of them: the ledger
-    could not be read to its end. `settles_at` is that of `zbatch.engine.settings.Ending`. `amounts`
-    is what the invoices come to of the items that this run has settled as invoiced.
+    could not be read to its end. `settled_earlier` counts the outcomes of earlier runs.
+    `settles_at` is that of `zbatch.engine.settings.Ending`. `amounts` is what the invoices come to
+    of the items that this run has settled as invoiced. `specs` are those by which it was sent what
+    a whole ledger held in doubt, as far as they are still there.
     """
 
     run_id: str
@@ -159,6 +161,7 @@ class RunResult:
     failures: tuple[FailureGroup, ...] = ()
     unknown: tuple[ItemRecord, ...] = ()
     settled_by: tuple[str, ...] = ()
+    settled_earlier: int = 0
     asked: int = 0
     strays: tuple[ItemRecord, ...] = ()
     unread: str | None = None
@@ -169,6 +172,7 @@ class RunResult:
     settles_at: datetime | None = None
     read_back: ReadBackRecord | None = None
     amounts: tuple[Amount, ...] = ()
+    specs: tuple[str, ...] = ()
 
 
 class Watcher(Protocol):

@@ -63,7 +63,9 @@ class Desk:
         follow = Followed(watch, files.folder, self.run_id)
         with _recorder(record, files, task.report_copy) as recorder, follow:
             execution = Execution(record, self.store, recorder, files, follow, self.outside)
-            execution = replace(execution, approval=task.approval, asked=task.asked)
+            execution = replace(
+                execution, approval=task.approval, asked=task.asked, specs=task.specs
+            )
             with undisturbed(), unswept(), event_loop() as loop:
                 return loop.run(execution.converge(task, way))
 

@@ -79,7 +79,7 @@ class Files:
 class Execution:
     """What one execution works with; `record` is its header, still without an end.
 
-    `asked` counts the questions before it.
+    `asked` counts the questions before it, `specs` are those of its task.
     """
 
     record: RunRecord
@@ -90,6 +90,7 @@ class Execution:
     outside: Outside
     approval: Approval | None = None
     asked: int = 0
+    specs: tuple[str, ...] = ()
 
     @property
     def plan(self) -> Plan:
@@ -218,6 +219,7 @@ class Execution:
             failures=summary.failures,
             unknown=summary.unknown,
             settled_by=summary.settled_by,
+            settled_earlier=self.recorder.settled_earlier,
             asked=self.asked + closing.asked,
             strays=closing.strays,
             unread=closing.unread,
@@ -228,6 +230,7 @@ class Execution:
             settles_at=ending.settles_at,
             read_back=closing.read_back,
             amounts=closing.amounts,
+            specs=self.specs,
         )
 
     def _ended(self, result: RunResult, closing: Closing) -> RunRecord:

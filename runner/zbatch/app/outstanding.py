@@ -9,7 +9,7 @@ from zbatch.app.altered import as_asked_now, refuse_altered
 from zbatch.app.doubt import is_open, state_of, work_of
 from zbatch.app.held_back import barred, blocked, not_retried, waits_elsewhere
 from zbatch.app.out_of_turn import is_clean_group, out_of_turn
-from zbatch.engine.kinds import last_word
+from zbatch.engine.kinds import word_in_doubt
 from zbatch.engine.order import Work
 from zbatch.errors import Refused
 from zbatch.model import (
@@ -191,7 +191,7 @@ def _why_apart(
     """Say why a call is not sent again, or None where all of it may be."""
     early = any(item.identity in waiting for item in call.call.items) and is_clean_group(call)
     if early or KeyState.SETTLED in call.states:
-        return last_word(call.attempts, trail)
+        return word_in_doubt(call.attempts, trail)
     others = [item.identity for item in call.call.items if item.identity not in planned]
     if not others:
         return None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from zbatch.app.api import ReconcileOptions, RunResult, Watcher
 from zbatch.app.asking import Bureau
@@ -10,10 +13,11 @@ from zbatch.app.desk import opened
 from zbatch.app.loading import Overrides, blank_plan, emulator_book, known_tenants, load_plan
 from zbatch.app.numbers import with_ids
 from zbatch.app.protection import confirm_decisions, require_ledger
+from zbatch.app.runs import PastRun, run_in
 from zbatch.app.state import State
 from zbatch.app.task import to_settle
 from zbatch.errors import Refused
-from zbatch.model import Tenant
+from zbatch.model import Plan, Tenant
 from zbatch.spec import Project, find_project
 
 
@@ -33,11 +37,29 @@ def reconcile(options: ReconcileOptions, watch: Watcher) -> RunResult:
     book, every = emulator_book(project), plan is None
     with opened(tenant, state) as desk:
         bureau = Bureau(desk.folder, book, watch.event, desk.outside, options.patience)
-        resolved = with_ids(plan or blank_plan("reconcile", tenant), bureau)
+        resolved = with_ids(plan or _of_ledger(tenant), bureau)
         task = to_settle(resolved.plan, desk.store, options.accept, every=every)
+        if every:
+            runs = (run_in(state.root, name) for name in desk.store.runs_of_unsettled())
+            task = replace(task, specs=_still_there(runs, project, options.folder))
         task = replace(task, report_copy=options.report, patience=options.patience)
         task = replace(task, asked=resolved.asked, pace=resolved.pace)
         return desk.execute(task, book, watch)
+
+
+def _of_ledger(tenant: Tenant) -> Plan:
+    """Lay out nothing: each key rests as long as the specs want it to by which it was sent."""
+    plan = blank_plan("reconcile", tenant)
+    settling = replace(plan.spec.settling, settle=0.0)
+    return replace(plan, spec=replace(plan.spec, settling=settling))
+
+
+def _still_there(runs: Iterable[PastRun], project: Project, folder: Path) -> tuple[str, ...]:
+    """Name the specs of some runs, as far as they are known and there, from a folder."""
+    here = Path(os.path.realpath(folder))
+    paths = dict.fromkeys(project.root / run.spec_path for run in runs if run.spec_path)
+    there = (path for path in paths if path.is_file())
+    return tuple(str(one.relative_to(here) if one.is_relative_to(here) else one) for one in there)
 
 
 def _tenant(options: ReconcileOptions, project: Project, state: State) -> Tenant:

@@ -28,6 +28,7 @@ class Task:
     `read_only` sends no call; `accepted` are decisions of a person on items in doubt; `approval` is
     what the plan was held to. `read_back` is for how many seconds invoices that are not
     finished are waited for at the end. `asked` counts the questions before it, `pace` is theirs.
+    `specs` are those by which it was sent what a whole ledger holds in doubt.
     `began` is when the run began, by the steady clock, those questions included. `stages` are those
     of the plan.
     """
@@ -42,6 +43,7 @@ class Task:
     read_back: float = READ_BACK
     approval: Approval | None = None
     asked: int = 0
+    specs: tuple[str, ...] = ()
     pace: Pace | None = None
     began: float | None = None
     stages: Staging = field(default_factory=Staging)

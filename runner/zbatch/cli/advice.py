@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
+
 from zbatch.app.api import RunResult
 from zbatch.cli.called import RETRY_FAILED, Called, Verb
 from zbatch.engine.ending import StopReason
@@ -46,6 +49,7 @@ _UNREAD = (
     "{again} again; if the ledger cannot be read then either, keep it and report this with"
     " run.json, and bill nothing of this by hand"
 )
+_WHOLE_LEDGER = "{reconcile} again{when}, or {run}; bill nothing of this by hand meanwhile"
 _NOT_THERE = "{run}   sends what is proved not to be there"
 _SETTLED = "nothing is left in doubt"
 _LOOK = "{verify}   tells what to look at in these invoices; nothing is left to send"
@@ -57,6 +61,7 @@ _TWICE_AND_UNSEEN = (
     "{verify}   names the invoices; cancel what is one too many; then " + _UNSEEN_INVOICE
 )
 _CREDENTIALS = "check {places}, where the OAuth client is read from, then {again}"
+MOST_SPECS = 3
 _BY_REASON = {
     StopReason.RULE: _RULE,
     StopReason.STAGE: _STAGE,
@@ -68,10 +73,10 @@ def advice(result: RunResult, called: Called) -> str:
     """Say what to do after a run or a reconciliation."""
     spec = result.plan.spec.file
     left = result.totals[Outcome.NOT_ATTEMPTED]
-    retry = called.command(Verb.RUN, spec or "SPEC", flags=(RETRY_FAILED,))
+    retry = run_command(result, called, (RETRY_FAILED,))
     return _template(result, called).format(
         again=called.again(spec),
-        run=called.command(Verb.RUN, spec or "SPEC", flags=called.retry),
+        run=run_command(result, called, called.retry),
         retry=retry,
         failed_too="" if RETRY_FAILED in called.retry else f" (what failed: {retry})",
         reconcile=called.command(Verb.RECONCILE, spec),
@@ -81,6 +86,20 @@ def advice(result: RunResult, called: Called) -> str:
         when=_when(result),
         count="one item waits" if left == 1 else f"{left:,} items wait",
     )
+
+
+def run_command(result: RunResult, called: Called, flags: Sequence[str]) -> str:
+    """Write the command that runs the spec; after a look at a whole ledger, say of which specs."""
+    spec = result.plan.spec.file
+    specs = (spec,) if spec else result.specs
+    if len(specs) == 1:
+        return called.command(Verb.RUN, specs[0], flags=flags)
+    run = called.command(Verb.RUN, "", flags=flags)
+    if not specs:
+        return f"{run} with the spec that lists it"
+    more = f" and {len(specs) - MOST_SPECS} more" if len(specs) > MOST_SPECS else ""
+    names = ", ".join(one_line(shlex.quote(one)) for one in specs[:MOST_SPECS])
+    return f"{run} with each of {names}{more}"
 
 
 def _when(result: RunResult) -> str:
@@ -103,6 +122,8 @@ def _template(result: RunResult, called: Called) -> str:
         return _UNREAD
     if code is ExitCode.UNKNOWN and result.strays and not (result.unknown or _broken(result)):
         return _STRAYS_FIRST if result.stop else _STRAYS
+    if code is ExitCode.UNKNOWN and called.verb is Verb.RECONCILE and not result.plan.spec.file:
+        return _WHOLE_LEDGER
     if code is ExitCode.STOPPED and not result.stop:
         if called.verb is Verb.RECONCILE:
             return _NOT_THERE

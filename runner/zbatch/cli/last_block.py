@@ -8,11 +8,12 @@ from pathlib import Path
 from rich.text import Text
 
 from zbatch.app.api import FailureGroup, RunHeader, RunResult
-from zbatch.cli.advice import advice, reconcile_all
+from zbatch.cli.advice import advice, reconcile_all, run_command
 from zbatch.cli.amounts import invoiced
 from zbatch.cli.called import CALLED, RETRY_NOTHING, Called, Verb
 from zbatch.cli.decision import item_argument
 from zbatch.cli.words import (
+    DOUBT_LIMIT,
     MESSAGE_LIMIT,
     OUTCOMES,
     counted,
@@ -31,7 +32,6 @@ from zbatch.zuora.text import one_line
 FIRST_CAUSES = 20
 FIRST_UNKNOWN = 20
 FIRST_RUNS = 3
-DOUBT_LIMIT = 500  # candidates, and from when it can be settled, stand at the end of a message
 
 # What only a person can decide.
 _UNDECIDED = frozenset({"SEVERAL_INVOICES", "DRAFT_CHANGED"})
@@ -135,7 +135,10 @@ def _why_nothing_was_sent(result: RunResult, verb: Verb) -> str | None:
         return None
     runs = result.settled_by
     more = f" and {len(runs) - FIRST_RUNS} more" if len(runs) > FIRST_RUNS else ""
-    earlier = f" (earlier by run {', '.join(runs[:FIRST_RUNS])}{more})" if runs else ""
+    before, planned = result.settled_earlier, result.totals.planned
+    ours = f", {planned - before:,} by this one" if before < planned else ""
+    many = f"{before:,} " if ours else ""
+    earlier = f" ({many}earlier by run {', '.join(runs[:FIRST_RUNS])}{more}{ours})" if runs else ""
     items = counted(result.totals.planned, "item")
     return f"nothing was sent: all {items} are settled{earlier}: {tally(settled)}"
 
@@ -163,8 +166,7 @@ def _message(message: Message) -> str:
 def _nothing(result: RunResult, called: Called) -> Iterator[Text]:
     if result.nothing_since:
         since = f"{result.nothing_since:%Y-%m-%d %H:%M:%S} UTC"
-        spec = result.plan.spec.file or "SPEC"
-        run = called.command(Verb.RUN, spec, flags=(RETRY_NOTHING,))
+        run = run_command(result, called, (RETRY_NOTHING,))
         yield Text(f"  nothing to bill as of {since}: usage rated later is billed by {run}")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from zbatch.cli.words import counted, duration, item_name, problem_text
+from zbatch.cli.words import DOUBT_LIMIT, MESSAGE_LIMIT, counted, duration, item_name, problem_text
 from zbatch.engine.events import (
     Answered,
     Event,
@@ -84,9 +84,11 @@ class Notices:
 
 def item_line(record: ItemRecord) -> Text:
     """Say what one item came to."""
-    what = record.invoice_id if record.outcome.success else problem_text(record.error)
+    limit = DOUBT_LIMIT if record.outcome is Outcome.UNKNOWN else MESSAGE_LIMIT
+    error = problem_text(record.error, limit)
+    what = one_line(record.invoice_id or "") if record.outcome.success else error
     text = f"{outcome_word(record)}  {item_name(record)}"
-    return Text(f"{text}  {one_line(what or '')}", STYLES.get(record.outcome, ""))
+    return Text(f"{text}  {what}", STYLES.get(record.outcome, ""))
 
 
 def outcome_word(record: ItemRecord) -> str:

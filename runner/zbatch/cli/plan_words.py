@@ -16,7 +16,7 @@ from zbatch.app.review.swings import Swings
 from zbatch.cli.amounts import grouped
 from zbatch.cli.words import counted, duration, tally
 from zbatch.engine.money import added
-from zbatch.model import Charges
+from zbatch.model import Charges, Outcome
 from zbatch.spec.plan_diff import Dates, DatesChange, PlanDiff
 
 _MOST_DATES = 3  # of one account, in one line
@@ -178,8 +178,9 @@ def ledger(held: Held) -> str:
     """Say what is billed already, and what is left."""
     if held.unread:
         return f"not known: {held.unread}"
-    done = tally(held.counts)
-    said = f"{done or 'nothing yet'}; {held.to_send:,} to send"
+    done = tally(held.counts) or "nothing yet"
+    settle = " (to be settled)" if held.unsure else ""  # the last of the tally
+    said = f"{done}{settle}; {held.to_send:,} to send"
     if held.held_back:
         said += f"; {held.held_back:,} held back by another date of the account"
     if held.changed:
@@ -272,15 +273,21 @@ def requests(view: Preview) -> str:
     """Say what is sent, if all goes well."""
     if not view.load.limited:
         return _nothing(view)
-    calls = counted(view.load.calls, "generate call")
+    most, unsure = view.load.calls, view.held.unsure
+    calls = counted(most, "generate call")
+    if unsure:  # each takes the same call once more, or a question alone settles it
+        calls = f"{most - unsure:,} to {calls}"
     asked = counted(view.load.questions, "question")
-    return f"{view.load.requests:,} if all goes well: {calls}, {asked} and a token"
+    total = f"{'at most ' if unsure else ''}{view.load.requests:,} if all goes well"
+    return f"{total}: {calls}, {asked} and a token"
 
 
 def _nothing(view: Preview) -> str:
-    return (
-        f"none: {'what is left is held back' if view.held.held_back else 'nothing is left to do'}"
-    )
+    if view.held.held_back:
+        return "none: what is left is held back"
+    if view.held.counts.get(Outcome.FAILED):
+        return "none: what failed is sent with --retry-failed only"
+    return "none: nothing is left to do"
 
 
 def time_needed(view: Preview) -> str:

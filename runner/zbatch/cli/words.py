@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from zbatch.model import Item, ItemRecord, Problem
 
 MESSAGE_LIMIT = 160
+DOUBT_LIMIT = 500  # candidates, and from when it can be settled, stand at the end of a message
 
 OUTCOMES = {
     Outcome.INVOICED: "invoiced",

@@ -13,7 +13,7 @@ from zbatch.engine.brake import Brake
 from zbatch.engine.carrier import send_of
 from zbatch.engine.conclusion import ask_from, needs_conclusion
 from zbatch.engine.ending import StopReason
-from zbatch.engine.kinds import last_word
+from zbatch.engine.kinds import word_in_doubt
 from zbatch.engine.order import Work
 from zbatch.engine.preflight import OTHER_HOST
 from zbatch.engine.settings import ASKED_AT_SPEED_SECONDS, Ports, Settings
@@ -203,7 +203,7 @@ class Arming:
         if work.apart:
             problem = work.apart
         elif work.attempts:
-            problem = last_word(work.attempts, work.trails[0])
+            problem = word_in_doubt(work.attempts, work.trails[0])
         self._aftermath.rest(work, until, problem)
         return True
 

@@ -11,18 +11,21 @@ from datetime import datetime, timedelta
 from zbatch.engine.age import expired, outlived
 from zbatch.engine.drafts import remembering
 from zbatch.engine.judge import record_of
-from zbatch.engine.kinds import Kind, doubtful, last_word
+from zbatch.engine.kinds import Kind, doubtful, last_word, word_in_doubt
 from zbatch.engine.order import Work
 from zbatch.engine.question import (
     Absent,
     Claimed,
     Doubt,
     Foreign,
+    Nothing,
+    Odd,
     Seen,
     Undecided,
     beyond,
     conclude,
     exists,
+    look,
     rested,
     shown_as_void,
 )
@@ -109,7 +112,7 @@ def after_rest(work: Work, seen: Sequence[Seen], facts: Facts) -> tuple[Step, ..
     until = rest_until(work, facts)
     if until > facts.now:  # only the answer has told how old the key is
         return tuple(
-            Rest(until, work.apart or last_word(work.attempts, trail)) for trail in work.trails
+            Rest(until, work.apart or word_in_doubt(work.attempts, trail)) for trail in work.trails
         )
     settle = facts.settle_of(work)
     conflict = _still_at_work(work.attempts) and not outlived(work.attempts, facts.clocks)
@@ -117,10 +120,36 @@ def after_rest(work: Work, seen: Sequence[Seen], facts: Facts) -> tuple[Step, ..
         Doubt(work.attempts, trail, settle, conflict and not _answered_for(trail))
         for trail in work.trails
     )
+    members = list(zip(work.items, seen, doubts, strict=True))
+    steps = [_conclusion(work, *member, facts) for member in members]
+    then = _what_a_run_does(work, seen, steps)
     return tuple(
-        _conclusion(work, item, one, doubt, facts)
-        for item, one, doubt in zip(work.items, seen, doubts, strict=True)
+        step or _still_protected(work, item, one, then)
+        for step, (item, one, _) in zip(steps, members, strict=True)
     )
+
+
+def _what_a_run_does(work: Work, seen: Sequence[Seen], steps: Sequence[Step | None]) -> str:
+    """Say what a run does with an item whose key still protects, by what is shown of the others.
+
+    A call is sent again whole, and only where nothing is there for any of its items.
+    """
+    looks = [look(one, trail) for one, trail in zip(seen, work.trails, strict=True)]
+    if any(isinstance(there, Odd) for there in looks):
+        return "goes on with it once another item of its call can be settled"
+    settled = any(isinstance(step, Settled | Renewed) for step in steps)
+    shown = not all(isinstance(there, Nothing) for there in looks)
+    return "settles it" if work.apart or settled or shown else "sends it again under the same key"
+
+
+def _still_protected(work: Work, item: Item, seen: Seen, then: str) -> Left:
+    """Leave an item whose key still protects: sending that again is safer than a new one."""
+    problem = Problem("IN_DOUBT", f"{_asked(seen)}: nothing is there; zbatch run {then}")
+    return Left(record_of(work, item, Outcome.UNKNOWN, problem=problem))
+
+
+def _asked(seen: Seen) -> str:
+    return f"question of {seen.asked_at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _still_at_work(attempts: Sequence[Attempt]) -> bool:
@@ -144,11 +173,12 @@ def _of_the_key(attempt: Attempt) -> bool:
     return attempt.answer == Kind.CONFLICT
 
 
-def _conclusion(work: Work, item: Item, seen: Seen, doubt: Doubt, facts: Facts) -> Step:
+def _conclusion(work: Work, item: Item, seen: Seen, doubt: Doubt, facts: Facts) -> Step | None:
+    """Conclude on one item; None where nothing is there and the key still protects."""
     if item.identity in facts.accepted:
         return _decided(work, item, seen, facts.accepted[item.identity], doubt.trail)
     conclusion = conclude(seen, doubt)
-    when = f"question of {seen.asked_at:%Y-%m-%dT%H:%M:%SZ}"
+    when = _asked(seen)
     if isinstance(conclusion, Claimed):
         record = record_of(work, item, Outcome.INVOICED, (conclusion.invoice_id,))
         return Settled(record, f"{when}: one invoice, made in the time of our sends")
@@ -163,10 +193,7 @@ def _conclusion(work: Work, item: Item, seen: Seen, doubt: Doubt, facts: Facts) 
     if rest := _perhaps_gone(work, seen, doubt.trail, facts):
         return rest
     if not work.burnt and not expired(work.attempts, facts.clocks):
-        # The key still protects: sending it again is what settles it, and safer than a new one.
-        then = "settles it" if work.apart else "sends it again under the same key"
-        problem = Problem("IN_DOUBT", f"{when}: nothing is there; zbatch run {then}")
-        return Left(record_of(work, item, Outcome.UNKNOWN, problem=problem))
+        return None
     return _absent(work, item, conclusion, last_word(work.attempts, doubt.trail), when)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from zbatch.engine.backoff import conflicts_exhausted
 from zbatch.engine.decision import Again, Decision, Pause, Settle, Verdict
-from zbatch.engine.kinds import Kind, doubtful, kind_of, last_word, problem_of
+from zbatch.engine.kinds import Kind, doubtful, kind_of, problem_of, word_in_doubt
 from zbatch.engine.order import Work
 from zbatch.engine.verdict import Context, decide
 from zbatch.model import (
@@ -159,7 +159,7 @@ def still_live(work: Work, attempt: Attempt) -> Result:
 def unknown_records(work: Work) -> tuple[ItemRecord, ...]:
     """Report items whose key is in doubt or burnt; no outcome of theirs is stored."""
     return tuple(
-        record_of(work, item, Outcome.UNKNOWN, problem=last_word(work.attempts, trail))
+        record_of(work, item, Outcome.UNKNOWN, problem=word_in_doubt(work.attempts, trail))
         for item, trail in zip(work.items, work.trails, strict=True)
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 
 from zbatch.model import Attempt, Problem, Trail
@@ -100,6 +101,19 @@ def last_word(attempts: Sequence[Attempt], trail: Trail) -> Problem:
         return trail.said
     told = [attempt for attempt in attempts if attempt.sent or attempt.problem]
     return (told[-1].problem if told else None) or _NO_ANSWER
+
+
+def word_in_doubt(attempts: Sequence[Attempt], trail: Trail) -> Problem:
+    """Say the same of an item in doubt: rows leave it so where an earlier send may have billed it.
+
+    A refusal alone reads as if nothing had been made.
+    """
+    word = last_word(attempts, trail)
+    told = [attempt for attempt in attempts if attempt.sent or attempt.problem]
+    if not (doubtful(attempts) and told and told[-1].answer == Kind.ROWS):
+        return word
+    unsure = "; what an earlier send of it did is not known"
+    return replace(word, message=word.message.removesuffix(".") + unsure)
 
 
 def problem_of(answer: Answer | Fault) -> Problem:

@@ -48,9 +48,13 @@ from zbatch.model import (
 
 RECHECK_GENERATING = timedelta(seconds=30)
 
+_ELSEWHERE = "somebody else may be sending the same call"
+
+# What an earlier look has put aside: the ledger knows until when, and not for which item of a call.
 OTHER_HOST = Problem(
     "OTHER_HOST",
-    "another item of its call is invoiced already: somebody else may be sending the same call",
+    "an invoice was there, or was coming, for it or for another item of its call when that was"
+    f" asked about last: {_ELSEWHERE}",
 )
 
 WAS_COMING = Problem(
@@ -75,8 +79,10 @@ def before_sending(work: Work, seen: Sequence[Seen], facts: Facts) -> Cleared | 
     if doubtful(work.attempts):
         members = zip(work.items, seen, work.trails, strict=True)
         return tuple(_doubt_step(work, *member, looks) for member in members)
+    beside = _other_host(looks)
     return tuple(
-        _hold(work, item, there, facts) for item, there in zip(work.items, looks, strict=True)
+        _hold(work, item, there, beside, facts)
+        for item, there in zip(work.items, looks, strict=True)
     )
 
 
@@ -178,7 +184,18 @@ def _doubt_step(work: Work, item: Item, seen: Seen, trail: Trail, looks: Sequenc
     return Burnt("in doubt, and an invoice is there that was not there before", baseline)
 
 
-def _hold(work: Work, item: Item, there: Look, facts: Facts) -> Step:
+def _other_host(looks: Sequence[Look]) -> Problem:
+    """Say why the items of a call wait for which nothing is there, as for another one it is."""
+    if any(isinstance(there, There) for there in looks):
+        why = "another item of its call is invoiced already"
+    elif any(isinstance(there, Generating) for there in looks):
+        why = "an invoice of another item of its call is still being generated"
+    else:
+        why = "an invoice of another item of its call has a status that zbatch does not know"
+    return Problem("OTHER_HOST", f"{why}: {_ELSEWHERE}")
+
+
+def _hold(work: Work, item: Item, there: Look, beside: Problem, facts: Facts) -> Step:
     if isinstance(there, There):
         problem = Problem("ALREADY_THERE", _there_before(item, len(there.ids)))
         record = record_of(work, item, Outcome.ALREADY_INVOICED, there.ids, problem)
@@ -190,7 +207,7 @@ def _hold(work: Work, item: Item, there: Look, facts: Facts) -> Step:
         problem = Problem("GENERATING", f"invoice {there.ids[0]} is still being generated")
         soon = facts.now + RECHECK_GENERATING
         return Rest(soon, problem, soon=True, kept=facts.rest_anew(work))
-    return Rest(facts.now + facts.settle_of(work), OTHER_HOST)
+    return Rest(facts.now + facts.settle_of(work), beside)
 
 
 def _there_by_now(count: int) -> str:

@@ -131,6 +131,11 @@ ITEMS_WITH_OPEN_KEYS = (
     "SELECT * FROM item WHERE id IN (SELECT item_id FROM call_item WHERE state <> 'settled')"
     " ORDER BY account_id, target_date, revision"
 )
+RUNS_WITH_OPEN_KEYS = (
+    "SELECT DISTINCT run.id FROM call_item JOIN attempt ON attempt.call_id = call_item.call_id"
+    " JOIN run ON run.id = attempt.run_id WHERE call_item.state <> 'settled'"
+    " ORDER BY run.started_at DESC, run.id DESC"
+)
 # Lists of values go in as one JSON array, accounts by position as one JSON object.
 _LISTED = "(SELECT value FROM json_each(?))"
 ITEMS_OF_ACCOUNTS = (

@@ -220,6 +220,11 @@ class Store:
             items = [rows.item_of(row) for row in rows_]
         return self.standing(item for item in items if item.identity not in without)
 
+    def runs_of_unsettled(self) -> tuple[str, ...]:
+        """Name the runs that have sent unsettled keys, the latest first."""
+        with self._reading():
+            return tuple(row["id"] for row in self._connection.execute(sql.RUNS_WITH_OPEN_KEYS))
+
     def begin(self, run_id: str, sends: Sequence[Send], now: datetime) -> None:
         """Record attempts before they leave, and with the first one of a key its call."""
         self.commit(run_id, sends, (), (), now)

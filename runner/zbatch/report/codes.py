@@ -133,7 +133,7 @@ _CODES: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "OTHER_HOST",
-        "Another item of its call is invoiced already: perhaps another machine sends the same.",
+        "Another item of its call has an invoice, or will: perhaps another machine sends the same.",
         _MACHINE,
         "Make sure that one machine alone runs this tenant, then run the spec again.",
     ),

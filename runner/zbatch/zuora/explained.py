@@ -25,8 +25,12 @@ _MADE_OF_IT: dict[RowClass, tuple[str, str]] = {
         " the cause in Zuora, then zbatch run SPEC --retry-failed.",
     ),
     RowClass.DEFINITE: (
-        "Nothing was made, and the same call would be refused again: the item is failed.",
-        "Mend the cause in Zuora or in the spec, then zbatch run SPEC --retry-failed.",
+        "Nothing was made, and the same call would be refused again: the item is failed. Where"
+        " an earlier send of it was not answered, that one may have billed it: then the item is"
+        " unknown until its key has rested and the tenant was asked; nothing there: it is failed.",
+        "Once it is failed: mend the cause in Zuora or in the spec, then zbatch run SPEC"
+        " --retry-failed. While it is unknown: run the spec again after the time that the report"
+        " names, and bill nothing by hand before.",
     ),
 }
 _WAITING = (

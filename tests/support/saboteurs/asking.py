@@ -14,7 +14,7 @@ from zbatch.engine.kinds import doubtful
 from zbatch.engine.order import Work
 from zbatch.engine.question import Claimed, Nothing, Seen, There
 from zbatch.engine.steps import Cleared, Facts, Renewed, Rest
-from zbatch.model import IfAbsent, Invoice, Item, KeyState, Tenant, Trail
+from zbatch.model import IfAbsent, Invoice, Item, KeyState, Problem, Tenant, Trail
 from zbatch.zuora import headers, query_reply
 from zbatch.zuora.pages import Page
 
@@ -169,8 +169,8 @@ def the_others_go_at_once(bench: Bench) -> None:
     """Where one item of a new call is billed already, the others are sent without a rest."""
     hold = preflight._hold
 
-    def substitute(work: Work, item: Item, there: Any, facts: Facts) -> Any:
-        step = hold(work, item, there, facts)
+    def substitute(work: Work, item: Item, there: Any, beside: Problem, facts: Facts) -> Any:
+        step = hold(work, item, there, beside, facts)
         if isinstance(step, Rest) and isinstance(there, Nothing):
             return replace(step, until=facts.now)
         return step
