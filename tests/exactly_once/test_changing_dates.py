@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -21,6 +21,7 @@ from zbatch.emulator.catalogue import fault
 from zbatch.errors import Refused
 from zbatch.model import ExitCode, Identity, Item, Limits, Outcome, Rate, StopRules
 
+MakeWorld = Callable[..., World]
 ACCOUNTS, DAYS = range(5), (10, 20)
 DATES = (date(2026, 11, 30),) * 3 + (date(2026, 12, 1),)
 DEFINITE = Mishap(executed=False, code="ACCOUNTING_PERIOD_CLOSED")
@@ -115,3 +116,24 @@ def test_an_item_is_billed_once_whatever_invoice_date_is_asked_for(seed: int) ->
         assert {key.state for key in keys} == {"settled"}
     finally:
         dates.world.close()
+
+
+@pytest.mark.parametrize("mended", [False, True])
+def test_a_revision_above_a_failed_date_is_what_the_later_dates_wait_for(
+    make_world: MakeWorld, *, mended: bool
+) -> None:
+    """Once it is invoiced they go on in the same run, and where it fails the run has failures."""
+    world = make_world()
+    dates = (item(1, 20), item(1, 30))
+    by_hand = world.bill_by_hand(dates[1])
+    assert world.run(dates[1:]).outcomes == ["already_invoiced"]
+    world.faults.switch([Scheduled(DEFINITE, every=1)])
+    assert world.run(dates).outcomes == ["failed", "already_invoiced"]
+    world.set_status(by_hand, "Canceled")
+    if mended:
+        world.faults.switch()
+    raised = [replace(one, identity=replace(one.identity, revision=2)) for one in dates]
+    for _ in range(2):
+        run = world.run(raised)
+        assert run.outcomes == (["invoiced"] * 2 if mended else ["failed", "not_attempted"])
+        assert run.exit_code is (ExitCode.OK if mended else ExitCode.FAILURES)

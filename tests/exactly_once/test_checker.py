@@ -269,6 +269,12 @@ def drawn_elsewhere(evidence: Evidence, **fields: Any) -> Evidence:
     return replace(evidence, ledgers=[*evidence.ledgers, Ledger(SECOND, [key])])
 
 
+def restored(evidence: Evidence) -> Evidence:
+    """Let a copy of the ledger have come in its place after all that happened."""
+    copy = replace(evidence.ledgers[0], name=f"{HOST}′")
+    return replace(evidence, ledgers=[*evidence.ledgers, copy])
+
+
 def beside_another(evidence: Evidence) -> Evidence:
     """Let a machine with a ledger of its own be at work at the same time, and die."""
     other = a_run([], code=None, ledger=SECOND, started=-50.0, ended=150.0)
@@ -314,6 +320,7 @@ CLEAN: dict[str, Change] = {
         e, *lines_with(e, 1, outcome="unknown", success=False), code=3
     ),
     "billed by hand after we had asked": lambda e: by_hand(e, 109.5),
+    "the same, and a backup of our ledger restored since": lambda e: restored(by_hand(e, 109.5)),
     "billed by hand, and cancelled": lambda e: by_hand(e, 50.0, stands=False),
     "the same key elsewhere": lambda e: drawn_elsewhere(e, key="key-2"),
     "another key elsewhere for other bytes": lambda e: drawn_elsewhere(e, content=b"other"),

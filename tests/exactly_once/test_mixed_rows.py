@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,10 +10,11 @@ import pytest
 
 from support.engine import item
 from support.world import HOUR, LIMITS, World
-from support.world_net import REPLY_LOST
+from support.world_net import LOST_ON_THE_WAY, REPLY_LOST, Trouble
 from zbatch.emulator import Scheduled
 from zbatch.emulator.book import AccountStatus, BookAccount
 from zbatch.emulator.catalogue import fault
+from zbatch.zuora.wire import Reply
 
 MakeWorld = Callable[..., World]
 ONE, TWO, THREE = item(1), item(2), item(3)
@@ -79,3 +81,28 @@ def test_nothing_to_bill_beside_an_error_that_leaves_doubt_is_told_by_its_own_ro
     nothing = run.records[ONE.identity].error
     assert nothing
     assert NOTHING_DUE in nothing.message
+
+
+LOCK = {"Code": "LOCK_COMPETITION", "Message": "account one is locked"}
+DENIED = {"Code": "NO_PERMISSION", "Message": "account two is none of yours"}
+
+
+@pytest.mark.parametrize("errors", [(LOCK, DENIED), (DENIED, LOCK)])
+@pytest.mark.parametrize("again", [False, True])
+def test_rows_that_burn_a_key_as_a_whole_are_told_to_each_item_by_its_own(
+    make_world: MakeWorld, again: bool, errors: tuple[dict[str, str], ...]
+) -> None:
+    """A reply is lost, and then no row says anything of its item: four times, until it rests."""
+    world = make_world()
+    world.limits = replace(LIMITS, objects_per_call=2)
+    told = json.dumps([{"Success": False, "Errors": [error]} for error in errors]).encode()
+    turned_away = Trouble(arrives=False, instead=Reply(200, {}, told, 1))
+    world.troubles = {1: LOST_ON_THE_WAY} | dict.fromkeys(range(2, 6), turned_away)
+    run = world.run([ONE, TWO])
+    if again:
+        run = world.run([ONE, TWO])
+    assert (world.sent, run.outcomes) == (5, ["unknown"] * 2)
+    assert run.codes == [error["Code"] for error in errors]
+    world.pass_time(2 * HOUR)
+    assert world.run([ONE, TWO]).outcomes == ["invoiced"] * 2
+    assert (world.billed(ONE), world.billed(TWO)) == (1, 1)

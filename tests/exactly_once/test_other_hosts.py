@@ -225,3 +225,15 @@ def test_what_is_appended_to_a_draft_too_young_for_the_baseline(
     run = world.run([early, late])
     assert world.billed(late) == 1
     assert run.records[late.identity].outcome == "unknown"
+
+
+def test_a_restored_ledger_leaves_the_evidence_of_what_nobody_could_see(
+    make_world: MakeWorld,
+) -> None:
+    """Billed by hand within the read lag of our call, whose ledger is restored later."""
+    world = make_world(modes=replace(UNGUARDED, read_lag=600.0))
+    world.bill_by_hand(ITEMS[0])
+    assert world.run(ITEMS[:1]).outcomes == ["invoiced"]
+    world.host().restore(world.host().backup())
+    assert world.run(ITEMS[:1]).outcomes == ["invoiced"]
+    assert world.billed(ITEMS[0]) == 1

@@ -10,6 +10,7 @@ from datetime import datetime
 from support.evidence import (
     GENERATE,
     Arrival,
+    Attempt,
     Evidence,
     Execution,
     Item,
@@ -32,7 +33,10 @@ class Casebook:
         self.ours = [one for one in evidence.executions if one.key is not None]
         self.by_hand = {one.invoice for one in evidence.executions if one.key is None}
         self.invoices = {one.id: one for one in evidence.invoices}
-        self.intents = {a.track: (a, one) for one in evidence.ledgers for a in one.attempts}
+        self.intents: dict[str, tuple[Attempt, Ledger]] = {}
+        for one in evidence.ledgers:  # a backup that was restored has those of the first once more
+            for attempt in one.attempts:
+                self.intents.setdefault(attempt.track, (attempt, one))
         self.runs: dict[str, list[Run]] = defaultdict(list)
         for run in evidence.runs:
             self.runs[run.ledger].append(run)

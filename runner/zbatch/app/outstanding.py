@@ -129,15 +129,24 @@ def _barrier(standing: Standing, working: set[Identity] | frozenset[Identity]) -
     """Find what of the account holds the item back and is not worked on now."""
     if standing.record and standing.record.outcome is Outcome.INVOICED:
         return None
-    for earlier in earlier_open(standing):
-        if earlier.identity not in working:
-            return earlier
+    return waits_for(standing, working)
+
+
+def waits_for(standing: Standing, working: Container[Identity]) -> Item | None:
+    """Name the first date or revision that holds an item back and that nobody works on.
+
+    Of a failed date that counts which is of the item's own revision, as all of the account in a
+    plan: it is sent before the item, and once it is invoiced the lower one holds back nothing.
+    """
+    holding = [earlier for earlier in standing.earlier if _holds_back(earlier)]
+    known = {earlier.item.identity for earlier in holding}
+    for earlier in holding:
+        identity = earlier.item.identity
+        mine = replace(identity, revision=standing.item.identity.revision)
+        raised = earlier.outcome is Outcome.FAILED and mine > identity
+        if identity not in working and not (raised and (mine in working or mine in known)):
+            return earlier.item
     return None
-
-
-def earlier_open(standing: Standing) -> Iterator[Item]:
-    """Name the dates and revisions that hold an item back while nobody works on them."""
-    return (earlier.item for earlier in standing.earlier if _holds_back(earlier))
 
 
 def is_worked_on(standing: Standing, wish: Wish) -> bool:

@@ -120,11 +120,20 @@ def decide(
 
 def _by_rows(answer: Rows, look: _Look, unsure: bool) -> Decision:
     if unsure and turned_away(answer):
-        return _throttled_doubtful(look)
+        return _by_own_rows(_throttled_doubtful(look), answer)
     if unsure and _at_the_door(answer):
-        return _door_doubtful(look)
+        return _by_own_rows(_door_doubtful(look), answer)
     verdicts = tuple(ROW_TABLE[row.row_class][unsure](row) for row in answer.rows)
     return Settle(verdicts, exceeded=answer.throttled, gates=answer.throttled)
+
+
+def _by_own_rows(decision: Decision, answer: Rows) -> Decision:
+    """Have each item told by its own row where a whole answer burns its key."""
+    if not isinstance(decision, Settle):
+        return decision
+    pairs = zip(decision.verdicts, answer.rows, strict=True)
+    told = tuple(replace(verdict, problem=_row_problem(row)) for verdict, row in pairs)
+    return replace(decision, verdicts=told)
 
 
 def turned_away(answer: Rows) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from zbatch.app.altered import MOST_NAMED, Altered, altered
 from zbatch.app.doubt import in_doubt
-from zbatch.app.outstanding import ASKED_AGAIN, Wish, earlier_open, is_worked_on
+from zbatch.app.outstanding import ASKED_AGAIN, Wish, is_worked_on, waits_for
 from zbatch.app.review.counts import pairs_of
 from zbatch.app.review.in_turn import InTurn
 from zbatch.app.runs import to_bill
@@ -115,7 +115,7 @@ def _read(plan: Plan, items: int, ledger: Glance) -> Held:
             outcome = _outcome(standing)
             if outcome is not None:
                 counts[outcome] += 1
-            elif any(one.identity not in worked_on for one in earlier_open(standing)):
+            elif waits_for(standing, worked_on):
                 held_back += 1
             else:
                 to_send += 1
