@@ -105,6 +105,8 @@ def test_a_locked_account_goes_on_under_the_next_key_once_the_first_is_settled(
         2,
         second,
     )
+    assert record.started_at
+    assert record.started_at < START + timedelta(seconds=run.server.times[1])
 
 
 def test_no_next_key_is_sent_before_a_question_that_is_newer_than_the_answer(bench: Bench) -> None:
@@ -257,6 +259,17 @@ def test_f63_a_429_that_reads_as_something_else_is_waited_for_too(
     assert outcomes(run) == {Outcome.INVOICED}
     told = min(run.server.times) + 0.11
     assert [time for time in run.server.times if told < time < 90] == []
+
+
+def test_a_wait_that_is_named_beside_a_success_holds_nobody_back(bench: Bench) -> None:
+    """Only a 429 or a 503 asks to wait; a proxy may put the header on anything."""
+    body = success().body
+    run = bench.run(
+        works_of([item(n) for n in range(3)]),
+        lambda r, b: Reply(200, {"retry-after": "90"}, body, token=1),
+    )
+    assert outcomes(run) == {Outcome.INVOICED}
+    assert run.elapsed < 90.0
 
 
 def test_f71_a_wait_beyond_reason_stops_the_run(bench: Bench) -> None:

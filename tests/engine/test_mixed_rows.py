@@ -39,6 +39,19 @@ def test_an_item_in_doubt_is_told_by_its_own_row(wait: float, outcome: Outcome) 
     assert told.error.message.startswith("stopped")
 
 
+def test_what_a_burnt_keys_row_said_is_not_told_of_the_next_key() -> None:
+    """The key is void, the next one is never answered: that there is no answer is what is told."""
+    answers: Iterator[Reply | Fault] = iter([BOTH])
+    bench = Bench(settling=Settling(3600.0, 4000.0))
+    works = [Work(0, (TERMINATED, UNKNOWN), 0)]
+    run = bench.run(works, lambda request, before: next(answers, LOST))
+    told = run.records[str(UNKNOWN.identity)]
+    assert told.outcome is Outcome.UNKNOWN
+    assert told.error is not None
+    assert "who knows" not in told.error.message
+    assert "stopped" not in told.error.message
+
+
 @pytest.mark.parametrize("code", ["TEMPORARY_ERROR", "NO_PERMISSION", "REQUEST_EXCEEDED_RATE"])
 def test_a_row_of_an_item_is_a_word_on_its_key_whatever_stands_beside_it(code: str) -> None:
     """After a 409, the call is over: what is said of the tenant beside it takes nothing back."""

@@ -49,6 +49,19 @@ def test_a_glance_leaves_no_trace(tmp_path: Path, store: Store, items: list[Item
     assert state(tmp_path) == before
 
 
+def test_a_glance_cannot_write_while_a_run_has_the_ledger_open(
+    tmp_path: Path, store: Store, items: list[Item]
+) -> None:
+    """What only looks is not able to change anything, whatever it is made to do."""
+    bill(store, items[0])
+
+    def write(ledger: Glance) -> None:
+        ledger._connection.execute("DELETE FROM attempt")
+
+    with pytest.raises((sqlite3.OperationalError, CannotStart), match="readonly"):
+        glance(tmp_path, write)
+
+
 def test_a_glance_sees_what_a_run_has_just_written(
     tmp_path: Path, store: Store, items: list[Item]
 ) -> None:

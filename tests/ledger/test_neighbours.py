@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -189,6 +190,20 @@ def test_a_revision_that_billed_nothing_has_made_no_invoice(crowd: Store, end: O
     assert standing(crowd, revision(ONE, 2)).trail.lower_took is None
     send(crowd, ONE, generation=1)
     assert standing(crowd, revision(ONE, 2)).trail.lower_took is None
+
+
+def test_the_runs_that_sent_what_is_in_doubt_are_named(tmp_path: Path) -> None:
+    """The latest first; one whose items are all settled is not among them."""
+    with closing(open_store(tmp_path)) as store:
+        assert store.runs_of_unsettled() == ()
+        runs = []
+        for number in (1, 2, 3):
+            one, run = item(number), a_run_id()
+            store.start_run(run, a_plan([one]), NOON + timedelta(hours=number))
+            store.begin(run, [a_send(a_call(one))], NOON)
+            runs.append(run)
+        store.finish(runs[1], [settled(a_call(item(2)), Outcome.INVOICED)], NOON)
+        assert store.runs_of_unsettled() == (runs[2], runs[0])
 
 
 def test_a_key_rests_as_its_own_runs_wanted(tmp_path: Path) -> None:

@@ -219,6 +219,17 @@ REASONS: tuple[Reason, ...] = (
         r"range|^`1, |^`1` → |^`>` → `>=`",
     ),
     Reason(
+        "A wait that is drawn below a bound twice as high, or half as high: how long nobody relies"
+        " on, and after more of them the bound is at its cap either way.",
+        r"^engine/(aftermath|asking)\.py",
+        r"^`1` → `2`$",
+    ),
+    Reason(
+        "The same: the attempt has the problem then, and it is told of each item that has none.",
+        r"^engine/judge\.py",
+        r"^`problem=problem` → `problem=None`$",
+    ),
+    Reason(
         "The same: a key whose clock has gone back behind the ledger's newest stamp has expired"
         " before the wait.",
         r"^engine/age\.py",

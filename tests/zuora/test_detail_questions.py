@@ -72,6 +72,7 @@ def test_questions_that_cannot_be_asked() -> None:
     for count in (0, WHOLE_ACCOUNTS + 1):
         with pytest.raises(ValueError, match="accounts"):
             accounts_question(wanted(count), ALL)
+    assert accounts_question(wanted(WHOLE_ACCOUNTS), ALL).count("AccountId = ") == WHOLE_ACCOUNTS
     for fields in (ALL - {"Id"}, ALL | {"Foo"}):
         with pytest.raises(ValueError, match="required"):
             dates_question(wanted(1), fields)

@@ -70,10 +70,16 @@ def test_f127_a_number_that_could_change_the_question_is_refused(number: str) ->
 def test_a_record_is_read_as_the_tenant_writes_it() -> None:
     """The ID in lower case; the number as it is; an absent status is none."""
     page = read(
-        {"Id": A.upper(), "AccountNumber": "a-1", "Status": "Active"},
+        {"Id": A.upper(), "AccountNumber": "a-1", "Status": "Active", "Currency": "EUR"},
         {"Id": B, "AccountNumber": "B 2", "Other": 7},
     )
-    assert page == Page((FoundAccount(A, "a-1", "Active"), FoundAccount(B, "B 2")), None, 2)
+    assert page == Page((FoundAccount(A, "a-1", "Active", "EUR"), FoundAccount(B, "B 2")), None, 2)
+    told = read({"Id": A, "AccountNumber": "a-1", "Status": "s" * 5000})
+    assert isinstance(told, Page)
+    assert len(told.records[0].status or "") < 1000
+    odd = read({"Id": A})
+    assert isinstance(odd, Unreadable)
+    assert odd.problem.code == "UNREADABLE_REPLY"
 
 
 @pytest.mark.parametrize(

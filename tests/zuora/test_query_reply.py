@@ -413,14 +413,16 @@ def test_what_an_item_takes() -> None:
         "Draft",
         december,
         amount="5.00",
-        updated_at=datetime(2026, 11, 1, tzinfo=UTC),
+        updated_at=datetime(2026, 11, 2, tzinfo=UTC),
+        created_at=datetime(2026, 11, 1, tzinfo=UTC),
     )
     dateless = invoice_of(3, status="Draft", target=None)
     others = [invoice_of(4, target=december), invoice_of(6, status="draft", target=None)]
     by_account = {A: [mine, draft, dateless, *others], B: [invoice_of(5, B), invoice_of(7, B)]}
     dated, drafts = invoices_of(by_account, Wanted(A, NOVEMBER))
     assert dated == (mine,)
-    assert drafts == (Draft(draft.id, "5.00", draft.updated_at), Draft(dateless.id, None, None))
+    whole_draft = Draft(draft.id, "5.00", draft.updated_at, draft.created_at)
+    assert drafts == (whole_draft, Draft(dateless.id, None, None))
     assert invoices_of(by_account, Wanted("0" * 32, NOVEMBER)) == ((), ())
 
 
