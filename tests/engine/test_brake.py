@@ -12,12 +12,13 @@ import pytest
 from support.engine import LOST, START, TENANT, HighRandom, status
 from zbatch.engine.backoff import LONGEST_GATE
 from zbatch.engine.brake import Brake
+from zbatch.engine.concurrency import Flight
 from zbatch.engine.ending import Stop, StopReason
 from zbatch.engine.events import Event, Gated, Hold, InFlight, Limited, Paced, Stopping
 from zbatch.engine.outage import Shown
 from zbatch.engine.pacing import Bound, Pace
 from zbatch.engine.settings import Settings
-from zbatch.model import Limits, MetRule, Rate, StopRules
+from zbatch.model import Limits, MetRule, Problem, Rate, StopRules
 from zbatch.zuora.request import make_call
 from zbatch.zuora.wire import Reply
 
@@ -190,6 +191,17 @@ def test_refusals_of_what_was_under_way_together_are_one(
         clock.at = at
         brake.throttled(status(429), "no", left)
     assert [event.wait for event in events if isinstance(event, Gated)] == [1.0, 1.0, 1.0, 2.0]
+
+
+def test_one_too_many_at_once_waits_as_the_tenant_says_or_two_minutes(
+    brake: Brake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How long nothing more is tried where it was refused; two minutes are what Zuora documents."""
+    waits: list[float] = []
+    monkeypatch.setattr(type(brake.places), "refused", lambda _, flight, wait: waits.append(wait))
+    for exchange in (limited(30), status(429)):
+        brake.crowded(Flight(4, 0.0, 3), exchange, Problem("50000070", "too many"))
+    assert waits == [30.0, 120.0]
 
 
 def test_a_question_that_is_answered_says_nothing_of_calls(

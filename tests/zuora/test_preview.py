@@ -36,6 +36,15 @@ def refused(code: int, status: int = 200) -> object:
     return shown({"success": False, "reasons": [{"code": code, "message": "no"}]}, status)
 
 
+def test_an_account_is_the_same_in_capitals() -> None:
+    """A tenant may tell its ID either way."""
+    mine = f"{0xABC:032x}"
+    body = json.dumps(previewed(accountId=mine.upper())).encode()
+    answer = read_preview(Reply(200, {}, body), mine)
+    assert isinstance(answer, Page)
+    assert answer.records[0].problem is None
+
+
 @pytest.mark.parametrize(
     ("charges", "left_out"),
     [
