@@ -102,8 +102,9 @@ class RawClient:
     def _exchange(self, request: bytes, quiet: float, most: int, one_reply: bool) -> Heard:
         try:
             with self.connect() as connection:
+                began = time.monotonic()  # the server may be faster than the next line
                 connection.sendall(request)
-                return listen(connection, quiet, most, one_reply)
+                return listen(connection, quiet, most, one_reply, began)
         except ConnectionResetError:
             return Heard(b"", "reset")
 
@@ -121,12 +122,14 @@ def listen(
     quiet: float = QUIET,
     most: int = LISTENS,
     one_reply: bool = False,
+    began: float | None = None,
 ) -> Heard:
     """Read until the end, until it has been quiet for so long, or until enough is heard.
 
-    Enough is so many bytes, or `one_reply` that says its length.
+    Enough is so many bytes, or `one_reply` that says its length. What it took counts from `began`
+    on, or from now.
     """
-    began = time.monotonic()
+    began = time.monotonic() if began is None else began
     connection.settimeout(quiet)
     data, end = bytearray(), "open"
     while len(data) < most and not (one_reply and _is_reply(bytes(data))):
