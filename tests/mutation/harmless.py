@@ -83,6 +83,11 @@ REASONS: tuple[Reason, ...] = (
         r'"XXsynchronous',
     ),
     Reason(
+        "The same on an SQLite that is built to read any name as an address; others are asked to.",
+        r"^ledger/glance\.py",
+        r"^`uri=True, isolation_level=None` → ",
+    ),
+    Reason(
         "The same: one more doubling is beyond the cap as well.",
         r"^engine/backoff\.py",
         r"^`10\)?` → `11",
