@@ -106,7 +106,8 @@ def test_a_locked_account_goes_on_under_the_next_key_once_the_first_is_settled(
         second,
     )
     assert record.started_at
-    assert record.started_at < START + timedelta(seconds=run.server.times[1])
+    between = sum(run.server.times) / 2  # an attempt is dated a moment before it arrives
+    assert record.started_at < START + timedelta(seconds=between)
 
 
 def test_no_next_key_is_sent_before_a_question_that_is_newer_than_the_answer(bench: Bench) -> None:

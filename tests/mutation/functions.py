@@ -82,10 +82,9 @@ def _run(children: int, log: Path, *names: str) -> None:
 
 def results(only: Collection[str] = (), names: Collection[str] = ()) -> Iterator[Trial]:
     """Read what became of each mutant; those not killed are told with the line and the change."""
+    named = frozenset(names)
     wanted = [
-        one
-        for one in _found()
-        if (not only or one[0] in only) and (not names or one[1] in frozenset(names))
+        one for one in _found() if (not only or one[0] in only) and (not named or one[1] in named)
     ]
     found = [(module, name, _verdict(module, name, code)) for module, name, code in wanted]
     diffs = _diffs([name for _, name, verdict in found if verdict != "killed"])
