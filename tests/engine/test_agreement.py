@@ -111,7 +111,12 @@ def test_an_invoice_that_is_not_finished() -> None:
     """It is waited for, whether by its status or by its number, and its amount is not judged."""
     for one in (an_invoice(status="Generating", amount="0"), an_invoice(number="TMP-1")):
         found = compared(OURS, one)
-        assert [one.code for one in found.differences] == [Code.GENERATING]
+        (told,) = found.differences
+        assert (told.code, told.invoice_ids) == (Code.GENERATING, (A,))
+        named = "TMP-1 " if one.number else ""
+        assert told.message.startswith(f"invoice {named}")
+        assert A in told.message
+        assert told.message.endswith(" is still being generated")
         assert found.may_pass
 
 

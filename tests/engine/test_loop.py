@@ -31,6 +31,7 @@ from zbatch.engine.ending import StopReason
 from zbatch.engine.events import Answered, Gated, InFlight, Leaving, Retrying, Settled
 from zbatch.engine.order import Work
 from zbatch.engine.pacing import Pace
+from zbatch.engine.settings import ASK_LIFE
 from zbatch.model import KeyState, Limits, Outcome, Rate
 from zbatch.zuora.wire import Fault, Reply, Request
 
@@ -355,6 +356,7 @@ def test_a_wrong_tenant_stops_the_run(bench: Bench, code: int) -> None:
     run = bench.run(works_of([item(n) for n in range(100)]), lambda r, b: status(code))
     assert run.ending.stop is not None
     assert run.ending.stop.reason is StopReason.MISDIRECTED
+    assert f"HTTP {code}" in run.ending.stop.message
     assert len(run.server.keys) <= 10
     assert run.records == {}
     assert len(set(run.server.keys)) == len(run.server.keys)
@@ -415,6 +417,14 @@ def test_a_slow_rate_asks_again_before_a_question_is_too_old(
     assert len(run.records) == 60
     assert 2 <= len(run.server.questions) <= questions
     assert run.elapsed < 180 * rate.seconds
+
+
+def test_a_call_tells_the_sender_when_its_question_is_too_old(bench: Bench) -> None:
+    """R9a: ten minutes after the question left, and half a minute for what was on its way."""
+    run = bench.run(works_of([item(1)]), lambda r, b: success())
+    ((asked, _),) = run.server.questions
+    ((_, request),) = run.server.requests
+    assert request.not_after == START + timedelta(seconds=asked + ASK_LIFE + 30)
 
 
 def test_a_question_behind_a_long_gate_is_asked_again() -> None:

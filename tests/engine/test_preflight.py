@@ -477,6 +477,7 @@ def test_another_invoice_than_before_becomes_the_outcome(outcome: Outcome) -> No
     step = recheck(new(), a_held(outcome), seen(an_invoice(B)), facts())
     assert isinstance(step, Settled)
     assert (step.record.outcome, step.record.invoice_ids) == (Outcome.ALREADY_INVOICED, (B,))
+    assert step.record.error == Problem("ALREADY_THERE", "an invoice is there by now")
 
 
 @pytest.mark.parametrize("trail", [{}, {"baseline": BASELINE}])
