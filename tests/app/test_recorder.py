@@ -8,7 +8,7 @@ from pathlib import Path
 
 from support.engine import item
 from support.plans import NOON, a_plan, a_record
-from zbatch.app.recorder import Recorder
+from zbatch.app.recorder import AT_ONCE, Recorder
 from zbatch.errors import ReportFailure
 from zbatch.model import Detail, Outcome
 from zbatch.report.lines import to_line
@@ -76,6 +76,15 @@ def test_several_lines_are_written_in_one_go() -> None:
     ]
     assert str(recorder.failure) == "the disk is full"
     assert recorder.counted.summary(4).totals.counts == {Outcome.INVOICED: 4}
+
+
+def test_many_lines_are_written_a_few_hundred_at_a_time() -> None:
+    """What a wave has shown is some thousand items: their lines are not held all at once."""
+    disk = FullDisk(room=3)
+    records = [a_record(item(n)) for n in range(2 * AT_ONCE + 1)]
+    Recorder(disk, a_plan([one.item for one in records]), RUN).add_at_once(records)
+    assert [lines.count(b"\n") for lines in disk.lines] == [AT_ONCE, AT_ONCE, 1]
+    assert b"".join(disk.lines) == b"".join(to_line(one, RUN) for one in records)
 
 
 def test_a_disk_that_refuses_at_the_end_is_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from zbatch.spec import check_spec
 from zbatch.spec.diagnostics import Diagnostic, SpecError
 from zbatch.spec.nodes import Document
 from zbatch.spec.parsing import MAX_DEPTH, MAX_NODES, parse
-from zbatch.spec.reading import Text
+from zbatch.spec.reading import Text, read_text
 
 Write = Callable[[str | bytes], Path]
 
@@ -90,6 +91,27 @@ def test_33_megabytes(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(33 * 1024 * 1024)
     assert _codes(path) == ["ZB104"]
+
+
+@pytest.mark.parametrize("ahead", range(4))
+def test_a_character_may_stand_across_two_pieces_of_a_file(tmp_path: Path, ahead: int) -> None:
+    """A text is read piece by piece, and is what it is as a whole, with the digest of its bytes."""
+    text = "#" * (1024 * 1024 - ahead) + "\U0001f4b6 é\n"
+    (path := tmp_path / "long.yaml").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    read = read_text(path)
+    assert read.text == text
+    assert read.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("end", [b"\xf0\x9f\x92", b"\xff#"])
+def test_what_is_not_utf_8_is_told_with_its_place_in_any_piece(tmp_path: Path, end: bytes) -> None:
+    """A character that breaks off at the end of a file is none either."""
+    line = b"#" * 99 + b"\n"
+    (path := tmp_path / "long.yaml").write_bytes(line * 20_000 + b"# " + end)
+    with pytest.raises(SpecError) as told:
+        read_text(path)
+    (one,) = told.value.diagnostics
+    assert (one.code, one.line, one.column) == ("ZB105", 20_001, 3)
 
 
 def test_binary_noise(write: Write) -> None:

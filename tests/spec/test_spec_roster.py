@@ -28,7 +28,8 @@ from zbatch.model import (
 from zbatch.spec import SpecError, blank_spec, make_plan, resolve_plan
 from zbatch.spec.lazy import Groups, Singles
 from zbatch.spec.places import Places
-from zbatch.spec.roster import Roster
+from zbatch.spec.roster import Roster, evenly
+from zbatch.spec.selection import Items
 from zbatch.spec.sorting import sorted_by
 from zbatch.spec.totals import accounts_digest, count_accounts, count_dates, count_sources
 
@@ -44,7 +45,7 @@ def _pairs(days: set[int]) -> tuple[DatePair, ...]:
 _own = st.none() | st.sets(st.integers(1, 4), min_size=1).map(_pairs)
 _named = st.sampled_from([(one, None) for one in IDS] + [(None, number) for number in NUMBERS])
 _reasons = st.sampled_from([None, "moved out"])
-_accounts = st.lists(
+_any = st.lists(
     st.builds(
         lambda named, own, reason, line, file: Account(
             named[0], Source(file, line, 1 + line % 3), own, reason, 1, named[1]
@@ -57,6 +58,17 @@ _accounts = st.lists(
     ),
     max_size=8,
 )
+# as in most long lists: one line after the other, and nothing that sets an account apart
+_alike = st.builds(
+    lambda ids, own, line, step: [
+        Account(one, Source("emea.csv", line + step * n, 1), own) for n, one in enumerate(ids)
+    ],
+    st.permutations(IDS),
+    _own,
+    st.integers(1, 9),
+    st.integers(1, 3),
+)
+_accounts = _any | _alike
 _exclusions = st.lists(
     st.builds(
         lambda named: Exclusion(named[0], named[1], "dispute", Source("spec.yaml", 1)), _named
@@ -144,6 +156,31 @@ def test_a_roster_gives_back_its_accounts(accounts: list[Account]) -> None:
         assert accounts[0] in roster
     with pytest.raises(IndexError):
         roster[len(accounts)]
+
+
+@pytest.mark.parametrize("lines", [[2, 3, 4], [2, 5, 8, 11]])
+def test_lines_that_go_on_by_one_step_are_a_range(lines: list[int]) -> None:
+    """They take no room, however many there are."""
+    even = evenly(array("I", lines))
+    assert isinstance(even, range)
+    assert list(even) == lines
+
+
+@pytest.mark.parametrize("lines", [[], [7], [2, 3, 5], [2, 4, 3], [3, 2, 1], [3, 3, 3]])
+def test_other_lines_are_kept_one_by_one(lines: list[int]) -> None:
+    """As in a list with an empty line or a comment in it."""
+    kept = array("I", lines)
+    assert evenly(kept) is kept
+
+
+@pytest.mark.parametrize(("days", "own"), [([30], False), ([29, 30], True)])
+def test_a_plain_list_has_no_table_of_its_items(days: list[int], own: bool) -> None:
+    """Where each account is one item, an item's place is that of its account."""
+    accounts = [Account(one, Source("emea.csv", n, 1)) for n, one in enumerate(IDS[::-1], 2)]
+    dates = tuple(DatePair(date(2026, 11, day), date(2026, 12, 1)) for day in days)
+    items = make_plan(replace(_spec(accounts, []), dates=dates), TENANT).items
+    assert isinstance(items, Items)
+    assert isinstance(items.selection.rows, array) is own
 
 
 @settings(max_examples=50, deadline=None)

@@ -11,6 +11,8 @@ from zbatch.report.lines import to_line, to_lines
 from zbatch.report.summary import Fold
 from zbatch.spec.places import Places
 
+AT_ONCE = 256  # lines of a report in memory, some 700 bytes each
+
 
 class Lines(Protocol):
     """Where report lines go: `zbatch.report.writer.ReportWriter`, or what stands in for it.
@@ -54,8 +56,10 @@ class Recorder:
             self.add(record)
 
     def add_at_once(self, records: Sequence[ItemRecord]) -> None:
-        """Append the lines of a few items in one go."""
-        self._write(b"".join(map(self._line_of, records)))
+        """Append the lines of some items, a few hundred in one go."""
+        for start in range(0, len(records), AT_ONCE):
+            some = records[start : start + AT_ONCE]
+            self._write(b"".join(map(self._line_of, some)))
 
     def _line_of(self, record: ItemRecord) -> bytes:
         """Take a record in, and give its line unless there is one, or none is written any more."""

@@ -43,13 +43,15 @@ class Places:
 
     def _of_account(self, items: Items, account_id: str) -> int:
         """Give the first position of an account: its items stand together."""
+        selection = items.selection
+        rows = selection.roster.rows_of(account_id)
+        if isinstance(selection.rows, range):  # each row is an item, and stands where it does
+            return min(rows, default=_NOWHERE)
         if self._first is None:
-            roster = items.selection.roster
-            self._first = array("I", [_NOWHERE]) * len(roster)
-            for at, row in enumerate(items.selection.rows):
+            self._first = array("I", [_NOWHERE]) * len(selection.roster)
+            for at, row in enumerate(selection.rows):
                 if self._first[row] == _NOWHERE:
                     self._first[row] = at
-        rows = items.selection.roster.rows_of(account_id)
         return min((self._first[row] for row in rows), default=_NOWHERE)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 import re
@@ -41,16 +42,17 @@ class Text:
 def read_text(path: Path) -> Text:
     """Read a file as text, or raise SpecError with what keeps it from being text."""
     file = str(path)
-    data = _read_bytes(path, file)
-    if not data.strip():
+    with open_regular(path, file) as stream:
+        read = _in_pieces(file, stream)
+    text, digest = read or _at_once(path, file)
+    if not text or text.isspace():
         raise _refused(file, "ZB103", "the file is empty")
-    text = _decode(file, data).removeprefix("\ufeff")
     hidden = [match.start() for match in islice(FORBIDDEN.finditer(text), MAX_HIDDEN + 1)]
     if len(hidden) > MAX_HIDDEN:
         raise _refused(file, "ZB106", f"more than {MAX_HIDDEN} control characters: not a text file")
     if hidden:
         raise SpecError(_hidden(file, text, index) for index in hidden)
-    return Text(file, text, hashlib.sha256(data).hexdigest())
+    return Text(file, text, digest)
 
 
 def character(char: str) -> str:
@@ -75,26 +77,45 @@ def open_regular(path: Path, file: str) -> Iterator[BinaryIO]:
         raise _refused(file, "ZB101", f"the file cannot be read: {_why(error)}") from error
 
 
-def _read_bytes(path: Path, file: str) -> bytes:
+def _in_pieces(file: str, stream: BinaryIO) -> tuple[str, str] | None:
+    """Read a text and its digest, of which the bytes are never held whole; None if not UTF-8."""
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    digest, text = hashlib.sha256(), ""
+    for piece in _pieces(file, stream):
+        digest.update(piece)
+        try:
+            text += decoder.decode(piece)  # grows where it is: a list of parts would be joined
+        except UnicodeDecodeError:
+            return None
+    return (text, digest.hexdigest()) if decoder.getstate()[0] == b"" else None
+
+
+def _at_once(path: Path, file: str) -> tuple[str, str]:
+    """Read a text and its digest so that what is not UTF-8 is told with its place."""
     with open_regular(path, file) as stream:
-        data = _read_up_to(stream, MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise _refused(file, "ZB104", "the file is larger than 32 MB")
-    return data
+        data = b"".join(_pieces(file, stream))
+    return _decode(file, data).removeprefix("\ufeff"), hashlib.sha256(data).hexdigest()
 
 
-def _read_up_to(stream: BinaryIO, size: int) -> bytes:
-    parts = []
-    while size > 0 and (part := stream.read(min(size, _PIECE))):
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
+def _pieces(file: str, stream: BinaryIO) -> Iterator[bytes]:
+    """Give a file in pieces, unless it is too large or begins like no text."""
+    if os.fstat(stream.fileno()).st_size > MAX_BYTES:
+        raise _too_large(file)
+    size = 0
+    while piece := stream.read(_PIECE):
+        if not size and (piece.startswith(BYTE_ORDER_MARKS) or b"\x00" in piece[:4]):
+            message = "the file is UTF-16, UTF-32 or no text at all; save it as UTF-8"
+            raise _refused(file, "ZB105", message)
+        if (size := size + len(piece)) > MAX_BYTES:
+            raise _too_large(file)  # it has grown
+        yield piece
+
+
+def _too_large(file: str) -> SpecError:
+    return _refused(file, "ZB104", "the file is larger than 32 MB")
 
 
 def _decode(file: str, data: bytes) -> str:
-    if data.startswith(BYTE_ORDER_MARKS) or b"\x00" in data[:4]:
-        message = "the file is UTF-16, UTF-32 or no text at all; save it as UTF-8"
-        raise _refused(file, "ZB105", message)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -58,7 +58,7 @@ class Roster(Lazy["Account"]):
     def __init__(
         self,
         ids: bytes,
-        lines: array[int],
+        lines: Sequence[int],
         styles: array[int],
         traits: Sequence[Traits],
         numbered: array[int],
@@ -275,5 +275,14 @@ class RosterBuilder:
     def roster(self) -> Roster:
         """Return the rows; nothing can be added afterwards."""
         ids, self._ids = self._ids.getvalue(), BytesIO()
-        columns = (self._lines, self._styles, self._traits, self._numbered, self._numbers)
+        columns = (evenly(self._lines), self._styles, self._traits, self._numbered, self._numbers)
         return Roster(ids, *columns)
+
+
+def evenly(numbers: array[int]) -> Sequence[int]:
+    """Give numbers as a range, which takes no room, where they go on by one step."""
+    step = numbers[1] - numbers[0] if len(numbers) > 1 else 0
+    if step < 1:
+        return numbers
+    even = range(numbers[0], numbers[0] + step * len(numbers), step)
+    return even if all(map(eq, numbers, even)) else numbers

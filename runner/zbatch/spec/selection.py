@@ -17,12 +17,12 @@ from zbatch.spec.roster import BYTES, Roster
 class Selection:
     """The items in the order of the plan: for each a row of the roster, and a pair of dates.
 
-    `counts` holds how many items each account has. `used` tells of each exclusion whether it
-    keeps an account out.
+    `rows` are a range where each row is an item, as in most long lists. `counts` holds how many
+    items each account has. `used` tells of each exclusion whether it keeps an account out.
     """
 
     roster: Roster
-    rows: array[int]
+    rows: Sequence[int]
     days: array[int]
     pairs: tuple[DatePair, ...]
     counts: array[int]
@@ -146,17 +146,26 @@ class _Chooser:
     """Takes the rows of one account after the other."""
 
     def __init__(self, roster: Roster, dates: tuple[DatePair, ...]) -> None:
-        self.rows, self.days, self.counts = array("I"), array("B"), array("B")
+        self._rows, self.days, self.counts = array("I"), array("B"), array("B")
+        self._all = range(0)
         self.pairs: dict[DatePair, int] = {}
         self._roster = roster
         self._dates = dates
         self._by_style: dict[int, tuple[int, ...]] = {}
 
+    @property
+    def rows(self) -> Sequence[int]:
+        """The row of each item that was taken."""
+        return self._all or self._rows
+
     def take_all(self, style: int) -> None:
         """Take every row of a roster in which all have one style, each of its own account."""
         days, count = self._sorted(style), len(self._roster)
-        each = (range(count) for _ in days)
-        self.rows.extend(chain.from_iterable(zip(*each, strict=True)))
+        if len(days) == 1:
+            self._all = range(count)
+        else:
+            each = (range(count) for _ in days)
+            self._rows.extend(chain.from_iterable(zip(*each, strict=True)))
         self.days.extend(days * count)
         self.counts.extend(repeat(len(days), count))
 
@@ -169,9 +178,9 @@ class _Chooser:
             if days is None:
                 days = self._by_style[style] = self._sorted(style)
             if len(days) == 1:
-                self.rows.append(row)
+                self._rows.append(row)
             else:
-                self.rows.extend([row] * len(days))
+                self._rows.extend([row] * len(days))
             self.days.extend(days)
             self.counts.append(len(days))
         elif rows:
@@ -184,7 +193,7 @@ class _Chooser:
             for pair in self._pairs(self._roster.style(row))
         ]
         for _, _, row, day in sorted(chosen):
-            self.rows.append(row)
+            self._rows.append(row)
             self.days.append(day)
         self._make_room(len(chosen))
         self.counts.append(len(chosen))
