@@ -17,7 +17,8 @@ LABELS = {
     " 30 s or more.",
     "quick": "**Quick sizes**, to look at a change: medians of {pairs}, sending phases of some"
     " {seconds:.0f} s and lists of {many:,} accounts. They are too short for the goals: `make"
-    " bench` measures the real ones.",
+    " bench` measures the real ones, and [decision 36](decisions/0036-how-the-bench-measures.md)"
+    " tells what they came to.",
     "tiny": "**Tiny sizes**, which only show that everything runs.",
 }
 

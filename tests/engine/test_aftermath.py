@@ -541,6 +541,13 @@ def test_an_invoice_that_is_not_shown_is_billed_anew_after_a_second_look() -> No
     assert [(f.reopen, f.rested) for f in run.ledger.noted] == [(False, False), (True, True)]
 
 
+def test_an_invoice_gone_since_is_not_taken_for_the_new_one() -> None:
+    """The server may repeat what it answered long ago, and deleted invoices are shown nowhere."""
+    run = waiting().run([held(Outcome.ALREADY_INVOICED)], lambda r, b: success(int("f" * 32, 16)))
+    assert len(run.server.requests) == 1
+    assert record(run, item(1)).outcome is not Outcome.INVOICED
+
+
 def test_an_invoice_that_is_not_shown_once_leaves_the_outcome_as_it_was(bench: Bench) -> None:
     """R9a: nothing is sent, nor what comes after it, which would bill what may be open again."""
     work = held(Outcome.ALREADY_INVOICED)

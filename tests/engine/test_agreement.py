@@ -69,7 +69,9 @@ def test_nothing_is_there_where_nothing_was_billed(outcome: Outcome) -> None:
 def test_an_item_that_nobody_has_billed_is_missing() -> None:
     """What was never sent and is not there bills nobody; what is there is not in the ledger."""
     assert codes(LedgerEntry(ITEM, None)) == [Code.MISSING]
-    assert codes(LedgerEntry(ITEM, None), an_invoice()) == [Code.UNRECORDED]
+    (told,) = compared(LedgerEntry(ITEM, None), an_invoice()).differences
+    assert (told.code, told.invoice_ids) == (Code.UNRECORDED, (A,))
+    assert told.message == f"invoice {A} is there, and the ledger knows nothing of it"
 
 
 @pytest.mark.parametrize("outcome", [Outcome.NOTHING_TO_BILL, Outcome.FAILED, Outcome.UNKNOWN])
@@ -122,7 +124,9 @@ def test_an_invoice_that_is_not_finished() -> None:
 
 def test_a_status_that_we_do_not_know() -> None:
     """It is told, never taken for anything."""
-    assert codes(OURS, an_invoice(status="Simmering")) == [Code.STATUS_UNKNOWN]
+    (told,) = compared(OURS, an_invoice(status="Simmering")).differences
+    assert (told.code, told.invoice_ids) == (Code.STATUS_UNKNOWN, (A,))
+    assert told.message == f"invoice {A} has the status 'Simmering', which zbatch does not know"
 
 
 def test_tax_and_amounts() -> None:

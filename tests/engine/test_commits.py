@@ -26,12 +26,14 @@ from zbatch.app.gate import Unattended
 from zbatch.engine.aftermath import Aftermath
 from zbatch.engine.brake import Brake
 from zbatch.engine.ending import StopReason
+from zbatch.engine.judge import not_sent
 from zbatch.engine.loop import LINGER, Committer
 from zbatch.engine.order import Order
 from zbatch.engine.rules import Tally
 from zbatch.engine.settings import MOST_INTENTS_AHEAD, Ports, Settings
+from zbatch.engine.steps import Cleared
 from zbatch.errors import LedgerFailure
-from zbatch.model import Attempt, Finding, Limits, Rate, Result, Send
+from zbatch.model import Attempt, Call, Finding, Item, Limits, Rate, Result, Send
 from zbatch.zuora.request import make_call
 from zbatch.zuora.wire import Fault, Reply, Request
 
@@ -170,3 +172,29 @@ def test_after_a_failed_commit_nobody_waits_for_another() -> None:
         return told
 
     assert run_virtually(tries()) == ["the disk is full"] * 2
+
+
+def test_what_came_of_a_call_or_of_a_question_is_to_be_committed() -> None:
+    """Either is enough: a run does not end before both are durable."""
+
+    async def tries() -> list[bool]:
+        clock, settings = VirtualClock(), Settings("tail", TENANTS, 6, _call)
+        server = ScriptedServer(lambda *_: success())
+        ports = Ports(clock, HighRandom(), server, MemoryLedger(), lambda _: None, Unattended())
+        brake = Brake(clock, HighRandom(), ports.observer, settings)
+        (work,) = works_of([item(1)])
+        some = [
+            Aftermath(ports, settings, Order([], 0), brake, Tally(settings.rules)) for _ in range(3)
+        ]
+        _, answered, asked = some
+        attempt = Attempt(1, clock.now(), "track")
+        work.call = _call(work.items, 0)
+        answered.add(work, not_sent(work, attempt, clock.now()))
+        asked.add_look(work, Cleared((None,)), (0.0, clock.now()))
+        return [bool(one) for one in some]
+
+    assert run_virtually(tries()) == [False, True, True]
+
+
+def _call(items: tuple[Item, ...], generation: int) -> Call:
+    return make_call(TENANT, items, generation)

@@ -289,6 +289,13 @@ def test_a_member_that_is_generating_is_remembered_for_as_long() -> None:
     assert [one and one.rests_until for one in found] == [START + SETTLE] * 2
 
 
+def test_only_what_goes_alone_rests_for_what_was_coming() -> None:
+    """A call of several is taken apart first; its first item says nothing of the others."""
+    rested: dict[str, Any] = {"baseline": BASELINE, "rests_until": START + HOUR}
+    assert isinstance(only(before_sending(new(**rested), [seen()], facts())), Rest)
+    assert isinstance(before_sending(new(2, **rested), [seen(), seen()], facts()), Cleared)
+
+
 @pytest.mark.parametrize("status", ["Posted", "Generating"])
 def test_anything_there_burns_a_doubtful_key(status: str) -> None:
     """R9a: the same key is not sent again once an invoice shows up; R9b settles it."""

@@ -333,4 +333,5 @@ def test_what_a_run_has_sent_is_told_in_its_order(
     sends = glance(tmp_path, lambda ledger: list(ledger.sends(RUN)))
     assert sends is not None
     assert [(one.http_status, one.finished_at) for one in sends] == [(None, NOON), (None, None)]
+    assert [one.started_at for one in sends] == [NOON, NOON]
     assert glance(tmp_path, lambda ledger: list(ledger.sends("another"))) == []

@@ -219,3 +219,4 @@ def test_the_requests() -> None:
     assert gzip.decompress(first.wire) == query_body("select Id")
     assert (more.path, more.stale_token) == ("/v1/action/queryMore", None)
     assert gzip.decompress(more.wire) == more_body("L")
+    assert (first.wsdl, more.wsdl) == (0, 0)
