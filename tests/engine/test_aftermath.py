@@ -28,6 +28,7 @@ from support.engine import (
     text_of,
     works_of,
 )
+from zbatch.engine import backoff
 from zbatch.engine.arming import WAVE
 from zbatch.engine.ending import StopReason
 from zbatch.engine.kinds import Kind
@@ -502,6 +503,15 @@ def test_waves_are_never_cut_through_a_call() -> None:
     assert len(run.records) == 100
     named = [text_of(ask).count("TargetDate = '") for _, ask in run.server.questions]
     assert all(count % 20 == 0 and count <= WAVE for count in named)
+
+
+def test_an_item_whose_account_was_locked_waits_before_its_next_key(bench: Bench) -> None:
+    """As after any failure: the first wait in a row, drawn by the run's own chance."""
+    locked = failure("LOCK_COMPETITION", "Lock competition, please retry")
+    run = bench.run(works_of([item(1)]), burning(locked))
+    first, second = run.server.times
+    assert len(set(run.server.keys)) == 2
+    assert second - first >= backoff.ceiling(1)
 
 
 # Outcomes asked about again
