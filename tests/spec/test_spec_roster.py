@@ -26,9 +26,9 @@ from zbatch.model import (
     listed,
 )
 from zbatch.spec import SpecError, blank_spec, make_plan, resolve_plan
-from zbatch.spec.lazy import Groups, Singles
+from zbatch.spec.lazy import Groups, Same, Singles, evenly
 from zbatch.spec.places import Places
-from zbatch.spec.roster import Roster, evenly
+from zbatch.spec.roster import Roster
 from zbatch.spec.selection import Items
 from zbatch.spec.sorting import sorted_by
 from zbatch.spec.totals import accounts_digest, count_accounts, count_dates, count_sources
@@ -198,6 +198,8 @@ def test_lazy_sequences_are_compared_by_their_members() -> None:
     assert Singles(2) != ((0,), (2,))
     assert Singles(2) != ((0,),)
     assert Singles(0) != ""
+    assert Groups(array("I", range(5)), array("I", [0, 2, 4])) == [(0, 1), (2, 3), (4,)]
+    assert Same(7, 3) == [7, 7, 7]
     assert Groups(array("I", [3, 1, 2]), array("I", [0, 2])) == [(3, 1), (2,)]
     assert repr(Singles(5)) == "<Singles of 5: (0,), (1,), (2,), …>"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from array import array
 from collections.abc import Iterator, Sequence
+from itertools import repeat
+from operator import eq
 from typing import TypeVar, overload
 
 T_co = TypeVar("T_co", covariant=True)
@@ -40,6 +42,25 @@ class Lazy(Sequence[T_co]):
         return f"<{type(self).__name__} of {len(self)}: {', '.join(map(repr, self[:3]))}{more}>"
 
 
+class Same(Lazy[int]):
+    """One number, so many times."""
+
+    __slots__ = ("_count", "_number")
+
+    def __init__(self, number: int, count: int) -> None:
+        self._number = number
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[int]:
+        return repeat(self._number, self._count)
+
+    def _at(self, position: int) -> int:  # noqa: ARG002 - the same at any
+        return self._number
+
+
 class Singles(Lazy[tuple[int, ...]]):
     """The groups of one: (0,), (1,), (2,), …"""
 
@@ -59,13 +80,13 @@ class Singles(Lazy[tuple[int, ...]]):
 
 
 class Groups(Lazy[tuple[int, ...]]):
-    """Groups of positions: one array of them all, and another of where each group begins."""
+    """Groups of positions: them all, one after the other, and where each group begins."""
 
     __slots__ = ("_members", "_starts")
 
     def __init__(self, members: array[int], starts: array[int]) -> None:
-        self._members = members
-        self._starts = starts
+        self._members = evenly(members)
+        self._starts = evenly(starts)
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -74,3 +95,12 @@ class Groups(Lazy[tuple[int, ...]]):
         following = position + 1
         end = self._starts[following] if following < len(self._starts) else len(self._members)
         return tuple(self._members[self._starts[position] : end])
+
+
+def evenly(numbers: array[int]) -> Sequence[int]:
+    """Give numbers as a range, which takes no room, where they go on by one step."""
+    step = numbers[1] - numbers[0] if len(numbers) > 1 else 0
+    if step < 1:
+        return numbers
+    even = range(numbers[0], numbers[0] + step * len(numbers), step)
+    return even if all(map(eq, numbers, even)) else numbers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import compress
 
@@ -103,7 +103,7 @@ def _with_id(one: Exclusion, ids: Mapping[str, str]) -> Exclusion:
     return replace(one, account_id=ids[one.number], number=None)
 
 
-def _waves(counts: array[int], size: int) -> Groups:
+def _waves(counts: Sequence[int], size: int) -> Groups:
     """Cut each wave into runs; `counts` holds how many items each account has, in plan order."""
     waves = [array("I") for _ in range(max(counts, default=0))]
     position = 0

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from zbatch import model
 from zbatch.model import DatePair, Source
-from zbatch.spec.lazy import Lazy
+from zbatch.spec.lazy import Lazy, evenly
 from zbatch.spec.sorting import sorted_by
 
 if TYPE_CHECKING:
@@ -277,12 +277,3 @@ class RosterBuilder:
         ids, self._ids = self._ids.getvalue(), BytesIO()
         columns = (evenly(self._lines), self._styles, self._traits, self._numbered, self._numbers)
         return Roster(ids, *columns)
-
-
-def evenly(numbers: array[int]) -> Sequence[int]:
-    """Give numbers as a range, which takes no room, where they go on by one step."""
-    step = numbers[1] - numbers[0] if len(numbers) > 1 else 0
-    if step < 1:
-        return numbers
-    even = range(numbers[0], numbers[0] + step * len(numbers), step)
-    return even if all(map(eq, numbers, even)) else numbers

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain, repeat
 
 from zbatch.model import Batch, Charges, DatePair, Exclusion, Identity, Item, Listed, Terms
-from zbatch.spec.lazy import Lazy
+from zbatch.spec.lazy import Lazy, Same
 from zbatch.spec.roster import BYTES, Roster
 
 
@@ -17,15 +17,15 @@ from zbatch.spec.roster import BYTES, Roster
 class Selection:
     """The items in the order of the plan: for each a row of the roster, and a pair of dates.
 
-    `rows` are a range where each row is an item, as in most long lists. `counts` holds how many
-    items each account has. `used` tells of each exclusion whether it keeps an account out.
+    `counts` holds how many items each account has. `used` tells of each exclusion whether it
+    keeps an account out. Where each row is an item, as in most long lists, none of it takes room.
     """
 
     roster: Roster
     rows: Sequence[int]
-    days: array[int]
+    days: Sequence[int]
+    counts: Sequence[int]
     pairs: tuple[DatePair, ...]
-    counts: array[int]
     used: tuple[bool, ...]
 
 
@@ -54,19 +54,11 @@ def select(
     repeated = roster.repeated()
     style = None if kept_out or repeated else roster.only_style
     rows_of = {row: run if row == run[0] else [] for run in repeated for row in run}
-    if style is not None:
-        chooser.take_all(style)
     for row in range(len(roster)) if style is None else ():
         if row not in kept_out:
             chooser.take(rows_of.get(row, (row,)))
-    return Selection(
-        roster,
-        chooser.rows,
-        chooser.days,
-        tuple(chooser.pairs),
-        chooser.counts,
-        tuple(used),
-    )
+    columns = chooser.taken if style is None else chooser.every(style)
+    return Selection(roster, *columns, used=tuple(used), pairs=tuple(chooser.pairs))
 
 
 def _by_number(roster: Roster, exclusions: Sequence[Exclusion]) -> dict[str, list[int]]:
@@ -142,32 +134,33 @@ class Items(Lazy[Item]):
         )
 
 
+_Columns = tuple[Sequence[int], Sequence[int], Sequence[int]]
+
+
 class _Chooser:
     """Takes the rows of one account after the other."""
 
     def __init__(self, roster: Roster, dates: tuple[DatePair, ...]) -> None:
-        self._rows, self.days, self.counts = array("I"), array("B"), array("B")
-        self._all = range(0)
+        self.rows, self.days, self.counts = array("I"), array("B"), array("B")
         self.pairs: dict[DatePair, int] = {}
         self._roster = roster
         self._dates = dates
         self._by_style: dict[int, tuple[int, ...]] = {}
 
     @property
-    def rows(self) -> Sequence[int]:
-        """The row of each item that was taken."""
-        return self._all or self._rows
+    def taken(self) -> _Columns:
+        """The row and the dates of each item that was taken, and how many each account has."""
+        return self.rows, self.days, self.counts
 
-    def take_all(self, style: int) -> None:
-        """Take every row of a roster in which all have one style, each of its own account."""
+    def every(self, style: int) -> _Columns:
+        """Give the same of a whole roster in which all have one style, each of its own account."""
         days, count = self._sorted(style), len(self._roster)
+        counts = Same(len(days), count)
         if len(days) == 1:
-            self._all = range(count)
-        else:
-            each = (range(count) for _ in days)
-            self._rows.extend(chain.from_iterable(zip(*each, strict=True)))
-        self.days.extend(days * count)
-        self.counts.extend(repeat(len(days), count))
+            return range(count), Same(days[0], count), counts
+        each = (range(count) for _ in days)
+        rows = array("I", chain.from_iterable(zip(*each, strict=True)))
+        return rows, array(self.days.typecode, days * count), counts
 
     def take(self, rows: Sequence[int]) -> None:
         """Take the rows of one account."""
@@ -178,9 +171,9 @@ class _Chooser:
             if days is None:
                 days = self._by_style[style] = self._sorted(style)
             if len(days) == 1:
-                self._rows.append(row)
+                self.rows.append(row)
             else:
-                self._rows.extend([row] * len(days))
+                self.rows.extend([row] * len(days))
             self.days.extend(days)
             self.counts.append(len(days))
         elif rows:
@@ -193,7 +186,7 @@ class _Chooser:
             for pair in self._pairs(self._roster.style(row))
         ]
         for _, _, row, day in sorted(chosen):
-            self._rows.append(row)
+            self.rows.append(row)
             self.days.append(day)
         self._make_room(len(chosen))
         self.counts.append(len(chosen))
