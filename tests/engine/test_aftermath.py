@@ -558,6 +558,15 @@ def test_an_invoice_gone_since_is_not_taken_for_the_new_one() -> None:
     assert record(run, item(1)).outcome is not Outcome.INVOICED
 
 
+def test_what_is_canceled_before_a_send_is_not_taken_for_what_it_made(bench: Bench) -> None:
+    """The question that lets a call go tells what its answer cannot be about."""
+    gone = found(shown(item(1), Id="f" * 32, Status="Canceled"))
+    bench.answer_question = lambda ask, before: gone
+    run = bench.run(works_of([item(1)]), lambda r, b: success(int("f" * 32, 16)))
+    assert len(run.server.requests) == 1
+    assert record(run, item(1)).outcome is not Outcome.INVOICED
+
+
 def test_an_invoice_that_is_not_shown_once_leaves_the_outcome_as_it_was(bench: Bench) -> None:
     """R9a: nothing is sent, nor what comes after it, which would bill what may be open again."""
     work = held(Outcome.ALREADY_INVOICED)

@@ -27,6 +27,7 @@ from support.engine import (
     text_of,
     works_of,
 )
+from zbatch.engine import backoff
 from zbatch.engine.ending import StopReason
 from zbatch.engine.events import Answered, Gated, InFlight, Leaving, Retrying, Settled
 from zbatch.engine.order import Work
@@ -562,6 +563,14 @@ def test_retries_are_told_with_their_reason_and_wait(bench: Bench) -> None:
         ("no answer", 1.0),
         ("no answer", 2.0),
     ]
+
+
+def test_what_only_waits_for_the_gate_has_no_wait_of_its_own(bench: Bench) -> None:
+    """The first time; whoever is refused again waits for longer than the gate is closed."""
+    limited = status(429, retry_after="30")
+    run = bench.run(works_of([item(1)]), lambda r, before: success() if before > 1 else limited)
+    waits = [event.wait for event in run.events if isinstance(event, Retrying)]
+    assert waits == [0.0, backoff.ceiling(1)]
 
 
 @pytest.mark.untraced

@@ -55,6 +55,19 @@ def test_a_gate_that_closes_over_a_turn_moves_it() -> None:
     assert run_virtually(turns()) == [31.0]
 
 
+def test_who_waits_for_the_gate_goes_on_once_it_opens_by_itself() -> None:
+    """Nobody need tell that the time is over; what asks for a token waits so, too."""
+
+    async def opened() -> float:
+        brake = a_brake([])
+        brake.throttled(status(429, retry_after="30"), "too many", 0)
+        async with asyncio.timeout(3600.0):
+            await brake.opened()
+        return asyncio.get_running_loop().time()
+
+    assert run_virtually(opened()) == 30.0
+
+
 def test_a_stop_ends_the_wait_for_a_turn() -> None:
     """Nothing leaves any more, and nobody waits for the rest of the rate."""
 

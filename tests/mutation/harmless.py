@@ -307,8 +307,23 @@ REASONS: tuple[Reason, ...] = (
         "Another answer only at the very edge, where either is right: two measured times that are"
         " alike to the last bit, or the one request that left just before a pause; and who leaves"
         " as the one too many is told by his number already.",
-        r"^engine/(concurrency|crowding)\.py",
+        r"^engine/(concurrency|crowding|pacing)\.py",
         r"^`(>|<|>=)` → `(>=|<=|>)`$",
+    ),
+    Reason(
+        "The same: what a question clears has a baseline, or none, for each of its items.",
+        r"^engine/aftermath\.py",
+        r"^`strict=True` → ",
+    ),
+    Reason(
+        "The same: by then the run is stopping, and nothing of the stage that opens begins.",
+        r"^engine/supply\.py",
+        r"^`False` → `True`$",
+    ),
+    Reason(
+        "The same: both entities that are compared come by here.",
+        r"^zuora/token_reply\.py",
+        r"^`\.lower` → `\.upper`$",
     ),
 )
 

@@ -115,6 +115,14 @@ def test_a_proxy_may_be_plain_http_anywhere(text: str, canonical: str) -> None:
     assert canonical_proxy(text) == canonical == canonical_proxy(canonical)
 
 
+def test_a_port_is_one_of_those_that_there_are() -> None:
+    """From 1 to 65535, as TCP numbers them."""
+    assert canonical_proxy("http://proxy:65535") == "http://proxy:65535"
+    for port in (0, 65_536):
+        with pytest.raises(ValueError, match="between 1 and 65535"):
+            canonical_proxy(f"http://proxy:{port}")
+
+
 @pytest.fixture
 def spec(tmp_path: Path, head: str) -> Spec:
     """Give a spec for the sandbox that leaves its limits to the defaults."""
