@@ -106,7 +106,9 @@ def test_an_invoice_that_is_not_shown() -> None:
 @pytest.mark.parametrize("status", sorted(NEVER_COUNTS))
 def test_an_invoice_that_bills_nothing_any_more(status: str) -> None:
     """What was canceled since, or is in error, bills nobody; its money is not looked at."""
-    assert codes(OURS, an_invoice(status=status, amount="0", tax_status="Error")) == [Code.CANCELED]
+    (told,) = compared(OURS, an_invoice(status=status, amount="0", tax_status="Error")).differences
+    assert (told.code, told.invoice_ids) == (Code.CANCELED, (A,))
+    assert told.message == f"invoice {A} is {status} and bills nothing"
 
 
 def test_an_invoice_that_is_not_finished() -> None:

@@ -185,6 +185,22 @@ def test_a_refused_token_is_not_tried_again_by_the_next_question() -> None:
     assert set(told[at_once:]) == {4}
 
 
+def test_a_refused_token_is_not_tried_again_by_a_further_page() -> None:
+    """What a page has learnt of the token holds for those after it."""
+
+    def answer(ask: Ask, before: int) -> Reply:
+        if ask.path == QUERY_MORE_PATH and ask.stale_token != 4:
+            return status(401, token=4)
+        last = text_of(ask) == "more-2"
+        return page(shown(item(before), Id=f"{before + 1:032x}"), size=3, locator=(
+            None if last else "more-2" if ask.path == QUERY_MORE_PATH else "more-1"
+        ))  # fmt: skip
+
+    run = asked(answer, 4)
+    told = [ask.stale_token for _, ask in run.server.questions]
+    assert told == [None, None, 4, 4]
+
+
 def test_a_newer_token_refused_too_stops_the_run() -> None:
     """Credentials that were taken back settle nothing; nothing is sent."""
     run = asked(lambda ask, before: status(401, token=(ask.stale_token or 0) + 1), 20)

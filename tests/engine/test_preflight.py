@@ -701,6 +701,7 @@ def test_nothing_there_settles_the_key(
     else:
         assert isinstance(step, Renewed)
         assert (kept.effect.record, kept.effect.if_absent) == (None, if_absent)
+        assert kept.rested, "its rest is over with it, in every later run too"
 
 
 def test_a_void_key_gives_back_the_outcome_that_was_to_be_tried_again() -> None:

@@ -342,6 +342,7 @@ def test_what_is_tried_again_begins_its_stage_anew_even_after_a_continue() -> No
     looks = Looks([STOP])
     run = bench(looks, looked=3).run(again, invoice)
     assert (looks.numbers, run.ledger.looked) == ([1], [0, 1])
+    assert run.ledger.looks_of == ["plan", "plan"]
     fresh = Looks()
     run = bench(fresh, looked=3).run(staged(1, 1, 1), invoice)
     assert (fresh.numbers, len(run.records), run.ledger.looked) == ([], 3, [])

@@ -110,6 +110,7 @@ class MemoryLedger:
 
     def __init__(self) -> None:
         self.log: list[tuple[str, object]] = []
+        self.looks_of: list[str] = []  # the name of the stages, of each look
         self.fail_at: int | None = None
 
     async def commit(
@@ -122,6 +123,7 @@ class MemoryLedger:
 
     async def look(self, stages: str, looked: int) -> None:
         await self._write()
+        self.looks_of.append(stages)
         self.log.append(("look", looked))
 
     async def _write(self) -> None:
