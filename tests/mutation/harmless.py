@@ -311,8 +311,8 @@ REASONS: tuple[Reason, ...] = (
         r"^`(>|<|>=)` → `(>=|<=|>)`$",
     ),
     Reason(
-        "The same: what a question clears has a baseline, or none, for each of its items.",
-        r"^engine/aftermath\.py",
+        "The same: a work has a trail for each of its items, and a question tells of each of them.",
+        r"^engine/(aftermath|gathered|preflight)\.py",
         r"^`strict=True` → ",
     ),
     Reason(
