@@ -22,6 +22,7 @@ from support.engine import (
     item,
     objects_of,
     rows,
+    showing,
     shown,
     status,
     success,
@@ -442,7 +443,7 @@ def test_a_date_that_is_not_settled_by_question_holds_back_the_later_ones(
 def test_a_date_already_invoiced_lets_the_later_ones_go(bench: Bench) -> None:
     """R10: nothing of it is left to bill."""
     early, late = item(1, 10), item(1, 20)
-    bench.answer_question = lambda ask, before: found(shown(early))
+    bench.answer_question = showing(shown(early))
     run = bench.run(works_of([early, late]), lambda r, b: success())
     assert [r.outcome for r in run.records.values()] == [
         Outcome.ALREADY_INVOICED,
@@ -461,7 +462,7 @@ def test_a_lost_call_of_many_is_settled_item_by_item() -> None:
     attempt = Attempt(1, sent, "track", answer=Kind.LOST.value)
     call = make_call(TENANT, items, 0)
     work = Work(0, items, 0, call=call, attempts=(attempt,), trails=trails)
-    bench = Bench(answer_question=lambda ask, before: found(shown(item(2), created=sent)))
+    bench = Bench(answer_question=showing(shown(item(2), created=sent)))
     run = bench.run([work], lambda r, b: success())
     assert [accounts_of(request) for _, request in run.server.requests] == [{1}, {3}]
     assert call.key not in run.server.keys
@@ -484,7 +485,7 @@ def test_members_of_a_burnt_row_are_asked_about_alone() -> None:
 def test_a_group_that_somebody_has_begun_to_bill_waits_and_goes_alone() -> None:
     """R12: one member is there before the first send: the others rest, are asked, go alone."""
     items = (item(1), item(2), item(3))
-    bench = waiting(answer_question=lambda ask, before: found(shown(item(2))))
+    bench = waiting(answer_question=showing(shown(item(2))))
     run = bench.run([Work(0, items, 0)], lambda r, b: success())
     assert [accounts_of(request) for _, request in run.server.requests] == [{1}, {3}]
     assert min(run.server.times) > 3600

@@ -19,6 +19,7 @@ from support.engine import (
     failure,
     found,
     item,
+    showing,
     shown,
     success,
 )
@@ -32,7 +33,7 @@ from zbatch.engine.settings import Staging
 from zbatch.engine.stages import SHOWN, Choice, StageEnd, Stages, StageSoFar
 from zbatch.model import Attempt, Baseline, Item, Outcome, Settling, StopRules, Trail
 from zbatch.zuora.request import make_call
-from zbatch.zuora.wire import Ask, Reply, Request
+from zbatch.zuora.wire import Reply, Request
 
 INVOICED, FAILED = Outcome.INVOICED, Outcome.FAILED
 
@@ -272,10 +273,7 @@ def test_outcomes_that_are_gone_are_sent_in_their_stage_after_a_look() -> None:
 
 def test_a_stage_in_which_others_have_billed_all_needs_no_look() -> None:
     """Nothing of it was made by zbatch; what zbatch has sent for without effect was."""
-
-    def there(ask: Ask, before: int) -> Reply:
-        return found(shown(item(5), Id="5" * 32))
-
+    there = showing(shown(item(5), Id="5" * 32))
     works = [held(5, 1), Work(8, (item(8),), 0, stage=2)]
     looks = Looks()
     run = bench(looks, answer_question=there).run(works, invoice)

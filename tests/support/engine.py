@@ -296,6 +296,16 @@ def found(*records: dict[str, object]) -> Reply:
     return Reply(200, {}, json.dumps(body).encode(), token=1)
 
 
+def showing(*records: dict[str, object]) -> Respondent:
+    """Answer each question with those of these invoices that it asks for."""
+
+    def answer(ask: Ask, before: int) -> Reply:
+        wanted = set(BRANCH.findall(text_of(ask)))
+        return found(*(one for one in records if (one["AccountId"], one["TargetDate"]) in wanted))
+
+    return answer
+
+
 def shown(one: Item, created: datetime = START, **fields: object) -> dict[str, object]:
     """Make the record of an invoice as a question's answer shows it."""
     record: dict[str, object] = {

@@ -444,6 +444,11 @@ class World:
         """How many generate calls left any host."""
         return self._sent["generate"]
 
+    @property
+    def asked(self) -> int:
+        """How many questions did."""
+        return self._sent["query"]
+
     def keys(self, one: Item, host: str = "one") -> list[Key]:
         """Read what a host's ledger holds of an item's keys, by generation."""
         rows = self.host(host).disk.execute(

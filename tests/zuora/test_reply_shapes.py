@@ -84,8 +84,21 @@ def test_success_of_the_page() -> None:
     ],
 )
 def test_rows_count_whatever_the_status(status: int, body: str, row_class: RowClass) -> None:
-    """A body with rows, or a single Errors object for one item, is rows under any status."""
-    assert row_classes(read(status, body)) == [row_class]
+    """A body with rows, or a single Errors object for one item, is rows under any status.
+
+    But that nothing was executed is not proved by them under one that leaves it open.
+    """
+    if status >= 500 and row_class is RowClass.RETRY:
+        assert isinstance(read(status, body), ServerError)
+    else:
+        assert row_classes(read(status, body)) == [row_class]
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
+def test_a_limit_in_rows_under_such_a_status_is_waited_for(status: int) -> None:
+    """As a 503 that names a wait is: it proves nothing either."""
+    limit = LOCKED.replace("LOCK_COMPETITION", "REQUEST_EXCEEDED_LIMIT")
+    assert isinstance(read(status, f"[{limit}]"), Busy)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from zbatch.model import Invoice, Item
 from zbatch.zuora.limits import too_many_at_once
 from zbatch.zuora.pages import MissingField, Page
 from zbatch.zuora.query import ALL_FIELDS, Wanted, more_ask, query_ask, questions
-from zbatch.zuora.query_reply import invoices_of, read_page, whole
+from zbatch.zuora.query_reply import invoices_of, read_page, stranger, whole
 from zbatch.zuora.reply import NoRows, Throttled, Unauthorized, Unreadable
 from zbatch.zuora.wire import Ask, Fault, Reply
 
@@ -51,8 +51,15 @@ class Reading(Generic[R]):
     wsdl: int = 0
 
 
-# looked up at each use: saboteurs take the place of these functions
-_INVOICES = Reading(lambda reply: read_page(reply), lambda pages: whole(pages))
+def _invoices(wanted: Sequence[Wanted]) -> Reading[Invoice]:
+    """Read the invoices of a question; one that holds others is no answer to it."""
+
+    def all_asked_for(pages: Sequence[Page[Invoice]]) -> tuple[Invoice, ...] | Unreadable:
+        found = whole(pages)
+        return found if isinstance(found, Unreadable) else stranger(found, wanted) or found
+
+    # looked up at each use: saboteurs take the place of these functions
+    return Reading(lambda reply: read_page(reply), all_asked_for)
 
 
 class Unanswered(Exception):
@@ -230,8 +237,9 @@ class Asker:
     ) -> tuple[Moment, list[Invoice]]:
         moments: list[Moment] = []
         found: list[Invoice] = []
+        reading = _invoices(wanted)
         for question in questions(wanted, fields):
-            asked_at, invoices = await self._inquiry.answer(question, _INVOICES)
+            asked_at, invoices = await self._inquiry.answer(question, reading)
             moments.append(asked_at)
             found += invoices
         return moments[0], found

@@ -83,11 +83,13 @@ def together(pages: Sequence[Page[R]], name: Callable[[R], str]) -> tuple[R, ...
     """Put the pages of one answer together, provided that they are all of it.
 
     Zuora does not say whether `size` counts a page or the whole answer, so either will do. What
-    comes twice under one `name` must be the same both times.
+    comes twice under one `name` must be the same both times, and counts once: it may stand in the
+    place of another.
     """
-    counts = [len(page.records) for page in pages]
+    counts = [len(set(map(name, page.records))) for page in pages]
     sizes = [page.size for page in pages]
-    if not pages or pages[-1].locator or (sizes != counts and sizes[0] != sum(counts)):
+    count = len({name(record) for page in pages for record in page.records})
+    if not pages or pages[-1].locator or (sizes != counts and sizes[0] != count):
         return Unreadable(Problem(UNREADABLE, "The pages of an answer are not all of it."))
     found: dict[str, R] = {}
     for record in (record for page in pages for record in page.records):

@@ -7,14 +7,14 @@ what an answer holds beyond what was wanted is left out here, not trusted to be 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 
-from zbatch.model import Draft, Invoice
+from zbatch.model import Draft, Invoice, Problem
 from zbatch.zuora.pages import MissingField, Odd, Page, label, read_page_of, together, word
 from zbatch.zuora.query import ALL_FIELDS, DRAFT, REQUIRED, Wanted
-from zbatch.zuora.reply import NoRows, Unreadable
+from zbatch.zuora.reply import UNREADABLE, NoRows, Unreadable
 from zbatch.zuora.rows import INVOICE_ID
 from zbatch.zuora.strict_json import DecimalText
 from zbatch.zuora.text import one_line
@@ -125,6 +125,21 @@ def _updated(value: object) -> datetime | None:
 def whole(pages: Sequence[Page[Invoice]]) -> tuple[Invoice, ...] | Unreadable:
     """Put the pages of one answer together, provided that they are all of it."""
     return together(pages, lambda invoice: invoice.id)
+
+
+def stranger(invoices: Iterable[Invoice], wanted: Collection[Wanted]) -> Unreadable | None:
+    """Tell of an invoice that was not asked for: then this may be the answer to another question.
+
+    Drafts are asked for whatever their date is, any other invoice by its date.
+    """
+    accounts = {one.account_id for one in wanted}
+    pairs = {(one.account_id, one.target_date) for one in wanted}
+    for invoice in invoices:
+        drafted = invoice.status == DRAFT and invoice.account_id in accounts
+        if not drafted and (invoice.account_id, invoice.target_date) not in pairs:
+            told = f"The answer to a question holds {invoice.id}, which was not asked for."
+            return Unreadable(Problem(UNREADABLE, told))
+    return None
 
 
 def invoices_of(

@@ -14,6 +14,9 @@ from zbatch.zuora.codes import (
     LIMIT_MESSAGES,
     LOGIN_CODES,
     LOGIN_MESSAGES,
+    MEANINGS,
+    RowClass,
+    classify,
 )
 from zbatch.zuora.problems import problem_in, problem_of_status
 from zbatch.zuora.rows import Row, claims_rows, read_rows, read_successes
@@ -125,7 +128,8 @@ def _gatekeeper(status: int, rows: tuple[Row, ...]) -> Answer | None:
     """Recognise rows that only say that this send was turned away at the door.
 
     They are not the result stored for the key, so they must not settle a doubtful one: a token
-    that was not accepted, and a limit under status 429.
+    that was not accepted, and a limit under status 429. Nor is it proved that nothing was executed
+    where rows say "try again" under a status that leaves that open.
     """
     problems = [row.problem for row in rows if row.problem]
     if len(problems) < len(rows):
@@ -135,7 +139,14 @@ def _gatekeeper(status: int, rows: tuple[Row, ...]) -> Answer | None:
         return Unauthorized(problems[0])
     if status == 429 and codes <= LIMIT_CODES:
         return Throttled(problems[0])
+    if _says_nothing_of_the_effect(status) and all(row.row_class is RowClass.RETRY for row in rows):
+        return Busy(problems[0]) if codes <= LIMIT_CODES else ServerError(problems[0])
     return None
+
+
+def _says_nothing_of_the_effect(status: int) -> bool:
+    """Tell whether a status leaves open whether the call was executed."""
+    return status == 408 or status >= 500
 
 
 def _mismatch(status: int, problem: Problem | None) -> Answer:
@@ -175,7 +186,11 @@ def _refusal(status: int, problem: Problem | None) -> NoRows:
         return Unauthorized(problem) if refused else LoginInSuccess(problem)
     if problem and (problem.code in LIMIT_CODES or _says(problem, LIMIT_MESSAGES)):
         return Throttled(problem) if refused else LimitInSuccess(problem)
-    if status in REFUSED_STATUSES:
+    if refused and problem and problem.code in MEANINGS:
+        row_class = classify(problem.code, problem.message)
+        if row_class not in (RowClass.DEFINITE, RowClass.NOTHING_TO_BILL):
+            return ServerError(problem)  # by its code it is open how far the call got
+    if refused:
         return Refused(problem or problem_of_status(status))
     return Unreadable(
         problem or Problem(UNREADABLE, f"HTTP {status} came with a body that holds no rows.")
