@@ -7,7 +7,9 @@ import gzip
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
 
 from support.hostile import (
@@ -243,5 +245,36 @@ def test_what_a_token_has_made_too_late_does_not_leave(took: timedelta, leaves: 
     answer, server = asyncio.run(run())
     assert isinstance(answer, Reply) is leaves
     assert len(server.requests) == leaves
+    if isinstance(answer, Fault):
+        assert (answer.kind, answer.sent) == (FaultKind.LATE, False)
+
+
+@pytest.mark.parametrize(("slept", "leaves"), [(timedelta(minutes=10), True), (DAY, False)])
+def test_what_a_sleep_has_made_too_late_while_it_looked_for_a_connection_does_not_leave(
+    monkeypatch: pytest.MonkeyPatch, slept: timedelta, leaves: bool
+) -> None:
+    """The wall clock is read again with the connection in hand, which goes back to the pool."""
+    began = datetime(2026, 11, 30, 22, 0, tzinfo=UTC)
+    clock = [began]
+    connect = aiohttp.TCPConnector.connect
+
+    async def sleeping(*given: Any) -> aiohttp.connector.Connection:
+        clock[0] += slept
+        return await connect(*given)
+
+    monkeypatch.setattr(aiohttp.TCPConnector, "connect", sleeping)
+
+    async def run() -> tuple[list[Reply | Fault], RawServer]:
+        early = replace(request_of(call_of()), not_after=began + timedelta(minutes=10))
+        async with RawServer(always(reply_bytes())) as server:
+            endpoint = replace(endpoint_at(server.url), now=lambda: clock[0])
+            async with Sender(endpoint, FixedTokens()) as sender:
+                answers = [await sender.send(early), await sender.send(request_of(call_of()))]
+                return answers, server
+
+    (answer, later), server = asyncio.run(run())
+    assert isinstance(answer, Reply) is leaves
+    assert isinstance(later, Reply)
+    assert len(server.requests) == 1 + leaves
     if isinstance(answer, Fault):
         assert (answer.kind, answer.sent) == (FaultKind.LATE, False)

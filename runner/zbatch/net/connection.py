@@ -7,6 +7,7 @@ its pool as soon as a reply's last byte is in. These classes close the gap by pu
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,16 +17,22 @@ import aiohttp
 from aiohttp.tracing import Trace
 
 
+class TooLate(Exception):
+    """What was to leave has become too old while a connection was looked for: nothing has left."""
+
+
 @dataclass(slots=True)
 class Flight:
     """Follow one send: `sent` is False for as long as it is proved that no byte has left.
 
-    `had` tells whether it ever had a connection: what looks for another one proves nothing.
+    `had` tells whether it ever had a connection: what looks for another one proves nothing. `late`
+    tells whether it may not leave any more.
     """
 
     sent: bool = False
     started_at: datetime | None = None
     had: bool = False
+    late: Callable[[], bool] = bool  # never
 
 
 FLIGHT: ContextVar[Flight] = ContextVar("FLIGHT")
@@ -52,6 +59,9 @@ class CleanConnector(aiohttp.TCPConnector):
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
             if protocol is None or not protocol.should_close:
+                if flight.late():  # a machine may sleep for hours in the line above
+                    connection.release()
+                    raise TooLate
                 flight.sent = flight.had = True
                 return connection
             connection.close()

@@ -12,7 +12,7 @@ from typing import Self
 
 import aiohttp
 
-from zbatch.net.connection import Flight, hang_up
+from zbatch.net.connection import Flight, TooLate, hang_up
 from zbatch.net.faults import fault_of
 from zbatch.net.token import Token, TokenFailure, Tokens
 from zbatch.net.transport import Endpoint, kept_headers, open_session, post, read_body
@@ -114,21 +114,26 @@ class Sender:
         )
 
     async def _deliver(self, parcel: _Parcel) -> Reply | Fault:
-        flight = Flight()
+        flight = Flight(late=lambda: self._is_late(parcel))
         try:
             token = await self._tokens.token(parcel.stale_token)
-            if parcel.not_after and self._endpoint.now() > parcel.not_after:
-                return Fault(FaultKind.LATE, False, "it was too late to send it")
+            if flight.late():
+                raise TooLate
             async with asyncio.timeout(self._endpoint.timeout):
                 return await self._exchange(parcel, token, flight)
         except TokenFailure as failure:
             return Fault(failure.kind, False, str(failure), wait=failure.wait)
+        except TooLate:
+            return Fault(FaultKind.LATE, flight.sent, "it was too late to send it")
         except _Crossed:
             detail = "the reply belongs to another call"
             return Fault(FaultKind.CROSSED, True, detail, flight.started_at)
         # Not only what is expected: a bug met by one send must not cancel the sends beside it.
         except Exception as error:
             return fault_of(error, flight)
+
+    def _is_late(self, parcel: _Parcel) -> bool:
+        return parcel.not_after is not None and self._endpoint.now() > parcel.not_after
 
     async def _exchange(self, parcel: _Parcel, token: Token, flight: Flight) -> Reply:
         if self._session is None:
