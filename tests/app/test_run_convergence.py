@@ -13,8 +13,9 @@ import pytest
 
 from support.accounts import account
 from support.mishaps import DROP_AFTER, DROP_BEFORE, UNKNOWN_EXECUTED, UNKNOWN_UNEXECUTED
-from support.runs import Away, Billing, Project, away
+from support.runs import Away, Billing, Project, Told, away
 from zbatch.app.reporting import past_run
+from zbatch.app.review.held import Held, held
 from zbatch.emulator import (
     Delivery,
     Mishap,
@@ -276,6 +277,23 @@ def test_what_is_not_shown_any_more_is_told_by_the_run_that_has_missed_it(
     past = past_run(told.result.run_id, project.root, None)
     said = digest_of(past.head, past.lines()).verdict
     assert said.startswith("Everything is settled. But 1 item is told as already invoiced whose")
+
+
+def test_a_plan_tells_what_a_look_has_missed(project: Project, tenant: Start) -> None:
+    """A run has something to do: it looks again, and bills what is gone."""
+    away = tenant()
+    theirs = away.billing.by_hand(1)
+    spec = project.spec(1, 2, tenant="real")
+    assert not held_by(project, project.run(spec)).work
+    delete_invoice(away.billing.folder, theirs)
+    found = held_by(project, project.run(spec))
+    assert (found.missed, found.to_send, found.work) == (1, 0, True)
+
+
+def held_by(project: Project, told: Told) -> Held:
+    """Read what the ledger holds of a run's plan."""
+    plan = told.result.plan
+    return held(plan, len(plan.items), project.state / plan.tenant.folder)
 
 
 def test_f148_a_failed_item_that_is_billed_by_hand_is_not_retried(

@@ -153,6 +153,7 @@ def _ledger(view: Preview) -> dict[str, Any]:
         "outcomes": {one.value: held.counts.get(one, 0) for one in Outcome},
         "to_send": held.to_send,
         "held_back": held.held_back,
+        "missed": held.missed,
         "changed": held.changed,
         "changes": [_change(one) for one in held.altered],
         "runs": list(held.runs),

@@ -183,6 +183,8 @@ def ledger(held: Held) -> str:
     said = f"{done}{settle}; {held.to_send:,} to send"
     if held.held_back:
         said += f"; {held.held_back:,} held back by another date of the account"
+    if held.missed:
+        said += f"; {held.missed:,} not shown at the last look, and asked about again"
     if held.changed:
         said += (
             f". {counted(held.changed, 'item')} invoiced, or sent and not settled, would get"

@@ -30,7 +30,9 @@ _PLAIN = Wish()  # a run that is asked for nothing more
 class Held:
     """How many items of a plan the ledger holds as what; all others are to be sent.
 
-    `held_back` waits for an earlier date of its account, and is not sent. `changed` counts those
+    `held_back` waits for an earlier date of its account, and is not sent. `missed` counts those
+    whose outcome stands until another look, since the last one did not show their invoice, or only
+    one that was still to come: they may be billed again. `changed` counts those
     invoiced, or sent and not settled, for which the plan asks another invoice date or other
     charges: a run refuses them, of which `altered` has the first. `runs` have carried out this
     very plan, the latest last. `in_turn` is of what is to be sent, None where no ledger was read.
@@ -45,6 +47,7 @@ class Held:
     held_back: int = 0
     in_turn: InTurn | None = None
     altered: tuple[Altered, ...] = ()
+    missed: int = 0
 
     @property
     def again(self) -> int:
@@ -58,8 +61,8 @@ class Held:
 
     @property
     def work(self) -> bool:
-        """Whether something is left: to send, to settle, or held back until another is mended."""
-        return self.to_send + self.unsure + self.held_back > 0
+        """Whether something is left: to send, to settle, to look for, or held back by another."""
+        return self.to_send + self.unsure + self.held_back + self.missed > 0
 
 
 def held(plan: Plan, items: int, folder: Path) -> Held:
@@ -104,7 +107,7 @@ def _unsettled(standings: Iterable[Standing]) -> Iterator[tuple[Item, Trail]]:
 
 def _read(plan: Plan, items: int, ledger: Glance) -> Held:
     counts: Counter[Outcome] = Counter()
-    to_send, held_back, changed = items - len(plan.items), 0, 0
+    to_send, held_back, changed, missed = items - len(plan.items), 0, 0, 0
     first: list[Altered] = []
     each = array("I")
     for _, standings in groupby(ledger.standings(plan.items), key=_account):
@@ -115,6 +118,7 @@ def _read(plan: Plan, items: int, ledger: Glance) -> Held:
             outcome = _outcome(standing)
             if outcome is not None:
                 counts[outcome] += 1
+                missed += outcome in ASKED_AGAIN and standing.trail.rests_until is not None
             elif waits_for(standing, worked_on):
                 held_back += 1
             else:
@@ -133,6 +137,7 @@ def _read(plan: Plan, items: int, ledger: Glance) -> Held:
         held_back=held_back,
         in_turn=InTurn.of(chain(each, unresolved), plan.spec.limits),
         altered=tuple(first),
+        missed=missed,
     )
 
 
