@@ -204,3 +204,30 @@ def test_flags_tighten_what_the_ceilings_leave(project: Project) -> None:
     with pytest.raises(Refused, match=r"ZB340 `rate` is 3/s.*\(ceiling: .*tenants.yaml:3:"):
         choose(spec, Overrides(rate=Rate(1, 1.0)))
     assert choose(spec, Overrides(tenant="emulator")).plan.spec.limits.rate == Rate(3, 1.0)
+
+
+ENTITY = "11e643f4-a3ee-8bad-b061-0025904c57d6"
+
+
+@pytest.mark.parametrize(("before", "after"), [("", ENTITY), (ENTITY, "")])
+def test_a_tenant_whose_entity_is_written_anew_begins_no_ledger_unasked(
+    project: Project, tenant: Start, before: str, after: str
+) -> None:
+    """Its keys would be others: what is in doubt in the ledger of before would be billed again."""
+    away = tenant()
+
+    def write(entity: str) -> None:
+        named = f", entity_id: {entity}" if entity else ""
+        project.tenants(f"tenants:\n  real: {{base_url: '{away.url}'{named}}}\n")
+
+    write(before)
+    spec = project.spec(1, tenant="real")
+    project.run(spec)
+    write(after)
+    calls = len(away.billing.exchanges())
+    with pytest.raises(Refused, match="be billed again"):
+        project.run(spec)
+    assert len(away.billing.exchanges()) == calls
+    told = project.run(spec, confirmation=Confirmation(new_ledger="real"))
+    assert told.outcomes == {"already_invoiced": 1}
+    project.run(spec)  # from then on it has its ledger

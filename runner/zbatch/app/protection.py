@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from zbatch.app.review.approval import Chosen
 from zbatch.app.state import State
 from zbatch.errors import Refused
 from zbatch.model import Tenant
+from zbatch.model.tenants import folder_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ def confirm_run(chosen: Chosen, state: State, confirmation: Confirmation) -> Non
             f"--confirm-new-ledger {tenant.name}: there is a ledger, {state.ledger(tenant)}; leave "
             f"the flag away, it is for a first run alone"
         )
+    if fresh and not confirmation.new_ledger and (other := _same_host(tenant, state)):
+        raise Refused(_under_another_name(tenant, other))
     if not tenant.protected:
         return
     if fresh and confirmation.thrown_away and not confirmation.new_ledger:
@@ -89,6 +93,33 @@ def _has_ledger(tenant: Tenant, state: State) -> bool:
     from zbatch.ledger.glance import has_begun
 
     return has_begun(state.ledger(tenant).parent)
+
+
+def _same_host(tenant: Tenant, state: State) -> Path | None:
+    """Find a used ledger of the tenant's host that may be its own: of no entity, or of one.
+
+    Ledger and keys go by the entity as it is written, so that one who writes it down anew, or no
+    more, begins anew beside what is in doubt.
+    """
+    from zbatch.ledger.glance import has_begun
+
+    whole = folder_of(tenant.host, None)
+    there = sorted(state.root.iterdir()) if state.root.is_dir() else []
+    others = (
+        folder
+        for folder in there
+        if (folder.name == whole if tenant.entity_id else folder.name.startswith(f"{whole}-"))
+    )
+    return next(filter(has_begun, others), None)
+
+
+def _under_another_name(tenant: Tenant, other: Path) -> str:
+    now, then = ("an", "without one") if tenant.entity_id else ("no", "with one")
+    return (
+        f"the tenant {tenant.name} has {now} entity_id, and there is a ledger of its host {then}: "
+        f"{other}. If both are one tenant, write entity_id as before: what is in doubt there would "
+        f"be billed again. If they are two, --confirm-new-ledger {tenant.name}"
+    )
 
 
 def _none_of(tenant: Tenant, state: State) -> str:
