@@ -525,7 +525,14 @@ def test_doubt_that_left_the_spec_is_named(project: Project, tenant: Start) -> N
     assert first.code == 3
     told = project.run(project.spec(2, tenant="real"))
     assert (told.code, told.outcomes) == (3, {"invoiced": 1})
-    assert [stray.item.identity.account_id for stray in told.result.strays] == [account(1)]
+    (stray,) = told.result.strays
+    assert stray.item.identity.account_id == account(1)
+    at = told.result.strays_settle_at
+    assert at is not None
+    assert 3500 < (at - told.result.started_at).total_seconds() < 3900
+    assert stray.error is not None
+    assert f"from {at:%Y-%m-%d %H:%M:%S} UTC" in stray.error.message
+    assert told.result.settles_at is None
     other = project.run(project.spec(2, tenant="real", name="other"))
     assert (other.code, other.result.sent) == (3, 0)
     project.let_pass(first.result, away.billing, hours=2)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any
 
 from support.accounts import account
-from support.runs import Billing, Project, Told
+from support.mishaps import UNKNOWN_UNEXECUTED
+from support.runs import Away, Billing, Project, Told
 from support.world_host import Looks
 from zbatch.app.loading import Overrides
 from zbatch.app.review.approval import choose
 from zbatch.app.review.preview import preview
-from zbatch.emulator import delete_invoice
+from zbatch.emulator import Scheduled, delete_invoice
+from zbatch.emulator.catalogue import fault
 from zbatch.engine.stages import Choice
 
+Start = Callable[..., Away]
 ONE_BY_ONE = {"concurrency": 1, "rate": "1200/min"}
 
 
@@ -54,6 +57,27 @@ def test_a_rule_that_is_met_stops_a_run_and_the_next_one_bills_the_rest_once(
     third = project.run(spec, retry_failed=True)
     assert (third.code, third.outcomes) == (0, {"invoiced": 20})
     assert billed_once(project, range(1, 21))
+
+
+def test_a_run_that_stops_tells_from_when_its_doubt_can_be_settled(
+    project: Project, tenant: Start
+) -> None:
+    """Exit 3, and the time on the line as in the result: what stops a run ends no rest."""
+    canceled = fault("account_canceled")
+    away = tenant(faults=(Scheduled(UNKNOWN_UNEXECUTED, at=1), Scheduled(canceled, at=2)))
+    spec = project.spec(*range(1, 21), tenant="real", stop={"failures": 1}, limits=ONE_BY_ONE)
+    told = project.run(spec)
+    assert (told.code, told.line(1)["outcome"]) == (3, "unknown")
+    assert told.result.stop is not None
+    at = told.result.settles_at
+    assert at is not None
+    assert 3590 < (at - told.result.started_at).total_seconds() < 3700
+    said = f"; from {at:%Y-%m-%d %H:%M:%S} UTC zbatch run or zbatch reconcile can settle it"
+    assert told.line(1)["error"]["message"].endswith(said)
+    project.let_pass(told.result, away.billing, hours=0.9)
+    assert project.reconcile(spec).line(1)["outcome"] == "unknown"
+    project.let_pass(told.result, away.billing, hours=0.2)
+    assert project.run(spec).line(1)["outcome"] == "invoiced"
 
 
 def test_a_wrong_invoice_date_that_was_stopped_in_time_is_mended(project: Project) -> None:

@@ -385,6 +385,16 @@ def test_who_is_to_run_again_is_told_from_when(story: Any) -> None:
     assert told[1].startswith(f"{begin} {second:%Y-%m-%d %H:%M:%S} UTC, or zbatch reconcile")
 
 
+def test_who_is_to_settle_strays_is_told_from_when(story: Any) -> None:
+    """Where their command is the next step, and where it has a line of its own."""
+    stray, own = (story.record(Outcome.UNKNOWN, number, RESTING) for number in (7, 1))
+    at = story.result([], ExitCode.OK).finished_at + timedelta(hours=1)
+    given = {"strays": (stray,), "strays_settle_at": at}
+    said = f"settles what this spec does not list, not before {at:%H:%M:%S} UTC"
+    assert advice(story.result([], ExitCode.UNKNOWN, **given), RUN).endswith(said)
+    assert f"  {said}" in text_of(story.result([own], ExitCode.UNKNOWN, **given))
+
+
 def test_advice_without_a_spec_names_none(story: Any) -> None:
     """After a reconciliation of a whole ledger no spec is made up."""
     story.names = {"file": ""}

@@ -143,9 +143,10 @@ class RunResult:
     `zbatch.report.summary.Summary`. `asked` counts the questions, `strays` are items in doubt that
     the spec does not list (any more), and `unread` is why there may be more of them: the ledger
     could not be read to its end. `settled_earlier` counts the outcomes of earlier runs.
-    `settles_at` is that of `zbatch.engine.settings.Ending`. `amounts` is what the invoices come to
-    of the items that this run has settled as invoiced. `specs` are those by which it was sent what
-    a whole ledger held in doubt, as far as they are still there.
+    From `settles_at` on all can be settled that the plan's items leave in doubt, and from
+    `strays_settle_at` on the strays; None where nothing has to rest. `amounts` is what the invoices
+    come to of the items that this run has settled as invoiced. `specs` are those by which it was
+    sent what a whole ledger held in doubt, as far as they are still there.
     """
 
     run_id: str
@@ -170,6 +171,7 @@ class RunResult:
     waiting: tuple[ItemRecord, ...] = ()
     unseen: tuple[ItemRecord, ...] = ()
     settles_at: datetime | None = None
+    strays_settle_at: datetime | None = None
     read_back: ReadBackRecord | None = None
     amounts: tuple[Amount, ...] = ()
     specs: tuple[str, ...] = ()

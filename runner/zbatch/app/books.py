@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from zbatch.app.backlog import Backlog
+from zbatch.app.doubt import DoubtOf, in_doubt
 from zbatch.app.ending import Closing, final_records
 from zbatch.app.parts import Part
 from zbatch.app.recorder import Recorder
@@ -55,11 +56,11 @@ class Books:
             runs[record.run_id or ""] = None
         return runs
 
-    def close(self, closing: Closing) -> Summary:
+    def close(self, closing: Closing, doubt_of: DoubtOf = in_doubt) -> Summary:
         """Fold the final records of all items, adding the report lines that are still missing."""
         plan, fold = self._todo.plan, Fold(self._run_id)
         self._take_invoiced()
-        others = final_records(self._changing(), self._todo.held_back, closing)
+        others = final_records(self._changing(), self._todo.held_back, closing, doubt_of)
         for part in self._todo.parts:
             count = part.stop - part.start
             if part in self._runs:

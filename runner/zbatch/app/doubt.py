@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 
+from zbatch.engine.age import Clocks
+from zbatch.engine.conclusion import needs_conclusion, rest_until
 from zbatch.engine.judge import unknown_records
 from zbatch.engine.kinds import doubtful
 from zbatch.engine.order import Work
-from zbatch.model import Item, ItemRecord, KeyState, OpenCall, Standing
+from zbatch.engine.steps import Facts, Rest, left_in_doubt
+from zbatch.model import Attempt, Item, ItemRecord, KeyState, OpenCall, Standing
+
+DoubtOf = Callable[[Standing], ItemRecord | None]  # reports what is in doubt, any other as None
 
 
 def state_of(item: Item, call: OpenCall) -> KeyState:
@@ -50,6 +56,50 @@ def in_doubt(standing: Standing) -> ItemRecord | None:
     return replace(mine, item=standing.item)
 
 
-def doubts(standings: Iterable[Standing]) -> Iterator[ItemRecord]:
+class Remaining:
+    """Reports what is in doubt once nothing more is asked, and from when it can be settled.
+
+    `settles_at` is when the last of what can only be settled by question has rested, None where
+    nothing has to rest. The `facts` are those of the command that is to settle it.
+    """
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self.settles_at: datetime | None = None
+
+    def record(self, standing: Standing) -> ItemRecord | None:
+        """Report a standing item that is in doubt, any other as None."""
+        record = in_doubt(standing)
+        if record is None or record.error is None or standing.call is None:
+            return record
+        work = _left_of(standing, standing.call)
+        facts = replace(self._facts, clocks=_clocks(work.attempts, self._facts.now))
+        until = rest_until(work, facts) if needs_conclusion(work, facts) else facts.now
+        if until <= facts.now:
+            return record
+        self.settles_at = max(self.settles_at or until, until)
+        return replace(
+            left_in_doubt(work, work.items[0], Rest(until, record.error)), item=record.item
+        )
+
+
+def _left_of(standing: Standing, call: OpenCall) -> Work:
+    """Give the work that settles a standing item alone, burnt where its call never leaves again."""
+    work = work_of(standing, 0)
+    position = [item.identity for item in work.items].index(standing.item.identity)
+    burnt = call.states[position] is KeyState.BURNT or KeyState.SETTLED in call.states
+    items, trails = work.items[position : position + 1], work.trails[position : position + 1]
+    return replace(work, items=items, trails=trails, burnt=burnt)
+
+
+def _clocks(attempts: Sequence[Attempt], now: datetime) -> Clocks:
+    """Read the server's clock from the last answer that told it."""
+    for attempt in reversed(attempts):
+        if attempt.server_date and attempt.finished_at:
+            return Clocks(now, server=attempt.server_date + (now - attempt.finished_at))
+    return Clocks(now)
+
+
+def doubts(standings: Iterable[Standing], doubt_of: DoubtOf = in_doubt) -> Iterator[ItemRecord]:
     """Report those of several items that are in doubt."""
-    return (record for standing in standings if (record := in_doubt(standing)))
+    return (record for standing in standings if (record := doubt_of(standing)))

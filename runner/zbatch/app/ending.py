@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from zbatch.app.doubt import in_doubt
+from zbatch.app.doubt import DoubtOf, in_doubt
 from zbatch.app.held_back import blocked, put_off, waits_elsewhere
 from zbatch.engine.ending import Ending, StopReason
 from zbatch.model import (
@@ -44,7 +45,8 @@ class Closing:
     why the ledger could not be read to the end, so that there may be more of them, and `read_only`
     tells that items left unsent are left for another command. `amounts` is what the invoices
     come to of the items that this run has settled as invoiced.
-    `elsewhere` counts the items that wait for what no failure of this run tells.
+    `elsewhere` counts the items that wait for what no failure of this run tells. From `settles_at`
+    on all can be settled that the plan's items leave in doubt, from `strays_settle_at` on the rest.
     """
 
     ending: Ending = _NOTHING_TO_SEND
@@ -55,6 +57,8 @@ class Closing:
     read_back: ReadBackRecord | None = None
     amounts: tuple[Amount, ...] = ()
     elsewhere: int = 0
+    settles_at: datetime | None = None
+    strays_settle_at: datetime | None = None
 
     @property
     def asked(self) -> int:
@@ -82,11 +86,15 @@ def _beyond(strays: Sequence[ItemRecord]) -> str | None:
 
 
 def final_records(
-    standings: Iterable[Standing], held_back: Iterable[ItemRecord], closing: Closing
+    standings: Iterable[Standing],
+    held_back: Iterable[ItemRecord],
+    closing: Closing,
+    doubt_of: DoubtOf = in_doubt,
 ) -> Iterator[ItemRecord]:
     """Give each planned item the outcome that the ledger holds, or the reason why it has none.
 
     What has failed or had nothing to bill, was to be tried again and waits is told with the reason.
+    `doubt_of` reports what is in doubt.
     """
     waiting: dict[Identity, ItemRecord] = {
         record.item.identity: record
@@ -101,7 +109,7 @@ def final_records(
         yield (
             left.get(standing.item.identity)
             or _settled(standing.record, waits)
-            or in_doubt(standing)
+            or doubt_of(standing)
             or waits
             or _not_attempted(standing.item, closing)
         )

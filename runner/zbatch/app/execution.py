@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from zbatch.app.api import Approval, RunHeader, RunResult, Watcher
 from zbatch.app.backlog import Backlog, LaterWorks
 from zbatch.app.books import Books
-from zbatch.app.doubt import doubts
+from zbatch.app.doubt import Remaining, doubts
 from zbatch.app.ending import (
     Closing,
     after_disk_failure,
@@ -26,6 +26,7 @@ from zbatch.app.readback import Hands, Reader
 from zbatch.app.recorder import Recorder
 from zbatch.app.review.estimate import pace_of
 from zbatch.app.task import Task
+from zbatch.engine.age import Clocks
 from zbatch.engine.agreement import LedgerEntry
 from zbatch.engine.details import Details
 from zbatch.engine.ending import Ending, Stop, StopReason
@@ -33,6 +34,7 @@ from zbatch.engine.gentle import Gentle
 from zbatch.engine.loop import Engine
 from zbatch.engine.pacing import Flow
 from zbatch.engine.settings import Ports, Settings
+from zbatch.engine.steps import Facts
 from zbatch.errors import CannotStart, LedgerFailure, Refused, ReportFailure
 from zbatch.ledger.store import Store
 from zbatch.model import ExitCode, Item, ItemRecord, Plan, StopRules
@@ -197,8 +199,12 @@ class Execution:
 
     def _summed_up(self, books: Books, closing: Closing) -> tuple[Summary, Closing]:
         """Report whatever has no line yet, and sum up; tell where the ledger cannot be read."""
+        settle = timedelta(seconds=self.plan.spec.settling.settle)
+        remaining = self._remaining(settle, read_only=closing.read_only)
         try:
-            return books.close(closing), closing
+            summary = books.close(closing, remaining.record)
+            told = filter(None, (closing.ending.settles_at, remaining.settles_at))
+            return summary, replace(closing, settles_at=max(told, default=None))
         except LedgerFailure as failure:
             return self._told(), replace(closing, unread=str(failure))
 
@@ -227,7 +233,8 @@ class Execution:
             waiting=summary.waiting,
             unseen=summary.unseen,
             stop_reason=ending.stop.reason if ending.stop else None,
-            settles_at=ending.settles_at,
+            settles_at=closing.settles_at,
+            strays_settle_at=closing.strays_settle_at,
             read_back=closing.read_back,
             amounts=closing.amounts,
             specs=self.specs,
@@ -259,12 +266,18 @@ class Execution:
         """Find what the ledger holds in doubt beyond this plan, and who waits for what is there."""
         planned = Places(self.plan.items)
         closing = with_waiting(closing, planned)
+        remaining = self._remaining(timedelta(), read_only=True)
         strays: list[ItemRecord] = []
+        unread = None
         try:
-            strays.extend(doubts(self.store.unsettled(without=planned)))
+            strays.extend(doubts(self.store.unsettled(without=planned), remaining.record))
         except LedgerFailure as failure:  # what was read before it is named all the same
-            return replace(closing, strays=tuple(strays), unread=str(failure))
-        return replace(closing, strays=tuple(strays))
+            unread = str(failure)
+        settles_at = remaining.settles_at
+        return replace(closing, strays=tuple(strays), strays_settle_at=settles_at, unread=unread)
+
+    def _remaining(self, settle: timedelta, *, read_only: bool) -> Remaining:
+        return Remaining(Facts(Clocks(self.outside.clock.now()), settle, read_only=read_only))
 
     def _trouble(self) -> str | None:
         return str(self.recorder.failure) if self.recorder.failure else None

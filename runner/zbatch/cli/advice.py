@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from datetime import datetime
 
 from zbatch.app.api import RunResult
 from zbatch.cli.called import RETRY_FAILED, Called, Verb
@@ -16,7 +17,8 @@ _GO_ON = "{again}   goes on where this run stopped"
 
 # By exit code; {again} is the command as given, {run} and {reconcile} are for the same spec, {when}
 # is the time from which they help, {retry} sends what failed, {failed_too} says so where the
-# command as given does not, and {all} reconciles whatever the ledger holds in doubt.
+# command as given does not, and {all} reconciles whatever the ledger holds in doubt, strays from
+# {strays_when} on.
 NEXT = {
     ExitCode.OK: "nothing is left to do; the same command again bills nothing twice",
     ExitCode.FAILURES: "mend the causes above, then {retry}",
@@ -43,7 +45,7 @@ _RULE = (
 )
 _STAGE = "look at what came of the stage; then {again}   goes on with the next one"
 _UNSEEN = "look at what came of the stage; then {again}   asks about it again"
-_STRAYS = "{all}   settles what this spec does not list"
+_STRAYS = "{all}   settles what this spec does not list{strays_when}"
 _STRAYS_FIRST = f"{_STRAYS}; then {_GO_ON}"
 _UNREAD = (
     "{again} again; if the ledger cannot be read then either, keep it and report this with"
@@ -83,7 +85,8 @@ def advice(result: RunResult, called: Called) -> str:
         verify=called.command(Verb.VERIFY, spec or "SPEC"),
         all=reconcile_all(result, called),
         places=one_line(result.plan.tenant.credentials.places),
-        when=_when(result),
+        when=when(result, result.settles_at),
+        strays_when=when(result, result.strays_settle_at),
         count="one item waits" if left == 1 else f"{left:,} items wait",
     )
 
@@ -102,9 +105,8 @@ def run_command(result: RunResult, called: Called, flags: Sequence[str]) -> str:
     return f"{run} with each of {names}{more}"
 
 
-def _when(result: RunResult) -> str:
-    """Say from when all that this run left in doubt can be settled, where it knows."""
-    at = result.settles_at
+def when(result: RunResult, at: datetime | None) -> str:
+    """Say from when all of what is in doubt can be settled, where the run knows."""
     if at is None:
         return ""
     form = "%H:%M:%S" if at.date() == result.finished_at.date() else "%Y-%m-%d %H:%M:%S"

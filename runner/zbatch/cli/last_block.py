@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.text import Text
 
 from zbatch.app.api import FailureGroup, RunHeader, RunResult
-from zbatch.cli.advice import advice, reconcile_all, run_command
+from zbatch.cli.advice import advice, reconcile_all, run_command, when
 from zbatch.cli.amounts import invoiced
 from zbatch.cli.called import CALLED, RETRY_NOTHING, Called, Verb
 from zbatch.cli.decision import item_argument
@@ -204,7 +204,8 @@ def _strays(result: RunResult, called: Called) -> Iterator[Text]:
         yield from _unknown("UNKNOWN, not in this spec", result.strays, "in the ledger")
         command = reconcile_all(result, called)
         if command not in advice(result, called):
-            yield Text(f"  {command}   settles what this spec does not list")
+            rested = when(result, result.strays_settle_at)
+            yield Text(f"  {command}   settles what this spec does not list{rested}")
 
 
 def _undecided(result: RunResult, called: Called) -> Iterator[Text]:
