@@ -614,7 +614,7 @@ def test_a_line_names_the_pace_its_cause_the_waits_and_the_oldest_call(story: An
     events += [Gated("no", 20.0), *settled(story, Outcome.INVOICED, 27)]
     drive(screen, story, events)
     last = stream.getvalue().splitlines()[-1]
-    assert "  in flight 1 of 5  0/s of 2.5/s by the server  429s 1, waited 20 s  " in last
+    assert "  in flight 1 of 5  0/s of 2.5/s by the server  limits met 1, waited 20 s  " in last
     assert "  oldest in flight 29 s: 2c93808457d787030157e0306be50007  " in last
     assert last.endswith(" left, until 20:15:44Z")
 
@@ -725,7 +725,8 @@ def test_the_block_fits_its_terminal(width: int, story: Any) -> None:
     words = " ".join(line.strip() for line in told)
     assert "103/1,249" in words
     if width >= 40:
-        for part in ("failed 3", "unknown 0", "in flight 16 of 16", "429s 1", "/s of 2.5/s by the"):
+        figures = "failed 3", "unknown 0", "in flight 16 of 16", "limits met 1"
+        for part in (*figures, "/s of 2.5/s by the"):
             assert part in words
         assert sum("━" in line for line in told) == 1
     if width >= 80:

@@ -69,7 +69,7 @@ def test_a_run_that_runs_shows_what_its_block_shows(running: Status, story: Any)
         " process 4711\n"
         "  412/1,249  32%   about 45 s left, until 20:15:48Z\n"
         "  earlier 100   invoiced 305   nothing to bill 0   failed 7   unknown 0\n"
-        "  in flight 16 of 16   18.7/s of 20/s by the tenant   429s 2, waited 24 s\n"
+        "  in flight 16 of 16   18.7/s of 20/s by the tenant   limits met 2, waited 24 s\n"
         "  oldest in flight 41 s: A00017733\n"
         f"  report .zbatch/runs/{RUN}/report.jsonl\n"
     )

@@ -51,7 +51,7 @@ def flow(figures: Figures) -> Iterator[Text]:
     yield Text(f"{number(figures.rate)}/s{limit}")
     if figures.limited:
         waited = f", waited {whole(figures.waited)}" if figures.waited else ""
-        yield Text(f"429s {figures.limited:,}{waited}", "yellow")
+        yield Text(f"limits met {figures.limited:,}{waited}", "yellow")
 
 
 def left(figures: Figures, now: datetime) -> str:
