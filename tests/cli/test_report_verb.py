@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -262,6 +263,22 @@ def test_failed_csv_is_an_account_file_again(said: Said, project: Path) -> None:
         for item in plan.items
     } == wanted
     assert COLUMNS[:3] == ("account_id", "target_date", "invoice_date")
+
+
+def test_failed_csv_of_a_month_that_ends_on_a_sunday_is_not_warned_of(
+    said: Said, project: Path
+) -> None:
+    """The table writes the invoice date out; the spec that had passed had none."""
+    sunday = date(2026, 5, 31)
+    failed = replace(LINES[3], target_date=sunday, invoice_date=sunday)
+    told.keep(State(project / ".zbatch"), [*LINES[:3], failed, *LINES[4:]])
+    said("latest", "--format", "csv", "--out", "specs/again")
+    (project / "specs" / "again.yaml").write_text(
+        "version: 1\nname: again\ntenant: emulator\n"
+        "dates: [{target_date: 2026-10-31}]\naccounts: [{file: again/failed.csv}]\n"
+    )
+    (item,) = load_plan(Path("specs/again.yaml"), Overrides(strict=True)).items
+    assert (item.identity.target_date, item.invoice_date) == (sunday, sunday)
 
 
 def test_what_cannot_be_told_is_said(said: Said, project: Path) -> None:

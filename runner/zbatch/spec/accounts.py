@@ -159,7 +159,8 @@ class AccountReader:
     ) -> None:
         for key, day in (("target_date", target), ("invoice_date", invoice)):
             if day is not None:
-                self._warnings.see(file, line, column, key, day)
+                meant = day == target  # the invoice date says no more than the target date alone
+                self._warnings.see(file, line, column, key, day, meant=meant)
 
     def _problem(self, at: Node, code: str, message: str, hint: str = "") -> None:
         self._findings.add(Diagnostic(self._file, at.line, at.column, code, message, hint))

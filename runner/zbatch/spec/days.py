@@ -46,12 +46,14 @@ class DateReader:
         if not isinstance(entry, Mapping):
             return None
         target = self._date(entry, "target_date", period)
-        invoice = self._date(entry, "invoice_date", period)
+        invoice = self._date(entry, "invoice_date", period, target)
         if target is None or (invoice is None and "invoice_date" in entry.entries):
             return None
         return DatePair(target, invoice or target)
 
-    def _date(self, entry: Mapping, key: str, period: str | None) -> date | None:
+    def _date(
+        self, entry: Mapping, key: str, period: str | None, target: date | None = None
+    ) -> date | None:
         node = child(entry, key)
         if not isinstance(node, Scalar) or not may_be_date(node.value):
             return None
@@ -63,9 +65,8 @@ class DateReader:
             finding = Diagnostic(self._file, node.line, node.column, error.code, str(error))
             self._findings.add(finding)
             return None
-        self._warnings.see(
-            self._file, node.line, node.column, key, day, meant=node.value.isidentifier()
-        )
+        meant = node.value.isidentifier() or day == target
+        self._warnings.see(self._file, node.line, node.column, key, day, meant=meant)
         return day
 
     def _twice(self, at: Node, first: Node, target: date) -> None:

@@ -36,7 +36,8 @@ class DayWarnings:
     ) -> None:
         """Take note of a day under `target_date` or `invoice_date`.
 
-        It is `meant` if it is a month's first or last by expression, whatever its weekday.
+        It is `meant` if it is a month's first or last by expression, or an invoice date that is the
+        target date too, whatever its weekday.
         """
         self._places.setdefault((file, key, day), (line, column))
         if key == "invoice_date" and not meant:
