@@ -7,12 +7,14 @@ import shutil
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from support.accounts import account
 from support.mishaps import DROP_AFTER, DROP_BEFORE, UNKNOWN_EXECUTED, UNKNOWN_UNEXECUTED
 from support.runs import GENERATE, IMPATIENT, Away, Project, Told, accepting, away
+from zbatch.app.api import ToRun
 from zbatch.cli.exit_code import EXIT_CODES
 from zbatch.emulator import Mishap, Scheduled, set_status
 from zbatch.errors import NothingSelected, Refused
@@ -321,13 +323,26 @@ def test_without_a_spec_the_specs_are_known_that_sent_what_is_in_doubt(
         told = project.run(spec)
     assert project.run(fine).code == 3
     project.let_pass(told.result, away.billing, hours=2)
-    assert project.reconcile().result.specs == ("specs/of-2.yaml", "specs/of-1.yaml")
+    named = (ToRun("specs/of-2.yaml"), ToRun("specs/of-1.yaml"))
+    assert project.reconcile().result.specs == named
     assert project.reconcile(one).result.specs == ()
     two.unlink()
-    assert project.reconcile().result.specs == ("specs/of-1.yaml",)
+    assert project.reconcile().result.specs == (ToRun("specs/of-1.yaml"),)
     shutil.rmtree(told.result.report.parent)
     one.unlink()
     assert project.reconcile().result.specs == ()
+
+
+def test_without_a_spec_a_spec_is_named_with_the_period_that_it_needs(
+    project: Project, tenant: Start
+) -> None:
+    """The one that the run was given, where the spec that is there now has none of its own."""
+    tenant(faults=(Scheduled(DROP_BEFORE, at=1),))
+    by_expression: dict[str, Any] = {"tenant": "real", "dates": ["end_of_month"], "retry": ONCE}
+    assert project.run(project.spec(1, **by_expression), period="2026-11").code == 3
+    assert project.reconcile().result.specs == (ToRun("specs/month-end.yaml", "2026-11"),)
+    project.spec(1, **by_expression, period="2026-12")
+    assert project.reconcile().result.specs == (ToRun("specs/month-end.yaml"),)
 
 
 @pytest.mark.parametrize(("settle", "seconds"), [("5s", 5), ("2h", 7200)])

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from rich.text import Text
 
+from zbatch.app.api import ToRun
 from zbatch.app.gate import Seen
 from zbatch.app.held_back import blocked
 from zbatch.cli.advice import NEXT, advice
@@ -401,10 +402,17 @@ def test_advice_without_a_spec_names_none(story: Any) -> None:
     doubt = story.result([story.record(Outcome.UNKNOWN, 1, RESTING)], ExitCode.UNKNOWN, 0)
     again = "zbatch reconcile again, or"
     assert advice(doubt, RECONCILE).startswith(f"{again} zbatch run with the spec that lists it;")
-    one, two = replace(doubt, specs=(SPEC,)), replace(doubt, specs=(SPEC, "specs/my own.yaml"))
+    mine, own = ToRun(SPEC), ToRun("specs/my own.yaml")
+    one, two = replace(doubt, specs=(mine,)), replace(doubt, specs=(mine, own))
     assert advice(one, RECONCILE).startswith(f"{again} zbatch run {SPEC}; bill nothing")
     told = f"{again} zbatch run with each of {SPEC}, 'specs/my own.yaml'; bill nothing"
     assert advice(two, RECONCILE).startswith(told)
+    by_period = replace(own, period="2026-11")
+    told = f"{again} zbatch run {SPEC} --period 2026-11; bill nothing"
+    alone = replace(doubt, specs=(replace(mine, period="2026-11"),))
+    assert advice(alone, RECONCILE).startswith(told)
+    told = f"{again} zbatch run with each of {SPEC}, 'specs/my own.yaml' --period 2026-11; bill"
+    assert advice(replace(doubt, specs=(mine, by_period)), RECONCILE).startswith(told)
     at = doubt.finished_at + timedelta(hours=1)
     when = f"again, not before {at:%H:%M:%S} UTC, or zbatch run"
     assert when in advice(replace(doubt, settles_at=at), RECONCILE)
@@ -412,17 +420,18 @@ def test_advice_without_a_spec_names_none(story: Any) -> None:
 
 @pytest.mark.parametrize(
     ("specs", "run"),
-    [((), "zbatch run{} with the spec that lists it"), ((SPEC,), f"zbatch run {SPEC}{{}}")],
+    [((), "zbatch run{} with the spec that lists it"), ((ToRun(SPEC),), f"zbatch run {SPEC}{{}}")],
 )
 def test_what_a_whole_ledger_leaves_to_a_run_is_a_command_to_paste(
-    specs: tuple[str, ...], run: str, story: Any
+    specs: tuple[ToRun, ...], run: str, story: Any
 ) -> None:
     """What was not created is sent by a run of the spec that had sent it; so is what has failed."""
     story.names = {"file": ""}
     absent = Problem("NOT_CREATED", "nothing is there")
     void = story.result([story.record(Outcome.NOT_ATTEMPTED, 1, absent)], ExitCode.STOPPED, 0)
     said = advice(replace(void, specs=specs), RECONCILE)
-    assert said == f"{run.format('')}   sends what is proved not to be there"
+    there = "sends what is proved not to be there, where it still lists it"
+    assert said == f"{run.format('')}   {there if specs else there.partition(',')[0]}"
     failed = story.result([story.record(Outcome.FAILED, 1)], ExitCode.FAILURES, 0)
     said = advice(replace(failed, specs=specs), RECONCILE)
     assert said == f"mend the causes above, then {run.format(' --retry-failed')}"

@@ -136,6 +136,14 @@ class RunHeader:
 
 
 @dataclass(frozen=True, slots=True)
+class ToRun:
+    """A spec to run, with the `period` that it needs and does not have itself."""
+
+    file: str
+    period: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunResult:
     """How a run ended; `stop` says why it ended early, `sent` how many calls left.
 
@@ -174,7 +182,7 @@ class RunResult:
     strays_settle_at: datetime | None = None
     read_back: ReadBackRecord | None = None
     amounts: tuple[Amount, ...] = ()
-    specs: tuple[str, ...] = ()
+    specs: tuple[ToRun, ...] = ()
 
 
 class Watcher(Protocol):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from zbatch.app.api import Approval, RunHeader, RunResult, Watcher
+from zbatch.app.api import Approval, RunHeader, RunResult, ToRun, Watcher
 from zbatch.app.backlog import Backlog, LaterWorks
 from zbatch.app.books import Books
 from zbatch.app.doubt import Remaining, doubts
@@ -92,7 +92,7 @@ class Execution:
     outside: Outside
     approval: Approval | None = None
     asked: int = 0
-    specs: tuple[str, ...] = ()
+    specs: tuple[ToRun, ...] = ()
 
     @property
     def plan(self) -> Plan:

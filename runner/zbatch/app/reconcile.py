@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from zbatch.app.api import ReconcileOptions, RunResult, Watcher
+from zbatch.app.api import ReconcileOptions, RunResult, ToRun, Watcher
 from zbatch.app.asking import Bureau
 from zbatch.app.desk import opened
 from zbatch.app.loading import Overrides, blank_plan, emulator_book, known_tenants, load_plan
@@ -18,7 +18,7 @@ from zbatch.app.state import State
 from zbatch.app.task import to_settle
 from zbatch.errors import Refused
 from zbatch.model import Plan, Tenant
-from zbatch.spec import Project, find_project
+from zbatch.spec import Project, check_spec, find_project
 
 
 def reconcile(options: ReconcileOptions, watch: Watcher) -> RunResult:
@@ -54,12 +54,27 @@ def _of_ledger(tenant: Tenant) -> Plan:
     return replace(plan, spec=replace(plan.spec, settling=settling))
 
 
-def _still_there(runs: Iterable[PastRun], project: Project, folder: Path) -> tuple[str, ...]:
+def _still_there(runs: Iterable[PastRun], project: Project, folder: Path) -> tuple[ToRun, ...]:
     """Name the specs of some runs, as far as they are known and there, from a folder."""
     here = Path(os.path.realpath(folder))
-    paths = dict.fromkeys(project.root / run.spec_path for run in runs if run.spec_path)
-    there = (path for path in paths if path.is_file())
-    return tuple(str(one.relative_to(here) if one.is_relative_to(here) else one) for one in there)
+    named = dict.fromkeys(
+        (project.root / run.spec_path, run.period) for run in runs if run.spec_path
+    )
+    there = (
+        ToRun(
+            str(path.relative_to(here) if path.is_relative_to(here) else path),
+            period if period and _needs_period(path) else None,
+        )
+        for path, period in named
+        if path.is_file()
+    )
+    return tuple(dict.fromkeys(there))
+
+
+def _needs_period(spec: Path) -> bool:
+    """Tell whether a spec has no period and cannot be read without one."""
+    _, findings = check_spec(spec)
+    return any(found.code == "ZB330" for found in findings)
 
 
 def _tenant(options: ReconcileOptions, project: Project, state: State) -> Tenant:

@@ -16,6 +16,7 @@ from typing import Any
 from zbatch.app.state import State
 from zbatch.errors import NothingSelected
 from zbatch.spec import path_in_project
+from zbatch.spec.expressions import PERIOD
 
 LATEST = "latest"
 RECORD, REPORT = "run.json", "report.jsonl"
@@ -50,6 +51,12 @@ class PastRun:
     def spec_path(self) -> str | None:
         """The spec from its project's root; older runs did not record it."""
         return self._of_spec("path")
+
+    @property
+    def period(self) -> str | None:
+        """The month that it billed, written YYYY-MM, if it was told one."""
+        period = self._of_spec("period")
+        return period if period and PERIOD.fullmatch(period) else None
 
     @property
     def started_at(self) -> str:

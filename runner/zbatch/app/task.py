@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from zbatch.app.api import READ_BACK, Acceptance, Approval
+from zbatch.app.api import READ_BACK, Acceptance, Approval, ToRun
 from zbatch.app.backlog import Backlog, backlog_of
 from zbatch.app.doubt import doubts
 from zbatch.app.outstanding import Outstanding, Wish, open_works
@@ -43,7 +43,7 @@ class Task:
     read_back: float = READ_BACK
     approval: Approval | None = None
     asked: int = 0
-    specs: tuple[str, ...] = ()
+    specs: tuple[ToRun, ...] = ()
     pace: Pace | None = None
     began: float | None = None
     stages: Staging = field(default_factory=Staging)

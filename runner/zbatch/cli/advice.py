@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from zbatch.app.api import RunResult
+from zbatch.app.api import RunResult, ToRun
 from zbatch.cli.called import RETRY_FAILED, Called, Verb
 from zbatch.engine.ending import StopReason
 from zbatch.model import ExitCode, Outcome
@@ -53,6 +54,7 @@ _UNREAD = (
 )
 _WHOLE_LEDGER = "{reconcile} again{when}, or {run}; bill nothing of this by hand meanwhile"
 _NOT_THERE = "{run}   sends what is proved not to be there"
+_NOT_THERE_IF_LISTED = f"{_NOT_THERE}, where it still lists it"
 _SETTLED = "nothing is left in doubt"
 _LOOK = "{verify}   tells what to look at in these invoices; nothing is left to send"
 _BILLED_TWICE = (
@@ -94,15 +96,21 @@ def advice(result: RunResult, called: Called) -> str:
 def run_command(result: RunResult, called: Called, flags: Sequence[str]) -> str:
     """Write the command that runs the spec; after a look at a whole ledger, say of which specs."""
     spec = result.plan.spec.file
-    specs = (spec,) if spec else result.specs
+    specs = (ToRun(spec),) if spec else result.specs
     if len(specs) == 1:
-        return called.command(Verb.RUN, specs[0], flags=flags)
+        called = replace(called, period=called.period or specs[0].period)
+        return called.command(Verb.RUN, specs[0].file, flags=flags)
     run = called.command(Verb.RUN, "", flags=flags)
     if not specs:
         return f"{run} with the spec that lists it"
     more = f" and {len(specs) - MOST_SPECS} more" if len(specs) > MOST_SPECS else ""
-    names = ", ".join(one_line(shlex.quote(one)) for one in specs[:MOST_SPECS])
+    names = ", ".join(_with_period(one, called) for one in specs[:MOST_SPECS])
     return f"{run} with each of {names}{more}"
+
+
+def _with_period(spec: ToRun, called: Called) -> str:
+    period = called.period or spec.period
+    return one_line(shlex.join([spec.file, *(["--period", period] if period else [])]))
 
 
 def when(result: RunResult, at: datetime | None) -> str:
@@ -128,7 +136,7 @@ def _template(result: RunResult, called: Called) -> str:
         return _WHOLE_LEDGER
     if code is ExitCode.STOPPED and not result.stop:
         if called.verb is Verb.RECONCILE:
-            return _NOT_THERE
+            return _NOT_THERE_IF_LISTED if result.specs else _NOT_THERE
         if not result.totals[Outcome.NOT_ATTEMPTED]:
             return _RETRIES_WAIT
         return _WAITING + "{failed_too}" if result.totals[Outcome.FAILED] else _WAITING

@@ -19,7 +19,6 @@ from zbatch.errors import CannotStart, NothingSelected, Refused
 from zbatch.ledger.glance import Glance, KnownRun, Listed, glance
 from zbatch.model import Plan
 from zbatch.spec import SpecError, load_spec, make_plan
-from zbatch.spec.expressions import PERIOD
 from zbatch.spec.listing import by_account
 from zbatch.spec.plan_diff import Dates, Listing, PlanDiff, compare
 from zbatch.zuora.text import one_line
@@ -88,7 +87,7 @@ def run_meant(name: str, plan: Plan, folder: Path) -> PastRun | None:
 def _with_run(run: KnownRun, plan: Plan, folder: Path) -> PlanDiff:
     label = f"run {run.id} ({one_line(run.spec_name, 80)})"
     past = run_in(folder.parent, run.id)
-    period = _period_of(past)
+    period = past.period
 
     def read(ledger: Glance) -> PlanDiff:
         before = Listing(label, period, _of_run(ledger.listed(run.id, told_in(past.report))))
@@ -98,12 +97,6 @@ def _with_run(run: KnownRun, plan: Plan, folder: Path) -> PlanDiff:
     if found is None:
         raise CannotStart("the ledger has gone while it was read")
     return found
-
-
-def _period_of(run: PastRun) -> str | None:
-    """Give the period of a run, if its record is still there and names one."""
-    period = run.part("spec").get("period")
-    return period if isinstance(period, str) and PERIOD.fullmatch(period) else None
 
 
 def _with_then(then: Then, plan: Plan, numbers: Mapping[str, str]) -> PlanDiff:
