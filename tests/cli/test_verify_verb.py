@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -135,6 +136,38 @@ def test_what_latest_means_after_a_reconciliation_is_said(
     assert err.splitlines()[0] == said
     document = json.loads(told("latest", "--json", capfd=capfd)[1])
     assert (document["run_id"], document["reconciled_by"]) == (run, [first, second])
+
+
+@pytest.mark.parametrize(
+    ("words", "flags"),
+    [
+        ("specs/month-end.yaml", "specs/month-end.yaml"),
+        (
+            "specs/month-end.yaml --state-dir 'my state' --period 2026-11 --tenant emulator",
+            "specs/month-end.yaml --period 2026-11 --tenant emulator --state-dir 'my state'",
+        ),
+        ("latest", "--tenant emulator"),
+        ("latest --state-dir 'my state'", "--tenant emulator --state-dir 'my state'"),
+    ],
+)
+def test_what_settles_doubt_is_a_command_to_paste(
+    words: str,
+    flags: str,
+    project: Project,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It asks the ledger that was looked into: of the spec, or all that the run's tenant has."""
+    state = Path("my state") if "my state" in words else None
+    items = tuple(project.run(project.spec(1), state_dir=state).result.plan.items)
+    hold = verifying.verify
+    monkeypatch.setattr(verifying, "verify", lambda one: replace(hold(one), in_doubt=items))
+    code, out, err = told(*shlex.split(words), capfd=capfd)
+    command = f"zbatch reconcile {flags}"
+    assert code == 3
+    assert out.endswith(f": UNKNOWN: the ledger does not know its outcome: {command}\n")
+    assert err.splitlines()[-1] == f"1 item in doubt: first run {command}"
+    assert main(shlex.split(command)[1:]) == 0
 
 
 def test_what_is_refused(project: Project, capfd: pytest.CaptureFixture[str]) -> None:

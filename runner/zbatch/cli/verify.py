@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from zbatch.cli import completing
+from zbatch.cli.called import Called, Verb
 from zbatch.cli.options import DurationType, ordinary, period, state_folder
 
 EXIT_CODES = """\b
@@ -70,9 +71,10 @@ def verify(
             tell=lambda text: say_lines([text], sys.stderr, os.environ),
         )
     )
+    called = Called(Verb.VERIFY, tenant, state_dir, period=period)
     if as_json:
         click.echo(verify_json(verified))
     else:
-        say_lines(findings_text(verified), sys.stdout, os.environ)
-    say_lines(summary_text(verified), sys.stderr, os.environ)
+        say_lines(findings_text(verified, called), sys.stdout, os.environ)
+    say_lines(summary_text(verified, called), sys.stderr, os.environ)
     return verified.exit_code

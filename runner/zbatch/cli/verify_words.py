@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from zbatch.app.verify import Verified
 from zbatch.cli.amounts import summed
+from zbatch.cli.called import Called, Verb
 from zbatch.cli.words import OUTCOMES, counted
 from zbatch.model import Item
 from zbatch.report.differences import SAID
@@ -15,12 +16,20 @@ from zbatch.zuora.text import one_line
 MESSAGE_LIMIT = 1000
 
 
-def findings_text(verified: Verified) -> Iterator[str]:
+def findings_text(verified: Verified, called: Called) -> Iterator[str]:
     """Write a line for each finding and each item in doubt, in the order of the items."""
+    unknown = f"the ledger does not know its outcome: {_reconcile(verified, called)}"
     for item, found in verified.findings:
         yield _line(item, SAID[found.code], found.message)
     for item in verified.in_doubt:
-        yield _line(item, "UNKNOWN", "the ledger does not know its outcome: zbatch reconcile")
+        yield _line(item, "UNKNOWN", unknown)
+
+
+def _reconcile(verified: Verified, called: Called) -> str:
+    """Write the command that settles the doubt: of the spec, or all that a run's tenant has."""
+    if verified.run_id:
+        return called.command(Verb.RECONCILE, "", verified.tenant.name)
+    return called.command(Verb.RECONCILE, verified.what)
 
 
 def _line(item: Item, said: str, message: str) -> str:
@@ -29,7 +38,7 @@ def _line(item: Item, said: str, message: str) -> str:
     return one_line(f"{place} {item.identity}{number}: {said}: {message}", MESSAGE_LIMIT)
 
 
-def summary_text(verified: Verified) -> Iterator[str]:
+def summary_text(verified: Verified, called: Called) -> Iterator[str]:
     """Write how many items were compared, what they come to, and what was found."""
     tenant = verified.tenant
     counts = [
@@ -46,7 +55,8 @@ def summary_text(verified: Verified) -> Iterator[str]:
         yield f"  {summed(one)}"
     kinds = Counter(found.code for _, found in verified.findings)
     if verified.in_doubt:
-        yield f"{counted(len(verified.in_doubt), 'item')} in doubt: run zbatch reconcile first"
+        doubt = f"{counted(len(verified.in_doubt), 'item')} in doubt"
+        yield f"{doubt}: first run {_reconcile(verified, called)}"
     if kinds:
         named = ", ".join(f"{count:,} {SAID[code]}" for code, count in kinds.items())
         yield f"{counted(len(verified.findings), 'finding')}: {named}"
