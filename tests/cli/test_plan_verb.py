@@ -255,6 +255,24 @@ def test_who_waits_for_an_earlier_date_is_told(said: Said, billed: Path) -> None
     assert plan.count("none: what is left is held back") == 2
 
 
+def test_what_lets_go_on_who_is_held_back_is_named(
+    said: Said, billed: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The earlier date is of this spec and is sent with --retry-failed, and then the later one."""
+    text = billed.read_text("utf-8")
+    dates = "2026-10-31}\n  - {target_date: 2026-11-30}"
+    billed.write_text(text.replace("2026-10-31}", dates), "utf-8")
+    said("run", "specs/two.yaml", code=1)
+    plan = " ".join(said("plan", "specs/two.yaml").split())
+    assert "2 invoiced, 1 failed; 0 to send; 1 held back" in plan
+    why = "none: what is left is held back; what failed is sent with --retry-failed only"
+    assert plan.count(why) == 2
+    assert main(["run", "specs/two.yaml", "-n", "--retry-failed"]) == 0
+    again = " ".join(capfd.readouterr().out.split())
+    assert "2 invoiced; 2 to send" in again
+    assert "held back" not in again
+
+
 def test_who_waits_for_what_is_sent_itself_is_to_be_sent(said: Said, billed: Path) -> None:
     """An earlier date that the same run sends again, since the spec mends it, holds nothing."""
     text = billed.read_text("utf-8").replace(ENTRIES[1], "")

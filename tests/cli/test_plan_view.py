@@ -158,10 +158,12 @@ def test_what_is_settled_takes_no_time(story: Any) -> None:
 
 def test_what_has_failed_is_not_said_to_be_done(story: Any) -> None:
     """Nothing is sent of it until somebody asks for that, and the plan says how that is done."""
-    view = seen(story.plan(3), Held({Outcome.INVOICED: 2, Outcome.FAILED: 1}, 0))
-    text = " ".join(plan_text(view).split())
+    found = Held({Outcome.INVOICED: 2, Outcome.FAILED: 1}, 0, retries=1)
+    text = " ".join(plan_text(seen(story.plan(3), found)).split())
     assert "nothing is left to do" not in text
     assert text.count("none: what failed is sent with --retry-failed only") == 2
+    text = " ".join(plan_text(seen(story.plan(3), replace(found, retries=0))).split())
+    assert text.count("none: what failed is not sent with --retry-failed either") == 2
 
 
 @pytest.mark.parametrize(

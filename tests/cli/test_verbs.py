@@ -312,6 +312,21 @@ def test_outcomes_are_tried_again_on_demand(
     )
 
 
+@pytest.mark.parametrize(
+    "flags", [[], ["--retry-failed"], ["--retry-nothing"], ["--retry-nothing", "--retry-failed"]]
+)
+def test_a_dry_run_shows_what_is_tried_again(
+    flags: list[str], project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The same flags as of the run, and so the same calls."""
+    quick_spec(project, "01", "08", "0a")
+    assert calls_of(capfd, 1) == 3
+    assert main(["run", "specs/mine.yaml", "-n", "--json", *flags]) == 0
+    document = json.loads(capfd.readouterr().out)
+    assert document["ledger"]["to_send"] == document["calls_expected"] == len(flags)
+    assert calls_of(capfd, 1, *flags) == len(flags)
+
+
 @pytest.mark.parametrize("flag", ["--retry-nothing", "--retry-failed"])
 def test_what_was_to_be_tried_again_is_so_by_the_next_step(
     flag: str, project: Path, capfd: pytest.CaptureFixture[str]

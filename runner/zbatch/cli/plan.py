@@ -12,9 +12,11 @@ import click
 
 from zbatch.app.altered import refusal
 from zbatch.app.keeping import keep
+from zbatch.app.outstanding import Wish
 from zbatch.app.review.approval import Chosen, Stale, choose, look_at_frozen
 from zbatch.app.review.counts import count_plan
 from zbatch.app.review.frozen import document_at, freeze
+from zbatch.app.review.held import PLAIN
 from zbatch.app.review.online import Estimated, Online
 from zbatch.app.review.preview import Preview, preview, with_online
 from zbatch.app.review.swings import Swings
@@ -37,12 +39,13 @@ WORK = 10  # the exit code of --detailed-exitcode where a run has something to d
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be shown of a plan, and where else it goes."""
+    """What is to be shown of a plan, by what a run is to try again, and where else it goes."""
 
     as_json: bool = False
     digest: bool = False
     markdown: Path | None = None
     out: Path | None = None
+    wish: Wish = PLAIN
 
     @property
     def products(self) -> int:
@@ -154,7 +157,7 @@ def show(
     online: Online | None = None,
 ) -> Preview:
     """Show a plan in every way that is wanted; `run --dry-run` is this too."""
-    view = preview(chosen, state_dir, against)
+    view = preview(chosen, state_dir, against, wanted.wish)
     if online:
         view = with_online(view, online)
         if against and online.estimates:

@@ -14,6 +14,7 @@ from zbatch.app.review.online import Online, to_the_last
 from zbatch.app.review.preview import Preview
 from zbatch.app.review.swings import Swings
 from zbatch.cli.amounts import grouped
+from zbatch.cli.called import RETRY_FAILED
 from zbatch.cli.words import counted, duration, tally
 from zbatch.engine.money import added
 from zbatch.model import Charges, Outcome
@@ -285,10 +286,13 @@ def requests(view: Preview) -> str:
 
 
 def _nothing(view: Preview) -> str:
+    failed = f"what failed is sent with {RETRY_FAILED} only" if view.held.retries else ""
     if view.held.held_back:
-        return "none: what is left is held back"
+        return "; ".join(filter(None, ("none: what is left is held back", failed)))
+    if failed:
+        return f"none: {failed}"
     if view.held.counts.get(Outcome.FAILED):
-        return "none: what failed is sent with --retry-failed only"
+        return f"none: what failed is not sent with {RETRY_FAILED} either"
     return "none: nothing is left to do"
 
 

@@ -48,7 +48,12 @@ class Flags(Tightening, Confirming, Watching):
 
 @click.command(epilog=EXIT_CODES)
 @plan_argument
-@ordinary("-n", "--dry-run", is_flag=True, help="Show the plan and send nothing, like zbatch plan.")
+@ordinary(
+    "-n",
+    "--dry-run",
+    is_flag=True,
+    help="Show the plan and send nothing, like zbatch plan; the --retry flags count as in a run.",
+)
 @tightening
 @acknowledgement(  # an empty variable would be none, and whatever is there would be run
     "--plan-digest",
@@ -97,10 +102,12 @@ def run(spec: Path, **flags: Unpack[Flags]) -> int:
 
 def _show(spec: Path, flags: Flags) -> int:
     # Loaded here, because a run shows no plan.
+    from zbatch.app.outstanding import Wish
     from zbatch.cli.plan import Wanted, show
 
+    wish = Wish(flags["retry_failed"], flags["retry_nothing"])
     chosen = choose_approved(spec, overrides(flags, warn), flags["plan_digest"])
-    show(chosen, flags["state_dir"], Wanted(as_json=flags["as_json"]))
+    show(chosen, flags["state_dir"], Wanted(as_json=flags["as_json"], wish=wish))
     return ExitCode.OK
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain, groupby
@@ -18,12 +18,12 @@ from zbatch.app.review.counts import pairs_of
 from zbatch.app.review.in_turn import InTurn
 from zbatch.app.runs import to_bill
 from zbatch.errors import CannotStart
-from zbatch.model import Item, Outcome, Plan, Standing, Trail
+from zbatch.model import Identity, Item, Outcome, Plan, Standing, Trail
 
 if TYPE_CHECKING:
     from zbatch.ledger.glance import Glance
 
-_PLAIN = Wish()  # a run that is asked for nothing more
+PLAIN = Wish()  # a run that is asked for nothing more
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ class Held:
     invoiced, or sent and not settled, for which the plan asks another invoice date or other
     charges: a run refuses them, of which `altered` has the first. `runs` have carried out this
     very plan, the latest last. `in_turn` is of what is to be sent, None where no ledger was read.
-    `unread` says why the ledger could not be read; the counts are then empty.
+    `unread` says why the ledger could not be read; the counts are then empty. `retries` counts what
+    has failed and is sent by a run that is asked to try that again as well.
     """
 
     counts: Mapping[Outcome, int] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class Held:
     in_turn: InTurn | None = None
     altered: tuple[Altered, ...] = ()
     missed: int = 0
+    retries: int = 0
 
     @property
     def again(self) -> int:
@@ -65,10 +67,11 @@ class Held:
         return self.to_send + self.unsure + self.held_back + self.missed > 0
 
 
-def held(plan: Plan, items: int, folder: Path) -> Held:
+def held(plan: Plan, items: int, folder: Path, wish: Wish = PLAIN) -> Held:
     """Read what the ledger in a folder holds of a plan; where there is none, it holds nothing.
 
-    Of `items` those whose accounts are not looked up yet count as to send.
+    Of `items` those whose accounts are not looked up yet count as to send, and so does what a run
+    is to try again by a `wish`.
     """
     if not folder.exists():
         return Held(to_send=items)
@@ -76,7 +79,7 @@ def held(plan: Plan, items: int, folder: Path) -> Held:
     from zbatch.ledger.glance import glance
 
     try:
-        found = glance(folder, lambda ledger: _read(plan, items, ledger))
+        found = glance(folder, lambda ledger: _read(plan, items, ledger, wish))
     except CannotStart as error:
         return Held(to_send=items, unread=str(error))
     if found is None:
@@ -100,22 +103,24 @@ def unsettled(plan: Plan, folder: Path) -> Iterator[tuple[Item, Trail]]:
 
 def _unsettled(standings: Iterable[Standing]) -> Iterator[tuple[Item, Trail]]:
     for standing in standings:
-        outcome = _outcome(standing)
+        outcome = _outcome(standing, PLAIN)
         if outcome is None or outcome in ASKED_AGAIN:
             yield standing.item, standing.trail
 
 
-def _read(plan: Plan, items: int, ledger: Glance) -> Held:
+def _read(plan: Plan, items: int, ledger: Glance, wish: Wish) -> Held:
     counts: Counter[Outcome] = Counter()
     to_send, held_back, changed, missed = items - len(plan.items), 0, 0, 0
+    retries = 0
     first: list[Altered] = []
     each = array("I")
     for _, standings in groupby(ledger.standings(plan.items), key=_account):
         of_account = tuple(standings)
-        worked_on = {one.item.identity for one in of_account if is_worked_on(one, _PLAIN)}
+        worked_on = _worked_on(of_account, wish)
+        retries += _retries(of_account, wish)
         before = to_send + counts[Outcome.UNKNOWN]
         for standing in of_account:
-            outcome = _outcome(standing)
+            outcome = _outcome(standing, wish)
             if outcome is not None:
                 counts[outcome] += 1
                 missed += outcome in ASKED_AGAIN and standing.trail.rests_until is not None
@@ -138,6 +143,7 @@ def _read(plan: Plan, items: int, ledger: Glance) -> Held:
         in_turn=InTurn.of(chain(each, unresolved), plan.spec.limits),
         altered=tuple(first),
         missed=missed,
+        retries=retries,
     )
 
 
@@ -145,15 +151,28 @@ def _account(standing: Standing) -> str:
     return standing.item.identity.account_id
 
 
-def _outcome(standing: Standing) -> Outcome | None:
+def _worked_on(of_account: Iterable[Standing], wish: Wish) -> set[Identity]:
+    return {one.item.identity for one in of_account if is_worked_on(one, wish)}
+
+
+def _retries(of_account: Sequence[Standing], wish: Wish) -> int:
+    """Count what has failed, is left alone by a `wish`, and sent once failures are tried again."""
+    failed = [one for one in of_account if _outcome(one, wish) is Outcome.FAILED]
+    if not failed:
+        return 0
+    more = replace(wish, retry_failed=True)
+    worked_on = _worked_on(of_account, more)
+    return sum(is_worked_on(one, more) and not waits_for(one, worked_on) for one in failed)
+
+
+def _outcome(standing: Standing, wish: Wish) -> Outcome | None:
     """Give the outcome that stands, or None of what the next run sends.
 
-    A failure or nothing to bill is sent again once the plan asks for another payload.
+    A failure or nothing to bill is sent again by a `wish`, or once the plan asks for another
+    payload.
     """
     if in_doubt(standing):
         return Outcome.UNKNOWN
-    if standing.record is None:
+    if standing.record is None or is_worked_on(standing, wish):
         return None
-    outcome = standing.record.outcome
-    again = standing.payload_changed and not outcome.success
-    return None if again and standing.later_invoiced is None else outcome
+    return standing.record.outcome

@@ -8,10 +8,11 @@ from datetime import timedelta
 from math import ceil
 from pathlib import Path
 
+from zbatch.app.outstanding import Wish
 from zbatch.app.review.approval import Chosen
 from zbatch.app.review.counts import PlanCounts
 from zbatch.app.review.estimate import Estimate, Use, estimate, too_much, uses
-from zbatch.app.review.held import Held, held
+from zbatch.app.review.held import PLAIN, Held, held
 from zbatch.app.review.in_turn import INVOICE_SECONDS, InTurn
 from zbatch.app.review.load import Load
 from zbatch.app.review.online import Online
@@ -51,17 +52,22 @@ class Preview:
     swings: Swings | None = None
 
 
-def preview(chosen: Chosen, state_dir: Path | None = None, other: str | None = None) -> Preview:
+def preview(
+    chosen: Chosen,
+    state_dir: Path | None = None,
+    other: str | None = None,
+    wish: Wish = PLAIN,
+) -> Preview:
     """Look at a plan, at what the ledger holds of it, and at what it is held against.
 
-    `other` names that: a file, a run or a git revision. Raises `Refused` where it names none.
+    `other` names that: a file, a run or a git revision. `wish` is what the run is to try again.
+    Raises `Refused` where `other` names none.
     """
     plan = chosen.plan
     folder = State.of(find_project(chosen.spec).root, state_dir).root / plan.tenant.folder
     difference = None if other is None else _against(other, plan, folder)
-    return look(
-        plan, chosen.digest, chosen.counts, held(plan, chosen.counts.items, folder), difference
-    )
+    done = held(plan, chosen.counts.items, folder, wish)
+    return look(plan, chosen.digest, chosen.counts, done, difference)
 
 
 def _against(other: str, plan: Plan, folder: Path) -> PlanDiff:
