@@ -69,6 +69,13 @@ def test_only_reconcile_can_end_with_5() -> None:
     assert "  5  " not in help_of("run")
 
 
+def test_4_has_the_meaning_that_it_has_of_the_verb() -> None:
+    """What a reconciliation leaves is sent by a run alone; none stops between two stages."""
+    assert "  4  stopped early, run again to go on" in help_of("run")
+    assert "  4  proved not billed, zbatch run sends it; or stopped early" in help_of("reconcile")
+    assert all(help_of(verb).count("  4  ") == 1 for verb in ("run", "reconcile"))
+
+
 @pytest.mark.parametrize("verb", ["", *(verb for verb in VERBS if verb not in SERVING)])
 def test_the_examples_work_as_printed(
     verb: str,

@@ -14,15 +14,17 @@ from zbatch.spec.values import parse_duration
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-# What `run` ends with, and `reconcile` too; the whole table is in docs/exit-codes.md.
+# What `run` and `reconcile` end with alike; each adds its own, and the whole table is in
+# docs/exit-codes.md.
 EXIT_CODES = """\b
 Exit codes:
   0  everything settled               6  could not start, nothing was sent
   1  some items failed               70  internal error
   2  refused, nothing was sent      129, 130, 143  interrupted and drained
   3  an outcome is unknown
-  4  stopped early, run again to go on
 """
+STOPPED = "  4  stopped early, run again to go on\n"
+LEFT_TO_RUN = "  4  proved not billed, zbatch run sends it; or stopped early\n"
 NOT_IN_DOUBT = "  5  --accept names an item that is not in doubt\n"
 
 

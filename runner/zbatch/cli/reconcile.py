@@ -12,6 +12,7 @@ from zbatch.cli.called import Called, Verb
 from zbatch.cli.decision import ACCEPT, Decision, check_decisions
 from zbatch.cli.options import (
     EXIT_CODES,
+    LEFT_TO_RUN,
     NOT_IN_DOUBT,
     Confirming,
     acknowledgement,
@@ -35,7 +36,7 @@ class Flags(Confirming, Watching):
     state_dir: Path | None
 
 
-@click.command(epilog=EXIT_CODES + NOT_IN_DOUBT)
+@click.command(epilog=EXIT_CODES + LEFT_TO_RUN + NOT_IN_DOUBT)
 @click.argument(
     "spec", required=False, type=click.Path(path_type=Path), shell_complete=completing.specs
 )

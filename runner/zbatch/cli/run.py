@@ -18,6 +18,7 @@ from zbatch.cli.called import RETRY_FAILED, RETRY_NOTHING, Called, Verb
 from zbatch.cli.findings import warn
 from zbatch.cli.options import (
     EXIT_CODES,
+    STOPPED,
     Confirming,
     DurationType,
     acknowledgement,
@@ -46,7 +47,7 @@ class Flags(Tightening, Confirming, Watching):
     read_back: float
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(epilog=EXIT_CODES + STOPPED)
 @plan_argument
 @ordinary(
     "-n",
