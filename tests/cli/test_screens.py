@@ -46,7 +46,7 @@ from zbatch.engine.events import (
 from zbatch.engine.pacing import Bound
 from zbatch.engine.stages import StageEnd
 from zbatch.errors import CannotStart
-from zbatch.model import Attempt, Credentials, ExitCode, Outcome, Problem
+from zbatch.model import Attempt, Credentials, ExitCode, Outcome, Problem, Rate
 from zbatch.model.tenants import EMULATOR
 from zbatch.report.amounts import Amount
 from zbatch.report.record import ReadBackRecord
@@ -55,6 +55,7 @@ HERE = Path.cwd()
 RUN = Called()
 RECONCILE = Called(Verb.RECONCILE)
 NOTHING_AGAIN = Called(retry=("--retry-nothing",))
+APPROVED = Called(plan_digest="a" * 64, rate=Rate(5, 1.0), concurrency=4)
 INACTIVE = Problem("INVALID_VALUE", "The account is not active.")
 NO_ANSWER = Problem("NO_ANSWER", "no answer within 150 s")
 RESTING = Problem(
@@ -293,6 +294,20 @@ SPEC = "specs/month-end.yaml"
             {"stop": "interrupted"},
             f"zbatch run {SPEC} --retry-failed --retry-nothing   goes on",
         ),
+        (
+            APPROVED,
+            ExitCode.UNKNOWN,
+            {},
+            f"zbatch run {SPEC} --concurrency 4 --rate 5/s --plan-digest {'a' * 64} again, or"
+            f" zbatch reconcile {SPEC};",
+        ),
+        (
+            APPROVED,
+            ExitCode.FAILURES,
+            {},
+            f"then zbatch run {SPEC} --concurrency 4 --rate 5/s --plan-digest {'a' * 64}"
+            " --retry-failed",
+        ),
         (NOTHING_AGAIN, ExitCode.STOPPED, {}, f"zbatch run {SPEC} --retry-nothing   sends the"),
         (NOTHING_AGAIN, ExitCode.UNKNOWN, {}, f"zbatch run {SPEC} --retry-nothing again, or"),
         (NOTHING_AGAIN, ExitCode.FAILURES, {}, f"then zbatch run {SPEC} --retry-failed"),
@@ -304,6 +319,14 @@ def test_next_step_is_a_command_to_paste(
     """The advice of an exit code names one command, with the tenant and folder as given."""
     result = story.result([story.record(Outcome.NOT_ATTEMPTED)], code, 0, **given)
     assert command in advice(result, called)
+
+
+def test_a_command_names_a_file_as_it_is_called() -> None:
+    """Two blanks are not one; what a terminal would obey is not repeated."""
+    assert RUN.again("specs/my  k.yaml") == "zbatch run 'specs/my  k.yaml'"
+    assert RUN.again("a\x1b[2J.yaml") == "zbatch run 'a\N{REPLACEMENT CHARACTER}[2J.yaml'"
+    long = f"{'deep/' * 120}k.yaml"
+    assert RUN.again(long) == f"zbatch run {long}"
 
 
 @pytest.mark.parametrize(

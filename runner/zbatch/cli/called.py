@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from zbatch.model import Rate
 from zbatch.zuora.text import one_line
 
 RETRY_FAILED = "--retry-failed"
@@ -36,7 +37,8 @@ class Called:
     """How zbatch was called, as far as its advice repeats it.
 
     `tenant`, `state_dir` and `period` are those of the command line: without them the advice would
-    lead to another ledger or other dates. `document` is the frozen plan that a run was held to.
+    lead to another ledger or other dates. `document` is the frozen plan that a run was held to,
+    `plan_digest` the digest: that of a run which presses as `rate` and `concurrency` say.
     `retry` are the flags by which it was to try again what had failed or had nothing to bill:
     without them a run leaves that alone, and seems to be done with it.
     """
@@ -47,6 +49,9 @@ class Called:
     document: Path | None = None
     period: str | None = None
     retry: tuple[str, ...] = ()
+    plan_digest: str | None = None
+    rate: Rate | None = None
+    concurrency: int | None = None
 
     def again(self, spec: str) -> str:
         """Write the command as it was given."""
@@ -65,7 +70,24 @@ class Called:
             words += ["--tenant", tenant]
         if self.state_dir:
             words += ["--state-dir", str(self.state_dir)]
-        return one_line(shlex.join([*words, *flags]))
+        if verb is Verb.RUN and spec:
+            words += self._held_to()
+        return " ".join(map(_quoted, [*words, *flags]))
+
+    def _held_to(self) -> Iterator[str]:
+        """Write the flags of which the digest is that somebody approved."""
+        if self.concurrency:
+            yield from ("--concurrency", str(self.concurrency))
+        if self.rate:
+            yield from ("--rate", str(self.rate))
+        if self.plan_digest:
+            yield from ("--plan-digest", self.plan_digest)
+
+
+def _quoted(word: str) -> str:
+    """Quote a word for a shell; only what a terminal might obey is not as it was."""
+    quoted = shlex.quote(word)
+    return quoted if word.isprintable() else one_line(quoted)
 
 
 CALLED = Called()

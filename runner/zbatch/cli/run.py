@@ -144,7 +144,17 @@ def _converge(spec: Path, flags: Flags) -> int:
     path = spec if document else None
     wished = {RETRY_FAILED: flags["retry_failed"], RETRY_NOTHING: flags["retry_nothing"]}
     retry = tuple(flag for flag, given in wished.items() if given)
-    called = Called(Verb.RUN, said["tenant"], flags["state_dir"], path, said["period"], retry)
+    called = Called(
+        Verb.RUN,
+        said["tenant"],
+        flags["state_dir"],
+        path,
+        said["period"],
+        retry,
+        flags["plan_digest"],
+        flags["rate"],
+        flags["concurrency"],
+    )
     with watchers(called, flags) as (screen, watch):
         result = converge(replace(options, gate=gate_for(screen, streams, os.environ)), watch)
     return result.exit_code
