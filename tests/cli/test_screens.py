@@ -46,7 +46,7 @@ from zbatch.engine.events import (
 from zbatch.engine.pacing import Bound
 from zbatch.engine.stages import StageEnd
 from zbatch.errors import CannotStart
-from zbatch.model import Attempt, Credentials, ExitCode, Outcome, Problem, Rate
+from zbatch.model import Attempt, Credentials, ExitCode, Outcome, Problem
 from zbatch.model.tenants import EMULATOR
 from zbatch.report.amounts import Amount
 from zbatch.report.record import ReadBackRecord
@@ -55,7 +55,7 @@ HERE = Path.cwd()
 RUN = Called()
 RECONCILE = Called(Verb.RECONCILE)
 NOTHING_AGAIN = Called(retry=("--retry-nothing",))
-APPROVED = Called(plan_digest="a" * 64, rate=Rate(5, 1.0), concurrency=4)
+APPROVED = Called(plan_digest="a" * 64, rate="5/s", concurrency=4)
 INACTIVE = Problem("INVALID_VALUE", "The account is not active.")
 NO_ANSWER = Problem("NO_ANSWER", "no answer within 150 s")
 RESTING = Problem(

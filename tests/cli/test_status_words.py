@@ -122,9 +122,67 @@ def test_a_run_that_is_gone_has_a_next_step(running: Status, story: Any) -> None
     assert "  16 requests in flight at the last sign of life\n" in text
     assert "not reported 937\n" in text
     assert text.endswith(
-        "next: zbatch run specs/month-end.yaml --state-dir state   settles what was in flight, and"
-        " goes on\n"
+        "next: zbatch run specs/month-end.yaml --tenant production --state-dir state   settles what"
+        " was in flight, and goes on\n"
     )
+
+
+NOTHING = {"tenant": None, "period": None, "rate": None, "concurrency": None, "document": None}
+DIGEST = "d" * 64
+
+
+@pytest.mark.parametrize(
+    ("record", "command"),
+    [
+        ({"given": NOTHING}, "zbatch run specs/month-end.yaml   settles"),
+        (
+            {"given": NOTHING | {"tenant": "emulator", "period": "2026-11", "retry_failed": True}},
+            "zbatch run specs/month-end.yaml --period 2026-11 --tenant emulator --retry-failed  ",
+        ),
+        (
+            {"given": NOTHING | {"rate": "5/s", "concurrency": 4}, "approved_digest": DIGEST},
+            f"zbatch run specs/month-end.yaml --concurrency 4 --rate 5/s --plan-digest {DIGEST}  ",
+        ),
+        (
+            {"given": NOTHING | {"document": "plans/p.json"}, "approved_digest": DIGEST},
+            "zbatch run plans/p.json   settles",
+        ),
+        (
+            {"given": NOTHING | {"document": "gone.json"}, "approved_digest": DIGEST},
+            "the same command again, with the plan or the digest that it was held to   settles",
+        ),
+        (
+            {"approved_digest": DIGEST},
+            "the same command again, with the plan or the digest that it was held to   settles",
+        ),
+        (
+            {"verb": "reconcile", "spec": {"name": "reconcile", "file": ""}, "given": NOTHING},
+            "zbatch reconcile --tenant production   settles",
+        ),
+        (
+            {"verb": "reconcile", "given": NOTHING | {"tenant": "emulator"}},
+            "zbatch reconcile specs/month-end.yaml --tenant emulator   settles",
+        ),
+        (
+            {"spec": {"name": "month-end", "file": "month-end.yaml", "period": "2026-11"}},
+            "zbatch run month-end.yaml --period 2026-11 --tenant production   settles",
+        ),
+        ({"spec": 7, "tenant": 7}, "zbatch run SPEC   settles"),
+    ],
+)
+def test_the_next_step_is_the_command_that_was_given(
+    record: dict[str, Any], command: str, running: Status, story: Any, tmp_path: Path
+) -> None:
+    """Another tenant, another month or no approval would bill what nobody meant to be billed.
+
+    The record of an older version does not tell what was given, but where was billed.
+    """
+    (tmp_path / "plans").mkdir()
+    (tmp_path / "plans" / "p.json").touch()
+    run = replace(running.run, record={**running.run.record, **record})
+    gone = replace(running, run=run, state=Life.GONE)
+    *_, line = one_run(gone, story.now, tmp_path, Called(), tmp_path)
+    assert line.plain.startswith(f"next: {command}")
 
 
 def test_the_next_step_names_the_spec_from_here(
@@ -132,7 +190,7 @@ def test_the_next_step_names_the_spec_from_here(
 ) -> None:
     """From another folder than it was run in, what was typed there is another spec, or none."""
     spec = {"name": "eu-books", "file": "month-end.yaml", "path": "specs/eu/month-end.yaml"}
-    run = replace(running.run, record={**running.run.record, "spec": spec})
+    run = replace(running.run, record={**running.run.record, "spec": spec, "given": NOTHING})
     gone = replace(running, run=run, state=Life.GONE)
 
     def named(here: Path) -> str:
@@ -146,6 +204,9 @@ def test_the_next_step_names_the_spec_from_here(
     assert "next: zbatch run specs/eu/month-end.yaml   settles" in named(tmp_path)
     assert "next: zbatch run month-end.yaml   settles" in named(path.parent)
     assert f"next: zbatch run {path}   settles" in named(tmp_path / "elsewhere")
+    path.rename(path.with_name("my  k.yaml"))
+    spec["path"] = "specs/eu/my  k.yaml"
+    assert "next: zbatch run 'specs/eu/my  k.yaml'   settles" in named(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +283,7 @@ def test_a_run_that_broke_off_is_not_said_to_have_come_to_nothing(
     sent = replace(running, state=Life.ENDED, figures=replace(ENDED, requests=1))
     text = text_of(sent, story)
     assert "· ended after 2 min 39 s: it broke off\n" in text
-    assert "next: zbatch run specs/month-end.yaml --state-dir state   settles" in text
+    assert "next: zbatch run specs/month-end.yaml --tenant production --state-dir state  " in text
     (line,) = table([sent], story.now)
     assert line.plain.endswith("  412/412  it broke off")
 

@@ -385,6 +385,23 @@ def test_status_of_runs(
     assert [run["state"] for run in told["runs"]] == ["ended", *["gone"] * 20]
 
 
+def test_the_record_keeps_what_was_given(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """So the same command again can be told of a run that was killed."""
+    flags = ["--tenant", "emulator", "--rate", "5/s", "--concurrency", "2", "--retry-nothing"]
+    assert main(["run", quick_spec(project, "01"), *flags, "--json"]) == 0
+    assert record_of(capfd.readouterr().out)["given"] == {
+        "tenant": "emulator",
+        "period": None,
+        "concurrency": 2,
+        "rate": "5/s",
+        "retry_failed": False,
+        "retry_nothing": True,
+        "document": None,
+    }
+    assert main(["reconcile", "--tenant", "emulator", "--json"]) == 0
+    assert record_of(capfd.readouterr().out)["given"]["tenant"] == "emulator"
+
+
 def test_a_frozen_plan_is_a_run_of_its_spec_from_anywhere(
     project: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -397,7 +414,9 @@ def test_a_frozen_plan_is_a_run_of_its_spec_from_anywhere(
     monkeypatch.chdir(project / "elsewhere")
     capfd.readouterr()
     assert main(["run", "../plans/frozen.json", "--json"]) == 0
-    newest = record_of(capfd.readouterr().out)["run_id"]
+    record = record_of(capfd.readouterr().out)
+    newest = record["run_id"]
+    assert record["given"]["document"] == "plans/frozen.json"
     monkeypatch.chdir(project)
     for verb in ("report", "status"):
         assert main([verb, spec]) == 0

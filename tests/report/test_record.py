@@ -12,8 +12,8 @@ from jsonschema import Draft202012Validator
 
 from zbatch import __version__
 from zbatch.errors import ReportFailure
-from zbatch.model import ExitCode, Outcome, Plan, Totals
-from zbatch.report.record import PaceRecord, ReadBackRecord, RunRecord, write_record
+from zbatch.model import ExitCode, Outcome, Plan, Rate, Totals
+from zbatch.report.record import Given, PaceRecord, ReadBackRecord, RunRecord, write_record
 from zbatch.spec.schema import schema_text
 
 START = datetime(2026, 11, 30, 20, 15, 2, tzinfo=UTC)
@@ -38,6 +38,7 @@ def test_record_of_a_finished_run(tmp_path: Path, plan: Plan) -> None:
             pace=PaceRecord(4, 2.0, 1.7, 10.0, 0.999949),
             read_back=ReadBackRecord(2, 1, {"tax_failed": 3}),
             settled_earlier=1,
+            given=Given(tenant="uat", rate=Rate(5, 1.0), retry_failed=True),
         ),
     )
     assert json.loads(path.read_text()) == {
@@ -62,6 +63,15 @@ def test_record_of_a_finished_run(tmp_path: Path, plan: Plan) -> None:
             "rate": "600/min",
             "objects_per_call": 1,
             "timeout": "150s",
+        },
+        "given": {
+            "tenant": "uat",
+            "period": None,
+            "concurrency": None,
+            "rate": "5/s",
+            "retry_failed": True,
+            "retry_nothing": False,
+            "document": None,
         },
         "started_at": "2026-11-30T20:15:02.000Z",
         "finished_at": "2026-11-30T20:15:04.500Z",

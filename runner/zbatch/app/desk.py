@@ -56,6 +56,7 @@ class Desk:
             verb="reconcile" if task.read_only else "run",
             spec_path=path_in_project(plan.spec.file),
             revision=revision_of(plan.spec),
+            given=task.given,
         )
         if task.approval:
             record = replace(record, approved=task.approval.digest)

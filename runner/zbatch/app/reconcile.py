@@ -18,6 +18,7 @@ from zbatch.app.state import State
 from zbatch.app.task import to_settle
 from zbatch.errors import Refused
 from zbatch.model import Plan, Tenant
+from zbatch.report.record import Given
 from zbatch.spec import Project, check_spec, find_project
 
 
@@ -44,6 +45,7 @@ def reconcile(options: ReconcileOptions, watch: Watcher) -> RunResult:
             task = replace(task, specs=_still_there(runs, project, options.folder))
         task = replace(task, report_copy=options.report, patience=options.patience)
         task = replace(task, asked=resolved.asked, pace=resolved.pace)
+        task = replace(task, given=Given(tenant=options.tenant, period=options.period))
         return desk.execute(task, book, watch)
 
 

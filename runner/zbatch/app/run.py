@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 from zbatch.app.api import Approval, RunOptions, RunResult, Watcher
@@ -12,12 +13,13 @@ from zbatch.app.numbers import with_ids
 from zbatch.app.outside import Outside
 from zbatch.app.outstanding import Wish
 from zbatch.app.protection import confirm_run
-from zbatch.app.review.approval import choose_approved
+from zbatch.app.review.approval import Chosen, choose_approved
 from zbatch.app.review.estimate import refuse_too_much
 from zbatch.app.runs import to_bill
 from zbatch.app.state import State
 from zbatch.app.task import to_converge
-from zbatch.spec import find_project
+from zbatch.report.record import Given
+from zbatch.spec import Project, find_project
 
 
 def run(options: RunOptions, watch: Watcher) -> RunResult:
@@ -47,5 +49,21 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
             task = replace(task, approval=approval)
         task = replace(task, report_copy=options.report, patience=options.patience)
         task = replace(task, asked=resolved.asked, pace=resolved.pace, began=began)
+        task = replace(task, given=_given(options, chosen, project))
         task = replace(task, probe=options.probe, read_back=options.read_back)
         return desk.execute(task, book, watch)
+
+
+def _given(options: RunOptions, chosen: Chosen, project: Project) -> Given:
+    """Gather what the same command again repeats; a frozen plan is found from the project."""
+    path = chosen.document
+    document = os.path.relpath(os.path.realpath(path), project.root) if path else None
+    return Given(
+        tenant=options.tenant,
+        period=options.period,
+        concurrency=options.concurrency,
+        rate=options.rate,
+        retry_failed=options.retry_failed,
+        retry_nothing=options.retry_nothing,
+        document=document,
+    )

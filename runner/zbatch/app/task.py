@@ -19,6 +19,7 @@ from zbatch.engine.settings import PATIENCE, Staging
 from zbatch.errors import NothingSelected
 from zbatch.ledger.store import Store
 from zbatch.model import Identity, Item, Plan
+from zbatch.report.record import Given
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Task:
     what the plan was held to. `read_back` is for how many seconds invoices that are not
     finished are waited for at the end. `asked` counts the questions before it, `pace` is theirs.
     `specs` are those by which it was sent what a whole ledger holds in doubt.
+    `given` is what the command line said beside the spec.
     `began` is when the run began, by the steady clock, those questions included. `stages` are those
     of the plan.
     """
@@ -44,6 +46,7 @@ class Task:
     approval: Approval | None = None
     asked: int = 0
     specs: tuple[ToRun, ...] = ()
+    given: Given = field(default_factory=Given)
     pace: Pace | None = None
     began: float | None = None
     stages: Staging = field(default_factory=Staging)

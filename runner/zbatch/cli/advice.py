@@ -97,6 +97,8 @@ def run_command(result: RunResult, called: Called, flags: Sequence[str]) -> str:
     """Write the command that runs the spec; after a look at a whole ledger, say of which specs."""
     spec = result.plan.spec.file
     specs = (ToRun(spec),) if spec else result.specs
+    if not spec:  # by itself a spec may name another tenant than the ledger is of
+        called = replace(called, tenant=called.tenant or result.plan.tenant.name)
     if len(specs) == 1:
         called = replace(called, period=called.period or specs[0].period)
         return called.command(Verb.RUN, specs[0].file, flags=flags)

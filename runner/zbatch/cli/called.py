@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from zbatch.model import Rate
 from zbatch.zuora.text import one_line
 
 RETRY_FAILED = "--retry-failed"
@@ -50,7 +49,7 @@ class Called:
     period: str | None = None
     retry: tuple[str, ...] = ()
     plan_digest: str | None = None
-    rate: Rate | None = None
+    rate: str | None = None
     concurrency: int | None = None
 
     def again(self, spec: str) -> str:
@@ -79,7 +78,7 @@ class Called:
         if self.concurrency:
             yield from ("--concurrency", str(self.concurrency))
         if self.rate:
-            yield from ("--rate", str(self.rate))
+            yield from ("--rate", self.rate)
         if self.plan_digest:
             yield from ("--plan-digest", self.plan_digest)
 

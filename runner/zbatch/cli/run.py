@@ -152,7 +152,7 @@ def _converge(spec: Path, flags: Flags) -> int:
         said["period"],
         retry,
         flags["plan_digest"],
-        flags["rate"],
+        str(flags["rate"]) if flags["rate"] else None,
         flags["concurrency"],
     )
     with watchers(called, flags) as (screen, watch):

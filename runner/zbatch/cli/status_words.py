@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -10,9 +11,9 @@ from rich.text import Text
 
 from zbatch.app.runs import PastRun
 from zbatch.app.status import Life, Status
-from zbatch.cli.called import Called, Verb
+from zbatch.cli.called import RETRY_FAILED, RETRY_NOTHING, Called, Verb
 from zbatch.cli.figure_words import BETWEEN, flow, left, oldest, outcomes, waiting, whole
-from zbatch.cli.words import OUTCOMES, counted, duration, path_text
+from zbatch.cli.words import OUTCOMES, counted, duration, near_path, path_text
 from zbatch.model import ExitCode, Outcome
 from zbatch.zuora.text import one_line
 
@@ -46,17 +47,47 @@ def one_run(
     )
     yield from _figures(status, now)
     yield Text(f"  report {path_text(status.run.report, here)}")
-    spec = _spec(status.run, here, root)
-    verb = Verb.RECONCILE if status.run.reconciles else Verb.RUN
     if status.state is Life.GONE or _broke_off(status):
-        command = called.command(verb, spec)
-        yield Text(f"next: {command}   settles what was in flight, and goes on", "bold")
+        again = _again(status.run, here, called, root)
+        yield Text(f"next: {again}   settles what was in flight, and goes on", "bold")
 
 
-def _spec(run: PastRun, here: Path, root: Path | None) -> str:
-    """Name a run's spec from here: as it was typed, it may be another one, or none."""
-    found = root / run.spec_path if root and run.spec_path else None
-    return path_text(found, here) if found and found.is_file() else run.spec_file or "SPEC"
+def _again(run: PastRun, here: Path, called: Called, root: Path | None) -> str:
+    """Write the command that a run was called by, never one that is held to less than it was."""
+    given, approved = run.part("given"), run.record.get("approved_digest")
+    typed = given.get("document")
+    document = _found(typed, here, root)
+    if approved and not document and (typed or not given):
+        return "the same command again, with the plan or the digest that it was held to"
+    told = given or {
+        "tenant": run.part("tenant").get("name"),
+        "period": run.part("spec").get("period"),
+    }
+    flags = {RETRY_FAILED: "retry_failed", RETRY_NOTHING: "retry_nothing"}
+    called = replace(
+        called,
+        verb=Verb.RECONCILE if run.reconciles else Verb.RUN,
+        tenant=_text(told.get("tenant")),
+        period=_text(told.get("period")),
+        document=document,
+        rate=_text(told.get("rate")),
+        concurrency=told.get("concurrency"),
+        plan_digest=None if document else _text(approved),
+        retry=tuple(flag for flag, name in flags.items() if told.get(name)),
+    )
+    if run.reconciles and run.spec_file == "":
+        return called.command(Verb.RECONCILE, "", _text(run.part("tenant").get("name")))
+    return called.again(str(_found(run.spec_path, here, root) or run.spec_file or "SPEC"))
+
+
+def _found(path: object, here: Path, root: Path | None) -> Path | None:
+    """Find a file of the project from here: as it was typed, it may be another one, or none."""
+    found = root / path if root and isinstance(path, str) else None
+    return near_path(found, here) if found and found.is_file() else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def table(statuses: Sequence[Status], now: datetime) -> Iterator[Text]:

@@ -84,5 +84,10 @@ def problem_text(problem: Problem | None, limit: int = MESSAGE_LIMIT) -> str:
 
 def path_text(path: Path, here: Path) -> str:
     """Name a file as briefly as `cat` needs it from `here`."""
+    return one_line(str(near_path(path, here)))
+
+
+def near_path(path: Path, here: Path) -> Path:
+    """Give the path of a file from `here`, the whole one where it is not below."""
     absolute = path.absolute()
-    return one_line(str(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute))
+    return absolute.relative_to(here) if absolute.is_relative_to(here) else absolute

@@ -12,7 +12,7 @@ from typing import Any
 
 from zbatch import __version__
 from zbatch.errors import ReportFailure
-from zbatch.model import AccountFile, ExitCode, Limits, MetRule, Outcome, Plan, Tenant, Totals
+from zbatch.model import AccountFile, ExitCode, Limits, MetRule, Outcome, Plan, Rate, Tenant, Totals
 from zbatch.report.files import sync_folder, write_new
 from zbatch.report.lines import timestamp
 
@@ -59,6 +59,22 @@ class ReadBackRecord:
         return self.findings.get("duplicate", 0)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What the command line said beside the spec, as far as the same command again repeats it.
+
+    `document` names the frozen plan that was given in place of a spec, from the project's root.
+    """
+
+    tenant: str | None = None
+    period: str | None = None
+    concurrency: int | None = None
+    rate: Rate | None = None
+    retry_failed: bool = False
+    retry_nothing: bool = False
+    document: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class RunRecord:
     """What is to be known of a run as a whole.
@@ -89,6 +105,7 @@ class RunRecord:
     revision: Revision | None = None
     read_back: ReadBackRecord | None = None
     settled_earlier: int | None = None
+    given: Given = Given()
 
 
 def as_json(record: RunRecord) -> dict[str, Any]:
@@ -113,6 +130,7 @@ def as_json(record: RunRecord) -> dict[str, Any]:
         "approved_digest": record.approved,
         "tenant": tenant_json(plan.tenant),
         "limits": limits_json(plan.spec.limits),
+        "given": _given_json(record.given),
         "started_at": timestamp(record.started_at),
         "finished_at": record.finished_at and timestamp(record.finished_at),
         "duration_ms": _duration(record),
@@ -166,6 +184,18 @@ def limits_json(limits: Limits) -> dict[str, Any]:
 def files_json(files: Iterable[AccountFile]) -> list[dict[str, Any]]:
     """Arrange the lists that a spec names, as in every document of a plan."""
     return [{"path": file.path, "digest": file.digest, "rows": file.rows} for file in files]
+
+
+def _given_json(given: Given) -> dict[str, Any]:
+    return {
+        "tenant": given.tenant,
+        "period": given.period,
+        "concurrency": given.concurrency,
+        "rate": given.rate and str(given.rate),
+        "retry_failed": given.retry_failed,
+        "retry_nothing": given.retry_nothing,
+        "document": given.document,
+    }
 
 
 def _rule_json(met: MetRule) -> dict[str, Any]:
