@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from zbatch.app.review.frozen import KIND, VERSION
-from zbatch.app.runs import find_run, list_runs
+from zbatch.app.runs import find_run, is_a_spec, list_runs
 from zbatch.app.state import State
 from zbatch.errors import NothingSelected
 
@@ -50,6 +50,7 @@ def test_the_newest_run_comes_first(state: State) -> None:
         ("month-end.yaml", None),
         ("other.yaml", None),
         ("9999", None),
+        ("x" * 300, None),
         ("", None),
     ],
 )
@@ -111,8 +112,27 @@ def test_a_file_that_is_no_run_is_told_what_it_is(
     Path("27c").touch()
     assert find_run(state, "27c").run_id == OLD
     Path("report.jsonl").touch()
-    with pytest.raises(NothingSelected, match=r"^report\.jsonl is a file, not a run: a"):
+    with pytest.raises(NothingSelected, match=r"^no run of report\.jsonl is known in"):
         find_run(state, "report.jsonl")
+
+
+def test_a_spec_may_be_called_anything(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a run has billed is found by the name that it was billed by."""
+    monkeypatch.chdir(state.root.parent)
+    for number, name in enumerate(("h.YAML", "month-end", "spec.json")):
+        keep(state, f"{NEW}-{number}", of_spec(name, name))
+        assert is_a_spec(name) is (name == "h.YAML")  # it is not there
+        Path(name).touch()
+        assert is_a_spec(name)
+        assert find_run(state, name).run_id == f"{NEW}-{number}"
+    for name in ("latest", "27cf", "20261125T220000Z-27cf"):
+        Path(name).touch()
+        assert not is_a_spec(name)
+    assert not is_a_spec(".")
+    Path("dec").touch()
+    assert is_a_spec("./dec")
+    with pytest.raises(NothingSelected, match=r"^no run has dec in its ID; for .* write \./dec$"):
+        find_run(state, "dec")
 
 
 def test_runs_of_one_second_come_in_the_order_of_their_start(state: State) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -25,6 +26,7 @@ SPEC_SUFFIXES = frozenset({".yaml", ".yml"})
 Place = tuple[object, object]
 """Host and entity of a tenant."""
 
+_ID_PART = re.compile("[0-9TZ]*-?[0-9a-f]*")
 _MOST_SHOWN = 5
 _SECOND = len("20261130T201502Z")
 
@@ -102,8 +104,15 @@ def to_bill(root: Path, run_ids: Iterable[str]) -> Iterator[str]:
 
 
 def is_a_spec(named: str) -> bool:
-    """Tell whether a person names a spec's file, not a run."""
-    return PurePath(named).suffix in SPEC_SUFFIXES
+    """Tell whether a person names a spec's file, which may have any name, not a run."""
+    if PurePath(named).suffix.lower() in SPEC_SUFFIXES:
+        return True
+    if named == LATEST or _ID_PART.fullmatch(named) or not os.path.isfile(named):
+        return False
+    # Loaded here, because a run that is found needs nothing of plans.
+    from zbatch.app.review.frozen import is_frozen
+
+    return not is_frozen(Path(named))
 
 
 def list_runs(state: State) -> Iterator[PastRun]:
@@ -137,7 +146,7 @@ def find_run(state: State, named: str, place: Place | None = None) -> PastRun:
         shown = ", ".join(run.run_id for run in alike[:_MOST_SHOWN])
         more = f" and {len(alike) - _MOST_SHOWN} more" if len(alike) > _MOST_SHOWN else ""
         raise NothingSelected(f"{named} is a part of {len(alike)} runs: {shown}{more}")
-    if not alike and named and Path(named).is_file():
+    if not alike and named and os.path.isfile(named):
         raise NothingSelected(_of_a_file(Path(named)))
     return _found(next(iter(exact or alike), None), f"no run {named!r} is known in {state.root}")
 
@@ -147,13 +156,12 @@ def _of_a_file(path: Path) -> str:
     # Loaded here, because a run that is found needs nothing of plans.
     from zbatch.app.review.frozen import is_frozen
 
-    run = "a run is named by its spec, its ID, a part of that, or latest"
     if is_frozen(path):
         return (
-            f"{path} is a frozen plan, not a run: zbatch plan {path} shows it,"
-            f" zbatch run {path} carries it out; {run}"
+            f"{path} is a frozen plan, not a run: zbatch plan {path} shows it, zbatch run {path}"
+            " carries it out; a run is named by its spec, its ID, a part of that, or latest"
         )
-    return f"{path} is a file, not a run: {run}"
+    return f"no run has {path} in its ID; for the file of this name write ./{path}"
 
 
 def _found(
