@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from support.accounts import account
 from support.engine import Bench, ScriptedServer, item, success
 from support.runs import Project
 from zbatch.app.loading import Overrides
+from zbatch.app.outstanding import Wish
 from zbatch.app.review.approval import choose
 from zbatch.app.review.estimate import estimate
 from zbatch.app.review.in_turn import INVOICE_SECONDS, InTurn
@@ -120,6 +122,18 @@ def test_a_plan_tells_as_many_questions_as_its_run_asks(project: Project) -> Non
     ran = project.run(one)
     assert (ran.result.sent, ran.result.asked) == (told.calls, told.questions)
     assert preview(choose(one, Overrides())).load.limited == 0
+
+
+def test_what_is_tried_again_goes_alone(project: Project) -> None:
+    """However many items a call may have, and whatever new ones there are beside it."""
+    project.tenants()
+    project.book(a1="Canceled,due,1,0s", a2="Canceled,due,1,0s")
+    two: dict[str, Any] = {"limits": {"objects_per_call": 2}}
+    project.run(project.spec(1, 2, **two))
+    spec, wish = project.spec(1, 2, 3, 4, **two), Wish(retry_failed=True)
+    told = preview(choose(spec, Overrides()), wish=wish)
+    assert (told.held.to_send, told.load.calls) == (4, 3)
+    assert project.run(spec, retry_failed=True).result.sent == told.load.calls
 
 
 def test_a_plan_knows_which_items_wait(project: Project) -> None:

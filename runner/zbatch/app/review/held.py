@@ -37,7 +37,8 @@ class Held:
     charges: a run refuses them, of which `altered` has the first. `runs` have carried out this
     very plan, the latest last. `in_turn` is of what is to be sent, None where no ledger was read.
     `unread` says why the ledger could not be read; the counts are then empty. `retries` counts what
-    has failed and is sent by a run that is asked to try that again as well.
+    has failed and is sent by a run that is asked to try that again as well. `alone` counts those of
+    what is to be sent that were tried before, and have a call of their own.
     """
 
     counts: Mapping[Outcome, int] = field(default_factory=dict)
@@ -50,6 +51,7 @@ class Held:
     altered: tuple[Altered, ...] = ()
     missed: int = 0
     retries: int = 0
+    alone: int = 0
 
     @property
     def again(self) -> int:
@@ -110,8 +112,8 @@ def _unsettled(standings: Iterable[Standing]) -> Iterator[tuple[Item, Trail]]:
 
 def _read(plan: Plan, items: int, ledger: Glance, wish: Wish) -> Held:
     counts: Counter[Outcome] = Counter()
-    to_send, held_back, changed, missed = items - len(plan.items), 0, 0, 0
-    retries = 0
+    to_send, held_back, changed = items - len(plan.items), 0, 0
+    missed = retries = alone = 0
     first: list[Altered] = []
     each = array("I")
     for _, standings in groupby(ledger.standings(plan.items), key=_account):
@@ -128,6 +130,7 @@ def _read(plan: Plan, items: int, ledger: Glance, wish: Wish) -> Held:
                 held_back += 1
             else:
                 to_send += 1
+                alone += standing.call is None and standing.generation > 0
             if change := altered(standing):
                 changed += 1
                 first += [change] if changed <= MOST_NAMED else []
@@ -144,6 +147,7 @@ def _read(plan: Plan, items: int, ledger: Glance, wish: Wish) -> Held:
         altered=tuple(first),
         missed=missed,
         retries=retries,
+        alone=alone,
     )
 
 

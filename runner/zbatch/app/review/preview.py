@@ -106,8 +106,9 @@ def left(counts: PlanCounts, done: Held, limits: Limits, in_turn: InTurn | None 
     Without knowing how it comes `in_turn`, that is the least.
     """
     calls, unsure = counts.calls, 0
-    if done.to_send != counts.items:
-        calls, unsure = ceil(done.to_send / limits.objects_per_call) + done.unsure, done.unsure
+    if done.alone or done.to_send != counts.items:
+        together = ceil((done.to_send - done.alone) / limits.objects_per_call)
+        calls, unsure = together + done.alone + done.unsure, done.unsure
     sent = done.to_send + unsure
     load = Load.of(calls, sent + done.again, sent, limits, in_turn)
     return replace(load, before=load.before + counts.look_ups)
