@@ -420,21 +420,24 @@ def test_who_is_to_settle_strays_is_told_from_when(story: Any) -> None:
 
 
 def test_advice_without_a_spec_names_none(story: Any) -> None:
-    """After a reconciliation of a whole ledger no spec is made up."""
+    """After a reconciliation of a whole ledger no spec is made up.
+
+    The tenant is named: by itself a spec may bill another one than the ledger is of.
+    """
     story.names = {"file": ""}
     doubt = story.result([story.record(Outcome.UNKNOWN, 1, RESTING)], ExitCode.UNKNOWN, 0)
-    again = "zbatch reconcile again, or"
-    assert advice(doubt, RECONCILE).startswith(f"{again} zbatch run with the spec that lists it;")
+    again, there = "zbatch reconcile again, or zbatch run", "--tenant production"
+    assert advice(doubt, RECONCILE).startswith(f"{again} {there} with the spec that lists it;")
     mine, own = ToRun(SPEC), ToRun("specs/my own.yaml")
     one, two = replace(doubt, specs=(mine,)), replace(doubt, specs=(mine, own))
-    assert advice(one, RECONCILE).startswith(f"{again} zbatch run {SPEC}; bill nothing")
-    told = f"{again} zbatch run with each of {SPEC}, 'specs/my own.yaml'; bill nothing"
+    assert advice(one, RECONCILE).startswith(f"{again} {SPEC} {there}; bill nothing")
+    told = f"{again} {there} with each of {SPEC}, 'specs/my own.yaml'; bill nothing"
     assert advice(two, RECONCILE).startswith(told)
     by_period = replace(own, period="2026-11")
-    told = f"{again} zbatch run {SPEC} --period 2026-11; bill nothing"
+    told = f"{again} {SPEC} --period 2026-11 {there}; bill nothing"
     alone = replace(doubt, specs=(replace(mine, period="2026-11"),))
     assert advice(alone, RECONCILE).startswith(told)
-    told = f"{again} zbatch run with each of {SPEC}, 'specs/my own.yaml' --period 2026-11; bill"
+    told = f"{again} {there} with each of {SPEC}, 'specs/my own.yaml' --period 2026-11; bill"
     assert advice(replace(doubt, specs=(mine, by_period)), RECONCILE).startswith(told)
     at = doubt.finished_at + timedelta(hours=1)
     when = f"again, not before {at:%H:%M:%S} UTC, or zbatch run"
@@ -443,7 +446,10 @@ def test_advice_without_a_spec_names_none(story: Any) -> None:
 
 @pytest.mark.parametrize(
     ("specs", "run"),
-    [((), "zbatch run{} with the spec that lists it"), ((ToRun(SPEC),), f"zbatch run {SPEC}{{}}")],
+    [
+        ((), "zbatch run --tenant production{} with the spec that lists it"),
+        ((ToRun(SPEC),), f"zbatch run {SPEC} --tenant production{{}}"),
+    ],
 )
 def test_what_a_whole_ledger_leaves_to_a_run_is_a_command_to_paste(
     specs: tuple[ToRun, ...], run: str, story: Any
