@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zbatch.app.review.approval import Chosen
 from zbatch.app.state import State
-from zbatch.errors import Refused
+from zbatch.errors import CannotStart, Refused
 from zbatch.model import Tenant
 from zbatch.model.tenants import folder_of
 
@@ -96,13 +96,11 @@ def _has_ledger(tenant: Tenant, state: State) -> bool:
 
 
 def _same_host(tenant: Tenant, state: State) -> Path | None:
-    """Find a used ledger of the tenant's host that may be its own: of no entity, or of one.
+    """Find a ledger by which calls were sent that may be the tenant's own: of no entity, or of one.
 
     Ledger and keys go by the entity as it is written, so that one who writes it down anew, or no
     more, begins anew beside what is in doubt.
     """
-    from zbatch.ledger.glance import has_begun
-
     whole = folder_of(tenant.host, None)
     there = sorted(state.root.iterdir()) if state.root.is_dir() else []
     others = (
@@ -110,7 +108,20 @@ def _same_host(tenant: Tenant, state: State) -> Path | None:
         for folder in there
         if (folder.name == whole if tenant.entity_id else folder.name.startswith(f"{whole}-"))
     )
-    return next(filter(has_begun, others), None)
+    return next(filter(_has_sent, others), None)
+
+
+def _has_sent(folder: Path) -> bool:
+    """Tell whether the ledger in a folder holds any send; one that cannot be read may."""
+    from zbatch.ledger.glance import Glance, glance
+
+    def sent(ledger: Glance) -> bool:
+        return any(any(ledger.sends(run.id)) for run in ledger.runs())
+
+    try:
+        return bool(glance(folder, sent))
+    except CannotStart:
+        return True
 
 
 def _under_another_name(tenant: Tenant, other: Path) -> str:
