@@ -268,7 +268,7 @@ class Execution:
         closing = with_waiting(closing, planned)
         remaining = self._remaining(timedelta(), read_only=True)
         strays: list[ItemRecord] = []
-        unread = None
+        unread = closing.unread
         try:
             strays.extend(doubts(self.store.unsettled(without=planned), remaining.record))
         except LedgerFailure as failure:  # what was read before it is named all the same

@@ -1,7 +1,8 @@
 """Read what a tenant answers to a question, and pick from it what an item wants to know.
 
 A question never proves by silence: what is not readable without a guess is no page at all, and
-what an answer holds beyond what was wanted is left out here, not trusted to be absent.
+neither is one that holds what was not asked for: it may be the answer to another question. What one
+item did not ask for, but another of the same question did, is left out for it.
 """
 
 from __future__ import annotations
