@@ -122,6 +122,20 @@ def test_to_stop_leaves_the_rest_to_another_run() -> None:
     assert run.ending.stop.message == "stage 2 of 3 is over; zbatch run begins stage 3"
 
 
+def test_who_stops_is_told_of_the_stage_that_is_to_be_looked_at_next() -> None:
+    """Nothing of it is left to send, but an earlier run has sent some of it and nobody looked."""
+    stages = Staging(3, "plan", 0, {1: sent_before(20), 2: sent_before(21)})
+    run = Bench(stages=stages, gate=Looks([STOP])).run(staged(0, 0, 1), invoice)
+    assert run.ending.stop is not None
+    assert run.ending.stop.message == "stage 1 of 3 is over; zbatch run begins stage 2"
+
+
+def sent_before(number: int) -> StageSoFar:
+    so_far = StageSoFar(items=1)
+    so_far.take(a_record(item(number), INVOICED))
+    return so_far
+
+
 def test_a_run_begins_with_the_first_stage_that_has_anything_to_do() -> None:
     """A stage that earlier runs have settled is looked at no more; nor is the last one."""
     looks = Looks([CONFIRM])
