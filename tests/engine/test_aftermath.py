@@ -594,6 +594,18 @@ def test_an_invoice_gone_behind_an_open_date_is_not_billed_anew(bench: Bench) ->
     assert run.ending.blocked == ((item(1), open_date), (last, open_date))
 
 
+def test_what_is_gone_after_one_that_waits_waits_for_the_same_date(bench: Bench) -> None:
+    """R10: what has to be settled first is the open date, for the later ones too."""
+    open_date, late = item(1, 1), replace(item(1), identity=replace(item(1).identity, revision=2))
+    bench.answer_question = lambda ask, before: found(shown(item(1), Status="Canceled"))
+    first = replace(held(Outcome.ALREADY_INVOICED), behind=open_date)
+    assert first.held is not None
+    second = replace(first, ordinal=1, items=(late,), held=replace(first.held, item=late))
+    run = bench.run([first, replace(second, behind=None)], lambda r, b: success())
+    assert run.server.requests == []
+    assert run.ending.blocked == ((item(1), open_date), (late, open_date))
+
+
 def test_an_invoice_gone_behind_a_higher_revision_holds_back_no_later_date(bench: Bench) -> None:
     """R10: it is not billed anew, and that alone is no reason for the dates after it to wait."""
     one, last = item(1), replace(item(1), identity=replace(item(1).identity, revision=9))
