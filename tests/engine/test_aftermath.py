@@ -711,9 +711,8 @@ def test_a_person_decides_at_once() -> None:
     )
 
 
-def test_a_key_that_only_the_servers_clock_dates_rests_once_it_has_told() -> None:
-    """R6: sent by a clock that was ahead: asked at once, concluded upon when the rest is over."""
-    one = item(1)
+def sent_ahead(one: Item) -> Work:
+    """Make a burnt key that a clock ten hours ahead has dated, ten minutes ago by the server's."""
     ahead = Attempt(
         1,
         START + 10 * HOUR,
@@ -721,20 +720,41 @@ def test_a_key_that_only_the_servers_clock_dates_rests_once_it_has_told() -> Non
         answer=Kind.LOST.value,
         server_date=START - timedelta(minutes=10),
     )
-    work = replace(in_doubt(one, 0.0, burnt=True), attempts=(ahead,))
+    return replace(in_doubt(one, 0.0, burnt=True), attempts=(ahead,))
 
-    def by_the_clock(ask: Ask, before: int) -> Reply:
-        told = START + (HOUR if before else timedelta())
-        date = f"{told:%a, %d %b %Y %H:%M:%S} GMT"
-        answer = found(shown(one, created=START)) if before else found()
-        return replace(answer, headers={"date": date})
 
-    run = waiting(answer_question=by_the_clock).run([work], lambda r, b: success())
+def by_the_clock(answer: Reply) -> Reply:
+    """Let a reply tell the server's time, which is that of the run."""
+    told = START + timedelta(seconds=asyncio.get_running_loop().time())
+    return replace(answer, headers={"date": f"{told:%a, %d %b %Y %H:%M:%S} GMT"})
+
+
+def test_a_key_that_only_the_servers_clock_dates_rests_once_it_has_told() -> None:
+    """R6: sent by a clock that was ahead: asked at once, concluded upon when the rest is over."""
+    one = item(1)
+
+    def answer(ask: Ask, before: int) -> Reply:
+        return by_the_clock(found(shown(one, created=START)) if before else found())
+
+    run = waiting(answer_question=answer).run([sent_ahead(one)], lambda r, b: success())
     (first, _), (second, _) = run.server.questions
     assert first < 1.0
     assert 3000 <= second < 3010
     assert run.server.requests == []
     assert record(run, one).outcome is Outcome.ALREADY_INVOICED
+
+
+def test_a_look_that_only_tells_how_long_a_key_has_rested_misses_nothing() -> None:
+    """R9b: what was shown before is missed by two looks, and those at a rested key alone count."""
+    work = sent_ahead(item(1))
+    work.trails = (replace(work.trails[0], baseline=BASELINE.showing(["f" * 32])),)
+    bench = waiting(wait=20_000.0, answer_question=lambda ask, before: by_the_clock(found()))
+    run = bench.run([work], lambda r, b: success())
+    times = [at for at, _ in run.server.questions]
+    assert times[0] < 1.0
+    assert 3000 <= times[1] < 3010
+    assert times[2] - times[1] >= 3600
+    assert run.server.times[0] >= times[2]
 
 
 def test_an_item_that_waits_for_another_host_is_asked_about_when_it_is_time() -> None:
