@@ -25,7 +25,7 @@ from zbatch.emulator.shapes import BOMB_MEGABYTES, LONG_INTEGER
 
 TWO = 2  # accounts of a call here, so that its rows can be counted and reordered
 ROWS = b'"Success":true,"Id":"'
-SELECT = "select Id, AccountId, Status from Invoice where AccountId = '{}'"
+SELECT = "select Id, AccountId, TargetDate, Status from Invoice where AccountId = '{}'"
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,11 @@ def _unpacks(heard: Heard) -> int:
         rest = unzip.unconsumed_tail
     assert unzip.eof
     return size
+
+
+def _records(heard: Heard) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(heard.body)["records"]
+    return found
 
 
 def _corrupt(heard: Heard) -> bool:
@@ -261,6 +266,38 @@ CASES = [
     asked("query_fault", b'"FaultCode":"UNKNOWN_ERROR"', status=400),
     asked("paging_loop", b'"done":false', b'"queryLocator":"loop-'),
     asked("truncated", settings={"offset": -1}, end="fin"),
+    asked("crossed_answer", b'"size":1', lacks=(b'"AccountId":"0',)),
+    asked("record_twice", b'"size":2', more=lambda h: _records(h)[0] == _records(h)[1]),
+    asked("record_undated", b'"Status":"Posted"', lacks=(b"TargetDate",)),
+    asked("record_misdated", b'"Status":"Posted"', b'"TargetDate":"2026-11-29"'),
+    *(
+        Case(
+            "open_refusal",
+            {"status": s, "code": "UNKNOWN_ERROR", "executed": x, "stored": k},
+            status=s,
+            holds=(b'"FaultCode":"UNKNOWN_ERROR"',),
+            billed=x,
+            again=not k,
+        )
+        for s in (400, 403, 404, 413)
+        for x in (True, False)
+        for k in (True, False)
+    ),
+    *(
+        Case(
+            "rows_try_again",
+            {"status": s, "code": "REQUEST_EXCEEDED_LIMIT", "executed": x, "stored": k},
+            status=s,
+            more=lambda h: len(rows_in(h)) == TWO,
+            holds=(b'"Code":"REQUEST_EXCEEDED_LIMIT"',),
+            lacks=(ROWS,),
+            billed=x,
+            again=not k,
+        )
+        for s in (408, 500, 502, 504)
+        for x in (True, False)
+        for k in (True, False)
+    ),
 ]
 # Those whose effect is in the tenant, or between two connections, have tests of their own below.
 ALONE = {

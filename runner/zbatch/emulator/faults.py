@@ -8,7 +8,7 @@ from email.utils import formatdate
 from enum import StrEnum
 from http import HTTPStatus
 
-from zbatch.emulator.exchange import JSON_TYPE, Answer, Delivery, Row
+from zbatch.emulator.exchange import JSON_TYPE, Answer, Delivery, Row, rows_answer
 from zbatch.emulator.shapes import SHAPES
 from zbatch.emulator.wire import Way
 
@@ -48,9 +48,9 @@ class Mishap:
 
     `executed` tells whether the call does its work all the same. `status` is answered in place
     of the true answer, and takes its place under the key too where it is `stored`. `body` and
-    `headers` replace those of what is answered, and `shape` names how its body is bent. `code`,
-    with its `message`, is the error of each row in place of its own, or of those at the positions
-    `rows`.
+    `headers` replace those of what is answered, and `shape` names how its body is bent; `each` is
+    a row that a status comes with for each object of the call. `code`, with its `message`, is the
+    error of each row in place of its own, or of those at the positions `rows`.
 
     `delivery` is what becomes of the answer; a `way` says it to the byte. The answer is `late` by
     so many seconds and up to `jitter` more. Of an `unread` call not even the content arrives.
@@ -67,6 +67,7 @@ class Mishap:
     delivery: Delivery = Delivery.WHOLE
     message: str = ""
     body: bytes | None = None
+    each: Row | None = None
     headers: tuple[tuple[str, str | HttpDate], ...] = ()
     shape: str = ""
     way: Way | None = None
@@ -89,6 +90,8 @@ class Mishap:
             raise ValueError("what is not executed has no answer: name a status or a code")
         if self.status is not None and self.status not in set(HTTPStatus):
             raise ValueError(f"{self.status} is not a status")
+        if self.each is not None and (self.status is None or self.body is not None):
+            raise ValueError("rows for each object stand under a status, in place of a body")
         if self.stored and self.status is None and not self.shape:
             raise ValueError("only a status or a shape can be stored instead of the answer")
         if self.unread and self.way is None:
@@ -114,6 +117,12 @@ class Mishap:
         parts += [f"rows {self.code} instead"] if self.code is not None else []
         parts += [self.what_becomes.value] if self.what_becomes is not Delivery.WHOLE else []
         return ": ".join(filter(None, (self.name, ", ".join(parts))))
+
+    def for_objects(self, count: int) -> Mishap:
+        """Return it as it befalls a call of so many objects, with a row for each."""
+        if self.each is None:
+            return self
+        return replace(self, each=None, body=rows_answer([self.each] * count).body)
 
     def instead_of(self, answer: Answer, now: float) -> Answer:
         """Return what is answered in place of the true answer, or this itself; once only."""

@@ -106,6 +106,12 @@ def orders_of(content: bytes | None) -> list[Order]:
     ]
 
 
+def count_objects(content: bytes | None) -> int:
+    """Count the objects of a call; none where it is no call."""
+    rows = read_call(content, reject_unknown=False)
+    return 0 if isinstance(rows, Answer) else len(rows)
+
+
 def decide(
     wanted: Wanted, account: BookAccount | None, billed_through: date | None, mode: SecondGenerate
 ) -> Row | int:

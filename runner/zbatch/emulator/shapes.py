@@ -6,6 +6,7 @@ import json
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
@@ -21,6 +22,21 @@ LONG_INTEGER = b"9" * 5000
 BOMB_MEGABYTES = 300
 OTHER_SCOPE = "entity.00000000-0000-4000-8000-00000000dead tenant.666"
 LOOP = "loop-2000"
+STRANGER = {
+    "Id": "2c93808457d787030157e0306be53a01",
+    "AccountId": "2c93808457d787030157e0306be53a02",
+    "InvoiceNumber": "INV00000000",
+    "InvoiceDate": "2026-11-30",
+    "TargetDate": "2026-11-30",
+    "Status": "Posted",
+    "Amount": 10.0,
+    "Source": "API",
+    "CreatedDate": "2026-11-20T00:00:00.000-08:00",
+    "UpdatedDate": "2026-11-20T00:00:00.000-08:00",
+}
+
+_NAMING = frozenset({"Id", "AccountId", "AccountNumber", "InvoiceId"})
+_OTHER_DIGITS = str.maketrans("0123456789abcdef", "fedcba9876543210")
 
 
 def _dumps(value: object) -> bytes:
@@ -179,6 +195,52 @@ def _loop(answer: Answer) -> Answer:
     return replace(answer, status=200, body=_dumps({"size": 1, "records": [], **more}))
 
 
+def _records(bend: Callable[[Rows], Rows]) -> Shape:
+    """Bend the records of a page, which counts them as they are then."""
+
+    def paged(page: dict[str, Any]) -> dict[str, Any]:
+        if "size" not in page:
+            return page
+        records = page.get("records", [])
+        bent = bend(records)
+        size = page["size"] + len(bent) - len(records)
+        return {**page, "size": size, "records": bent} if bent else page
+
+    return _object(paged)
+
+
+def _of_others(records: Rows) -> Rows:
+    """Let each record be of another account; where there is none a stranger's comes."""
+    return [
+        {name: _other(value) if name in _NAMING else value for name, value in record.items()}
+        for record in records or [STRANGER]
+    ]
+
+
+def _other(identity: str) -> str:
+    return identity.translate(_OTHER_DIGITS)
+
+
+def _twice(records: Rows) -> Rows:
+    return [*(records[:-1] or records), *records[:1]]
+
+
+def _posted(date_of: Callable[[str], str | None]) -> Shape:
+    """Give invoices another target date, or none; no draft has one, since those come with any."""
+
+    def change(record: dict[str, Any]) -> dict[str, Any]:
+        if "TargetDate" not in record:
+            return record
+        posted = {**record, "Status": "Posted", "TargetDate": date_of(record["TargetDate"])}
+        return {name: value for name, value in posted.items() if value is not None}
+
+    return _records(lambda records: [change(record) for record in records])
+
+
+def _day_before(text: str) -> str:
+    return str(date.fromisoformat(text) - timedelta(days=1))
+
+
 def _expires(value: object) -> Shape:
     return _object(lambda token: {**token, "expires_in": value})
 
@@ -193,6 +255,10 @@ def _token(change: Callable[[str], object]) -> Shape:
 
 _OF_OBJECTS: Mapping[str, Shape] = {
     "paging_loop": _loop,
+    "crossed_answer": _records(_of_others),
+    "record_twice": _records(_twice),
+    "record_undated": _posted(lambda _: None),
+    "record_misdated": _posted(_day_before),
     "expires_missing": _without("expires_in"),
     "expires_text": _expires("3599.0"),
     "expires_zero": _expires(0),

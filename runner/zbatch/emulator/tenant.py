@@ -23,6 +23,7 @@ from zbatch.emulator.exchange import (
 from zbatch.emulator.faults import GENERATE, NO_ANSWER, QUERY, Deed, Mishap
 from zbatch.emulator.generate import (
     Wanted,
+    count_objects,
     decide,
     locked_row,
     orders_of,
@@ -116,6 +117,8 @@ class Tenant:
         self, request: Request, now: float, mishap: Mishap | None, note: str = ""
     ) -> Answer | Pending:
         """Take a request in whose mishap is known; `note` says how it came, for the history."""
+        if mishap is not None and mishap.each is not None:
+            mishap = mishap.for_objects(count_objects(content_of(request)))
         visit = Visit.of(request, now, self._store.next_request_id(), mishap, note)
         with self._store.transaction():
             visit = visit.numbered(self._store.history.arrived(visit.arrival))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from zbatch.emulator.catalogue.known import Known
 from zbatch.emulator.catalogue.limits import LIMITS
+from zbatch.emulator.catalogue.misleading import MISLEADING
 from zbatch.emulator.catalogue.network import NETWORK
 from zbatch.emulator.catalogue.replies import REPLIES
 from zbatch.emulator.catalogue.state import STATE
@@ -14,7 +15,7 @@ from zbatch.emulator.faults import Mishap
 
 # Seeds draw by position: in another order a seed tells another history.
 CATALOGUE: Mapping[str, Known] = {
-    known.name: known for known in (*NETWORK, *REPLIES, *TOKENS, *LIMITS, *STATE)
+    known.name: known for known in (*NETWORK, *REPLIES, *TOKENS, *LIMITS, *STATE, *MISLEADING)
 }
 
 # What no fault is needed for: how the tenant is set up, what is done to it, what is not its own.
