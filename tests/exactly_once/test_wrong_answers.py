@@ -12,6 +12,9 @@ from support.engine import item
 from support.world import HOUR, LIMITS, UNGUARDED, Job, World
 from support.world_net import Trouble, gateway
 from zbatch.app.outstanding import Wish
+from zbatch.emulator import Mishap, Scheduled
+from zbatch.emulator.catalogue.misleading import MISLEADING
+from zbatch.emulator.faults import GENERATE, QUERY
 from zbatch.zuora.wire import Reply
 
 ONE, TWO = PAIR = item(1), item(2)
@@ -143,3 +146,37 @@ def test_a_row_that_says_try_again_proves_nothing_under_a_status_that_leaves_it_
     world.troubles = {1: instead(row, status, arrives=True)}
     world.run([ONE])
     assert world.billed(ONE) == 1
+
+
+def catalogued(action: str) -> list[Mishap]:
+    """Give what the emulator's catalogue has of answers that prove nothing."""
+    known = [one for one in MISLEADING if action in one.actions]
+    return [one.make(settings) for one in known for settings in one.random]
+
+
+@pytest.mark.parametrize("mishap", catalogued(QUERY), ids=lambda one: one.name)
+def test_a_question_that_is_answered_misleadingly_is_asked_again(
+    world: World, mishap: Mishap
+) -> None:
+    """R8: both items have an invoice, of which the answer hides at least one."""
+    for one in PAIR:
+        world.bill_by_hand(one)
+    world.faults.switch([Scheduled(mishap, at=1, action=QUERY)])
+    assert world.run(PAIR).outcomes == ["already_invoiced"] * 2
+    assert world.sent == 0
+
+
+@pytest.mark.parametrize("mishap", catalogued(GENERATE), ids=lambda one: one.note)
+def test_a_call_that_is_answered_misleadingly_bills_once(
+    make_world: MakeWorld, mishap: Mishap
+) -> None:
+    """R4, R12: executed or not, kept under the key or not, for both objects of a call."""
+    world = make_world(modes=replace(UNGUARDED, read_lag=600.0))
+    world.limits = replace(LIMITS, objects_per_call=2)
+    world.faults.switch([Scheduled(mishap, at=1)])
+    assert {"invoiced", "unknown"} >= set(world.run(PAIR).outcomes)
+    for _ in range(2):
+        world.pass_time(2 * HOUR)
+        last = world.run(PAIR)
+    assert last.outcomes == ["invoiced"] * 2
+    assert [world.billed(one) for one in PAIR] == [1, 1]

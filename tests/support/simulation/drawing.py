@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
 from support.emulator import PROMISED
+from support.simulation.going_wrong import TROUBLES, met, mishaps
 from support.simulation.scenario import (
     HOUR,
     SETTLE,
@@ -24,28 +25,13 @@ from support.simulation.scenario import (
     Step,
     Wait,
 )
-from support.world_net import (
-    LOST_ON_THE_WAY,
-    NEVER_ANSWERED,
-    REPLY_CUT,
-    REPLY_LOST,
-    SILENCE,
-    TWICE,
-    UNSENT,
-    Crowd,
-    Telling,
-    Trouble,
-    gateway,
-    late,
-)
+from support.world_net import TWICE, Crowd, Telling
 from zbatch.emulator import (
     Conflict,
     CurrencyField,
     Drafts,
-    Mishap,
     Modes,
     OtherBody,
-    Scheduled,
     SecondGenerate,
     SourceField,
     Stored,
@@ -53,54 +39,11 @@ from zbatch.emulator import (
     Temporary,
 )
 from zbatch.emulator.book import BookAccount
-from zbatch.emulator.catalogue import CATALOGUE, fault
-from zbatch.emulator.catalogue.known import Known
-from zbatch.emulator.faults import GENERATE, QUERY
 from zbatch.engine.stages import Choice
 from zbatch.model import Limits, Rate, Settling, StopRules
 from zbatch.zuora.headers import RATE_PREFIXES
 
 ITEMS = 20
-TROUBLES: Sequence[Trouble] = (
-    UNSENT,
-    LOST_ON_THE_WAY,
-    NEVER_ANSWERED,
-    REPLY_LOST,
-    REPLY_CUT,
-    SILENCE,
-    TWICE,
-    late(20.0),
-    late(400.0),
-    gateway(429, retry_after="120"),
-    gateway(503, retry_after="5"),
-    gateway(502),
-    gateway(502, arrives=True),
-    gateway(500),
-    gateway(403),
-    gateway(401),
-)
-MISHAPS: Sequence[Mishap] = (
-    fault("row_error", code="LOCK_COMPETITION"),
-    fault("row_error", code="LOCK_COMPETITION", rows=(0,)),
-    fault("row_error", code="UNKNOWN_ERROR", executed=True),
-    fault("row_error", code="UNKNOWN_ERROR"),
-    fault("row_error", code="TRANSACTION_TERMINATED", executed=True),
-    fault("row_error", code="REQUEST_EXCEEDED_RATE"),
-    fault("row_error", code="ACCOUNTING_PERIOD_CLOSED"),
-    fault("status", status=429, stored=True),
-    fault("status", status=500, executed=True, stored=True),
-    fault("status", status=500, stored=True),
-    fault("status", status=401, stored=True),
-    fault("status", status=400, stored=True),
-    fault("status", status=504, executed=True),
-)
-# Those of the emulator's own faults that need no socket; the large ones only cost time.
-LEFT_OUT = ("deep", "long_integer", "gzip_bomb")
-CATALOGUED: Sequence[Known] = tuple(
-    known
-    for known in CATALOGUE.values()
-    if known.random and {GENERATE, QUERY} & {*known.actions} and known.name not in LEFT_OUT
-)
 DOWNTIMES = (2.0, 60.0, 15 * 60.0, HOUR, 10 * HOUR, 22.5 * HOUR, 30 * HOUR, 80 * HOUR)
 AT_ONCE = (1, 2, 3, 5, 7, 13, 20, 33)  # requests that the tenant takes
 MOVES = (0.5, 5.0, 30.0, 130.0, 300.0, 1000.0, HOUR, 20 * HOUR)
@@ -144,9 +87,9 @@ def draw(seed: int, family: str, size: int = ITEMS) -> Scenario:
         ),
         limits=_limits(random),
         settling=Settling(SETTLE, random.choice([0.0, 0.0, 3 * HOUR])),
-        calls=_met(random, chosen, often, MOST_CALLS),
-        questions=_met(random, chosen, often / 4, MOST_QUESTIONS),
-        mishaps=tuple(_fair((*_mishaps(random), *_catalogued(random)), chosen, drafts)),
+        calls=met(random, chosen, often, MOST_CALLS),
+        questions=met(random, chosen, often / 4, MOST_QUESTIONS),
+        mishaps=mishaps(random, Random(f"{family} {seed} misleading"), chosen, drafts),
         steps=tuple(FAMILIES[family](random, len(items))),
         policy=policy,
         # a limit would refuse one copy alone of what is delivered twice
@@ -212,23 +155,6 @@ def _policy(random: Random) -> Policy:
     return Policy(StopRules(**chosen, min_sample=random.choice([2, 5])), stages, tuple(looks))
 
 
-def _fair(
-    mishaps: Sequence[Scheduled], chosen: Sequence[Trouble], drafts: Drafts
-) -> Iterator[Scheduled]:
-    """Leave out what no client can see through.
-
-    That is a refusal of which the server keeps nothing where calls are delivered twice unseen: it
-    would hit one copy alone. And a question that does not show a young draft yet where the next
-    call is appended to it.
-    """
-    for one in mishaps:
-        forgotten = one.mishap.before or not (one.mishap.executed or one.mishap.stored)
-        halved = TWICE in chosen and forgotten
-        hidden = drafts is Drafts.APPENDED and bool(one.mishap.lag or one.mishap.generating)
-        if not (halved or hidden):
-            yield one
-
-
 def _unless(drafts: Drafts, seconds: float) -> float:
     """Draw no lag where items are appended: to a draft that is too young for the baseline.
 
@@ -274,34 +200,6 @@ def _limits(random: Random) -> Limits:
     concurrency = random.choice([10, 10, 2, 40])
     rate = random.choice([Rate(6000, 60.0), Rate(6000, 60.0), Rate(2, 1.0)])
     return Limits(concurrency, rate, random.choice([1, 1, 3, 10]), 150.0)
-
-
-def _met(
-    random: Random, chosen: Sequence[Trouble], often: float, most: int
-) -> tuple[tuple[int, Trouble], ...]:
-    """Draw which requests meet which of the chosen troubles."""
-    if not chosen:
-        return ()
-    return tuple(
-        (number, random.choice(chosen)) for number in range(1, most) if random.random() < often
-    )
-
-
-def _mishaps(random: Random) -> Iterator[Scheduled]:
-    """Draw a few mishaps of the tenant that happen all the time."""
-    for mishap in random.sample(MISHAPS, random.randint(0, 3)):
-        yield Scheduled(mishap, every=random.randint(2, 12))
-
-
-def _catalogued(random: Random) -> Iterator[Scheduled]:
-    """Draw a few of the faults that a user can rehearse, each for some time."""
-    for known in random.sample(CATALOGUED, random.choice([0, 0, 2, 5])):
-        yield Scheduled(
-            known.make(random.choice(known.random)),
-            chance=random.choice([0.05, 0.2, 0.5]),
-            action=random.choice([one for one in (GENERATE, QUERY) if one in known.actions]),
-            times=random.randint(1, 20),
-        )
 
 
 def _start(random: Random, host: str = "one", after: float = 0.0) -> Start:
