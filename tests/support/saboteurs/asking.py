@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from support.saboteurs.bench import Bench
-from support.saboteurs.saboteur import RULES, TWICE, saboteur
+from support.saboteurs.saboteur import RULES, TWICE, WRONG, saboteur
 from zbatch.app import outstanding
 from zbatch.engine import preflight, question
 from zbatch.engine.kinds import doubtful
@@ -15,8 +16,9 @@ from zbatch.engine.order import Work
 from zbatch.engine.question import Claimed, Nothing, Seen, There
 from zbatch.engine.steps import Cleared, Facts, Renewed, Rest
 from zbatch.model import IfAbsent, Invoice, Item, KeyState, Problem, Tenant, Trail
-from zbatch.zuora import headers, query_reply
+from zbatch.zuora import headers, pages, query_reply
 from zbatch.zuora.pages import Page
+from zbatch.zuora.reply import Unreadable
 
 
 @saboteur("D8", test=f"{TWICE}d08_none_is_not_believed_while_the_first_send_may_run")
@@ -129,6 +131,27 @@ def an_unknown_status_is_none(bench: Bench) -> None:
     """An invoice with a status that nobody knows counts as none."""
     exists = question.exists
     bench.function(exists, lambda invoice: exists(invoice) and question._known(invoice.status))
+
+
+@saboteur("R8", test=f"{WRONG}what_was_not_asked_for_is_no_answer")
+def an_answer_is_searched_for_what_was_asked(bench: Bench) -> None:
+    """Whatever else an answer holds is passed over, though it may answer another question."""
+    bench.function(query_reply.stranger, lambda invoices, wanted: None)
+
+
+@saboteur("R8", test=f"{WRONG}an_invoice_that_comes_twice_is_not_counted_for_another")
+def a_record_counts_each_time(bench: Bench) -> None:
+    """A record that comes twice counts twice, and the one whose place it takes is not missed."""
+    together = pages.together
+
+    def substitute(answer: Sequence[Page[Any]], name: Callable[[Any], str]) -> Any:
+        numbers = count()
+        found = together(answer, lambda record: str(next(numbers)))
+        if isinstance(found, Unreadable):
+            return found
+        return tuple({name(record): record for record in found}.values())
+
+    bench.function(together, substitute)
 
 
 @saboteur("R9a", test=f"{RULES}r09a_an_item_with_a_history_is_asked_about_before_it_is_sent")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from support.saboteurs.bench import Bench
-from support.saboteurs.saboteur import LOST, RULES, TWICE, saboteur
+from support.saboteurs.saboteur import LOST, RULES, TWICE, WRONG, saboteur
 from zbatch.model import Item, Tenant
 from zbatch.zuora import headers, reply, request, rows
 from zbatch.zuora.codes import RowClass
@@ -90,6 +90,21 @@ def a_redirect_is_a_passing_error(bench: Bench) -> None:
         return ServerError(answer.problem) if 300 <= one.status < 400 else answer
 
     bench.function(read, substitute)
+
+
+@saboteur("R4", test=f"{WRONG}a_code_that_leaves_the_effect_open_is_no_refusal")
+def a_refusal_is_one_whatever_its_code(bench: Bench) -> None:
+    """A 400, 403, 404 or 413 is a refusal for good, also where its code leaves the effect open."""
+    bench.local(reply, "classify", lambda code, message: RowClass.DEFINITE)
+
+
+@saboteur(
+    "R4",
+    test=f"{WRONG}a_row_that_says_try_again_proves_nothing_under_a_status_that_leaves_it_open",
+)
+def rows_outweigh_any_status(bench: Bench) -> None:
+    """Rows that say "try again" let the next key go, also under a status that leaves it open."""
+    bench.function(reply._says_nothing_of_the_effect, lambda status: False)
 
 
 @saboteur("L19", test=f"{LOST}l19_the_entity_is_in_the_header_and_in_the_key", beyond=ONE_TENANT)
