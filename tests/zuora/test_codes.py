@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from zbatch.zuora.codes import CAUTION, LIMIT_CODES, MEANINGS, MENDERS, RowClass, classify
+from zbatch.zuora.codes import (
+    CAUTION,
+    LIMIT_CODES,
+    MEANINGS,
+    MENDERS,
+    RowClass,
+    classify,
+    leaves_open,
+)
 
 DOCUMENTED = {
     "API_DISABLED": RowClass.DEFINITE,
@@ -73,6 +81,23 @@ def test_an_unlisted_code_is_uncertain(code: str) -> None:
 def test_messages_that_decide(code: str, message: str, expected: RowClass) -> None:
     """Locks of older WSDL versions and nothing due are told by their message."""
     assert classify(code, message) is expected
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "expected"),
+    [
+        ("LOCK_COMPETITION", "x", True),
+        ("INVALID_VALUE", "lock competition", True),
+        ("UNKNOWN_ERROR", "x", True),
+        ("TRANSACTION_TERMINATED", "x", True),
+        ("INVALID_ID", "x", False),
+        ("INVALID_VALUE", "no charges due", False),
+        ("53500050", "lock competition", False),
+    ],
+)
+def test_what_leaves_open_how_far_a_request_got(code: str, message: str, expected: bool) -> None:
+    """One rule for calls and questions; of an unlisted code the status alone tells."""
+    assert leaves_open(code, message) is expected
 
 
 def test_every_failure_class_has_its_place_in_the_order_of_caution() -> None:

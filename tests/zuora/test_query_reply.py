@@ -325,6 +325,8 @@ HTML = "<html><body>503 Service Unavailable</body></html>"
         (400, fault("TEMPORARY_ERROR", "x"), ServerError, "TEMPORARY_ERROR"),
         (200, fault("TRANSACTION_TIMEOUT", "x"), ServerError, "TRANSACTION_TIMEOUT"),
         (400, fault("UNKNOWN_ERROR", "x"), ServerError, "UNKNOWN_ERROR"),
+        (400, fault("TRANSACTION_TERMINATED", "x"), ServerError, "TRANSACTION_TERMINATED"),
+        (200, fault("TRANSACTION_TERMINATED", "x"), ServerError, "TRANSACTION_TERMINATED"),
         (200, fault("MALFORMED_QUERY", "x"), Unreadable, "MALFORMED_QUERY"),
         (422, "", Misdirected, "HTTP_422"),
         (302, "", Misdirected, "HTTP_302"),

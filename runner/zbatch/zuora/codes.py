@@ -145,3 +145,12 @@ def classify(code: str, message: str) -> RowClass:
     if code == "INVALID_VALUE" and NOTHING_DUE in text:
         return RowClass.NOTHING_TO_BILL
     return known
+
+
+def leaves_open(code: str, message: str) -> bool:
+    """Tell whether a whole answer with such an error leaves open how far its request got.
+
+    A code that no list knows says no more than the status it came under.
+    """
+    refused = (RowClass.DEFINITE, RowClass.NOTHING_TO_BILL)
+    return code in MEANINGS and classify(code, message) not in refused

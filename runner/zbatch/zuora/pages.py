@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from zbatch.model import Problem
-from zbatch.zuora.codes import MEANINGS, RowClass, classify
+from zbatch.zuora.codes import leaves_open
 from zbatch.zuora.problems import problem_in
 from zbatch.zuora.reply import (
     REFUSED_STATUSES,
     UNREADABLE,
     NoRows,
-    Refused,
     ServerError,
     Unreadable,
     answer_without_rows,
@@ -123,12 +122,10 @@ def _missing_field(status: int, problem: Problem, optional: Collection[str]) -> 
 
 
 def _passing(answer: NoRows) -> NoRows:
-    """Tell a passing trouble that comes as a fault from a refusal: asking again does no harm."""
-    if not isinstance(answer, Refused | Unreadable) or answer.problem.code not in MEANINGS:
-        return answer
-    kind = classify(answer.problem.code, answer.problem.message)
-    passing = kind in (RowClass.RETRY, RowClass.UNCERTAIN)
-    return ServerError(answer.problem) if passing else answer
+    """Tell a trouble that comes as a fault under a status of success from an odd page."""
+    if isinstance(answer, Unreadable) and leaves_open(answer.problem.code, answer.problem.message):
+        return ServerError(answer.problem)
+    return answer
 
 
 def _page(document: Mapping[str, object], record: Callable[[Mapping[str, object]], R]) -> Page[R]:

@@ -14,9 +14,8 @@ from zbatch.zuora.codes import (
     LIMIT_MESSAGES,
     LOGIN_CODES,
     LOGIN_MESSAGES,
-    MEANINGS,
     RowClass,
-    classify,
+    leaves_open,
 )
 from zbatch.zuora.problems import problem_in, problem_of_status
 from zbatch.zuora.rows import Row, claims_rows, read_rows, read_successes
@@ -186,10 +185,8 @@ def _refusal(status: int, problem: Problem | None) -> NoRows:
         return Unauthorized(problem) if refused else LoginInSuccess(problem)
     if problem and (problem.code in LIMIT_CODES or _says(problem, LIMIT_MESSAGES)):
         return Throttled(problem) if refused else LimitInSuccess(problem)
-    if refused and problem and problem.code in MEANINGS:
-        row_class = classify(problem.code, problem.message)
-        if row_class not in (RowClass.DEFINITE, RowClass.NOTHING_TO_BILL):
-            return ServerError(problem)  # by its code it is open how far the call got
+    if refused and problem and leaves_open(problem.code, problem.message):
+        return ServerError(problem)
     if refused:
         return Refused(problem or problem_of_status(status))
     return Unreadable(
