@@ -20,6 +20,7 @@ from zbatch.zuora.reply import (
     LimitInSuccess,
     LoginInSuccess,
     Misdirected,
+    Redirected,
     Refused,
     Rows,
     ServerError,
@@ -50,6 +51,7 @@ ANSWERS: dict[Kind, Answer | Fault] = {
     Kind.LOGIN_IN_SUCCESS: LoginInSuccess(TROUBLE),
     Kind.REFUSED: Refused(TROUBLE),
     Kind.MISDIRECTED: Misdirected(TROUBLE),
+    Kind.REDIRECTED: Redirected(TROUBLE),
     Kind.SERVER_ERROR: ServerError(TROUBLE),
     Kind.UNREADABLE: Unreadable(TROUBLE),
 }
@@ -69,6 +71,7 @@ FIRST: dict[Kind, tuple[str, str]] = {
     Kind.LOGIN_IN_SUCCESS: ("again: token", "again: token"),
     Kind.REFUSED: ("settled: failed", "burnt"),
     Kind.MISDIRECTED: ("halt: misdirected", "halt: misdirected"),
+    Kind.REDIRECTED: ("halt: misdirected", "halt: misdirected"),
     Kind.SERVER_ERROR: ("again: backoff", "again: backoff"),
     Kind.UNREADABLE: ("again: backoff", "again: backoff"),
 }
@@ -97,6 +100,7 @@ LEAVES_DOUBT: dict[Kind | None, bool] = {
     Kind.LOGIN_IN_SUCCESS: True,
     Kind.REFUSED: False,
     Kind.MISDIRECTED: False,
+    Kind.REDIRECTED: True,
     Kind.UNSENT: False,
     Kind.UNREACHABLE: False,
     Kind.NO_TOKEN: False,
@@ -646,7 +650,7 @@ def test_a_halt_stops_for_the_reason_that_a_person_must_mend() -> None:
     """Wrong tenant, credentials and certificates stop the run, and nothing else does."""
     found = {kind: decided(kind, []) for kind in ANSWERS}
     stopping = {kind for kind, said in found.items() if said.startswith("halt")}
-    assert stopping == {Kind.NO_TOKEN, Kind.UNTRUSTED, Kind.MISDIRECTED}
+    assert stopping == {Kind.NO_TOKEN, Kind.UNTRUSTED, Kind.MISDIRECTED, Kind.REDIRECTED}
 
 
 def test_pauses_and_reasons_are_all_in_use() -> None:

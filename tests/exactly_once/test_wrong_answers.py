@@ -15,6 +15,7 @@ from zbatch.app.outstanding import Wish
 from zbatch.emulator import Mishap, Scheduled
 from zbatch.emulator.catalogue.misleading import MISLEADING
 from zbatch.emulator.faults import GENERATE, QUERY
+from zbatch.model import ExitCode
 from zbatch.zuora.wire import Reply
 
 ONE, TWO = PAIR = item(1), item(2)
@@ -132,6 +133,38 @@ def test_what_was_left_open_is_not_tried_again_as_a_failure(make_world: MakeWorl
     world.troubles = {1: instead(fault, 400, arrives=True)}
     world.run([ONE])
     world.play(Job(world.plan((ONE,)), wish=Wish(retry_failed=True)))
+    assert world.billed(ONE) == 1
+
+
+@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_leaves_open_whether_its_call_was_executed(
+    make_world: MakeWorld, status: int, lost: bool
+) -> None:
+    """R3: "see other" comes after the deed. The run stops, with doubt; then the same key goes."""
+    world = make_world(modes=replace(UNGUARDED, read_lag=600.0))
+    world.troubles = {1: gateway(status, arrives=True)}
+    if lost:
+        world.troubles = {1: gateway(502), 2: gateway(status, arrives=True)}
+    run = world.run([ONE])
+    assert (run.outcomes, run.exit_code) == (["unknown"], ExitCode.UNKNOWN)
+    assert run.stop.startswith(f"HTTP {status}")
+    world.troubles = {}
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    assert len(world.keys(ONE)) == 1
+    assert world.billed(ONE) == 1
+
+
+def test_a_redirect_of_a_call_is_not_forgotten(make_world: MakeWorld) -> None:
+    """R6: a day later its key is not sent again: the tenant is asked, as of any in doubt."""
+    world = make_world()
+    world.troubles = {1: gateway(303, arrives=True)}
+    world.run([ONE])
+    world.troubles = {}
+    world.pass_time(25 * HOUR)
+    sent = world.sent
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    assert world.sent == sent
     assert world.billed(ONE) == 1
 
 

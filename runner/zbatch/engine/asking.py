@@ -35,6 +35,7 @@ _FINAL = {
     Kind.NO_TOKEN: StopReason.CREDENTIALS,
     Kind.UNTRUSTED: StopReason.CERTIFICATE,
     Kind.MISDIRECTED: StopReason.MISDIRECTED,
+    Kind.REDIRECTED: StopReason.MISDIRECTED,
     Kind.REFUSED: StopReason.QUESTION,
 }
 

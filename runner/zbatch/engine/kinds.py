@@ -14,6 +14,7 @@ from zbatch.zuora.reply import (
     LimitInSuccess,
     LoginInSuccess,
     Misdirected,
+    Redirected,
     Refused,
     Rows,
     ServerError,
@@ -36,6 +37,7 @@ class Kind(StrEnum):
     LOGIN_IN_SUCCESS = "login_in_success"
     REFUSED = "refused"
     MISDIRECTED = "misdirected"
+    REDIRECTED = "redirected"  # stops the run too, but the call may have been executed before
     SERVER_ERROR = "server_error"
     UNREADABLE = "unreadable"
     LOST = "lost"  # sent, perhaps executed, no answer
@@ -55,6 +57,7 @@ _KINDS: Mapping[type, Kind] = {
     LoginInSuccess: Kind.LOGIN_IN_SUCCESS,
     Refused: Kind.REFUSED,
     Misdirected: Kind.MISDIRECTED,
+    Redirected: Kind.REDIRECTED,
     ServerError: Kind.SERVER_ERROR,
     Unreadable: Kind.UNREADABLE,
 }
@@ -74,6 +77,7 @@ _DOUBT = _IN_SUCCESS | {
     Kind.SERVER_ERROR,
     Kind.UNREADABLE,
     Kind.CONFLICT,
+    Kind.REDIRECTED,
 }
 
 

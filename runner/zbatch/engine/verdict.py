@@ -315,6 +315,7 @@ TABLE: Mapping[Kind, tuple[Rule, Rule]] = {
     Kind.LOGIN_IN_SUCCESS: (_unauthorized_doubtful, _unauthorized_doubtful),
     Kind.REFUSED: (_fail, _burn),
     Kind.MISDIRECTED: (_halt(StopReason.MISDIRECTED), _halt(StopReason.MISDIRECTED)),
+    Kind.REDIRECTED: (_halt(StopReason.MISDIRECTED), _halt(StopReason.MISDIRECTED)),
     Kind.SERVER_ERROR: (_server_error, _server_error),
     Kind.UNREADABLE: (_unreadable, _unreadable),
 }

@@ -83,9 +83,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Misdirected:
-    """422 or a redirect: the key belongs to another tenant or URL, or the host is not the one."""
+    """422: the key belongs to another tenant or URL."""
 
     problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Redirected(Misdirected):
+    """3xx: the host is not the one, or has sent us on ("see other") once the call was executed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +173,10 @@ def answer_without_rows(reply: Reply, problem: Problem | None) -> NoRows:
         return Unauthorized(told)
     if status == 409:
         return Conflict(told)
-    if status == 422 or 300 <= status < 400:
+    if status == 422:
         return Misdirected(told)
+    if 300 <= status < 400:
+        return Redirected(told)
     if status in REFUSED_STATUSES or 200 <= status < 300:
         return _refusal(status, problem)
     return ServerError(told)

@@ -144,7 +144,7 @@ def _unanswered(kind: Kind, told: str) -> Check:
         return problem("question", told, _LATER)
     if kind is Kind.UNAUTHORIZED:
         return skipped("question", "the token was refused")
-    if kind in (Kind.REFUSED, Kind.MISDIRECTED):
+    if kind in (Kind.REFUSED, Kind.MISDIRECTED, Kind.REDIRECTED):
         advice = "check base_url, and that the API user's role may query invoices"
         return problem("question", told, advice)
     return problem("question", told, "check that base_url is that of Zuora's REST API")
