@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -354,6 +355,37 @@ def test_a_stop_while_a_question_is_asked_again_ends_the_run() -> None:
     assert stop_of(run) is StopReason.INTERRUPTED
     assert nothing_left(run)
     assert run.elapsed < 2.5
+
+
+# Answers of another time
+
+
+def test_a_stored_answer_is_asked_for_again_some_seconds_later() -> None:
+    """R8: so long it takes to see whether the server's clock goes on. In the end the run stops."""
+    run = asked(lambda ask, before: replace(found(), headers={"age": "61"}))
+    assert stop_of(run) is StopReason.QUESTION
+    assert nothing_left(run)
+    gaps = [b - a for (a, _), (b, _) in pairwise(run.server.questions)]
+    assert gaps == pytest.approx([5.1, 5.1, 5.1, 8.1, 16.1])
+
+
+def test_a_further_page_that_was_stored_is_asked_for_again() -> None:
+    """R8: each page is a part of the answer, and as old as it is."""
+    first = page(shown(item(0)), size=2, locator="more-1")
+    rest = page(shown(item(1), Id="2" * 32), size=2)
+    pages = [first, replace(rest, headers={"age": "99"}), rest]
+    run = asked(lambda ask, before: pages[before], 2)
+    assert outcomes(run) == [Outcome.ALREADY_INVOICED] * 2
+    assert [text_of(ask) for _, ask in run.server.questions[1:]] == ["more-1", "more-1"]
+
+
+def test_a_stored_answer_shows_no_room_at_the_tenant() -> None:
+    """It has not come from there: what was refused in a row goes on."""
+    stored = replace(found(), headers={"age": "3600"})
+    answers = [status(429), stored, status(429), found()]
+    run = asked(lambda ask, before: answers[before])
+    waits = [event.wait for event in run.events if isinstance(event, Gated)]
+    assert waits[1] == 2 * waits[0]
 
 
 # What a question carries

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import pytest
+
 from support.engine import START
-from zbatch.engine.server_clock import ServerClock
+from zbatch.engine.server_clock import Freshness, ServerClock
 
 
 def dated(at: datetime) -> dict[str, str]:
@@ -41,3 +43,91 @@ def test_dates_count_from_when_the_reply_was_given() -> None:
     assert clock.meant(dated(START + timedelta(seconds=58)), 60.0) == START + timedelta(seconds=58)
     assert clock.meant(dated(START - timedelta(hours=3)), 60.0) == START + timedelta(seconds=60)
     assert clock.meant({}, 60.0) == START + timedelta(seconds=60)
+
+
+def aged(seconds: str) -> dict[str, str]:
+    return {"age": seconds}
+
+
+def test_an_age_tells_that_a_reply_was_kept() -> None:
+    """Its date is of then: the server's clock is not set by it."""
+    clock = ServerClock()
+    assert not clock.heard(dated(START) | aged("6"), 0.0)
+    assert clock.now(0.0) is None
+    assert clock.heard(dated(START) | aged("5"), 0.0)
+    assert clock.now(0.0) == START
+
+
+def later(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+class Asked:
+    """One request that is asked again and again; our clock is wrong by so much."""
+
+    def __init__(self, wrong_by: float = 0.0, server: ServerClock | None = None) -> None:
+        self.server = server or ServerClock()
+        self._fresh = Freshness(self.server)
+        self._wrong_by = wrong_by
+
+    def stored(self, headers: dict[str, str], left: float, read: float | None = None) -> bool:
+        read = left if read is None else read
+        self.server.heard(headers, read)
+        return self._fresh.was_stored(headers, (left, later(left + self._wrong_by)), read)
+
+
+@pytest.mark.parametrize("wrong_by", [-7200.0, 0.0, 7200.0])
+def test_an_answer_that_tells_no_time_is_believed(wrong_by: float) -> None:
+    """Nor is one that is a little older by its own word: clocks differ by as much."""
+    asked = Asked(wrong_by)
+    assert not asked.stored({}, 0.0)
+    assert not asked.stored(aged("60"), 0.0)
+    assert asked.stored(aged("61"), 0.0)
+    assert not asked.stored(aged("61"), 0.0, read=1.0), "it took a second to come"
+
+
+@pytest.mark.parametrize("wrong_by", [0.0, 7200.0])
+def test_an_answer_from_before_its_request_is_known_by_what_came_before(wrong_by: float) -> None:
+    """However long the answer took: its date counts beside the time at which it was asked for."""
+    server = ServerClock()
+    server.heard(dated(START), 0.0)
+    server.trusted = True
+    asked = Asked(wrong_by, server)
+    assert not asked.stored(dated(later(40)), 100.0, read=190.0)
+    assert asked.stored(dated(later(39)), 100.0, read=190.0)
+    assert asked.stored(dated(later(39)), 110.0)
+    assert not asked.stored(dated(later(110)), 110.0)
+
+
+def test_an_answer_that_our_clock_alone_calls_old_is_asked_for_again() -> None:
+    """It stays as it was where somebody has stored it."""
+    asked = Asked(61.0)
+    assert [asked.stored(dated(START), at) for at in (0.0, 5.0, 10.0)] == [True] * 3
+    assert not Asked(60.0).stored(dated(START), 0.0)
+
+
+def test_a_server_whose_clock_goes_on_beside_ours_is_right() -> None:
+    """From then on its own clock alone tells."""
+    asked = Asked(7200.0)
+    assert asked.stored(dated(START), 0.0)
+    assert not asked.stored(dated(later(5)), 5.0)
+    assert not Asked(7200.0, asked.server).stored(dated(later(6)), 6.0)
+    assert Asked(7200.0, asked.server).stored(dated(START), 66.0)
+
+
+def test_too_soon_or_too_far_on_shows_nothing() -> None:
+    """A second answer of another hour was stored as well, only later."""
+    asked = Asked(7200.0)
+    assert asked.stored(dated(START), 0.0)
+    assert asked.stored(dated(later(4)), 4.0)
+    assert asked.stored(dated(later(14)), 9.0)
+    assert asked.stored(dated(later(3600)), 15.0)
+    assert not asked.stored(dated(later(3606)), 21.0)
+
+
+def test_a_clock_of_ours_that_is_behind_doubts_nothing() -> None:
+    """What it cannot tell, the next answer does, if that is newer."""
+    asked = Asked(-7200.0)
+    assert not asked.stored(dated(later(-3600)), 0.0)
+    assert not asked.stored(dated(later(10)), 10.0)
+    assert asked.stored(dated(later(-3600)), 20.0)

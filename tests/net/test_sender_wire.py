@@ -71,6 +71,7 @@ def test_reply_headers_are_kept_by_name_and_made_safe() -> None:
         "Concurrency-Limit-Remaining: 3",
         "X-Other: x",
         "Date: Mon, 30 Nov 2026 12:02:00 GMT",
+        "Age: 7",
     )
     answer, _ = asyncio.run(exchange(always(data)))
     assert isinstance(answer, Reply)
@@ -80,6 +81,7 @@ def test_reply_headers_are_kept_by_name_and_made_safe() -> None:
         "retry-after": "1, 2",
         "concurrency-limit-remaining": "3",
         "date": "Mon, 30 Nov 2026 12:02:00 GMT",
+        "age": "7",
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
@@ -14,6 +14,7 @@ from zbatch.zuora.headers import KEPT, RATE_PREFIXES
 from zbatch.zuora.limits import (
     CAP_SECONDS,
     AtOnce,
+    age_of,
     at_once,
     date_of,
     retry_after,
@@ -196,3 +197,24 @@ def test_a_limit_on_requests_at_once_is_told_from_one_on_their_rate(
 def test_a_reply_without_a_readable_date_has_none(headers: dict[str, str]) -> None:
     """It is no worse for it: the age of a key then goes by our own clock alone."""
     assert date_of(headers) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("0", 0.0),
+        (" 3600 ", 3600.0),
+        ("5, 3600, 7", 3600.0),
+        ("9" * 900, CAP_SECONDS),
+        ("", 0.0),
+        ("-5", 0.0),
+        ("old", 0.0),
+        ("\u0663", 0.0),
+        ("\u00b2", 0.0),
+        ("old, 9", 9.0),
+    ],
+)
+def test_the_age_of_a_reply_is_the_greatest_that_it_tells(value: str, seconds: float) -> None:
+    """Several caches may have told one each; what cannot be read tells nothing."""
+    assert age_of({"age": value}) == timedelta(seconds=seconds)
+    assert age_of({}) == timedelta()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from typing import Generic, NoReturn, TypeVar
 
 from zbatch.engine.brake import Brake
@@ -14,8 +14,9 @@ from zbatch.engine.kinds import Kind, kind_of, problem_of
 from zbatch.engine.order import Work
 from zbatch.engine.ports import Clock, Sender
 from zbatch.engine.question import Seen
+from zbatch.engine.server_clock import OLD, Freshness, Moment
 from zbatch.engine.turns import Turns
-from zbatch.model import Invoice, Item
+from zbatch.model import Invoice, Item, Problem
 from zbatch.zuora.limits import too_many_at_once
 from zbatch.zuora.pages import MissingField, Page
 from zbatch.zuora.query import ALL_FIELDS, Wanted, more_ask, query_ask, questions
@@ -25,7 +26,6 @@ from zbatch.zuora.wire import Ask, Fault, Reply
 
 R = TypeVar("R")
 _Read = Callable[[Reply], Page[R] | MissingField | NoRows]
-Moment = tuple[float, datetime]  # by the steady clock and by the wall's
 
 MOST_TRIES = 6  # failed answers to one request; waits for a limit or for the host do not count
 MOST_PAGES = 50  # of 2,000 invoices each: more than that is a server that loops
@@ -38,6 +38,10 @@ _FINAL = {
     Kind.REDIRECTED: StopReason.MISDIRECTED,
     Kind.REFUSED: StopReason.QUESTION,
 }
+
+_STORED = Unreadable(
+    Problem("OLD_ANSWER", "its answer was given before it was asked: somebody stores answers")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +138,13 @@ class Inquiry:
     async def _page(self, ask: Ask, read: _Read[R], more: bool = False) -> tuple[Moment, Page[R]]:
         """Read one page, and tell when the request left that it answers."""
         failures = 0
+        fresh = Freshness(self._brake.server)
         while await self._turns.turn(ask.stale_token):
             asked_at = self._clock.monotonic(), self._clock.now()
             flight, exchange = await self._exchange(ask)
             page = exchange if isinstance(exchange, Fault) else read(exchange)
+            if isinstance(page, Page) and self._was_stored(exchange, asked_at, fresh):
+                page = _STORED
             self._note(flight, exchange, page)
             if isinstance(page, Page):
                 return asked_at, page
@@ -158,7 +165,8 @@ class Inquiry:
             else:
                 failures += 1
                 ask = self._after(page, exchange, ask)
-                await self._pause(failures, problem.message)
+                least = OLD.total_seconds() if page is _STORED else 0.0
+                await self._pause(failures, problem.message, least)
         raise Unanswered
 
     async def _exchange(self, ask: Ask) -> tuple[Flight, Reply | Fault]:
@@ -168,6 +176,10 @@ class Inquiry:
         if isinstance(exchange, Reply):
             self._brake.answered(exchange)
         return flight, exchange
+
+    def _was_stored(self, exchange: Reply | Fault, asked_at: Moment, fresh: Freshness) -> bool:
+        now = self._clock.monotonic()
+        return isinstance(exchange, Reply) and fresh.was_stored(exchange.headers, asked_at, now)
 
     def _note(self, flight: Flight, exchange: Reply | Fault, page: object) -> None:
         """Learn from an answer how many requests may be in flight."""
@@ -188,10 +200,10 @@ class Inquiry:
         self._stale_token = exchange.token
         return replace(ask, stale_token=exchange.token)
 
-    async def _pause(self, failures: int, message: str) -> None:
+    async def _pause(self, failures: int, message: str, least: float = 0.0) -> None:
         if failures >= self.tries:
             self.stop(StopReason.QUESTION, f"a question was not answered: {message}")
-        when = self._clock.monotonic() + self._brake.jitter(failures)
+        when = self._clock.monotonic() + max(self._brake.jitter(failures), least)
         await self._brake.until(self._brake.stopping, when)
 
 

@@ -55,7 +55,7 @@ class Brake(Stoppable):
         self.places = Places(settings.limits.concurrency, clock)
         self._reachability = Reachability(settings.patience, self.jitter)
         self._refusals = Refusals()
-        self._server = ServerClock()
+        self.server = ServerClock()
         self._newest = settings.newest
         works = tuple(works)
         self._probe = settings.probe
@@ -165,7 +165,7 @@ class Brake(Stoppable):
         """Take note that the host answered, and of what it tells of now."""
         self._reachability.answered()
         now = self._clock.monotonic()
-        if self._server.heard(reply.headers, now):
+        if self.server.heard(reply.headers, now):
             self.places.heard(reply)
             if told := allowance(reply.headers):
                 self._pace.heard(told, now, self.in_flight)
@@ -214,7 +214,7 @@ class Brake(Stoppable):
 
     def server_date(self) -> datetime | None:
         """Tell the server's time by its replies, or None before the first."""
-        return self._server.now(self._clock.monotonic())
+        return self.server.now(self._clock.monotonic())
 
     def unreachable(self, message: str) -> None:
         """Pause the run while the host cannot be reached, and stop it when that lasts."""
@@ -265,7 +265,7 @@ class Brake(Stoppable):
         """Tell for how many seconds an answer asks to wait; None where it does not say."""
         if isinstance(exchange, Fault):
             return exchange.wait
-        now = self._server.meant(exchange.headers, self._clock.monotonic())
+        now = self.server.meant(exchange.headers, self._clock.monotonic())
         return retry_after(exchange.headers, now or self._clock.now(), crowded=crowded)
 
     def jitter(self, failures: int) -> float:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from zbatch.zuora.limits import date_of
+from zbatch.engine.age import CLOCK_SLACK
+from zbatch.zuora.limits import age_of, date_of
 
 OLD = timedelta(seconds=5)  # a reply that is so much older than another is a kept one
+
+Moment = tuple[float, datetime]  # by the steady clock and by the wall's
 
 
 class ServerClock:
@@ -15,24 +18,24 @@ class ServerClock:
 
     def __init__(self) -> None:
         self._began: datetime | None = None  # what it told when the steady clock was at 0
+        self.trusted = False  # it has agreed with our clock, or gone on where ours is another
 
     def now(self, steady: float) -> datetime | None:
         """Tell its time, or None before the first reply that has a date."""
         return self._began + timedelta(seconds=steady) if self._began else None
 
     def heard(self, headers: Mapping[str, str], steady: float) -> bool:
-        """Take in the date of a reply; False where it shows that the reply was kept under its key.
+        """Take in the date of a reply; False where it shows that the reply was kept somewhere.
 
         Such a reply tells nothing of now. To believe its date would let the next one like it pass
         for fresh.
         """
         date = date_of(headers)
-        if date is None:
-            return True
-        if self._is_kept(date, steady):
+        if age_of(headers) > OLD or (date and self._is_kept(date, steady)):
             return False
-        began = date - timedelta(seconds=steady)
-        self._began = max(began, self._began or began)
+        if date:
+            began = date - timedelta(seconds=steady)
+            self._began = max(began, self._began or began)
         return True
 
     def meant(self, headers: Mapping[str, str], steady: float) -> datetime | None:
@@ -45,3 +48,40 @@ class ServerClock:
     def _is_kept(self, date: datetime, steady: float) -> bool:
         known = self.now(steady)
         return known is not None and date < known - OLD
+
+
+class Freshness:
+    """Tells which answers to one request were given before it left: they are of no use.
+
+    Somebody on the way has stored them. Where the server tells no time, nobody can know.
+    """
+
+    def __init__(self, server: ServerClock) -> None:
+        self._server = server
+        self._doubted: Moment | None = None  # when the last such answer was read, and its date
+
+    def was_stored(self, headers: Mapping[str, str], left: Moment, steady: float) -> bool:
+        """Tell whether an answer is older than its request, by more than clocks differ.
+
+        Its own `Age` says so, or the server has told a later time. Where our clock alone says so,
+        that may be wrong: it is, if the next answer to the same request is later by as much as has
+        passed since.
+        """
+        passed = timedelta(seconds=steady - left[0])
+        if age_of(headers) > passed + CLOCK_SLACK:
+            return True
+        date, known = date_of(headers), self._server.now(left[0])
+        if date is None:
+            return False
+        if known is not None and date < known - CLOCK_SLACK:
+            return True
+        if date >= left[1] - CLOCK_SLACK or self._goes_on(date, steady):
+            self._server.trusted = True
+        return not self._server.trusted
+
+    def _goes_on(self, date: datetime, steady: float) -> bool:
+        before, self._doubted = self._doubted, (steady, date)
+        if before is None:
+            return False
+        passed = timedelta(seconds=steady - before[0])
+        return passed >= OLD and abs(date - before[1] - passed) < OLD

@@ -31,6 +31,7 @@ CONCURRENCY_REMAINING = "concurrency-limit-remaining"
 KEPT = frozenset(
     {
         "date",
+        "age",
         "content-type",
         "retry-after",
         "zuora-request-id",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from zbatch.model import Problem
@@ -117,3 +117,10 @@ def date_of(headers: Mapping[str, str]) -> datetime | None:
 def _date(value: str) -> datetime | None:
     match = _HTTP_DATE.fullmatch(value.strip())
     return _moment(match[0]) if match else None
+
+
+def age_of(headers: Mapping[str, str]) -> timedelta:
+    """Tell how long a reply was stored on the way, by its `Age`; not at all where it has none."""
+    told = (part.strip() for part in headers.get("age", "").split(","))
+    ages = (float(part) for part in told if part.isascii() and part.isdigit())
+    return timedelta(seconds=min(max(ages, default=0.0), CAP_SECONDS))

@@ -1,0 +1,90 @@
+"""Answers that somebody on the way has stored: of hours ago, they prove nothing of now."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from support.engine import item
+from support.world import HOUR, LIMITS, World
+from support.world_net import REPLY_LOST, Trouble
+from zbatch.model import ExitCode
+from zbatch.zuora.wire import Reply
+
+ONE, TWO = item(1), item(2)
+NOTHING: dict[str, object] = {"size": 0, "done": True}
+DATED, AGED = "date", "age"
+
+
+def stored(world: World, document: object, told: str = DATED, hours: float = 3) -> Trouble:
+    """Answer with what was so some hours ago, and tell when that was by one header or the other."""
+    at = datetime.fromtimestamp(world.timeline.now - hours * HOUR, UTC)
+    headers = {DATED: format_datetime(at, usegmt=True), AGED: f"{hours * HOUR:.0f}"}
+    reply = Reply(200, {told: headers[told]}, json.dumps(document).encode(), 1)
+    return Trouble(arrives=False, instead=reply)
+
+
+def always(trouble: Trouble, first: int = 1) -> dict[int, Trouble]:
+    return dict.fromkeys(range(first, first + 20), trouble)
+
+
+@pytest.mark.parametrize("told", [DATED, AGED])
+@pytest.mark.parametrize("times", [1, 3])
+def test_an_old_answer_to_the_question_lets_no_call_go(world: World, told: str, times: int) -> None:
+    """R9a: somebody has billed by hand since. The question is asked again."""
+    world.bill_by_hand(ONE)
+    world.query_troubles = dict.fromkeys(range(1, times + 1), stored(world, NOTHING, told))
+    assert world.run([ONE]).outcomes == ["already_invoiced"]
+    assert (world.sent, world.asked) == (0, times + 2)  # the last one reads the invoice
+
+
+@pytest.mark.parametrize("told", [DATED, AGED])
+def test_old_answers_without_end_stop_the_run(world: World, told: str) -> None:
+    """Nothing is sent that was not asked about; what is billed already stays so: 6, then 4."""
+    world.query_troubles = always(stored(world, NOTHING, told))
+    run = world.run([ONE])
+    assert (run.exit_code, world.sent) == (ExitCode.CANNOT_START, 0)
+    assert "given before it was asked" in run.stop
+    world.query_troubles = always(stored(world, NOTHING, told), world.asked + 8)
+    world.limits = replace(LIMITS, concurrency=1)
+    run = world.run([item(number) for number in range(1, 600)])
+    assert run.exit_code is ExitCode.STOPPED
+    assert {"invoiced", "not_attempted"} == set(run.outcomes)
+
+
+@pytest.mark.parametrize("told", [DATED, AGED])
+@pytest.mark.parametrize("hours", [0.05, 3])
+def test_an_old_answer_does_not_settle_doubt(world: World, told: str, hours: float) -> None:
+    """R9b: by the stored answer nothing was created, and the key is made void."""
+    world.max_attempts = 1
+    world.troubles = {1: REPLY_LOST}
+    assert world.run([ONE]).outcomes == ["unknown"]
+    world.troubles = {}
+    world.pass_time(25 * HOUR)
+    world.query_troubles = {world.asked + 1: stored(world, NOTHING, told, hours)}
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    assert world.sent == 1
+
+
+@pytest.mark.parametrize("shift", [-3, -0.1, 0.1, 3])
+def test_a_clock_of_ours_that_is_wrong_makes_no_answer_old(world: World, shift: float) -> None:
+    """F114: where the server's clock goes on from one answer to the next, ours is wrong."""
+    world.host().shift = timedelta(hours=shift)
+    run = world.run([ONE, TWO])
+    assert run.outcomes == ["invoiced", "invoiced"]
+    assert world.asked == 2 + (shift > 0)
+
+
+@pytest.mark.parametrize("shift", [0, 3])
+def test_an_old_answer_is_known_by_those_before_it(world: World, shift: float) -> None:
+    """Whatever our clock says: the second question is answered by what the first one was not."""
+    world.host().shift = timedelta(hours=shift)
+    world.bill_by_hand(item(60))
+    world.limits = replace(LIMITS, concurrency=1)
+    world.query_troubles = {2 + (shift > 0): stored(world, NOTHING, hours=0.1)}
+    run = world.run([item(number) for number in range(1, 61)])
+    assert run.outcomes == ["invoiced"] * 59 + ["already_invoiced"]
