@@ -385,6 +385,46 @@ def test_what_had_nothing_to_bill_in_an_old_answer_may_have_it_by_now(
     ]
 
 
+NOTHING_DUE = "there are no charges due on this account."
+
+
+@pytest.mark.parametrize(
+    ("before", "early", "old"),
+    [
+        ((), True, True),
+        ((past(Kind.UNAUTHORIZED),), True, True),
+        ((), False, False),
+        ((past(Kind.LOST),), True, False),
+    ],
+    ids=["clean", "refused before", "of now", "sent before"],
+)
+def test_what_had_nothing_to_bill_before_the_send_may_have_it_by_now(
+    before: tuple[Attempt, ...], early: bool, old: bool
+) -> None:
+    """Where an earlier send of ours may have been executed, the answer may be that one's."""
+    nothing, refused = (
+        {"Success": False, "Errors": [{"Code": "INVALID_VALUE", "Message": message}]}
+        for message in (NOTHING_DUE, "no")
+    )
+    made = {"Success": True, "Id": f"{1:032x}"}
+    reply = rows(made, nothing, refused)
+    judgement = judged(a_work(*before, count=3), reply, Context(early=early))
+    first, second, third = judgement.result.effects
+    assert first.state is KeyState.SETTLED
+    assert ("given before the send" in second.evidence) is old
+    assert not any("given before" in other.evidence for other in (first, third))
+    if old:
+        assert (second.state, second.if_absent) == (KeyState.BURNT, IfAbsent.RENEW)
+        assert judgement.result.attempt.problem is not None
+        assert judgement.result.attempt.problem.code == "OLD_ANSWER"
+
+
+def test_an_old_answer_without_such_a_row_is_told_as_it_came() -> None:
+    """A success is one, and a refusal of the key is one, whenever it was given."""
+    judgement = judged(a_work(), success(), Context(early=True))
+    assert judgement.result.attempt.problem is None
+
+
 def test_an_item_that_an_old_answer_has_refused_is_refused_by_it() -> None:
     """Nothing was made for it under this key; only what the answer names may be gone."""
     gone = Trail(Baseline(BEGUN, (), (), gone=(f"{1:032x}",)))

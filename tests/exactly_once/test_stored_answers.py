@@ -10,12 +10,14 @@ from email.utils import format_datetime
 import pytest
 
 from support.engine import item
-from support.world import HOUR, LIMITS, World
-from support.world_net import REPLY_LOST, Trouble
+from support.world import HOUR, LIMITS, Job, World
+from support.world_net import REPLY_LOST, Trouble, gateway
+from zbatch.emulator import Scheduled
+from zbatch.emulator.catalogue import fault
 from zbatch.model import ExitCode
 from zbatch.zuora.wire import Reply
 
-ONE, TWO = item(1), item(2)
+ONE, TWO = PAIR = item(1), item(2)
 NOTHING: dict[str, object] = {"size": 0, "done": True}
 DATED, AGED = "date", "age"
 
@@ -88,3 +90,57 @@ def test_an_old_answer_is_known_by_those_before_it(world: World, shift: float) -
     world.query_troubles = {2 + (shift > 0): stored(world, NOTHING, hours=0.1)}
     run = world.run([item(number) for number in range(1, 61)])
     assert run.outcomes == ["invoiced"] * 59 + ["already_invoiced"]
+
+
+NOTHING_DUE = {
+    "Success": False,
+    "Errors": [{"Code": "INVALID_VALUE", "Message": "no charges due on this account"}],
+}
+MADE = {"Success": True, "Id": "e" * 32}
+
+
+@pytest.mark.parametrize("shift", [-3, 0, 3])
+@pytest.mark.parametrize("first", [None, gateway(401)], ids=["at once", "let in later"])
+def test_nothing_to_bill_of_another_day_is_not_told_as_of_now(
+    world: World, shift: float, first: Trouble | None
+) -> None:
+    """A ledger is lost, and its key is answered with what held when that had sent it."""
+    world.host().shift = timedelta(hours=shift)
+    old = stored(world, [NOTHING_DUE], hours=20)
+    world.troubles = {1: first, 2: old} if first else {1: old}
+    run = world.run([ONE])
+    assert (run.outcomes, run.codes) == (["unknown"], ["OLD_ANSWER"])
+    world.troubles = {}
+    world.pass_time(2 * HOUR)
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    assert [key.sends for key in world.keys(ONE)] == [1 + (first is not None), 1]
+
+
+def test_what_the_old_answer_says_of_others_stays(world: World) -> None:
+    """R4: a success settles, whenever it was; only what had nothing to bill may have it by now."""
+    world.limits = replace(LIMITS, objects_per_call=2)
+    world.troubles = {1: stored(world, [MADE, NOTHING_DUE])}
+    (run,) = world.play(Job(world.plan(PAIR)))
+    assert run.outcomes == ["invoiced", "unknown"]
+    assert run.codes == ["", "OLD_ANSWER"]
+
+
+@pytest.mark.parametrize("hours", [0.0, 1 / 120])
+def test_nothing_to_bill_of_a_moment_ago_is_believed(world: World, hours: float) -> None:
+    """Clocks of one tenant differ by less than a minute."""
+    world.troubles = {1: stored(world, [NOTHING_DUE], hours=hours)}
+    (run,) = world.play(Job(world.plan([ONE])))
+    assert run.outcomes == ["nothing_to_bill"]
+
+
+def test_the_answer_to_an_earlier_send_is_no_old_one(world: World) -> None:
+    """R5: its own first send left nothing to bill, and that is told now."""
+    world.max_attempts = 1
+    world.troubles = {1: REPLY_LOST}
+    world.faults.switch([Scheduled(fault("nothing_to_bill"), at=1)])
+    assert world.run([ONE]).outcomes == ["unknown"]
+    world.faults.switch([])
+    world.troubles = {2: stored(world, [NOTHING_DUE], hours=0)}
+    world.pass_time(3 * HOUR)
+    (run,) = world.play(Job(world.plan([ONE])))
+    assert run.outcomes == ["nothing_to_bill"]

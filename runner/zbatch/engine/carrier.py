@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta
 
+from zbatch.engine.age import CLOCK_SLACK
 from zbatch.engine.brake import Brake
 from zbatch.engine.concurrency import Flight
 from zbatch.engine.decision import Again, Halt, Pause
@@ -16,7 +17,7 @@ from zbatch.engine.refusals import Peers
 from zbatch.engine.settings import Ports, Settings
 from zbatch.engine.verdict import Context, turned_away
 from zbatch.model import Attempt, Send
-from zbatch.zuora.limits import retry_after, too_many_at_once
+from zbatch.zuora.limits import date_of, retry_after, too_many_at_once
 from zbatch.zuora.reply import Answer, Rows, Throttled, Unauthorized, read_reply
 from zbatch.zuora.wire import Fault, FaultKind, Reply, Request
 
@@ -49,10 +50,11 @@ class Carrier:
             with self._brake.retrying(work):
                 exchange = await self._send(work, attempt)
         answer = self._read(work, exchange)
+        context = self._context(work, early=_is_early(exchange, attempt))
         attempt = answered(attempt, exchange, answer, self._ports.clock.now())
         self.sent += attempt.sent
         work.tries += 1
-        judgement = judge(work, attempt, answer, self._context(work), self._settings.max_attempts)
+        judgement = judge(work, attempt, answer, context, self._settings.max_attempts)
         if judgement.free:
             work.tries -= 1
         self._learn(work, attempt, answer)
@@ -93,7 +95,7 @@ class Carrier:
         self._brake.answered(exchange)
         return read_reply(exchange, len(work.items))
 
-    def _context(self, work: Work) -> Context:
+    def _context(self, work: Work, *, early: bool) -> Context:
         if work.accepted_before is None:
             work.accepted_before = self._accepted
         return Context(
@@ -102,6 +104,7 @@ class Carrier:
             good_tokens=frozenset(self._good_tokens),
             refused_tokens=frozenset(work.refused_tokens),
             alone=self._peers.alone(work),
+            early=early,
         )
 
     def _learn(self, work: Work, attempt: Attempt, answer: object) -> None:
@@ -173,6 +176,13 @@ class Carrier:
         busy = exchange.status == 503 and "retry-after" in exchange.headers
         asked = retry_after(exchange.headers, self._ports.clock.now())
         return (busy or exchange.status == 429) and asked is not None
+
+
+def _is_early(exchange: Reply | Fault, attempt: Attempt) -> bool:
+    """Tell whether a reply was given before its attempt was made, by more than clocks differ."""
+    given = date_of(exchange.headers) if isinstance(exchange, Reply) else None
+    made = attempt.server_date
+    return given is not None and made is not None and given < made - CLOCK_SLACK
 
 
 def send_of(work: Work, attempt: Attempt) -> Send:

@@ -128,7 +128,7 @@ def judge(
     """Decide on an answered attempt; `work.tries` already counts it."""
     decision = decide(answer, attempt, work.attempts, context, len(work.items))
     if isinstance(decision, Settle):
-        attempt, decision = _without_old_answers(work, attempt, decision)
+        attempt, decision = _without_old_answers(work, attempt, decision, early=context.early)
     spent = work.tries >= max_attempts
     given_up = False
     if isinstance(decision, Again):
@@ -197,24 +197,32 @@ def _failed(work: Work, problem: Problem) -> Settle:
     return Settle((verdict,) * len(work.items))
 
 
-def _without_old_answers(work: Work, attempt: Attempt, decision: Settle) -> tuple[Attempt, Settle]:
+def _without_old_answers(
+    work: Work, attempt: Attempt, decision: Settle, *, early: bool
+) -> tuple[Attempt, Settle]:
     """Take no invoice that was gone before the send for a new one: the answer is of an old call.
 
     All of it is, so no other invoice that it names is new either: it may be gone as well, deleted
     before anybody has seen it. And what had nothing to bill on the day of the old call may have it
-    by now. Nor is the next key taken at once: if the question was wrong, the one after a rest is
-    not.
+    by now. So it may where an answer to a clean key is from before its send. Nor is the next key
+    taken at once: if the question was wrong, the one after a rest is not.
     """
     pairs = list(zip(work.trails, decision.verdicts, strict=True))
     gone = [verdict for trail, verdict in pairs if _is_gone(trail.baseline, verdict)]
-    if not gone:
+    if gone:
+        named = gone[0].invoice_id
+        said = f"it names invoice {named}, which was canceled or deleted before the send"
+        outdated = [verdict for _, verdict in pairs if _may_be_outdated(verdict)]
+    else:
+        said = "it was given before the send"
+        outdated = [verdict for _, verdict in pairs if early and _has_nothing(verdict)]
+    if not outdated:
         return attempt, decision
-    said = f"invoice {gone[0].invoice_id}, which was canceled or deleted before the send"
-    problem = Problem("OLD_ANSWER", f"the server has repeated an old answer: it names {said}")
+    problem = Problem("OLD_ANSWER", f"the server has repeated an old answer: {said}")
     old = Verdict(KeyState.BURNT, "", problem=problem, if_absent=IfAbsent.RENEW)
     verdicts = tuple(
-        replace(old, evidence=f"{verdict.evidence}, in an old answer: it names {said}")
-        if _may_be_outdated(verdict)
+        replace(old, evidence=f"{verdict.evidence}, in an old answer: {said}")
+        if verdict in outdated
         else verdict
         for _, verdict in pairs
     )
@@ -223,8 +231,13 @@ def _without_old_answers(work: Work, attempt: Attempt, decision: Settle) -> tupl
 
 def _may_be_outdated(verdict: Verdict) -> bool:
     """Tell whether an item would be settled as done with by what held on another day."""
-    done = verdict.outcome in (Outcome.INVOICED, Outcome.NOTHING_TO_BILL)
+    done = verdict.outcome is Outcome.INVOICED or _has_nothing(verdict)
     return done or verdict.if_absent is IfAbsent.NOTHING
+
+
+def _has_nothing(verdict: Verdict) -> bool:
+    """Tell whether a row is told as nothing to bill: under a key in doubt none is."""
+    return verdict.outcome is Outcome.NOTHING_TO_BILL
 
 
 def _is_gone(baseline: Baseline | None, verdict: Verdict) -> bool:

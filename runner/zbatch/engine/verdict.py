@@ -27,7 +27,8 @@ class Context:
     """What is known beyond the key: how other keys fare, and which tokens it was refused with.
 
     Tokens are serials of this run; `good_tokens` are those that some key was let in by. `alone` is
-    a key whose call is refused again and again while others get through.
+    a key whose call is refused again and again while others get through, `early` an answer that was
+    given before its send, by the server's clock.
     """
 
     others_accepted: bool = False
@@ -35,6 +36,7 @@ class Context:
     good_tokens: frozenset[int] = frozenset()
     refused_tokens: frozenset[int] = frozenset()
     alone: bool = False
+    early: bool = False
 
 
 SERVER_ERROR_SENDS = 4  # the first send and three more

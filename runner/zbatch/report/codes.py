@@ -127,7 +127,8 @@ _CODES: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "OLD_ANSWER",
-        "The answer names an invoice that was canceled or deleted before the call was sent.",
+        "The answer is that of an earlier call: it names an invoice that was canceled or deleted"
+        " before this one was sent, or was itself given before.",
         _ASK,
         _LATER,
     ),
