@@ -248,7 +248,7 @@ def test_the_date_of_a_kept_answer_ages_no_call_after_it(make_world: MakeWorld) 
     body = json.dumps([{"Success": False, "Errors": errors}]).encode()
     replayed = Reply(200, {"date": kept}, body, 1)
     world.troubles = {world.sent + 1: Trouble(arrives=False, instead=replayed)}
-    assert world.run([one, between, last], die_at=26).died
+    assert world.run([one, between, last], die_at=29).died
     assert world.billed(last) == 1  # and nobody has read so
     world.troubles = {}
     world.host().shift = timedelta()
