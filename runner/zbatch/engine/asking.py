@@ -40,7 +40,11 @@ _FINAL = {
 }
 
 _STORED = Unreadable(
-    Problem("OLD_ANSWER", "its answer was given before it was asked: somebody stores answers")
+    Problem(
+        "OLD_ANSWER",
+        "its answer was given before it was asked: something on the way stores answers, or the"
+        " clocks of the tenant's servers differ",
+    )
 )
 
 
