@@ -14,7 +14,7 @@ from zbatch.engine.kinds import Kind, kind_of, problem_of
 from zbatch.engine.order import Work
 from zbatch.engine.ports import Clock, Sender
 from zbatch.engine.question import Seen
-from zbatch.engine.server_clock import OLD, Freshness, Moment
+from zbatch.engine.server_clock import APART, Freshness, Moment
 from zbatch.engine.turns import Turns
 from zbatch.model import Invoice, Item, Problem
 from zbatch.zuora.limits import too_many_at_once
@@ -169,7 +169,7 @@ class Inquiry:
             else:
                 failures += 1
                 ask = self._after(page, exchange, ask)
-                least = OLD.total_seconds() if page is _STORED else 0.0
+                least = APART.total_seconds() if page is _STORED else 0.0
                 await self._pause(failures, problem.message, least)
         raise Unanswered
 

@@ -9,6 +9,7 @@ from zbatch.engine.age import CLOCK_SLACK
 from zbatch.zuora.limits import age_of, date_of
 
 OLD = timedelta(seconds=5)  # a reply that is so much older than another is a kept one
+APART = timedelta(seconds=2)  # so far apart, dates of whole seconds show whether a clock goes on
 
 Moment = tuple[float, datetime]  # by the steady clock and by the wall's
 
@@ -84,4 +85,4 @@ class Freshness:
         if before is None:
             return False
         passed = timedelta(seconds=steady - before[0])
-        return passed >= OLD and abs(date - before[1] - passed) < OLD
+        return passed >= APART and abs(date - before[1] - passed) < APART
