@@ -14,7 +14,7 @@ from support.world import HOUR, LIMITS, Job, World
 from support.world_net import REPLY_LOST, Trouble, gateway
 from zbatch.emulator import Scheduled
 from zbatch.emulator.catalogue import fault
-from zbatch.model import ExitCode
+from zbatch.model import ExitCode, StopRules
 from zbatch.zuora.wire import Reply
 
 ONE, TWO = PAIR = item(1), item(2)
@@ -79,6 +79,13 @@ def test_a_clock_of_ours_that_is_wrong_makes_no_answer_old(world: World, shift: 
     run = world.run([ONE, TWO])
     assert run.outcomes == ["invoiced", "invoiced"]
     assert world.asked == 2 + (shift > 0)
+
+
+def test_a_short_deadline_leaves_time_to_find_out(world: World) -> None:
+    """Else a run whose clock is ahead never comes to its first call, however often it is made."""
+    world.host().shift = timedelta(hours=25)
+    world.stop = StopRules(deadline=5.0)
+    assert world.run([ONE]).outcomes == ["invoiced"]
 
 
 @pytest.mark.parametrize("shift", [0, 3])
