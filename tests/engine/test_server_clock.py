@@ -115,6 +115,17 @@ def test_a_server_whose_clock_goes_on_beside_ours_is_right() -> None:
     assert Asked(7200.0, asked.server).stored(dated(START), 66.0)
 
 
+def test_a_server_whose_clock_is_behind_that_of_another_is_right() -> None:
+    """One reply from ahead makes no answer old for good: each is asked for once more."""
+    server = ServerClock()
+    server.heard(dated(later(600)), 0.0)
+    for start in (0.0, 20.0):
+        asked = Asked(0.0, server)
+        assert [asked.stored(dated(later(at)), at) for at in (start, start + 2.0)] == [True, False]
+    asked = Asked(0.0, server)
+    assert [asked.stored(dated(START), at) for at in (40.0, 42.0, 44.0)] == [True] * 3
+
+
 def test_too_soon_or_too_far_on_shows_nothing() -> None:
     """A second answer of another hour was stored as well, only later."""
     asked = Asked(7200.0)

@@ -81,6 +81,14 @@ def test_a_clock_of_ours_that_is_wrong_makes_no_answer_old(world: World, shift: 
     assert world.asked == 2 + (shift > 0)
 
 
+def test_a_gateway_whose_clock_is_ahead_makes_no_answer_old(world: World) -> None:
+    """F114: what it says once would else stop each run of a tenant that answers as it should."""
+    ahead = datetime.fromtimestamp(world.timeline.now + HOUR, UTC)
+    told = Reply(502, {DATED: format_datetime(ahead, usegmt=True)}, b"", 1)
+    world.query_troubles = {1: Trouble(arrives=False, instead=told)}
+    assert world.run([ONE, TWO]).outcomes == ["invoiced", "invoiced"]
+
+
 def test_a_short_deadline_leaves_time_to_find_out(world: World) -> None:
     """Else a run whose clock is ahead never comes to its first call, however often it is made."""
     world.host().shift = timedelta(hours=25)

@@ -64,9 +64,9 @@ class Freshness:
     def was_stored(self, headers: Mapping[str, str], left: Moment, steady: float) -> bool:
         """Tell whether an answer is older than its request, by more than clocks differ.
 
-        Its own `Age` says so, or the server has told a later time. Where our clock alone says so,
-        that may be wrong: it is, if the next answer to the same request is later by as much as has
-        passed since.
+        Its own `Age` says so, the server has told a later time, or ours is later. Either clock may
+        be wrong, that of one server of many among them: it is, if the next answer to the same
+        request is later by as much as has passed since.
         """
         passed = timedelta(seconds=steady - left[0])
         if age_of(headers) > passed + CLOCK_SLACK:
@@ -74,11 +74,11 @@ class Freshness:
         date, known = date_of(headers), self._server.now(left[0])
         if date is None:
             return False
-        if known is not None and date < known - CLOCK_SLACK:
-            return True
-        if date >= left[1] - CLOCK_SLACK or self._goes_on(date, steady):
+        goes_on = self._goes_on(date, steady)
+        if goes_on or date >= left[1] - CLOCK_SLACK:
             self._server.trusted = True
-        return not self._server.trusted
+        late = known is not None and date < known - CLOCK_SLACK
+        return not goes_on and (late or not self._server.trusted)
 
     def _goes_on(self, date: datetime, steady: float) -> bool:
         before, self._doubted = self._doubted, (steady, date)
