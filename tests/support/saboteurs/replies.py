@@ -95,7 +95,7 @@ def a_redirect_is_a_passing_error(bench: Bench) -> None:
 @saboteur("R4", test=f"{WRONG}a_code_that_leaves_the_effect_open_is_no_refusal")
 def a_refusal_is_one_whatever_its_code(bench: Bench) -> None:
     """A 400, 403, 404 or 413 is a refusal for good, also where its code leaves the effect open."""
-    bench.local(reply, "classify", lambda code, message: RowClass.DEFINITE)
+    bench.local(reply, "leaves_open", lambda code, message: False)
 
 
 @saboteur(
