@@ -428,17 +428,25 @@ def test_advice_without_a_spec_names_none(story: Any) -> None:
     doubt = story.result([story.record(Outcome.UNKNOWN, 1, RESTING)], ExitCode.UNKNOWN, 0)
     again, there = "zbatch reconcile again, or zbatch run", "--tenant production"
     assert advice(doubt, RECONCILE).startswith(f"{again} {there} with the spec that lists it;")
-    mine, own = ToRun(SPEC), ToRun("specs/my own.yaml")
+    mine, own = ToRun(SPEC), ToRun("specs/my  quarter's own.yaml")
+    its_name = """'specs/my  quarter'"'"'s own.yaml'"""
     one, two = replace(doubt, specs=(mine,)), replace(doubt, specs=(mine, own))
-    assert advice(one, RECONCILE).startswith(f"{again} {SPEC} {there}; bill nothing")
-    told = f"{again} {there} with each of {SPEC}, 'specs/my own.yaml'; bill nothing"
+    listed = ", where it still lists it; bill nothing"
+    assert advice(one, RECONCILE).startswith(f"{again} {SPEC} {there}{listed}")
+    told = f"{again} {SPEC} {there} and zbatch run {its_name} {there}{listed}"
     assert advice(two, RECONCILE).startswith(told)
     by_period = replace(own, period="2026-11")
-    told = f"{again} {SPEC} --period 2026-11 {there}; bill nothing"
+    told = f"{again} {SPEC} --period 2026-11 {there}{listed}"
     alone = replace(doubt, specs=(replace(mine, period="2026-11"),))
     assert advice(alone, RECONCILE).startswith(told)
-    told = f"{again} {there} with each of {SPEC}, 'specs/my own.yaml' --period 2026-11; bill"
+    told = f"{again} {SPEC} {there} and zbatch run {its_name} --period 2026-11 {there}{listed}"
     assert advice(replace(doubt, specs=(mine, by_period)), RECONCILE).startswith(told)
+    several = tuple(ToRun(f"{number}.yaml") for number in range(1, 6))
+    told = f"run 2.yaml {there} and zbatch run 3.yaml {there} and so with 2 more{listed}"
+    assert told in advice(replace(doubt, specs=several), RECONCILE)
+    away = replace(own, tenant="prod", state_dir=Path("/my state"))
+    told = f"{again} {its_name} --tenant prod --state-dir '/my state'{listed}"
+    assert advice(replace(doubt, specs=(away,)), RECONCILE).startswith(told)
     at = doubt.finished_at + timedelta(hours=1)
     when = f"again, not before {at:%H:%M:%S} UTC, or zbatch run"
     assert when in advice(replace(doubt, settles_at=at), RECONCILE)
@@ -463,10 +471,11 @@ def test_what_a_whole_ledger_leaves_to_a_run_is_a_command_to_paste(
     assert said == f"{run.format('')}   {there if specs else there.partition(',')[0]}"
     failed = story.result([story.record(Outcome.FAILED, 1)], ExitCode.FAILURES, 0)
     said = advice(replace(failed, specs=specs), RECONCILE)
-    assert said == f"mend the causes above, then {run.format(' --retry-failed')}"
+    listed = ", where it still lists it" if specs else ""
+    assert said == f"mend the causes above, then {run.format(' --retry-failed')}{listed}"
     nothing = story.result([story.record(Outcome.NOTHING_TO_BILL, 1)], ExitCode.OK, 0)
     text = " ".join(text_of(replace(nothing, specs=specs), RECONCILE).split())
-    assert f"is billed by {run.format(' --retry-nothing')}" in text
+    assert f"is billed by {run.format(' --retry-nothing')}{listed} report" in text
 
 
 def test_who_waits_is_named_with_what_for(story: Any, golden: Callable[[str, str], None]) -> None:

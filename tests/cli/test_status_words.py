@@ -180,6 +180,7 @@ def test_the_next_step_is_the_command_that_was_given(
     (tmp_path / "plans").mkdir()
     (tmp_path / "plans" / "p.json").touch()
     run = replace(running.run, record={**running.run.record, **record})
+    run = replace(run, folder=tmp_path / run.folder)
     gone = replace(running, run=run, state=Life.GONE)
     *_, line = one_run(gone, story.now, tmp_path, Called(), tmp_path)
     assert line.plain.startswith(f"next: {command}")
@@ -191,6 +192,7 @@ def test_the_next_step_names_the_spec_from_here(
     """From another folder than it was run in, what was typed there is another spec, or none."""
     spec = {"name": "eu-books", "file": "month-end.yaml", "path": "specs/eu/month-end.yaml"}
     run = replace(running.run, record={**running.run.record, "spec": spec, "given": NOTHING})
+    run = replace(run, folder=tmp_path / run.folder)
     gone = replace(running, run=run, state=Life.GONE)
 
     def named(here: Path) -> str:
@@ -198,6 +200,8 @@ def test_the_next_step_names_the_spec_from_here(
         return line.plain
 
     assert "next: zbatch run month-end.yaml   settles" in named(tmp_path)  # it is not there now
+    (tmp_path / "month-end.yaml").touch()
+    assert "next: zbatch run SPEC   settles" in named(tmp_path)  # and this is another one
     path = tmp_path / "specs" / "eu" / "month-end.yaml"
     path.parent.mkdir(parents=True)
     path.touch()

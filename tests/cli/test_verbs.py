@@ -397,6 +397,7 @@ def test_the_record_keeps_what_was_given(project: Path, capfd: pytest.CaptureFix
         "retry_failed": False,
         "retry_nothing": True,
         "document": None,
+        "project": "..",
     }
     assert main(["reconcile", "--tenant", "emulator", "--json"]) == 0
     assert record_of(capfd.readouterr().out)["given"]["tenant"] == "emulator"

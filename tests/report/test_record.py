@@ -38,7 +38,7 @@ def test_record_of_a_finished_run(tmp_path: Path, plan: Plan) -> None:
             pace=PaceRecord(4, 2.0, 1.7, 10.0, 0.999949),
             read_back=ReadBackRecord(2, 1, {"tax_failed": 3}),
             settled_earlier=1,
-            given=Given(tenant="uat", rate=Rate(5, 1.0), retry_failed=True),
+            given=Given(tenant="uat", rate=Rate(5, 1.0), retry_failed=True, project=".."),
         ),
     )
     assert json.loads(path.read_text()) == {
@@ -72,6 +72,7 @@ def test_record_of_a_finished_run(tmp_path: Path, plan: Plan) -> None:
             "retry_failed": True,
             "retry_nothing": False,
             "document": None,
+            "project": "..",
         },
         "started_at": "2026-11-30T20:15:02.000Z",
         "finished_at": "2026-11-30T20:15:04.500Z",

@@ -137,10 +137,16 @@ class RunHeader:
 
 @dataclass(frozen=True, slots=True)
 class ToRun:
-    """A spec to run, with the `period` that it needs and does not have itself."""
+    """A spec to run, with the `period` that it needs and does not have itself.
+
+    One of another project than was asked for has the `tenant` by the name that it knows, and one
+    whose ledger is not in its project's own state folder the `state_dir`.
+    """
 
     file: str
     period: str | None = None
+    tenant: str | None = None
+    state_dir: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,10 +42,11 @@ def reconcile(options: ReconcileOptions, watch: Watcher) -> RunResult:
         task = to_settle(resolved.plan, desk.store, options.accept, every=every)
         if every:
             runs = (run_in(state.root, name) for name in desk.store.runs_of_unsettled())
-            task = replace(task, specs=_still_there(runs, project, options.folder))
+            task = replace(task, specs=_still_there(runs, project, state, options.folder))
         task = replace(task, report_copy=options.report, patience=options.patience)
         task = replace(task, asked=resolved.asked, pace=resolved.pace)
-        task = replace(task, given=Given(tenant=options.tenant, period=options.period))
+        given = Given(tenant=options.tenant, period=options.period)
+        task = replace(task, given=replace(given, project=state.to_project(project.root)))
         return desk.execute(task, book, watch)
 
 
@@ -56,19 +57,25 @@ def _of_ledger(tenant: Tenant) -> Plan:
     return replace(plan, spec=replace(plan.spec, settling=settling))
 
 
-def _still_there(runs: Iterable[PastRun], project: Project, folder: Path) -> tuple[ToRun, ...]:
+def _still_there(
+    runs: Iterable[PastRun], project: Project, state: State, folder: Path
+) -> tuple[ToRun, ...]:
     """Name the specs of some runs, as far as they are known and there, from a folder."""
     here = Path(os.path.realpath(folder))
     named = dict.fromkeys(
-        (project.root / run.spec_path, run.period) for run in runs if run.spec_path
+        (run.project or project.root, run.spec_path, run.period, run.tenant_name)
+        for run in runs
+        if run.spec_path
     )
     there = (
         ToRun(
             str(path.relative_to(here) if path.is_relative_to(here) else path),
             period if period and _needs_period(path) else None,
+            None if root == project.root else tenant,
+            state.named_from(root),
         )
-        for path, period in named
-        if path.is_file()
+        for root, spec, period, tenant in named
+        if (path := root / spec).is_file()
     )
     return tuple(dict.fromkeys(there))
 

@@ -49,12 +49,12 @@ def run(options: RunOptions, watch: Watcher) -> RunResult:
             task = replace(task, approval=approval)
         task = replace(task, report_copy=options.report, patience=options.patience)
         task = replace(task, asked=resolved.asked, pace=resolved.pace, began=began)
-        task = replace(task, given=_given(options, chosen, project))
+        task = replace(task, given=_given(options, chosen, project, state))
         task = replace(task, probe=options.probe, read_back=options.read_back)
         return desk.execute(task, book, watch)
 
 
-def _given(options: RunOptions, chosen: Chosen, project: Project) -> Given:
+def _given(options: RunOptions, chosen: Chosen, project: Project, state: State) -> Given:
     """Gather what the same command again repeats; a frozen plan is found from the project."""
     path = chosen.document
     document = os.path.relpath(os.path.realpath(path), project.root) if path else None
@@ -66,4 +66,5 @@ def _given(options: RunOptions, chosen: Chosen, project: Project) -> Given:
         retry_failed=options.retry_failed,
         retry_nothing=options.retry_nothing,
         document=document,
+        project=state.to_project(project.root),
     )

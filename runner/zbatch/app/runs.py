@@ -55,10 +55,29 @@ class PastRun:
         return self._of_spec("path")
 
     @property
+    def project(self) -> Path | None:
+        """The root of the project that it was called for, where it is still there.
+
+        It is told from the state folder, so that both may be moved together; older runs did not
+        record it.
+        """
+        told = self.part("given").get("project")
+        if not isinstance(told, str):
+            return None
+        root = Path(os.path.realpath(self.folder.parent.parent / told))
+        return root if root.is_dir() else None
+
+    @property
     def period(self) -> str | None:
         """The month that it billed, written YYYY-MM, if it was told one."""
         period = self._of_spec("period")
         return period if period and PERIOD.fullmatch(period) else None
+
+    @property
+    def tenant_name(self) -> str | None:
+        """The tenant, by the name that its project knew."""
+        name = self.part("tenant").get("name")
+        return name if isinstance(name, str) else None
 
     @property
     def started_at(self) -> str:

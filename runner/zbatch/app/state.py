@@ -30,6 +30,15 @@ class State:
         """Choose the folder; nothing is made yet."""
         return cls((named or project_root / STATE_FOLDER).absolute())
 
+    def named_from(self, project_root: Path) -> Path | None:
+        """Give what `--state-dir` has to name for this folder where it is not the project's own."""
+        own = State.of(project_root, None).root
+        return None if os.path.realpath(own) == os.path.realpath(self.root) else self.root
+
+    def to_project(self, root: Path) -> str:
+        """Name a project's root from here."""
+        return os.path.relpath(root, os.path.realpath(self.root))
+
     def tenant_folder(self, tenant: Tenant) -> Path:
         """Give the folder of the tenant's ledger, made where it is missing.
 

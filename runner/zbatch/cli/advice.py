@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 from zbatch.app.api import RunResult, ToRun
 from zbatch.cli.called import RETRY_FAILED, Called, Verb
 from zbatch.engine.ending import StopReason
 from zbatch.model import ExitCode, Outcome
 from zbatch.report.differences import read_back_text
+from zbatch.spec import elsewhere, find_project
 from zbatch.zuora.text import one_line
 
 _GO_ON = "{again}   goes on where this run stopped"
 
 # By exit code; {again} is the command as given, {run} and {reconcile} are for the same spec, {when}
 # is the time from which they help, {retry} sends what failed, {failed_too} says so where the
-# command as given does not, and {all} reconciles whatever the ledger holds in doubt, strays from
-# {strays_when} on.
+# command as given does not, {if_listed} says that the specs were not read, and {all} reconciles
+# whatever the ledger holds in doubt, strays from {strays_when} on.
 NEXT = {
     ExitCode.OK: "nothing is left to do; the same command again bills nothing twice",
-    ExitCode.FAILURES: "mend the causes above, then {retry}",
+    ExitCode.FAILURES: "mend the causes above, then {retry}{if_listed}",
     ExitCode.UNKNOWN: "{run} again{when}, or {reconcile}; bill nothing of this by hand meanwhile",
     ExitCode.STOPPED: _GO_ON,
     ExitCode.CANNOT_START: "mend the cause, then {again}",
@@ -52,9 +53,10 @@ _UNREAD = (
     "{again} again; if the ledger cannot be read then either, keep it and report this with"
     " run.json, and bill nothing of this by hand"
 )
-_WHOLE_LEDGER = "{reconcile} again{when}, or {run}; bill nothing of this by hand meanwhile"
-_NOT_THERE = "{run}   sends what is proved not to be there"
-_NOT_THERE_IF_LISTED = f"{_NOT_THERE}, where it still lists it"
+_WHOLE_LEDGER = (
+    "{reconcile} again{when}, or {run}{if_listed}; bill nothing of this by hand meanwhile"
+)
+_NOT_THERE = "{run}   sends what is proved not to be there{if_listed}"
 _SETTLED = "nothing is left in doubt"
 _LOOK = "{verify}   tells what to look at in these invoices; nothing is left to send"
 _BILLED_TWICE = (
@@ -83,6 +85,7 @@ def advice(result: RunResult, called: Called) -> str:
         run=run_command(result, called, called.retry),
         retry=retry,
         failed_too="" if RETRY_FAILED in called.retry else f" (what failed: {retry})",
+        if_listed=if_listed(result),
         reconcile=called.command(Verb.RECONCILE, spec),
         verify=called.command(Verb.VERIFY, spec or "SPEC"),
         all=reconcile_all(result, called),
@@ -94,25 +97,33 @@ def advice(result: RunResult, called: Called) -> str:
 
 
 def run_command(result: RunResult, called: Called, flags: Sequence[str]) -> str:
-    """Write the command that runs the spec; after a look at a whole ledger, say of which specs."""
+    """Write the command that runs the spec; after a look at a whole ledger, one for each spec."""
     spec = result.plan.spec.file
-    specs = (ToRun(spec),) if spec else result.specs
-    if not spec:  # by itself a spec may name another tenant than the ledger is of
-        called = replace(called, tenant=called.tenant or result.plan.tenant.name)
-    if len(specs) == 1:
-        called = replace(called, period=called.period or specs[0].period)
-        return called.command(Verb.RUN, specs[0].file, flags=flags)
-    run = called.command(Verb.RUN, "", flags=flags)
-    if not specs:
-        return f"{run} with the spec that lists it"
-    more = f" and {len(specs) - MOST_SPECS} more" if len(specs) > MOST_SPECS else ""
-    names = ", ".join(_with_period(one, called) for one in specs[:MOST_SPECS])
-    return f"{run} with each of {names}{more}"
+    if spec:
+        return called.command(Verb.RUN, spec, flags=flags)
+    # by itself a spec may name another tenant than the ledger is of
+    called = replace(called, tenant=called.tenant or result.plan.tenant.name)
+    if not result.specs:
+        return f"{called.command(Verb.RUN, '', flags=flags)} with the spec that lists it"
+    runs = [_run_of(one, called, flags) for one in result.specs[:MOST_SPECS]]
+    if more := len(result.specs[MOST_SPECS:]):
+        runs.append(f"so with {more} more")
+    return " and ".join(runs)
 
 
-def _with_period(spec: ToRun, called: Called) -> str:
-    period = called.period or spec.period
-    return one_line(shlex.join([spec.file, *(["--period", period] if period else [])]))
+def if_listed(result: RunResult) -> str:
+    """Say that the specs named were not read: those by which a whole ledger was sent."""
+    return ", where it still lists it" if result.specs else ""
+
+
+def _run_of(spec: ToRun, called: Called, flags: Sequence[str]) -> str:
+    called = replace(
+        called,
+        period=called.period or spec.period,
+        tenant=spec.tenant or called.tenant,
+        state_dir=called.state_dir or spec.state_dir,
+    )
+    return called.command(Verb.RUN, spec.file, flags=flags)
 
 
 def when(result: RunResult, at: datetime | None) -> str:
@@ -125,7 +136,9 @@ def when(result: RunResult, at: datetime | None) -> str:
 
 def reconcile_all(result: RunResult, called: Called) -> str:
     """Write the command that settles all that the ledger holds in doubt."""
-    return called.command(Verb.RECONCILE, "", result.plan.tenant.name)
+    spec, tenant = result.plan.spec.file, result.plan.tenant.name
+    root = elsewhere(find_project(Path(spec)).root, Path()) if spec else None
+    return called.command(Verb.RECONCILE, "", tenant, root=root)
 
 
 def _template(result: RunResult, called: Called) -> str:
@@ -138,7 +151,7 @@ def _template(result: RunResult, called: Called) -> str:
         return _WHOLE_LEDGER
     if code is ExitCode.STOPPED and not result.stop:
         if called.verb is Verb.RECONCILE:
-            return _NOT_THERE_IF_LISTED if result.specs else _NOT_THERE
+            return _NOT_THERE
         if not result.totals[Outcome.NOT_ATTEMPTED]:
             return _RETRIES_WAIT
         return _WAITING + "{failed_too}" if result.totals[Outcome.FAILED] else _WAITING

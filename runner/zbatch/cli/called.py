@@ -57,9 +57,18 @@ class Called:
         return self.command(self.verb, spec, flags=self.retry)
 
     def command(
-        self, verb: Verb, spec: str, tenant: str | None = None, flags: Sequence[str] = ()
+        self,
+        verb: Verb,
+        spec: str,
+        tenant: str | None = None,
+        flags: Sequence[str] = (),
+        root: Path | None = None,
     ) -> str:
-        """Write the command that goes on from here, safe to paste; without a `spec` for all."""
+        """Write the command that goes on from here, safe to paste; without a `spec` for all.
+
+        That is called in the project at `root`, where it is another one than that of the working
+        folder.
+        """
         if self.document and spec and verb is Verb.RUN:
             spec = str(self.document)
         words = ["zbatch", verb, *([spec] if spec else [])]
@@ -68,10 +77,11 @@ class Called:
         if tenant := self.tenant or tenant:
             words += ["--tenant", tenant]
         if self.state_dir:
-            words += ["--state-dir", str(self.state_dir)]
+            words += ["--state-dir", str(self.state_dir.absolute() if root else self.state_dir)]
         if verb is Verb.RUN and spec:
             words += self._held_to()
-        return " ".join(map(_quoted, [*words, *flags]))
+        command = quoted(*words, *flags)
+        return f"(cd {quoted(str(root))} && {command})" if root else command
 
     def _held_to(self) -> Iterator[str]:
         """Write the flags of which the digest is that somebody approved."""
@@ -83,10 +93,10 @@ class Called:
             yield from ("--plan-digest", self.plan_digest)
 
 
-def _quoted(word: str) -> str:
-    """Quote a word for a shell; only what a terminal might obey is not as it was."""
-    quoted = shlex.quote(word)
-    return quoted if word.isprintable() else one_line(quoted)
+def quoted(*words: str) -> str:
+    """Quote words for a shell; only what a terminal might obey is not as it was."""
+    each = (one if one.isprintable() else one_line(one) for one in map(shlex.quote, words))
+    return " ".join(each)
 
 
 CALLED = Called()

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.text import Text
 
 from zbatch.app.api import FailureGroup, RunHeader, RunResult
-from zbatch.cli.advice import advice, reconcile_all, run_command, when
+from zbatch.cli.advice import advice, if_listed, reconcile_all, run_command, when
 from zbatch.cli.amounts import invoiced
 from zbatch.cli.called import CALLED, RETRY_NOTHING, Called, Verb
 from zbatch.cli.decision import item_argument
@@ -166,8 +166,8 @@ def _message(message: Message) -> str:
 def _nothing(result: RunResult, called: Called) -> Iterator[Text]:
     if result.nothing_since:
         since = f"{result.nothing_since:%Y-%m-%d %H:%M:%S} UTC"
-        run = run_command(result, called, (RETRY_NOTHING,))
-        yield Text(f"  nothing to bill as of {since}: usage rated later is billed by {run}")
+        run, listed = run_command(result, called, (RETRY_NOTHING,)), if_listed(result)
+        yield Text(f"  nothing to bill as of {since}: usage rated later is billed by {run}{listed}")
 
 
 def _waiting(result: RunResult, verb: Verb) -> Iterator[Text]:

@@ -10,11 +10,13 @@ from pathlib import Path
 from rich.text import Text
 
 from zbatch.app.runs import PastRun
+from zbatch.app.state import State
 from zbatch.app.status import Life, Status
 from zbatch.cli.called import RETRY_FAILED, RETRY_NOTHING, Called, Verb
 from zbatch.cli.figure_words import BETWEEN, flow, left, oldest, outcomes, waiting, whole
 from zbatch.cli.words import OUTCOMES, counted, duration, near_path, path_text
 from zbatch.model import ExitCode, Outcome
+from zbatch.spec import elsewhere
 from zbatch.zuora.text import one_line
 
 NAME_LIMIT = 80
@@ -56,11 +58,12 @@ def _again(run: PastRun, here: Path, called: Called, root: Path | None) -> str:
     """Write the command that a run was called by, never one that is held to less than it was."""
     given, approved = run.part("given"), run.record.get("approved_digest")
     typed = given.get("document")
+    root = run.project or root
     document = _found(typed, here, root)
     if approved and not document and (typed or not given):
         return "the same command again, with the plan or the digest that it was held to"
     told = given or {
-        "tenant": run.part("tenant").get("name"),
+        "tenant": run.tenant_name,
         "period": run.part("spec").get("period"),
     }
     flags = {RETRY_FAILED: "retry_failed", RETRY_NOTHING: "retry_nothing"}
@@ -70,14 +73,28 @@ def _again(run: PastRun, here: Path, called: Called, root: Path | None) -> str:
         tenant=_text(told.get("tenant")),
         period=_text(told.get("period")),
         document=document,
+        state_dir=called.state_dir or _state_dir(run, root),
         rate=_text(told.get("rate")),
         concurrency=told.get("concurrency"),
         plan_digest=None if document else _text(approved),
         retry=tuple(flag for flag, name in flags.items() if told.get(name)),
     )
     if run.reconciles and run.spec_file == "":
-        return called.command(Verb.RECONCILE, "", _text(run.part("tenant").get("name")))
-    return called.again(str(_found(run.spec_path, here, root) or run.spec_file or "SPEC"))
+        called_in = elsewhere(root, here) if root else None
+        return called.command(Verb.RECONCILE, "", run.tenant_name, root=called_in)
+    return called.again(str(_found(run.spec_path, here, root) or _gone(run, here) or "SPEC"))
+
+
+def _state_dir(run: PastRun, root: Path | None) -> Path | None:
+    """Give the state folder of a run where a command of its project would not find it by itself."""
+    return State(run.folder.parent.parent).named_from(root) if root else None
+
+
+def _gone(run: PastRun, here: Path) -> str | None:
+    """Name a spec as it was typed, which is not there any more; what is there is another one."""
+    typed = run.spec_file
+    there = run.spec_path is not None and typed and (here / typed).exists()
+    return None if there else typed
 
 
 def _found(path: object, here: Path, root: Path | None) -> Path | None:

@@ -63,7 +63,8 @@ class ReadBackRecord:
 class Given:
     """What the command line said beside the spec, as far as the same command again repeats it.
 
-    `document` names the frozen plan that was given in place of a spec, from the project's root.
+    `document` names the frozen plan that was given in place of a spec, from the project's root, and
+    `project` that root from the state folder.
     """
 
     tenant: str | None = None
@@ -73,6 +74,7 @@ class Given:
     retry_failed: bool = False
     retry_nothing: bool = False
     document: str | None = None
+    project: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,7 @@ def _given_json(given: Given) -> dict[str, Any]:
         "retry_failed": given.retry_failed,
         "retry_nothing": given.retry_nothing,
         "document": given.document,
+        "project": given.project,
     }
 
 

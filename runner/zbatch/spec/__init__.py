@@ -16,6 +16,7 @@ from zbatch.spec.nodes import node_at
 from zbatch.spec.project import (
     TENANTS_FILE,
     Project,
+    elsewhere,
     find_project,
     path_in_project,
     resolve_tenant,
@@ -43,6 +44,7 @@ __all__ = [
     "builtin_emulator",
     "check_spec",
     "check_tenants",
+    "elsewhere",
     "find_project",
     "idle_once_resolved",
     "load_document",

@@ -37,6 +37,11 @@ def find_project(spec_path: Path) -> Project:
     return Project(root, None)
 
 
+def elsewhere(root: Path, here: Path) -> Path | None:
+    """Give a project's root where a command without a spec, called `here`, is for another one."""
+    return None if find_project(here.absolute() / "spec").root == root else root
+
+
 def path_in_project(spec: str) -> str | None:
     """Name a spec from its project's root, the same from wherever it is called; "" is no spec."""
     if not spec:
