@@ -19,7 +19,7 @@ from zbatch.app.live_json import to_json
 from zbatch.app.process import Process
 from zbatch.app.runs import PastRun, find_run
 from zbatch.app.state import State
-from zbatch.app.status import LATE, LATE_ELSEWHERE, Life, status_of
+from zbatch.app.status import LATE, LATE_ELSEWHERE, Life, run_at_work, status_of
 from zbatch.engine.events import InFlight
 from zbatch.ledger.lock import locked
 from zbatch.model import Outcome
@@ -128,6 +128,28 @@ def test_nobody_can_tell_whether_a_process_of_another_machine_is_there(
     assert status_of(run, NOW).state is Life.RUNNING
     sign(away, LATE_ELSEWHERE + timedelta(seconds=1))
     assert status_of(run, NOW).state is Life.SILENT
+
+
+def test_a_run_is_at_work_only_where_that_is_certain(
+    run: PastRun, sign: Callable[..., None], tmp_path: Path
+) -> None:
+    """Whoever is told so looks no further; what is perhaps gone is told as what is gone."""
+    (run.folder / "run.json").write_text(json.dumps(RECORD))
+    ours, late = Process.current(), LATE_ELSEWHERE + timedelta(seconds=1)
+    away = replace(NO_PROCESS, machine="elsewhere")
+    for process, age, certain in (
+        (ours, timedelta(0), True),
+        (ours, late, ours.born is not None),
+        (replace(ours, born=None), late, False),
+        (NO_PROCESS, timedelta(0), False),
+        (away, timedelta(0), True),
+        (away, late, False),
+    ):
+        sign(process, age)
+        assert bool(run_at_work(tmp_path, RUN, NOW)) is certain, (process, age)
+    assert run_at_work(tmp_path, None, NOW) is None
+    sign(ours, ended=True)
+    assert run_at_work(tmp_path, RUN, NOW) is None
 
 
 @pytest.mark.parametrize("code", [0, None])

@@ -335,3 +335,13 @@ def test_what_a_run_has_sent_is_told_in_its_order(
     assert [(one.http_status, one.finished_at) for one in sends] == [(None, NOON), (None, None)]
     assert [one.started_at for one in sends] == [NOON, NOON]
     assert glance(tmp_path, lambda ledger: list(ledger.sends("another"))) == []
+
+
+def test_what_a_run_has_under_way_is_told(tmp_path: Path, store: Store, items: list[Item]) -> None:
+    """The items of its calls without an answer, and nothing of another run."""
+    first, second = a_call(items[0]), a_call(items[1])
+    store.begin(RUN, [a_send(first), a_send(second)], NOON)
+    store.finish(RUN, [settled(first, Outcome.INVOICED)], NOON)
+    store.close()
+    assert glance(tmp_path, lambda ledger: ledger.under_way(RUN)) == {items[1].identity}
+    assert glance(tmp_path, lambda ledger: ledger.under_way("another")) == frozenset()

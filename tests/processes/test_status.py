@@ -10,10 +10,11 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from support.processes import Project, Tenant, book, until
+from support.processes import Project, Tenant, book, intents, until
 from zbatch.spec.schema import schema_text
 
 # The first is answered at once, the others take longer than anybody waits here.
+PLAN_JSON = ("--json", "--detailed-exitcode")
 SLOW = book({0: "0s", 1: "9s", 2: "9s", 3: "0s"})
 
 
@@ -22,6 +23,19 @@ def status(project: Project, *argv: str) -> str:
     client = project.start("status", *argv)
     assert client.wait() == 0, client.said
     return client.out.read_text("utf-8")
+
+
+def told_by(project: Project, code: int, *argv: str) -> str:
+    """Give all that a command says, which ends with this exit code."""
+    client = project.start(*argv)
+    assert client.wait() == code, client.said
+    aside = "" if "--json" in argv else client.said
+    return client.out.read_text("utf-8") + aside
+
+
+def flat(text: str) -> str:
+    """Take the lines of a text that is broken into some for one."""
+    return " ".join(text.split())
 
 
 def as_json(project: Project, *argv: str) -> dict[str, Any]:
@@ -73,6 +87,70 @@ def test_a_live_run_is_seen_without_being_touched_and_a_killed_one_is_gone(
     assert "2 requests in flight at the last sign of life" in text
     assert "next: zbatch run spec.yaml   settles what was in flight, and goes on" in text
     assert state_of(project.folder / ".zbatch") == before
+
+
+def test_beside_a_live_run_its_calls_are_under_way_and_in_doubt_once_it_is_killed(
+    serve: Callable[..., Tenant], project_at: Callable[..., Project]
+) -> None:
+    """Whoever looks meanwhile is told of no doubt that the run is about to settle by itself."""
+    project = project_at(serve(book=SLOW))
+    project.write(range(4), concurrency=2, timeout="90s")
+    client = project.start("run", "spec.yaml")
+
+    def waits() -> bool:
+        told = [json.loads(p.read_text()) for p in project.folder.glob(".zbatch/runs/*/live.json")]
+        return intents(project) == 3 and any(one["figures"]["done"] == 1 for one in told)
+
+    until(waits, "two calls in flight, and one that is ready")
+    (run,) = (folder.name for folder in project.runs)
+    at_work = f"run {run} is at work (process {client.pid})"
+
+    shown = flat(told_by(project, 0, "plan", "spec.yaml"))
+    assert f"3 under way: {at_work}, and these counts go on changing" in shown
+    assert "UNKNOWN" not in shown
+    ledger = json.loads(told_by(project, 10, "plan", "spec.yaml", *PLAN_JSON))["ledger"]
+    assert (ledger["under_way"], ledger["at_work"], ledger["outcomes"]["unknown"]) == (3, run, 3)
+    text = told_by(project, 3, "verify", "spec.yaml", "--wait", "0s")
+    assert text.count(f": under way: {at_work}\n") == 3
+    assert f"3 items under way: {at_work}; verify again once it has ended\n" in text
+    assert "UNKNOWN" not in text
+    assert "reconcile" not in text
+    found = json.loads(told_by(project, 3, "verify", "latest", "--wait", "0s", "--json"))
+    assert (len(found["under_way"]), found["unknown"], found["at_work"]) == (3, [], run)
+    assert client.running
+
+    client.kill()
+    until(lambda: not client.running, "the end of the run")
+    shown = flat(told_by(project, 0, "plan", "spec.yaml"))
+    assert "3 UNKNOWN (to be settled)" in shown
+    assert "at work" not in shown
+    text = told_by(project, 3, "verify", "spec.yaml", "--wait", "0s")
+    assert text.count(": UNKNOWN: the ledger does not know its outcome: zbatch reconcile") == 3
+    assert "at work" not in text
+    assert "3 items in doubt: first run zbatch reconcile spec.yaml\n" in text
+
+
+def test_what_an_earlier_run_has_left_in_doubt_is_not_under_way(
+    serve: Callable[..., Tenant], project_at: Callable[..., Project]
+) -> None:
+    """The run that is at work has not sent it, and may be of another spec."""
+    project = project_at(serve(book=SLOW))
+    project.write([1], "left.yaml", timeout="90s")
+    client = project.start("run", "left.yaml")
+    until(lambda: intents(project) == 1, "a call in flight")
+    client.kill()
+    client.wait()
+    project.write([2], "other.yaml", timeout="90s")
+    client = project.start("run", "other.yaml")
+    until(lambda: intents(project) == 2, "another call in flight")
+    until(lambda: len(list(project.folder.glob(".zbatch/runs/*/live.json"))) == 2, "its sign")
+    shown = flat(told_by(project, 0, "plan", "left.yaml"))
+    assert "1 UNKNOWN (to be settled)" in shown
+    assert f"is at work (process {client.pid})" in shown
+    text = told_by(project, 3, "verify", "left.yaml", "--wait", "0s")
+    assert "1 item in doubt: first run zbatch reconcile left.yaml\n" in text
+    assert f"is at work (process {client.pid}): " in text
+    assert "under way" not in text
 
 
 def test_runs_are_listed_the_newest_first(

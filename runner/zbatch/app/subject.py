@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from zbatch.app.entries import ledger_entries
 from zbatch.app.loading import Overrides, blank_plan, known_tenants, load_plan
 from zbatch.app.runs import LATEST, PastRun, find_run, is_a_spec, list_runs
 from zbatch.app.state import State
+from zbatch.app.status import Status, run_at_work
 from zbatch.engine.agreement import LedgerEntry
 from zbatch.errors import CannotStart, NothingSelected, Refused
 from zbatch.ledger.glance import Glance, glance
-from zbatch.model import Item, Plan, Tenant
+from zbatch.ledger.lock import signature
+from zbatch.model import Identity, Item, Plan, Tenant
 from zbatch.spec import Project, find_project
 
 
@@ -34,6 +37,19 @@ class Subject:
     def folder(self) -> Path:
         """The folder of the ledger."""
         return self.state.root / self.plan.tenant.folder
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger holds of each item, in their order.
+
+    `at_work` is the run that holds its lock, where one does, and `under_way` are the items of those
+    of its calls that have no answer so far.
+    """
+
+    entries: list[tuple[Item, LedgerEntry]]
+    under_way: frozenset[Identity] = frozenset()
+    at_work: Status | None = None
 
 
 def subject_of(what: str, folder: Path, state_dir: Path | None, overrides: Overrides) -> Subject:
@@ -80,33 +96,35 @@ def _tenant_of(run: PastRun, project: Project, named: str | None) -> Tenant:
     return tenant
 
 
-def entries_of(subject: Subject, plan: Plan) -> list[tuple[Item, LedgerEntry]]:
+def known_of(subject: Subject, plan: Plan, now: datetime) -> Known:
     """Read what the ledger holds of the items; raises `CannotStart`.
 
     Raises `NothingSelected` for a run of which the ledger has no items: with nothing to compare,
     nothing is known to agree. `plan` is the subject's own with the IDs of all accounts. Where there
     is no ledger, nothing was sent for a spec yet.
     """
-    run = subject.run
+    run, signed = subject.run, signature(subject.folder)
+    signer = signed[0] if signed else None
 
-    def read(ledger: Glance) -> list[tuple[Item, LedgerEntry]]:
+    def read(ledger: Glance) -> Known:
         planned = plan.items if run is None else _items_of((run, *subject.since), ledger)
         items = _with_numbers(planned, ledger)
-        return list(
-            zip(items, ledger_entries(ledger.standings(items), ledger.billed(items)), strict=True)
-        )
+        entries = ledger_entries(ledger.standings(items), ledger.billed(items))
+        called = ledger.under_way(signer) if signer else frozenset()
+        return Known(list(zip(items, entries, strict=True)), called)
 
     found = glance(subject.folder, read)
     if found is None and run is not None:
         raise CannotStart(f"run {run.run_id}: there is no ledger in {subject.folder}")
-    if found == [] and run is not None:
+    if found and not found.entries and run is not None:
         raise NothingSelected(
             f"run {run.run_id}: no items in the ledger {subject.folder} are of this run: it found"
             " nothing in doubt, did not begin, or had another ledger; name a spec or another run"
         )
     if found is None:
-        return [(item, LedgerEntry(item.identity, None)) for item in plan.items]
-    return found
+        return Known([(item, LedgerEntry(item.identity, None)) for item in plan.items])
+    at_work = run_at_work(subject.state.root, signer, now)
+    return replace(found, at_work=at_work) if at_work else Known(found.entries)
 
 
 def _with_numbers(items: Sequence[Item], ledger: Glance) -> Sequence[Item]:

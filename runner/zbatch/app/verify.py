@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from zbatch.app.comparing import Comparing, Telling
 from zbatch.app.loading import Overrides, emulator_book
 from zbatch.app.numbers import with_ids
 from zbatch.app.outside import Outside
-from zbatch.app.subject import Subject, entries_of, subject_of
+from zbatch.app.status import Status
+from zbatch.app.subject import Known, Subject, known_of, subject_of
 from zbatch.engine.agreement import Agreement, Difference
 from zbatch.engine.money import Sum, as_own, sums
 from zbatch.model import ExitCode, Item, Outcome, Tenant
@@ -48,7 +49,8 @@ class Verified:
 
     `reconciled_by` names the reconciliations since the run whose items were compared as well.
     `findings` are the differences in the order of the items, `in_doubt` the items whose outcome
-    the ledger does not know. `totals` are of the invoices that are the items' own. `asked` counts
+    the ledger does not know, but for those `under_way`: they are of calls that have no answer so
+    far, of the run `at_work`. `totals` are of the invoices that are the items' own. `asked` counts
     the questions.
     """
 
@@ -62,6 +64,8 @@ class Verified:
     in_doubt: tuple[Item, ...]
     totals: tuple[Sum, ...]
     asked: int
+    under_way: tuple[Item, ...] = ()
+    at_work: Status | None = None
 
     @property
     def items(self) -> int:
@@ -70,8 +74,8 @@ class Verified:
 
     @property
     def exit_code(self) -> ExitCode:
-        """Tell how it ended: doubt outweighs findings."""
-        if self.in_doubt:
+        """Tell how it ended: doubt outweighs findings, and so does what is under way."""
+        if self.in_doubt or self.under_way:
             return ExitCode.UNKNOWN
         return ExitCode.FAILURES if self.findings else ExitCode.OK
 
@@ -87,12 +91,23 @@ def verify(options: VerifyOptions) -> Verified:
     telling, book = Telling(options.tell), emulator_book(subject.project)
     bureau = Bureau(subject.folder, book, telling.event, options.outside, options.patience)
     resolved = with_ids(subject.plan, bureau, overrides)
-    entries = entries_of(subject, resolved.plan)
     asked_at = options.outside.clock.now()
+    known = known_of(subject, resolved.plan, asked_at)
     comparing = Comparing(bureau, resolved.plan, telling, options.wait, resolved.pace)
-    agreements, asked = comparing.compared([one for _, one in entries])
-    compared = [(item, agreements[item.identity]) for item, _ in entries]
-    return _told(options.what, subject, asked_at, compared, resolved.asked + asked)
+    agreements, asked = comparing.compared([one for _, one in known.entries])
+    compared = [(item, agreements[item.identity]) for item, _ in known.entries]
+    told = _told(options.what, subject, asked_at, compared, resolved.asked + asked)
+    return _beside_a_run(told, known)
+
+
+def _beside_a_run(told: Verified, known: Known) -> Verified:
+    """Tell the calls of a run that is at work from what nobody is about to settle."""
+    return replace(
+        told,
+        in_doubt=tuple(one for one in told.in_doubt if one.identity not in known.under_way),
+        under_way=tuple(one for one in told.in_doubt if one.identity in known.under_way),
+        at_work=known.at_work,
+    )
 
 
 def _told(

@@ -157,6 +157,8 @@ def _ledger(view: Preview) -> dict[str, Any]:
         "changed": held.changed,
         "changes": [_change(one) for one in held.altered],
         "runs": list(held.runs),
+        "at_work": held.at_work and held.at_work.run.run_id,
+        "under_way": held.under_way,
         "unread": held.unread,
     }
 

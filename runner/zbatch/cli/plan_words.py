@@ -15,7 +15,7 @@ from zbatch.app.review.preview import Preview
 from zbatch.app.review.swings import Swings
 from zbatch.cli.amounts import grouped
 from zbatch.cli.called import RETRY_FAILED
-from zbatch.cli.words import counted, duration, tally
+from zbatch.cli.words import at_work, counted, duration, tally
 from zbatch.engine.money import added
 from zbatch.model import Charges, Outcome
 from zbatch.spec.plan_diff import Dates, DatesChange, PlanDiff
@@ -179,13 +179,17 @@ def ledger(held: Held) -> str:
     """Say what is billed already, and what is left."""
     if held.unread:
         return f"not known: {held.unread}"
-    done = tally(held.counts) or "nothing yet"
-    settle = " (to be settled)" if held.unsure else ""  # the last of the tally
+    unsure = held.unsure - held.under_way
+    done = tally({**held.counts, Outcome.UNKNOWN: unsure}) or "nothing yet"
+    settle = " (to be settled)" if unsure else ""  # the last of the tally
     said = f"{done}{settle}; {held.to_send:,} to send"
     if held.held_back:
         said += f"; {held.held_back:,} held back by another date of the account"
     if held.missed:
         said += f"; {held.missed:,} not shown at the last look, and asked about again"
+    if held.at_work:
+        calls = f"{held.under_way:,} under way: " if held.under_way else ""
+        said += f"; {calls}{at_work(held.at_work)}, and these counts go on changing"
     if held.changed:
         said += (
             f". {counted(held.changed, 'item')} invoiced, or sent and not settled, would get"

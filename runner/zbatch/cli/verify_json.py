@@ -37,6 +37,8 @@ def verify_json(verified: Verified) -> str:
             for item, found in verified.findings
         ],
         "unknown": [_item(item) for item in verified.in_doubt],
+        "at_work": verified.at_work and verified.at_work.run.run_id,
+        "under_way": [_item(item) for item in verified.under_way],
         "totals": [_total(one) for one in verified.totals],
         "questions": verified.asked,
     }

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from zbatch.app.status import Status
 from zbatch.app.verify import Verified
 from zbatch.cli.amounts import summed
 from zbatch.cli.called import Called, Verb
-from zbatch.cli.words import OUTCOMES, counted
-from zbatch.model import Item
+from zbatch.cli.words import OUTCOMES, at_work, counted
+from zbatch.model import Item, Outcome
 from zbatch.report.differences import SAID
 from zbatch.zuora.text import one_line
 
@@ -23,6 +24,9 @@ def findings_text(verified: Verified, called: Called) -> Iterator[str]:
         yield _line(item, SAID[found.code], found.message)
     for item in verified.in_doubt:
         yield _line(item, "UNKNOWN", unknown)
+    if verified.at_work:
+        for item in verified.under_way:
+            yield _line(item, "under way", at_work(verified.at_work))
 
 
 def _reconcile(verified: Verified, called: Called) -> str:
@@ -41,9 +45,11 @@ def _line(item: Item, said: str, message: str) -> str:
 def summary_text(verified: Verified, called: Called) -> Iterator[str]:
     """Write how many items were compared, what they come to, and what was found."""
     tenant = verified.tenant
-    counts = [
-        f"{count:,} {OUTCOMES[outcome]}" for outcome, count in verified.outcomes.items() if count
-    ]
+    under_way = len(verified.under_way)
+    outcomes = {**verified.outcomes}
+    outcomes[Outcome.UNKNOWN] -= under_way
+    counts = [f"{count:,} {OUTCOMES[outcome]}" for outcome, count in outcomes.items() if count]
+    counts += [f"{under_way:,} under way"] if under_way else []
     if since := verified.reconciled_by:
         more = f" and {len(since) - 1:,} before" if len(since) > 1 else ""
         yield f"run {verified.run_id}, with what was reconciled since by {since[-1]}{more}"
@@ -60,5 +66,15 @@ def summary_text(verified: Verified, called: Called) -> Iterator[str]:
     if kinds:
         named = ", ".join(f"{count:,} {SAID[code]}" for code, count in kinds.items())
         yield f"{counted(len(verified.findings), 'finding')}: {named}"
-    elif not verified.in_doubt:
+    elif not (verified.in_doubt or under_way):
         yield "tenant and ledger agree"
+    if verified.at_work:
+        yield _meanwhile(verified, verified.at_work)
+
+
+def _meanwhile(verified: Verified, run: Status) -> str:
+    """Say that a run is at work, so that what was compared is of a moment that is over."""
+    again = "verify again once it has ended"
+    if verified.under_way:
+        return f"{counted(len(verified.under_way), 'item')} under way: {at_work(run)}; {again}"
+    return f"{at_work(run)}: what it has not sent is told as it was before; {again}"

@@ -10,6 +10,7 @@ from zbatch.model import Outcome
 from zbatch.zuora.text import one_line
 
 if TYPE_CHECKING:
+    from zbatch.app.status import Status
     from zbatch.model import Item, ItemRecord, Problem
 
 MESSAGE_LIMIT = 160
@@ -50,6 +51,12 @@ def tally(counts: Mapping[Outcome, int]) -> str:
     """Say the outcomes that occur, separated by commas."""
     said = (f"{counts[o]:,} {word}" for o, word in OUTCOMES.items() if counts.get(o))
     return ", ".join(said)
+
+
+def at_work(status: Status) -> str:
+    """Say which run is at work, and in which process."""
+    process = f" (process {status.process.pid})" if status.process else ""
+    return f"run {status.run.run_id} is at work{process}"
 
 
 def account(record: ItemRecord) -> str:

@@ -21,7 +21,7 @@ from zbatch.ledger.place import LEDGER_FILE
 from zbatch.ledger.planned import Told, listed, planned
 from zbatch.ledger.schema import APPLICATION_ID, STEPS
 from zbatch.ledger.standings import Damaged, read_standings
-from zbatch.model import Item, Standing
+from zbatch.model import Identity, Item, Standing
 
 Found = TypeVar("Found")
 
@@ -36,6 +36,11 @@ _RUNS_AFTER = (
 _SENDS = (
     "SELECT started_at, finished_at, http_status FROM attempt WHERE run_id = ? AND sent"
     " ORDER BY started_at, call_id, number"
+)
+_UNDER_WAY = (
+    "SELECT account_id, target_date, revision FROM attempt"
+    " JOIN call_item USING (call_id) JOIN item ON item.id = item_id"
+    " WHERE run_id = ? AND answer IS NULL AND state <> 'settled'"
 )
 _NUMBERS = (
     "SELECT DISTINCT account_number, account_id FROM item WHERE account_number IS NOT NULL"
@@ -132,6 +137,14 @@ class Glance:
     def extract(self, table: str, run_id: str) -> Iterator[Mapping[str, Any]]:
         """Give what a table of `zbatch.ledger.extract` holds of a run and its items, as of now."""
         return extract(self._connection, table, run_id)
+
+    def under_way(self, run_id: str) -> frozenset[Identity]:
+        """Name the items of the calls that a run has begun and that have no answer so far."""
+        found = self._connection.execute(_UNDER_WAY, (run_id,))
+        return frozenset(
+            Identity(account, date.fromisoformat(target), revision)
+            for account, target, revision in found
+        )
 
     def numbers(self) -> dict[str, str]:
         """Give the account IDs by number; of a number that was two accounts' in turn, none."""

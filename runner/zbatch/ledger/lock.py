@@ -65,8 +65,8 @@ def holder_of(folder: Path) -> str | None:
     return _holder_of_folder(folder)
 
 
-def signer_of(folder: Path, run_id: str) -> int | None:
-    """Name the process that has signed the lock for a run; None where another run has, or none.
+def signature(folder: Path) -> tuple[str, int] | None:
+    """Give the run, and the number of its process, by which the lock was signed last.
 
     The lock is only read: whether the process is still there, its number tells.
     """
@@ -74,8 +74,14 @@ def signer_of(folder: Path, run_id: str) -> int | None:
         text = (folder / LOCK_FILE).read_text("ascii")
     except (OSError, UnicodeDecodeError):
         return None
-    found = re.fullmatch(rf"run {re.escape(run_id)}, process ([0-9]+)", text)
-    return int(found[1]) if found else None
+    found = re.fullmatch(r"run ([^ ,]+), process ([0-9]+)", text)
+    return (found[1], int(found[2])) if found else None
+
+
+def signer_of(folder: Path, run_id: str) -> int | None:
+    """Name the process that has signed the lock for a run; None where another run has, or none."""
+    signed = signature(folder)
+    return signed[1] if signed and signed[0] == run_id else None
 
 
 @contextmanager

@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zbatch.app.altered import MOST_NAMED, Altered, altered
+from zbatch.app.clock import SystemClock
 from zbatch.app.doubt import in_doubt
 from zbatch.app.outstanding import ASKED_AGAIN, Wish, is_worked_on, waits_for
 from zbatch.app.review.counts import pairs_of
 from zbatch.app.review.in_turn import InTurn
 from zbatch.app.runs import to_bill
 from zbatch.errors import CannotStart
+from zbatch.ledger.lock import signature
 from zbatch.model import Identity, Item, Outcome, Plan, Standing, Trail
 
 if TYPE_CHECKING:
+    from zbatch.app.status import Status
     from zbatch.ledger.glance import Glance
 
 PLAIN = Wish()  # a run that is asked for nothing more
@@ -38,7 +41,9 @@ class Held:
     very plan, the latest last. `in_turn` is of what is to be sent, None where no ledger was read.
     `unread` says why the ledger could not be read; the counts are then empty. `retries` counts what
     has failed and is sent by a run that is asked to try that again as well. `alone` counts those of
-    what is to be sent that were tried before, and have a call of their own.
+    what is to be sent that were tried before, and have a call of their own. `at_work` is the run
+    that holds the ledger's lock, where one does; of what is in doubt so many as `under_way` says
+    are of its calls and have no answer so far.
     """
 
     counts: Mapping[Outcome, int] = field(default_factory=dict)
@@ -52,6 +57,8 @@ class Held:
     missed: int = 0
     retries: int = 0
     alone: int = 0
+    at_work: Status | None = None
+    under_way: int = 0
 
     @property
     def again(self) -> int:
@@ -78,15 +85,20 @@ def held(plan: Plan, items: int, folder: Path, wish: Wish = PLAIN) -> Held:
     if not folder.exists():
         return Held(to_send=items)
     # Loaded here, because a first plan has no ledger to read.
+    from zbatch.app.status import run_at_work
     from zbatch.ledger.glance import glance
 
+    signed = signature(folder)
+    run_id = signed[0] if signed else None
     try:
-        found = glance(folder, lambda ledger: _read(plan, items, ledger, wish))
+        found = glance(folder, lambda ledger: _read(plan, items, ledger, wish, run_id))
     except CannotStart as error:
         return Held(to_send=items, unread=str(error))
     if found is None:
         return Held(to_send=items)
-    return replace(found, runs=tuple(to_bill(folder.parent, found.runs)))
+    found = replace(found, runs=tuple(to_bill(folder.parent, found.runs)))
+    at_work = run_at_work(folder.parent, run_id, SystemClock().now())
+    return replace(found, at_work=at_work, under_way=found.under_way if at_work else 0)
 
 
 def unsettled(plan: Plan, folder: Path) -> Iterator[tuple[Item, Trail]]:
@@ -110,10 +122,11 @@ def _unsettled(standings: Iterable[Standing]) -> Iterator[tuple[Item, Trail]]:
             yield standing.item, standing.trail
 
 
-def _read(plan: Plan, items: int, ledger: Glance, wish: Wish) -> Held:
+def _read(plan: Plan, items: int, ledger: Glance, wish: Wish, run_id: str | None) -> Held:
     counts: Counter[Outcome] = Counter()
     to_send, held_back, changed = items - len(plan.items), 0, 0
-    missed = retries = alone = 0
+    missed = retries = alone = under_way = 0
+    called = ledger.under_way(run_id) if run_id else frozenset()
     first: list[Altered] = []
     each = array("I")
     for _, standings in groupby(ledger.standings(plan.items), key=_account):
@@ -125,6 +138,7 @@ def _read(plan: Plan, items: int, ledger: Glance, wish: Wish) -> Held:
             outcome = _outcome(standing, wish)
             if outcome is not None:
                 counts[outcome] += 1
+                under_way += outcome is Outcome.UNKNOWN and standing.item.identity in called
                 missed += outcome in ASKED_AGAIN and standing.trail.rests_until is not None
             elif waits_for(standing, worked_on):
                 held_back += 1
@@ -148,6 +162,7 @@ def _read(plan: Plan, items: int, ledger: Glance, wish: Wish) -> Held:
         missed=missed,
         retries=retries,
         alone=alone,
+        under_way=under_way,
     )
 
 
