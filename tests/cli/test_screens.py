@@ -239,11 +239,24 @@ def test_reconciliation_without_doubt_says_so(story: Any) -> None:
     """Where nothing is in doubt, nothing is asked and nothing is left."""
     text = text_of(story.result([], ExitCode.OK, sent=0), RECONCILE)
     assert "  nothing is in doubt\n" in text
-    assert "next: nothing is left in doubt   (exit 0)" in text
+    assert f"next: nothing is left in doubt; zbatch run {SPEC}   sends what is left" in text
     assert "nothing was sent" not in text
     stray = story.record(Outcome.UNKNOWN, 7, NO_ANSWER)
     text = text_of(story.result([], ExitCode.UNKNOWN, sent=0, strays=(stray,)), RECONCILE)
     assert "  nothing of this spec is in doubt\n" in text
+
+
+def test_a_reconciliation_tells_of_doubt_alone_and_leaves_the_rest_to_a_run(story: Any) -> None:
+    """A date that has waited for the doubt was never sent: nobody takes the spec for done."""
+    settled = story.result([story.record(Outcome.INVOICED, 1)], ExitCode.OK, 0)
+    left = "sends what is left unsent, if anything is"
+    assert advice(settled, RECONCILE) == f"nothing is left in doubt; zbatch run {SPEC}   {left}"
+    story.names = {"file": ""}
+    whole = story.result([story.record(Outcome.INVOICED, 1)], ExitCode.OK, 0)
+    assert advice(whole, RECONCILE) == "nothing is left in doubt"
+    run = f"zbatch run {SPEC} --tenant production"
+    said = advice(replace(whole, specs=(ToRun(SPEC),)), RECONCILE)
+    assert said == f"nothing is left in doubt; {run}   {left}"
 
 
 def test_beginning_of_a_reconciliation_says_that_it_asks(story: Any) -> None:

@@ -343,5 +343,5 @@ def test_what_a_run_has_under_way_is_told(tmp_path: Path, store: Store, items: l
     store.begin(RUN, [a_send(first), a_send(second)], NOON)
     store.finish(RUN, [settled(first, Outcome.INVOICED)], NOON)
     store.close()
-    assert glance(tmp_path, lambda ledger: ledger.under_way(RUN)) == {items[1].identity}
+    assert glance(tmp_path, lambda ledger: ledger.under_way(RUN)) == frozenset({items[1].identity})
     assert glance(tmp_path, lambda ledger: ledger.under_way("another")) == frozenset()

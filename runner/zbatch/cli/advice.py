@@ -58,6 +58,7 @@ _WHOLE_LEDGER = (
 )
 _NOT_THERE = "{run}   sends what is proved not to be there{if_listed}"
 _SETTLED = "nothing is left in doubt"
+_SETTLED_OF_SPECS = f"{_SETTLED}; {{run}}   sends what is left unsent, if anything is"
 _LOOK = "{verify}   tells what to look at in these invoices; nothing is left to send"
 _BILLED_TWICE = (
     "{verify}   names the invoices; cancel what is one too many; nothing is left to send"
@@ -160,7 +161,7 @@ def _template(result: RunResult, called: Called) -> str:
     if (code, result.stop_reason) == (ExitCode.CANNOT_START, StopReason.CREDENTIALS):
         return NEXT[code] if result.plan.tenant.embedded else _CREDENTIALS
     if code is ExitCode.OK and called.verb is Verb.RECONCILE:
-        return _SETTLED
+        return _SETTLED_OF_SPECS if result.plan.spec.file or result.specs else _SETTLED
     seen = result.read_back
     if code is ExitCode.FAILURES and seen and seen.duplicates and not result.totals[Outcome.FAILED]:
         return _TWICE_AND_UNSEEN if result.unseen else _BILLED_TWICE
