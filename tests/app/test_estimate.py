@@ -166,3 +166,44 @@ def test_a_plan_asks_nothing_about_what_is_done_beside_whom_it_knows_by_number(
     assert (told.held.in_turn, told.load.calls) == (InTurn(2, 1, 2, 2), 2)
     ran = project.run(spec)
     assert (ran.result.sent, ran.result.asked) == (told.load.calls, told.load.questions)
+
+
+BOOK = "".join(f"{account(one)},A{one:08d},0s\n" for one in range(1, 20))
+BY_NUMBER = [{"number": f"A{one:08d}"} for one in range(11, 14)]
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ([1, 4], [*range(1, 8)]),  # calls of three that are billed in part, and one that is not
+        ([1, 2, 3], [*range(1, 8)]),  # a whole one
+        ([], BY_NUMBER),  # one call a date, though an account has two of them
+        ([], [1, *BY_NUMBER]),
+        ([], [BY_NUMBER[0]]),
+    ],
+)
+def test_a_plan_tells_as_many_calls_as_its_run_sends(
+    before: list[Any], now: list[Any], project: Project
+) -> None:
+    """A call has no account twice, and what is left of one that is billed in part goes alone."""
+    (project.root / "book.csv").write_text(f"account_id,account_number,latency\n{BOOK}")
+    project.tenants()
+    two: dict[str, Any] = {"limits": {"objects_per_call": 3}, "dates": DATES[:2]}
+    if before:
+        project.run(project.spec(*before, name="before", **two))
+    spec = project.spec(*now, **two)
+    told = preview(choose(spec, Overrides()))
+    assert project.run(spec).result.sent == told.load.calls
+    if not before:
+        assert told.counts.calls == told.load.calls
+
+
+def test_a_call_that_is_not_full_takes_less_time(project: Project) -> None:
+    """Seven accounts of which each is left alone take no time of fifty."""
+    project.tenants()
+    fifty: dict[str, Any] = {"limits": {"objects_per_call": 50, "concurrency": 1}}
+    few = preview(choose(project.spec(*range(1, 3), **fifty), Overrides()))
+    assert (few.load.calls, few.load.objects) == (1, 2.0)
+    assert few.estimate.seconds < 5 * INVOICE_SECONDS
+    whole = preview(choose(project.spec(*range(1, 29), **fifty), Overrides()))
+    assert whole.estimate.seconds > 28 * INVOICE_SECONDS

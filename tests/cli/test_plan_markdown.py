@@ -27,7 +27,7 @@ HOSTILE = "@octocat #123 | <b>x</b> `rm` [a](http://x.example) **b** \\| ~~c~~ G
 
 def seen(plan: Plan, difference: PlanDiff | None = None, **done: Any) -> Preview:
     counts = count_plan(plan)
-    held = Held(**{"to_send": counts.items, **done})
+    held = Held(**{"to_send": counts.items, "calls": done.get("to_send"), **done})
     return look(plan, DIGEST, counts, held, difference)
 
 

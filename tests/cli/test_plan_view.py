@@ -45,6 +45,8 @@ DIGEST = "d" * 64
 def seen(plan: Plan, done: Held | None = None, difference: PlanDiff | None = None) -> Preview:
     """Look at a plan of which the ledger holds nothing, or so much."""
     counts = count_plan(plan)
+    if done and done.calls is None:
+        done = replace(done, calls=done.to_send)  # one object a call
     return look(plan, DIGEST, counts, done or Held(to_send=counts.items), difference)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
 from math import ceil
 from typing import Any
 
+from zbatch.app.review.calls import calls_of
 from zbatch.app.review.in_turn import InTurn
 from zbatch.model import Account, DatePair, Exclusion, Plan, Spec
 from zbatch.spec.totals import (
@@ -94,7 +95,7 @@ def count_plan(plan: Plan) -> PlanCounts:
         accounts=accounts + len(numbers),
         by_number=len(numbers),
         items=len(plan.items) + later,
-        calls=len(plan.groups) + ceil(later / plan.spec.limits.objects_per_call),
+        calls=_calls(plan, each),
         excluded=_by_reason(plan.excluded),
         to_exclude=_by_reason(plan.unresolved_exclusions),
         dates=tuple(_date_counts(pairs)),
@@ -104,6 +105,14 @@ def count_plan(plan: Plan) -> PlanCounts:
         in_turn=InTurn.of(chain(items_of_each(plan.items), each), plan.spec.limits),
         look_ups=_look_ups(plan, numbers),
     )
+
+
+def _calls(plan: Plan, by_number: Sequence[int]) -> int:
+    """Count the calls; those by number have so many items each."""
+    if not by_number:
+        return len(plan.groups)
+    each = chain(items_of_each(plan.items), by_number)
+    return calls_of(each, plan.spec.limits.objects_per_call)
 
 
 def _look_ups(plan: Plan, numbers: Set[str]) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from zbatch.app.review.in_turn import INVOICE_SECONDS
-from zbatch.app.review.load import Load, call_seconds
+from zbatch.app.review.load import Load
 from zbatch.engine.concurrency import GROWTH, START
 from zbatch.engine.pacing import Pace
 from zbatch.errors import Refused
@@ -58,7 +58,7 @@ def estimate(load: Load, limits: Limits, most: int = 0) -> Estimate:
     """
     if not load.limited:
         return Estimate(0.0, None)
-    call = call_seconds(limits)
+    call = load.call_seconds
     last = call if load.calls else INVOICE_SECONDS
     read_back = bool(load.after)
     rounds = ceil(load.before / limits.concurrency)

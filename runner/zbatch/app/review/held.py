@@ -15,6 +15,7 @@ from zbatch.app.altered import MOST_NAMED, Altered, altered
 from zbatch.app.clock import SystemClock
 from zbatch.app.doubt import in_doubt
 from zbatch.app.outstanding import ASKED_AGAIN, Wish, is_worked_on, waits_for
+from zbatch.app.review.calls import AGAIN, NEW, NOTHING, calls_left, calls_of
 from zbatch.app.review.counts import pairs_of
 from zbatch.app.review.in_turn import InTurn
 from zbatch.app.runs import to_bill
@@ -40,10 +41,10 @@ class Held:
     charges: a run refuses them, of which `altered` has the first. `runs` have carried out this
     very plan, the latest last. `in_turn` is of what is to be sent, None where no ledger was read.
     `unread` says why the ledger could not be read; the counts are then empty. `retries` counts what
-    has failed and is sent by a run that is asked to try that again as well. `alone` counts those of
-    what is to be sent that were tried before, and have a call of their own. `at_work` is the run
-    that holds the ledger's lock, where one does; of what is in doubt so many as `under_way` says
-    are of its calls and have no answer so far.
+    has failed and is sent by a run that is asked to try that again as well. `calls` are those of
+    what is to be sent, None where it is all of the plan. `at_work` is the run that holds the
+    ledger's lock, where one does; of what is in doubt so many as `under_way` says are of its calls
+    and have no answer so far.
     """
 
     counts: Mapping[Outcome, int] = field(default_factory=dict)
@@ -56,7 +57,7 @@ class Held:
     altered: tuple[Altered, ...] = ()
     missed: int = 0
     retries: int = 0
-    alone: int = 0
+    calls: int | None = None
     at_work: Status | None = None
     under_way: int = 0
 
@@ -125,7 +126,8 @@ def _unsettled(standings: Iterable[Standing]) -> Iterator[tuple[Item, Trail]]:
 def _read(plan: Plan, items: int, ledger: Glance, wish: Wish, run_id: str | None) -> Held:
     counts: Counter[Outcome] = Counter()
     to_send, held_back, changed = items - len(plan.items), 0, 0
-    missed = retries = alone = under_way = 0
+    missed = retries = under_way = 0
+    left, ready = bytearray(), set[str]()
     called = ledger.under_way(run_id) if run_id else frozenset()
     first: list[Altered] = []
     each = array("I")
@@ -135,6 +137,7 @@ def _read(plan: Plan, items: int, ledger: Glance, wish: Wish, run_id: str | None
         retries += _retries(of_account, wish)
         before = to_send + counts[Outcome.UNKNOWN]
         for standing in of_account:
+            left.append(NOTHING)
             outcome = _outcome(standing, wish)
             if outcome is not None:
                 counts[outcome] += 1
@@ -144,12 +147,17 @@ def _read(plan: Plan, items: int, ledger: Glance, wish: Wish, run_id: str | None
                 held_back += 1
             else:
                 to_send += 1
-                alone += standing.call is None and standing.generation > 0
+                if standing.call:
+                    ready.add(standing.call.call.key)
+                else:
+                    left[-1] = AGAIN if _was_tried(standing) else NEW
             if change := altered(standing):
                 changed += 1
                 first += [change] if changed <= MOST_NAMED else []
         each.append(to_send + counts[Outcome.UNKNOWN] - before)
-    unresolved = (len(pairs_of(plan.spec, named)) for named in plan.unresolved)
+    unresolved = [len(pairs_of(plan.spec, named)) for named in plan.unresolved]
+    whole = left.count(NEW) == len(plan.items)
+    calls = calls_left(plan, left) + calls_of(unresolved, plan.spec.limits.objects_per_call)
     runs = (run.id for run in ledger.runs() if run.plan_digest == plan.digest)
     return Held(
         counts,
@@ -161,9 +169,14 @@ def _read(plan: Plan, items: int, ledger: Glance, wish: Wish, run_id: str | None
         altered=tuple(first),
         missed=missed,
         retries=retries,
-        alone=alone,
+        calls=None if whole else calls + len(ready),
         under_way=under_way,
     )
+
+
+def _was_tried(standing: Standing) -> bool:
+    """Tell whether an item has had a key before, or rests: it has a call of its own then."""
+    return standing.generation > 0 or standing.trail.rests_until is not None
 
 
 def _account(standing: Standing) -> str:

@@ -19,11 +19,13 @@ class Load:
     """What sending so many calls asks of a tenant, with the questions around them.
 
     `before` are those that look numbers up and let calls go, `after` those that read back.
+    `objects` is how many items a call has, one with another.
     """
 
     calls: int
     before: int
     after: int = 0
+    objects: float = 1.0
 
     @classmethod
     def of(
@@ -35,8 +37,14 @@ class Load:
         tenant is.
         """
         before = (in_turn or InTurn()).questions_of(asked)
-        at_once = BRANCHES if in_turn is None else _read_at_once(limits)
-        return cls(calls, before, ceil(sent / at_once))
+        objects = max(sent, calls) / calls if calls else 1.0
+        at_once = BRANCHES if in_turn is None else _read_at_once(limits, objects)
+        return cls(calls, before, ceil(sent / at_once), objects)
+
+    @property
+    def call_seconds(self) -> float:
+        """How long a call is assumed to take."""
+        return INVOICE_SECONDS * self.objects
 
     @property
     def questions(self) -> int:
@@ -54,12 +62,7 @@ class Load:
         return self.limited + TOKEN_REQUESTS
 
 
-def _read_at_once(limits: Limits) -> int:
+def _read_at_once(limits: Limits, objects: float) -> int:
     """Tell of how many items a question reads back what came of them."""
-    calls = min(limits.rate.per_second, limits.concurrency / call_seconds(limits))
-    return min(BRANCHES, 1 + int(READ_WITHIN * calls * limits.objects_per_call))
-
-
-def call_seconds(limits: Limits) -> float:
-    """Tell how long a call is assumed to take."""
-    return INVOICE_SECONDS * limits.objects_per_call
+    calls = min(limits.rate.per_second, limits.concurrency / (INVOICE_SECONDS * objects))
+    return min(BRANCHES, 1 + int(READ_WITHIN * calls * objects))

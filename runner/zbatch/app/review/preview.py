@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from math import ceil
 from pathlib import Path
 
 from zbatch.app.outstanding import Wish
@@ -105,11 +104,8 @@ def left(counts: PlanCounts, done: Held, limits: Limits, in_turn: InTurn | None 
 
     Without knowing how it comes `in_turn`, that is the least.
     """
-    calls, unsure = counts.calls, 0
-    if done.alone or done.to_send != counts.items:
-        together = ceil((done.to_send - done.alone) / limits.objects_per_call)
-        calls, unsure = together + done.alone + done.unsure, done.unsure
-    sent = done.to_send + unsure
+    calls = (counts.calls if done.calls is None else done.calls) + done.unsure
+    sent = done.to_send + done.unsure
     load = Load.of(calls, sent + done.again, sent, limits, in_turn)
     return replace(load, before=load.before + counts.look_ups)
 
