@@ -346,6 +346,17 @@ def test_who_approves_sees_what_holds_a_run(laid_out: Callable[[Preview], str], 
     assert not any(word in plain for word in ("expect  ", "stages", "stop"))
 
 
+def test_what_is_by_number_may_be_billed_already(story: Any) -> None:
+    """The ledger is read by ID: nobody is told that it holds nothing of an account."""
+    plan = numbered(story.plan(3))
+    text = " ".join(plan_text(seen(plan, Held({Outcome.INVOICED: 3}, 2, by_number=2))).split())
+    assert "3 invoiced; 2 to send, 2 of them by number: zbatch plan --online tells" in text
+    alone = replace(plan, items=(), groups=())
+    text = " ".join(plan_text(seen(alone, Held({}, 2, by_number=2))).split())
+    assert "2 to send, 2 of them by number: zbatch plan --online tells whether those" in text
+    assert "nothing yet" not in text
+
+
 def test_totals_of_numbers_are_checked_later(story: Any) -> None:
     """As long as a number may turn out to be any account, no total is said to hold."""
     plan = ruled(numbered(story.plan(3)))

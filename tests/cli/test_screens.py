@@ -209,6 +209,21 @@ def test_strays_beside_a_stop_come_first(reason: StopReason, first: bool, story:
     assert said.startswith(f"zbatch run {SPEC} again") is not first
 
 
+@pytest.mark.parametrize(
+    ("outcome", "rest"),
+    [
+        (Outcome.FAILED, "; mend the causes above, then zbatch run {} --retry-failed"),
+        (Outcome.NOT_ATTEMPTED, "; then zbatch run {}   sends the rest"),
+        (Outcome.INVOICED, ""),
+    ],
+)
+def test_strays_do_not_hide_what_the_spec_has_left(outcome: Outcome, rest: str, story: Any) -> None:
+    """The command that settles them tells nothing of this spec, so nobody would come back to it."""
+    stray, own = story.record(Outcome.UNKNOWN, 7, NO_ANSWER), story.record(outcome, 1, INACTIVE)
+    said = advice(story.result([own], ExitCode.UNKNOWN, strays=(stray,)), RUN)
+    assert said.endswith(f"settles what this spec does not list{rest.format(SPEC)}")
+
+
 def test_last_block_of_a_run_whose_ledger_cannot_be_read_to_its_end(
     story: Any, golden: Callable[[str, str], None]
 ) -> None:

@@ -148,7 +148,10 @@ def test_what_an_earlier_run_has_left_in_doubt_is_not_under_way(
     assert "1 UNKNOWN (to be settled)" in shown
     assert f"is at work (process {client.pid})" in shown
     text = told_by(project, 3, "verify", "left.yaml", "--wait", "0s")
-    assert "1 item in doubt: first run zbatch reconcile left.yaml\n" in text
+    run = project.runs[-1].name
+    told = f"once run {run} has ended, zbatch reconcile left.yaml\n"
+    assert f"UNKNOWN: the ledger does not know its outcome: {told}" in text
+    assert f"1 item in doubt: {told}" in text
     assert f"is at work (process {client.pid}): " in text
     assert "under way" not in text
 

@@ -48,7 +48,6 @@ _RULE = (
 _STAGE = "look at what came of the stage; then {again}   goes on with the next one"
 _UNSEEN = "look at what came of the stage; then {again}   asks about it again"
 _STRAYS = "{all}   settles what this spec does not list{strays_when}"
-_STRAYS_FIRST = f"{_STRAYS}; then {_GO_ON}"
 _UNREAD = (
     "{again} again; if the ledger cannot be read then either, keep it and report this with"
     " run.json, and bill nothing of this by hand"
@@ -147,7 +146,7 @@ def _template(result: RunResult, called: Called) -> str:
     if code is ExitCode.UNKNOWN and result.unread:
         return _UNREAD
     if code is ExitCode.UNKNOWN and result.strays and not (result.unknown or _broken(result)):
-        return _STRAYS_FIRST if result.stop else _STRAYS
+        return f"{_STRAYS}{_after_strays(result)}"
     if code is ExitCode.UNKNOWN and called.verb is Verb.RECONCILE and not result.plan.spec.file:
         return _WHOLE_LEDGER
     if code is ExitCode.STOPPED and not result.stop:
@@ -170,6 +169,15 @@ def _template(result: RunResult, called: Called) -> str:
     if code is ExitCode.OK and seen and read_back_text(seen):
         return _LOOK
     return NEXT.get(code, "see the report")
+
+
+def _after_strays(result: RunResult) -> str:
+    """Say how this spec is gone on with: the command for the strays tells nothing of it."""
+    if result.stop:
+        return f"; then {_GO_ON}"
+    if result.totals[Outcome.FAILED]:
+        return f"; {NEXT[ExitCode.FAILURES]}"
+    return "; then {again}   sends the rest" if result.totals[Outcome.NOT_ATTEMPTED] else ""
 
 
 def _broken(result: RunResult) -> bool:

@@ -180,9 +180,16 @@ def ledger(held: Held) -> str:
     if held.unread:
         return f"not known: {held.unread}"
     unsure = held.unsure - held.under_way
-    done = tally({**held.counts, Outcome.UNKNOWN: unsure}) or "nothing yet"
-    settle = " (to be settled)" if unsure else ""  # the last of the tally
-    said = f"{done}{settle}; {held.to_send:,} to send"
+    done = tally({**held.counts, Outcome.UNKNOWN: unsure})
+    done = f"{done} (to be settled)" if unsure else done  # the last of the tally
+    if not done and held.to_send > held.by_number:
+        done = "nothing yet"
+    said = "; ".join(filter(None, (done, f"{held.to_send:,} to send")))
+    if held.by_number:
+        said += (
+            f", {held.by_number:,} of them by number: zbatch plan --online tells whether those are"
+            " billed"
+        )
     if held.held_back:
         said += f"; {held.held_back:,} held back by another date of the account"
     if held.missed:

@@ -19,7 +19,8 @@ MESSAGE_LIMIT = 1000
 
 def findings_text(verified: Verified, called: Called) -> Iterator[str]:
     """Write a line for each finding and each item in doubt, in the order of the items."""
-    unknown = f"the ledger does not know its outcome: {_reconcile(verified, called)}"
+    settle = " ".join(filter(None, (_once_ended(verified), _reconcile(verified, called))))
+    unknown = f"the ledger does not know its outcome: {settle}"
     for item, found in verified.findings:
         yield _line(item, SAID[found.code], found.message)
     for item in verified.in_doubt:
@@ -34,6 +35,12 @@ def _reconcile(verified: Verified, called: Called) -> str:
     if verified.run_id:
         return called.command(Verb.RECONCILE, "", verified.tenant.name)
     return called.command(Verb.RECONCILE, verified.what)
+
+
+def _once_ended(verified: Verified) -> str:
+    """Say that a run is at work, which may settle the doubt itself and lets no other command."""
+    run = verified.at_work
+    return f"once run {run.run.run_id} has ended," if run else ""
 
 
 def _line(item: Item, said: str, message: str) -> str:
@@ -62,7 +69,7 @@ def summary_text(verified: Verified, called: Called) -> Iterator[str]:
     kinds = Counter(found.code for _, found in verified.findings)
     if verified.in_doubt:
         doubt = f"{counted(len(verified.in_doubt), 'item')} in doubt"
-        yield f"{doubt}: first run {_reconcile(verified, called)}"
+        yield f"{doubt}: {_once_ended(verified) or 'first run'} {_reconcile(verified, called)}"
     if kinds:
         named = ", ".join(f"{count:,} {SAID[code]}" for code, count in kinds.items())
         yield f"{counted(len(verified.findings), 'finding')}: {named}"

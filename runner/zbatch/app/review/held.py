@@ -42,7 +42,8 @@ class Held:
     very plan, the latest last. `in_turn` is of what is to be sent, None where no ledger was read.
     `unread` says why the ledger could not be read; the counts are then empty. `retries` counts what
     has failed and is sent by a run that is asked to try that again as well. `calls` are those of
-    what is to be sent, None where it is all of the plan. `at_work` is the run that holds the
+    what is to be sent, None where it is all of the plan; of its items so many as `by_number` says
+    are not looked up, and the ledger was not asked about them. `at_work` is the run that holds the
     ledger's lock, where one does; of what is in doubt so many as `under_way` says are of its calls
     and have no answer so far.
     """
@@ -58,6 +59,7 @@ class Held:
     missed: int = 0
     retries: int = 0
     calls: int | None = None
+    by_number: int = 0
     at_work: Status | None = None
     under_way: int = 0
 
@@ -128,6 +130,7 @@ def _read(plan: Plan, items: int, ledger: Glance, wish: Wish, run_id: str | None
     to_send, held_back, changed = items - len(plan.items), 0, 0
     missed = retries = under_way = 0
     left, ready = bytearray(), set[str]()
+    by_number = to_send
     called = ledger.under_way(run_id) if run_id else frozenset()
     first: list[Altered] = []
     each = array("I")
@@ -169,6 +172,7 @@ def _read(plan: Plan, items: int, ledger: Glance, wish: Wish, run_id: str | None
         altered=tuple(first),
         missed=missed,
         retries=retries,
+        by_number=by_number,
         calls=None if whole else calls + len(ready),
         under_way=under_way,
     )
