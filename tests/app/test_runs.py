@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from zbatch.app.review.frozen import KIND, VERSION
-from zbatch.app.runs import find_run, is_a_spec, list_runs
+from zbatch.app.runs import find_run, is_a_spec, later_run, list_runs
 from zbatch.app.state import State
 from zbatch.errors import NothingSelected
 
@@ -180,3 +181,24 @@ def test_of_one_second_the_record_tells_the_newest(state: State) -> None:
         keep(state, f"20261127T010000Z-{tail}", {"started_at": f"2026-11-27T01:00:00{began}"})
     assert [run.run_id[-4:] for run in list_runs(state)][:3] == ["aaaa", "0000", "ffff"]
     assert find_run(state, "latest").run_id.endswith("aaaa")
+
+
+def test_a_later_run_of_the_same_is_known(state: State) -> None:
+    """Of the same spec, month and tenant, that does the same; the newest of several."""
+    runs = {run.run_id: run for run in list_runs(state)}
+    assert later_run(state, runs[NEW]) is None
+    assert later_run(state, runs[OLD]) is None  # what was typed is no proof
+    record: dict[str, Any] = {
+        "spec": {"path": "specs/k.yaml", "period": "2026-11"},
+        "tenant": {"host": "a"},
+    }
+    others: tuple[dict[str, Any], ...] = (
+        {"verb": "reconcile"},
+        {"tenant": {"host": "b"}},
+        {"spec": {"path": "specs/k.yaml"}},
+    )
+    for minute, more in enumerate([{}, {}, {}, *others]):
+        keep(state, f"20261128T0100{minute:02}Z-0000", record | more)
+    first, _, newest, *rest = sorted(list_runs(state), key=lambda run: run.run_id)[2:]
+    assert later_run(state, first) == newest
+    assert [later_run(state, one) for one in (newest, *rest)] == [None] * 4

@@ -127,6 +127,16 @@ def test_a_run_that_is_gone_has_a_next_step(running: Status, story: Any) -> None
     )
 
 
+def test_a_run_that_is_gone_is_gone_on_with_once(running: Status, story: Any) -> None:
+    """Where a later run of its spec has begun since, that one tells what is left."""
+    later = replace(running.run, run_id="20261130T202100Z-0001")
+    gone = replace(running, state=Life.GONE)
+    *_, line = one_run(gone, story.now, Path.cwd(), Called(state_dir=Path("state")), later=later)
+    assert line.plain == (
+        f"next: zbatch status {later.run_id} --state-dir state   a later run of it has gone on"
+    )
+
+
 NOTHING = {"tenant": None, "period": None, "rate": None, "concurrency": None, "document": None}
 DIGEST = "d" * 64
 

@@ -144,6 +144,19 @@ def list_runs(state: State) -> Iterator[PastRun]:
         yield from sorted(runs, key=lambda run: run.started_at, reverse=True)
 
 
+def later_run(state: State, run: PastRun) -> PastRun | None:
+    """Give the newest run that has done the same as one since: of its spec, month and tenant."""
+
+    def what(one: PastRun) -> tuple[object, ...]:
+        return one.spec_path, one.period, one.place, one.reconciles
+
+    if run.spec_path is None:
+        return None
+    alike = (one for one in list_runs(state) if one.run_id == run.run_id or what(one) == what(run))
+    newest = next(alike, run)
+    return None if newest.run_id == run.run_id else newest
+
+
 def find_run(state: State, named: str, place: Place | None = None) -> PastRun:
     """Find a run by its ID, a unique part of it or `latest`, or the newest run of a spec's file.
 

@@ -29,6 +29,7 @@ class Verb(StrEnum):
     RUN = "run"
     RECONCILE = "reconcile"
     VERIFY = "verify"
+    STATUS = "status"
 
 
 @dataclass(frozen=True, slots=True)

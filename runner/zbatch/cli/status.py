@@ -15,6 +15,7 @@ from zbatch.cli import completing
 from zbatch.cli.options import ordinary, state_folder
 
 if TYPE_CHECKING:
+    from zbatch.app.runs import PastRun
     from zbatch.app.status import Status
 
 VERSION = 1
@@ -42,7 +43,7 @@ def status(named: str | None, state_dir: Path | None, as_json: bool) -> int:
     """
     # Loaded here, because the help needs none of it.
     from zbatch.app.clock import SystemClock
-    from zbatch.app.runs import find_run, is_a_spec, list_runs
+    from zbatch.app.runs import find_run, is_a_spec, later_run, list_runs
     from zbatch.app.state import State
     from zbatch.app.status import status_of
     from zbatch.model import ExitCode
@@ -54,7 +55,10 @@ def status(named: str | None, state_dir: Path | None, as_json: bool) -> int:
     state = State.of(root, state_dir)
     if named is not None:
         one = status_of(find_run(state, named), now)
-        _print_json(_as_json(one)) if as_json else _print_one(one, state_dir, root)
+        if as_json:
+            _print_json(_as_json(one))
+        else:
+            _print_one(one, state_dir, root, later_run(state, one.run))
         return ExitCode.OK
     runs = list_runs(state)
     if as_json:
@@ -65,7 +69,7 @@ def status(named: str | None, state_dir: Path | None, as_json: bool) -> int:
     return ExitCode.OK
 
 
-def _print_one(one: Status, state_dir: Path | None, root: Path) -> None:
+def _print_one(one: Status, state_dir: Path | None, root: Path, later: PastRun | None) -> None:
     from zbatch.app.clock import SystemClock
     from zbatch.cli.called import Called
     from zbatch.cli.paper import Paper, console_for
@@ -73,7 +77,7 @@ def _print_one(one: Status, state_dir: Path | None, root: Path) -> None:
 
     paper = Paper(console_for(sys.stdout, os.environ))
     called = Called(state_dir=state_dir)
-    for line in one_run(one, SystemClock().now(), Path.cwd(), called, root):
+    for line in one_run(one, SystemClock().now(), Path.cwd(), called, root, later):
         paper.say(line)
 
 

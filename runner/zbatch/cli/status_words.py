@@ -38,18 +38,31 @@ _STYLES = {Life.RUNNING: "green", Life.SILENT: "yellow", Life.GONE: "bold red"}
 
 
 def one_run(
-    status: Status, now: datetime, here: Path, called: Called, root: Path | None = None
+    status: Status,
+    now: datetime,
+    here: Path,
+    called: Called,
+    root: Path | None = None,
+    later: PastRun | None = None,
 ) -> Iterator[Text]:
     """Say how a run stands, and what to do where it does not go on by itself.
 
-    `root` is that of the project, where the spec is found again.
+    `root` is that of the project, where the spec is found again, and `later` a run that has gone on
+    with it since.
     """
     yield Text(
         f"{_title(status.run)} · {_standing(status, now)}", _STYLES.get(status.state, "bold")
     )
     yield from _figures(status, now)
     yield Text(f"  report {path_text(status.run.report, here)}")
-    if status.state is Life.GONE or _broke_off(status):
+    if not (status.state is Life.GONE or _broke_off(status)):
+        return
+    if later:
+        told = called.command(
+            Verb.STATUS, later.run_id, root=elsewhere(root, here) if root else None
+        )
+        yield Text(f"next: {told}   a later run of it has gone on", "bold")
+    else:
         again = _again(status.run, here, called, root)
         yield Text(f"next: {again}   settles what was in flight, and goes on", "bold")
 
