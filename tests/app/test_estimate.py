@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 
 from support.accounts import account
 from support.engine import Bench, ScriptedServer, item, success
-from support.runs import Project
+from support.mishaps import DROP_AFTER
+from support.runs import Away, Project
 from zbatch.app.loading import Overrides
 from zbatch.app.outstanding import Wish
 from zbatch.app.review.approval import choose
@@ -17,6 +19,8 @@ from zbatch.app.review.estimate import estimate
 from zbatch.app.review.in_turn import INVOICE_SECONDS, InTurn
 from zbatch.app.review.load import Load
 from zbatch.app.review.preview import preview
+from zbatch.cli.plan_words import requests
+from zbatch.emulator import Scheduled
 from zbatch.engine.order import Work
 from zbatch.model import Limits, Rate
 from zbatch.zuora.wire import Fault, Reply, Request
@@ -207,3 +211,15 @@ def test_a_call_that_is_not_full_takes_less_time(project: Project) -> None:
     assert few.estimate.seconds < 5 * INVOICE_SECONDS
     whole = preview(choose(project.spec(*range(1, 29), **fifty), Overrides()))
     assert whole.estimate.seconds > 28 * INVOICE_SECONDS
+
+
+def test_what_waits_for_doubt_is_not_surely_sent(
+    project: Project, tenant: Callable[..., Away]
+) -> None:
+    """The next run may find it too early to settle that, and sends nothing of the account then."""
+    tenant(faults=(Scheduled(DROP_AFTER, at=1),))
+    spec = project.spec(1, tenant="real", retry={"max_attempts": 1}, dates=DATES)
+    assert project.run(spec).outcomes == {"unknown": 1, "not_attempted": 2}
+    told = preview(choose(spec, Overrides()))
+    assert (told.held.to_send, told.held.behind, told.load.calls) == (2, 2, 3)
+    assert ": 0 to 3 generate calls" in requests(told)

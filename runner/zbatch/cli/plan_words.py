@@ -290,7 +290,7 @@ def requests(view: Preview) -> str:
     most, unsure = view.load.calls, view.held.unsure
     calls = counted(most, "generate call")
     if unsure:  # each takes the same call once more, or a question alone settles it
-        calls = f"{most - unsure:,} to {calls}"
+        calls = f"{max(0, most - unsure - view.held.behind):,} to {calls}"
     asked = counted(view.load.questions, "question")
     total = f"{'at most ' if unsure else ''}{view.load.requests:,} if all goes well"
     return f"{total}: {calls}, {asked} and a token"

@@ -43,7 +43,8 @@ class Held:
     `unread` says why the ledger could not be read; the counts are then empty. `retries` counts what
     has failed and is sent by a run that is asked to try that again as well. `calls` are those of
     what is to be sent, None where it is all of the plan; of its items so many as `by_number` says
-    are not looked up, and the ledger was not asked about them. `at_work` is the run that holds the
+    are not looked up, and the ledger was not asked about them, and so many as `behind` says are of
+    accounts in doubt, and not sent before that is settled. `at_work` is the run that holds the
     ledger's lock, where one does; of what is in doubt so many as `under_way` says are of its calls
     and have no answer so far.
     """
@@ -60,6 +61,7 @@ class Held:
     retries: int = 0
     calls: int | None = None
     by_number: int = 0
+    behind: int = 0
     at_work: Status | None = None
     under_way: int = 0
 
@@ -128,7 +130,7 @@ def _unsettled(standings: Iterable[Standing]) -> Iterator[tuple[Item, Trail]]:
 def _read(plan: Plan, items: int, ledger: Glance, wish: Wish, run_id: str | None) -> Held:
     counts: Counter[Outcome] = Counter()
     to_send, held_back, changed = items - len(plan.items), 0, 0
-    missed = retries = under_way = 0
+    missed = retries = under_way = behind = 0
     left, ready = bytearray(), set[str]()
     by_number = to_send
     called = ledger.under_way(run_id) if run_id else frozenset()
@@ -138,7 +140,7 @@ def _read(plan: Plan, items: int, ledger: Glance, wish: Wish, run_id: str | None
         of_account = tuple(standings)
         worked_on = _worked_on(of_account, wish)
         retries += _retries(of_account, wish)
-        before = to_send + counts[Outcome.UNKNOWN]
+        unsure, sent = counts[Outcome.UNKNOWN], to_send
         for standing in of_account:
             left.append(NOTHING)
             outcome = _outcome(standing, wish)
@@ -157,7 +159,9 @@ def _read(plan: Plan, items: int, ledger: Glance, wish: Wish, run_id: str | None
             if change := altered(standing):
                 changed += 1
                 first += [change] if changed <= MOST_NAMED else []
-        each.append(to_send + counts[Outcome.UNKNOWN] - before)
+        unsure, sent = counts[Outcome.UNKNOWN] - unsure, to_send - sent
+        behind += sent if unsure else 0
+        each.append(sent + unsure)
     unresolved = [len(pairs_of(plan.spec, named)) for named in plan.unresolved]
     whole = left.count(NEW) == len(plan.items)
     calls = calls_left(plan, left) + calls_of(unresolved, plan.spec.limits.objects_per_call)
@@ -173,6 +177,7 @@ def _read(plan: Plan, items: int, ledger: Glance, wish: Wish, run_id: str | None
         missed=missed,
         retries=retries,
         by_number=by_number,
+        behind=behind,
         calls=None if whole else calls + len(ready),
         under_way=under_way,
     )
