@@ -250,6 +250,20 @@ def test_last_block_of_a_reconciliation(story: Any, golden: Callable[[str, str],
     golden("reconcile", text_of(result, Called(Verb.RECONCILE, "uat", Path("my state"))))
 
 
+def test_what_only_a_person_can_decide_is_not_left_to_a_command(story: Any) -> None:
+    """No run and no reconciliation settles it, however often; beside other doubt one may."""
+    several = Problem("SEVERAL_INVOICES", "2 invoices are there that may be this item's")
+    records = [story.record(Outcome.UNKNOWN, number, several) for number in (1, 2)]
+    for called in (RUN, RECONCILE):
+        said = advice(story.result(records, ExitCode.UNKNOWN), called)
+        assert said.startswith("look at the invoices named above in Zuora, and decide")
+        assert said.endswith(f" {SPEC}; bill nothing of this by hand meanwhile")
+    more = [*records, story.record(Outcome.UNKNOWN, 3, RESTING)]
+    assert advice(story.result(more, ExitCode.UNKNOWN), RUN).startswith(f"zbatch run {SPEC} again")
+    stopped = story.result(records, ExitCode.UNKNOWN, stop="no space left on device")
+    assert advice(stopped, RUN).startswith(f"zbatch run {SPEC} again")
+
+
 def test_reconciliation_without_doubt_says_so(story: Any) -> None:
     """Where nothing is in doubt, nothing is asked and nothing is left."""
     text = text_of(story.result([], ExitCode.OK, sent=0), RECONCILE)

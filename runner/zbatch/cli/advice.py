@@ -10,7 +10,7 @@ from pathlib import Path
 from zbatch.app.api import RunResult, ToRun
 from zbatch.cli.called import RETRY_FAILED, Called, Verb
 from zbatch.engine.ending import StopReason
-from zbatch.model import ExitCode, Outcome
+from zbatch.model import ExitCode, ItemRecord, Outcome
 from zbatch.report.differences import read_back_text
 from zbatch.spec import elsewhere, find_project
 from zbatch.zuora.text import one_line
@@ -66,8 +66,14 @@ _UNSEEN_INVOICE = "{run} again, from the time that is named above   bills what i
 _TWICE_AND_UNSEEN = (
     "{verify}   names the invoices; cancel what is one too many; then " + _UNSEEN_INVOICE
 )
+_DECIDE = (
+    "look at the invoices named above in Zuora, and decide as it says there, or cancel what is one"
+    " too many, then {again}; bill nothing of this by hand meanwhile"
+)
 _CREDENTIALS = "check {places}, where the OAuth client is read from, then {again}"
 MOST_SPECS = 3
+# What only a person can decide.
+_UNDECIDED = frozenset({"SEVERAL_INVOICES", "DRAFT_CHANGED"})
 _BY_REASON = {
     StopReason.RULE: _RULE,
     StopReason.STAGE: _STAGE,
@@ -145,6 +151,9 @@ def _template(result: RunResult, called: Called) -> str:
     code = result.exit_code
     if code is ExitCode.UNKNOWN and result.unread:
         return _UNREAD
+    doubt = (*result.unknown, *result.strays)
+    if code is ExitCode.UNKNOWN and not result.stop and doubt and all(map(is_undecided, doubt)):
+        return _DECIDE
     if code is ExitCode.UNKNOWN and result.strays and not (result.unknown or _broken(result)):
         return f"{_STRAYS}{_after_strays(result)}"
     if code is ExitCode.UNKNOWN and called.verb is Verb.RECONCILE and not result.plan.spec.file:
@@ -169,6 +178,11 @@ def _template(result: RunResult, called: Called) -> str:
     if code is ExitCode.OK and seen and read_back_text(seen):
         return _LOOK
     return NEXT.get(code, "see the report")
+
+
+def is_undecided(record: ItemRecord) -> bool:
+    """Tell whether only a person can decide what became of an item."""
+    return record.error is not None and record.error.code in _UNDECIDED
 
 
 def _after_strays(result: RunResult) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.text import Text
 
 from zbatch.app.api import FailureGroup, RunHeader, RunResult
-from zbatch.cli.advice import advice, if_listed, reconcile_all, run_command, when
+from zbatch.cli.advice import advice, if_listed, is_undecided, reconcile_all, run_command, when
 from zbatch.cli.amounts import invoiced
 from zbatch.cli.called import CALLED, RETRY_NOTHING, Called, Verb
 from zbatch.cli.decision import item_argument
@@ -32,9 +32,6 @@ from zbatch.zuora.text import one_line
 FIRST_CAUSES = 20
 FIRST_UNKNOWN = 20
 FIRST_RUNS = 3
-
-# What only a person can decide.
-_UNDECIDED = frozenset({"SEVERAL_INVOICES", "DRAFT_CHANGED"})
 
 _STYLES = {
     Outcome.INVOICED: "green",
@@ -211,7 +208,7 @@ def _strays(result: RunResult, called: Called) -> Iterator[Text]:
 def _undecided(result: RunResult, called: Called) -> Iterator[Text]:
     """Show how to decide what no further question can, for the first such item."""
     for record in (*result.unknown, *result.strays):
-        if record.error and record.error.code in _UNDECIDED:
+        if is_undecided(record):
             command = reconcile_all(result, called)
             item = item_argument(record.item)
             yield Text(f"  a person decides: {command} --accept {item}=INVOICE_ID --reason TEXT")
