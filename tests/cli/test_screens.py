@@ -209,6 +209,16 @@ def test_strays_beside_a_stop_come_first(reason: StopReason, first: bool, story:
     assert said.startswith(f"zbatch run {SPEC} again") is not first
 
 
+def test_nobody_waits_for_strays_to_go_on_with_the_rest(story: Any) -> None:
+    """They rest for an hour, and nothing of this spec waits for them but what the report names."""
+    stray, left = (story.record(Outcome.UNKNOWN, 7, RESTING), story.record(Outcome.NOT_ATTEMPTED))
+    given = {"strays": (stray,), "stop": "stopped", "stop_reason": StopReason.INTERRUPTED}
+    at = story.result([], ExitCode.OK).finished_at + timedelta(hours=1)
+    said = advice(story.result([left], ExitCode.UNKNOWN, strays_settle_at=at, **given), RUN)
+    goes_on = f"; meanwhile zbatch run {SPEC}   goes on where this run stopped"
+    assert said.endswith(f", not before {at:%H:%M:%S} UTC{goes_on}")
+
+
 @pytest.mark.parametrize(
     ("outcome", "rest"),
     [

@@ -188,7 +188,7 @@ def is_undecided(record: ItemRecord) -> bool:
 def _after_strays(result: RunResult) -> str:
     """Say how this spec is gone on with: the command for the strays tells nothing of it."""
     if result.stop:
-        return f"; then {_GO_ON}"
+        return f"; {'meanwhile' if result.strays_settle_at else 'then'} {_GO_ON}"
     if result.totals[Outcome.FAILED]:
         return f"; {NEXT[ExitCode.FAILURES]}"
     return "; then {again}   sends the rest" if result.totals[Outcome.NOT_ATTEMPTED] else ""
