@@ -130,6 +130,26 @@ def test_beside_a_live_run_its_calls_are_under_way_and_in_doubt_once_it_is_kille
     assert "3 items in doubt: first run zbatch reconcile spec.yaml\n" in text
 
 
+def test_an_invoice_that_a_live_run_has_no_answer_of_is_no_finding(
+    serve: Callable[..., Tenant], project_at: Callable[..., Project]
+) -> None:
+    """The ledger is about to hold it; once the run is gone it is told."""
+    silence = {"fault": "silence", "when": "after_execution", "every": 1}
+    tenant = serve(faults=[silence])
+    project = project_at(tenant)
+    project.write([1], timeout="90s")
+    client = project.start("run", "spec.yaml")
+    until(lambda: tenant.data.exists() and tenant.executions, "an invoice")
+    until(lambda: list(project.folder.glob(".zbatch/runs/*/live.json")), "a sign of life")
+    text = told_by(project, 3, "verify", "spec.yaml", "--wait", "0s")
+    assert text.count(": under way: ") == 1
+    assert "finding" not in text
+    client.kill()
+    client.wait()
+    text = told_by(project, 3, "verify", "spec.yaml", "--wait", "0s")
+    assert "1 finding: 1 not in the ledger\n" in text
+
+
 def test_what_an_earlier_run_has_left_in_doubt_is_not_under_way(
     serve: Callable[..., Tenant], project_at: Callable[..., Project]
 ) -> None:

@@ -15,7 +15,7 @@ from zbatch.app.numbers import with_ids
 from zbatch.app.outside import Outside
 from zbatch.app.status import Status
 from zbatch.app.subject import Known, Subject, known_of, subject_of
-from zbatch.engine.agreement import Agreement, Difference
+from zbatch.engine.agreement import Agreement, Code, Difference
 from zbatch.engine.money import Sum, as_own, sums
 from zbatch.model import ExitCode, Item, Outcome, Tenant
 
@@ -101,11 +101,20 @@ def verify(options: VerifyOptions) -> Verified:
 
 
 def _beside_a_run(told: Verified, known: Known) -> Verified:
-    """Tell the calls of a run that is at work from what nobody is about to settle."""
+    """Tell the calls of a run that is at work from what nobody is about to settle.
+
+    That the ledger does not hold their invoices yet is no finding.
+    """
+    under_way = known.under_way
     return replace(
         told,
-        in_doubt=tuple(one for one in told.in_doubt if one.identity not in known.under_way),
-        under_way=tuple(one for one in told.in_doubt if one.identity in known.under_way),
+        findings=tuple(
+            (item, found)
+            for item, found in told.findings
+            if not (item.identity in under_way and found.code is Code.UNRECORDED)
+        ),
+        in_doubt=tuple(one for one in told.in_doubt if one.identity not in under_way),
+        under_way=tuple(one for one in told.in_doubt if one.identity in under_way),
         at_work=known.at_work,
     )
 
