@@ -135,6 +135,10 @@ def test_a_run_is_at_work_only_where_that_is_certain(
 ) -> None:
     """Whoever is told so looks no further; what is perhaps gone is told as what is gone."""
     (run.folder / "run.json").write_text(json.dumps(RECORD))
+    ledger = tmp_path / "rest.test"
+    ledger.mkdir()
+    assert run_at_work(ledger, NOW) is None
+    (ledger / "lock").write_text(f"run {RUN}, process 4711")
     ours, late = Process.current(), LATE_ELSEWHERE + timedelta(seconds=1)
     away = replace(NO_PROCESS, machine="elsewhere")
     for process, age, certain in (
@@ -146,10 +150,9 @@ def test_a_run_is_at_work_only_where_that_is_certain(
         (away, late, False),
     ):
         sign(process, age)
-        assert bool(run_at_work(tmp_path, RUN, NOW)) is certain, (process, age)
-    assert run_at_work(tmp_path, None, NOW) is None
+        assert bool(run_at_work(ledger, NOW)) is certain, (process, age)
     sign(ours, ended=True)
-    assert run_at_work(tmp_path, RUN, NOW) is None
+    assert run_at_work(ledger, NOW) is None
 
 
 @pytest.mark.parametrize("code", [0, None])

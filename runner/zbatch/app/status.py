@@ -17,7 +17,7 @@ from zbatch.app.heartbeat import LIVE_FILE
 from zbatch.app.live_json import from_json
 from zbatch.app.process import Process
 from zbatch.app.runs import PastRun, run_in
-from zbatch.ledger.lock import signer_of
+from zbatch.ledger.lock import signature, signer_of
 from zbatch.model import Outcome
 from zbatch.model.tenants import folder_of
 
@@ -75,14 +75,15 @@ def status_of(run: PastRun, now: datetime) -> Status:
     return replace(told, state=state, process=process)
 
 
-def run_at_work(root: Path, run_id: str | None, now: datetime) -> Status | None:
-    """Tell of the run that has signed a lock, if it certainly lives and has not ended.
+def run_at_work(folder: Path, now: datetime) -> Status | None:
+    """Tell of the run that has signed the lock of a ledger, if it lives for certain.
 
     A silent one may be gone, unless its process is known by more than a number that comes again.
     """
-    if run_id is None:
+    signed = signature(folder)
+    if signed is None:
         return None
-    told = status_of(run_in(root, run_id), now)
+    told = status_of(run_in(folder.parent, signed[0]), now)
     known = told.process is not None and told.process.near and told.process.born is not None
     return told if told.state is Life.RUNNING or (told.state is Life.SILENT and known) else None
 

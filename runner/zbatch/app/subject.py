@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 
 from zbatch.app.entries import ledger_entries
@@ -13,9 +12,9 @@ from zbatch.app.runs import LATEST, PastRun, find_run, is_a_spec, list_runs
 from zbatch.app.state import State
 from zbatch.app.status import Status, run_at_work
 from zbatch.engine.agreement import LedgerEntry
+from zbatch.engine.ports import Clock
 from zbatch.errors import CannotStart, NothingSelected, Refused
 from zbatch.ledger.glance import Glance, glance
-from zbatch.ledger.lock import signature
 from zbatch.model import Identity, Item, Plan, Tenant
 from zbatch.spec import Project, find_project
 
@@ -96,21 +95,21 @@ def _tenant_of(run: PastRun, project: Project, named: str | None) -> Tenant:
     return tenant
 
 
-def known_of(subject: Subject, plan: Plan, now: datetime) -> Known:
+def known_of(subject: Subject, plan: Plan, clock: Clock) -> Known:
     """Read what the ledger holds of the items; raises `CannotStart`.
 
     Raises `NothingSelected` for a run of which the ledger has no items: with nothing to compare,
     nothing is known to agree. `plan` is the subject's own with the IDs of all accounts. Where there
     is no ledger, nothing was sent for a spec yet.
     """
-    run, signed = subject.run, signature(subject.folder)
-    signer = signed[0] if signed else None
+    run, before = subject.run, run_at_work(subject.folder, clock.now())
+    run_id = before.run.run_id if before else None
 
     def read(ledger: Glance) -> Known:
         planned = plan.items if run is None else _items_of((run, *subject.since), ledger)
         items = _with_numbers(planned, ledger)
         entries = ledger_entries(ledger.standings(items), ledger.billed(items))
-        called = ledger.under_way(signer) if signer else frozenset()
+        called = ledger.under_way(run_id) if run_id else frozenset()
         return Known(list(zip(items, entries, strict=True)), called)
 
     found = glance(subject.folder, read)
@@ -123,8 +122,9 @@ def known_of(subject: Subject, plan: Plan, now: datetime) -> Known:
         )
     if found is None:
         return Known([(item, LedgerEntry(item.identity, None)) for item in plan.items])
-    at_work = run_at_work(subject.state.root, signer, now)
-    return replace(found, at_work=at_work) if at_work else Known(found.entries)
+    at_work = run_at_work(subject.folder, clock.now())
+    still = at_work and at_work.run.run_id == run_id
+    return replace(found, at_work=at_work, under_way=found.under_way if still else frozenset())
 
 
 def _with_numbers(items: Sequence[Item], ledger: Glance) -> Sequence[Item]:

@@ -92,7 +92,7 @@ def verify(options: VerifyOptions) -> Verified:
     bureau = Bureau(subject.folder, book, telling.event, options.outside, options.patience)
     resolved = with_ids(subject.plan, bureau, overrides)
     asked_at = options.outside.clock.now()
-    known = known_of(subject, resolved.plan, asked_at)
+    known = known_of(subject, resolved.plan, options.outside.clock)
     comparing = Comparing(bureau, resolved.plan, telling, options.wait, resolved.pace)
     agreements, asked = comparing.compared([one for _, one in known.entries])
     compared = [(item, agreements[item.identity]) for item, _ in known.entries]

@@ -20,7 +20,6 @@ from zbatch.app.review.counts import pairs_of
 from zbatch.app.review.in_turn import InTurn
 from zbatch.app.runs import to_bill
 from zbatch.errors import CannotStart
-from zbatch.ledger.lock import signature
 from zbatch.model import Identity, Item, Outcome, Plan, Standing, Trail
 
 if TYPE_CHECKING:
@@ -93,8 +92,8 @@ def held(plan: Plan, items: int, folder: Path, wish: Wish = PLAIN) -> Held:
     from zbatch.app.status import run_at_work
     from zbatch.ledger.glance import glance
 
-    signed = signature(folder)
-    run_id = signed[0] if signed else None
+    before = run_at_work(folder, SystemClock().now())
+    run_id = before.run.run_id if before else None
     try:
         found = glance(folder, lambda ledger: _read(plan, items, ledger, wish, run_id))
     except CannotStart as error:
@@ -102,8 +101,9 @@ def held(plan: Plan, items: int, folder: Path, wish: Wish = PLAIN) -> Held:
     if found is None:
         return Held(to_send=items)
     found = replace(found, runs=tuple(to_bill(folder.parent, found.runs)))
-    at_work = run_at_work(folder.parent, run_id, SystemClock().now())
-    return replace(found, at_work=at_work, under_way=found.under_way if at_work else 0)
+    at_work = run_at_work(folder, SystemClock().now())
+    still = at_work and at_work.run.run_id == run_id
+    return replace(found, at_work=at_work, under_way=found.under_way if still else 0)
 
 
 def unsettled(plan: Plan, folder: Path) -> Iterator[tuple[Item, Trail]]:
