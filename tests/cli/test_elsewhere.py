@@ -18,6 +18,7 @@ from support.mishaps import UNKNOWN_EXECUTED, UNKNOWN_UNEXECUTED
 from support.runs import Away, Project, away, let_pass
 from zbatch.cli import main
 from zbatch.emulator import Mishap, Scheduled
+from zbatch.emulator.catalogue import fault
 
 BIN = Path(sys.executable).parent
 
@@ -31,9 +32,9 @@ class Two:
         for project in (self.here, self.there):
             project.root.mkdir()
 
-    def start(self, mishap: Mishap) -> Away:
-        """Let the first call of the tenant of `there` go wrong; nobody serves that of `here`."""
-        faults = (Scheduled(mishap, at=1),)
+    def start(self, *mishaps: Mishap) -> Away:
+        """Let the first calls of the tenant of `there` go wrong; nobody serves that of `here`."""
+        faults = tuple(Scheduled(mishap, at=number) for number, mishap in enumerate(mishaps, 1))
         started = self._stack.enter_context(away(self._folder / "tenant", faults=faults))
         self.here.tenants(real="http://127.0.0.1:9")
         self.there.tenants(real=started.url)
@@ -108,11 +109,33 @@ def test_what_a_spec_of_another_project_does_not_list_is_settled_in_its_own_ledg
     capfd.readouterr()
     assert main(["run", SPEC]) == 3
     two.rest(two.there.state)
-    code, said = pasted(next_of(capfd.readouterr().err), two.here.root)
+    code, said = pasted(f"{next_of(capfd.readouterr().err)}; pwd", two.here.root)
     assert (code, "found to be invoiced" in said) == (0, True), said
+    assert said.splitlines()[0] == str(two.there.root)  # where what it names in turn is found
     assert len(started.billing.of(1)) == 1
     assert main(["run", SPEC]) == 0
     assert not two.here.state.exists()
+
+
+def test_two_commands_of_one_sentence_can_be_typed_one_after_the_other(
+    two: Two, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The first is called in another folder, from which what was typed is not found."""
+    closed = fault("row_error", code="ACCOUNTING_PERIOD_CLOSED")
+    started = two.start(UNKNOWN_EXECUTED, closed)
+    named = ["--state-dir", "../my state"]
+    assert main(["run", SPEC, *named]) == 3
+    two.doubtful(2)
+    capfd.readouterr()
+    assert main(["run", SPEC, *named]) == 3
+    two.rest(two.here.root.parent / "my state")
+    said = capfd.readouterr().err
+    rest = re.search(r"then (zbatch run .* --retry-failed)", said)
+    assert rest, said
+    code, said = pasted(f"{next_of(said)} && {rest[1]}", two.here.root)
+    assert (code, "invoiced by this run" in said) == (0, True), said
+    assert [len(started.billing.of(number)) for number in (1, 2, 9)] == [1, 1, 0]
+    assert not two.there.state.exists()
 
 
 def test_so_it_is_with_a_state_folder_that_was_named(

@@ -83,6 +83,8 @@ _BY_REASON = {
 
 def advice(result: RunResult, called: Called) -> str:
     """Say what to do after a run or a reconciliation."""
+    if result.strays and _elsewhere(result):
+        result, called = _from_anywhere(result), called.from_anywhere()
     spec = result.plan.spec.file
     left = result.totals[Outcome.NOT_ATTEMPTED]
     retry = run_command(result, called, (RETRY_FAILED,))
@@ -142,9 +144,21 @@ def when(result: RunResult, at: datetime | None) -> str:
 
 def reconcile_all(result: RunResult, called: Called) -> str:
     """Write the command that settles all that the ledger holds in doubt."""
-    spec, tenant = result.plan.spec.file, result.plan.tenant.name
-    root = elsewhere(find_project(Path(spec)).root, Path()) if spec else None
-    return called.command(Verb.RECONCILE, "", tenant, root=root)
+    tenant = result.plan.tenant.name
+    return called.command(Verb.RECONCILE, "", tenant, root=_elsewhere(result))
+
+
+def _elsewhere(result: RunResult) -> Path | None:
+    """Give the root of the spec's project, where that of the working folder is another one."""
+    spec = result.plan.spec.file
+    return elsewhere(find_project(Path(spec)).root, Path()) if spec else None
+
+
+def _from_anywhere(result: RunResult) -> RunResult:
+    """Name the spec by its whole path: the command for the strays leads to another folder."""
+    spec = result.plan.spec
+    spec = replace(spec, file=str(Path(spec.file).absolute()))
+    return replace(result, plan=replace(result.plan, spec=spec))
 
 
 def _template(result: RunResult, called: Called) -> str:

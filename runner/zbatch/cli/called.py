@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -68,7 +68,7 @@ class Called:
         """Write the command that goes on from here, safe to paste; without a `spec` for all.
 
         That is called in the project at `root`, where it is another one than that of the working
-        folder.
+        folder; the shell stays there, as what it says in turn is named from there.
         """
         if self.document and spec and verb is Verb.RUN:
             spec = str(self.document)
@@ -82,7 +82,15 @@ class Called:
         if verb is Verb.RUN and spec:
             words += self._held_to()
         command = quoted(*words, *flags)
-        return f"(cd {quoted(str(root))} && {command})" if root else command
+        return f"cd {quoted(str(root))} && {command}" if root else command
+
+    def from_anywhere(self) -> Called:
+        """Name files by their whole paths."""
+        return replace(
+            self,
+            state_dir=self.state_dir and self.state_dir.absolute(),
+            document=self.document and self.document.absolute(),
+        )
 
     def _held_to(self) -> Iterator[str]:
         """Write the flags of which the digest is that somebody approved."""
