@@ -7,6 +7,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from zbatch.app.review.preview import Preview
+from zbatch.cli import held_words
 from zbatch.cli import plan_words as words
 from zbatch.cli.words import counted
 from zbatch.spec.confinement import shown_from
@@ -82,8 +83,8 @@ def _facts(view: Preview) -> str:
         ("spec", f"{code(plan.spec.name)} in {code(plan.spec.file)}"),
         ("tenant", f"{code(plan.tenant.name)} at {code(plan.tenant.host)}{entity}"),
         ("charges", words.charges(plan.spec.charges)),
-        ("ledger", code(held.unread, _SENTENCE) if held.unread else words.ledger(held)),
-        *(("refused", code(said, _SENTENCE)) for said in words.refused(held)),
+        ("ledger", code(held.unread, _SENTENCE) if held.unread else held_words.ledger(held)),
+        *(("refused", code(said, _SENTENCE)) for said in held_words.refused(held)),
         *(("online", said) for said in (words.online(view.online) if view.online else ())),
         *(
             ("estimate", code(said, _SENTENCE))

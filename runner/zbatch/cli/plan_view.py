@@ -11,6 +11,7 @@ from textwrap import wrap
 from zbatch.app.review.approval import Stale
 from zbatch.app.review.counts import pairs_of
 from zbatch.app.review.preview import Preview
+from zbatch.cli import held_words
 from zbatch.cli import plan_words as words
 from zbatch.cli.words import counted
 from zbatch.model import Account, DatePair, Plan, Source
@@ -116,8 +117,8 @@ def _dates(view: Preview) -> Iterator[str]:
 
 
 def _cost(view: Preview) -> Iterator[str]:
-    yield from labelled("ledger", one_line(words.ledger(view.held)))
-    for said in words.refused(view.held):
+    yield from labelled("ledger", one_line(held_words.ledger(view.held)))
+    for said in held_words.refused(view.held):
         yield from labelled("refused", one_line(said, 400))
     for number, said in enumerate(words.online(view.online) if view.online else ()):
         yield from labelled("" if number else "online", one_line(said, 400))

@@ -6,16 +6,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 
-from zbatch.app.altered import WAY_OUT
 from zbatch.app.review.estimate import Use
-from zbatch.app.review.held import Held
 from zbatch.app.review.in_turn import INVOICE_SECONDS
 from zbatch.app.review.online import Online, to_the_last
 from zbatch.app.review.preview import Preview
 from zbatch.app.review.swings import Swings
 from zbatch.cli.amounts import grouped
 from zbatch.cli.called import RETRY_FAILED
-from zbatch.cli.words import at_work, counted, duration, tally
+from zbatch.cli.words import counted, duration
 from zbatch.engine.money import added
 from zbatch.model import Charges, Outcome
 from zbatch.spec.plan_diff import Dates, DatesChange, PlanDiff
@@ -173,46 +171,6 @@ def _kept_out(reasons: Sequence[tuple[str, int]], quote: Callable[[str], str]) -
         rest = sum(number for _, number in reasons[_MOST_REASONS:])
         said.append(f"{rest:,} for {len(reasons) - _MOST_REASONS:,} other reasons")
     return f"{total}: {', '.join(said)}"
-
-
-def ledger(held: Held) -> str:
-    """Say what is billed already, and what is left."""
-    if held.unread:
-        return f"not known: {held.unread}"
-    unsure = held.unsure - held.under_way
-    done = tally({**held.counts, Outcome.UNKNOWN: unsure})
-    done = f"{done} (to be settled)" if unsure else done  # the last of the tally
-    if not done and held.to_send > held.by_number:
-        done = "nothing yet"
-    said = "; ".join(filter(None, (done, f"{held.to_send:,} to send")))
-    if held.by_number:
-        said += (
-            f", {held.by_number:,} of them by number: zbatch plan --online tells whether those are"
-            " billed"
-        )
-    if held.held_back:
-        said += f"; {held.held_back:,} held back by another date of the account"
-    if held.missed:
-        said += f"; {held.missed:,} not shown at the last look, and asked about again"
-    if held.at_work:
-        calls = f"{held.under_way:,} under way: " if held.under_way else ""
-        said += f"; {calls}{at_work(held.at_work)}, and these counts go on changing"
-    if held.changed:
-        said += (
-            f". {counted(held.changed, 'item')} invoiced, or sent and not settled, would get"
-            " another invoice date or other charges: zbatch run refuses this"
-        )
-    return said
-
-
-def refused(held: Held) -> Iterator[str]:
-    """Name the first of the items that a run refuses, and say how one bills again."""
-    for one in held.altered:
-        yield one.said
-    if held.changed > len(held.altered):
-        yield f"and {held.changed - len(held.altered):,} more"
-    if held.changed:
-        yield f"to go on, {WAY_OUT}"
 
 
 def online(found: Online) -> Iterator[str]:
