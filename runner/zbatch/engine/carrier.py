@@ -173,9 +173,10 @@ class Carrier:
             return bool(exchange.wait)
         if isinstance(answer, Throttled):
             return False
-        busy = exchange.status == 503 and "retry-after" in exchange.headers
-        asked = retry_after(exchange.headers, self._ports.clock.now())
-        return (busy or exchange.status == 429) and asked is not None
+        headers = exchange.headers
+        busy = exchange.status == 503 and "retry-after" in headers
+        may_ask = busy or exchange.status == 429
+        return may_ask and retry_after(headers, self._ports.clock.now()) is not None
 
 
 def _is_early(exchange: Reply | Fault, attempt: Attempt) -> bool:
