@@ -100,6 +100,36 @@ def test_an_unreadable_server_date_is_left_out(date: str) -> None:
     assert answered(Attempt(1, BEGUN, "t"), reply, read_reply(reply, 1), DONE).server_date is None
 
 
+EARLY, LATE = BEGUN - timedelta(seconds=61), DONE + timedelta(seconds=61)
+
+
+@pytest.mark.parametrize(
+    ("code", "body", "given", "taken"),
+    [
+        (502, b"", BEGUN - timedelta(seconds=60), True),
+        (502, b"", DONE + timedelta(seconds=60), True),
+        (502, b"", EARLY, False),
+        (502, b"", LATE, False),
+        (409, b"", EARLY, False),
+        (200, b"cut", EARLY, False),
+        (429, b"", EARLY, True),
+        (429, b"", LATE, False),
+        (200, success().body, EARLY, True),
+        (200, success().body, LATE, False),
+    ],
+)
+def test_a_date_that_cannot_be_of_its_send_moves_no_attempt(
+    code: int, body: bytes, given: datetime, taken: bool
+) -> None:
+    """Only rows, and what turns a call away, may be older than the send: kept under its key."""
+    reply = Reply(code, {"date": f"{given:%a, %d %b %Y %H:%M:%S} GMT"}, body)
+    sent = Attempt(1, BEGUN, "t", server_date=BEGUN)
+    done = answered(sent, reply, read_reply(reply, 1), DONE)
+    assert done.server_date == (given if taken else BEGUN)
+    unknown = answered(replace(sent, server_date=None), reply, read_reply(reply, 1), DONE)
+    assert unknown.server_date == given
+
+
 def test_the_time_of_the_send_itself_wins_over_that_of_the_intent() -> None:
     """Where the sender knows when the bytes left, the attempt begins there."""
     left = BEGUN + timedelta(seconds=2)
@@ -411,8 +441,8 @@ def test_what_had_nothing_to_bill_before_the_send_may_have_it_by_now(
     judgement = judged(a_work(*before, count=3), reply, Context(early=early))
     first, second, third = judgement.result.effects
     assert first.state is KeyState.SETTLED
-    assert ("given before the send" in second.evidence) is old
-    assert not any("given before" in other.evidence for other in (first, third))
+    assert ("dated before the send" in second.evidence) is old
+    assert not any("dated before" in other.evidence for other in (first, third))
     if old:
         assert (second.state, second.if_absent) == (KeyState.BURNT, IfAbsent.RENEW)
         assert judgement.result.attempt.problem is not None

@@ -36,6 +36,15 @@ def test_it_goes_on_from_the_newest_date() -> None:
     assert clock.now(30.0) == START + timedelta(seconds=22)
 
 
+def test_what_a_gateway_says_of_the_time_sets_no_clock() -> None:
+    """Whatever is not an answer of the server may be dated by another clock."""
+    clock = ServerClock()
+    assert clock.heard(dated(START + timedelta(hours=1)), 0.0, own=False)
+    assert clock.now(0.0) is None
+    assert clock.heard(dated(START), 0.0)
+    assert clock.now(0.0) == START
+
+
 def test_dates_count_from_when_the_reply_was_given() -> None:
     """By its own date; one that was kept, or has none, counts from now."""
     clock = ServerClock()
@@ -124,6 +133,15 @@ def test_a_server_whose_clock_is_behind_that_of_another_is_right() -> None:
         assert [asked.stored(dated(later(at)), at) for at in (start, start + 2.0)] == [True, False]
     asked = Asked(0.0, server)
     assert [asked.stored(dated(START), at) for at in (40.0, 42.0, 44.0)] == [True] * 3
+
+
+def test_a_server_that_dates_a_reply_as_its_request_arrives_goes_on_as_well() -> None:
+    """However long its answers take: what has passed lies between two requests."""
+    asked = Asked(7200.0)
+    assert asked.stored(dated(START), 0.0, read=10.0)
+    assert not asked.stored(dated(later(12)), 12.0, read=13.0)
+    asked = Asked(7200.0)
+    assert [asked.stored(dated(START), at, at + 10.0) for at in (0.0, 12.0, 24.0)] == [True] * 3
 
 
 def test_too_soon_or_too_far_on_shows_nothing() -> None:

@@ -143,6 +143,14 @@ def test_a_date_of_each_month_is_read(month: int) -> None:
     assert date_of({"date": format_datetime(then, usegmt=True)}) == then
     assert date_of({"date": f"{then:%A, %d-%b-%y %H:%M:%S} GMT"}) == then
     assert date_of({"date": f"{then:%a %b} {then.day:2d} {then:%H:%M:%S %Y}"}) == then
+    assert date_of({"date": format_datetime(then)}) == then, "with +0000, as mail writes it"
+
+
+def test_of_several_dates_the_earliest_counts() -> None:
+    """Somebody on the way has added his own to the server's."""
+    old, new = (format_datetime(NOW + timedelta(hours=h), usegmt=True) for h in (-3, 0))
+    for both in (f"{old}, {new}", f"{new}, {old}", f" {old},{old}"):
+        assert date_of({"date": both}) == NOW - timedelta(hours=3)
 
 
 @pytest.mark.untraced
@@ -193,7 +201,16 @@ def test_a_limit_on_requests_at_once_is_told_from_one_on_their_rate(
     assert too_many_at_once(Problem(code, message)) is expected
 
 
-@pytest.mark.parametrize("headers", [{}, {"date": ""}, {"date": "yesterday"}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"date": ""},
+        {"date": "yesterday"},
+        {"date": "Fri, 31 Dec 9999 23:59:59 GMT"},
+        {"date": "Tue, 01 Jan 1000 00:00:00 GMT"},
+    ],
+)
 def test_a_reply_without_a_readable_date_has_none(headers: dict[str, str]) -> None:
     """It is no worse for it: the age of a key then goes by our own clock alone."""
     assert date_of(headers) is None

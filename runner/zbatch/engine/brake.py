@@ -165,7 +165,7 @@ class Brake(Stoppable):
         """Take note that the host answered, and of what it tells of now."""
         self._reachability.answered()
         now = self._clock.monotonic()
-        if self.server.heard(reply.headers, now):
+        if self.server.heard(reply.headers, now, own=200 <= reply.status < 300):
             self.places.heard(reply)
             if told := allowance(reply.headers):
                 self._pace.heard(told, now, self.in_flight)

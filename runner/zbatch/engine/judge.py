@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from zbatch.engine.age import CLOCK_SLACK
 from zbatch.engine.backoff import conflicts_exhausted
 from zbatch.engine.decision import Again, Decision, Pause, Settle, Verdict
 from zbatch.engine.kinds import Kind, doubtful, kind_of, problem_of, word_in_doubt
@@ -25,7 +26,7 @@ from zbatch.model import (
 )
 from zbatch.zuora.codes import CAUTION
 from zbatch.zuora.limits import date_of
-from zbatch.zuora.reply import Answer, Rows
+from zbatch.zuora.reply import Answer, Rows, Throttled
 from zbatch.zuora.wire import Fault, Reply
 
 _FREE = frozenset(set(Pause) - {Pause.BACKOFF})
@@ -109,12 +110,30 @@ def answered(
         answer=kind,
         sent=attempt.sent,
         finished_at=now,
-        server_date=date_of(exchange.headers) or attempt.server_date,
+        server_date=_server_date(attempt, exchange, answer, now - started_at),
         http_status=exchange.status,
         request_id=exchange.headers.get("zuora-request-id") or None,
         token=exchange.token,
         problem=problem,
     )
+
+
+def _server_date(
+    attempt: Attempt, exchange: Reply, answer: Answer | Fault, took: timedelta
+) -> datetime | None:
+    """Tell when the server took an attempt in, by its answer where that may be of then.
+
+    One that is dated before its send, or after its answer was there, is of another clock: a key
+    would be too old by it, or never rest. Rows may be older, kept under the key, and so may what
+    turns it away: a date that comes a second time shows that.
+    """
+    known, given = attempt.server_date, date_of(exchange.headers)
+    if given is None or known is None:
+        return given or known
+    if given > known + took + CLOCK_SLACK:
+        return known
+    may_be_kept = isinstance(answer, Rows | Throttled)
+    return given if may_be_kept or given >= known - CLOCK_SLACK else known
 
 
 def unsent(attempt: Attempt, now: datetime) -> Attempt:
@@ -204,8 +223,9 @@ def _without_old_answers(
 
     All of it is, so no other invoice that it names is new either: it may be gone as well, deleted
     before anybody has seen it. And what had nothing to bill on the day of the old call may have it
-    by now. So it may where an answer to a clean key is from before its send. Nor is the next key
-    taken at once: if the question was wrong, the one after a rest is not.
+    by now. So it may where an answer to a clean key is from before its send; not under a key that
+    is one in place of another, which nobody can have sent before: there a clock is behind. Nor is
+    the next key taken at once: if the question was wrong, the one after a rest is not.
     """
     pairs = list(zip(work.trails, decision.verdicts, strict=True))
     gone = [verdict for trail, verdict in pairs if _is_gone(trail.baseline, verdict)]
@@ -214,8 +234,12 @@ def _without_old_answers(
         said = f"it names invoice {named}, which was canceled or deleted before the send"
         outdated = [verdict for _, verdict in pairs if _may_be_outdated(verdict)]
     else:
-        said = "it was given before the send"
-        outdated = [verdict for _, verdict in pairs if early and _has_nothing(verdict)]
+        said = "it is dated before the send, unless a clock of the server's is behind"
+        outdated = [
+            verdict
+            for trail, verdict in pairs
+            if early and not trail.renewals and _has_nothing(verdict)
+        ]
     if not outdated:
         return attempt, decision
     problem = Problem("OLD_ANSWER", f"the server has repeated an old answer: {said}")

@@ -25,16 +25,16 @@ class ServerClock:
         """Tell its time, or None before the first reply that has a date."""
         return self._began + timedelta(seconds=steady) if self._began else None
 
-    def heard(self, headers: Mapping[str, str], steady: float) -> bool:
+    def heard(self, headers: Mapping[str, str], steady: float, *, own: bool = True) -> bool:
         """Take in the date of a reply; False where it shows that the reply was kept somewhere.
 
         Such a reply tells nothing of now. To believe its date would let the next one like it pass
-        for fresh.
+        for fresh. One that is not the server's `own` may be dated by another clock.
         """
         date = date_of(headers)
         if age_of(headers) > OLD or (date and self._is_kept(date, steady)):
             return False
-        if date:
+        if date and own:
             began = date - timedelta(seconds=steady)
             self._began = max(began, self._began or began)
         return True
@@ -59,7 +59,8 @@ class Freshness:
 
     def __init__(self, server: ServerClock) -> None:
         self._server = server
-        self._doubted: Moment | None = None  # when the last such answer was read, and its date
+        # When the last such request left, when its answer was read, and what that was dated.
+        self._doubted: tuple[float, float, datetime] | None = None
 
     def was_stored(self, headers: Mapping[str, str], left: Moment, steady: float) -> bool:
         """Tell whether an answer is older than its request, by more than clocks differ.
@@ -74,15 +75,18 @@ class Freshness:
         date, known = date_of(headers), self._server.now(left[0])
         if date is None:
             return False
-        goes_on = self._goes_on(date, steady)
+        goes_on = self._goes_on(date, left[0], steady)
         if goes_on or date >= left[1] - CLOCK_SLACK:
             self._server.trusted = True
         late = known is not None and date < known - CLOCK_SLACK
         return not goes_on and (late or not self._server.trusted)
 
-    def _goes_on(self, date: datetime, steady: float) -> bool:
-        before, self._doubted = self._doubted, (steady, date)
-        if before is None:
+    def _goes_on(self, date: datetime, left: float, steady: float) -> bool:
+        """Tell whether a date is later by what lies between two requests, or two answers."""
+        before, self._doubted = self._doubted, (left, steady, date)
+        if before is None or left - before[1] < APART.total_seconds():
             return False
-        passed = timedelta(seconds=steady - before[0])
-        return passed >= APART and abs(date - before[1] - passed) < APART
+        went = (date - before[2]).total_seconds()
+        most = max(left - before[0], steady - before[1]) + APART.total_seconds()
+        least = min(left - before[0], steady - before[1]) - APART.total_seconds()
+        return least < went < most

@@ -19,13 +19,15 @@ ROUNDED = 1.0
 """So many seconds may be missing from the end of a window, which is told in whole ones."""
 
 _TIME = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
-_HTTP_DATE = re.compile(  # the three forms of RFC 9110, 5.6.7
-    rf"[A-Z][a-z]{{2}}, [0-9]{{2}} [A-Z][a-z]{{2}} [1-9][0-9]{{3}} {_TIME} GMT"
+_HTTP_DATE = re.compile(  # the three forms of RFC 9110, 5.6.7, and the first as mail writes it
+    rf"[A-Z][a-z]{{2}}, [0-9]{{2}} [A-Z][a-z]{{2}} [1-9][0-9]{{3}} {_TIME} (?:GMT|UTC|\+0000)"
     rf"|[A-Z][a-z]{{5,8}}, [0-9]{{2}}-[A-Z][a-z]{{2}}-[0-9]{{2}} {_TIME} GMT"
     rf"|[A-Z][a-z]{{2}} [A-Z][a-z]{{2}} [ 0-9][0-9] {_TIME} [1-9][0-9]{{3}}"
 )
 _COUNT = re.compile(r"[0-9]{1,6}")
 _WHOLE = re.compile(r"\s*(-?[0-9]{1,12})(?:[.;,].*)?\s*", re.DOTALL)
+_AGE = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_YEARS = range(1970, 2200)  # in which a server may say that it is
 _SECONDS = re.compile(r"\"?([0-9]+(?:\.[0-9]{1,6})?)\"? ?s?(?:;.*)?")
 
 
@@ -115,12 +117,13 @@ def date_of(headers: Mapping[str, str]) -> datetime | None:
 
 @lru_cache(maxsize=8)  # all replies of a second say the same
 def _date(value: str) -> datetime | None:
-    match = _HTTP_DATE.fullmatch(value.strip())
-    return _moment(match[0]) if match else None
+    """Read the earliest of the dates in a value, which may be several headers joined by a comma."""
+    dates = (_moment(match[0]) for match in _HTTP_DATE.finditer(value))
+    return min((date for date in dates if date and date.year in _YEARS), default=None)
 
 
 def age_of(headers: Mapping[str, str]) -> timedelta:
     """Tell how long a reply was stored on the way, by its `Age`; not at all where it has none."""
     told = (part.strip() for part in headers.get("age", "").split(","))
-    ages = (float(part) for part in told if part.isascii() and part.isdigit())
+    ages = (float(part) for part in told if _AGE.fullmatch(part))
     return timedelta(seconds=min(max(ages, default=0.0), CAP_SECONDS))
