@@ -19,7 +19,7 @@ class ServerClock:
 
     def __init__(self) -> None:
         self._began: datetime | None = None  # what it told when the steady clock was at 0
-        self.trusted = False  # it has agreed with our clock, or gone on where ours is another
+        self.trusted = False  # it is not behind our clock, or goes on where ours is another
 
     def now(self, steady: float) -> datetime | None:
         """Tell its time, or None before the first reply that has a date."""
