@@ -9,8 +9,10 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from itertools import count
 from pathlib import Path
+from time import sleep, time
 from typing import Any
 
 import pytest
@@ -23,6 +25,7 @@ from zbatch.emulator.catalogue import CATALOGUE, ELSEWHERE, fault
 from zbatch.emulator.schedule import CONNECTION
 from zbatch.emulator.shapes import BOMB_MEGABYTES, LONG_INTEGER
 
+HOUR = 3600.0
 TWO = 2  # accounts of a call here, so that its rows can be counted and reordered
 ROWS = b'"Success":true,"Id":"'
 SELECT = "select Id, AccountId, TargetDate, Status from Invoice where AccountId = '{}'"
@@ -99,6 +102,11 @@ def _unpacks(heard: Heard) -> int:
 def _records(heard: Heard) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(heard.body)["records"]
     return found
+
+
+def _age(heard: Heard) -> float:
+    (told,) = heard.headers("date")
+    return time() - parsedate_to_datetime(told).timestamp()
 
 
 def _corrupt(heard: Heard) -> bool:
@@ -266,6 +274,13 @@ CASES = [
     asked("query_fault", b'"FaultCode":"UNKNOWN_ERROR"', status=400),
     asked("paging_loop", b'"done":false', b'"queryLocator":"loop-'),
     asked("truncated", settings={"offset": -1}, end="fin"),
+    asked("stored_answer", b'"size":0', more=lambda h: 3 * HOUR - 1 < _age(h) < 6 * HOUR + 60),
+    asked(
+        "stored_answer",
+        b'"size":0',
+        settings={"by": "5m", "told_by": "age"},
+        more=lambda h: 300 <= int(h.headers("age")[0]) <= 600 and _age(h) < 60,
+    ),
     asked("crossed_answer", b'"size":1', b'"AccountId":"d'),
     asked("record_twice", b'"size":2', more=lambda h: _records(h)[0] == _records(h)[1]),
     asked("record_undated", b'"Status":"Posted"', lacks=(b"TargetDate",)),
@@ -424,6 +439,17 @@ def test_a_call_that_is_delivered_twice(reply: str, status: int, tmp_path: Path)
         assert len({one.body_hash for one in came}) == 1
         notes = [one.note for one in history(server.billing.folder) if one.key == "twice"]
         assert sum("delivered again" in note for note in notes) == 1
+
+
+def test_a_store_gives_the_same_answer_again(server: Away, client: RawClient) -> None:
+    """Its date does not go on; a refusal is the tenant's own, and bears none of then."""
+    server.faults.switch([Scheduled(fault("stored_answer", by="3000h"), every=1, action="query")])
+    heard = []
+    for _ in range(2):
+        heard.append(client.say(client.query(SELECT.format(account(919)))))
+        sleep(1.1)
+    assert heard[0].headers("date") == heard[1].headers("date")
+    assert _age(client.say(client.query("select nothing"))) < 60
 
 
 def test_a_bill_run_in_between(server: Away, client: RawClient) -> None:

@@ -42,6 +42,38 @@ class HttpDate:
     seconds: float
 
 
+class ToldBy(StrEnum):
+    """By which header a store tells how old its answer is."""
+
+    DATE = "date"  # that of the answer's own day
+    AGE = "age"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A store on the way, which takes in one answer each `age` seconds and gives the one before.
+
+    So each is at least that old, and what it gives again is of the same moment.
+    """
+
+    age: float
+    told_by: ToldBy = ToldBy.DATE
+
+    def __post_init__(self) -> None:
+        if self.age <= 0.0:
+            raise ValueError("what is stored has an age")
+
+    def then(self, now: float) -> float:
+        """Tell when what it gives now was so."""
+        return (now // self.age - 1) * self.age
+
+    def told(self, now: float) -> tuple[str, str]:
+        """Return the header that tells it."""
+        if self.told_by is ToldBy.AGE:
+            return "Age", f"{now - self.then(now):.0f}"
+        return "Date", formatdate(self.then(now), usegmt=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Mishap:
     """One thing that goes wrong.
@@ -56,7 +88,8 @@ class Mishap:
     so many seconds and up to `jitter` more. Of an `unread` call not even the content arrives.
 
     `deed` happens in the tenant. A query sees what was there `lag` seconds ago, and reads as
-    Generating what is younger than `generating`. Raises ValueError for what cannot happen.
+    Generating what is younger than `generating`; where a `store` answers, it does so as of then.
+    Raises ValueError for what cannot happen.
     """
 
     executed: bool = True
@@ -78,6 +111,7 @@ class Mishap:
     deed: Deed | None = None
     lag: float = 0.0
     generating: float = 0.0
+    store: Store | None = None
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -134,7 +168,10 @@ class Mishap:
             answer = replace(answer, body=self.body)
         if self.shape:
             answer = SHAPES[self.shape](answer)
-        return replace(_with(answer, self.headers, now), replaced=True)
+        headers = self.headers
+        if self.store is not None and answer.status == HTTPStatus.OK:
+            headers = (*headers, self.store.told(now))
+        return replace(_with(answer, headers, now), replaced=True)
 
     def befall(self, answer: Answer, now: float) -> Answer:
         """Let happen to an answer what becomes of it."""
@@ -155,7 +192,9 @@ class Mishap:
 
     @property
     def _replaces(self) -> bool:
-        return self.status is not None or self.body is not None or bool(self.shape or self.headers)
+        if self.status is not None or self.body is not None or self.store is not None:
+            return True
+        return bool(self.shape or self.headers)
 
     def _status_alone(self, status: int) -> Answer:
         kind = "text/plain;charset=utf-8" if self.body is None else JSON_TYPE

@@ -28,8 +28,9 @@ def moment_of(modes: Modes, visit: Visit) -> Moment:
     """Tell when a question sees what has arisen, and what of it is finished."""
     mishap = visit.mishap
     stale, young = (0.0, 0.0) if mishap is None else (mishap.lag, mishap.generating)
-    horizon = visit.now - max(modes.read_lag, stale)
-    return Moment(horizon, visit.now - max(modes.generating, young))
+    stored = mishap is not None and mishap.store
+    now = stored.then(visit.now) if stored else visit.now
+    return Moment(now - max(modes.read_lag, stale), now - max(modes.generating, young))
 
 
 class Shelf(Protocol):

@@ -10,12 +10,14 @@ from zbatch.emulator.catalogue.misleading import MISLEADING
 from zbatch.emulator.catalogue.network import NETWORK
 from zbatch.emulator.catalogue.replies import REPLIES
 from zbatch.emulator.catalogue.state import STATE
+from zbatch.emulator.catalogue.stores import STORES
 from zbatch.emulator.catalogue.tokens import TOKENS
 from zbatch.emulator.faults import Mishap
 
 # Seeds draw by position: in another order a seed tells another history.
 CATALOGUE: Mapping[str, Known] = {
-    known.name: known for known in (*NETWORK, *REPLIES, *TOKENS, *LIMITS, *STATE, *MISLEADING)
+    known.name: known
+    for known in (*NETWORK, *REPLIES, *TOKENS, *LIMITS, *STATE, *MISLEADING, *STORES)
 }
 
 # What no fault is needed for: how the tenant is set up, what is done to it, what is not its own.
