@@ -14,6 +14,8 @@ from support.world import HOUR, LIMITS, Job, World
 from support.world_net import REPLY_LOST, Trouble, gateway
 from zbatch.emulator import Scheduled
 from zbatch.emulator.catalogue import fault
+from zbatch.emulator.catalogue.stores import STORES
+from zbatch.emulator.faults import QUERY
 from zbatch.model import ExitCode, StopRules
 from zbatch.zuora.wire import Reply
 
@@ -42,6 +44,19 @@ def test_an_old_answer_to_the_question_lets_no_call_go(world: World, told: str, 
     world.query_troubles = dict.fromkeys(range(1, times + 1), stored(world, NOTHING, told))
     assert world.run([ONE]).outcomes == ["already_invoiced"]
     assert (world.sent, world.asked) == (0, times + 2)  # the last one reads the invoice
+
+
+@pytest.mark.parametrize("settings", STORES[0].random, ids=lambda one: "-".join(one.values()))
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_question_that_a_store_answers_is_asked_again(
+    world: World, settings: dict[str, str], times: int
+) -> None:
+    """R8: the emulator's own store, whose answers do not go on, has nothing of this invoice."""
+    world.bill_by_hand(ONE)
+    stale = Scheduled(fault("stored_answer", **settings), every=1, action=QUERY, times=times)
+    world.faults.switch([stale])
+    assert world.run([ONE]).outcomes == ["already_invoiced"]
+    assert (world.sent, world.asked) == (0, times + 2)
 
 
 @pytest.mark.parametrize("told", [DATED, AGED])

@@ -8,12 +8,13 @@ from itertools import count
 from typing import Any
 
 from support.saboteurs.bench import Bench
-from support.saboteurs.saboteur import RULES, TWICE, WRONG, saboteur
+from support.saboteurs.saboteur import RULES, STORED, TWICE, WRONG, saboteur
 from zbatch.app import outstanding
 from zbatch.engine import preflight, question
 from zbatch.engine.kinds import doubtful
 from zbatch.engine.order import Work
 from zbatch.engine.question import Claimed, Nothing, Seen, There
+from zbatch.engine.server_clock import Freshness
 from zbatch.engine.steps import Cleared, Facts, Renewed, Rest
 from zbatch.model import IfAbsent, Invoice, Item, KeyState, Problem, Tenant, Trail
 from zbatch.zuora import headers, pages, query_reply
@@ -131,6 +132,12 @@ def an_unknown_status_is_none(bench: Bench) -> None:
     """An invoice with a status that nobody knows counts as none."""
     exists = question.exists
     bench.function(exists, lambda invoice: exists(invoice) and question._known(invoice.status))
+
+
+@saboteur("R8", test=f"{STORED}an_old_answer_to_the_question_lets_no_call_go")
+def a_stored_answer_is_believed(bench: Bench) -> None:
+    """An answer to a question is of now, whatever its `Date` and its `Age` tell."""
+    bench.method(Freshness, "was_stored", lambda *_: False)
 
 
 @saboteur("R8", test=f"{WRONG}what_was_not_asked_for_is_no_answer")

@@ -13,6 +13,7 @@ from support.saboteurs.bench import Bench
 RULES = "tests/exactly_once/test_rules.py::test_"
 TWICE = "tests/exactly_once/test_scenarios_d.py::test_"
 LOST = "tests/exactly_once/test_scenarios_l.py::test_"
+STORED = "tests/exactly_once/test_stored_answers.py::test_"
 WRONG = "tests/exactly_once/test_wrong_answers.py::test_"
 
 

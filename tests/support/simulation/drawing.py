@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
 from support.emulator import PROMISED
-from support.simulation.going_wrong import TROUBLES, met, mishaps
+from support.simulation.going_wrong import TROUBLES, met, mishaps, stored
 from support.simulation.scenario import (
     HOUR,
     SETTLE,
@@ -69,7 +70,7 @@ def draw(seed: int, family: str, size: int = ITEMS) -> Scenario:
     twice = TWICE in chosen
     often = random.choice([0.02, 0.1, 0.3])
     policy = _policy(Random(f"{family} {seed} policy"))
-    return Scenario(
+    drawn = Scenario(
         family=family,
         seed=seed,
         items=tuple(items),
@@ -97,6 +98,14 @@ def draw(seed: int, family: str, size: int = ITEMS) -> Scenario:
         pressing=Pressing() if twice else _pressing(Random(f"{family} {seed} pressing"), family),
         log_in=_log_in(Random(f"{family} {seed} log-in"), policy),
     )
+    answers = stored(Random(f"{family} {seed} stored"), _clock_errs(drawn))
+    return replace(drawn, mishaps=(*drawn.mishaps, *answers))
+
+
+def _clock_errs(scenario: Scenario) -> bool:
+    """Tell whether a machine's clock is wrong at some time."""
+    shifted = any(isinstance(step, Shift) and step.hours for step in scenario.steps)
+    return shifted or bool(scenario.pressing.steps)
 
 
 def _conflict(promised: Conflict, random: Random, twice: bool) -> Conflict:

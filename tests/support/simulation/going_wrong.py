@@ -21,7 +21,8 @@ from zbatch.emulator import Drafts, Mishap, Scheduled
 from zbatch.emulator.catalogue import CATALOGUE, fault
 from zbatch.emulator.catalogue.known import Known
 from zbatch.emulator.catalogue.misleading import MISLEADING
-from zbatch.emulator.faults import GENERATE, QUERY
+from zbatch.emulator.catalogue.stores import STORES
+from zbatch.emulator.faults import GENERATE, QUERY, ToldBy
 
 TROUBLES: Sequence[Trouble] = (
     UNSENT,
@@ -57,7 +58,8 @@ MISHAPS: Sequence[Mishap] = (
     fault("status", status=504, executed=True),
 )
 # Those of the emulator's own faults that need no socket; the large ones only cost time.
-LEFT_OUT = ("deep", "long_integer", "gzip_bomb", *(known.name for known in MISLEADING))
+APART = (*MISLEADING, *STORES)  # drawn from streams of their own
+LEFT_OUT = ("deep", "long_integer", "gzip_bomb", *(known.name for known in APART))
 CATALOGUED: Sequence[Known] = tuple(
     known
     for known in CATALOGUE.values()
@@ -89,6 +91,20 @@ def mishaps(
         *_for_some_time(apart, MISLEADING, [0, 0, 0, 1, 2]),
     )
     return tuple(_fair(drawn, chosen, drafts))
+
+
+def stored(random: Random, clock_errs: bool) -> tuple[Scheduled, ...]:
+    """Draw answers from a store, for a part of the histories.
+
+    Where a clock of ours is wrong, only those that tell their age: by its date alone the first one
+    of a run may pass for one of now.
+    """
+    drawn = _for_some_time(random, STORES, [0, 0, 1])
+    return tuple(one for one in drawn if not (clock_errs and _dated(one.mishap)))
+
+
+def _dated(mishap: Mishap) -> bool:
+    return mishap.store is not None and mishap.store.told_by is ToldBy.DATE
 
 
 def _all_the_time(random: Random) -> Iterator[Scheduled]:
