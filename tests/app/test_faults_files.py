@@ -21,6 +21,7 @@ from zbatch.emulator import (
     Mishap,
     Modes,
     OtherBody,
+    ReplayDate,
     Scheduled,
     SecondGenerate,
     ServerLimits,
@@ -42,6 +43,7 @@ modes:
   conflict: rows
   second_generate: bills_again
   other_body: refuse
+  replay_date: first
   drafts: appended
   source_field: absent
   currency_field: absent
@@ -85,6 +87,7 @@ def test_everything_that_a_file_can_say(tmp_path: Path) -> None:
         conflict=Conflict.ROWS,
         second_generate=SecondGenerate.BILLS_AGAIN,
         other_body=OtherBody.REFUSE,
+        replay_date=ReplayDate.FIRST,
         drafts=Drafts.APPENDED,
         source_field=SourceField.ABSENT,
         currency_field=CurrencyField.ABSENT,

@@ -7,8 +7,17 @@ from dataclasses import replace
 import pytest
 
 from support.emulator import Driver, driving, errors_of, row, rows_of
-from zbatch.emulator import Conflict, Modes, OtherBody, SecondGenerate, ServerLimits, Stored
+from zbatch.emulator import (
+    Conflict,
+    Modes,
+    OtherBody,
+    ReplayDate,
+    SecondGenerate,
+    ServerLimits,
+    Stored,
+)
 from zbatch.emulator.exchange import Answer
+from zbatch.emulator.gateway import date_of
 from zbatch.emulator.keys import OTHER_BODY, REFUSED_BODY, REPLAYED
 from zbatch.emulator.tenant import AFTER_CUT_OFF
 from zbatch.model import Rate
@@ -28,6 +37,21 @@ def test_a_replay_is_the_same_to_the_byte() -> None:
         assert again.headers["Zuora-Track-Id"] == "first"
         assert len(driver.invoices) == 1
         assert driver.history[-1].note == REPLAYED
+
+
+@pytest.mark.parametrize("which", list(ReplayDate))
+def test_a_replay_is_dated_now_or_as_the_first_answer(which: ReplayDate) -> None:
+    """The first answer's is of when it was given, not of when its call came; restarts or not."""
+    with driving(modes=replace(UNGUARDED, replay_date=which)) as driver:
+        pending = driver.begin(row("d0"), key="k")
+        driver.now += 100
+        first = driver.finish(pending)
+        driver.now += 3000
+        driver.restart()
+        again = driver.refused(row("d0"), key="k")
+        assert first.headers["Date"] == date_of(driver.now - 3000)
+        told = driver.now - 3000 if which is ReplayDate.FIRST else driver.now
+        assert again.headers["Date"] == date_of(told)
 
 
 def test_a_replay_gains_no_track_id(driver: Driver) -> None:

@@ -9,10 +9,12 @@ from email.utils import format_datetime
 
 import pytest
 
+from support.crashes import MakeWorld
 from support.engine import item
 from support.world import HOUR, LIMITS, Job, World
 from support.world_net import REPLY_LOST, Trouble, gateway
-from zbatch.emulator import Scheduled
+from zbatch.emulator import Modes, ReplayDate, Scheduled
+from zbatch.emulator.book import BookAccount
 from zbatch.emulator.catalogue import fault
 from zbatch.emulator.catalogue.stores import STORES
 from zbatch.emulator.faults import QUERY
@@ -144,6 +146,20 @@ def test_nothing_to_bill_of_another_day_is_not_told_as_of_now(
     world.pass_time(2 * HOUR)
     assert world.run([ONE]).outcomes == ["invoiced"]
     assert [key.sends for key in world.keys(ONE)] == [1 + (first is not None), 1]
+
+
+def test_a_replay_of_another_day_is_not_told_as_of_now(make_world: MakeWorld) -> None:
+    """R4: what was not due then may be by now; by its date the key tells what held then."""
+    book = {ONE.identity.account_id: BookAccount(charges_due=False)}
+    world = make_world(modes=Modes(replay_date=ReplayDate.FIRST), book=book)
+    assert world.run([ONE]).outcomes == ["nothing_to_bill"]
+    world.host().lose_ledger()
+    world.pass_time(3 * HOUR)
+    run = world.run([ONE])
+    assert (run.outcomes, run.codes) == (["unknown"], ["OLD_ANSWER"])
+    world.pass_time(2 * HOUR)
+    assert world.run([ONE]).outcomes == ["nothing_to_bill"]
+    assert [key.sends for key in world.keys(ONE)] == [1, 1]
 
 
 def test_what_the_old_answer_says_of_others_stays(world: World) -> None:

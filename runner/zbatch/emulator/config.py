@@ -39,6 +39,13 @@ class OtherBody(StrEnum):
     REFUSE = "refuse"  # 422
 
 
+class ReplayDate(StrEnum):
+    """Which `Date` a replayed answer bears; no page says it."""
+
+    NOW = "now"  # that of the replay
+    FIRST = "first"  # that with which the answer was first given
+
+
 class Drafts(StrEnum):
     """Where the items of a further generate go."""
 
@@ -88,6 +95,7 @@ class Modes:
     conflict: Conflict = Conflict.EMPTY
     second_generate: SecondGenerate = SecondGenerate.NOTHING_TO_BILL
     other_body: OtherBody = OtherBody.REPLAY
+    replay_date: ReplayDate = ReplayDate.NOW
     drafts: Drafts = Drafts.SEPARATE
     source_field: SourceField = SourceField.PRESENT
     currency_field: CurrencyField = CurrencyField.PRESENT

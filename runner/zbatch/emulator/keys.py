@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from zbatch.emulator import gateway
-from zbatch.emulator.config import Conflict, Modes, OtherBody, Stored
+from zbatch.emulator.config import Conflict, Modes, OtherBody, ReplayDate, Stored
 from zbatch.emulator.exchange import Answer
 from zbatch.emulator.store import Remembered, Scope, Store
 from zbatch.emulator.visit import Visit
@@ -49,28 +49,32 @@ class KeyDesk:
         if visit.key is not None:
             self._in_progress.pop(visit.key, None)
 
-    def keep(self, visit: Visit, answer: Answer) -> Answer:
-        """Keep an answer under the key, success or failure, and return it with its IDs.
+    def keep(self, visit: Visit, answer: Answer, now: float) -> Answer:
+        """Keep an answer given now under the key, success or failure; return it with its IDs.
 
         A key holds what it was first given, from the time its call arrived.
         """
         answer = answer.with_headers(gateway.ids(visit.request, visit.request_id))
+        if self._modes.replay_date is ReplayDate.FIRST:
+            answer = answer.with_headers({"Date": gateway.date_of(now)})
         if visit.key is not None and gateway.refuse_key(visit.request) is None:
             kept = Remembered(visit.key, visit.scope, visit.body_hash, visit.now, answer)
             self._store.remember(kept)
         return answer
 
-    def keep_of_gateway(self, visit: Visit, answer: Answer) -> Answer:
+    def keep_of_gateway(self, visit: Visit, answer: Answer, now: float) -> Answer:
         """Keep an answer that no execution gave, where the tenant plays that reading.
 
         What turns away the second use of a key is not the answer to its first.
         """
-        return self.keep_if_first(visit, answer) if self._modes.stored is Stored.ALL else answer
+        if self._modes.stored is not Stored.ALL:
+            return answer
+        return self.keep_if_first(visit, answer, now)
 
-    def keep_if_first(self, visit: Visit, answer: Answer) -> Answer:
+    def keep_if_first(self, visit: Visit, answer: Answer, now: float) -> Answer:
         """Keep an answer unless an execution is under way that will give the key its own."""
         first = visit.key is None or self._in_progress.get(visit.key, visit) is visit
-        return self.keep(visit, answer) if first else answer
+        return self.keep(visit, answer, now) if first else answer
 
     def _recall(self, key: str, now: float) -> Remembered | None:
         kept = self._store.recall(key, now - self._life)

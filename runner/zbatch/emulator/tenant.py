@@ -126,7 +126,7 @@ class Tenant:
                 return self._leave(visit, self._outside(visit), now)
             self._do(visit, now, before=True)
             if (refusal := self._gate(visit)) is not None:
-                return self._leave(visit, self._keys.keep_of_gateway(visit, refusal), now)
+                return self._leave(visit, self._keys.keep_of_gateway(visit, refusal, now), now)
             if (misuse := gateway.refuse_key(request)) is not None:
                 return self._leave(visit, misuse, now)
             if mishap is not None and mishap.before:
@@ -137,14 +137,14 @@ class Tenant:
             begun = self._action(request)(visit)
             if isinstance(begun, Pending):
                 return begun
-            return self._leave(visit, self._keep(visit, begun), now)
+            return self._leave(visit, self._keep(visit, begun, now), now)
 
     def complete(self, pending: Pending, now: float) -> Answer:
         """Execute: the invoices are real, and the key holds the answer, from here on."""
         visit = pending.visit
         note = "" if pending in self._open else AFTER_CUT_OFF
         with self._released(pending), self._store.transaction():
-            answer = self._keep(visit, pending.execute(now))
+            answer = self._keep(visit, pending.execute(now), now)
             self._do(visit, now, before=False)
             return self._leave(visit, answer, now, note)
 
@@ -153,7 +153,7 @@ class Tenant:
         visit = pending.visit
         self._open.discard(pending)
         with self._store.transaction():
-            answer = self._keys.keep_of_gateway(visit, gateway.timed_out())
+            answer = self._keys.keep_of_gateway(visit, gateway.timed_out(), now)
             return self._leave(visit, answer, now, CUT_OFF)
 
     def _do(self, visit: Visit, now: float, before: bool) -> None:
@@ -173,14 +173,14 @@ class Tenant:
     def _lose(self, visit: Visit, mishap: Mishap) -> Answer:
         """Answer for a call that never gets to its execution."""
         answer = mishap.instead_of(NO_ANSWER, visit.now)
-        return self._keys.keep_if_first(visit, answer) if mishap.stored else answer
+        return self._keys.keep_if_first(visit, answer, visit.now) if mishap.stored else answer
 
-    def _keep(self, visit: Visit, answer: Answer) -> Answer:
+    def _keep(self, visit: Visit, answer: Answer, now: float) -> Answer:
         """Keep what the call came to, or what took its place."""
         mishap = visit.mishap
         if mishap is not None and mishap.stored:
             answer = mishap.instead_of(answer, visit.now)
-        return self._keys.keep(visit, answer)
+        return self._keys.keep(visit, answer, now)
 
     def _outside(self, visit: Visit) -> Answer:
         request = visit.request
