@@ -33,6 +33,7 @@ from zbatch.emulator import (
     Drafts,
     Modes,
     OtherBody,
+    ReplayDate,
     SecondGenerate,
     SourceField,
     Stored,
@@ -173,7 +174,7 @@ def _unless(drafts: Drafts, seconds: float) -> float:
 
 
 def _told(random: Random) -> dict[str, Any]:
-    """Draw what the tenant tells of invoices, and whether temporary ones stand beside them.
+    """Draw what the tenant tells of invoices and replays, and of temporary invoices beside others.
 
     A number of its own that is temporary is not drawn: test_adversary holds that it is waited for.
     """
@@ -181,6 +182,7 @@ def _told(random: Random) -> dict[str, Any]:
         "currency_field": random.choice(list(CurrencyField)),
         "tax_fields": random.choice(list(TaxFields)),
         "temporary": random.choice([Temporary.NONE, Temporary.BESIDE]),
+        "replay_date": random.choice(list(ReplayDate)),
     }
 
 
