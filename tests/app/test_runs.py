@@ -93,6 +93,29 @@ def test_a_spec_is_known_by_its_path_from_its_project(
     assert find_run(state, "month-end.yaml").run_id == us
 
 
+def test_of_two_projects_with_one_state_each_has_its_own_runs(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their specs may be called alike, and bill others; one that was moved is known by its path."""
+    for name in ("a", "b"):
+        (state.root.parent / name / "specs").mkdir(parents=True)
+        (state.root.parent / name / "tenants.yaml").touch()
+    path = "specs/month-end.yaml"
+    for second, name in enumerate("aba"):
+        record = of_spec(path, path) | {"given": {"project": f"../{name}"}}
+        keep(state, f"20261128T01000{second}Z-000{name}", record)
+    first, of_b, newest = sorted(list_runs(state), key=lambda run: run.run_id)[2:]
+    assert later_run(state, first) == newest
+    assert [later_run(state, one) for one in (of_b, newest)] == [None] * 2
+    monkeypatch.chdir(state.root.parent / "b")
+    assert find_run(state, path) == of_b
+    monkeypatch.chdir(state.root.parent / "a")
+    assert find_run(state, path) == newest
+    (state.root.parent / "b").rename(state.root.parent / "moved")
+    monkeypatch.chdir(state.root.parent / "moved")
+    assert find_run(state, path) == of_b
+
+
 def test_an_older_run_is_known_by_the_end_of_what_was_typed(
     state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -201,6 +202,26 @@ def test_status_names_the_spec_of_the_project_that_it_was_run_in(
     code, said = pasted(next_of(capfd.readouterr().out), two.here.root)
     assert (code, "1 settled earlier" in said) == (0, True), said
     assert [len(started.billing.of(number)) for number in (1, 2, 9)] == [1, 1, 0]
+
+
+def test_no_spec_of_another_project_stands_in_for_one_whose_project_is_gone(
+    two: Two, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Here is one of the same path, which bills another list of accounts."""
+    two.start(UNKNOWN_UNEXECUTED)
+    named = ["--state-dir", str(tmp_path / "shared")]
+    assert main(["run", SPEC, *named]) == 3
+    two.break_off(tmp_path / "shared")
+    two.rest(tmp_path / "shared")
+    shutil.copy(two.there.root / "tenants.yaml", two.here.root)
+    two.there.root.rename(tmp_path / "moved")
+    capfd.readouterr()
+    assert main(["status", "latest", *named]) == 0
+    assert next_of(capfd.readouterr().out).startswith(f"zbatch run {shlex.quote(SPEC)} ")
+    assert main(["reconcile", "--tenant", "real", *named]) == 4
+    told = capfd.readouterr().err
+    assert "specs/month-end.yaml" not in next_of(told)
+    assert "with the spec that lists it" in told
 
 
 def test_status_of_a_killed_reconciliation_is_gone_on_with_in_its_own_project(

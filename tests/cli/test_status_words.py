@@ -223,6 +223,22 @@ def test_the_next_step_names_the_spec_from_here(
     assert "next: zbatch run 'specs/eu/my  k.yaml'   settles" in named(tmp_path)
 
 
+def test_nobody_is_sent_into_a_project_that_is_gone(
+    running: Status, story: Any, tmp_path: Path
+) -> None:
+    """A reconciliation of a whole ledger is for the project of the folder that it is called in."""
+    record = {**running.run.record, "verb": "reconcile", "spec": {"file": ""}}
+    for there, told in (
+        ("", f"cd {tmp_path} && zbatch reconcile --tenant production"),
+        ("gone", "the same command again, in its own project"),
+    ):
+        given = NOTHING | {"project": f"../{there}"}
+        run = PastRun(RUN, tmp_path / ".zbatch" / "runs" / RUN, record | {"given": given})
+        gone = replace(running, run=run, state=Life.GONE)
+        *_, line = one_run(gone, story.now, Path.cwd(), Called(), Path.cwd())
+        assert line.plain.startswith(f"next: {told}")
+
+
 @pytest.mark.parametrize(
     ("code", "told"),
     [

@@ -16,7 +16,7 @@ from typing import Any
 
 from zbatch.app.state import State
 from zbatch.errors import NothingSelected
-from zbatch.spec import path_in_project
+from zbatch.spec import find_project, path_in_project
 from zbatch.spec.expressions import PERIOD
 
 LATEST = "latest"
@@ -56,7 +56,7 @@ class PastRun:
 
     @property
     def project(self) -> Path | None:
-        """The root of the project that it was called for, where it is still there.
+        """The root of the project that it was called for, which may not be there any more.
 
         It is told from the state folder, so that both may be moved together; older runs did not
         record it.
@@ -64,8 +64,7 @@ class PastRun:
         told = self.part("given").get("project")
         if not isinstance(told, str):
             return None
-        root = Path(os.path.realpath(self.folder.parent.parent / told))
-        return root if root.is_dir() else None
+        return Path(os.path.realpath(self.folder.parent.parent / told))
 
     @property
     def period(self) -> str | None:
@@ -148,7 +147,7 @@ def later_run(state: State, run: PastRun) -> PastRun | None:
     """Give the newest run that has done the same as one since: of its spec, month and tenant."""
 
     def what(one: PastRun) -> tuple[object, ...]:
-        return one.spec_path, one.period, one.place, one.reconciles
+        return one.project, one.spec_path, one.period, one.place, one.reconciles
 
     if run.spec_path is None:
         return None
@@ -207,10 +206,13 @@ def _found(
 def _is_of(run: PastRun, path: str | None, spec: Path) -> bool:
     """Tell whether a run's spec is a file, by its path from its project's root.
 
+    Of another project it is another one, unless that is not there any more: it may have been moved.
     Of an older run only what was typed is known, from whichever folder that was.
     """
     if run.spec_path is not None:
-        return run.spec_path == path
+        root = run.project
+        near = root is None or not root.is_dir() or root == find_project(spec).root
+        return near and run.spec_path == path
     if run.spec_file is None:
         return False
     typed = PurePath(os.path.normpath(run.spec_file)).parts

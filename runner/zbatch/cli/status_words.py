@@ -93,6 +93,8 @@ def _again(run: PastRun, here: Path, called: Called, root: Path | None) -> str:
         retry=tuple(flag for flag, name in flags.items() if told.get(name)),
     )
     if run.reconciles and run.spec_file == "":
+        if root and not root.is_dir():
+            return "the same command again, in its own project"
         called_in = elsewhere(root, here) if root else None
         return called.command(Verb.RECONCILE, "", run.tenant_name, root=called_in)
     return called.again(str(_found(run.spec_path, here, root) or _gone(run, here) or "SPEC"))
