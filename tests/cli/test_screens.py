@@ -196,7 +196,7 @@ def test_strays_beside_other_doubt_have_a_command_of_their_own(story: Any) -> No
 
 @pytest.mark.parametrize(
     ("reason", "first"),
-    [(StopReason.RULE, True), (StopReason.INTERRUPTED, True), (StopReason.DISK, False)],
+    [(StopReason.LIMIT, True), (StopReason.INTERRUPTED, True), (StopReason.DISK, False)],
 )
 def test_strays_beside_a_stop_come_first(reason: StopReason, first: bool, story: Any) -> None:
     """A further run of the spec settles none of them; but where the disk failed, it knows more."""
@@ -217,6 +217,49 @@ def test_nobody_waits_for_strays_to_go_on_with_the_rest(story: Any) -> None:
     said = advice(story.result([left], ExitCode.UNKNOWN, strays_settle_at=at, **given), RUN)
     goes_on = f"; meanwhile zbatch run {SPEC}   goes on where this run stopped"
     assert said.endswith(f", not before {at:%H:%M:%S} UTC{goes_on}")
+
+
+@pytest.mark.parametrize(
+    ("reason", "look"),
+    [
+        (StopReason.RULE, "find out why, see above and the report; then {}   goes on with"),
+        (StopReason.STAGE, "look at what came of the stage; then {}   goes on with the next one"),
+        (StopReason.UNSEEN, "look at what came of the stage; then {}   asks about it again"),
+    ],
+)
+def test_strays_push_nobody_past_a_look(reason: StopReason, look: str, story: Any) -> None:
+    """A rule or a stage has stopped the run so that somebody looks before it goes on."""
+    stray, left = (story.record(Outcome.UNKNOWN, 7, RESTING), story.record(Outcome.NOT_ATTEMPTED))
+    own = [story.record(Outcome.FAILED, 2, INACTIVE), left]
+    given = {"strays": (stray,), "stop": "stopped", "stop_reason": reason}
+    said = advice(story.result(own, ExitCode.UNKNOWN, **given), RUN)
+    assert f"settles what this spec does not list; {look.format(f'zbatch run {SPEC}')}" in said
+    assert (f" (what failed: zbatch run {SPEC} --retry-failed)" in said) is (reason == "rule")
+    at = story.result([], ExitCode.OK).finished_at + timedelta(hours=1)
+    said = advice(story.result(own, ExitCode.UNKNOWN, strays_settle_at=at, **given), RUN)
+    assert f" UTC; meanwhile {look.format(f'zbatch run {SPEC}')}" in said
+
+
+@pytest.mark.parametrize("code", ["NO_ANSWER", "SEVERAL_INVOICES"])
+def test_what_a_reconciliation_disproves_beside_strays_is_left_to_a_run(
+    code: str, story: Any
+) -> None:
+    """A reconciliation sends nothing, however often it is called."""
+    stray = story.record(Outcome.UNKNOWN, 7, Problem(code, "it is not known"))
+    void = story.record(Outcome.NOT_ATTEMPTED, 2, Problem("NOT_CREATED", "nothing is there"))
+    said = advice(story.result([void], ExitCode.UNKNOWN, 0, strays=(stray,)), RECONCILE)
+    assert said.endswith(f"; then zbatch run {SPEC}   sends the rest")
+    assert f"zbatch reconcile {SPEC}" not in said
+
+
+def test_strays_that_a_person_decides_do_not_hide_what_the_spec_has_left(story: Any) -> None:
+    """Once that is decided, it is their own command that settles them."""
+    several = Problem("SEVERAL_INVOICES", "2 invoices are there that may be this item's")
+    stray, own = story.record(Outcome.UNKNOWN, 7, several), story.record(Outcome.FAILED, 1)
+    said = advice(story.result([own], ExitCode.UNKNOWN, strays=(stray,)), RUN)
+    assert said.startswith("look at the invoices named above in Zuora, and decide")
+    assert "too many, then zbatch reconcile --tenant production; bill nothing" in said
+    assert said.endswith(f"; mend the causes above, then zbatch run {SPEC} --retry-failed")
 
 
 @pytest.mark.parametrize(

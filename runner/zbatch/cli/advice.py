@@ -19,8 +19,9 @@ _GO_ON = "{again}   goes on where this run stopped"
 
 # By exit code; {again} is the command as given, {run} and {reconcile} are for the same spec, {when}
 # is the time from which they help, {retry} sends what failed, {failed_too} says so where the
-# command as given does not, {if_listed} says that the specs were not read, and {all} reconciles
-# whatever the ledger holds in doubt, strays from {strays_when} on.
+# command as given does not, {if_listed} says that the specs were not read, {all} reconciles
+# whatever the ledger holds in doubt, strays from {strays_when} on, and {decided} goes on once a
+# person has decided.
 NEXT = {
     ExitCode.OK: "nothing is left to do; the same command again bills nothing twice",
     ExitCode.FAILURES: "mend the causes above, then {retry}{if_listed}",
@@ -68,7 +69,7 @@ _TWICE_AND_UNSEEN = (
 )
 _DECIDE = (
     "look at the invoices named above in Zuora, and decide as it says there, or cancel what is one"
-    " too many, then {again}; bill nothing of this by hand meanwhile"
+    " too many, then {decided}; bill nothing of this by hand meanwhile"
 )
 _CREDENTIALS = "check {places}, where the OAuth client is read from, then {again}"
 MOST_SPECS = 3
@@ -90,6 +91,7 @@ def advice(result: RunResult, called: Called) -> str:
     retry = run_command(result, called, (RETRY_FAILED,))
     return _template(result, called).format(
         again=called.again(spec),
+        decided=called.again(spec) if result.unknown else reconcile_all(result, called),
         run=run_command(result, called, called.retry),
         retry=retry,
         failed_too="" if RETRY_FAILED in called.retry else f" (what failed: {retry})",
@@ -167,7 +169,7 @@ def _template(result: RunResult, called: Called) -> str:
         return _UNREAD
     doubt = (*result.unknown, *result.strays)
     if code is ExitCode.UNKNOWN and not result.stop and doubt and all(map(is_undecided, doubt)):
-        return _DECIDE
+        return _DECIDE if result.unknown else f"{_DECIDE}{_after_strays(result)}"
     if code is ExitCode.UNKNOWN and result.strays and not (result.unknown or _broken(result)):
         return f"{_STRAYS}{_after_strays(result)}"
     if code is ExitCode.UNKNOWN and called.verb is Verb.RECONCILE and not result.plan.spec.file:
@@ -201,11 +203,15 @@ def is_undecided(record: ItemRecord) -> bool:
 
 def _after_strays(result: RunResult) -> str:
     """Say how this spec is gone on with: the command for the strays tells nothing of it."""
+    if result.stop_reason in _BY_REASON:
+        return (
+            f"; {'meanwhile ' if result.strays_settle_at else ''}{_BY_REASON[result.stop_reason]}"
+        )
     if result.stop:
         return f"; {'meanwhile' if result.strays_settle_at else 'then'} {_GO_ON}"
     if result.totals[Outcome.FAILED]:
         return f"; {NEXT[ExitCode.FAILURES]}"
-    return "; then {again}   sends the rest" if result.totals[Outcome.NOT_ATTEMPTED] else ""
+    return "; then {run}   sends the rest" if result.totals[Outcome.NOT_ATTEMPTED] else ""
 
 
 def _broken(result: RunResult) -> bool:
