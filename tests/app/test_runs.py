@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from zbatch.app.review.frozen import KIND, VERSION
-from zbatch.app.runs import find_run, is_a_spec, later_run, list_runs
+from zbatch.app.runs import find_run, is_a_spec, later_runs, list_runs
 from zbatch.app.state import State
 from zbatch.errors import NothingSelected
 
@@ -105,8 +105,8 @@ def test_of_two_projects_with_one_state_each_has_its_own_runs(
         record = of_spec(path, path) | {"given": {"project": f"../{name}"}}
         keep(state, f"20261128T01000{second}Z-000{name}", record)
     first, of_b, newest = sorted(list_runs(state), key=lambda run: run.run_id)[2:]
-    assert later_run(state, first) == newest
-    assert [later_run(state, one) for one in (of_b, newest)] == [None] * 2
+    assert list(later_runs(state, first)) == [newest]
+    assert [list(later_runs(state, one)) for one in (of_b, newest)] == [[]] * 2
     monkeypatch.chdir(state.root.parent / "b")
     assert find_run(state, path) == of_b
     monkeypatch.chdir(state.root.parent / "a")
@@ -207,10 +207,10 @@ def test_of_one_second_the_record_tells_the_newest(state: State) -> None:
 
 
 def test_a_later_run_of_the_same_is_known(state: State) -> None:
-    """Of the same spec, month and tenant, that does the same; the newest of several."""
+    """Of the same spec, month and tenant, that does the same; the newest first."""
     runs = {run.run_id: run for run in list_runs(state)}
-    assert later_run(state, runs[NEW]) is None
-    assert later_run(state, runs[OLD]) is None  # what was typed is no proof
+    assert list(later_runs(state, runs[NEW])) == []
+    assert list(later_runs(state, runs[OLD])) == []  # what was typed is no proof
     record: dict[str, Any] = {
         "spec": {"path": "specs/k.yaml", "period": "2026-11"},
         "tenant": {"host": "a"},
@@ -222,6 +222,6 @@ def test_a_later_run_of_the_same_is_known(state: State) -> None:
     )
     for minute, more in enumerate([{}, {}, {}, *others]):
         keep(state, f"20261128T0100{minute:02}Z-0000", record | more)
-    first, _, newest, *rest = sorted(list_runs(state), key=lambda run: run.run_id)[2:]
-    assert later_run(state, first) == newest
-    assert [later_run(state, one) for one in (newest, *rest)] == [None] * 4
+    first, second, newest, *rest = sorted(list_runs(state), key=lambda run: run.run_id)[2:]
+    assert list(later_runs(state, first)) == [newest, second]
+    assert [list(later_runs(state, one)) for one in (newest, *rest)] == [[]] * 4

@@ -19,7 +19,7 @@ from zbatch.app.live_json import to_json
 from zbatch.app.process import Process
 from zbatch.app.runs import PastRun, find_run
 from zbatch.app.state import State
-from zbatch.app.status import LATE, LATE_ELSEWHERE, Life, run_at_work, status_of
+from zbatch.app.status import LATE, LATE_ELSEWHERE, Life, gone_on_by, run_at_work, status_of
 from zbatch.engine.events import InFlight
 from zbatch.ledger.lock import locked
 from zbatch.model import Outcome
@@ -153,6 +153,40 @@ def test_a_run_is_at_work_only_where_that_is_certain(
         assert bool(run_at_work(ledger, NOW)) is certain, (process, age)
     sign(ours, ended=True)
     assert run_at_work(ledger, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("requests", "end", "went_on"),
+    [
+        (1, {"exit_code": 6, "stop": "the credentials are refused", "calls_sent": 0}, False),
+        (0, {"exit_code": None, "stop": None}, False),  # what it came to is not known
+        (0, {"exit_code": 6}, False),
+        (0, {"exit_code": 0, "stop": None}, True),  # nothing was left, or it has told what is
+        (0, {"exit_code": 3, "stop": None}, True),
+        (1, {"exit_code": 4, "stop": "interrupted by SIGINT", "calls_sent": 1}, True),
+        (1, {"exit_code": None, "stop": None}, True),  # it broke off, and says so
+        (0, None, True),  # it is at work
+    ],
+)
+def test_a_run_that_was_stopped_before_a_call_has_gone_on_with_none(
+    requests: int, end: dict[str, Any] | None, went_on: bool, tmp_path: Path
+) -> None:
+    """What the one before it has left is as it was, and is to be gone on with."""
+    state, record = State(tmp_path), {**RECORD, "spec": {"path": "specs/k.yaml"}}
+    for run_id, more in (("1", {}), ("2", {"finished_at": timestamp(NOW)} if end else {})):
+        (state.run_folder(run_id) / "run.json").write_text(json.dumps(record | more | (end or {})))
+    live = {
+        "version": 1,
+        "run_id": "2",
+        "process": asdict(Process.current()),
+        "at": timestamp(NOW),
+        "ended": end is not None,
+        "exit_code": None,
+        "figures": to_json(replace(Live(40, 4).figures(), requests=requests)),
+    }
+    (tmp_path / "runs" / "2" / "live.json").write_text(json.dumps(live))
+    later = gone_on_by(state, find_run(state, "1"), NOW)
+    assert (later.run_id if later else None) == ("2" if went_on else None)
 
 
 @pytest.mark.parametrize("code", [0, None])

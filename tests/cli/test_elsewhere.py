@@ -204,6 +204,27 @@ def test_status_names_the_spec_of_the_project_that_it_was_run_in(
     assert [len(started.billing.of(number)) for number in (1, 2, 9)] == [1, 1, 0]
 
 
+def test_a_killed_run_is_gone_on_with_though_a_later_one_came_to_nothing(
+    two: Two, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """That one was refused before it began, and has settled nothing of what was in flight."""
+    started = two.start(UNKNOWN_UNEXECUTED)
+    assert main(["run", SPEC]) == 3
+    two.break_off(two.there.state)
+    two.rest(two.there.state)
+    (killed,) = (folder.name for folder in (two.there.state / "runs").iterdir())
+    with monkeypatch.context() as changed:
+        changed.setenv("ZUORA_CLIENT_SECRET", "another")
+        assert main(["run", SPEC]) == 3
+    capfd.readouterr()
+    assert main(["status", killed, "--state-dir", STATE]) == 0
+    code, said = pasted(next_of(capfd.readouterr().out), two.here.root)
+    assert (code, "1 settled earlier" in said) == (0, True), said
+    assert len(started.billing.of(1)) == 1
+    assert main(["status", killed, "--state-dir", STATE]) == 0
+    assert "   a later run of it has gone on" in capfd.readouterr().out
+
+
 def test_no_spec_of_another_project_stands_in_for_one_whose_project_is_gone(
     two: Two, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

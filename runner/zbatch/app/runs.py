@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, takewhile
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -143,17 +143,19 @@ def list_runs(state: State) -> Iterator[PastRun]:
         yield from sorted(runs, key=lambda run: run.started_at, reverse=True)
 
 
-def later_run(state: State, run: PastRun) -> PastRun | None:
-    """Give the newest run that has done the same as one since: of its spec, month and tenant."""
+def later_runs(state: State, run: PastRun) -> Iterator[PastRun]:
+    """Give the runs that were to do the same as one since: of its spec, month and tenant.
+
+    The newest comes first.
+    """
 
     def what(one: PastRun) -> tuple[object, ...]:
         return one.project, one.spec_path, one.period, one.place, one.reconciles
 
     if run.spec_path is None:
-        return None
-    alike = (one for one in list_runs(state) if one.run_id == run.run_id or what(one) == what(run))
-    newest = next(alike, run)
-    return None if newest.run_id == run.run_id else newest
+        return iter(())
+    since = takewhile(lambda one: one.run_id != run.run_id, list_runs(state))
+    return (one for one in since if what(one) == what(run))
 
 
 def find_run(state: State, named: str, place: Place | None = None) -> PastRun:

@@ -16,7 +16,8 @@ from zbatch.app.figures import Figures
 from zbatch.app.heartbeat import LIVE_FILE
 from zbatch.app.live_json import from_json
 from zbatch.app.process import Process
-from zbatch.app.runs import PastRun, run_in
+from zbatch.app.runs import PastRun, later_runs, run_in
+from zbatch.app.state import State
 from zbatch.ledger.lock import signature, signer_of
 from zbatch.model import Outcome
 from zbatch.model.tenants import folder_of
@@ -86,6 +87,23 @@ def run_at_work(folder: Path, now: datetime) -> Status | None:
     told = status_of(run_in(folder.parent, signed[0]), now)
     known = told.process is not None and told.process.near and told.process.born is not None
     return told if told.state is Life.RUNNING or (told.state is Life.SILENT and known) else None
+
+
+def gone_on_by(state: State, run: PastRun, now: datetime) -> PastRun | None:
+    """Give the newest run that has gone on with one, not those that were stopped before a call.
+
+    One that lives may still do so.
+    """
+    return next((one for one in later_runs(state, run) if _went_on(status_of(one, now))), None)
+
+
+def _went_on(told: Status) -> bool:
+    if told.state in (Life.RUNNING, Life.SILENT):
+        return True
+    record = told.run.record
+    if told.exit_code is None:
+        return told.figures is not None and told.figures.requests > 0
+    return record.get("stop", "") is None or bool(record.get("calls_sent"))
 
 
 def read_sign(path: Path, run_id: str) -> Sign | None:

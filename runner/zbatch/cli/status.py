@@ -43,9 +43,9 @@ def status(named: str | None, state_dir: Path | None, as_json: bool) -> int:
     """
     # Loaded here, because the help needs none of it.
     from zbatch.app.clock import SystemClock
-    from zbatch.app.runs import find_run, is_a_spec, later_run, list_runs
+    from zbatch.app.runs import find_run, is_a_spec, list_runs
     from zbatch.app.state import State
-    from zbatch.app.status import status_of
+    from zbatch.app.status import gone_on_by, status_of
     from zbatch.model import ExitCode
     from zbatch.spec import find_project
 
@@ -58,7 +58,7 @@ def status(named: str | None, state_dir: Path | None, as_json: bool) -> int:
         if as_json:
             _print_json(_as_json(one))
         else:
-            _print_one(one, state_dir, root, later_run(state, one.run))
+            _print_one(one, state_dir, root, gone_on_by(state, one.run, now))
         return ExitCode.OK
     runs = list_runs(state)
     if as_json:
