@@ -230,6 +230,26 @@ def test_an_answer_without_a_date(project: Project) -> None:
     assert found.exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("age", "names", "timeless"), [(10800, ["question"], True), (30, [], True), (0, [], False)]
+)
+def test_an_answer_that_was_stored_on_the_way_tells_no_time(
+    age: int, names: list[str], timeless: bool, project: Project
+) -> None:
+    """No clock is wrong then, but a run would not believe that answer."""
+    given = datetime.now(UTC) - timedelta(seconds=age)
+    headers = f"Date: {given:%a, %d %b %Y %H:%M:%S GMT}\r\nAge: {age}"
+    with answering(reply_bytes(b'{"size": 0, "done": true}', "200 OK", headers)) as url:
+        project.tenants(real=url)
+        found = look(project)
+    assert wrong(found) == names
+    assert (of(found, "clock").mark is Mark.SKIPPED) is timeless
+    if names:
+        assert found.exit_code == 6
+        assert of(found, "question").found == "the answer was stored on the way, 3 h ago"
+        assert of(found, "entity").mark is Mark.SKIPPED
+
+
 def test_nobody_listens(project: Project) -> None:
     """Exit 6: the tenant could not be asked; the rest is looked at all the same."""
     with answering(b"") as url:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from zbatch.app.connection import Access, reached
 from zbatch.app.doctor.check import Check, ok, problem, skipped
-from zbatch.app.doctor.clocks import check_clock
+from zbatch.app.doctor.clocks import SLACK, check_clock, in_words
 from zbatch.app.doctor.limits import check_limits
 from zbatch.engine.kinds import Kind, kind_of, problem_of
 from zbatch.engine.ports import Clock
 from zbatch.model import Tenant
 from zbatch.net.token import EntityRefused, TokenFailure, TokenRefused
-from zbatch.zuora.limits import date_of
+from zbatch.zuora.limits import age_of, date_of
 from zbatch.zuora.pages import MissingField, Page
 from zbatch.zuora.query import REQUIRED, Wanted, query_ask, questions
 from zbatch.zuora.query_reply import read_page
@@ -29,6 +29,7 @@ _REACH = "check base_url, proxy and ca_file in tenants.yaml, and the network bet
 _TRUST = (
     "check base_url and ca_file in tenants.yaml; if a proxy opens TLS, its authority is to be there"
 )
+_STORED = "let nobody between store what base_url answers; a run believes no such answer, and stops"
 _LATER = "nothing is wrong on this side; try again in some minutes"
 _PASSING = frozenset({Kind.THROTTLED, Kind.BUSY, Kind.SERVER_ERROR, Kind.LOST, Kind.UNREACHABLE})
 
@@ -48,7 +49,17 @@ class Answers:
         if self.refused:
             return not (isinstance(self.refused, TokenRefused) and self.refused.answered)
         kind = self.kind
-        return kind in _PASSING or kind in (Kind.UNREADABLE, Kind.UNTRUSTED)
+        return self.stored or kind in _PASSING or kind in (Kind.UNREADABLE, Kind.UNTRUSTED)
+
+    @property
+    def age(self) -> timedelta:
+        """How long the answer was stored on the way, as far as it says so."""
+        return age_of(self.exchange.headers) if isinstance(self.exchange, Reply) else timedelta(0)
+
+    @property
+    def stored(self) -> bool:
+        """Whether it was given before it was asked for, so that a run would not believe it."""
+        return self.age > self.answered - self.asked + SLACK
 
     @property
     def unread(self) -> NoRows | Fault | None:
@@ -96,7 +107,10 @@ def check_answers(tenant: Tenant, answers: Answers) -> Iterator[Check]:
     yield from _of_question(tenant, answers)
     if isinstance(answers.exchange, Reply):
         headers = answers.exchange.headers
-        yield check_clock(date_of(headers), answers.asked, answers.answered)
+        if answers.age:
+            yield skipped("clock", "the answer was stored on the way, and its Date is of then")
+        else:
+            yield check_clock(date_of(headers), answers.asked, answers.answered)
         yield check_limits(tenant, headers)
     else:
         yield from _left(("clock", "limits"), "no answer came to the question")
@@ -127,6 +141,11 @@ def _without_token(tenant: Tenant, refused: TokenFailure) -> Iterator[Check]:
 
 def _of_question(tenant: Tenant, answers: Answers) -> Iterator[Check]:
     kind, told = answers.kind, answers.message
+    if answers.stored:
+        yield skipped("entity", "the question was not answered")
+        found = f"the answer was stored on the way, {in_words(answers.age)} ago"
+        yield problem("question", found, _STORED)
+        return
     if kind is Kind.REFUSED and tenant.entity_id:
         yield _wrong_entity(tenant, told)
         yield skipped("question", "not answered for another entity")

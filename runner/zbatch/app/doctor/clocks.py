@@ -25,11 +25,12 @@ def check_clock(server: datetime | None, asked: datetime, answered: datetime) ->
     off, word = (ahead, "ahead of") if ahead > behind else (behind, "behind")
     if off <= timedelta(0):
         return ok("clock", "agrees with the server's to the second")
-    told = f"this machine's clock is {_words(off)} {word} the server's"
+    told = f"this machine's clock is {in_words(off)} {word} the server's"
     return problem("clock", told, _ADVICE) if off > SLACK else note("clock", told)
 
 
-def _words(off: timedelta) -> str:
+def in_words(off: timedelta) -> str:
+    """Write a time, to the second."""
     seconds = max(1, round(off.total_seconds()))
     hours, rest = divmod(seconds, 3600)
     minutes, seconds = divmod(rest, 60)
