@@ -13,8 +13,8 @@ from jsonschema import Draft202012Validator
 from support.processes import Project, Tenant, book, intents, until
 from zbatch.spec.schema import schema_text
 
-# The first is answered at once, the others take longer than anybody waits here.
 PLAN_JSON = ("--json", "--detailed-exitcode")
+# The first is answered at once, the others take longer than anybody waits here.
 SLOW = book({0: "0s", 1: "9s", 2: "9s", 3: "0s"})
 
 
