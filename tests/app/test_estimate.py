@@ -20,7 +20,7 @@ from zbatch.app.review.in_turn import INVOICE_SECONDS, InTurn
 from zbatch.app.review.load import Load
 from zbatch.app.review.preview import preview
 from zbatch.cli.plan_words import requests
-from zbatch.emulator import Scheduled
+from zbatch.emulator import Mishap, Scheduled
 from zbatch.engine.order import Work
 from zbatch.model import Limits, Rate
 from zbatch.zuora.wire import Fault, Reply, Request
@@ -200,6 +200,20 @@ def test_a_plan_tells_as_many_calls_as_its_run_sends(
     assert project.run(spec).result.sent == told.load.calls
     if not before:
         assert told.counts.calls == told.load.calls
+
+
+@pytest.mark.parametrize("now", [[1, 2], [1, 2, 3], [1, 2, 3, 4]])
+def test_a_call_that_is_ready_is_sent_whole_or_taken_apart(
+    now: list[int], project: Project, tenant: Callable[..., Away]
+) -> None:
+    """It was turned away; once not all of its items are listed any more, each goes alone."""
+    slow = Mishap(executed=False, status=429, headers=(("Retry-After", "7200"),))
+    tenant(faults=(Scheduled(slow, at=1),))
+    three: dict[str, Any] = {"tenant": "real", "limits": {"objects_per_call": 3}}
+    assert project.run(project.spec(1, 2, 3, **three)).outcomes == {"not_attempted": 3}
+    spec = project.spec(*now, **three)
+    told = preview(choose(spec, Overrides()))
+    assert project.run(spec).result.sent == told.load.calls == 2 - (now == [1, 2, 3])
 
 
 def test_a_call_that_is_not_full_takes_less_time(project: Project) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import ceil
 
-from zbatch.model import Plan
+from zbatch.model import KeyState, OpenCall, Plan
 
 NOTHING, NEW, AGAIN = range(3)  # what is left of an item: a first key, or one after others
 
@@ -29,3 +29,16 @@ def calls_left(plan: Plan, left: Sequence[int]) -> int:
         return sum(map(bool, left))
     states = ([left[position] for position in group] for group in plan.groups)
     return sum(1 if set(group) == {NEW} else sum(map(bool, group)) for group in states)
+
+
+def ready_calls(of_items: Iterable[Sequence[OpenCall]]) -> int:
+    """Tell how many calls go of those that are ready, each told once by every item to be sent.
+
+    Such a call goes as it is where all of it is to be sent under its key; else each item alone.
+    """
+    return sum(1 if _is_whole(calls) else len(calls) for calls in of_items)
+
+
+def _is_whole(calls: Sequence[OpenCall]) -> bool:
+    ready = calls[0]
+    return len(calls) == len(ready.call.items) and set(ready.states) == {KeyState.LIVE}

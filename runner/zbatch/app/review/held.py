@@ -15,12 +15,12 @@ from zbatch.app.altered import MOST_NAMED, Altered, altered
 from zbatch.app.clock import SystemClock
 from zbatch.app.doubt import in_doubt
 from zbatch.app.outstanding import ASKED_AGAIN, Wish, is_worked_on, waits_for
-from zbatch.app.review.calls import AGAIN, NEW, NOTHING, calls_left, calls_of
+from zbatch.app.review.calls import AGAIN, NEW, NOTHING, calls_left, calls_of, ready_calls
 from zbatch.app.review.counts import pairs_of
 from zbatch.app.review.in_turn import InTurn
 from zbatch.app.runs import to_bill
 from zbatch.errors import CannotStart
-from zbatch.model import Identity, Item, Outcome, Plan, Standing, Trail
+from zbatch.model import Identity, Item, OpenCall, Outcome, Plan, Standing, Trail
 
 if TYPE_CHECKING:
     from zbatch.app.status import Status
@@ -131,7 +131,7 @@ def _read(plan: Plan, items: int, ledger: Glance, wish: Wish, run_id: str | None
     counts: Counter[Outcome] = Counter()
     to_send, held_back, changed = items - len(plan.items), 0, 0
     missed = retries = under_way = behind = 0
-    left, ready = bytearray(), set[str]()
+    left, ready = bytearray(), dict[str, list[OpenCall]]()
     by_number = to_send
     called = ledger.under_way(run_id) if run_id else frozenset()
     first: list[Altered] = []
@@ -153,7 +153,7 @@ def _read(plan: Plan, items: int, ledger: Glance, wish: Wish, run_id: str | None
             else:
                 to_send += 1
                 if standing.call:
-                    ready.add(standing.call.call.key)
+                    ready.setdefault(standing.call.call.key, []).append(standing.call)
                 else:
                     left[-1] = AGAIN if _was_tried(standing) else NEW
             if change := altered(standing):
@@ -178,7 +178,7 @@ def _read(plan: Plan, items: int, ledger: Glance, wish: Wish, run_id: str | None
         retries=retries,
         by_number=by_number,
         behind=behind,
-        calls=None if whole else calls + len(ready),
+        calls=None if whole else calls + ready_calls(ready.values()),
         under_way=under_way,
     )
 
