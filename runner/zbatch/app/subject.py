@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from zbatch.app.beside import read_beside
 from zbatch.app.entries import ledger_entries
 from zbatch.app.loading import Overrides, blank_plan, known_tenants, load_plan
 from zbatch.app.runs import LATEST, PastRun, find_run, is_a_spec, list_runs
 from zbatch.app.state import State
-from zbatch.app.status import Status, run_at_work
+from zbatch.app.status import Status
 from zbatch.engine.agreement import LedgerEntry
 from zbatch.engine.ports import Clock
 from zbatch.errors import CannotStart, NothingSelected, Refused
-from zbatch.ledger.glance import Glance, glance
+from zbatch.ledger.glance import Glance
 from zbatch.model import Identity, Item, Plan, Tenant
 from zbatch.spec import Project, find_project
 
@@ -102,17 +103,15 @@ def known_of(subject: Subject, plan: Plan, clock: Clock) -> Known:
     nothing is known to agree. `plan` is the subject's own with the IDs of all accounts. Where there
     is no ledger, nothing was sent for a spec yet.
     """
-    run, before = subject.run, run_at_work(subject.folder, clock.now())
-    run_id = before.run.run_id if before else None
+    run = subject.run
 
-    def read(ledger: Glance) -> Known:
+    def read(ledger: Glance, called: frozenset[Identity]) -> Known:
         planned = plan.items if run is None else _items_of((run, *subject.since), ledger)
         items = _with_numbers(planned, ledger)
         entries = ledger_entries(ledger.standings(items), ledger.billed(items))
-        called = ledger.under_way(run_id) if run_id else frozenset()
         return Known(list(zip(items, entries, strict=True)), called)
 
-    found = glance(subject.folder, read)
+    found, at_work, same = read_beside(subject.folder, clock, read)
     if found is None and run is not None:
         raise CannotStart(f"run {run.run_id}: there is no ledger in {subject.folder}")
     if found and not found.entries and run is not None:
@@ -122,9 +121,7 @@ def known_of(subject: Subject, plan: Plan, clock: Clock) -> Known:
         )
     if found is None:
         return Known([(item, LedgerEntry(item.identity, None)) for item in plan.items])
-    at_work = run_at_work(subject.folder, clock.now())
-    still = at_work and at_work.run.run_id == run_id
-    return replace(found, at_work=at_work, under_way=found.under_way if still else frozenset())
+    return replace(found, at_work=at_work, under_way=found.under_way if same else frozenset())
 
 
 def _with_numbers(items: Sequence[Item], ledger: Glance) -> Sequence[Item]:

@@ -89,21 +89,18 @@ def held(plan: Plan, items: int, folder: Path, wish: Wish = PLAIN) -> Held:
     if not folder.exists():
         return Held(to_send=items)
     # Loaded here, because a first plan has no ledger to read.
-    from zbatch.app.status import run_at_work
-    from zbatch.ledger.glance import glance
+    from zbatch.app.beside import read_beside
 
-    before = run_at_work(folder, SystemClock().now())
-    run_id = before.run.run_id if before else None
     try:
-        found = glance(folder, lambda ledger: _read(plan, items, ledger, wish, run_id))
+        found, at_work, same = read_beside(
+            folder, SystemClock(), lambda ledger, called: _read(plan, items, ledger, wish, called)
+        )
     except CannotStart as error:
         return Held(to_send=items, unread=str(error))
     if found is None:
         return Held(to_send=items)
     found = replace(found, runs=tuple(to_bill(folder.parent, found.runs)))
-    at_work = run_at_work(folder, SystemClock().now())
-    still = at_work and at_work.run.run_id == run_id
-    return replace(found, at_work=at_work, under_way=found.under_way if still else 0)
+    return replace(found, at_work=at_work, under_way=found.under_way if same else 0)
 
 
 def unsettled(plan: Plan, folder: Path) -> Iterator[tuple[Item, Trail]]:
@@ -127,13 +124,12 @@ def _unsettled(standings: Iterable[Standing]) -> Iterator[tuple[Item, Trail]]:
             yield standing.item, standing.trail
 
 
-def _read(plan: Plan, items: int, ledger: Glance, wish: Wish, run_id: str | None) -> Held:
+def _read(plan: Plan, items: int, ledger: Glance, wish: Wish, called: frozenset[Identity]) -> Held:
     counts: Counter[Outcome] = Counter()
     to_send, held_back, changed = items - len(plan.items), 0, 0
     missed = retries = under_way = behind = 0
     left, ready = bytearray(), dict[str, list[OpenCall]]()
     by_number = to_send
-    called = ledger.under_way(run_id) if run_id else frozenset()
     first: list[Altered] = []
     each = array("I")
     for _, standings in groupby(ledger.standings(plan.items), key=_account):
