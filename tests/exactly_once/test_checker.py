@@ -351,6 +351,11 @@ CLEAN: dict[str, Change] = {
             replace(e.arrivals[3], number=9, at=109.1),
         ],
     ),
+    "a window full but for a question that came with a dead token": lambda e: replace(
+        e,
+        windows=[(2, 1000.0, 200.0)],
+        arrivals=[*e.arrivals, Arrival(8, 112.0, QUESTION, None, "q-2", b"", turned_away=True)],
+    ),
 }
 
 WRONG: dict[str, tuple[str, Change]] = {

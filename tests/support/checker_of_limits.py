@@ -37,9 +37,11 @@ def windows(book: Casebook) -> Iterator[str]:
 
     Those that began in it had no word of it before their first answers; whoever goes on into a
     window has. Of two that are under way at once neither knows in time what the other one sends.
-    Tokens have a quota of their own, and what the network delivers again nobody has sent.
+    Tokens have a quota of their own, what comes with a dead one is turned away before it is
+    counted, and what the network delivers again nobody has sent.
     """
-    sent = {one.track: one.at for one in reversed(book.all.arrivals) if one.track is not None}
+    counted = (one for one in reversed(book.all.arrivals) if not one.turned_away)
+    sent = {one.track: one.at for one in counted if one.track is not None}
     for calls, seconds, until in book.all.windows:
         used = Counter(at // seconds for at in sent.values() if at < until)
         for window, times in used.items():

@@ -20,7 +20,8 @@ GENERATE = "/v1/action/generate"
 class Arrival:
     """A request that has reached the tenant; it was done with it at `done`.
 
-    `content` is its body without compression.
+    `content` is its body without compression. What is `turned_away` came with a dead token, and
+    is counted in no window.
     """
 
     number: int
@@ -30,6 +31,7 @@ class Arrival:
     track: str | None
     content: bytes
     done: float | None = None
+    turned_away: bool = False
 
 
 @dataclass(frozen=True, slots=True)

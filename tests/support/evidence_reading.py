@@ -25,10 +25,15 @@ from support.evidence import (
     Line,
     Run,
 )
+from zbatch.emulator.gateway import sign_in_first
+from zbatch.emulator.keys import REPLAYED
 
 _ARRIVALS = """
 select a.n, arrived_at, path, key, track_id, content,
-    (select max(at) from replies where arrival = a.n) from arrivals a order by a.n"""
+    (select max(at) from replies where arrival = a.n), exists (select * from replies r
+    where r.arrival = a.n and r.body = ? and r.note not like ? and r.note not like ?)
+from arrivals a order by a.n"""
+_TURNED_AWAY = (sign_in_first().body, f"%{REPLAYED}%", "%status 401 instead%")
 _EXECUTIONS = """
 select at, key, account_id, target_date, invoice_id, appended, arrival from billing order by n"""
 _INVOICES = "select id, account_id, target_date, status, key, created_at from invoices"
@@ -71,8 +76,10 @@ def tenant_evidence(tenant: sqlite3.Connection) -> Evidence:
     }
     return Evidence(
         arrivals=tuple(
-            Arrival(number, at, path, key, track, content or b"", done)
-            for number, at, path, key, track, content, done in tenant.execute(_ARRIVALS)
+            Arrival(number, at, path, key, track, content or b"", done, bool(turned_away))
+            for number, at, path, key, track, content, done, turned_away in tenant.execute(
+                _ARRIVALS, _TURNED_AWAY
+            )
         ),
         executions=executions,
         invoices=tuple(sorted(there | gone, key=lambda invoice: invoice.id)),
