@@ -125,58 +125,80 @@ def _unsettled(standings: Iterable[Standing]) -> Iterator[tuple[Item, Trail]]:
 
 
 def _read(plan: Plan, items: int, ledger: Glance, wish: Wish, called: frozenset[Identity]) -> Held:
-    counts: Counter[Outcome] = Counter()
-    to_send, held_back, changed = items - len(plan.items), 0, 0
-    missed = retries = under_way = behind = 0
-    left, ready = bytearray(), dict[str, list[OpenCall]]()
-    by_number = to_send
-    first: list[Altered] = []
-    each = array("I")
+    counting = _Counting(wish, called)
     for _, standings in groupby(ledger.standings(plan.items), key=_account):
-        of_account = tuple(standings)
-        worked_on = _worked_on(of_account, wish)
-        retries += _retries(of_account, wish)
-        unsure, sent = counts[Outcome.UNKNOWN], to_send
-        for standing in of_account:
-            left.append(NOTHING)
-            outcome = _outcome(standing, wish)
-            if outcome is not None:
-                counts[outcome] += 1
-                under_way += outcome is Outcome.UNKNOWN and standing.item.identity in called
-                missed += outcome in ASKED_AGAIN and standing.trail.rests_until is not None
-            elif waits_for(standing, worked_on):
-                held_back += 1
-            else:
-                to_send += 1
-                if standing.call:
-                    ready.setdefault(standing.call.call.key, []).append(standing.call)
-                else:
-                    left[-1] = AGAIN if _was_tried(standing) else NEW
-            if change := altered(standing):
-                changed += 1
-                first += [change] if changed <= MOST_NAMED else []
-        unsure, sent = counts[Outcome.UNKNOWN] - unsure, to_send - sent
-        behind += sent if unsure else 0
-        each.append(sent + unsure)
-    unresolved = [len(pairs_of(plan.spec, named)) for named in plan.unresolved]
-    whole = left.count(NEW) == len(plan.items)
-    calls = calls_left(plan, left) + calls_of(unresolved, plan.spec.limits.objects_per_call)
+        counting.take(tuple(standings))
     runs = (run.id for run in ledger.runs() if run.plan_digest == plan.digest)
-    return Held(
-        counts,
-        to_send,
-        changed,
-        tuple(runs),
-        held_back=held_back,
-        in_turn=InTurn.of(chain(each, unresolved), plan.spec.limits),
-        altered=tuple(first),
-        missed=missed,
-        retries=retries,
-        by_number=by_number,
-        behind=behind,
-        calls=None if whole else calls + ready_calls(ready.values()),
-        under_way=under_way,
-    )
+    by_number = items - len(plan.items)
+    found = counting.held(plan)
+    return replace(found, to_send=found.to_send + by_number, by_number=by_number, runs=tuple(runs))
+
+
+class _Counting:
+    """Counts what a ledger holds of a plan, an account at a time and in the plan's order."""
+
+    def __init__(self, wish: Wish, called: frozenset[Identity]) -> None:
+        self._wish = wish
+        self._called = called
+        self._counts: Counter[Outcome] = Counter()
+        self._to_send = self._held_back = self._changed = 0
+        self._missed = self._retries = self._under_way = self._behind = 0
+        self._left = bytearray()  # of each item, as `calls_left` reads it
+        self._ready: dict[str, list[OpenCall]] = {}
+        self._first: list[Altered] = []
+        self._each = array("I")  # how many items of each account are sent or settled
+
+    def take(self, of_account: Sequence[Standing]) -> None:
+        """Count all items of an account."""
+        worked_on = _worked_on(of_account, self._wish)
+        self._retries += _retries(of_account, self._wish)
+        unsure, sent = self._counts[Outcome.UNKNOWN], self._to_send
+        for standing in of_account:
+            self._left.append(self._take(standing, worked_on))
+            if change := altered(standing):
+                self._changed += 1
+                self._first += [change] if self._changed <= MOST_NAMED else []
+        unsure, sent = self._counts[Outcome.UNKNOWN] - unsure, self._to_send - sent
+        self._behind += sent if unsure else 0
+        self._each.append(sent + unsure)
+
+    def _take(self, standing: Standing, worked_on: set[Identity]) -> int:
+        """Count an item, and tell what is left of it to be sent under a new key."""
+        outcome = _outcome(standing, self._wish)
+        if outcome is not None:
+            self._counts[outcome] += 1
+            unsure = outcome is Outcome.UNKNOWN
+            self._under_way += unsure and standing.item.identity in self._called
+            self._missed += outcome in ASKED_AGAIN and standing.trail.rests_until is not None
+            return NOTHING
+        if waits_for(standing, worked_on):
+            self._held_back += 1
+            return NOTHING
+        self._to_send += 1
+        if standing.call:
+            self._ready.setdefault(standing.call.call.key, []).append(standing.call)
+            return NOTHING
+        return AGAIN if _was_tried(standing) else NEW
+
+    def held(self, plan: Plan) -> Held:
+        """Tell what it has come to; what is not looked up yet is in turn and in calls, too."""
+        limits = plan.spec.limits
+        unresolved = [len(pairs_of(plan.spec, named)) for named in plan.unresolved]
+        whole = self._left.count(NEW) == len(plan.items)
+        calls = calls_left(plan, self._left) + calls_of(unresolved, limits.objects_per_call)
+        return Held(
+            self._counts,
+            self._to_send,
+            self._changed,
+            held_back=self._held_back,
+            in_turn=InTurn.of(chain(self._each, unresolved), limits),
+            altered=tuple(self._first),
+            missed=self._missed,
+            retries=self._retries,
+            behind=self._behind,
+            calls=None if whole else calls + ready_calls(self._ready.values()),
+            under_way=self._under_way,
+        )
 
 
 def _was_tried(standing: Standing) -> bool:
