@@ -44,6 +44,12 @@ def as_json(project: Project, *argv: str) -> dict[str, Any]:
     return told
 
 
+def figures_of(project: Project) -> list[dict[str, Any]]:
+    """Read the figures in the signs of life of all runs."""
+    signs = project.folder.glob(".zbatch/runs/*/live.json")
+    return [json.loads(path.read_text())["figures"] for path in signs]
+
+
 def state_of(folder: Path) -> dict[str, tuple[int, int]]:
     """Tell all files of a state folder but the signs of life, and whether they have changed."""
     found = {path: path.stat() for path in folder.rglob("*") if "live.json" not in path.name}
@@ -59,8 +65,7 @@ def test_a_live_run_is_seen_without_being_touched_and_a_killed_one_is_gone(
     client = project.start("run", "spec.yaml")
 
     def waits() -> bool:
-        told = [json.loads(p.read_text()) for p in project.folder.glob(".zbatch/runs/*/live.json")]
-        return any(one["figures"]["oldest"] and one["figures"]["done"] == 1 for one in told)
+        return any(one["oldest"] and one["done"] == 1 for one in figures_of(project))
 
     until(waits, "two calls in flight")
     before = state_of(project.folder / ".zbatch")
@@ -98,8 +103,7 @@ def test_beside_a_live_run_its_calls_are_under_way_and_in_doubt_once_it_is_kille
     client = project.start("run", "spec.yaml")
 
     def waits() -> bool:
-        told = [json.loads(p.read_text()) for p in project.folder.glob(".zbatch/runs/*/live.json")]
-        return intents(project) == 3 and any(one["figures"]["done"] == 1 for one in told)
+        return intents(project) == 3 and any(one["done"] == 1 for one in figures_of(project))
 
     until(waits, "two calls in flight, and one that is ready")
     (run,) = (folder.name for folder in project.runs)
