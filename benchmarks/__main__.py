@@ -75,12 +75,15 @@ def _measure(sizes: Sizes, only: Sequence[str] | None, kept: Kept, *, paged: boo
             hot += kept.hot(name)
     said, met = "", True
     if LIMITS in wanted:
-        said, met = limits.hidden_limits(quick=sizes is not FULL)
+        if (known := kept.limits()) is None:
+            known = limits.hidden_limits(quick=sizes is not FULL)
+            kept.keep_limits(known[0], met=known[1])
+        said, met = known
     rows = [row for found in sections.values() for row in found]
     print(table_of(rows), *filter(None, [said, *hot]), sep="\n\n")
     paged = paged and not only
     if paged:
-        PAGE.write_text(page_of(sections, said, hot, sizes, disturbed), "utf-8")
+        PAGE.write_text(page_of(sections, said, hot, sizes, disturbed, kept.commit), "utf-8")
     if TREES in wanted:
         _trees(sizes, paged=paged and sizes is FULL)
     return 0 if met and all(row.met for row in rows) else 1

@@ -40,7 +40,8 @@ class Row:
     """One goal: what was measured, pair by pair, and the most that it may be.
 
     `noise` is the share by which it may be missed on a shared machine; `unit` stands behind the
-    figure; `told` says what the figure is made of, `hot` where it goes, where that is known.
+    figure; `told` says what the figure is made of, `hot` where it goes, where that is known,
+    `why` what stands in the way of a goal that is missed.
     """
 
     what: str
@@ -49,6 +50,7 @@ class Row:
     unit: str = ""
     noise: float = 0.0
     told: str = ""
+    why: str = ""
     hot: Callable[[], str] | None = field(default=None, compare=False)
 
     @property

@@ -89,15 +89,18 @@ def _profiled(words: list[str], name: str) -> str:
     out = scratch("profile")
     command = [sys.executable, "-m", "benchmarks.profiled", str(out), *words]
     measured(command, {**CREDENTIALS, "PYTHONPATH": str(ROOT)})
-    own = _own_times(pstats.Stats(str(out)))
+    stats = pstats.Stats(str(out))
+    own = _own_times(stats)
     parts: Counter[str] = Counter()
     for function, seconds in own.items():
         parts[_part(function)] += seconds  # type: ignore[assignment]  # a Counter adds floats too
     total = sum(own.values())
     functions = sorted(own.items(), key=lambda one: -one[1])[:MOST_FUNCTIONS]
     named = [(_named(function), seconds) for function, seconds in functions]
+    called = stats.total_calls  # type: ignore[attr-defined]
     return (
-        f"*{name[0].upper()}{name[1:]}*, by part: {_shares(parts.most_common(MOST_PARTS), total)}."
+        f"*{name[0].upper()}{name[1:]}*, {called:,} calls of functions, by part:"
+        f" {_shares(parts.most_common(MOST_PARTS), total)}."
         f" By function: {_shares(named, total)}."
     )
 

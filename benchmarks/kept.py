@@ -14,21 +14,21 @@ from benchmarks.machine import ROOT
 
 
 class Kept:
-    """The rows of each part, and where the figures of those go that miss their goal.
+    """The rows of each part, where the figures of those go that miss their goal, and the limits.
 
     They count for the commit that they were measured at, and only with nothing uncommitted.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._commit = _commit()
+        self.commit = _commit()
         self._parts: dict[str, Any] = {}
 
     def take_up(self) -> None:
         """Take over what an earlier bench has measured at this commit."""
-        if self._commit and self._path.exists():
+        if self.commit and self._path.exists():
             found = json.loads(self._path.read_text("utf-8"))
-            if found["commit"] == self._commit:
+            if found["commit"] == self.commit:
                 self._parts = found["parts"]
 
     def rows(self, part: str) -> list[Row] | None:
@@ -45,8 +45,20 @@ class Kept:
     def keep(self, part: str, rows: Sequence[Row], hot: Sequence[str]) -> None:
         """Keep a part."""
         plain = [asdict(replace(row, hot=None)) for row in rows]
-        self._parts[part] = {"rows": plain, "hot": list(hot)}
-        kept = {"commit": self._commit, "parts": self._parts}
+        self._write(part, {"rows": plain, "hot": list(hot)})
+
+    def limits(self) -> tuple[str, bool] | None:
+        """Give what was found of limits that nobody tells, and whether their goals are met."""
+        found = self._parts.get("limits")
+        return (found["said"], found["met"]) if found else None
+
+    def keep_limits(self, said: str, *, met: bool) -> None:
+        """Keep that."""
+        self._write("limits", {"said": said, "met": met})
+
+    def _write(self, part: str, found: dict[str, Any]) -> None:
+        self._parts[part] = found
+        kept = {"commit": self.commit, "parts": self._parts}
         self._path.write_text(json.dumps(kept), "utf-8")
 
 

@@ -41,9 +41,14 @@ def page_of(
     hot: Sequence[str],
     sizes: Sizes,
     disturbed: str,
+    commit: str,
 ) -> str:
-    """Write the page; `disturbed` is what was said of other work before it all began."""
+    """Write the page; `disturbed` is what was said of other work before it all began.
+
+    Without a `commit` what was measured differs from all of them.
+    """
     today = datetime.now(UTC).date().isoformat()
+    measured = f"on {commit[:7]}" if commit else "on a changed tree"
     label = LABELS[sizes.name].format(pairs=sizes.pairs, seconds=sizes.seconds, many=sizes.many)
     cores = "clients and servers share a core" if CLIENT == SHARED else (
         "clients and servers are on a core each"
@@ -53,7 +58,7 @@ def page_of(
     return f"""\
 # How fast, and at what cost
 
-Written by `make bench` on {today}. {described()}; {cores}. Compared with {versions()}.
+Written by `make bench` on {today}, {measured}. {described()}; {cores}. Compared with {versions()}.
 
 {label}
 {disturbed}
@@ -92,7 +97,10 @@ def _missed(rows: Sequence[Row], hot: Sequence[str]) -> str:
     missed = [row for row in rows if not row.met]
     if not missed:
         return "Nothing."
-    lines = [f"- {row.what}: {row.cells()[2]}, goal {row.cells()[1]}." for row in missed]
+    lines = [
+        f"- {row.what}: {row.cells()[2]}, goal {row.cells()[1]}.{row.why and ' ' + row.why}"
+        for row in missed
+    ]
     said = "\n\n".join(hot)
     profile = (
         "\n\nFrom profiles of these, on shorter lists; a profiler makes small functions look dearer"

@@ -15,6 +15,7 @@ AT_RATE = Latency(20.0)
 SLOTS = 40
 AT_SLOTS = {"fixed": Latency(400.0), "log-normal, sigma 0.5": Latency(400.0, 0.5)}
 EDGE = 1.01  # of a second, beyond one call
+NO_TIME = "A rate is kept as long as the client's core has time for it."
 
 
 def by_rate(sizes: Sizes) -> Iterator[Row]:
@@ -25,7 +26,7 @@ def by_rate(sizes: Sizes) -> Iterator[Row]:
         phases = tuple(run.traffic.of_rate(rate) for run in runs)
         worst = tuple(run.traffic.worst_second(rate) for run in runs)
         what = f"sending phase ÷ requests/rate, {rate}/s"
-        yield Row(what, 1.005, phases, told=_told(runs))
+        yield Row(what, 1.005, phases, told=_told(runs), why=NO_TIME)
         yield Row(f"busiest second beyond one call ÷ rate, {rate}/s", EDGE, worst)
 
 
@@ -47,5 +48,6 @@ def _told(runs: list[Run]) -> str:
     around = last.cost.wall - traffic.seconds
     return (
         f"{traffic.calls:,} calls and {traffic.questions:,} questions in {traffic.seconds:.1f} s,"
-        f" {around:.1f} s around it; at most {traffic.most_in_flight()} in flight"
+        f" {around:.1f} s around it; at most {traffic.most_in_flight()} in flight;"
+        f" {last.cost.cpu / last.cost.wall:.0%} of a core"
     )

@@ -117,8 +117,50 @@ def test_the_page_names_what_was_compared_and_its_versions(
     from benchmarks.page import page_of
 
     lock = (root / "benchmarks" / "rivals.txt").read_text("utf-8")
-    second = page_of({}, "", (), TINY, "").split("\n\n")[1]
+    second = page_of({}, "", (), TINY, "", "").split("\n\n")[1]
     for name in ("httpx", "requests"):
         told = second.partition(f"{name} ")[2].split(",")[0].rstrip(".")
         assert f"\n{name}=={told} " in lock
     assert "aiohttp" in second
+
+
+def test_the_page_tells_the_commit_and_why_a_goal_is_missed(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of goals that are met the reason is not told; a changed tree is no commit."""
+    monkeypatch.syspath_prepend(root)
+    from benchmarks.figures import TINY, Row  # no test's own path
+    from benchmarks.page import page_of
+
+    missed = Row("what", 1.0, (1.5,), why="It is far.")
+    rows = {"All": [missed, Row("else", 1.0, (0.5,), why="It is near.")]}
+    page = page_of(rows, "", (), TINY, "", "0123456789abcdef")
+    assert "\n- what: 1.5, goal ≤ 1. It is far.\n" in page
+    assert "near" not in page
+    assert ", on 0123456. " in page
+    assert ", on a changed tree. " in page_of(rows, "", (), TINY, "", "")
+
+
+def test_a_bench_that_broke_off_takes_up_what_it_had_measured_at_its_commit(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows and limits alike; of another commit, or with something uncommitted, nothing."""
+    monkeypatch.syspath_prepend(root)
+    from benchmarks import kept
+    from benchmarks.figures import Row
+
+    def at(commit: str) -> kept.Kept:
+        monkeypatch.setattr(kept, "_commit", lambda: commit)
+        found = kept.Kept(tmp_path / "kept.json")
+        found.take_up()
+        return found
+
+    first, row = at("one"), Row("what", 1.0, (1.5, 2.0), why="It is far.")
+    first.keep("rate", [row], ["hot"])
+    first.keep_limits("| a table |", met=False)
+    again = at("one")
+    assert (again.rows("rate"), again.hot("rate")) == ([row], ["hot"])
+    assert again.limits() == ("| a table |", False)
+    assert again.rows("slots") is None
+    for other in ("two", ""):
+        assert (at(other).rows("rate"), at(other).limits()) == (None, None)
