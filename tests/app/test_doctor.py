@@ -285,7 +285,6 @@ SIGN_IN = reply_bytes(b'{"reasons": [{"code": 90000011, "message": "sign in"}]}'
         (reply_bytes(b"", "503 Not"), ["question"], 6, "try again"),
         (reply_bytes(b"<html>"), ["question"], 6, "REST API"),
         (reply_bytes(b"", "403 Not"), ["question"], 1, "role"),
-        (reply_bytes(b"", "302 Found", "Location: /x"), ["question"], 1, "base_url"),
         (SIGN_IN, ["token"], 1, "locked"),
         (b"HTTP/1.1 200 OK\r\n\r\n{}", ["question"], 6, "try again"),
     ],
@@ -299,6 +298,17 @@ def test_other_answers_to_the_question(
         found = look(project)
     assert (wrong(found), found.exit_code) == (names, code)
     assert advice in of(found, names[0]).advice
+
+
+def test_f22_a_redirected_question(project: Project) -> None:
+    """What to check is said, and said once: no answer of this host's API is a redirect."""
+    with answering(reply_bytes(b"", "302 Found", "Location: /x")) as url:
+        project.tenants(real=url)
+        found = look(project)
+    assert (wrong(found), found.exit_code) == (["question"], 1)
+    told = of(found, "question").line
+    assert told.startswith("HTTP_302: HTTP 302 Found: compare base_url in tenants.yaml with")
+    assert told.count("base_url") == 1
 
 
 def test_a_token_endpoint_out_of_order(project: Project) -> None:

@@ -415,6 +415,18 @@ def test_shapes_without_rows(status: int, body: str, kind: type[Unauthorized], c
     assert answer.problem.message
 
 
+@pytest.mark.parametrize("body", ["", HTML, '{"message": "moved"}'])
+def test_f22_a_redirect_says_what_to_check(body: str) -> None:
+    """Whoever reads it knows where to look, whatever else the answer says."""
+    answer = read(303, body)
+    assert isinstance(answer, Redirected)
+    told = answer.problem.message
+    assert told.startswith("moved" if "moved" in body else "HTTP 303 See Other")
+    assert "compare base_url in tenants.yaml with Zuora's page of its hosts" in told
+    assert "a proxy, a gateway or a login page" in told
+    assert len(told) <= 160, "so that no screen cuts it"
+
+
 def test_these_statuses_refuse_a_call_before_any_work_and_no_others_do() -> None:
     """R4: a clean key fails on them alone; any other 4xx leaves open whether it was executed."""
     left = {401: Unauthorized, 409: Conflict, 422: Misdirected, 429: Throttled}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
 
 from zbatch.model import Problem
@@ -9,6 +10,11 @@ from zbatch.zuora.text import one_line
 
 CODE_LIMIT = 80
 NO_REASON = Problem("NO_REASON", "Zuora reported a failure without a reason.")
+
+_SENT_ON = (
+    "compare base_url in tenants.yaml with Zuora's page of its hosts, and look for a proxy, a"
+    " gateway or a login page between"
+)
 
 # Met in the wild: Errors[{Code, Message}], reasons[{code, message}] with code as int or string,
 # faults[{faultCode, faultMessage}], FaultCode/FaultMessage, faultcode/faultstring, code/message,
@@ -55,3 +61,8 @@ def problem_of_status(status: int) -> Problem:
     except ValueError:
         phrase = "a status that HTTP does not define"
     return Problem(f"HTTP_{status}", f"HTTP {status} {phrase}")
+
+
+def sent_on(problem: Problem) -> Problem:
+    """Say beside a redirect what a person can check on the way to the tenant."""
+    return replace(problem, message=f"{problem.message.removesuffix('.')}: {_SENT_ON}")

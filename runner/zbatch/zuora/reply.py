@@ -17,7 +17,7 @@ from zbatch.zuora.codes import (
     RowClass,
     leaves_open,
 )
-from zbatch.zuora.problems import problem_in, problem_of_status
+from zbatch.zuora.problems import problem_in, problem_of_status, sent_on
 from zbatch.zuora.rows import Row, claims_rows, read_rows, read_successes
 from zbatch.zuora.strict_json import NotJson, parse_json
 from zbatch.zuora.wire import Reply
@@ -176,7 +176,7 @@ def answer_without_rows(reply: Reply, problem: Problem | None) -> NoRows:
     if status == 422:
         return Misdirected(told)
     if 300 <= status < 400:
-        return Redirected(told)
+        return Redirected(sent_on(told))
     if status in REFUSED_STATUSES or 200 <= status < 300:
         return _refusal(status, problem)
     return ServerError(told)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from zbatch.model import Problem
-from zbatch.zuora.problems import problem_in, problem_of_status
+from zbatch.zuora.problems import problem_in, problem_of_status, sent_on
 from zbatch.zuora.strict_json import NotJson, parse_json
 
 DEFAULT_LIFE = 600.0
@@ -84,7 +84,10 @@ def _plain(uuid: str) -> str:
 
 
 def _told(status: int, body: bytes) -> Problem:
-    return problem_in(_document(body)) or problem_of_status(status)
+    if problem := problem_in(_document(body)):
+        return problem
+    told = problem_of_status(status)
+    return sent_on(told) if 300 <= status < 400 else told
 
 
 def _document(body: bytes) -> object:

@@ -163,7 +163,9 @@ def _unanswered(kind: Kind, told: str) -> Check:
         return problem("question", told, _LATER)
     if kind is Kind.UNAUTHORIZED:
         return skipped("question", "the token was refused")
-    if kind in (Kind.REFUSED, Kind.MISDIRECTED, Kind.REDIRECTED):
+    if kind is Kind.REDIRECTED:
+        return problem("question", told)  # which says itself what to check
+    if kind in (Kind.REFUSED, Kind.MISDIRECTED):
         advice = "check base_url, and that the API user's role may query invoices"
         return problem("question", told, advice)
     return problem("question", told, "check that base_url is that of Zuora's REST API")
