@@ -63,6 +63,11 @@ RESTING = Problem(
     f"{'the server said something long. ' * 6}; from 2026-11-30 21:15:41 UTC zbatch run or zbatch "
     "reconcile can settle it",
 )
+LOOKS = [
+    (StopReason.RULE, "find out why, see above and the report; then {}   goes on with"),
+    (StopReason.STAGE, "look at what came of the stage; then {}   goes on with the next one"),
+    (StopReason.UNSEEN, "look at what came of the stage; then {}   asks about it again"),
+]
 HOSTILE = "\x1b]8;;http://evil\x07[bold]x[/bold]\x1b[2J\r\n\u202e\u2028\x9b31m" + "x" * 2**20
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -219,14 +224,7 @@ def test_nobody_waits_for_strays_to_go_on_with_the_rest(story: Any) -> None:
     assert said.endswith(f", not before {at:%H:%M:%S} UTC{goes_on}")
 
 
-@pytest.mark.parametrize(
-    ("reason", "look"),
-    [
-        (StopReason.RULE, "find out why, see above and the report; then {}   goes on with"),
-        (StopReason.STAGE, "look at what came of the stage; then {}   goes on with the next one"),
-        (StopReason.UNSEEN, "look at what came of the stage; then {}   asks about it again"),
-    ],
-)
+@pytest.mark.parametrize(("reason", "look"), LOOKS)
 def test_strays_push_nobody_past_a_look(reason: StopReason, look: str, story: Any) -> None:
     """A rule or a stage has stopped the run so that somebody looks before it goes on."""
     stray, left = (story.record(Outcome.UNKNOWN, 7, RESTING), story.record(Outcome.NOT_ATTEMPTED))
@@ -238,6 +236,42 @@ def test_strays_push_nobody_past_a_look(reason: StopReason, look: str, story: An
     at = story.result([], ExitCode.OK).finished_at + timedelta(hours=1)
     said = advice(story.result(own, ExitCode.UNKNOWN, strays_settle_at=at, **given), RUN)
     assert f" UTC; meanwhile {look.format(f'zbatch run {SPEC}')}" in said
+
+
+@pytest.mark.parametrize(("reason", "look"), LOOKS)
+def test_doubt_pushes_nobody_past_a_look(reason: StopReason, look: str, story: Any) -> None:
+    """What settles the doubt comes first, by questions alone: to run again is to have looked."""
+    own = [story.record(Outcome.UNKNOWN, 1, RESTING), story.record(Outcome.FAILED, 2, INACTIVE)]
+    own.append(story.record(Outcome.NOT_ATTEMPTED, 3))
+    given = {"stop": "stopped", "stop_reason": reason}
+    said = advice(story.result(own, ExitCode.UNKNOWN, **given), RUN)
+    asks, by_hand = f"zbatch reconcile {SPEC}   asks about what is UNKNOWN", "bill nothing of"
+    assert said.startswith(f"{asks}; then {look.format(f'zbatch run {SPEC}')}")
+    assert said.endswith(f"; {by_hand} what is UNKNOWN by hand meanwhile")
+    assert (f" (what failed: zbatch run {SPEC} --retry-failed)" in said) is (reason == "rule")
+    at = story.result([], ExitCode.OK).finished_at + timedelta(hours=1)
+    said = advice(story.result(own, ExitCode.UNKNOWN, settles_at=at, **given), RUN)
+    when = f", not before {at:%H:%M:%S} UTC"
+    assert said.startswith(f"{asks}{when}; meanwhile {look.format(f'zbatch run {SPEC}')}")
+    stray = story.record(Outcome.UNKNOWN, 7, RESTING)
+    text = text_of(story.result(own, ExitCode.UNKNOWN, strays=(stray,), **given))
+    assert text.count("zbatch reconcile --tenant production   settles what this spec") == 1
+    assert f"next: {asks}; then {look.format(f'zbatch run {SPEC}')}" in text
+
+
+@pytest.mark.parametrize(("reason", "look"), LOOKS)
+def test_what_a_person_decides_is_named_beside_a_look(
+    reason: StopReason, look: str, story: Any
+) -> None:
+    """No question settles it, so that none is named."""
+    several = Problem("SEVERAL_INVOICES", "2 invoices are there that may be this item's")
+    own = [story.record(Outcome.UNKNOWN, 1, several), story.record(Outcome.NOT_ATTEMPTED, 3)]
+    given = {"stop": "stopped", "stop_reason": reason}
+    said = advice(story.result(own, ExitCode.UNKNOWN, **given), RUN)
+    assert said.startswith("look at the invoices named above in Zuora, and decide as it says")
+    assert f"what is one too many; then {look.format(f'zbatch run {SPEC}')}" in said
+    assert said.endswith("; bill nothing of what is UNKNOWN by hand meanwhile")
+    assert "reconcile" not in said
 
 
 @pytest.mark.parametrize("code", ["NO_ANSWER", "SEVERAL_INVOICES"])

@@ -67,10 +67,13 @@ _UNSEEN_INVOICE = "{run} again, from the time that is named above   bills what i
 _TWICE_AND_UNSEEN = (
     "{verify}   names the invoices; cancel what is one too many; then " + _UNSEEN_INVOICE
 )
-_DECIDE = (
+_DECISION = (
     "look at the invoices named above in Zuora, and decide as it says there, or cancel what is one"
-    " too many, then {decided}; bill nothing of this by hand meanwhile"
+    " too many"
 )
+_DECIDE = f"{_DECISION}, then {{decided}}; bill nothing of this by hand meanwhile"
+_ASKS = "{reconcile}   asks about what is UNKNOWN{when}"
+_NOT_BY_HAND = "bill nothing of what is UNKNOWN by hand meanwhile"
 _CREDENTIALS = "check {places}, where the OAuth client is read from, then {again}"
 MOST_SPECS = 3
 # What only a person can decide.
@@ -170,6 +173,8 @@ def _template(result: RunResult, called: Called) -> str:
     doubt = (*result.unknown, *result.strays)
     if code is ExitCode.UNKNOWN and not result.stop and doubt and all(map(is_undecided, doubt)):
         return _DECIDE if result.unknown else f"{_DECIDE}{_after_strays(result)}"
+    if code is ExitCode.UNKNOWN and result.unknown and result.stop_reason in _BY_REASON:
+        return _doubt_first(result, _BY_REASON[result.stop_reason])
     if code is ExitCode.UNKNOWN and result.strays and not (result.unknown or _broken(result)):
         return f"{_STRAYS}{_after_strays(result)}"
     if code is ExitCode.UNKNOWN and called.verb is Verb.RECONCILE and not result.plan.spec.file:
@@ -199,6 +204,15 @@ def _template(result: RunResult, called: Called) -> str:
 def is_undecided(record: ItemRecord) -> bool:
     """Tell whether only a person can decide what became of an item."""
     return record.error is not None and record.error.code in _UNDECIDED
+
+
+def _doubt_first(result: RunResult, look: str) -> str:
+    """Say before a look what this spec's doubt needs, short of a run: that would go on."""
+    if all(map(is_undecided, result.unknown)):
+        first = f"{_DECISION}; then"
+    else:
+        first = f"{_ASKS}; {'meanwhile' if result.settles_at else 'then'}"
+    return f"{first} {look}; {_NOT_BY_HAND}"
 
 
 def _after_strays(result: RunResult) -> str:
