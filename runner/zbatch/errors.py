@@ -4,7 +4,12 @@ from __future__ import annotations
 
 
 class ZbatchError(Exception):
-    """Tell one person, in one sentence, what is wrong and what to do about it."""
+    """Tell one person, in one sentence, what is wrong and what to do about it.
+
+    `command` is what to type instead, where there is such a thing: quoted for a shell.
+    """
+
+    command = ""
 
 
 class Refused(ZbatchError):

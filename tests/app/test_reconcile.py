@@ -15,6 +15,7 @@ from support.accounts import account
 from support.mishaps import DROP_AFTER, DROP_BEFORE, UNKNOWN_EXECUTED, UNKNOWN_UNEXECUTED
 from support.runs import GENERATE, IMPATIENT, Away, Project, Told, accepting, away
 from zbatch.app.api import ToRun
+from zbatch.app.task import ListedElsewhere
 from zbatch.cli.exit_code import EXIT_CODES
 from zbatch.emulator import Mishap, Scheduled, set_status
 from zbatch.errors import NothingSelected, Refused
@@ -244,12 +245,13 @@ def test_a_decision_on_an_item_of_another_spec_is_told_where_it_is_taken(
     spec, away = several(project, tenant)
     other = project.spec(2, tenant="real", name="other")
     decision = accepting(1, away.billing.of(1)[0])
-    with pytest.raises(NothingSelected) as refused:
+    with pytest.raises(ListedElsewhere) as refused:
         project.reconcile(other, accept=(decision,))
     said = str(refused.value)
     assert f"{decision.identity}: this item is in doubt, but {other} does not list it" in said
     assert f"{spec}:" in said
-    assert "zbatch reconcile --tenant real --accept" in said
+    assert said.endswith("name the spec of that, or none")
+    assert refused.value.tenant == "real"
     assert project.reconcile(None, tenant="real", accept=(decision,)).outcomes == {"invoiced": 1}
 
 

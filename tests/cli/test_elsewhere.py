@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from support.accounts import account
 from support.mishaps import UNKNOWN_EXECUTED, UNKNOWN_UNEXECUTED
 from support.runs import Away, Project, away, let_pass
 from zbatch.cli import main
@@ -116,6 +117,22 @@ def test_what_a_spec_of_another_project_does_not_list_is_settled_in_its_own_ledg
     assert len(started.billing.of(1)) == 1
     assert main(["run", SPEC]) == 0
     assert not two.here.state.exists()
+
+
+@pytest.mark.parametrize("named", [(), ("--state-dir", "../my state", "--tenant", "real")])
+def test_a_decision_is_taken_by_the_command_that_is_named_instead(
+    two: Two, named: tuple[str, ...], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Another spec lists the item: who pastes the command decides in the ledger that has it."""
+    started = two.start(UNKNOWN_EXECUTED)
+    assert main(["run", SPEC, *named]) == 3
+    two.there.spec(2, tenant="real", name="another")
+    (invoice,) = started.billing.of(1)
+    decision = ["--accept", f"{account(1)}:2026-11-30={invoice}", "--reason", "seen, Ann's word"]
+    capfd.readouterr()
+    assert main(["reconcile", "../there's  one/specs/another.yaml", *named, *decision]) == 5
+    code, said = pasted(next_of(capfd.readouterr().err), two.here.root)
+    assert (code, "  invoiced 1  " in said) == (0, True), said
 
 
 def test_two_commands_of_one_sentence_can_be_typed_one_after_the_other(

@@ -22,6 +22,14 @@ from zbatch.model import Identity, Item, Plan
 from zbatch.report.record import Given
 
 
+class ListedElsewhere(NothingSelected):
+    """A decision is taken without a spec alone, or by another one, in the ledger of `tenant`."""
+
+    def __init__(self, message: str, tenant: str) -> None:
+        super().__init__(message)
+        self.tenant = tenant
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """What is to be done: a plan, what is left of it, and how.
@@ -108,8 +116,8 @@ def _not_taken(identity: Identity, plan: Plan, store: Store) -> NothingSelected:
             f"--accept {identity}: this item is not in doubt in this ledger,"
             " and only an item in doubt takes a decision"
         )
-    return NothingSelected(
+    return ListedElsewhere(
         f"--accept {identity}: this item is in doubt, but {plan.spec.file} does not list it, as"
-        f" {item.source.file}:{item.source.line} did: name the spec of that, or none, as in"
-        f" zbatch reconcile --tenant {plan.tenant.name} --accept …"
+        f" {item.source.file}:{item.source.line} did: name the spec of that, or none",
+        plan.tenant.name,
     )

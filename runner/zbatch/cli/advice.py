@@ -87,7 +87,7 @@ _BY_REASON = {
 
 def advice(result: RunResult, called: Called) -> str:
     """Say what to do after a run or a reconciliation."""
-    if result.strays and _elsewhere(result):
+    if result.strays and _elsewhere(result.plan.spec.file):
         result, called = _from_anywhere(result), called.from_anywhere()
     spec = result.plan.spec.file
     left = result.totals[Outcome.NOT_ATTEMPTED]
@@ -149,13 +149,16 @@ def when(result: RunResult, at: datetime | None) -> str:
 
 def reconcile_all(result: RunResult, called: Called) -> str:
     """Write the command that settles all that the ledger holds in doubt."""
-    tenant = result.plan.tenant.name
-    return called.command(Verb.RECONCILE, "", tenant, root=_elsewhere(result))
+    return without_spec(called, result.plan.spec.file, result.plan.tenant.name)
 
 
-def _elsewhere(result: RunResult) -> Path | None:
-    """Give the root of the spec's project, where that of the working folder is another one."""
-    spec = result.plan.spec.file
+def without_spec(called: Called, spec: str, tenant: str, flags: Sequence[str] = ()) -> str:
+    """Write the command for all of the ledger that a spec is of."""
+    return called.command(Verb.RECONCILE, "", tenant, flags, _elsewhere(spec))
+
+
+def _elsewhere(spec: str) -> Path | None:
+    """Give the root of a spec's project, where that of the working folder is another one."""
     return elsewhere(find_project(Path(spec)).root, Path()) if spec else None
 
 

@@ -28,6 +28,10 @@ class Decision:
     identity: Identity
     invoice_id: str
 
+    def __str__(self) -> str:
+        """Write it as `--accept` reads it."""
+        return f"{_argument(self.identity)}={self.invoice_id}"
+
 
 class DecisionType(click.ParamType[Decision]):
     """A decision such as `2c93808457d787030157e0306be53a75:2026-11-30=…`."""
@@ -80,6 +84,15 @@ def check_decisions(decisions: Sequence[Decision], reason: str | None) -> str:
 
 def item_argument(item: Item) -> str:
     """Write an item as `--accept` reads it."""
-    identity = item.identity
+    return _argument(item.identity)
+
+
+def as_given(decisions: Sequence[Decision], reason: str) -> tuple[str, ...]:
+    """Write decisions as the flags that take them."""
+    accepted = (word for one in decisions for word in ("--accept", str(one)))
+    return (*accepted, "--reason", reason)
+
+
+def _argument(identity: Identity) -> str:
     revision = f":{identity.revision}" if identity.revision > 1 else ""
     return f"{identity.account_id}:{identity.target_date.isoformat()}{revision}"

@@ -83,6 +83,8 @@ def _lines_of(error: ZbatchError) -> Iterator[str]:
     prefix = "zbatch: " if len(lines) == 1 else ""
     for line in lines:
         yield one_line(prefix + line, MESSAGE_LIMIT)
+    if error.command:
+        yield f"next: {error.command}"
 
 
 def _confess(error: Exception) -> Iterator[str]:

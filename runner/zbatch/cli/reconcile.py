@@ -9,7 +9,7 @@ import click
 
 from zbatch.cli import completing
 from zbatch.cli.called import Called, Verb
-from zbatch.cli.decision import ACCEPT, Decision, check_decisions
+from zbatch.cli.decision import ACCEPT, Decision, as_given, check_decisions
 from zbatch.cli.options import (
     EXIT_CODES,
     LEFT_TO_RUN,
@@ -79,6 +79,8 @@ def reconcile(spec: Path | None, **flags: Unpack[Flags]) -> int:
     # Loaded here, because the help needs no network and no ledger.
     from zbatch.app.api import Acceptance, Confirmation, ReconcileOptions
     from zbatch.app.reconcile import reconcile as settle
+    from zbatch.app.task import ListedElsewhere
+    from zbatch.cli.advice import without_spec
 
     reason = check_decisions(flags["accept"], flags["reason"])
     options = ReconcileOptions(
@@ -91,5 +93,10 @@ def reconcile(spec: Path | None, **flags: Unpack[Flags]) -> int:
         confirmation=Confirmation(flags["confirm"]),
     )
     called = Called(Verb.RECONCILE, flags["tenant"], flags["state_dir"], period=flags["period"])
-    with watchers(called, flags) as (_, watch):
-        return settle(options, watch).exit_code
+    try:
+        with watchers(called, flags) as (_, watch):
+            return settle(options, watch).exit_code
+    except ListedElsewhere as error:
+        decided = as_given(flags["accept"], reason)
+        error.command = without_spec(called, str(spec or ""), error.tenant, decided)
+        raise
