@@ -185,7 +185,7 @@ def test_a_run_that_was_stopped_before_a_call_has_gone_on_with_none(
         "figures": to_json(replace(Live(40, 4).figures(), requests=requests)),
     }
     (tmp_path / "runs" / "2" / "live.json").write_text(json.dumps(live))
-    later = gone_on_by(state, find_run(state, "1"), NOW)
+    later = gone_on_by(state, status_of(find_run(state, "1"), NOW), NOW)
     assert (later.run_id if later else None) == ("2" if went_on else None)
 
 

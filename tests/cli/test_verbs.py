@@ -385,6 +385,39 @@ def test_status_of_runs(
     assert [run["state"] for run in told["runs"]] == ["ended", *["gone"] * 20]
 
 
+def test_status_tells_programs_which_run_has_gone_on(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Of one that was killed, alone and in the list; of any other nobody asks."""
+    validator = Draft202012Validator(json.loads(schema_text("status")))
+
+    def told(*named: str) -> Any:
+        assert main(["status", *named, "--json"]) == 0
+        document = json.loads(capfd.readouterr().out)
+        validator.validate(document)
+        return document
+
+    spec = quick_spec(project, "01")
+    assert main(["run", spec]) == 0
+    (first,) = (project / ".zbatch" / "runs").iterdir()
+    record = json.loads((first / "run.json").read_bytes())
+    record |= {"finished_at": None, "exit_code": None}
+    (first / "run.json").write_text(json.dumps(record))
+    for sign in (first / "live.json", project / ".zbatch" / "emulator" / "lock"):
+        sign.unlink()
+    capfd.readouterr()
+    assert (told(first.name)["state"], told(first.name)["gone_on_by"]) == ("gone", None)
+    assert main(["run", spec]) == 0
+    assert main(["run", spec]) == 0
+    capfd.readouterr()
+    newest, between, killed = told()["runs"]
+    assert killed == told(first.name)
+    assert killed["gone_on_by"] == newest["run_id"]
+    assert [one["gone_on_by"] for one in (newest, between)] == [None, None]
+    assert main(["status", first.name]) == 0
+    assert f"next: zbatch status {newest['run_id']} " in capfd.readouterr().out
+
+
 def test_the_record_keeps_what_was_given(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """So the same command again can be told of a run that was killed."""
     flags = ["--tenant", "emulator", "--rate", "5/s", "--concurrency", "2", "--retry-nothing"]

@@ -46,6 +46,17 @@ class Status:
     exit_code: int | None = None
     process: Process | None = None
 
+    @property
+    def broke_off(self) -> bool:
+        """Whether it has sent something and ended without an exit code: by a fault of ours."""
+        sent = self.figures is not None and self.figures.requests > 0
+        return self.state is Life.ENDED and self.exit_code is None and sent
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it has ended without a word of what is left: somebody is to go on with it."""
+        return self.state is Life.GONE or self.broke_off
+
 
 @dataclass(frozen=True, slots=True)
 class Sign:
@@ -89,12 +100,13 @@ def run_at_work(folder: Path, now: datetime) -> Status | None:
     return told if told.state is Life.RUNNING or (told.state is Life.SILENT and known) else None
 
 
-def gone_on_by(state: State, run: PastRun, now: datetime) -> PastRun | None:
-    """Give the newest run that has gone on with one, not those that were stopped before a call.
+def gone_on_by(state: State, told: Status, now: datetime) -> PastRun | None:
+    """Give the newest run that has gone on with one that is unfinished, None for any other.
 
-    One that lives may still do so.
+    It is none of those that were stopped before a call. One that lives may still go on with it.
     """
-    return next((one for one in later_runs(state, run) if _went_on(status_of(one, now))), None)
+    since = later_runs(state, told.run) if told.unfinished else iter(())
+    return next((one for one in since if _went_on(status_of(one, now))), None)
 
 
 def _went_on(told: Status) -> bool:

@@ -55,14 +55,17 @@ def status(named: str | None, state_dir: Path | None, as_json: bool) -> int:
     state = State.of(root, state_dir)
     if named is not None:
         one = status_of(find_run(state, named), now)
+        later = gone_on_by(state, one, now)
         if as_json:
-            _print_json(_as_json(one))
+            _print_json(_as_json(one, later))
         else:
-            _print_one(one, state_dir, root, gone_on_by(state, one.run, now))
+            _print_one(one, state_dir, root, later)
         return ExitCode.OK
     runs = list_runs(state)
     if as_json:
-        _print_json({"version": VERSION, "runs": [_as_json(status_of(run, now)) for run in runs]})
+        statuses = (status_of(run, now) for run in runs)
+        told = [_as_json(one, gone_on_by(state, one, now)) for one in statuses]
+        _print_json({"version": VERSION, "runs": told})
         return ExitCode.OK
     shown = [status_of(run, now) for run in islice(runs, SHOWN)]
     _print_list(shown, sum(1 for _ in runs), state.root)
@@ -102,7 +105,7 @@ def _print_json(data: dict[str, Any]) -> None:
     click.echo(json.dumps(data, indent=2, allow_nan=False))
 
 
-def _as_json(one: Status) -> dict[str, Any]:
+def _as_json(one: Status, later: PastRun | None) -> dict[str, Any]:
     from zbatch.app.live_json import to_json
     from zbatch.report.lines import timestamp
 
@@ -118,6 +121,7 @@ def _as_json(one: Status) -> dict[str, Any]:
         "finished_at": record.get("finished_at"),
         "exit_code": one.exit_code,
         "stop": record.get("stop"),
+        "gone_on_by": later and later.run_id,
         "at": one.at and timestamp(one.at),
         "process": process and {"pid": process.pid, "machine": process.machine},
         "figures": one.figures and to_json(one.figures),

@@ -55,7 +55,7 @@ def one_run(
     )
     yield from _figures(status, now)
     yield Text(f"  report {path_text(status.run.report, here)}")
-    if not (status.state is Life.GONE or _broke_off(status)):
+    if not status.unfinished:
         return
     if later:
         told = called.command(
@@ -161,16 +161,10 @@ def _where(status: Status) -> str:
     return f", process {process.pid}{machine}"
 
 
-def _broke_off(status: Status) -> bool:
-    """Tell whether a run has sent something and ended without an exit code: by a fault of ours."""
-    sent = status.figures is not None and status.figures.requests > 0
-    return status.state is Life.ENDED and status.exit_code is None and sent
-
-
 def _end(status: Status) -> str:
     code = status.exit_code
     if code is None:
-        return "it broke off" if _broke_off(status) else "it came to nothing"
+        return "it broke off" if status.broke_off else "it came to nothing"
     means = _MEANS.get(ExitCode(code), "") if code in set(ExitCode) else ""
     figures, asked = status.figures, status.run.reconciles
     if code == ExitCode.OK and asked:
