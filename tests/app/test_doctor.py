@@ -46,6 +46,7 @@ NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 GOOD = {"ZUORA_CLIENT_ID": "emulator", "ZUORA_CLIENT_SECRET": "emulator"}
 CANARY = "c4n4ry-s3cr3t-of-the-client"
 ENTITY = "11e64eef-a2e5-0c9f-bfbd-00259058c9cc"
+SIGNED_OUT = b'{"reasons": [{"code": 90000011, "message": "sign in"}]}'
 TOKEN = b'{"access_token": "t0ken", "expires_in": 3600}'
 
 Tenant = Callable[..., Away]
@@ -250,6 +251,20 @@ def test_an_answer_that_was_stored_on_the_way_tells_no_time(
         assert of(found, "entity").mark is Mark.SKIPPED
 
 
+def test_a_stored_refusal_of_a_token_says_nothing_of_the_one_that_was_given(
+    project: Project,
+) -> None:
+    """A store has given the answer of another day: credentials and API user are not at fault."""
+    refused = reply_bytes(SIGNED_OUT, "401 Unauthorized", "Age: 10800")
+    with answering(refused) as url:
+        project.tenants(real=url)
+        found = look(project)
+    assert (wrong(found), found.exit_code) == (["question"], 6)
+    assert of(found, "question").found == "the answer was stored on the way, 3 h ago"
+    assert of(found, "token").mark is Mark.OK
+    assert of(found, "entity").mark is Mark.SKIPPED
+
+
 def test_nobody_listens(project: Project) -> None:
     """Exit 6: the tenant could not be asked; the rest is looked at all the same."""
     with answering(b"") as url:
@@ -275,7 +290,7 @@ def test_a_certificate_that_nobody_trusts(project: Project) -> None:
 
 
 THROTTLED = reply_bytes(b'{"reasons": [{"code": 70, "message": "slow"}]}', "429 Too Many Requests")
-SIGN_IN = reply_bytes(b'{"reasons": [{"code": 90000011, "message": "sign in"}]}', "401 Not")
+SIGN_IN = reply_bytes(SIGNED_OUT, "401 Not")
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def check_answers(tenant: Tenant, answers: Answers) -> Iterator[Check]:
         yield from _without_token(tenant, answers.refused)
         return
     yield ok("connection", f"{tenant.host} answers")
-    if answers.kind is Kind.UNAUTHORIZED:
+    if answers.kind is Kind.UNAUTHORIZED and not answers.stored:
         advice = "the API user may be locked or its client deactivated: look in Zuora"
         yield problem("token", f"given, and then refused ({answers.message})", advice)
     else:
