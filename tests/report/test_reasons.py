@@ -28,3 +28,11 @@ def test_every_known_code_is_explained() -> None:
     assert status.mender == OWN_CODES["IN_DOUBT"].mender
     assert explain("INVALID_ID").mender == "whoever wrote the spec"  # type: ignore[union-attr] # it is known
     assert explain("SOMETHING_NEW") is None
+
+
+def test_an_old_answer_is_explained_of_calls_and_of_questions() -> None:
+    """Either may meet one: who reads of a stored question is not sent to look for an invoice."""
+    told = OWN_CODES["OLD_ANSWER"]
+    assert "answer to a call" in told.meaning
+    assert "answer to a question" in told.meaning
+    assert "store what the tenant answers" in told.mend

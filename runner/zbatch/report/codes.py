@@ -127,10 +127,11 @@ _CODES: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "OLD_ANSWER",
-        "The answer is that of an earlier call: it names an invoice that was canceled or deleted"
-        " before this one was sent, or was itself given before.",
+        "The answer to a call is that of an earlier one: it names an invoice that was canceled or"
+        " deleted before the call was sent, or was given before. Or the answer to a question was"
+        " given before that was asked.",
         _ASK,
-        _LATER,
+        f"{_LATER} If it goes on, let nobody between store what the tenant answers; zbatch doctor.",
     ),
     (
         "OTHER_HOST",
