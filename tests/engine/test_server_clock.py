@@ -67,6 +67,17 @@ def test_an_age_tells_that_a_reply_was_kept() -> None:
     assert clock.now(0.0) == START
 
 
+def test_a_clock_is_trusted_for_good_and_by_its_own_word_alone() -> None:
+    """What it knows of itself is in one place; nobody takes it back."""
+    clock, name = ServerClock(), "trusted"
+    assert not getattr(clock, name)
+    clock.trust()
+    clock.trust()
+    with pytest.raises(AttributeError):
+        setattr(clock, name, False)
+    assert getattr(clock, name)
+
+
 def later(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
@@ -100,7 +111,7 @@ def test_an_answer_from_before_its_request_is_known_by_what_came_before(wrong_by
     """However long the answer took: its date counts beside the time at which it was asked for."""
     server = ServerClock()
     server.heard(dated(START), 0.0)
-    server.trusted = True
+    server.trust()
     asked = Asked(wrong_by, server)
     assert not asked.stored(dated(later(40)), 100.0, read=190.0)
     assert asked.stored(dated(later(39)), 100.0, read=190.0)

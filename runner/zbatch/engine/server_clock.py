@@ -19,7 +19,16 @@ class ServerClock:
 
     def __init__(self) -> None:
         self._began: datetime | None = None  # what it told when the steady clock was at 0
-        self.trusted = False  # it is not behind our clock, or goes on where ours is another
+        self._trusted = False
+
+    @property
+    def trusted(self) -> bool:
+        """Whether it has been seen to be right, so that ours is not asked beside it any more."""
+        return self._trusted
+
+    def trust(self) -> None:
+        """Take it for right: it is not behind our clock, or goes on where ours is another."""
+        self._trusted = True
 
     def now(self, steady: float) -> datetime | None:
         """Tell its time, or None before the first reply that has a date."""
@@ -77,7 +86,7 @@ class Freshness:
             return False
         goes_on = self._goes_on(date, left[0], steady)
         if goes_on or date >= left[1] - CLOCK_SLACK:
-            self._server.trusted = True
+            self._server.trust()
         late = known is not None and date < known - CLOCK_SLACK
         return not goes_on and (late or not self._server.trusted)
 
