@@ -8,9 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from jsonschema import Draft202012Validator
 
-from support.processes import Project, Tenant, book, intents, until
+from support.accounts import account
+from support.processes import Client, Project, Tenant, book, intents, until
+from zbatch.app import verify as verifying
+from zbatch.app.subject import Known, known_of
+from zbatch.app.verify import VerifyOptions, verify
 from zbatch.spec.schema import schema_text
 
 PLAN_JSON = ("--json", "--detailed-exitcode")
@@ -152,6 +157,38 @@ def test_an_invoice_that_a_live_run_has_no_answer_of_is_no_finding(
     client.wait()
     text = told_by(project, 3, "verify", "spec.yaml", "--wait", "0s")
     assert "1 finding: 1 not in the ledger\n" in text
+
+
+def test_a_call_that_leaves_while_the_tenant_is_asked_is_under_way(
+    serve: Callable[..., Tenant],
+    project_at: Callable[..., Project],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It has left after the ledger was read, and its invoice is there before it is answered."""
+    tenant = serve(faults=[{"fault": "silence", "when": "after_execution", "every": 1}])
+    project = project_at(tenant)
+    spec = project.write([1], timeout="90s")
+    clients: list[Client] = []
+
+    def read(*given: Any) -> Known:
+        known = known_of(*given)
+        if not clients:
+            clients.append(project.start("run", "spec.yaml"))
+            until(lambda: tenant.data.exists() and tenant.executions, "an invoice")
+            until(lambda: list(project.folder.glob(".zbatch/runs/*/live.json")), "a sign of life")
+        return known
+
+    monkeypatch.setattr(verifying, "known_of", read)
+    for name, value in project.env.items():
+        monkeypatch.setenv(name, value)
+    found = verify(VerifyOptions(str(spec), wait=0.0))
+    assert (found.findings, found.in_doubt, found.exit_code) == ((), (), 3)
+    assert [item.identity.account_id for item in found.under_way] == [account(1)]
+    assert found.at_work is not None
+    assert found.at_work.process is not None
+    assert found.at_work.process.pid == clients[0].pid
+    clients[0].kill()
+    clients[0].wait()
 
 
 def test_what_an_earlier_run_has_left_in_doubt_is_not_under_way(

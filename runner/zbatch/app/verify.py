@@ -20,6 +20,10 @@ from zbatch.engine.money import Sum, as_own, sums
 from zbatch.model import ExitCode, Item, Outcome, Tenant
 
 WAIT = 60.0  # seconds for what is being generated, or cannot be read yet
+MOST_LOOKS = 3  # at what the ledger has come to hold meanwhile: an item is sent, and then settled
+
+# What the tenant shows beyond what the ledger holds.
+_NOT_OF_THE_LEDGER = frozenset({Code.UNRECORDED, Code.DUPLICATE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +96,40 @@ def verify(options: VerifyOptions) -> Verified:
     bureau = Bureau(subject.folder, book, telling.event, options.outside, options.patience)
     resolved = with_ids(subject.plan, bureau, overrides)
     asked_at = options.outside.clock.now()
-    known = known_of(subject, resolved.plan, options.outside.clock)
     comparing = Comparing(bureau, resolved.plan, telling, options.wait, resolved.pace)
-    agreements, asked = comparing.compared([one for _, one in known.entries])
-    compared = [(item, agreements[item.identity]) for item, _ in known.entries]
+    known, compared, asked = _held_against(
+        lambda: known_of(subject, resolved.plan, options.outside.clock), comparing
+    )
     told = _told(options.what, subject, asked_at, compared, resolved.asked + asked)
     return _beside_a_run(told, known)
+
+
+def _held_against(
+    read: Callable[[], Known], comparing: Comparing
+) -> tuple[Known, list[tuple[Item, Agreement]], int]:
+    """Compare what the ledger holds, and again what it has come to hold while the tenant was asked.
+
+    A run that bills meanwhile writes down what it does before the tenant can show it: of what is
+    shown and not in the ledger by then, no run of this ledger knows.
+    """
+    known = read()
+    items = [item for item, _ in known.entries]
+    found, asked = comparing.compared([one for _, one in known.entries])
+    for _ in range(MOST_LOOKS):
+        outdated = {one.entry.identity: one.entry for one in found.values() if _may_be_late(one)}
+        known = read() if outdated else known
+        later = [one for _, one in known.entries if outdated.get(one.identity, one) != one]
+        if not later:
+            break
+        again, more = comparing.compared(later)
+        found, asked = found | again, asked + more
+    return known, [(item, found[item.identity]) for item in items], asked
+
+
+def _may_be_late(one: Agreement) -> bool:
+    """Tell whether a run may have settled by now what the ledger did not know of an item."""
+    strange = any(found.code in _NOT_OF_THE_LEDGER for found in one.differences)
+    return strange or one.entry.outcome is Outcome.UNKNOWN
 
 
 def _beside_a_run(told: Verified, known: Known) -> Verified:
