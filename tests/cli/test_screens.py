@@ -646,6 +646,17 @@ def test_who_waits_beside_a_failure_is_told_of_both(story: Any) -> None:
     )
 
 
+@pytest.mark.parametrize("code", [ExitCode.STOPPED, ExitCode.UNKNOWN])
+def test_where_nothing_has_failed_no_retry_is_named(code: ExitCode, story: Any) -> None:
+    """A rule for doubt, or a deadline, has stopped the run."""
+    doubt = code is ExitCode.UNKNOWN
+    records = [story.record(Outcome.UNKNOWN if doubt else Outcome.INVOICED, 1, NO_ANSWER)]
+    given = {"stop": "2 h have passed", "stop_reason": StopReason.RULE}
+    said = advice(story.result([*records, story.record(Outcome.NOT_ATTEMPTED)], code, **given), RUN)
+    assert f"zbatch run {SPEC}   goes on with what is left" in said
+    assert "--retry-failed" not in said
+
+
 def test_a_retry_that_waits_is_told_what_to_settle_first(story: Any) -> None:
     """Nothing was sent: the report names the date for which they wait."""
     for outcome, flag in (("FAILED", "--retry-failed"), ("NOTHING_TO_BILL", "--retry-nothing")):

@@ -85,6 +85,17 @@ def test_a_met_rule_says_all_that_a_person_needs() -> None:
     assert tally.met() == MetRule("failures", 1, 1, Source("s.yaml", 7, 3), said)
 
 
+@pytest.mark.parametrize(("count", "said"), [(1, "1 item of this run is"), (2, "2 items of this")])
+def test_one_item_in_doubt_is_told_as_one(count: int, said: str) -> None:
+    """The rule for doubt stops at one most of the time."""
+    tally = Tally(StopRules(unknown=1))
+    for number in range(count):
+        tally.doubt(item(number).identity)
+    met = tally.met()
+    assert met is not None
+    assert met.message.startswith(f"{said}{' run are' if count > 1 else ''} in doubt (stop.unknown")
+
+
 def test_doubt_that_is_settled_is_doubt_no_more() -> None:
     """A burnt key counts from when it is burnt until a question has settled it."""
     tally = Tally(StopRules(unknown=1))

@@ -37,7 +37,7 @@ NEXT = {
 
 _WAITING = (
     "settle what the report says {count} for (an earlier date that failed or is in doubt, an"
-    " invoice being generated), then {again}   sends the rest"
+    " invoice being generated), then {again}   sends the rest{failed_too}"
 )
 _RETRIES_WAIT = (
     "settle what the report says the items that were not retried wait for (an earlier date that"
@@ -92,12 +92,13 @@ def advice(result: RunResult, called: Called) -> str:
     spec = result.plan.spec.file
     left = result.totals[Outcome.NOT_ATTEMPTED]
     retry = run_command(result, called, (RETRY_FAILED,))
+    failed = result.totals[Outcome.FAILED] and RETRY_FAILED not in called.retry
     return _template(result, called).format(
         again=called.again(spec),
         decided=called.again(spec) if result.unknown else reconcile_all(result, called),
         run=run_command(result, called, called.retry),
         retry=retry,
-        failed_too="" if RETRY_FAILED in called.retry else f" (what failed: {retry})",
+        failed_too=f" (what failed: {retry})" if failed else "",
         if_listed=if_listed(result),
         reconcile=called.command(Verb.RECONCILE, spec),
         verify=called.command(Verb.VERIFY, spec or "SPEC"),
@@ -187,7 +188,7 @@ def _template(result: RunResult, called: Called) -> str:
             return _NOT_THERE
         if not result.totals[Outcome.NOT_ATTEMPTED]:
             return _RETRIES_WAIT
-        return _WAITING + "{failed_too}" if result.totals[Outcome.FAILED] else _WAITING
+        return _WAITING
     if code is ExitCode.STOPPED and result.stop_reason in _BY_REASON:
         return _BY_REASON[result.stop_reason]
     if (code, result.stop_reason) == (ExitCode.CANNOT_START, StopReason.CREDENTIALS):

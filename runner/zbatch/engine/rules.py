@@ -56,7 +56,8 @@ class Tally:
                 return _met(rules, "failure_ratio", ratio, said)
         unknown = len(self._unknown)
         if rules.unknown is not None and unknown >= rules.unknown:
-            return _met(rules, "unknown", unknown, f"{_items(unknown)} of this run are in doubt")
+            are = "is" if unknown == 1 else "are"
+            return _met(rules, "unknown", unknown, f"{_items(unknown)} of this run {are} in doubt")
         return None
 
 
