@@ -676,6 +676,7 @@ def test_refused_credentials_are_looked_for_where_they_are(named: bool, story: A
     tenant = replace(result.plan.tenant, credentials=credentials, host=host)
     result = replace(result, plan=replace(result.plan, tenant=tenant))
     assert (f"check {places}, where" in advice(result, RUN)) is named
+    assert ("base_url in tenants.yaml" in advice(result, RUN)) is named
 
 
 @pytest.mark.parametrize("kind", [Block, Lines])

@@ -294,6 +294,24 @@ def test_a_refusal_is_asked_for_once(reply: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (reply_bytes(b"<html>", "404 Not Found"), "token request: HTTP 404 Not Found"),
+        (reply_bytes(b'{"message": "No."}', "400 Bad"), "token request: HTTP 400, No."),
+    ],
+)
+def test_a_status_is_told_once(reply: bytes, said: str) -> None:
+    """Beside what the answer says, or by its own words where it says nothing."""
+
+    async def body(source: TokenSource, server: RawServer, clocks: Clocks) -> None:
+        with pytest.raises(TokenRefused) as caught:
+            await source.token(None)
+        assert str(caught.value) == said
+
+    with_source(TokenEndpoint([reply]).script, body)
+
+
+@pytest.mark.parametrize(
     ("reply", "pause"),
     [
         (reply_bytes(b"<html>", "503 Service Unavailable"), 1.0),

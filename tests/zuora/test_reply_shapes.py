@@ -415,14 +415,14 @@ def test_shapes_without_rows(status: int, body: str, kind: type[Unauthorized], c
     assert answer.problem.message
 
 
-@pytest.mark.parametrize("body", ["", HTML, '{"message": "moved"}'])
+@pytest.mark.parametrize("body", ["", HTML, '{"message": "It moved."}'])
 def test_f22_a_redirect_says_what_to_check(body: str) -> None:
     """Whoever reads it knows where to look, whatever else the answer says."""
     answer = read(303, body)
     assert isinstance(answer, Redirected)
     told = answer.problem.message
-    assert told.startswith("moved" if "moved" in body else "HTTP 303 See Other")
-    assert "compare base_url in tenants.yaml with Zuora's page of its hosts" in told
+    said = "It moved" if "moved" in body else "HTTP 303 See Other"
+    assert told.startswith(f"{said}: compare base_url in tenants.yaml with Zuora's page of its")
     assert "a proxy, a gateway or a login page" in told
     assert len(told) <= 160, "so that no screen cuts it"
 

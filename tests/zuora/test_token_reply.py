@@ -85,12 +85,16 @@ def test_a_refusal_is_final_and_says_why(status: int) -> None:
     assert (oauth.problem.code, oauth.problem.message) == ("invalid_client", "No.")
 
 
-def test_f22_a_redirect_instead_of_a_token_says_what_to_check() -> None:
+@pytest.mark.parametrize("status", [300, 302, 399])
+def test_f22_a_redirect_instead_of_a_token_says_what_to_check(status: int) -> None:
     """It is the first request of a run, so that a wrong host is most often met here."""
-    answer = read_token_reply(302, b"<html>")
+    answer = read_token_reply(status, b"<html>")
     assert isinstance(answer, TokenDenied)
-    assert answer.problem.message.startswith("HTTP 302 Found: ")
-    assert "compare base_url in tenants.yaml" in answer.problem.message
+    assert answer.problem.message.startswith(f"HTTP {status} ")
+    assert ": compare base_url in tenants.yaml" in answer.problem.message
+    refused = read_token_reply(400, b"<html>")
+    assert isinstance(refused, TokenDenied)
+    assert refused.problem.message == "HTTP 400 Bad Request"
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 499, 500, 502, 503, 504])

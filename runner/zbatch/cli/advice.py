@@ -74,7 +74,10 @@ _DECISION = (
 _DECIDE = f"{_DECISION}, then {{decided}}; bill nothing of this by hand meanwhile"
 _ASKS = "{reconcile}   asks about what is UNKNOWN{when}"
 _NOT_BY_HAND = "bill nothing of what is UNKNOWN by hand meanwhile"
-_CREDENTIALS = "check {places}, where the OAuth client is read from, then {again}"
+_CREDENTIALS = (
+    "check {places}, where the OAuth client is read from, and base_url in tenants.yaml, then"
+    " {again}"
+)
 MOST_SPECS = 3
 # What only a person can decide.
 _UNDECIDED = frozenset({"SEVERAL_INVOICES", "DRAFT_CHANGED"})

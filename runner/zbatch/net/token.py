@@ -203,7 +203,10 @@ class TokenSource:
             use = max(answer.life - self._endpoint.timeout - MARGIN_SECONDS, answer.life / 2)
             self._held = _Held(token, wall + use, monotonic + use)
             return token
-        detail = f"token request: HTTP {status}, {answer.problem.message}"
+        told = answer.problem.message
+        if not told.startswith(f"HTTP {status} "):  # as where the answer itself says nothing
+            told = f"HTTP {status}, {told}"
+        detail = f"token request: {told}"
         if isinstance(answer, TokenDenied):
             raise TokenRefused(FaultKind.TOKEN_REFUSED, detail)
         wait = retry_after(headers, date_of(headers) or self._endpoint.now())
