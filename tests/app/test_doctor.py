@@ -155,6 +155,7 @@ def test_a_wrong_secret(tenant: Tenant, project: Project) -> None:
     assert (wrong(found), found.exit_code) == (["token"], 1)
     assert "HTTP 401, Invalid client secret" in of(found, "token").found
     assert "ZUORA_CLIENT_SECRET" in of(found, "token").advice
+    assert "base_url" in of(found, "token").advice
     assert of(found, "connection").mark is Mark.OK
     assert found_in({"all": repr(found).encode()}, [CANARY]) == []
 

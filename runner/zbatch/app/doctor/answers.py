@@ -130,9 +130,8 @@ def _without_token(tenant: Tenant, refused: TokenFailure) -> Iterator[Check]:
         yield from _left(AFTER_TOKEN[1:], "not asked of another entity")
     elif isinstance(refused, TokenRefused):
         places = tenant.credentials.places
-        yield problem(
-            "token", told, f"check what stands in {places}, and that it is of this tenant"
-        )
+        advice = f"check what stands in {places}, and that it is of the tenant that base_url names"
+        yield problem("token", told, advice)
         yield from _left(AFTER_TOKEN, "no token")
     else:
         yield problem("token", told, _LATER)
