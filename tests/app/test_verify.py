@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from support.accounts import account
+from support.behind import Shortly
 from support.plans import NOON
 from support.runs import GENERATE, QUERY, TARGET, Away, Project, Watch, accepting
 from zbatch.app.api import RunOptions
 from zbatch.app.comparing import Telling
+from zbatch.app.outside import Outside
 from zbatch.app.run import run
 from zbatch.app.verify import Verified, VerifyOptions, verify
 from zbatch.emulator import (
@@ -37,6 +39,7 @@ from zbatch.ledger.place import LEDGER_FILE
 from zbatch.model import ExitCode, Outcome
 
 LOST = fault("reset")
+CROSSED = fault("crossed_answer")
 GUARDED = Modes(second_generate=SecondGenerate.NOTHING_TO_BILL)
 
 
@@ -432,6 +435,28 @@ def test_trouble_on_the_way(asked: Asked, server: Away) -> None:
         server.faults.switch([Scheduled(fault(name), every=1, times=1, action="query")])
         found = asked.verify(spec)
         assert (found.exit_code, found.asked) == (ExitCode.OK, 2)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_the_answer_to_another_question_tells_nothing(
+    asked: Asked, server: Away, times: int
+) -> None:
+    """R8: no invoice of ours is in it. None of them is gone, and none that is there is missed."""
+    server.faults.switch([Scheduled(fault("account_canceled"), account=account(2), every=1)])
+    spec = asked.project.spec(1, 2, tenant="real")
+    assert asked.project.run(spec).code == 1
+    server.billing.by_hand(2)
+    server.faults.switch([Scheduled(CROSSED, every=1, times=times, action="query")])
+    assert codes(asked.verify(spec)) == [("2", "unrecorded")]
+
+
+def test_nothing_but_answers_to_other_questions(asked: Asked, server: Away) -> None:
+    """R8: the tenant does not tell, and that is no difference."""
+    spec = asked.project.spec(1, tenant="real")
+    asked.project.run(spec)
+    server.faults.switch([Scheduled(CROSSED, every=1, action="query")])
+    with pytest.raises(CannotStart, match="which was not asked for"):
+        asked.verify(spec, outside=Outside(random=Shortly()))
 
 
 def test_account_numbers_are_looked_up(asked: Asked, server: Away) -> None:

@@ -88,7 +88,8 @@ def asking(
 
 def test_all_fields_are_asked_for_by_a_version_that_has_them() -> None:
     """One question for a hundred dates, by the version from which Currency is known."""
-    answer = found({"Id": "a" * 32, "Currency": "EUR", "Balance": 5, "TaxStatus": "Error"})
+    money = {"Currency": "EUR", "Balance": 5, "TaxStatus": "Error"}
+    answer = found({"Id": "a" * 32, "TargetDate": "2026-11-30", **money})
     server, invoices, _ = asking(lambda ask, n: answer, lambda d: d.of_dates(WANTED))
     assert invoices is not None
     (one,) = invoices
@@ -174,3 +175,24 @@ def test_whole_accounts_are_asked_for_in_smaller_questions() -> None:
     counts = [text_of(ask).count("AccountId = ") for ask in server.asks]
     assert counts == [WHOLE_ACCOUNTS, WHOLE_ACCOUNTS, 60 - 2 * WHOLE_ACCOUNTS]
     assert all("TargetDate =" not in text_of(ask) for ask in server.asks)
+
+
+@pytest.mark.parametrize(
+    ("account", "day", "by_date", "by_account"),
+    [
+        (WANTED[0].account_id, "2026-11-30", True, True),
+        (WANTED[0].account_id, "2026-11-29", False, True),
+        (WANTED[0].account_id, None, False, True),
+        (WANTED[1].account_id, "2026-11-30", False, False),
+    ],
+    ids=["asked for", "of another date", "without a date", "of a stranger"],
+)
+def test_what_was_not_asked_for_is_no_answer(
+    account: str, day: str | None, by_date: bool, by_account: bool
+) -> None:
+    """R8: by date those of the date are asked for, drafts too, and whole accounts by account."""
+    answer = found({"Id": "a" * 32, "AccountId": account, "TargetDate": day})
+    _, dated, _ = asking(lambda ask, n: answer, lambda d: d.of_dates(WANTED[:1]))
+    _, whole, brake = asking(lambda ask, n: answer, lambda d: d.of_accounts(WANTED[:1]))
+    assert (dated is not None, whole is not None) == (by_date, by_account)
+    assert brake.stopped is None or "which was not asked for" in brake.stopped.message

@@ -20,7 +20,14 @@ from zbatch.model import Invoice, Item, Problem
 from zbatch.zuora.limits import too_many_at_once
 from zbatch.zuora.pages import MissingField, Page
 from zbatch.zuora.query import ALL_FIELDS, Wanted, more_ask, query_ask, questions
-from zbatch.zuora.query_reply import invoices_of, read_page, stranger, whole
+from zbatch.zuora.query_reply import (
+    Asked,
+    invoices_of,
+    of_dates_and_drafts,
+    read_page,
+    stranger,
+    whole,
+)
 from zbatch.zuora.reply import NoRows, Throttled, Unauthorized, Unreadable
 from zbatch.zuora.wire import Ask, Fault, Reply
 
@@ -60,15 +67,14 @@ class Reading(Generic[R]):
     wsdl: int = 0
 
 
-def _invoices(wanted: Sequence[Wanted]) -> Reading[Invoice]:
-    """Read the invoices of a question; one that holds others is no answer to it."""
+def invoices_read(page: _Read[Invoice], asked: Asked, wsdl: int = 0) -> Reading[Invoice]:
+    """Read the invoices of a question; what holds others is no answer to it."""
 
     def all_asked_for(pages: Sequence[Page[Invoice]]) -> tuple[Invoice, ...] | Unreadable:
         found = whole(pages)
-        return found if isinstance(found, Unreadable) else stranger(found, wanted) or found
+        return found if isinstance(found, Unreadable) else stranger(found, asked) or found
 
-    # looked up at each use: saboteurs take the place of these functions
-    return Reading(lambda reply: read_page(reply), all_asked_for)
+    return Reading(page, all_asked_for, wsdl)
 
 
 class Unanswered(Exception):
@@ -254,7 +260,8 @@ class Asker:
     ) -> tuple[Moment, list[Invoice]]:
         moments: list[Moment] = []
         found: list[Invoice] = []
-        reading = _invoices(wanted)
+        # looked up at each use: saboteurs take the place of these functions
+        reading = invoices_read(lambda reply: read_page(reply), of_dates_and_drafts(wanted))
         for question in questions(wanted, fields):
             asked_at, invoices = await self._inquiry.answer(question, reading)
             moments.append(asked_at)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from functools import partial
 
-from zbatch.engine.asking import Inquiry, Reading, Without
+from zbatch.engine.asking import Inquiry, Without, invoices_read
 from zbatch.engine.ending import StopReason
 from zbatch.model import Invoice
 from zbatch.zuora.details import (
@@ -18,10 +18,7 @@ from zbatch.zuora.details import (
     wsdl_of,
 )
 from zbatch.zuora.query import Wanted
-from zbatch.zuora.query_reply import whole
-
-# looked up at each use: saboteurs take the place of these functions
-_DETAILS = Reading(lambda reply: read_details(reply), lambda pages: whole(pages))
+from zbatch.zuora.query_reply import Asked, of_accounts, of_dates
 
 
 class Details:
@@ -38,7 +35,8 @@ class Details:
 
     async def of_dates(self, wanted: Sequence[Wanted]) -> tuple[Invoice, ...]:
         """Give the invoices of a question's worth of accounts and dates; raises `Unanswered`."""
-        return await self._answer(lambda fields: dates_question(wanted, fields))
+        question = partial(dates_question, wanted)
+        return await self._answer(question, of_dates(wanted))
 
     async def of_accounts(self, wanted: Sequence[Wanted]) -> tuple[Invoice, ...]:
         """Give all invoices of the accounts, whatever their dates; raises `Unanswered`."""
@@ -48,12 +46,16 @@ class Details:
         return tuple([one for part in parts for one in await self._some_accounts(part)])
 
     async def _some_accounts(self, some: Sequence[Wanted]) -> tuple[Invoice, ...]:
-        return await self._answer(lambda fields: accounts_question(some, fields))
+        question = partial(accounts_question, some)
+        return await self._answer(question, of_accounts(some))
 
-    async def _answer(self, question: Callable[[frozenset[str]], str]) -> tuple[Invoice, ...]:
+    async def _answer(
+        self, question: Callable[[frozenset[str]], str], asked: Asked
+    ) -> tuple[Invoice, ...]:
         while True:
             fields = self._fields  # another question may learn meanwhile what the tenant refuses
-            reading = replace(_DETAILS, wsdl=wsdl_of(fields))
+            # looked up at each use: saboteurs take the place of these functions
+            reading = invoices_read(lambda reply: read_details(reply), asked, wsdl_of(fields))
             try:
                 _, found = await self._inquiry.answer(question(fields), reading)
                 return found

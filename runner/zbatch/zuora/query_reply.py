@@ -8,7 +8,7 @@ item did not ask for, but another of the same question did, is left out for it.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 
@@ -20,6 +20,9 @@ from zbatch.zuora.rows import INVOICE_ID
 from zbatch.zuora.strict_json import DecimalText
 from zbatch.zuora.text import one_line
 from zbatch.zuora.wire import Reply
+
+Asked = Callable[[Invoice], bool]
+"""Whether a question asks for an invoice."""
 
 _TEXT_LIMIT = 255
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -128,19 +131,31 @@ def whole(pages: Sequence[Page[Invoice]]) -> tuple[Invoice, ...] | Unreadable:
     return together(pages, lambda invoice: invoice.id)
 
 
-def stranger(invoices: Iterable[Invoice], wanted: Collection[Wanted]) -> Unreadable | None:
-    """Tell of an invoice that was not asked for: then this may be the answer to another question.
-
-    Drafts are asked for whatever their date is, any other invoice by its date.
-    """
-    accounts = {one.account_id for one in wanted}
-    pairs = {(one.account_id, one.target_date) for one in wanted}
+def stranger(invoices: Iterable[Invoice], asked: Asked) -> Unreadable | None:
+    """Tell of an invoice that was not asked for: this may be the answer to another question."""
     for invoice in invoices:
-        drafted = invoice.status == DRAFT and invoice.account_id in accounts
-        if not drafted and (invoice.account_id, invoice.target_date) not in pairs:
+        if not asked(invoice):
             told = f"The answer to a question holds {invoice.id}, which was not asked for."
             return Unreadable(Problem(UNREADABLE, told))
     return None
+
+
+def of_dates(wanted: Collection[Wanted]) -> Asked:
+    """Ask for the invoices of accounts and target dates."""
+    pairs = {(one.account_id, one.target_date) for one in wanted}
+    return lambda invoice: (invoice.account_id, invoice.target_date) in pairs
+
+
+def of_accounts(wanted: Collection[Wanted]) -> Asked:
+    """Ask for the invoices of accounts, whatever their dates."""
+    accounts = {one.account_id for one in wanted}
+    return lambda invoice: invoice.account_id in accounts
+
+
+def of_dates_and_drafts(wanted: Collection[Wanted]) -> Asked:
+    """Ask for the invoices of accounts and target dates, and for all drafts of the accounts."""
+    dated, whole = of_dates(wanted), of_accounts(wanted)
+    return lambda invoice: dated(invoice) or (invoice.status == DRAFT and whole(invoice))
 
 
 def invoices_of(

@@ -143,7 +143,7 @@ def a_stored_answer_is_believed(bench: Bench) -> None:
 @saboteur("R8", test=f"{WRONG}what_was_not_asked_for_is_no_answer")
 def an_answer_is_searched_for_what_was_asked(bench: Bench) -> None:
     """Whatever else an answer holds is passed over, though it may answer another question."""
-    bench.function(query_reply.stranger, lambda invoices, wanted: None)
+    bench.function(query_reply.stranger, lambda invoices, asked: None)
 
 
 @saboteur("R8", test=f"{WRONG}an_invoice_that_comes_twice_is_not_counted_for_another")
