@@ -253,6 +253,21 @@ def test_how_far_somebody_has_looked_is_kept_by_the_name_of_the_stages(
         assert again.looked("plan 5,rest") == 1
 
 
+def test_the_tenant_that_was_named_first_is_kept_with_the_next_commit(
+    store: Store, items: list[Item], tmp_path: Path
+) -> None:
+    """L19: it is durable with the first intent, and no later word takes its place."""
+    assert store.tenant() is None
+    store.keep_tenant("12270")
+    assert store.tenant() is None
+    store.begin(RUN, [a_send(a_call(items[0]))], NOON)
+    assert store.tenant() == "12270"
+    with closing(open_store(tmp_path)) as again:
+        again.keep_tenant("33405")
+        again.finish_run(RUN, ExitCode.OK, NOON)
+        assert again.tenant() == "12270"
+
+
 # What must not be
 
 

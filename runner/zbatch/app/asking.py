@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from zbatch.app.connection import access_to, connected
 from zbatch.app.event_loop import event_loop
+from zbatch.app.home import home_in
 from zbatch.app.outside import Outside, Way
 from zbatch.app.review.estimate import pace_of
 from zbatch.app.signals import interruptible, undisturbed
@@ -127,7 +128,7 @@ class Bureau:
 
         Raises `CannotStart` where the tenant does not tell, `Interrupted` by a signal.
         """
-        access = access_to(plan, self.folder, self.book, os.environ)
+        access = access_to(plan, self.folder, self.book, os.environ, home_in(self.folder))
         way = connected(access, self.outside.clock)
         with undisturbed(), event_loop() as loop:
             return loop.run(self._talk(plan, matter, talk, way, pace or pace_of(plan)))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zbatch.app.home import Home
 from zbatch.engine.ports import Clock
 from zbatch.errors import CannotStart
 from zbatch.model import Plan
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 class Access:
     """What is needed to reach a tenant; `credentials` is None for the emulator.
 
-    `tls` is the trust that the tenant's own `ca_file` gives, None the system's.
+    `tls` is the trust that the tenant's own `ca_file` gives, None the system's; `home` tells for
+    which tenant of the host a token must be.
     """
 
     plan: Plan
@@ -32,9 +34,16 @@ class Access:
     emulator_data: Path
     emulator_book: Path | None
     tls: ssl.SSLContext | None = None
+    home: Home | None = None
 
 
-def access_to(plan: Plan, folder: Path, book: Path | None, environ: Mapping[str, str]) -> Access:
+def access_to(
+    plan: Plan,
+    folder: Path,
+    book: Path | None,
+    environ: Mapping[str, str],
+    home: Home | None = None,
+) -> Access:
     """Gather it, without any network; raises `CannotStart` where any of it is missing."""
     try:  # Loaded where somebody is to be reached: a run that has nothing to send does without it.
         from zbatch.net.transport import tls_context
@@ -44,7 +53,7 @@ def access_to(plan: Plan, folder: Path, book: Path | None, environ: Mapping[str,
     tenant = plan.tenant
     credentials = None if tenant.embedded else read_credentials(tenant, environ)
     tls = tls_context(tenant.ca_file) if tenant.ca_file else None
-    return Access(plan, credentials, folder, book, tls)
+    return Access(plan, credentials, folder, book, tls, home)
 
 
 @asynccontextmanager
@@ -73,5 +82,7 @@ async def reached(access: Access, clock: Clock) -> AsyncIterator[tuple[TokenSour
             tenant = replace(tenant, base_url=emulator.base_url)
             credentials = (Secret(emulator.client_id), Secret(emulator.client_secret))
         endpoint = Endpoint(tenant, limits.timeout, limits.concurrency, clock.now, access.tls)
-        tokens = await stack.enter_async_context(TokenSource(endpoint, credentials))
+        why_not = access.home.why_not if access.home else None
+        source = TokenSource(endpoint, credentials, why_not=why_not)
+        tokens = await stack.enter_async_context(source)
         yield tokens, await stack.enter_async_context(Sender(endpoint, tokens))

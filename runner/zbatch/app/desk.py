@@ -13,10 +13,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from zbatch.app.api import RunResult, Watcher
-from zbatch.app.connection import access_to, connected
+from zbatch.app.connection import Access, access_to, connected
 from zbatch.app.event_loop import event_loop, unswept
 from zbatch.app.execution import Execution, Files, NotBegun
 from zbatch.app.heartbeat import Followed
+from zbatch.app.home import Home
 from zbatch.app.outside import Outside
 from zbatch.app.provenance import revision_of
 from zbatch.app.recorder import Recorder
@@ -26,7 +27,7 @@ from zbatch.app.task import Task
 from zbatch.errors import CannotStart, LedgerFailure, Refused, ReportFailure
 from zbatch.ledger.lock import locked
 from zbatch.ledger.store import Store, open_store
-from zbatch.model import Tenant
+from zbatch.model import Plan, Tenant
 from zbatch.report.record import RunRecord
 from zbatch.report.writer import ReportWriter
 from zbatch.spec import path_in_project
@@ -46,7 +47,7 @@ class Desk:
     def execute(self, task: Task, book: Path | None, watch: Watcher) -> RunResult:
         """Carry out a task; raises `CannotStart` and `Refused` before anything is sent."""
         plan = task.plan
-        access = access_to(plan, self.folder, book, os.environ) if task.todo.work else None
+        access = self._access(plan, book) if task.todo.work else None
         way = connected(access, self.outside.clock) if access else None
         record = RunRecord(
             self.run_id,
@@ -69,6 +70,11 @@ class Desk:
             )
             with undisturbed(), unswept(), event_loop() as loop:
                 return loop.run(execution.converge(task, way))
+
+    def _access(self, plan: Plan, book: Path | None) -> Access:
+        """Raises `CannotStart`."""
+        home = Home(self.folder, self.store.tenant(), self.store.keep_tenant)
+        return access_to(plan, self.folder, book, os.environ, home)
 
 
 @contextmanager

@@ -96,6 +96,7 @@ class Store:
         self._path = path
         self._file = os.stat(path)
         self._failed = False
+        self._tenant: str | None = None
         self._calls = Calls(connection)
 
     def close(self) -> None:
@@ -107,6 +108,16 @@ class Store:
         with self._reading():
             row = self._connection.execute(sql.NEWEST).fetchone()
             return rows.moment(row["value"]) if row else None
+
+    def tenant(self) -> str | None:
+        """Tell of which of its host's tenants the ledger is, or None where no token has told."""
+        with self._reading():
+            row = self._connection.execute(sql.TENANT).fetchone()
+            return row["value"] if row else None
+
+    def keep_tenant(self, tenant: str) -> None:
+        """Have the next commit, before anything leaves, record of which tenant the ledger is."""
+        self._tenant = tenant
 
     def start_run(self, run_id: str, plan: Plan, now: datetime) -> None:
         """Record the run with all items of its plan, before anything is sent for it.
@@ -275,6 +286,8 @@ class Store:
             self._check_in_place()
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.execute(sql.UPDATE_NEWEST, (rows.stamp(now),))
+            if self._tenant:
+                self._connection.execute(sql.KEEP_TENANT, (self._tenant,))
             yield self._connection.execute
             self._connection.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:

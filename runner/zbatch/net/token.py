@@ -105,7 +105,8 @@ class TokenSource:
     """Ask for tokens with client credentials (Create an OAuth token).
 
     It never repeats a failed request by itself. A refusal is final; any other failure stands for
-    a second, or for as long as the server asked.
+    a second, or for as long as the server asked. `why_not` says what is against the tenant that a
+    token names, where anything is.
     """
 
     def __init__(
@@ -114,11 +115,13 @@ class TokenSource:
         credentials: tuple[Secret, Secret],
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        why_not: Callable[[str], str | None] | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._credentials = credentials
         self._monotonic = monotonic
         self._sleep = sleep
+        self._why_not = why_not
         self._session: aiohttp.ClientSession | None = None
         self._held: _Held | None = None
         self._serial = 0
@@ -197,6 +200,7 @@ class TokenSource:
         answer = read_token_reply(status, body, self._hide)
         if isinstance(answer, TokenGranted):
             self._check_entity(answer)
+            self._check_tenant(answer)
             self._serial += 1
             token = Token(Secret(answer.access_token), self._serial)
             # A token that lives hardly longer than a call is used for half its life.
@@ -219,6 +223,11 @@ class TokenSource:
                 FaultKind.TOKEN_REFUSED,
                 "token request: the OAuth client is not for the entity_id that tenants.yaml names",
             )
+
+    def _check_tenant(self, answer: TokenGranted) -> None:
+        """Refuse a token that says itself that it is for another tenant of the host (L19)."""
+        if answer.tenant and self._why_not and (why := self._why_not(answer.tenant)):
+            raise TokenRefused(FaultKind.TOKEN_REFUSED, f"token request: {why}")
 
     async def _exchange(self) -> tuple[int, dict[str, str], bytes]:
         if self._session is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from zbatch.model import Problem
@@ -18,6 +18,7 @@ MAX_LIFE = 24 * 3600.0
 # What may stand in a header after "Bearer ": visible ASCII, so never a line break.
 _ACCESS_TOKEN = re.compile(r"[!-~]{1,8192}")
 _ENTITY = "entity."
+_TENANT = re.compile(r"tenant\.([0-9A-Za-z-]{1,40})")
 _PASSING = frozenset({408, 425, 429, 499})
 
 
@@ -25,12 +26,14 @@ _PASSING = frozenset({408, 425, 429, 499})
 class TokenGranted:
     """A token and the seconds that it lives from the request on.
 
-    `entities` are those that its scope names, or none where it names none.
+    `entities` are those that its scope names, or none where it names none. `tenant` is the one that
+    it names, None where it names none or several.
     """
 
     access_token: str = field(repr=False)
     life: float
     entities: frozenset[str] = frozenset()
+    tenant: str | None = None
 
     def admits(self, entity_id: str | None) -> bool:
         """Tell whether the scope, where it names entities, names this one."""
@@ -67,13 +70,22 @@ def read_token_reply(
         token = document.get("access_token")
         if isinstance(token, str) and _ACCESS_TOKEN.fullmatch(token):
             life = life_of(document.get("expires_in"))
-            return TokenGranted(token, life, _entities(document.get("scope")))
+            words = _words(document.get("scope"))
+            return TokenGranted(token, life, _entities(words), _tenant(words))
     return TokenDenied(Problem("NO_TOKEN", "The reply to the token request holds no usable token."))
 
 
-def _entities(scope: object) -> frozenset[str]:
-    """Read the entities out of a scope such as `entity.<uuid> tenant.1234`."""
-    words = scope.split() if isinstance(scope, str) else ()
+def _words(scope: object) -> Sequence[str]:
+    """Cut a scope such as `entity.<uuid> tenant.1234` into its words."""
+    return scope.split() if isinstance(scope, str) else ()
+
+
+def _tenant(words: Sequence[str]) -> str | None:
+    named = {found[1] for found in map(_TENANT.fullmatch, words) if found}
+    return named.pop() if len(named) == 1 else None
+
+
+def _entities(words: Sequence[str]) -> frozenset[str]:
     return frozenset(
         _plain(word.removeprefix(_ENTITY)) for word in words if word.startswith(_ENTITY)
     )

@@ -7,6 +7,7 @@ import sqlite3
 import ssl
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +19,7 @@ from zbatch.app.doctor.answers import AFTER_TOKEN, Answers, ask, check_answers
 from zbatch.app.doctor.check import Check, Examination, Mark, note, ok, problem, skipped
 from zbatch.app.doctor.folder import check_folder
 from zbatch.app.event_loop import event_loop
+from zbatch.app.home import home_in
 from zbatch.app.loading import emulator_book
 from zbatch.app.state import State
 from zbatch.engine.ports import Clock
@@ -64,7 +66,7 @@ def examine(options: DoctorOptions) -> Examination:
     if any(check.mark is Mark.PROBLEM for check in checks):
         checks += [skipped(name, "not asked") for name in ("connection", "token", *AFTER_TOKEN)]
     else:
-        answers = _asked(tenant, project, options)
+        answers = _asked(tenant, project, state, options)
         checks += check_answers(tenant, answers)
     checks += [*check_folder(state, tenant, options.clock.now()), check_versions()]
     unasked = answers is not None and answers.unasked
@@ -105,9 +107,11 @@ def _credentials(tenant: Tenant, environ: Mapping[str, str]) -> Iterator[Check]:
             yield ok("credentials", f"{kind} {place} is there")
 
 
-def _asked(tenant: Tenant, project: Project, options: DoctorOptions) -> Answers:
+def _asked(tenant: Tenant, project: Project, state: State, options: DoctorOptions) -> Answers:
     with tempfile.TemporaryDirectory(prefix="zbatch-doctor-") as folder, event_loop() as loop:
         access = _access(tenant, project, Path(folder), options)
+        with suppress(CannotStart):  # what is wrong with a ledger is told where that is looked at
+            access = replace(access, home=home_in(state.root / tenant.folder))
         return loop.run(ask(access, options.clock))
 
 
