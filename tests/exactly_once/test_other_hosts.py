@@ -237,3 +237,33 @@ def test_a_restored_ledger_leaves_the_evidence_of_what_nobody_could_see(
     world.host().restore(world.host().backup())
     assert world.run(ITEMS[:1]).outcomes == ["invoiced"]
     assert world.billed(ITEMS[0]) == 1
+
+
+@pytest.mark.parametrize(("downtime", "times"), [(2.0, 1), (DAY_AND_A_BIT, 2)])
+def test_what_went_into_another_dates_draft_is_not_seen_without_the_ledger(
+    make_world: MakeWorld, downtime: float, times: int
+) -> None:
+    """Residual risk, measured: no question shows it; the key alone protects, for 24 hours."""
+    world = make_world(modes=replace(UNGUARDED, drafts=Drafts.APPENDED))
+    early, late = item(1, 10), item(1, 20)
+    assert world.run([early, late]).outcomes == ["invoiced", "invoiced"]
+    assert len(world.invoices) == 1
+    world.host().lose_ledger()
+    world.pass_time(downtime)
+    assert world.run([early, late]).records[late.identity].outcome == "invoiced"
+    assert (world.billed(early), world.billed(late)) == (1, times)
+
+
+def test_a_restored_ledger_tells_a_failure_until_the_tenant_is_asked(world: World) -> None:
+    """Failed before the backup, billed after it: a retry asks first, and finds the invoice."""
+    one = ITEMS[:1]
+    world.faults.switch([Scheduled(CLOSED, at=1)])
+    assert world.run(one).outcomes == ["failed"]
+    backup = world.host().backup()
+    assert world.run(one, wish=Wish(retry_failed=True)).outcomes == ["invoiced"]
+    world.host().restore(backup)
+    world.pass_time(DAY_AND_A_BIT)
+    run = world.run(one)
+    assert (run.outcomes, run.exit_code) == (["failed"], ExitCode.FAILURES)
+    assert world.run(one, wish=Wish(retry_failed=True)).outcomes == ["already_invoiced"]
+    assert world.billed(one[0]) == 1
