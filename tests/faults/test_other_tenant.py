@@ -1,4 +1,4 @@
-"""L19: the OAuth client of another tenant at the same host, whose invoices are none of ours."""
+"""L19: the OAuth client of another tenant or entity at the host, whose invoices are not ours."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from zbatch.errors import CannotStart
 from zbatch.model import ExitCode
 
 Start = Callable[..., Behind]
-MINE, OTHERS = "user.2c92 tenant.1", "tenant.33405 user.2c92"
+MINE, OTHERS = "entity.11e643f4 user.2c92 tenant.1", "tenant.33405 user.2c92"
 REFUSED = "of tenant 33405"
 
 
@@ -57,17 +57,22 @@ def in_doubt(behind: Start) -> tuple[Behind, Path]:
     return bench, spec
 
 
-def test_l19_another_tenants_client_settles_nothing(behind: Start) -> None:
+@pytest.mark.parametrize(
+    ("scope", "refused"), [(OTHERS, REFUSED), ("entity.22f754a5 tenant.1", "of entity 22f754a5")]
+)
+def test_l19_the_client_of_another_tenant_or_entity_settles_nothing(
+    behind: Start, scope: str, refused: str
+) -> None:
     """Nothing is asked or sent; what is in doubt stays so, and its own client settles it."""
     bench, spec = in_doubt(behind)
-    client(bench, OTHERS)
+    client(bench, scope)
     told = bench.run(spec)
     assert told.outcomes == {"invoiced": 1, "unknown": 1}
     assert (told.code, told.result.sent) == (ExitCode.UNKNOWN, 0)
-    assert REFUSED in (told.result.stop or "")
+    assert refused in (told.result.stop or "")
     bench.project.let_pass(told.result, bench.billing, 2.0)
     told = bench.project.reconcile(spec)
-    assert (told.outcomes, REFUSED in (told.result.stop or "")) == ({"unknown": 1}, True)
+    assert (told.outcomes, refused in (told.result.stop or "")) == ({"unknown": 1}, True)
     assert bench.proxy.counts == {TOKEN: 2}
     bench.heal(spec)
 

@@ -257,15 +257,15 @@ def test_the_tenant_that_was_named_first_is_kept_with_the_next_commit(
     store: Store, items: list[Item], tmp_path: Path
 ) -> None:
     """L19: it is durable with the first intent, and no later word takes its place."""
-    assert store.tenant() is None
-    store.keep_tenant("12270")
-    assert store.tenant() is None
+    assert store.home() == {}
+    store.keep_home({"tenant": "12270"})
+    assert store.home() == {}
     store.begin(RUN, [a_send(a_call(items[0]))], NOON)
-    assert store.tenant() == "12270"
+    assert store.home() == {"tenant": "12270"}
     with closing(open_store(tmp_path)) as again:
-        again.keep_tenant("33405")
+        again.keep_home({"tenant": "33405", "entity": "11e6"})
         again.finish_run(RUN, ExitCode.OK, NOON)
-        assert again.tenant() == "12270"
+        assert again.home() == {"tenant": "12270", "entity": "11e6"}
 
 
 # What must not be

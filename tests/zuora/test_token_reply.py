@@ -113,22 +113,25 @@ def test_reading_a_token_reply_is_total(status: int, body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scope", "tenant"),
+    ("scope", "home"),
     [
         (
-            "entity.11e643f4-a3ee-8bad-b061-0025904c57d6 platform.write tenant.12270 user.2c92",
-            "12270",
+            "entity.11E6-43f4 x.write tenant.12270 user.2c92",
+            {"tenant": "12270", "entity": "11e643f4"},
         ),
-        ("tenant.12270 tenant.12270", "12270"),
-        ("tenant.12270 tenant.33405", None),
-        ("tenant. tenant.a/b user.tenant.12270", None),
-        ("platform.write", None),
-        (["tenant.12270"], None),
-        (None, None),
+        ("tenant.12270 tenant.12270", {"tenant": "12270"}),
+        ("entity.11e6 entity.22f7 tenant.12270", {"tenant": "12270"}),
+        ("entity.11e6 tenant.12270 tenant.33405", {"entity": "11e6"}),
+        ("tenant. tenant.a/b user.tenant.12270", {}),
+        ("platform.write", {}),
+        (["tenant.12270"], {}),
+        (None, {}),
     ],
 )
-def test_l19_the_tenant_is_the_one_that_the_scope_names(scope: object, tenant: str | None) -> None:
+def test_l19_tenant_and_entity_are_those_that_the_scope_names(
+    scope: object, home: dict[str, str]
+) -> None:
     """Several are none: nobody knows of which the calls would be."""
     answer = read_token_reply(200, json.dumps({"access_token": "a", "scope": scope}).encode())
     assert isinstance(answer, TokenGranted)
-    assert answer.tenant == tenant
+    assert answer.home == home

@@ -26,7 +26,7 @@ class Access:
     """What is needed to reach a tenant; `credentials` is None for the emulator.
 
     `tls` is the trust that the tenant's own `ca_file` gives, None the system's; `home` tells for
-    which tenant of the host a token must be.
+    which tenant and entity of the host a token must be.
     """
 
     plan: Plan

@@ -73,7 +73,7 @@ class Desk:
 
     def _access(self, plan: Plan, book: Path | None) -> Access:
         """Raises `CannotStart`."""
-        home = Home(self.folder, self.store.tenant(), self.store.keep_tenant)
+        home = Home(self.folder, self.store.home(), self.store.keep_home)
         return access_to(plan, self.folder, book, os.environ, home)
 
 

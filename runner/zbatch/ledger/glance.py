@@ -100,10 +100,9 @@ class Glance:
         """Give the items that a run planned, in their order, as they are held now."""
         return read_items(self._connection, run_id)
 
-    def tenant(self) -> str | None:
-        """Tell of which of its host's tenants the ledger is, or None where no token has told."""
-        row = self._connection.execute(sql.TENANT).fetchone()
-        return row["value"] if row else None
+    def home(self) -> dict[str, str]:
+        """Tell of which `tenant` and `entity` of its host the ledger is, as far as tokens told."""
+        return dict(map(tuple, self._connection.execute(sql.HOME)))
 
     def runs(self) -> tuple[KnownRun, ...]:
         """Name the runs, the latest last."""

@@ -13,8 +13,8 @@ UPDATE_NEWEST = (
     "INSERT INTO meta (name, value) VALUES ('newest', ?1)"
     " ON CONFLICT (name) DO UPDATE SET value = max(value, ?1)"
 )
-TENANT = "SELECT value FROM meta WHERE name = 'tenant'"
-KEEP_TENANT = "INSERT INTO meta (name, value) VALUES ('tenant', ?) ON CONFLICT (name) DO NOTHING"
+HOME = "SELECT name, value FROM meta WHERE name IN ('tenant', 'entity')"
+KEEP_HOME = "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
 LOOKED = "SELECT value FROM meta WHERE name = 'looked ' || ?"
 UPDATE_LOOKED = (
     "INSERT INTO meta (name, value) VALUES ('looked ' || ?1, ?2)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -96,7 +96,7 @@ class Store:
         self._path = path
         self._file = os.stat(path)
         self._failed = False
-        self._tenant: str | None = None
+        self._home: Mapping[str, str] = {}
         self._calls = Calls(connection)
 
     def close(self) -> None:
@@ -109,15 +109,14 @@ class Store:
             row = self._connection.execute(sql.NEWEST).fetchone()
             return rows.moment(row["value"]) if row else None
 
-    def tenant(self) -> str | None:
-        """Tell of which of its host's tenants the ledger is, or None where no token has told."""
+    def home(self) -> dict[str, str]:
+        """Tell of which `tenant` and `entity` of its host the ledger is, as far as tokens told."""
         with self._reading():
-            row = self._connection.execute(sql.TENANT).fetchone()
-            return row["value"] if row else None
+            return dict(map(tuple, self._connection.execute(sql.HOME)))
 
-    def keep_tenant(self, tenant: str) -> None:
-        """Have the next commit, before anything leaves, record of which tenant the ledger is."""
-        self._tenant = tenant
+    def keep_home(self, home: Mapping[str, str]) -> None:
+        """Have the next commit, before anything leaves, record of which the ledger is."""
+        self._home = home
 
     def start_run(self, run_id: str, plan: Plan, now: datetime) -> None:
         """Record the run with all items of its plan, before anything is sent for it.
@@ -286,8 +285,8 @@ class Store:
             self._check_in_place()
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.execute(sql.UPDATE_NEWEST, (rows.stamp(now),))
-            if self._tenant:
-                self._connection.execute(sql.KEEP_TENANT, (self._tenant,))
+            if self._home:
+                self._connection.executemany(sql.KEEP_HOME, [*self._home.items()])
             yield self._connection.execute
             self._connection.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:

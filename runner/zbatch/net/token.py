@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -105,8 +105,8 @@ class TokenSource:
     """Ask for tokens with client credentials (Create an OAuth token).
 
     It never repeats a failed request by itself. A refusal is final; any other failure stands for
-    a second, or for as long as the server asked. `why_not` says what is against the tenant that a
-    token names, where anything is.
+    a second, or for as long as the server asked. `why_not` says what is against the tenant and
+    the entity that a token names, where anything is.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class TokenSource:
         credentials: tuple[Secret, Secret],
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        why_not: Callable[[str], str | None] | None = None,
+        why_not: Callable[[Mapping[str, str]], str | None] | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._credentials = credentials
@@ -226,7 +226,7 @@ class TokenSource:
 
     def _check_tenant(self, answer: TokenGranted) -> None:
         """Refuse a token that says itself that it is for another tenant of the host (L19)."""
-        if answer.tenant and self._why_not and (why := self._why_not(answer.tenant)):
+        if self._why_not and (why := self._why_not(answer.home)):
             raise TokenRefused(FaultKind.TOKEN_REFUSED, f"token request: {why}")
 
     async def _exchange(self) -> tuple[int, dict[str, str], bytes]:

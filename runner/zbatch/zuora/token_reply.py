@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from zbatch.model import Problem
@@ -18,7 +19,7 @@ MAX_LIFE = 24 * 3600.0
 # What may stand in a header after "Bearer ": visible ASCII, so never a line break.
 _ACCESS_TOKEN = re.compile(r"[!-~]{1,8192}")
 _ENTITY = "entity."
-_TENANT = re.compile(r"tenant\.([0-9A-Za-z-]{1,40})")
+_HOME = re.compile(r"(tenant|entity)\.([0-9A-Za-z-]{1,40})")
 _PASSING = frozenset({408, 425, 429, 499})
 
 
@@ -26,14 +27,14 @@ _PASSING = frozenset({408, 425, 429, 499})
 class TokenGranted:
     """A token and the seconds that it lives from the request on.
 
-    `entities` are those that its scope names, or none where it names none. `tenant` is the one that
-    it names, None where it names none or several.
+    `entities` are those that its scope names, or none where it names none. `home` is the tenant and
+    the entity that it names, without those of which it names several.
     """
 
     access_token: str = field(repr=False)
     life: float
     entities: frozenset[str] = frozenset()
-    tenant: str | None = None
+    home: Mapping[str, str] = field(default_factory=dict)
 
     def admits(self, entity_id: str | None) -> bool:
         """Tell whether the scope, where it names entities, names this one."""
@@ -71,7 +72,7 @@ def read_token_reply(
         if isinstance(token, str) and _ACCESS_TOKEN.fullmatch(token):
             life = life_of(document.get("expires_in"))
             words = _words(document.get("scope"))
-            return TokenGranted(token, life, _entities(words), _tenant(words))
+            return TokenGranted(token, life, _entities(words), _home(words))
     return TokenDenied(Problem("NO_TOKEN", "The reply to the token request holds no usable token."))
 
 
@@ -80,9 +81,10 @@ def _words(scope: object) -> Sequence[str]:
     return scope.split() if isinstance(scope, str) else ()
 
 
-def _tenant(words: Sequence[str]) -> str | None:
-    named = {found[1] for found in map(_TENANT.fullmatch, words) if found}
-    return named.pop() if len(named) == 1 else None
+def _home(words: Sequence[str]) -> dict[str, str]:
+    named = {(found[1], _plain(found[2])) for found in map(_HOME.fullmatch, words) if found}
+    kinds = Counter(kind for kind, _ in named)
+    return {kind: name for kind, name in sorted(named) if kinds[kind] == 1}
 
 
 def _entities(words: Sequence[str]) -> frozenset[str]:
