@@ -10,25 +10,19 @@ import gc
 import os
 import subprocess
 import sys
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-import support.simulation.playing as playing
-from support.evidence import Evidence
-from support.simulation.command import kept_seeds, main, play_portion
+from support.simulation.command import kept_seeds, play_portion
 from support.simulation.drawing import FAMILIES, draw
 from support.simulation.playing import play, play_scenario
-from support.simulation.scenario import HOUR, SETTLE, Narrowing, Policy, Pressing, Scenario
-from support.simulation.shrinking import candidates, describe, shrink
+from support.simulation.scenario import HOUR, Policy
+from support.simulation.shrinking import MOST_RUNS
 from support.simulation.sweeping import seldom_swept
 from support.world import World
-from support.world_net import TWICE
-from zbatch.emulator import Scheduled
-from zbatch.emulator.catalogue import fault
 from zbatch.engine.loop import Engine
-from zbatch.model import Limits, Rate, Settling
 
 PORTIONS = 5
 RUNS = 100  # a portion of each family: 3,000 in all
@@ -40,7 +34,7 @@ SAMPLE = 7
 def test_any_history_holds_what_must_hold(family: str, portion: int) -> None:
     """Whatever goes wrong, nothing is billed twice, no report lies, and healing settles all."""
     seeds = range(portion * RUNS, (portion + 1) * RUNS)
-    count = play_portion(seeds, family, runs=RUNS, shrinking=True)
+    count = play_portion(seeds, family, runs=RUNS, shrinking=MOST_RUNS)
     assert not count.failed, "\n\n".join(count.failed)
     assert count.runs >= RUNS
 
@@ -93,48 +87,6 @@ def test_the_same_seed_gives_the_same_history_in_any_process() -> None:
     assert told[0].count("\n") == len(FAMILIES)
 
 
-def _bills_account_three(evidence: Evidence) -> list[str]:
-    """Judge a history as wrong that bills one account, and would not without a second run."""
-    third = f"{3:032x}"
-    billed = any(execution.account == third for execution in evidence.executions)
-    return [f"{third} is billed"] if billed else []
-
-
-def test_what_fails_shrinks_to_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One item, no trouble and no step is left of a history that fails for one account's sake."""
-    monkeypatch.setattr(playing, "check", _bills_account_three)
-    played = play_scenario(draw(SAMPLE, "pair"))
-    assert len(played.violations) == 1
-    smallest = shrink(played)
-    assert smallest.violations == played.violations
-    scenario = smallest.scenario
-    assert [number for number, _ in scenario.items] == [3]
-    assert (scenario.calls, scenario.questions, scenario.mishaps) == ((), (), ())
-    assert scenario.steps == ()
-    assert any("billed: 0003" in line for line in smallest.story)
-
-
-def test_all_that_is_drawn_can_be_left_out_and_is_told() -> None:
-    """Whatever a history is made of, shrinking tries without it, and the description names it."""
-    drawn = replace(
-        draw(SAMPLE, "pair"),
-        limits=Limits(40, Rate(2, 1.0), 3, 150.0),
-        settling=Settling(SETTLE, 3 * HOUR),
-        policy=Policy(stages=(1, None)),
-        narrowing=Narrowing(((0.0, 1),)),
-        pressing=Pressing((Rate(5, 1.0),)),
-        log_in=2.0,
-        calls=((1, TWICE),),
-        questions=((1, TWICE),),
-        mishaps=(Scheduled(fault("locked"), every=2),),
-    )
-    for name in {part.name for part in fields(Scenario)} - {"family", "seed"}:
-        whole = getattr(drawn, name)
-        without = [one for one in candidates(drawn) if getattr(one, name) != whole]
-        assert without, name
-        assert describe(without[0]) != describe(drawn), name
-
-
 def test_a_run_without_an_end_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where time goes on and nothing ever comes of it a history says so, and does not hang."""
 
@@ -144,19 +96,6 @@ def test_a_run_without_an_end_is_a_violation(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(Engine, "_turn_of", never)
     played = play_scenario(replace(draw(SAMPLE, "crashes"), steps=(), policy=Policy()))
     assert played.violations[0] == "raised RuntimeError: no end: tasks go on after 48 hours"
-
-
-def test_a_failing_seed_is_told_and_ends_with_one(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The seed, what is wrong and the shrunk history are printed; the last line counts."""
-    assert main(["--seeds", "7", "--family", "pair"]) == 0
-    monkeypatch.setattr(playing, "check", _bills_account_three)
-    assert main(["--seeds", "7", "--family", "pair", "--shrink"]) == 1
-    told = capsys.readouterr().out.splitlines()
-    assert "seed 7 of pair: 1 violations" in told
-    assert "shrunk to" in told
-    assert told[-1].startswith("1 seeds from 7 on, ")
 
 
 def test_whatever_a_run_raises_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,7 +129,8 @@ def _order(book: Casebook) -> Iterator[str]:
     busy: dict[tuple[str, str], Arrival] = {}
     for call, ledger, keys in book.sent():
         # what is answered at once is not executed
-        for account in {key.item[0] for key in keys if (call.done or call.at) > call.at}:
+        executed = keys if (call.done or call.at) > call.at else ()
+        for account in dict.fromkeys(key.item[0] for key in executed):
             before = busy.get((ledger.name, account), call)
             if before.key != call.key and (before.done or 0.0) > call.at:
                 yield f"{account} had {before.track} and {call.track} under way at once"

@@ -371,8 +371,11 @@ class World:
         """Bill an account as a person does in the tenant, whatever was billed before."""
         identity = one.identity
         order = Order(identity.account_id, one.invoice_date, identity.target_date, source=source)
+        now = self.timeline.now
         with self._store.transaction():
-            return self._store.invoices.create(order, 1, self.timeline.now)
+            made = self._store.invoices.create(order, 1, now)
+        self.story.by_hand(now, identity.account_id, identity.target_date, made)
+        return made
 
     def billed_before(self, one: Item, key: str, invoice_id: str, at: float) -> None:
         """Let the tenant have billed an item by one of our calls before this world began."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from support.simulation.describing import describe, size
 from support.simulation.drawing import FAMILIES, ITEMS, draw, family_of
 from support.simulation.playing import Played, play_scenario
-from support.simulation.shrinking import describe, shrink
+from support.simulation.shrinking import MOST_RUNS, End, Shrunk, shrink
 from support.simulation.sweeping import seldom_swept
 
 A_PORTION = 50  # seeds that one process plays at a time
@@ -22,14 +25,16 @@ MOST_NAMED = 10
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What a portion of seeds came to; `failed` are whole messages."""
+    """What a portion of seeds came to; `failed` are whole messages, `over` after a Ctrl-C."""
 
     seeds: int = 0
     runs: int = 0
     failed: tuple[str, ...] = ()
+    over: bool = False
 
     def __add__(self, other: Count) -> Count:
-        return Count(self.seeds + other.seeds, self.runs + other.runs, self.failed + other.failed)
+        failed, over = self.failed + other.failed, self.over or other.over
+        return Count(self.seeds + other.seeds, self.runs + other.runs, failed, over)
 
 
 def play_portion(
@@ -37,30 +42,56 @@ def play_portion(
     family: str | None = None,
     size: int = ITEMS,
     *,
-    shrinking: bool = False,
+    shrinking: int = 0,
     runs: int | None = None,
 ) -> Count:
-    """Play some seeds and count; with `runs` only until there have been so many."""
+    """Play some seeds and count; with `runs` only until there have been so many.
+
+    What fails is shrunk by so many runs, or not at all.
+    """
     total = Count()
     with seldom_swept():
         for seed in seeds:
             played = play_scenario(draw(seed, family or family_of(seed), size))
-            failed = (report(played, shrinking),) if played.violations else ()
-            total += Count(1, len(played.evidence.runs), failed)
-            if runs is not None and total.runs >= runs:
+            total += Count(1, len(played.evidence.runs))
+            if played.violations:
+                shrunk = shrink(played, shrinking, _progress) if shrinking else None
+                over = shrunk is not None and shrunk.end is End.INTERRUPTED
+                total += Count(failed=(report(played, shrunk),), over=over)
+            if total.over or (runs is not None and total.runs >= runs):
                 break
     return total
 
 
-def report(played: Played, shrinking: bool = False) -> str:
-    """Tell of a history in which something is wrong, as short as it goes."""
+def report(played: Played, shrunk: Shrunk | None = None) -> str:
+    """Tell of a history in which something is wrong, or of what it has been shrunk to."""
     scenario = played.scenario
-    lines = [f"seed {scenario.seed} of {scenario.family}: {len(played.violations)} violations"]
-    if shrinking:
-        played = shrink(played)
+    wrong = Counter(played.violations)
+    lines = [f"seed {scenario.seed} of {scenario.family}: {wrong.total()} violations"]
+    if shrunk:
+        played, wrong = shrunk.played, Counter(shrunk.played.violations)
+        took = f"{shrunk.histories} histories of {shrunk.runs} runs: {shrunk.end.value}"
+        found = "as it is" if played.scenario == scenario else f"to {size(played.scenario)}"
+        lines += [f"from {size(scenario)}", f"  {found}, by {took}"]
         lines += ["shrunk to", *describe(played.scenario)]
-    lines += [f"  {text}" for text in played.violations[:MOST_NAMED]]
-    return "\n".join([*lines, *played.story[:MOST_LINES]])
+    lines += ["what is wrong", *(_times(*one) for one in wrong.most_common()[:MOST_NAMED])]
+    lines += _cut(len(wrong) - MOST_NAMED)
+    story = played.story
+    lines += ["what happened", *story[:MOST_LINES], *_cut(len(story) - MOST_LINES)]
+    return "\n".join(lines)
+
+
+def _times(violation: str, times: int) -> str:
+    return f"  {violation}" + (f", {times} times" if times > 1 else "")
+
+
+def _cut(left: int) -> list[str]:
+    return [f"  and {left} more"] if left > 0 else []
+
+
+def _progress(line: str) -> None:
+    """Tell how far shrinking is, beside what is told in the end."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def kept_seeds() -> list[tuple[str, int]]:
@@ -81,6 +112,8 @@ def main(argv: Sequence[str]) -> int:
         for failed in count.failed:
             print(failed, end="\n\n", flush=True)
         total += count
+        if total.over:
+            break
     seconds = time.monotonic() - began
     print(
         f"{total.seeds} seeds from {seeds.start:,} on, {total.runs} runs of {options.items} items,"
@@ -91,9 +124,8 @@ def main(argv: Sequence[str]) -> int:
 
 def _counts(seeds: range, options: argparse.Namespace) -> Iterator[Count]:
     portions = [seeds[n : n + A_PORTION] for n in range(0, len(seeds), A_PORTION)]
-    play = partial(
-        play_portion, family=options.family, size=options.items, shrinking=options.shrink
-    )
+    shrinking = options.shrink_runs if options.shrink else 0
+    play = partial(play_portion, family=options.family, size=options.items, shrinking=shrinking)
     if options.jobs == 1:
         yield from map(play, portions)
         return
@@ -109,5 +141,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--items", type=int, default=ITEMS, help="items of each history")
     parser.add_argument("--jobs", type=int, default=1, help="processes to play in")
-    parser.add_argument("--shrink", action="store_true", help="shrink what fails")
+    parser.add_argument(
+        "--shrink", action="store_true", help="shrink what fails; Ctrl-C tells the smallest so far"
+    )
+    parser.add_argument(
+        "--shrink-runs",
+        type=int,
+        default=MOST_RUNS,
+        help=f"runs to shrink a history by, {MOST_RUNS} unless told",
+    )
     return parser

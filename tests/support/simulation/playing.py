@@ -15,6 +15,7 @@ from random import Random
 from support.checker import check
 from support.engine import item
 from support.evidence import Evidence
+from support.simulation.describing import told
 from support.simulation.drawing import ITEMS, draw, family_of
 from support.simulation.scenario import (
     SETTLE,
@@ -27,6 +28,7 @@ from support.simulation.scenario import (
     Step,
     Wait,
 )
+from support.story import Story
 from support.world import DAY, Job, RunOutcome, World
 from support.world_net import Crowd
 from support.world_time import Life
@@ -49,7 +51,12 @@ class Played:
     scenario: Scenario
     violations: list[str]
     evidence: Evidence
-    story: list[str]
+    notes: Story
+
+    @property
+    def story(self) -> list[str]:
+        """What happened to the accounts that the violations are about, a line each."""
+        return self.notes.tell(self.evidence, _accused(self.violations, self.evidence))
 
     @property
     def digest(self) -> str:
@@ -77,8 +84,7 @@ def play_scenario(scenario: Scenario) -> Played:
         world.pass_time(DAY)  # what is under way at the tenant comes to its end
         evidence = world.evidence()
         violations += player.violations + check(evidence)
-        story = world.story.tell(evidence, _accused(violations, evidence)) if violations else []
-        return Played(scenario, violations, evidence, story)
+        return Played(scenario, violations, evidence, world.story)
 
 
 def _world(scenario: Scenario) -> World:
@@ -118,6 +124,7 @@ class _Player:
 
     def __init__(self, world: World, scenario: Scenario) -> None:
         self._world = world
+        self._listed = scenario.items
         self._items = scenario.planned()
         self._plan = world.plan(self._items)
         self._nothing = world.plan(())
@@ -128,6 +135,8 @@ class _Player:
     def take(self, step: Step) -> None:
         """Take one step."""
         world = self._world
+        if isinstance(step, Shift | Lose | Edit):
+            world.story.note(world.timeline.now, "{}", told(step, self._listed))
         if isinstance(step, Round):
             self._put_back()
             world.play(*map(self._job, step.starts))

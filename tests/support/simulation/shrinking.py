@@ -1,136 +1,169 @@
-"""Make a history that fails as small as it goes, while it still fails in the same way."""
+"""Make a history that fails as small as it goes, while it still fails in the same way.
+
+First without all that the violation does not name, then without whole groups of parts, then halves,
+quarters, down to single ones; and again, until nothing more can be left out.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import fields, replace
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from itertools import combinations
 
+from support.engine import item
+from support.simulation.describing import size
+from support.simulation.leaving_out import Part, parts, without
 from support.simulation.playing import Played, play_scenario
-from support.simulation.scenario import (
-    Narrowing,
-    Policy,
-    Pressing,
-    Round,
-    Scenario,
-    Start,
-    Step,
-    Wait,
-)
-from zbatch.emulator import Modes
-from zbatch.emulator.book import BookAccount
-from zbatch.model import Settling
+from support.simulation.scenario import Scenario
 
-T = TypeVar("T")
-MOST_PLAYS = 1500
+MOST_RUNS = 1500  # some 30 s on a slow machine
+_CODES = re.compile(r" ended with [0-9]+, not \[[0-9, ]+\]$")
 _DETAILS = re.compile(r"[0-9a-f]{6,}|[0-9][0-9.-]*")
 
 
-def shrink(played: Played, most: int = MOST_PLAYS) -> Played:
-    """Leave out what the first violation does not need; at most so many histories are played."""
-    kind = kind_of(played.violations[0])
-    plays = 0
-    shrunk = True
-    while shrunk:
-        shrunk = False
-        for smaller in candidates(played.scenario):
-            plays += 1
-            if plays > most:
-                return played
-            attempt = play_scenario(smaller)
-            if any(kind_of(text) == kind for text in attempt.violations):
-                played, shrunk = attempt, True
-                break
-    return played
+class End(Enum):
+    """Why shrinking has come to its end."""
+
+    SMALLEST = "nothing more can be left out"
+    BOUND = "broken off by --shrink-runs: more may be left out"
+    INTERRUPTED = "interrupted: more may be left out"
+
+
+@dataclass(frozen=True, slots=True)
+class Shrunk:
+    """The smallest history that was found to fail in the same way, and what finding it took."""
+
+    played: Played
+    histories: int
+    runs: int
+    end: End
+
+
+class _Enough(Exception):
+    """As many runs are played as may be."""
+
+
+def shrink(
+    played: Played, most: int = MOST_RUNS, tell: Callable[[str], None] = lambda _: None
+) -> Shrunk:
+    """Leave out what the first violation does not need; no history is begun after so many runs.
+
+    Ctrl-C breaks it off. `tell` is given a line each time that a smaller history is found.
+    """
+    search = _Search(played, most, tell)
+    end = End.SMALLEST
+    try:
+        search.search()
+    except _Enough:
+        end = End.BOUND
+    except KeyboardInterrupt:
+        end = End.INTERRUPTED
+    return Shrunk(search.best, search.histories, search.runs, end)
 
 
 def kind_of(violation: str) -> str:
-    """Give what is the same in violations of one kind."""
-    return _DETAILS.sub("…", violation)
+    """Give what is the same in violations of one kind: all but names, numbers and times.
+
+    A wrong exit code is of a kind with those alone that are wrong in the same way.
+    """
+    codes = _CODES.search(violation)
+    at = codes.start() if codes else len(violation)
+    return _DETAILS.sub("…", violation[:at]) + violation[at:]
 
 
-def candidates(scenario: Scenario) -> Iterator[Scenario]:
-    """Give smaller scenarios, those that leave out most first."""
-    yield from (replace(scenario, steps=steps) for steps in _without(scenario.steps))
-    yield from (replace(scenario, items=items) for items in _without(scenario.items) if items)
-    yield from (replace(scenario, mishaps=left) for left in _without(scenario.mishaps))
-    yield from (replace(scenario, calls=left) for left in _without(scenario.calls))
-    yield from (replace(scenario, questions=left) for left in _without(scenario.questions))
-    yield from (replace(scenario, steps=steps) for steps in _simpler_steps(scenario.steps))
-    yield from _plainer(scenario)
+class _Search:
+    """Plays histories without more and more parts of the whole one."""
 
+    def __init__(self, played: Played, most: int, tell: Callable[[str], None]) -> None:
+        self.best = played
+        self.histories, self.runs = 0, 0
+        self._most, self._tell = most, tell
+        self._accused = played.violations[0]
+        self._kind = kind_of(self._accused)
+        self._whole = played.scenario
+        self._groups = parts(played.scenario)
+        self._gone: frozenset[Part] = frozenset()
+        self._tried: dict[str, Played | None] = {}
 
-def _without(whole: Sequence[T]) -> Iterator[tuple[T, ...]]:
-    """Leave out all, then halves, quarters, and so on down to each single one."""
-    size = len(whole)
-    while size:
-        for start in range(0, len(whole), size):
-            yield (*whole[:start], *whole[start + size :])
-        size //= 2
+    def search(self) -> None:
+        """Leave out parts until there is none left that can be, nor any two of them."""
+        for leap in self._leaps():
+            self._try(leap)
+        while self._thin_all(1):
+            pass
+        while self._sweep() or self._pairs():
+            pass
 
+    def _leaps(self) -> Iterator[list[Part]]:
+        """Give what a history may well do without: other accounts, and whatever goes wrong."""
+        others: list[Part] = [
+            ("items", n)
+            for n, (number, _) in enumerate(self._whole.items)
+            if item(number).identity.account_id not in self._accused
+        ]
+        rest = [part for group in self._groups[1:] for part in group]
+        if len(others) < len(self._whole.items):
+            yield [*others, *rest]
+            yield others
+        yield rest
 
-def _simpler_steps(steps: Sequence[Step]) -> Iterator[tuple[Step, ...]]:
-    for n, step in enumerate(steps):
-        for simpler in _simpler(step):
-            yield (*steps[:n], simpler, *steps[n + 1 :])
+    def _sweep(self) -> bool:
+        """Try without larger portions of each group, then smaller ones; tell whether it helped."""
+        helped, portions = False, 1
+        while any(portions < 2 * len(self._left(group)) for group in self._groups):
+            helped |= self._thin_all(portions)
+            portions *= 2
+        return helped
 
+    def _thin_all(self, portions: int) -> bool:
+        before = self._gone
+        for group in self._groups:
+            self._thin(group, portions)
+        return self._gone != before
 
-def _simpler(step: Step) -> Iterator[Step]:
-    if isinstance(step, Wait) and step.seconds != 60.0:
-        yield Wait(60.0)
-    if not isinstance(step, Round):
-        return
-    for starts in _without(step.starts):
-        if starts:
-            yield Round(starts)
-    for n, start in enumerate(step.starts):
-        plain = Start(start.host)
-        for name in ("die_at", "signals", "after", "reconcile", "retry_failed", "retry_nothing"):
-            if getattr(start, name) != getattr(plain, name):
-                simpler = replace(start, **{name: getattr(plain, name)})
-                yield Round((*step.starts[:n], simpler, *step.starts[n + 1 :]))
+    def _pairs(self) -> bool:
+        """Try without any two parts at once, until that helps; tell whether it did."""
+        before = self._gone
+        single = [part for group in self._groups for part in self._left(group)]
+        for pair in combinations(single, 2):
+            self._try(pair)
+            if self._gone != before:
+                return True
+        return False
 
+    def _left(self, group: Sequence[Part]) -> list[Part]:
+        return [part for part in group if part not in self._gone]
 
-def _plainer(scenario: Scenario) -> Iterator[Scenario]:
-    """Let the tenant be plainer, one thing at a time."""
-    plain = Modes(second_generate=scenario.modes.second_generate)
-    for field in fields(Modes):
-        value = getattr(plain, field.name)
-        if getattr(scenario.modes, field.name) != value:
-            yield replace(scenario, modes=replace(scenario.modes, **{field.name: value}))
-    for n, (number, account) in enumerate(scenario.accounts):
-        if account != BookAccount(latency=1.0):
-            plainer = (number, BookAccount(latency=1.0))
-            yield replace(
-                scenario,
-                accounts=(*scenario.accounts[:n], plainer, *scenario.accounts[n + 1 :]),
-            )
-    if scenario.log_in:
-        yield replace(scenario, log_in=0.0)
-    for without in (
-        replace(scenario, narrowing=Narrowing()),
-        replace(scenario, pressing=Pressing()),
-        replace(scenario, policy=Policy()),
-        replace(scenario, settling=Settling(scenario.settling.settle)),
-    ):
-        if without != scenario:
-            yield without
-    if scenario.limits.objects_per_call > 1:
-        yield replace(scenario, limits=replace(scenario.limits, objects_per_call=1))
-    if scenario.limits.concurrency > 2:
-        yield replace(scenario, limits=replace(scenario.limits, concurrency=2))
+    def _thin(self, group: Sequence[Part], portions: int) -> None:
+        left = self._left(group)
+        portion = -(-len(left) // portions) or 1
+        for start in range(0, len(left), portion):
+            self._try(left[start : start + portion])
 
+    def _try(self, some: Sequence[Part]) -> None:
+        """Go on without some more parts, if that still fails in the same way."""
+        gone = self._gone.union(some)
+        smaller = without(self._whole, gone)
+        if not smaller.items or smaller == self._whole:
+            return
+        name = repr(smaller)
+        if name not in self._tried:
+            self._tried[name] = self._play(smaller)
+        if (played := self._tried[name]) is None:
+            return
+        self._gone = gone
+        if played is not self.best:
+            self.best = played
+            self._tell(f"after {self.runs} runs: {size(smaller)}")
 
-def describe(scenario: Scenario) -> list[str]:
-    """Tell what a scenario is made of, a line each."""
-    lines = [f"  items: {scenario.items}", f"  {scenario.modes}"]
-    lines += [f"  {scenario.limits}, wait {scenario.settling.wait:g}", f"  {scenario.narrowing}"]
-    lines += [f"  {one}" for one in (scenario.policy, scenario.pressing)]
-    lines += [f"  a log-in takes {scenario.log_in:g} s"] if scenario.log_in else []
-    used = {number for number, _ in scenario.items}
-    lines += [f"  account {n}: {account}" for n, account in scenario.accounts if n in used]
-    lines += [f"  call {number}: {trouble}" for number, trouble in scenario.calls]
-    lines += [f"  question {number}: {trouble}" for number, trouble in scenario.questions]
-    lines += [f"  {mishap}" for mishap in scenario.mishaps]
-    return [*lines, *(f"  {step}" for step in scenario.steps)]
+    def _play(self, smaller: Scenario) -> Played | None:
+        if self.runs >= self._most:
+            raise _Enough
+        played = play_scenario(smaller)
+        self.histories += 1
+        self.runs += len(played.evidence.runs)
+        same = [text for text in played.violations if kind_of(text) == self._kind]
+        others = [text for text in played.violations if text not in same]
+        return replace(played, violations=[*same, *others]) if same else None
