@@ -6,14 +6,17 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from email.utils import format_datetime
 from itertools import pairwise
 
 import pytest
 
 from support.engine import item
-from support.world import HOUR, World
+from support.world import DAY, HOUR, World
 from support.world_net import LOST_ON_THE_WAY, REPLY_LOST, Trouble
+from zbatch.engine.settings import Acceptance
 from zbatch.model import Rate, Settling
+from zbatch.zuora.wire import Reply
 
 MakeWorld = Callable[..., World]
 ONE = item(1)
@@ -62,3 +65,41 @@ def test_f114_clocks_three_hours_apart(
     assert run.records[ONE.identity].outcome.success
     assert world.billed(ONE) == 1
     assert len(world.invoices) == 1
+
+
+def _ask_a_server_that_is_ahead(world: World, days: float) -> None:
+    """Let the next question be answered, with nothing, by one of many servers: its clock is off."""
+    dated = format_datetime(world.host().now() + timedelta(days=days), usegmt=True)
+    nothing = Reply(200, {"date": dated}, b'{"size":0,"done":true}', 1)
+    world.query_troubles = {world.asked + 1: Trouble(arrives=False, instead=nothing)}
+
+
+@pytest.mark.parametrize("trouble", [REPLY_LOST, LOST_ON_THE_WAY])
+def test_a_server_that_was_ahead_at_the_send_lets_no_rest_end_before_its_time(
+    trouble: Trouble, world: World
+) -> None:
+    """The price of a rest by both clocks: unknown until then, and billed once all the same."""
+    world.max_attempts = 1
+    world.troubles = {1: trouble}
+    _ask_a_server_that_is_ahead(world, 30)
+    assert world.run([ONE]).outcomes == ["unknown"]
+    world.max_attempts = 6
+    world.pass_time(25 * HOUR)
+    for _ in range(2):
+        assert world.run([ONE]).outcomes == ["unknown"]
+        world.pass_time(14 * DAY)
+    world.pass_time(2 * DAY)
+    assert world.run([ONE]).outcomes == ["invoiced"]
+    assert world.billed(ONE) == 1
+
+
+def test_a_person_need_not_wait_for_the_time_of_a_server_that_was_ahead(world: World) -> None:
+    """What is shown by then is taken at once."""
+    world.max_attempts = 1
+    world.troubles = {1: REPLY_LOST}
+    _ask_a_server_that_is_ahead(world, 365)
+    assert world.run([ONE]).outcomes == ["unknown"]
+    world.pass_time(2 * HOUR)
+    accepted = Acceptance(ONE.identity, world.invoices[0].id, "looked at")
+    run = world.reconcile([ONE], accepted={ONE.identity: accepted})
+    assert (run.outcomes, world.billed(ONE)) == (["invoiced"], 1)
