@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -40,8 +41,8 @@ class Sparing(ScriptedServer):
 
     def _telling(self, reply: Reply | Fault) -> Reply | Fault:
         assert isinstance(reply, Reply)
-        into = asyncio.get_running_loop().time() % self.window
-        used = sum(at > asyncio.get_running_loop().time() - into for at in self.arrived)
+        window, into = divmod(asyncio.get_running_loop().time(), self.window)
+        used = sum(at // self.window == window for at in self.arrived)
         told = {
             "ratelimit-limit": f"{self.a_window}{self.policies}",
             "ratelimit-remaining": str(max(0, self.a_window - used)),
@@ -57,6 +58,7 @@ def a_run(
     policies: str = "",
     window: float = MINUTE,
     most: float = 3.0,
+    latency: float = 0.1,
 ) -> Run:
     """Play a run of so many items; one that takes `most` times as long as it must is stopped."""
     told = {"a_window": a_window, "policies": policies, "window": window}
@@ -66,7 +68,7 @@ def a_run(
         await asyncio.sleep(most * count / a_window * window)
         engine.stop(StopReason.INTERRUPTED, "it comes to no end")
 
-    bench = Bench(SPEC, make_server=server, during=give_up)
+    bench = Bench(SPEC, latency=latency, make_server=server, during=give_up)
     return bench.run(works_of([item(n) for n in range(count)]), lambda *_: success())
 
 
@@ -92,6 +94,19 @@ def test_no_window_begins_with_a_bunch(policies: str) -> None:
     run = a_run(12, 120, policies=policies)
     assert len(run.records) == 120
     assert min(gaps(run)) > 1.0, "one each 5 s is the tenant's share, 0.1 s the spec's"
+
+
+@pytest.mark.parametrize(("a_window", "window"), [(3, MINUTE), (12, MINUTE), (5, 120.0)])
+def test_no_window_holds_too_many_before_the_first_answer_of_it(
+    a_window: int, window: float
+) -> None:
+    """Until a call of two seconds is answered the next window is taken to be like the last."""
+    run = a_run(a_window, 4 * a_window, window=window, latency=2.0)
+    assert len(run.records) == 4 * a_window
+    assert isinstance(run.server, Sparing)
+    used = Counter(at // window for at in run.server.arrived)
+    assert max(used.values()) <= a_window
+    assert window > MINUTE or min(gaps(run)) > 0.9, "the spec has one each 0.1 s"
 
 
 def test_a_call_that_was_asked_about_too_long_ago_takes_nobodys_turn() -> None:

@@ -407,3 +407,45 @@ def test_room_is_that_of_windows_which_last() -> None:
     assert windows.room(901.0, 1000.0) == float("inf")
     windows.heard(Allowance(9, 8, 899.0), 902.0, 0)
     assert windows.room(902.0, 300.0) == 8.0
+
+
+def over(windows: Windows, now: float) -> Windows:
+    """Let whatever is over by then be noticed, as each request does that is to leave."""
+    windows.full(now)
+    return windows
+
+
+def test_a_window_is_expected_to_be_like_the_last_until_one_is_heard_of() -> None:
+    """As long, as large, and used evenly; what others used is left to them."""
+    windows = Windows()
+    windows.heard(Allowance(12, 12, 60.0), 0.0, 0)
+    assert over(windows, 61.0).gap(61.0) == 5.0
+    for _ in range(12):
+        assert windows.full(62.0) is None
+        windows.count(62.0)
+    full = windows.full(63.0)
+    assert full is not None
+    assert full.until == 121.0
+    assert full.reason.startswith("no answer has told yet")
+    windows.heard(Allowance(50_000, 40_000, 3600.0), 64.0, 0)
+    assert windows.full(64.0) is None
+    assert windows.gap(64.0) == 0.0
+
+
+def test_where_no_answer_tells_of_it_one_is_expected_once() -> None:
+    """A tenant that has ceased to tell is not held to what it told an hour ago."""
+    windows = Windows()
+    windows.heard(Allowance(12, 12, 60.0), 0.0, 0)
+    assert over(over(windows, 61.0), 121.0).gap(121.0) == 0.0
+
+
+@pytest.mark.parametrize("told", [Allowance(0, 12, 60.0), Allowance(12, 12, 601.0)])
+def test_none_is_expected_of_unknown_size_or_that_long(told: Allowance) -> None:
+    """Behind a long one a question comes first, and is told of the next."""
+    windows = Windows()
+    windows.heard(told, 0.0, 0)
+    over(windows, 610.0)
+    for _ in range(13):
+        windows.count(610.0)
+    assert windows.full(610.0) is None
+    assert windows.gap(610.0) == 0.0

@@ -21,6 +21,7 @@ OTHERS_AFTER = 5.0  # seconds until what others use is told from what is only co
 SPARE = 0.01  # of what a window has when we hear of it: left free besides where others use it too
 OURS = 0.1  # of what a window has when we hear of it: ours, however much others want
 LEAST_WAIT = 0.001
+EXPECTED = 600.0  # seconds: behind a longer window a question leaves first, and is told of the next
 _EACH = {60.0: "a minute", 3600.0: "an hour", 86_400.0: "a day"}
 
 
@@ -75,7 +76,7 @@ class _Told:
     `until` is its end as it was told, and `over` when it is over, however that was rounded.
     `level` is what was left and what we had sent, at `since`: it sinks as others send. They are
     left as many calls a second as `most`, at most, and `spared` besides; `ours` may be sent
-    whatever they want.
+    whatever they want. One that is `expected` is like the one before it, until we hear of it.
     """
 
     until: float
@@ -87,6 +88,7 @@ class _Told:
     spared: float
     ours: float
     others: float = 0.0
+    expected: bool = False
 
     def room(self, now: float) -> float:
         """Give how many calls there is room for, beside what is to be left for others."""
@@ -109,6 +111,15 @@ class _Told:
         rest = self.until - now
         return 0.0 if not 0.0 < rest <= SHORT else rest / max(1.0, self.room(now))
 
+    @property
+    def reason(self) -> str:
+        """Say why it has no room."""
+        if self.expected:
+            return "no answer has told yet how much is left of the tenant's next rate window"
+        if self.others and self.left >= 1.0:
+            return "what is left of the tenant's rate limit is left to its other users"
+        return "the tenant says that its rate limit is used up"
+
 
 class Windows:
     """All windows of a tenant; `quotas` are those that its kind is known to have."""
@@ -119,6 +130,7 @@ class Windows:
         self._own = [Sliding(quota) for quota in quotas]
         self._told: dict[int, _Told] = {}
         self._others: dict[int, float] = {}
+        self._longest: dict[int, float] = {}  # the most seconds to its end, of each size
         self._policies: tuple[Rate, ...] = ()
         self._lengths: dict[int, float] = {}  # in seconds, of the windows that they name, by size
         self._policies_gap = 0.0
@@ -131,24 +143,43 @@ class Windows:
         """Take in what a reply tells; some of those in flight may not be counted in it yet."""
         self._hear_policies(told, now)
         self._ended = 0.0
-        until, left = now + told.reset, float(max(0, told.remaining - in_flight))
-        over = now + min(told.reset + ROUNDED, self._lengths.get(told.limit, inf))
+        for size in [size for size, one in self._told.items() if one.expected]:
+            del self._told[size]
+        limit, until = told.limit, now + told.reset
+        over = now + min(told.reset + ROUNDED, self._lengths.get(limit, inf))
+        left = float(max(0, told.remaining - in_flight))
         level = told.remaining + self.sent
-        known = self._told.get(told.limit)
+        self._longest[limit] = max(self._longest.get(limit, 0.0), told.reset)
+        known = self._told.get(limit)
         if known is None or now >= known.until or until > known.until + SAME_END:
-            most = (1.0 - OURS) * left / max(told.reset, 1.0)
-            others = min(most, self._others.get(told.limit, 0.0))
-            first = level - in_flight
-            shares = SPARE * left, OURS * left
-            self._told[told.limit] = _Told(until, over, left, first, now, most, *shares, others)
+            self._told[limit] = self._begun(limit, left, level - in_flight, now, until, over)
             return
         known.until = min(known.until, until)  # a reset may be rounded up
         known.over = min(known.over, over)
         known.left = min(known.left, left)  # an older reply, or an older count, tells of more
         if now - known.since >= OTHERS_AFTER:
             seen = max(0.0, (known.level - level) / (now - known.since))
-            self._others[told.limit] = seen
+            self._others[limit] = seen
             known.others = min(known.most, seen)
+
+    def _begun(
+        self, limit: int, left: float, level: int, since: float, until: float, over: float
+    ) -> _Told:
+        """Begin a window of that size, in which others use what they used in the last one."""
+        most = (1.0 - OURS) * left / max(until - since, 1.0)
+        others = min(most, self._others.get(limit, 0.0))
+        return _Told(until, over, left, level, since, most, SPARE * left, OURS * left, others)
+
+    def _end(self, limit: int, now: float) -> None:
+        """Let a window be over; expect another like it, lest all of that leaves at once."""
+        ended = self._told.pop(limit)
+        self._ended = max(self._ended, ended.over - ended.since)
+        length = self._longest[limit]
+        if ended.expected or not limit or length > EXPECTED:
+            return
+        until = now + length
+        self._told[limit] = self._begun(limit, float(limit), limit + self.sent, now, until, until)
+        self._told[limit].expected = True
 
     def _hear_policies(self, told: Allowance, now: float) -> None:
         if not told.policies:
@@ -177,14 +208,12 @@ class Windows:
         """Tell whether no request may leave, and until when: the window that is full longest."""
         fulls = [full for own in self._own if (full := own.full(now))]
         for limit in [limit for limit, one in self._told.items() if one.over <= now]:
-            ended = self._told.pop(limit)
-            self._ended = max(self._ended, ended.over - ended.since)
-        for told in self._told.values():
-            if (free := told.free_at(now)) is not None:
-                reason = "the tenant says that its rate limit is used up"
-                if told.others and told.left >= 1.0:
-                    reason = "what is left of the tenant's rate limit is left to its other users"
-                fulls.append(Full(max(free, now + LEAST_WAIT), reason))
+            self._end(limit, now)
+        fulls += (
+            Full(max(free, now + LEAST_WAIT), told.reason)
+            for told in self._told.values()
+            if (free := told.free_at(now)) is not None
+        )
         return max(fulls, key=lambda full: full.until) if fulls else None
 
     def room(self, now: float, within: float) -> float:
