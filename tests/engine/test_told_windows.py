@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from support.engine import Bench, ScriptedServer, item, status, success, works_of
+from support.engine import START, Bench, ScriptedServer, item, status, success, works_of
 from zbatch.model import Limits, Outcome, Rate
 from zbatch.zuora.wire import Ask, Fault, Reply, Request
 
@@ -53,8 +53,13 @@ class Windowed(ScriptedServer):
         return asyncio.get_running_loop().time() + self.ahead
 
 
+def since_1970(rest: float) -> int:
+    """Tell the end of a window as a moment."""
+    return int(START.timestamp() + asyncio.get_running_loop().time() + rest)
+
+
 @pytest.mark.untraced
-@pytest.mark.parametrize("rounded", [math.floor, math.ceil, round])
+@pytest.mark.parametrize("rounded", [math.floor, math.ceil, round, since_1970])
 def test_no_call_is_one_too_many_however_the_end_of_a_window_is_rounded(
     rounded: Callable[[float], int],
 ) -> None:
@@ -63,6 +68,7 @@ def test_no_call_is_one_too_many_however_the_end_of_a_window_is_rounded(
     bench = Bench(limits=Limits(40, Rate(10, 1.0), 1, 150.0), make_server=server)
     run = bench.run(works_of([item(n) for n in range(400)]), lambda request, before: success())
     assert isinstance(run.server, Windowed)
+    assert len(run.records) == 400
     assert {record.outcome for record in run.records.values()} == {Outcome.INVOICED}
     assert run.server.refused == 0
     assert run.elapsed < 60.0 * 4 + 5.0

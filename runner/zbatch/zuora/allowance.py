@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 
 from zbatch.model import Rate
 from zbatch.zuora.headers import RATE_PREFIXES
-from zbatch.zuora.limits import CAP_SECONDS
+from zbatch.zuora.limits import ends_in, number_of
 
 MOST_POLICIES = 8
 _SPELLINGS = tuple(
     (prefix + "limit", prefix + "remaining", prefix + "reset") for prefix in RATE_PREFIXES
 )
-_NUMBER = re.compile(r"\s*([0-9]{1,12})(?:\.[0-9]{1,6})?\s*(?:[;,].*)?", re.DOTALL)
 _POLICY = re.compile(r"([0-9]{1,12})\s*;\s*w\s*=\s*\"?([0-9]{1,9})\b")
 
 
@@ -34,25 +34,30 @@ class Allowance:
     policies: tuple[Rate, ...] = ()
 
 
-def allowance(headers: Mapping[str, str]) -> Allowance | None:
+def allowance(headers: Mapping[str, str], now: datetime | None) -> Allowance | None:
     """Read the rate headers in any spelling; None where they do not tell how much is left, or when.
 
-    `headers` have lower-case names.
+    Of several spellings the one with the least left counts. `headers` have lower-case names; `now`
+    is best the server's, and only needed where the end of a window is told as a moment.
     """
-    for limit_name, remaining_name, reset_name in _SPELLINGS:
-        remaining = _number(headers.get(remaining_name))
-        reset = _number(headers.get(reset_name))
-        if remaining is not None and reset is not None:
-            limit = headers.get(limit_name, "")
-            wait = min(float(reset), CAP_SECONDS)
-            return Allowance(_number(limit) or 0, remaining, wait, _policies(limit))
-    return None
+    told = [one for names in _SPELLINGS if (one := _in_spelling(headers, names, now))]
+    return min(told, key=lambda one: one.remaining, default=None)
+
+
+def _in_spelling(
+    headers: Mapping[str, str], names: tuple[str, str, str], now: datetime | None
+) -> Allowance | None:
+    limit, remaining, reset = (headers.get(name, "") for name in names)
+    left = _number(remaining)
+    end = None if left is None else ends_in(reset, now)
+    if left is None or end is None:
+        return None
+    return Allowance(_number(limit) or 0, left, end, _policies(limit))
 
 
 @lru_cache(maxsize=64)  # a window's size and its last seconds come again and again
-def _number(value: str | None) -> int | None:
-    match = _NUMBER.fullmatch(value) if value else None
-    return int(match[1]) if match else None
+def _number(value: str) -> int | None:
+    return number_of(value) if value else None
 
 
 @lru_cache(maxsize=8)  # all replies of a tenant say the same

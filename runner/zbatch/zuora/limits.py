@@ -27,6 +27,8 @@ _HTTP_DATE = re.compile(  # the three forms of RFC 9110, 5.6.7, and the first as
 _COUNT = re.compile(r"[0-9]{1,6}")
 _WHOLE = re.compile(r"\s*(-?[0-9]{1,12})(?:[.;,].*)?\s*", re.DOTALL)
 _AGE = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_NUMBER = re.compile(r"\s*([0-9]{1,13})(?:\.[0-9]{1,6})?\s*(?:[;,].*)?", re.DOTALL)
+_MOMENT = 1e9  # so many seconds and more are counted since 1970, not from now
 _YEARS = range(1970, 2200)  # in which a server may say that it is
 _SECONDS = re.compile(r"\"?([0-9]+(?:\.[0-9]{1,6})?)\"? ?s?(?:;.*)?")
 
@@ -64,7 +66,7 @@ def retry_after(
 ) -> float | None:
     """Tell how many seconds a 429 or 503 asks us to wait, or None where it does not say.
 
-    The longest of Retry-After (seconds or HTTP date) and of the end of the rate window, at most
+    The longest of Retry-After (seconds or a moment) and of the end of the rate window, at most
     CAP_SECONDS. That end stands on every reply, in any spelling: it counts where that window is
     used up, and where the reply tells neither a wait nor what is left, but never where the refusal
     is for requests at once. `headers` have lower-case names; `now`, aware, is best the server's.
@@ -88,8 +90,40 @@ def _waits(value: str, now: datetime) -> list[float]:
     """Read every wait in a value that may be several headers joined by a comma."""
     dates = [_until(match, now) for match in _HTTP_DATE.finditer(value)]
     others = _HTTP_DATE.sub("", value).split(",")
-    seconds = [float(match[1]) for part in others if (match := _SECONDS.fullmatch(part.strip()))]
-    return [min(wait, CAP_SECONDS) for wait in (*dates, *seconds) if wait is not None]
+    told = [float(match[1]) for part in others if (match := _SECONDS.fullmatch(part.strip()))]
+    waits = (*dates, *(_seconds(number, now) for number in told))
+    return [min(wait, CAP_SECONDS) for wait in waits if wait is not None]
+
+
+def number_of(value: str) -> int | None:
+    """Read the number that a header begins with, whatever it says of it and other windows."""
+    match = _NUMBER.fullmatch(value)
+    return int(match[1]) if match else None
+
+
+def ends_in(value: str, now: datetime | None) -> float | None:
+    """Tell in how many seconds a rate window ends, by a number or a date; None where unreadable.
+
+    So is a moment where nobody tells the time `now`.
+    """
+    number = number_of(value)
+    if number is not None and number < _MOMENT:
+        return min(float(number), CAP_SECONDS)
+    if now is None:
+        return None
+    if number is not None:
+        return min(_seconds(number, now), CAP_SECONDS)
+    date = _HTTP_DATE.match(value.strip())
+    wait = _until(date, now) if date else None
+    return None if wait is None else min(wait, CAP_SECONDS)
+
+
+def _seconds(number: float, now: datetime) -> float:
+    """Read a number as a wait, or as the end of one: seconds since 1970, or thousandths of them."""
+    if number < _MOMENT:
+        return number
+    moment = number if number < 1000.0 * _MOMENT else number / 1000.0
+    return max(moment - now.timestamp(), 0.0)
 
 
 def _until(match: re.Match[str], now: datetime) -> float | None:

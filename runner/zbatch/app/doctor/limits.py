@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 
 from zbatch.app.doctor.check import Check, note, ok, problem
 from zbatch.model import Tenant
-from zbatch.zuora.allowance import allowance
-from zbatch.zuora.limits import at_once
+from zbatch.zuora.allowance import Allowance, allowance
+from zbatch.zuora.limits import at_once, date_of
 from zbatch.zuora.quotas import quota_of
 
 
 def check_limits(tenant: Tenant, headers: Mapping[str, str]) -> Check:
     """Tell how much is left, and where a ceiling in tenants.yaml is above it."""
-    calls, slots = allowance(headers), at_once(headers)
-    told = [*_calls(headers), *_slots(headers), *_quota(tenant)]
+    calls, slots = allowance(headers, date_of(headers)), at_once(headers)
+    told = [*_calls(calls), *_slots(headers), *_quota(tenant)]
     if calls and calls.remaining == 0:
         advice = f"wait {calls.reset:.0f} s, and see what else uses this tenant's quota"
         return problem("limits", "no request is left in this window", advice)
@@ -29,8 +29,7 @@ def check_limits(tenant: Tenant, headers: Mapping[str, str]) -> Check:
     return ok("limits", "; ".join(told))
 
 
-def _calls(headers: Mapping[str, str]) -> Iterator[str]:
-    calls = allowance(headers)
+def _calls(calls: Allowance | None) -> Iterator[str]:
     if calls:
         of = f" of {calls.limit:,}" if calls.limit else ""
         yield f"{calls.remaining:,}{of} requests left for {calls.reset:.0f} s"
