@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from support.accounts import account
-from support.engine import Bench, ScriptedServer, item, success
+from support.engine import Bench, ScriptedServer, item, success, works_of
 from support.mishaps import DROP_AFTER
 from support.runs import Away, Project
 from zbatch.app.loading import Overrides
@@ -22,6 +22,7 @@ from zbatch.app.review.preview import preview
 from zbatch.cli.plan_words import requests
 from zbatch.emulator import Mishap, Scheduled
 from zbatch.engine.order import Work
+from zbatch.engine.settings import ask_life
 from zbatch.model import Limits, Rate
 from zbatch.zuora.wire import Fault, Reply, Request
 
@@ -79,6 +80,21 @@ def test_a_run_asks_and_takes_as_its_plan_said(
     assert load.questions == pytest.approx(run.ending.asked, rel=0.2)
     assert told.seconds == pytest.approx(run.elapsed, rel=NEAR)
     assert told.decided_by == decided_by
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [Rate(10, 3600.0), Rate(12, 3600.0), Rate(30, 3600.0), Rate(1, 60.0), Rate(2, 60.0)],
+)
+def test_at_a_slow_rate_a_question_grows_old_before_all_of_its_items_have_left(rate: Rate) -> None:
+    """At ten an hour each item has a question of its own, and the run takes twice as long."""
+    bound, works = Limits(10, rate, 1, 150.0), works_of([item(n) for n in range(40)])
+    life = ask_life(bound) + 1.0
+    bench = Bench(bound, ask_latency=INVOICE_SECONDS, latency=INVOICE_SECONDS, ask_life=life)
+    run = bench.run(works, lambda request, before: success())
+    load = Load.of(40, 40, 0, bound, InTurn.of([1] * 40, bound))
+    assert load.questions == pytest.approx(run.ending.asked, abs=1.0)
+    assert estimate(load, bound).seconds == pytest.approx(run.elapsed, rel=NEAR)
 
 
 def test_calls_of_several_objects_are_asked_about_by_the_call() -> None:

@@ -24,6 +24,16 @@ ASK_LIFE = 600.0
 PATIENCE = 120.0
 
 
+def workers(limits: Limits) -> int:
+    """Tell how many requests may be in flight, or wait for their turn."""
+    return min(limits.concurrency, math.ceil(limits.rate.per_second * WORKER_SECONDS))
+
+
+def ask_life(limits: Limits) -> float:
+    """Tell for how many seconds a question lets a call go."""
+    return max(ASK_LIFE, 1.5 / limits.rate.per_second)
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """The outside, as the engine sees it."""
@@ -101,8 +111,7 @@ class Settings:
         At a slow rate fewer than may be in flight: each of them holds a turn, and what it has
         asked grows old while it waits.
         """
-        soon = math.ceil(self.limits.rate.per_second * WORKER_SECONDS)
-        return min(self.limits.concurrency, soon)
+        return workers(self.limits)
 
     @property
     def ask_life(self) -> float:
@@ -110,7 +119,7 @@ class Settings:
 
         Only where the rate does not let a call follow its question within that, longer.
         """
-        return max(ASK_LIFE, 1.5 / self.limits.rate.per_second)
+        return ask_life(self.limits)
 
     @property
     def intents_ahead(self) -> int:

@@ -3,6 +3,7 @@
 A question is about a wave of items, of as many accounts. The next date of an account may be asked
 about once the one before it is done: as long as other accounts are still to come, it goes into
 their waves; after that it is asked about as it comes, alone or with the few that come with it.
+Where calls leave slowly a question grows too old before all of its items have left.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Self
 
-from zbatch.engine.settings import ASKED_AHEAD_SECONDS, MOST_ASKED_AHEAD
+from zbatch.engine.settings import ASKED_AHEAD_SECONDS, MOST_ASKED_AHEAD, ask_life, workers
 from zbatch.model import Limits
 from zbatch.zuora.query import BRANCHES
 
@@ -28,13 +29,14 @@ class InTurn:
     """How items wait for others of their account: `most` are of one, and `later` in all wait.
 
     About `last` of them, those of the last accounts, a run asks `questions` times; all before them
-    are asked about in whole waves.
+    are asked about in whole waves, of which `each` items leave in time.
     """
 
     most: int = 0
     later: int = 0
     last: int = 0
     questions: int = 0
+    each: int = ITEMS_A_QUESTION
 
     @classmethod
     def of(cls, each: Iterable[int], limits: Limits) -> Self:
@@ -46,14 +48,26 @@ class InTurn:
             if items:
                 last.append(items)
                 most, later = max(most, items), later + items - 1
+        timely = _items_in_time(limits)
         if not later:
-            return cls(most)
+            return cls(most, each=timely)
         chains = _chains(list(last), limits.objects_per_call)
-        return cls(most, later, sum(last), _questions(chains, limits))
+        return cls(most, later, sum(last), _questions(chains, limits, timely), timely)
 
     def questions_of(self, items: int) -> int:
         """Tell how often a run asks about so many items in all, these among them."""
-        return self.questions + ceil(max(0, items - self.last) / ITEMS_A_QUESTION)
+        return self.questions + ceil(max(0, items - self.last) / self.each)
+
+
+def _items_in_time(limits: Limits) -> int:
+    """Tell how many items of a question leave before it is too old.
+
+    A call is made ready in the first half of that time, behind those that are ready and wait.
+    """
+    call, life = INVOICE_SECONDS * limits.objects_per_call, ask_life(limits)
+    gap = max(1.0 / limits.rate.per_second, call / limits.concurrency)
+    ready = max(1, min(workers(limits), int(life / 3 / gap)))
+    return min(ITEMS_A_QUESTION, (int(life / 2 / gap) + ready) * limits.objects_per_call)
 
 
 def _under_way(limits: Limits) -> int:
@@ -73,10 +87,10 @@ def _chains(each: Sequence[int], objects: int) -> Iterator[int]:
         yield 1 + later + (is_last and waiting > 0)
 
 
-def _questions(chains: Iterable[int], limits: Limits) -> int:
+def _questions(chains: Iterable[int], limits: Limits, timely: int) -> int:
     """Count the waves in which calls are asked about, as each lets the next of its chain come."""
     call, most = INVOICE_SECONDS * limits.objects_per_call, _under_way(limits)
-    a_wave = max(1, ITEMS_A_QUESTION // limits.objects_per_call)
+    a_wave = max(1, timely // limits.objects_per_call)
     coming, released, under_way = deque(chains), deque[int](), deque[int]()
     questions, over = 0, 0.0
     while coming or released or under_way:
