@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
 
 from support.engine import (
+    START,
     Bench,
     Run,
     ScriptedServer,
@@ -151,6 +154,37 @@ def test_rows_under_a_429_or_503_that_names_a_wait_close_the_gate_too(
 
     run = Bench(limits=SPEC, latency=1.0).run(works_of([item(n) for n in range(100)]), answer)
     assert [time for time in run.server.times if told[0] < time < told[0] + 30.0] == []
+    assert len(run.records) == 100
+
+
+def dated(reply: Reply, behind: float, **more: float) -> Reply:
+    """Let a server date a reply whose clock is behind ours, and name other moments by it."""
+    moments = {"date": 0.0} | {name.replace("_", "-"): after for name, after in more.items()}
+    now = START + timedelta(seconds=asyncio.get_running_loop().time() - behind)
+    told = {
+        name: format_datetime(now + timedelta(seconds=after), usegmt=True)
+        for name, after in moments.items()
+    }
+    return replace(reply, headers={**reply.headers, **told})
+
+
+@pytest.mark.parametrize("behind", [10.0, 50.0])
+def test_a_wait_until_a_date_is_kept_where_the_clock_that_tells_it_was_put_back(
+    behind: float,
+) -> None:
+    """Or where one server of many is behind: it counts by the date of its own reply."""
+    told: list[float] = []
+
+    def answer(request: Request, before: int) -> Reply:
+        now = asyncio.get_running_loop().time()
+        if told or now < 3.0:
+            return dated(success(), 0.0)
+        told.append(now)
+        return dated(status(429), behind, retry_after=60.0)
+
+    bench = Bench(SPEC, latency=1.0, answer_question=lambda ask, before: dated(found(), 0.0))
+    run = bench.run(works_of([item(n) for n in range(100)]), answer)
+    assert [time for time in run.server.times if told[0] < time < told[0] + 59.0] == []
     assert len(run.records) == 100
 
 

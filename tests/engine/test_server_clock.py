@@ -50,6 +50,7 @@ def test_dates_count_from_when_the_reply_was_given() -> None:
     clock = ServerClock()
     clock.heard(dated(START), 0.0)
     assert clock.meant(dated(START + timedelta(seconds=58)), 60.0) == START + timedelta(seconds=58)
+    assert clock.meant(dated(START + timedelta(seconds=1)), 60.0) == START + timedelta(seconds=1)
     assert clock.meant(dated(START - timedelta(hours=3)), 60.0) == START + timedelta(seconds=60)
     assert clock.meant({}, 60.0) == START + timedelta(seconds=60)
 
