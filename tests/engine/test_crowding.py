@@ -61,6 +61,16 @@ def test_where_less_comes_of_fewer_the_number_returns(server: Server) -> None:
     assert not server.crowding.trying
 
 
+def test_a_trial_ends_once_as_much_can_come_of_it_no_more(server: Server) -> None:
+    """Where answers take ten times as long all at once, 120 of them by five would take minutes."""
+    server.answer(1.2, 33.0, 161)
+    before_and_first = 40 + 1
+    server.answer(12.0, 2.0, before_and_first + 7)
+    assert server.trying
+    assert server.answer(12.0, 2.0, 2) == 40
+    assert not server.trying
+
+
 def test_latency_of_another_cause_is_what_later_answers_are_measured_by(server: Server) -> None:
     """They are found slow by it at once, and not measured anew."""
     server.answer(1.2, 33.0)

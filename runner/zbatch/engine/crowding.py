@@ -67,14 +67,19 @@ class Crowding:
         self._count += 1
         self._logs += log(max(took, _SHORTEST))
         enough = max(LEAST, ROUNDS * number) if self._fastest else FIRST
-        if self._count < enough or now <= self._began:
+        lasted = now - self._began
+        if lasted <= 0.0 or (self._count < enough and not self._fails(enough, lasted)):
             return number
-        mean, throughput = exp(self._logs / self._count), self._count / (now - self._began)
+        mean, throughput = exp(self._logs / self._count), self._count / lasted
         trial = self._trial
         self.forget()
         if trial:
             return self._after(trial, throughput, number, now)
         return self._judge(mean, throughput, number, now)
+
+    def _fails(self, answers: float, lasted: float) -> bool:
+        """Tell whether a trial has lasted too long for as much to come of it, whatever follows."""
+        return self._trial is not None and answers < SAME * self._trial.throughput * lasted
 
     def _judge(self, mean: float, throughput: float, number: float, now: float) -> float:
         fastest = self._fastest = min(mean, self._fastest or mean)
