@@ -18,7 +18,7 @@ from support.simulation.leaving_out import Part, parts, without
 from support.simulation.playing import Played, play_scenario
 from support.simulation.scenario import Scenario
 
-MOST_RUNS = 800  # some 30 s on a slow machine
+MOST_RUNS = 800  # at most some 40 s on a slow machine
 _CODES = re.compile(r" ended with [0-9]+, not \[[0-9, ]+\]$")
 _DETAILS = re.compile(r"[0-9a-f]{6,}|[0-9][0-9.-]*")
 
