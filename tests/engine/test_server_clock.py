@@ -172,3 +172,18 @@ def test_a_clock_of_ours_that_is_behind_doubts_nothing() -> None:
     assert not asked.stored(dated(later(-3600)), 0.0)
     assert not asked.stored(dated(later(10)), 10.0)
     assert asked.stored(dated(later(-3600)), 20.0)
+
+
+@pytest.mark.parametrize("ahead", [10.0, 600.0])
+def test_one_reply_of_a_clock_that_is_ahead_does_not_make_all_others_old(ahead: float) -> None:
+    """A fresh answer to a question tells what is of now; no key's age goes by that."""
+    asked = Asked()
+    clock = asked.server
+    assert not asked.stored(dated(START), 0.0)
+    clock.heard(dated(later(ahead)), 0.0)
+    asked.stored(dated(later(10.0)), 10.0)
+    assert not asked.stored(dated(later(20.0)), 20.0)
+    assert clock.heard(dated(later(30.0)), 30.0)
+    assert clock.meant(dated(later(30.0)), 30.0) == later(30.0)
+    assert not clock.heard(dated(later(20.0)), 30.0)
+    assert clock.now(30.0) == later(30.0 + ahead)

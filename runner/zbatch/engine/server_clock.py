@@ -19,6 +19,7 @@ class ServerClock:
 
     def __init__(self) -> None:
         self._began: datetime | None = None  # what it told when the steady clock was at 0
+        self._live: datetime | None = None  # what the last question that was answered told of that
         self._trusted = False
 
     @property
@@ -54,14 +55,22 @@ class ServerClock:
         One of several servers may have a clock that is a little behind: then a wait by that of
         another would end too soon.
         """
-        date, known = date_of(headers), self.now(steady)
-        if date is None or (known and date < known - CLOCK_SLACK):
-            return known
+        date = date_of(headers)
+        if date is None or self._is_kept(date, steady, CLOCK_SLACK):
+            return self.now(steady)
         return date
 
-    def _is_kept(self, date: datetime, steady: float) -> bool:
-        known = self.now(steady)
-        return known is not None and date < known - OLD
+    def fresh(self, date: datetime, steady: float) -> None:
+        """Take in the date of a fresh answer to a question, which nobody keeps under a key.
+
+        Replies as old as that are of now, though another server, or this one before its clock was
+        put right, has told a later time.
+        """
+        self._live = date - timedelta(seconds=steady)
+
+    def _is_kept(self, date: datetime, steady: float, old: timedelta = OLD) -> bool:
+        began = self._live or self._began
+        return began is not None and date < began + timedelta(seconds=steady) - old
 
 
 class Freshness:
@@ -92,7 +101,10 @@ class Freshness:
         if goes_on or date >= left[1] - CLOCK_SLACK:
             self._server.trust()
         late = known is not None and date < known - CLOCK_SLACK
-        return not goes_on and (late or not self._server.trusted)
+        stored = not goes_on and (late or not self._server.trusted)
+        if not stored:
+            self._server.fresh(date, steady)
+        return stored
 
     def _goes_on(self, date: datetime, left: float, steady: float) -> bool:
         """Tell whether a date is later by what lies between two requests, or two answers."""
