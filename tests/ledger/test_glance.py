@@ -49,6 +49,16 @@ def test_a_glance_leaves_no_trace(tmp_path: Path, store: Store, items: list[Item
     assert state(tmp_path) == before
 
 
+def test_a_glance_tells_of_which_tenant_the_ledger_is(
+    tmp_path: Path, store: Store, items: list[Item]
+) -> None:
+    """What a token has named, once a commit has brought it there; nothing else of the table."""
+    assert glance(tmp_path, Glance.home) == {}
+    store.keep_home({"tenant": "12270", "entity": "11e6"})
+    bill(store, items[0])
+    assert glance(tmp_path, Glance.home) == {"tenant": "12270", "entity": "11e6"}
+
+
 def test_a_glance_cannot_write_while_a_run_has_the_ledger_open(
     tmp_path: Path, store: Store, items: list[Item]
 ) -> None:

@@ -31,6 +31,7 @@ from zbatch.zuora.headers import (
 from zbatch.zuora.request import echo_matches
 from zbatch.zuora.wire import Ask, Fault, FaultKind, Reply, Request
 
+APART = 5.0  # seconds: what has one `Date` then was answered once
 NETWORK = 0.05  # seconds one way
 AT_ONCE = frozenset({CONCURRENCY_LIMIT, CONCURRENCY_REMAINING})
 TOKEN_KEPT = 3000.0
@@ -142,6 +143,7 @@ class Remote:
         self._heard: dict[str, str] = {}
         self._heard_at = 0.0
         self.throttled: set[str] = set()
+        self.dated: dict[tuple[str, str], float] = {}  # when refusals came, by key and `Date`
         self.untold: frozenset[str] = frozenset()  # headers that no reply has
 
     def has_token(self, stale: int | None) -> bool:
@@ -305,15 +307,16 @@ class Wire:
     def _wait(self, came: Reply | Fault | None, key: str | None) -> float | None:
         """Read how long the tenant is to be left alone.
 
-        A replay asks for nothing new, and the reply of another call is not believed. The end of a
-        rate window counts where it is used up, or alone; never for too many requests at once.
+        A replay asks for nothing new, be it one by its request ID, or by its `Date` and the seconds
+        that have passed, and the reply of another call is not believed. The end of a rate window
+        counts where it is used up, or alone; never for too many requests at once.
         """
         if not isinstance(came, Reply) or came.status not in (429, 503):
             return None
         if key and not echo_matches(key, came.headers.get("zuora-track-id")):
             return None
         request_id = came.headers.get("zuora-request-id", "")
-        replayed = request_id in self.remote.throttled
+        replayed = request_id in self.remote.throttled or self._dated_before(came, key)
         self.remote.throttled |= {request_id} if request_id else set()
         if came.status == 503 and not came.headers.get("retry-after"):
             return None
@@ -323,6 +326,14 @@ class Wire:
             waits += [came.headers.get(prefix + "reset", "")] if remaining == "0" else []
         asked = [float(wait) for wait in waits if wait.isdigit()]
         return None if replayed else max(asked, default=None)
+
+    def _dated_before(self, came: Reply, key: str | None) -> bool:
+        """Tell whether a refusal is dated like one that came under the same key a while ago."""
+        date = came.headers.get("date")
+        if not key or not date:
+            return False
+        now = self.remote.now
+        return now - self.remote.dated.setdefault((key, date), now) >= APART
 
     async def _await(
         self, mail: Mail, trouble: Trouble, sent_at: datetime, serial: int
