@@ -49,6 +49,7 @@ NAMES = sorted(KEPT | {f"{prefix}reset" for prefix in RATE_PREFIXES})
 HEADERS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=6)
 ZONES = st.sampled_from([UTC, timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))])
 MOMENTS = st.datetimes(timezones=ZONES)
+RESETS = st.sampled_from([("retry-after", 0.0), ("ratelimit-reset", ROUNDED)])
 LIMITS = Limits(10, Rate(600, 60.0), 1, 150.0)
 
 
@@ -83,13 +84,26 @@ def test_any_date_is_a_moment_or_none(headers: dict[str, str]) -> None:
 
 
 @examples(300)
-@given(st.floats(0, 10**9), st.sampled_from([("retry-after", 0.0), ("ratelimit-reset", ROUNDED)]))
+@given(st.floats(0, 10**9 - 1), RESETS)
 def test_a_wait_in_seconds_is_kept(seconds: float, named: tuple[str, float]) -> None:
     """A number of seconds is read as it is written, up to the cap, and one more for a reset."""
     name, more = named
     wait = retry_after({name: f"{seconds:.3f}"}, START)
     assert wait is not None
     assert abs(wait - min(round(seconds, 3) + more, CAP_SECONDS)) < 0.001
+
+
+@examples(300)
+@given(st.timedeltas(timedelta(days=-400), timedelta(days=400)), RESETS, st.sampled_from([1, 1000]))
+def test_a_wait_until_a_number_since_1970_is_kept(
+    ahead: timedelta, named: tuple[str, float], unit: int
+) -> None:
+    """So many seconds, or thousandths, are no wait but the end of one."""
+    name, more = named
+    then = (START + ahead).replace(microsecond=0)
+    wait = retry_after({name: str(int(then.timestamp()) * unit)}, START)
+    expected = max((then - START).total_seconds(), 0.0) + more
+    assert wait == min(expected, CAP_SECONDS)
 
 
 @examples(300)
