@@ -97,7 +97,7 @@ def _profiled(words: list[str], name: str) -> str:
     total = sum(own.values())
     functions = sorted(own.items(), key=lambda one: -one[1])[:MOST_FUNCTIONS]
     named = [(_named(function), seconds) for function, seconds in functions]
-    called = stats.total_calls  # type: ignore[attr-defined]
+    called = stats.total_calls  # type: ignore[attr-defined]  # typeshed does not name it
     return (
         f"*{name[0].upper()}{name[1:]}*, {called:,} calls of functions, by part:"
         f" {_shares(parts.most_common(MOST_PARTS), total)}."

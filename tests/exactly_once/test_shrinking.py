@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
-from pathlib import Path
 
 import pytest
 
 import support.simulation.playing as playing
 import support.simulation.shrinking as shrinking
 from support.evidence import Evidence
+from support.hash_seeds import printed_under_hash_seeds
 from support.saboteurs import SABOTEURS
 from support.simulation import page
 from support.simulation.command import main, report
@@ -179,17 +176,7 @@ with saboteur.apply():
 
 def test_the_same_seed_is_told_in_the_same_way_in_any_process() -> None:
     """Byte for byte: neither the order of sets nor the time that it takes has a part in it."""
-    told = [
-        subprocess.run(
-            [sys.executable, "-c", SHRUNK],
-            env={**os.environ, "PYTHONHASHSEED": hash_seed},
-            cwd=Path(__file__).parents[1],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for hash_seed in ("1", "2")
-    ]
+    told = printed_under_hash_seeds(SHRUNK)
     assert told[0] == told[1]
     assert "broken off by --shrink-runs" in told[0]
 

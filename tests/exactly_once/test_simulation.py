@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
+from support.hash_seeds import printed_under_hash_seeds
 from support.simulation.command import kept_seeds, play_portion
 from support.simulation.drawing import FAMILIES, draw
 from support.simulation.playing import play, play_scenario
@@ -72,17 +69,7 @@ for family in FAMILIES:
 
 def test_the_same_seed_gives_the_same_history_in_any_process() -> None:
     """Neither the order of sets nor what was played before takes part in it."""
-    told = [
-        subprocess.run(
-            [sys.executable, "-c", DIGESTS],
-            env={**os.environ, "PYTHONHASHSEED": hash_seed},
-            cwd=Path(__file__).parents[1],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for hash_seed in ("1", "2")
-    ]
+    told = printed_under_hash_seeds(DIGESTS)
     assert told[0] == told[1]
     assert told[0].count("\n") == len(FAMILIES)
 
