@@ -227,3 +227,12 @@ def test_a_failing_seed_is_told_and_ends_with_one(
     assert "seed 7 of pair: 1 violations" in told
     assert "shrunk to" in told
     assert told[-1].startswith("1 seeds from 7 on, ")
+
+
+def test_waits_that_are_asked_for_are_told_of_the_run_that_is_asked() -> None:
+    """They hold for the whole run, whatever account the answer was about."""
+    played = play_scenario(draw(386010228, "pair"))
+    asking = " is asked to wait 120 s"
+    told = [line for line in played.notes.tell(played.evidence) if line.endswith(asking)]
+    assert len(told) == sum(trip.wait == 120.0 for trip in played.evidence.trips) > 0
+    assert {line.removesuffix(asking).split()[-1] for line in told} == {"one1", "two1"}

@@ -71,8 +71,17 @@ class Story:
             for one in evidence.executions
             if (not accounts or one.account in accounts) and one.invoice not in self._by_hand
         ]
+        lines += _waits(evidence)
         lines.sort(key=lambda line: line[0])
         return [f"{_time(at - self._start)}  {text}" for at, text in lines]
+
+
+def _waits(evidence: Evidence) -> Iterator[tuple[float, str]]:
+    """Tell how long runs were asked to wait: that holds for all that they send."""
+    for trip in evidence.trips:
+        if trip.wait:
+            name = _tail(evidence.runs[trip.run].record["run_id"])
+            yield trip.back, f"    {name} is asked to wait {trip.wait:g} s"
 
 
 def _told(runs: Sequence[Run], accounts: Collection[str]) -> dict[str, list[str]]:
