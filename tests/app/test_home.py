@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
 from support.engine import item
-from support.plans import NOON, a_plan
+from support.plans import NOON, a_call, a_plan, a_send
 from zbatch.app.home import Home, home_in
 from zbatch.ledger.place import LEDGER_FILE
 from zbatch.ledger.store import open_store
-from zbatch.model import ExitCode
 
 RUN = "20261130T120000Z-0000"
 
 
 def begun(folder: Path, home: dict[str, str] | None = None) -> None:
-    """Leave a ledger of one run in a folder."""
+    """Leave a ledger of one call in a folder."""
     with closing(open_store(folder)) as store:
-        store.keep_home(home or {})
         store.start_run(RUN, a_plan([item(1)]), NOON)
-        store.finish_run(RUN, ExitCode.OK, NOON)
+        store.keep_home(home or {})
+        store.begin(RUN, [a_send(a_call(item(1)))], NOON)
 
 
 def test_the_first_tenant_and_entity_that_are_named_stay() -> None:
     """They are handed on to be kept; any other is refused, and both are named."""
-    kept: list[dict[str, str]] = []
-    home = Home(Path("state"), {}, lambda named: kept.append(dict(named)))
+    kept: list[Mapping[str, str]] = []
+    home = Home(Path("state"), {}, kept.append)
     for named in ({"tenant": "1"}, {}, {"tenant": "1", "entity": "a"}):
         assert home.why_not(named) is None
     why = home.why_not({"tenant": "2"})
@@ -35,6 +35,16 @@ def test_the_first_tenant_and_entity_that_are_named_stay() -> None:
     assert "of tenant 2, and the ledger state/ledger.sqlite3 of tenant 1 " in why
     assert home.why_not({"tenant": "1", "entity": "b"})
     assert kept[-1] == {"tenant": "1", "entity": "a"}
+
+
+def test_a_token_that_is_refused_leaves_nothing_behind() -> None:
+    """Neither an entity that it names beside another tenant, nor in what was handed on before."""
+    kept: list[Mapping[str, str]] = []
+    home = Home(Path("state"), {}, kept.append)
+    assert home.why_not({"tenant": "1"}) is None
+    assert home.why_not({"entity": "b", "tenant": "2"})
+    assert home.why_not({"entity": "a", "tenant": "1"}) is None
+    assert kept == [{"tenant": "1"}, {"tenant": "1", "entity": "a"}]
 
 
 def test_a_ledger_that_tells_no_tenant_refuses_none(tmp_path: Path) -> None:

@@ -265,7 +265,27 @@ def test_the_tenant_that_was_named_first_is_kept_with_the_next_commit(
     with closing(open_store(tmp_path)) as again:
         again.keep_home({"tenant": "33405", "entity": "11e6"})
         again.finish_run(RUN, ExitCode.OK, NOON)
-        assert again.home() == {"tenant": "12270", "entity": "11e6"}
+        assert again.home() == {"tenant": "12270"}
+
+
+def test_a_client_that_has_sent_nothing_binds_no_ledger(store: Store, items: list[Item]) -> None:
+    """Whoever was there by mistake for questions alone gives way to the one who sends."""
+    store.keep_home({"tenant": "33405"})
+    store.finish_run(RUN, ExitCode.OK, NOON)
+    assert store.home() == {}
+    store.keep_home({"tenant": "12270"})
+    store.begin(RUN, [a_send(a_call(items[0]))], NOON)
+    assert store.home() == {"tenant": "12270"}
+
+
+def test_a_ledger_with_calls_in_it_takes_no_tenant_from_a_later_client(
+    store: Store, items: list[Item]
+) -> None:
+    """L19: it may be the wrong one, and then the right one would be refused from then on."""
+    store.begin(RUN, [a_send(a_call(items[0]))], NOON)
+    store.keep_home({"tenant": "33405"})
+    store.finish_run(RUN, ExitCode.OK, NOON)
+    assert store.home() == {}
 
 
 # What must not be

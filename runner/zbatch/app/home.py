@@ -14,7 +14,7 @@ Keep = Callable[[Mapping[str, str]], None]
 class Home:
     """Tenant and entity of a ledger, as the first token has named them that was used for it.
 
-    `keep` is given what the ledger does not know yet, so that it stays.
+    `keep` is given all that is known of it by then.
     """
 
     def __init__(self, folder: Path, known: Mapping[str, str], keep: Keep | None = None) -> None:
@@ -25,14 +25,15 @@ class Home:
     def why_not(self, named: Mapping[str, str]) -> str | None:
         """Say why a token for these is of no use, None where it is for the ledger's own."""
         for what, name in named.items():
-            if self._known.setdefault(what, name) != name:
+            if self._known.get(what, name) != name:
                 return (
                     f"the OAuth client is of {what} {name}, and the ledger {self._ledger} of {what}"
                     f" {self._known[what]} at the same host; give the client of that one, or, if"
                     " the other one is meant, name a folder of its own by --state-dir"
                 )
+        self._known |= named
         if self._keep:
-            self._keep(self._known)
+            self._keep(dict(self._known))
         return None
 
 

@@ -13,8 +13,15 @@ UPDATE_NEWEST = (
     "INSERT INTO meta (name, value) VALUES ('newest', ?1)"
     " ON CONFLICT (name) DO UPDATE SET value = max(value, ?1)"
 )
-HOME = "SELECT name, value FROM meta WHERE name IN ('tenant', 'entity')"
-KEEP_HOME = "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
+# A ledger is of the tenant that its first call went to; of none, if no token had named that.
+HOME = (
+    "SELECT name, value FROM meta WHERE name IN ('tenant', 'entity')"
+    " AND EXISTS (SELECT 1 FROM attempt)"
+)
+KEEP_HOME = (
+    "INSERT INTO meta (name, value) SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM attempt)"
+    " ON CONFLICT (name) DO UPDATE SET value = ?2"
+)
 LOOKED = "SELECT value FROM meta WHERE name = 'looked ' || ?"
 UPDATE_LOOKED = (
     "INSERT INTO meta (name, value) VALUES ('looked ' || ?1, ?2)"

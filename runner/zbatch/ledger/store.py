@@ -115,7 +115,7 @@ class Store:
             return dict(map(tuple, self._connection.execute(sql.HOME)))
 
     def keep_home(self, home: Mapping[str, str]) -> None:
-        """Have the next commit, before anything leaves, record of which the ledger is."""
+        """Have the next commit record of which it is, unless a call has been sent by it before."""
         self._home = home
 
     def start_run(self, run_id: str, plan: Plan, now: datetime) -> None:
@@ -289,6 +289,7 @@ class Store:
                 self._connection.executemany(sql.KEEP_HOME, [*self._home.items()])
             yield self._connection.execute
             self._connection.execute("COMMIT")
+            self._home = {}
         except (sqlite3.Error, OSError) as error:
             self._give_up()
             raise LedgerFailure(f"the ledger {self._path} cannot be written: {error}") from error
