@@ -11,10 +11,12 @@ import pytest
 from support.accounts import account
 from support.runs import Away, Project
 from zbatch.app import verify as module
+from zbatch.app.comparing import Comparing
 from zbatch.app.subject import known_of
 from zbatch.app.verify import Verified, VerifyOptions, verify
 from zbatch.emulator import Scheduled
 from zbatch.emulator.catalogue import fault
+from zbatch.engine.agreement import LedgerEntry
 from zbatch.model import ExitCode, Outcome
 
 Meanwhile = Callable[..., None]
@@ -55,6 +57,25 @@ def test_what_a_run_bills_while_the_tenant_is_asked_is_no_finding(
     assert [(one.currency, one.invoices) for one in found.totals] == [("USD", 3)]
     assert found.asked == 2
     assert [len(away.billing.of(number)) for number in (1, 2, 3)] == [1, 1, 1]
+
+
+def test_what_a_run_bills_after_it_was_asked_about_is_not_missing(
+    project: Project, tenant: Callable[..., Away], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer showed nothing, and was right; the ledger has it by the time it is told."""
+    tenant()
+    spec = project.spec(1, tenant="real")
+    compared, runs = Comparing.compared, [project.run]
+
+    def asked(self: Comparing, entries: list[LedgerEntry]) -> Any:
+        found = compared(self, entries)
+        while runs:
+            runs.pop()(spec)
+        return found
+
+    monkeypatch.setattr(Comparing, "compared", asked)
+    found = verified(project, spec)
+    assert (found.findings, found.exit_code, found.asked) == ((), ExitCode.OK, 2)
 
 
 def test_what_somebody_else_bills_meanwhile_is_told(

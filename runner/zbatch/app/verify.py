@@ -22,8 +22,8 @@ from zbatch.model import ExitCode, Item, Outcome, Tenant
 WAIT = 60.0  # seconds for what is being generated, or cannot be read yet
 MOST_LOOKS = 3  # at what the ledger has come to hold meanwhile: an item is sent, and then settled
 
-# What the tenant shows beyond what the ledger holds.
-_NOT_OF_THE_LEDGER = frozenset({Code.UNRECORDED, Code.DUPLICATE})
+# What a run that bills meanwhile may have accounted for: more than the ledger held, or nothing yet.
+_ACCOUNTED_FOR_LATER = frozenset({Code.UNRECORDED, Code.DUPLICATE, Code.MISSING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +128,8 @@ def _held_against(
 
 def _may_be_late(one: Agreement) -> bool:
     """Tell whether a run may have settled by now what the ledger did not know of an item."""
-    strange = any(found.code in _NOT_OF_THE_LEDGER for found in one.differences)
-    return strange or one.entry.outcome is Outcome.UNKNOWN
+    unknown = any(found.code in _ACCOUNTED_FOR_LATER for found in one.differences)
+    return unknown or one.entry.outcome is Outcome.UNKNOWN
 
 
 def _beside_a_run(told: Verified, known: Known) -> Verified:
