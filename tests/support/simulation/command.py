@@ -142,7 +142,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--items", type=int, default=ITEMS, help="items of each history")
     parser.add_argument("--jobs", type=int, default=1, help="processes to play in")
     parser.add_argument(
-        "--shrink", action="store_true", help="shrink what fails; Ctrl-C tells the smallest so far"
+        "--shrink",
+        action="store_true",
+        help="shrink what fails; with one job Ctrl-C tells the smallest so far",
     )
     parser.add_argument(
         "--shrink-runs",
