@@ -23,10 +23,11 @@ from zbatch.report import files, lines, writer
 from zbatch.report.lines import as_json, line_of, to_line
 
 NO_FILE = "the simulation keeps reports as values: it writes no file"
-ONE_SPEC = "the families that are played in turn edit no spec"
+PUT_BACK = "what a run is to refuse is put back before it, so that the other items are billed"
+NO_DATES = "it sends nothing a second time, and the checker looks at no invoice date"
 
 
-@saboteur("D19", test=f"{TWICE}d19_a_spec_edited_before_the_resume_is_refused", beyond=ONE_SPEC)
+@saboteur("D19", test=f"{TWICE}d19_a_spec_edited_before_the_resume_is_refused", beyond=PUT_BACK)
 def an_edited_item_in_doubt_is_taken(bench: Bench) -> None:
     """A spec may change what an item in doubt is billed with."""
     refuse = altered.refuse_altered
@@ -135,7 +136,7 @@ def doubt_ends_with_exit_0(bench: Bench) -> None:
 @saboteur(
     "R13",
     test=f"{RULES}r13_a_changed_payload_is_refused_for_what_is_invoiced",
-    beyond=ONE_SPEC,
+    beyond=NO_DATES,
 )
 def a_changed_payload_is_not_noticed(bench: Bench) -> None:
     """An item with another invoice date or other charges counts as the same as before."""
