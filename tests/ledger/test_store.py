@@ -270,12 +270,23 @@ def test_the_tenant_that_was_named_first_is_kept_with_the_next_commit(
 
 def test_a_client_that_has_sent_nothing_binds_no_ledger(store: Store, items: list[Item]) -> None:
     """Whoever was there by mistake for questions alone gives way to the one who sends."""
-    store.keep_home({"tenant": "33405"})
+    store.keep_home({"tenant": "33405", "entity": "22f7"})
     store.finish_run(RUN, ExitCode.OK, NOON)
     assert store.home() == {}
     store.keep_home({"tenant": "12270"})
     store.begin(RUN, [a_send(a_call(items[0]))], NOON)
     assert store.home() == {"tenant": "12270"}
+
+
+def test_a_client_that_is_named_nowhere_leaves_no_other_in_its_place(
+    store: Store, items: list[Item]
+) -> None:
+    """The first call is its own: the ledger is of no tenant then, not of who asked before."""
+    store.keep_home({"tenant": "33405"})
+    store.finish_run(RUN, ExitCode.OK, NOON)
+    store.keep_home({})
+    store.begin(RUN, [a_send(a_call(items[0]))], NOON)
+    assert store.home() == {}
 
 
 def test_a_ledger_with_calls_in_it_takes_no_tenant_from_a_later_client(

@@ -102,7 +102,7 @@ class Glance:
 
     def home(self) -> dict[str, str]:
         """Tell of which `tenant` and `entity` of its host the ledger is, as far as tokens told."""
-        return dict(map(tuple, self._connection.execute(sql.HOME)))
+        return rows.home_of(self._connection.execute(sql.HOME))
 
     def runs(self) -> tuple[KnownRun, ...]:
         """Name the runs, the latest last."""

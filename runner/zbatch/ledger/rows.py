@@ -47,6 +47,11 @@ def moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
+def home_of(found: Iterable[sqlite3.Row]) -> dict[str, str]:
+    """Read of which `tenant` and `entity` of its host a ledger is."""
+    return {row["name"]: row["value"] for row in found}
+
+
 def identity_columns(identity: Identity) -> tuple[str, str, int]:
     """Give the values by which an item is found."""
     return identity.account_id, identity.target_date.isoformat(), identity.revision

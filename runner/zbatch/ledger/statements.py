@@ -18,10 +18,10 @@ HOME = (
     "SELECT name, value FROM meta WHERE name IN ('tenant', 'entity')"
     " AND EXISTS (SELECT 1 FROM attempt)"
 )
-KEEP_HOME = (
-    "INSERT INTO meta (name, value) SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM attempt)"
-    " ON CONFLICT (name) DO UPDATE SET value = ?2"
+FORGET_HOME = (
+    "DELETE FROM meta WHERE name IN ('tenant', 'entity') AND NOT EXISTS (SELECT 1 FROM attempt)"
 )
+KEEP_HOME = "INSERT INTO meta (name, value) SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM attempt)"
 LOOKED = "SELECT value FROM meta WHERE name = 'looked ' || ?"
 UPDATE_LOOKED = (
     "INSERT INTO meta (name, value) VALUES ('looked ' || ?1, ?2)"

@@ -96,7 +96,7 @@ class Store:
         self._path = path
         self._file = os.stat(path)
         self._failed = False
-        self._home: Mapping[str, str] = {}
+        self._home: Mapping[str, str] | None = None
         self._calls = Calls(connection)
 
     def close(self) -> None:
@@ -112,7 +112,7 @@ class Store:
     def home(self) -> dict[str, str]:
         """Tell of which `tenant` and `entity` of its host the ledger is, as far as tokens told."""
         with self._reading():
-            return dict(map(tuple, self._connection.execute(sql.HOME)))
+            return rows.home_of(self._connection.execute(sql.HOME))
 
     def keep_home(self, home: Mapping[str, str]) -> None:
         """Have the next commit record of which it is, unless a call has been sent by it before."""
@@ -285,11 +285,12 @@ class Store:
             self._check_in_place()
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.execute(sql.UPDATE_NEWEST, (rows.stamp(now),))
-            if self._home:
+            if self._home is not None:
+                self._connection.execute(sql.FORGET_HOME)
                 self._connection.executemany(sql.KEEP_HOME, [*self._home.items()])
             yield self._connection.execute
             self._connection.execute("COMMIT")
-            self._home = {}
+            self._home = None
         except (sqlite3.Error, OSError) as error:
             self._give_up()
             raise LedgerFailure(f"the ledger {self._path} cannot be written: {error}") from error
