@@ -43,12 +43,13 @@ def rival_python() -> str:
 
 def rival(way: str, url: str, calls: int, objects: int = 1, spec: Path | None = None) -> Loop:
     """Let one of the rivals make the calls."""
-    python = sys.executable if way in ("naive", "bare") else rival_python()
-    words = [python, str(HERE / "rivals.py"), way, url]
+    python = rival_python() if way in ("httpx", "requests") else sys.executable
+    out, journal = scratch("rival"), scratch("journal")
+    words = [python, str(HERE / "rivals.py"), way, url, "--journal", str(journal)]
     words += ["--count", str(calls * objects), "--objects", str(objects)]
     words += ["--spec", str(spec)] if spec else []
-    out = scratch("rival")
     measured(words, out=out)
+    journal.unlink(missing_ok=True)
     told = json.loads(out.read_text("utf-8"))
     each, account = told["cpu"] / told["calls"] * 1e6, told["cpu"] / told["accounts"] * 1e6
     return Loop(each, account, told["calls"] / told["wall"])

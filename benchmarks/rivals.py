@@ -1,7 +1,8 @@
 """What people would use instead, each doing the same calls: `python benchmarks/rivals.py NAME ...`.
 
 All build the body, compress it, send it under keys of its own, read and parse the answer, and keep
-each invoice's ID in memory. None stores anything, retries or keeps a limit but that of the slots.
+each invoice's ID in memory. None retries or keeps a limit but that of the slots, and none but
+`durable` stores anything.
 It prints one JSON object: what the loop alone took, without start and imports.
 """
 
@@ -11,13 +12,16 @@ import argparse
 import asyncio
 import gzip
 import json
+import os
 import queue
 import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 SLOTS = 40
@@ -67,6 +71,36 @@ async def naive(url: str, calls: list[Call], kept: dict[str, str]) -> None:
 
     async with aiohttp.ClientSession() as session:
         await asyncio.gather(*(one(call) for call in calls))
+
+
+async def durable(journal: Path, url: str, calls: list[Call], kept: dict[str, str]) -> None:
+    """Do as `naive` does, with a journal on the disk: synced before a call, and at each result."""
+    import aiohttp
+
+    slots = asyncio.Semaphore(SLOTS)
+
+    def note(**record: str) -> None:
+        file.write(json.dumps(record) + "\n")
+
+    def sync() -> None:
+        file.flush()
+        os.fsync(file.fileno())
+
+    async def one(call: Call) -> None:
+        async with slots:
+            for account in call:
+                note(account=account, state="sent")
+            sync()
+            async with session.post(url, data=body_of(call), headers=headers()) as response:
+                response.raise_for_status()
+                take(call, await response.json(), kept)
+            for account in call:
+                note(account=account, state="invoiced", invoice=kept[account])
+                sync()
+
+    with journal.open("a", encoding="utf-8") as file:
+        async with aiohttp.ClientSession() as session:
+            await asyncio.gather(*(one(call) for call in calls))
 
 
 async def bare(url: str, calls: list[Call], kept: dict[str, str]) -> None:
@@ -162,7 +196,8 @@ SCHEMA = {
 }
 Way = Callable[[str, list[Call], dict[str, str]], Any]
 WAYS: dict[str, Way] = {"naive": naive, "bare": bare, "httpx": by_httpx, "requests": by_requests}
-LIBRARIES = {"naive": "aiohttp", "bare": "aiohttp", "httpx": "httpx", "requests": "requests"}
+LIBRARIES = dict.fromkeys(("naive", "durable", "bare"), "aiohttp")
+LIBRARIES |= {"httpx": "httpx", "requests": "requests"}
 
 
 def _calls(accounts: list[str], objects: int) -> Iterator[Call]:
@@ -173,15 +208,17 @@ def _calls(accounts: list[str], objects: int) -> Iterator[Call]:
 def main() -> None:
     """Make the calls, once, and tell what they took; or check a spec and send nothing."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("way", choices=[*WAYS, "check"])
+    parser.add_argument("way", choices=[*WAYS, "durable", "check"])
     parser.add_argument("url", help="of the tenant; the file to check")
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--objects", type=int, default=1)
     parser.add_argument("--spec", help="read the accounts from it, and count that too")
+    parser.add_argument("--journal", type=Path, help="of `durable`: a new file, on a disk")
     options = parser.parse_args()
     if options.way == "check":
         read_accounts(options.url, native=True)
         return
+    ways: dict[str, Way] = {**WAYS, "durable": partial(durable, options.journal)}
     import_module(LIBRARIES[options.way])
     accounts = [f"{number:032x}" for number in range(0 if options.spec else options.count)]
     cpu, wall = time.process_time(), time.perf_counter()
@@ -189,7 +226,7 @@ def main() -> None:
         accounts = read_accounts(options.spec)
     calls = list(_calls(accounts, options.objects))
     kept: dict[str, str] = {}
-    going = WAYS[options.way](options.url + PATH, calls, kept)
+    going = ways[options.way](options.url + PATH, calls, kept)
     if going is not None:
         asyncio.run(going)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall

@@ -17,11 +17,13 @@ from benchmarks.tenant import Tenant, tenant
 SLOWER = {"httpx": 40, "requests": 8}  # how many times fewer calls they make
 NAMES = {"httpx": "httpx", "requests": "requests in 40 threads"}
 AT_ONCE = 50
+FEWER = 10  # times fewer accounts for what takes long
 AN_ITEM = (
     "Naive keeps an ID in memory. A run asks the tenant about each item before its call, has intent"
     " and answer on the disk, reads each invoice back and holds it against what was ordered, counts"
     " it for the screen and the record, and writes its line of the report"
 )
+ALSO = ("naive end to end with a journal, synced at each record", "naive end to end, a call each")
 A_CALL = f"{AN_ITEM}; the call itself it paces, judges and may have to send again."
 PER_ACCOUNT = f"{AN_ITEM}. All of that is an account's own, so calls of 50 save none of it."
 
@@ -63,24 +65,42 @@ def _rivals(server: Tenant, sizes: Sizes) -> Iterator[tuple[str, Callable[[], Lo
 
 
 def fifty_at_a_time(sizes: Sizes) -> Iterator[Row]:
-    """Measure whole runs of 50 objects a call, and naive from the spec's text to its last row."""
+    """Measure whole runs of 50 objects a call, and naive from the spec's text to its last row.
+
+    Two more ways end to end stand beside them, of fewer accounts: naive with a journal on the disk,
+    and with a call for each account, as most scripts have it.
+    """
     sheet = Sheet(sizes.batch, objects=AT_ONCE)
-    calls = -(-sizes.batch // AT_ONCE)
-    with folder("naive") as place, tenant(AT_ONCE, calls) as server:
+    fewer = max(sizes.batch // FEWER, AT_ONCE)  # whole calls, which is all that the tenant answers
+    calls, few = -(-sizes.batch // AT_ONCE), -(-fewer // AT_ONCE)
+    with (
+        folder("naive") as place,
+        folder("fewer") as small,
+        tenant(AT_ONCE, calls) as server,
+        tenant(1, fewer) as single,
+    ):
         spec = write_project(place, sheet, server.url)
+        short = write_project(small, Sheet(fewer), single.url)
         taken = alternating(
             sizes.pairs,
             lambda: _whole(sheet),
             lambda: rival("naive", server.url, calls, AT_ONCE, spec),
+            lambda: rival("durable", server.url, few, AT_ONCE, short),
+            lambda: rival("naive", single.url, fewer, 1, short),
         )
-    ratios = tuple(mine.account / naive.account for mine, naive in taken)
-    told = " ÷ ".join(f"{median(pair[n].account for pair in taken):.1f}" for n in (0, 1))
+    first, *others = (
+        tuple(loops[0].account / loops[place].account for loops in taken) for place in (1, 2, 3)
+    )
+    mine, naive, *rest = (median(loops[place].account for loops in taken) for place in range(4))
     yield Row(
         "CPU per account of the whole run, 50 objects a call, ÷ naive end to end",
-        1 / 12, ratios, noise=NOISE, told=f"{told} µs; {sizes.batch:,} accounts, inline maps",
+        1 / 12, first, noise=NOISE,
+        told=f"{mine:.1f} ÷ {naive:.1f} µs; {sizes.batch:,} accounts, inline maps",
         why=PER_ACCOUNT,
         hot=lambda: hot_run(Sheet(min(sizes.batch, 20_000), objects=50), "50 objects a call"),
     )  # fmt: skip
+    for name, ratios, each in zip(ALSO, others, rest, strict=True):
+        yield Row(f"the same ÷ {name}", None, ratios, told=f"÷ {each:.1f} µs; {fewer:,} accounts")
 
 
 def _whole(sheet: Sheet) -> Loop:
