@@ -44,12 +44,17 @@ RISES: dict[str, tuple[Level, float]] = {
     "13, then 20": (changing(13, 20, CHANGE), 2 * CHANGE),
     "7, then 33": (changing(7, 33, CHANGE), 2 * CHANGE),
 }
+HOURS = 4 * 3600.0  # so long a run has the time to find a rise by its rare trials
+LONG_RISES: dict[str, tuple[Level, float]] = {
+    f"{limit}, over four hours": (level, HOURS) for limit, (level, _) in RISES.items()
+}
 LATENCIES: dict[str, Latency] = {
     "0.4 s": fixed(0.4),
     "0.4 s, log-normal": log_normal(0.4, 0.5),
     "2 s": fixed(2.0),
     "2 s, log-normal, long tail": log_normal(2.0, 1.0),
 }
+SLOW = [latency for latency in LATENCIES if latency.startswith("2 s")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +75,16 @@ class Case:
 
 
 def cases() -> Iterator[Case]:
-    """Give all cases: first those whose replies tell nothing."""
+    """Give all cases: first those whose replies tell nothing, short ones before long ones."""
     for told in (False, True):
         for limits, counted in ((LIMITS, True), (RISES, told)):
             for limit, (level, until) in limits.items():
                 for latency in LATENCIES:
                     yield Case(limit, level, latency, until, told, counted)
+        if not told:
+            for limit, (level, until) in LONG_RISES.items():
+                for latency in SLOW:
+                    yield Case(limit, level, latency, until, told, counted=False)
 
 
 def row(case: Case, played: Sequence[Compared]) -> tuple[str, bool]:
