@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from zbatch.engine.aftermath import Aftermath
@@ -16,13 +16,14 @@ from zbatch.engine.ending import StopReason
 from zbatch.engine.kinds import word_in_doubt
 from zbatch.engine.order import Work
 from zbatch.engine.preflight import OTHER_HOST
+from zbatch.engine.server_clock import Moment
 from zbatch.engine.settings import ASKED_AT_SPEED_SECONDS, Ports, Settings
 from zbatch.engine.steps import Facts
 from zbatch.engine.supply import Supply
 from zbatch.model import Attempt, Send
 from zbatch.zuora.request import track_id
 
-STALE_INTENT = 30.0  # seconds after which an intent no longer tells when its call left
+STALE_INTENT = timedelta(seconds=30)  # after which it no longer tells when its call left
 LOOK_AGAIN = 0.5  # seconds between two looks at whether there is room for what may leave
 WAVE = 50  # items asked about at once: two branches of two conditions each, of 200
 MOST_IN_VAIN = 3  # questions about a work that grew too old, and no call left in all that time
@@ -122,14 +123,6 @@ class Arming:
         settings = self._settings
         return Facts(self._brake.clocks(), self._settle, settings.read_only, settings.accepted)
 
-    def asked_within(self, life: float, work: Work) -> bool:
-        """Tell whether a question still lets the work go; a suspended machine's is too old."""
-        if work.asked_at is None:
-            return False
-        steady, wall = work.asked_at
-        passed = (self._clock.now() - wall).total_seconds()
-        return self._clock.monotonic() - steady <= life and -STALE_INTENT <= passed <= life
-
     # How far ahead
 
     def _most(self) -> int:
@@ -178,13 +171,13 @@ class Arming:
         """Let works rest, be asked about, or go on where the last question is still good."""
         in_hand = self._aftermath.in_hand
         in_hand.take(works)
-        facts = self.facts()
+        facts, life = self.facts(), self._ask_life / 2
+        now = self._clock.monotonic(), facts.now
         asking: list[Work] = []
         for work in works:
             if self._must_rest(work, facts):
                 continue
-            life = self._ask_life / 2
-            if self.asked_within(life, work) and not needs_conclusion(work, facts):
+            if asked_within(life, work, now) and not needs_conclusion(work, facts):
                 in_hand.clear(work)
             else:
                 asking.append(work)
@@ -212,8 +205,11 @@ class Arming:
     async def _begin(self, most: int) -> None:
         works = self._aftermath.in_hand.next_cleared(most)
         life = self._ask_life / 2  # the other half is for the wait ahead of its turn
+        now, server_date = (self._clock.monotonic(), self._clock.now()), self._brake.server_date()
         sends = [
-            Sending(work, self._attempt(work)) for work in works if self.asked_within(life, work)
+            Sending(work, self._attempt(work, now[1], server_date))
+            for work in works
+            if asked_within(life, work, now)
         ]
         timely = {one.work for one in sends}
         for work in works:
@@ -231,7 +227,7 @@ class Arming:
         for one in sends:
             self._armed.put_nowait(one)
 
-    def _attempt(self, work: Work) -> Attempt:
+    def _attempt(self, work: Work, now: datetime, server_date: datetime | None) -> Attempt:
         if self._settings.read_only:
             raise ValueError("a command that only asks sends no call")
         if work.apart:
@@ -240,7 +236,17 @@ class Arming:
             work.call = self._settings.make_call(work.items, work.generation)
         number = len(work.attempts) + 1
         tracked = track_id(work.call.key, self._settings.run_tail, number)
-        return Attempt(number, self._clock.now(), tracked, server_date=self._brake.server_date())
+        return Attempt(number, now, tracked, server_date=server_date)
+
+
+def asked_within(life: float, work: Work, now: Moment) -> bool:
+    """Tell whether a question still lets the work go; a suspended machine's is too old."""
+    if work.asked_at is None:
+        return False
+    steady, wall = work.asked_at
+    passed = now[1] - wall
+    lately = now[0] - steady <= life and passed.total_seconds() <= life
+    return lately and passed >= -STALE_INTENT
 
 
 def _waves(works: Sequence[Work]) -> Iterable[tuple[Work, ...]]:

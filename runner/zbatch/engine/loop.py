@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 
 from zbatch.engine.aftermath import Aftermath
-from zbatch.engine.arming import STALE_INTENT, Arming, Asking, Sending
+from zbatch.engine.arming import STALE_INTENT, Arming, Asking, Sending, asked_within
 from zbatch.engine.asking import Asker, Unanswered
 from zbatch.engine.brake import Brake
 from zbatch.engine.carrier import Carrier, send_of
@@ -54,6 +54,7 @@ class Engine:
         ports = replace(ports, observer=self._telling(ports.observer))
         self._ports = ports
         self._settings = settings
+        self._ask_life = settings.ask_life
         works = list(works)
         brake = Brake(ports.clock, ports.random, ports.observer, settings, works, later.items)
         self._brake = brake
@@ -168,7 +169,7 @@ class Engine:
                 still = partial(self._may_leave, armed, gives_away)
                 comes = await self._turns.turn(armed.work.stale_token, still)
                 gives_away = False  # once: where turns come that late, the next one may too
-                lately = self._asked_lately(armed.work)
+                lately = comes or self._asked_lately(armed.work)
         except asyncio.CancelledError:
             self._withdrawn.append(armed)
             raise
@@ -226,11 +227,11 @@ class Engine:
         return timely and self._brake.may_leave(armed.work)
 
     def _asked_lately(self, work: Work) -> bool:
-        return self._arming.asked_within(self._settings.ask_life, work)
+        clock = self._ports.clock
+        return asked_within(self._ask_life, work, (clock.monotonic(), clock.now()))
 
     def _is_timely(self, armed: Sending) -> bool:
-        waited = (self._ports.clock.now() - armed.attempt.started_at).total_seconds()
-        return abs(waited) <= STALE_INTENT
+        return -STALE_INTENT <= self._ports.clock.now() - armed.attempt.started_at <= STALE_INTENT
 
     async def _record_withdrawn(self) -> None:
         """Note that armed calls never left, so that their keys stay clean."""
