@@ -153,13 +153,13 @@ class Brake(Stoppable):
     def took_off(self) -> Flight:
         """Take note that a request leaves."""
         flight = self.places.took_off()
-        self._tell(InFlight(self.in_flight, self.places.allowed))
+        self._tell(InFlight(self.places.flying, self.places.allowed))
         return flight
 
     def landed(self, flight: Flight) -> None:
         """Take note that a request is over, whatever came of it."""
         self.places.landed(flight)
-        self._tell(InFlight(self.in_flight, self.places.allowed))
+        self._tell(InFlight(self.places.flying, self.places.allowed))
 
     def answered(self, reply: Reply) -> None:
         """Take note that the host answered, and of what it tells of now."""
@@ -168,7 +168,7 @@ class Brake(Stoppable):
         if self.server.heard(reply.headers, now, own=200 <= reply.status < 300):
             self.places.heard(reply)
             if told := allowance(reply.headers, self._time_of(reply)):
-                self._pace.heard(told, now, self.in_flight)
+                self._pace.heard(told, now, self.places.flying)
 
     def learn(self, shown: Shown) -> None:
         """Take in whether the answer to a key shows that the tenant is out of order.

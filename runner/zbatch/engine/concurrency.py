@@ -90,7 +90,7 @@ class Concurrency:
     def __init__(self, most: int) -> None:
         self._most = most
         self._base = float(min(START, most))
-        self._flying: set[int] = set()
+        self._out: set[int] = set()  # the flights that are not over
         self._numbers = 0
         self._lately = _Lately()
         self._landed = 0  # the newest flight that is over
@@ -102,17 +102,13 @@ class Concurrency:
         self._shut_until = float("-inf")
         self._crowding = Crowding()
         self._round_trip: float | None = None
+        self.flying = 0  # how many are in flight
         self.peak = 0
 
     @property
     def allowed(self) -> int:
         """How many may be in flight now."""
         return int(self._base) + (self._refused is not None and self._refused.trying)
-
-    @property
-    def flying(self) -> int:
-        """How many are in flight."""
-        return len(self._flying)
 
     def within(self, seconds: float, most: int) -> int:
         """Tell how many requests can leave in a time, at most `most`, if answers stay as quick.
@@ -128,8 +124,8 @@ class Concurrency:
         """Take note that a request leaves."""
         self._numbers += 1
         flight = Flight(self._numbers, now, self.flying)
-        self._flying.add(flight.number)
-        flying = self.flying
+        self._out.add(flight.number)
+        flying = self.flying = len(self._out)
         self._lately.note(now, flying)
         self.peak = max(self.peak, flying)
         refused = self._refused
@@ -141,7 +137,8 @@ class Concurrency:
 
     def landed(self, flight: Flight, now: float) -> None:
         """Take note that a request is over, whatever came of it."""
-        self._flying.discard(flight.number)
+        self._out.discard(flight.number)
+        self.flying = len(self._out)
         self._landed = max(self._landed, flight.number)
         self._lately.note(now, self.flying)
 
@@ -159,10 +156,11 @@ class Concurrency:
             self._refused = None
         if self._filled_at < flight.left:
             return  # it was not this number that bound
+        top = self._top(now)
         if timed and flight.number > self._anew:
-            self._base = min(self._crowding.take(took, self._base, now), self._top(now))
+            self._base = min(self._crowding.take(took, self._base, now), top)
         if not self._tells(now) and not self._crowding.trying:
-            self._raise(self._base + GROWTH, now)
+            self._raise(self._base + GROWTH, top, now)
         self._try_one_more(now)
 
     def undecided(self, flight: Flight) -> None:
@@ -179,17 +177,18 @@ class Concurrency:
         others = told.limit - told.remaining > most
         room = 1 + most // 10 if others else 0  # left for them
         rested = now - self._moved_at >= STALE
-        self._base = min(self._base, self._top(now))
+        top = self._top(now)
+        self._base = min(self._base, top)
         if others and told.remaining + most - room < self._base:
             if rested:
                 self._move(max(1.0, told.remaining + most - room), now)
         elif self._landed <= self._anew:
             return  # of before a time in which nothing was sent
         elif told.remaining + least - 1 - room > self._base:
-            self._raise(told.remaining + least - 1 - room, now)
+            self._raise(told.remaining + least - 1 - room, top, now)
         elif rested and self._filled_at >= now - STALE and told.remaining > room:
             step = max(1, told.remaining // 2)
-            self._raise(min(self._base + step, told.remaining + most - room), now)
+            self._raise(min(self._base + step, told.remaining + most - room), top, now)
 
     def refused(self, flight: Flight, now: float, wait: float) -> None:
         """Take note that a request was one too many, and for how long the tenant wants peace.
@@ -197,7 +196,7 @@ class Concurrency:
         What left before it and is still out then the tenant had taken in at least; what was out
         when it left, at most. Where it did not refuse at once, that alone is known.
         """
-        least = sum(number < flight.number for number in self._flying)
+        least = sum(number < flight.number for number in self._out)
         if self._round_trip and now - flight.left > self._round_trip / 2:
             least = flight.before
         least, most = max(1, least), max(1, flight.before)
@@ -251,8 +250,8 @@ class Concurrency:
             return None
         return self._told[0]
 
-    def _raise(self, number: float, now: float) -> None:
-        if self._base < (raised := min(number, self._top(now), self._crowding.top(now))):
+    def _raise(self, number: float, top: float, now: float) -> None:
+        if self._base < (raised := min(number, top, self._crowding.top(now))):
             self._move(raised, now)
 
     def _move(self, number: float, now: float) -> None:

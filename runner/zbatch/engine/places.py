@@ -119,7 +119,8 @@ class Places:
 
     @property
     def _free(self) -> int:
-        return self.allowed - self._taken - self.flying
+        concurrency = self._concurrency
+        return concurrency.allowed - self._taken - concurrency.flying
 
     def _fill(self) -> None:
         """Give free places to those who wait, in the order in which they came."""
