@@ -43,9 +43,8 @@ class Carrier:
 
         No await stands between the answer and what follows from it for the whole run.
         """
-        left = self._ports.clock.monotonic()
         with self._brake.flying() as flight:
-            key = send_of(work, attempt).call.key
+            left, key = flight.left, send_of(work, attempt).call.key
             self._ports.observer(Leaving(work.items, key, attempt))
             with self._brake.retrying(work):
                 exchange = await self._send(work, attempt)
@@ -108,18 +107,19 @@ class Carrier:
         )
 
     def _learn(self, work: Work, attempt: Attempt, answer: object) -> None:
-        if isinstance(answer, Rows) and not turned_away(answer):
-            self._brake.accepted()
-            self._accepted += 1
         if isinstance(answer, Rows):
             self._good_tokens.add(attempt.token or 0)
+            if not turned_away(answer):
+                self._brake.accepted()
+                self._accepted += 1
         elif isinstance(answer, Unauthorized):
             work.refused_tokens.add(attempt.token or 0)
 
     def _count(self, work: Work, judgement: Judgement, left: float) -> None:
         """Count what is refused in a row, and how the last calls of all works fared."""
-        self._peers.take(work, left, refused=judgement.refused)
-        if judgement.refused:
+        refused = judgement.refused
+        self._peers.take(work, left, refused=refused)
+        if refused:
             work.refusals += 1
             work.refused_alone += judgement.alone
             work.refused_at = self._ports.clock.monotonic()

@@ -79,11 +79,13 @@ class Work:
     @property
     def stale_token(self) -> int | None:
         """The token than which it needs a newer one: any newer one, also if refused before."""
-        return min(self.refused_tokens, default=None)
+        return min(self.refused_tokens) if self.refused_tokens else None
 
     @property
     def sends(self) -> int:
         """How often its items left, or may have left, under this key and those before it."""
+        if not self.attempts:  # as for most calls, and this is asked of each of them again
+            return self.prior_attempts
         return self.prior_attempts + sum(attempt.sent for attempt in self.attempts)
 
     def forget(self) -> None:
