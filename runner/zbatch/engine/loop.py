@@ -20,7 +20,7 @@ from zbatch.engine.brake import Brake
 from zbatch.engine.carrier import Carrier, send_of
 from zbatch.engine.conclusion import after_rest, needs_conclusion
 from zbatch.engine.ending import Ending, PlacesUsed, StopReason
-from zbatch.engine.events import Event, Stopping
+from zbatch.engine.events import Event, Settled, Stopping
 from zbatch.engine.judge import not_sent, still_live, unsent
 from zbatch.engine.looks import Looks
 from zbatch.engine.order import NOTHING_LATER, Later, Order, Work, doubted
@@ -250,8 +250,9 @@ class Engine:
         """Let no watcher cost an answer: what it raises stops the run in order."""
 
         def tell(event: Event) -> None:
-            self._stages.take(event)
-            if isinstance(event, Stopping):  # also by a question beside the run
+            if isinstance(event, Settled):
+                self._stages.take(event)
+            elif isinstance(event, Stopping):  # also by a question beside the run
                 self._aftermath.more.set()
             try:
                 observer(event)

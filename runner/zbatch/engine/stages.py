@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from zbatch.engine.events import Event, Settled
+from zbatch.engine.events import Settled
 from zbatch.engine.order import Work
 from zbatch.model import Identity, ItemRecord, Outcome
 
@@ -97,12 +97,10 @@ class Stages:
         if not work.held or work.held.attempts:
             self._due.add(work.stage)
 
-    def take(self, event: Event) -> None:
+    def take(self, event: Settled) -> None:
         """Count what an item has come to, if somebody may look at its stage."""
-        if not isinstance(event, Settled):
-            return
         record = event.record
-        if stage := self._stage_of.get(record.item.identity):
+        if self._stage_of and (stage := self._stage_of.get(record.item.identity)):
             self._parts[stage].take(record)
             if record.attempts or record.outcome not in _BY_OTHERS:
                 self._due.add(stage)
