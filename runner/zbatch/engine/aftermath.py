@@ -10,7 +10,7 @@ from datetime import date, datetime
 from zbatch.engine import backoff
 from zbatch.engine.brake import Brake
 from zbatch.engine.decision import Again, Pause, Settle
-from zbatch.engine.events import Answered, Event, Retrying, Settled
+from zbatch.engine.events import Answered, Retrying, Settled
 from zbatch.engine.gathered import Gathered, Looked
 from zbatch.engine.in_hand import InHand
 from zbatch.engine.judge import Judgement, unknown_records
@@ -52,6 +52,7 @@ class Aftermath:
         self._order = order
         self._brake = brake
         self._tally = tally
+        self._tell = ports.observer
         self._answers: list[tuple[Work, Judgement]] = []
         self._looks: list[Looked] = []
         self._credited: dict[str, dict[date, frozenset[str]]] = {}
@@ -118,14 +119,14 @@ class Aftermath:
         burnt = []
         for position, effect in enumerate(judgement.result.effects):
             item, trail = work.items[position], work.trails[position]
-            if decision.verdicts[position].renews:
+            if effect.record is not None:
+                self._done(effect.record)
+            elif decision.verdicts[position].renews:
                 # Asked anew: what the network delivers again may have been executed since.
                 wait = self._brake.jitter(max(work.tries, work.refusals))
                 self._renew(work, item, trail, asked_at=None, wait=wait)
-            elif effect.record is None:
-                burnt.append((item, replace(trail, if_absent=effect.if_absent, said=effect.said)))
             else:
-                self._done(effect.record)
+                burnt.append((item, replace(trail, if_absent=effect.if_absent, said=effect.said)))
         for item, trail in burnt:
             self._burn(work, item, trail)
 
@@ -180,7 +181,7 @@ class Aftermath:
         self.in_hand.asked(work)
         if isinstance(outcome, Cleared):
             pairs = zip(work.trails, outcome.baselines, strict=True)
-            work.trails = tuple(trail.based_on(baseline) for trail, baseline in pairs)
+            work.trails = tuple([trail.based_on(baseline) for trail, baseline in pairs])
             work.asked_at = look.asked_at
             self.in_hand.clear(work)
             return
@@ -245,6 +246,8 @@ class Aftermath:
 
     def credited(self, work: Work) -> None:
         """Add to a work's trails what this run has credited to other items of its accounts."""
+        if not self._credited:
+            return
         work.trails = tuple(
             _with_credited(trail, item, self._credited[item.identity.account_id])
             if item.identity.account_id in self._credited
@@ -257,17 +260,17 @@ class Aftermath:
     def _done(self, record: ItemRecord) -> None:
         self._tally.take(record)
         self._tell(Settled(record))
-        if record.invoice_ids:
-            identity = record.item.identity
-            dates = self._credited.setdefault(identity.account_id, {})
-            before = dates.get(identity.target_date, frozenset())
-            dates[identity.target_date] = before.union(record.invoice_ids)
         if record.outcome is Outcome.FAILED:
             self._hold_back(record.item)
         else:
             self._order.release(record.item)
-        if not self._order.works_on(account := record.item.identity.account_id):
-            self._credited.pop(account, None)
+        identity = record.item.identity
+        if not self._order.works_on(identity.account_id):
+            self._credited.pop(identity.account_id, None)
+        elif record.invoice_ids:
+            dates = self._credited.setdefault(identity.account_id, {})
+            before = dates.get(identity.target_date, frozenset())
+            dates[identity.target_date] = before.union(record.invoice_ids)
 
     def _leave(self, record: ItemRecord, *, holds_back: bool = True) -> None:
         self.left.append(record)
@@ -285,9 +288,6 @@ class Aftermath:
     def _postpone(self, work: Work, wait: float, reason: str) -> None:
         self._order.postpone(work, self._ports.clock.monotonic() + wait)
         self._tell(Retrying(work.items, reason, wait))
-
-    def _tell(self, event: Event) -> None:
-        self._ports.observer(event)
 
 
 def _with_credited(trail: Trail, item: Item, dates: Mapping[date, frozenset[str]]) -> Trail:

@@ -33,7 +33,8 @@ class Tally:
         if outcome is Outcome.UNKNOWN:
             self.doubt(identity)
             return
-        self._unknown.discard(identity)
+        if self._unknown:
+            self._unknown.discard(identity)
         if outcome in (Outcome.INVOICED, Outcome.FAILED):
             failed = outcome is Outcome.FAILED
             self._sample += 1
