@@ -13,7 +13,6 @@ from zbatch.engine.order import Work
 from zbatch.engine.verdict import Context, decide
 from zbatch.model import (
     Attempt,
-    Baseline,
     Effect,
     IfAbsent,
     Item,
@@ -82,9 +81,7 @@ class Judgement:
 
 
 def _word(verdict: Verdict) -> str:
-    if verdict.outcome:
-        return verdict.outcome.value
-    return "renewed" if verdict.renews else "burnt"
+    return verdict.outcome or ("renewed" if verdict.renews else "burnt")
 
 
 def answered(
@@ -228,7 +225,11 @@ def _without_old_answers(
     the next key taken at once: if the question was wrong, the one after a rest is not.
     """
     pairs = list(zip(work.trails, decision.verdicts, strict=True))
-    gone = [verdict for trail, verdict in pairs if _is_gone(trail.baseline, verdict)]
+    gone = [
+        verdict
+        for trail, verdict in pairs
+        if trail.baseline and verdict.invoice_id in trail.baseline.gone
+    ]
     if gone:
         named = gone[0].invoice_id
         said = f"it names invoice {named}, which was canceled or deleted before the send"
@@ -264,10 +265,6 @@ def _has_nothing(verdict: Verdict) -> bool:
     return verdict.outcome is Outcome.NOTHING_TO_BILL
 
 
-def _is_gone(baseline: Baseline | None, verdict: Verdict) -> bool:
-    return baseline is not None and verdict.invoice_id in baseline.gone
-
-
 def _without_renewal(verdict: Verdict) -> Verdict:
     """Turn a renewal into the failure it stands on where no attempt is left for it."""
     return replace(verdict, outcome=Outcome.FAILED) if verdict.renews else verdict
@@ -279,9 +276,9 @@ def _result(work: Work, attempt: Attempt, decision: Decision | None) -> Result:
     if not isinstance(decision, Settle):
         left = any(one.sent for one in (*work.attempts, attempt))
         before = (None if left else trail.before for trail in work.trails)
-        effects = tuple(Effect(KeyState.LIVE, "", restored=one) for one in before)
-        return Result(work.call, attempt, effects)
-    effects = tuple(
+        live = tuple(Effect(KeyState.LIVE, "", restored=one) for one in before)
+        return Result(work.call, attempt, live)
+    effects = [
         Effect(
             verdict.state,
             verdict.evidence + _appended(trail, verdict.invoice_id),
@@ -291,8 +288,8 @@ def _result(work: Work, attempt: Attempt, decision: Decision | None) -> Result:
             _own_word(verdict, attempt),
         )
         for item, trail, verdict in zip(work.items, work.trails, decision.verdicts, strict=True)
-    )
-    return Result(work.call, attempt, effects)
+    ]
+    return Result(work.call, attempt, tuple(effects))
 
 
 def _own_word(verdict: Verdict, attempt: Attempt) -> Problem | None:
@@ -305,7 +302,7 @@ def _appended(trail: Trail, invoice_id: str | None) -> str:
     """Say that an invoice was there before: the charges were appended to a draft."""
     before = trail.baseline
     known = before and (
-        invoice_id in before.invoice_ids or any(draft.id == invoice_id for draft in before.drafts)
+        invoice_id in before.invoice_ids or invoice_id in [draft.id for draft in before.drafts]
     )
     return ", appended to a draft that was there" if known else ""
 

@@ -62,7 +62,12 @@ class _Look:
     before: Sequence[Attempt]
     context: Context
     items: int
-    problem: Problem
+    answer: Answer | Fault
+
+    @property
+    def problem(self) -> Problem:
+        """Say what was wrong with the answer."""
+        return problem_of(self.answer)
 
     @property
     def alike(self) -> int:
@@ -114,7 +119,7 @@ def decide(
     the earlier sends under the same key, of every run.
     """
     unsure = doubtful(before)
-    look = _Look(attempt, before, context, items, problem_of(answer))
+    look = _Look(attempt, before, context, items, answer)
     if isinstance(answer, Rows):
         return _by_rows(answer, look, unsure)
     return TABLE[kind_of(answer)][unsure](look)
@@ -125,8 +130,9 @@ def _by_rows(answer: Rows, look: _Look, unsure: bool) -> Decision:
         return _by_own_rows(_throttled_doubtful(look), answer)
     if unsure and _at_the_door(answer):
         return _by_own_rows(_door_doubtful(look), answer)
-    verdicts = tuple(ROW_TABLE[row.row_class][unsure](row) for row in answer.rows)
-    return Settle(verdicts, exceeded=answer.throttled, gates=answer.throttled)
+    verdicts = tuple([ROW_TABLE[row.row_class][unsure](row) for row in answer.rows])
+    throttled = answer.throttled
+    return Settle(verdicts, exceeded=throttled, gates=throttled)
 
 
 def _by_own_rows(decision: Decision, answer: Rows) -> Decision:
