@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from operator import attrgetter
 from typing import Generic, NoReturn, TypeVar
 
 from zbatch.engine.brake import Brake
@@ -36,6 +36,8 @@ _Read = Callable[[Reply], Page[R] | MissingField | NoRows]
 
 MOST_TRIES = 6  # failed answers to one request; waits for a limit or for the host do not count
 MOST_PAGES = 50  # of 2,000 invoices each: more than that is a server that loops
+
+_in_order = attrgetter("account_id", "target_date")  # as their comparison, many times as fast
 
 # What no repetition mends: the run stops. Any other answer without rows is asked for again.
 _FINAL = {
@@ -251,7 +253,7 @@ class Asker:
                 continue
             by_account = _by_account(found)
             return asked_at, {
-                work: tuple(Seen(asked_at[1], *invoices_of(by_account, one)) for one in some)
+                work: tuple([Seen(asked_at[1], *invoices_of(by_account, one)) for one in some])
                 for work, some in of_works.items()
             }
 
@@ -271,10 +273,6 @@ class Asker:
 
 def _wanted(item: Item) -> Wanted:
     return Wanted(item.identity.account_id, item.identity.target_date)
-
-
-def _in_order(wanted: Wanted) -> tuple[str, date]:
-    return wanted.account_id, wanted.target_date  # as their own comparison, many times as fast
 
 
 def _by_account(invoices: Iterable[Invoice]) -> dict[str, list[Invoice]]:

@@ -66,7 +66,7 @@ WAS_COMING = Problem(
 def before_sending(work: Work, seen: Sequence[Seen], facts: Facts) -> Cleared | tuple[Step, ...]:
     """Decide whether a call may leave; otherwise give a step for each item."""
     looks = [look(one, trail) for one, trail in zip(seen, work.trails, strict=True)]
-    if all(isinstance(there, Nothing) for there in looks):
+    if set(map(type, looks)) <= {Nothing}:
         if rest := _was_coming(work, seen[0], facts):
             return (rest,)
         if work.apart:
@@ -75,7 +75,7 @@ def before_sending(work: Work, seen: Sequence[Seen], facts: Facts) -> Cleared | 
         # Anew as long as nothing of the key can have been executed: what is there is not of it.
         clean = not doubtful(work.attempts)
         pairs = zip(seen, work.trails, strict=True)
-        return Cleared(tuple(_shown(*pair) if clean else _canceled(*pair) for pair in pairs))
+        return Cleared(tuple([_shown(*pair) if clean else _canceled(*pair) for pair in pairs]))
     if doubtful(work.attempts):
         members = zip(work.items, seen, work.trails, strict=True)
         return tuple(_doubt_step(work, *member, looks) for member in members)
@@ -163,7 +163,7 @@ def _was_coming(work: Work, seen: Seen, facts: Facts) -> Rest | None:
 
 def _shown(seen: Seen, trail: Trail) -> Baseline:
     """Give a new baseline, which remembers what was gone by the one before it."""
-    return seen.baseline.without(trail.baseline.gone if trail.baseline else ())
+    return seen.baseline.without(trail.baseline.gone) if trail.baseline else seen.baseline
 
 
 def _canceled(seen: Seen, trail: Trail) -> Baseline | None:
