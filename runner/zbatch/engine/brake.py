@@ -167,7 +167,7 @@ class Brake(Stoppable):
         now = self._clock.monotonic()
         if self.server.heard(reply.headers, now, own=200 <= reply.status < 300):
             self.places.heard(reply)
-            if told := allowance(reply.headers, self._time_of(reply)):
+            if told := allowance(reply.headers, self._time_of(reply, now)):
                 self._pace.heard(told, now, self.places.flying)
 
     def learn(self, shown: Shown) -> None:
@@ -265,11 +265,12 @@ class Brake(Stoppable):
         """Tell for how many seconds an answer asks to wait; None where it does not say."""
         if isinstance(exchange, Fault):
             return exchange.wait
-        return retry_after(exchange.headers, self._time_of(exchange), crowded=crowded)
+        when = self._time_of(exchange, self._clock.monotonic())
+        return retry_after(exchange.headers, when, crowded=crowded)
 
-    def _time_of(self, reply: Reply) -> datetime:
+    def _time_of(self, reply: Reply, now: float) -> datetime:
         """Tell the time by the clock of the server that replied, where it is known."""
-        return self.server.meant(reply.headers, self._clock.monotonic()) or self._clock.now()
+        return self.server.meant(reply.headers, now) or self._clock.now()
 
     def jitter(self, failures: int) -> float:
         """Draw a wait after so many failures: full jitter."""

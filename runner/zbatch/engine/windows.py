@@ -209,11 +209,11 @@ class Windows:
         fulls = [full for own in self._own if (full := own.full(now))]
         for limit in [limit for limit, one in self._told.items() if one.over <= now]:
             self._end(limit, now)
-        fulls += (
+        fulls += [
             Full(max(free, now + LEAST_WAIT), told.reason)
             for told in self._told.values()
             if (free := told.free_at(now)) is not None
-        )
+        ]
         return max(fulls, key=lambda full: full.until) if fulls else None
 
     def room(self, now: float, within: float) -> float:
@@ -233,5 +233,6 @@ class Windows:
         """Give what of it the tenant's answers want."""
         widest = self._policies_gap if now < self._policies_until else 0.0
         for told in self._told.values():
-            widest = max(widest, told.gap(now))
+            if (gap := told.gap(now)) > widest:
+                widest = gap
         return widest
