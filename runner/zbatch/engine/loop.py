@@ -250,9 +250,9 @@ class Engine:
         """Let no watcher cost an answer: what it raises stops the run in order."""
 
         def tell(event: Event) -> None:
-            if isinstance(event, Settled):
+            if type(event) is Settled:
                 self._stages.take(event)
-            elif isinstance(event, Stopping):  # also by a question beside the run
+            elif type(event) is Stopping:  # also by a question beside the run
                 self._aftermath.more.set()
             try:
                 observer(event)
