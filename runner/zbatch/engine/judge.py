@@ -143,19 +143,19 @@ def judge(
 ) -> Judgement:
     """Decide on an answered attempt; `work.tries` already counts it."""
     decision = decide(answer, attempt, work.attempts, context, len(work.items))
-    if isinstance(decision, Settle):
-        attempt, decision = _without_old_answers(work, attempt, decision, early=context.early)
     spent = work.tries >= max_attempts
     given_up = False
-    if isinstance(decision, Again):
+    if isinstance(decision, Settle):
+        attempt, decision = _without_old_answers(work, attempt, decision, early=context.early)
+        if spent and not (decision.exceeded and not context.alone):
+            verdicts = tuple(_without_renewal(verdict) for verdict in decision.verdicts)
+            decision = replace(decision, verdicts=verdicts)
+    elif isinstance(decision, Again):
         if decision.pause is Pause.CONFLICT:
             given_up = conflicts_exhausted(work.conflicts + 1)
         elif decision.pause not in _FREE and spent:
             given_up = doubtful((*work.attempts, attempt))
             decision = decision if given_up else _failed(work, decision.problem)
-    elif isinstance(decision, Settle) and spent and not (decision.exceeded and not context.alone):
-        verdicts = tuple(_without_renewal(verdict) for verdict in decision.verdicts)
-        decision = replace(decision, verdicts=verdicts)
     result = _result(work, attempt, decision)
     return Judgement(result, decision, problem_of(answer), given_up, context.alone)
 
