@@ -148,18 +148,7 @@ class Brake(Stoppable):
 
     def flying(self) -> _Flying:
         """Count a request that is at the server while the body runs."""
-        return _Flying(self)
-
-    def took_off(self) -> Flight:
-        """Take note that a request leaves."""
-        flight = self.places.took_off()
-        self._tell(InFlight(self.places.flying, self.places.allowed))
-        return flight
-
-    def landed(self, flight: Flight) -> None:
-        """Take note that a request is over, whatever came of it."""
-        self.places.landed(flight)
-        self._tell(InFlight(self.places.flying, self.places.allowed))
+        return _Flying(self.places, self._tell)
 
     def answered(self, reply: Reply) -> None:
         """Take note that the host answered, and of what it tells of now."""
@@ -317,14 +306,17 @@ class Brake(Stoppable):
 class _Flying:
     """A request at the server as a context; one from a generator would cost four times as much."""
 
-    __slots__ = ("_brake", "_flight")
+    __slots__ = ("_flight", "_places", "_tell")
 
-    def __init__(self, brake: Brake) -> None:
-        self._brake = brake
+    def __init__(self, places: Places, observer: Observer) -> None:
+        self._places = places
+        self._tell = observer
 
     def __enter__(self) -> Flight:
-        self._flight = self._brake.took_off()
+        self._flight = self._places.took_off()
+        self._tell(InFlight(self._places.flying, self._places.allowed))
         return self._flight
 
     def __exit__(self, *_: object) -> None:
-        self._brake.landed(self._flight)
+        self._places.landed(self._flight)
+        self._tell(InFlight(self._places.flying, self._places.allowed))

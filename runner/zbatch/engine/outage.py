@@ -77,8 +77,8 @@ class Outage:
         self._newest[key] = failed
         if len(self._newest) > KEYS:
             del self._newest[next(iter(self._newest))]
-        failures = sum(self._newest.values())
-        on = len(self._newest) >= LEAST and 2 * failures > len(self._newest)
+        known, failures = len(self._newest), sum(self._newest.values())
+        on = known >= LEAST and 2 * failures > known
         before = self._since
         if not on:
             self._since, self._retries = None, 0
