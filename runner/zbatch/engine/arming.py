@@ -146,6 +146,8 @@ class Arming:
 
     def _low(self) -> bool:
         """Tell whether so few intents are left that the next ones must be made now."""
+        if self._ahead > self._intents_ahead // RESERVE:  # enough at any pace
+            return False
         return self._ahead <= self._most() // RESERVE
 
     def _wanted(self) -> int:
