@@ -103,8 +103,10 @@ class Brake(Stoppable):
 
     async def _place(self) -> bool:
         """Wait for a place in flight; False when the run stops before one is free."""
-        if self.stopping.is_set() or self.places.take():
-            return not self.stopping.is_set()
+        if self.stopping.is_set():
+            return False
+        if self.places.take():
+            return True
         taken = asyncio.Event()
         wake = taken.set
         self.places.queue(wake)
