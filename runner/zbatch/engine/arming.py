@@ -23,7 +23,7 @@ from zbatch.engine.supply import Supply
 from zbatch.model import Attempt, Send
 from zbatch.zuora.request import track_id
 
-STALE_INTENT = timedelta(seconds=30)  # after which it no longer tells when its call left
+STALE_INTENT = timedelta(seconds=30)  # after which an intent no longer tells when its call left
 LOOK_AGAIN = 0.5  # seconds between two looks at whether there is room for what may leave
 WAVE = 50  # items asked about at once: two branches of two conditions each, of 200
 MOST_IN_VAIN = 3  # questions about a work that grew too old, and no call left in all that time
