@@ -40,14 +40,16 @@ def allowance(headers: Mapping[str, str], now: datetime | None) -> Allowance | N
     Of several spellings the one with the least left counts. `headers` have lower-case names; `now`
     is best the server's, and only needed where the end of a window is told as a moment.
     """
-    told = [one for names in _SPELLINGS if (one := _in_spelling(headers, names, now))]
+    told = [
+        one
+        for limit, remaining, reset in _SPELLINGS
+        if remaining in headers and reset in headers
+        if (one := _read(headers.get(limit, ""), headers[remaining], headers[reset], now))
+    ]
     return min(told, key=lambda one: one.remaining, default=None)
 
 
-def _in_spelling(
-    headers: Mapping[str, str], names: tuple[str, str, str], now: datetime | None
-) -> Allowance | None:
-    limit, remaining, reset = (headers.get(name, "") for name in names)
+def _read(limit: str, remaining: str, reset: str, now: datetime | None) -> Allowance | None:
     left = _number(remaining)
     end = None if left is None else ends_in(reset, now)
     if left is None or end is None:

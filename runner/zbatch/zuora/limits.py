@@ -158,6 +158,12 @@ def _date(value: str) -> datetime | None:
 
 def age_of(headers: Mapping[str, str]) -> timedelta:
     """Tell how long a reply was stored on the way, by its `Age`; not at all where it has none."""
-    told = (part.strip() for part in headers.get("age", "").split(","))
+    return _age(headers.get("age", ""))
+
+
+@lru_cache(maxsize=8)  # most replies have none
+def _age(value: str) -> timedelta:
+    """Read the longest of the ages in a value, which may be several headers joined by a comma."""
+    told = (part.strip() for part in value.split(","))
     ages = (float(part) for part in told if _AGE.fullmatch(part))
     return timedelta(seconds=min(max(ages, default=0.0), CAP_SECONDS))
