@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Protocol, Self
 from urllib.parse import urlencode
@@ -94,11 +95,8 @@ class _Held:
     """
 
     token: Token
-    wall: float
+    wall: datetime
     monotonic: float
-
-    def fresh(self, wall: float, monotonic: float) -> bool:
-        return wall < self.wall and monotonic < self.monotonic
 
 
 class TokenSource:
@@ -166,9 +164,10 @@ class TokenSource:
 
     def _in_hand(self, stale: int | None) -> Token | None:
         held = self._held
-        if held and held.token.serial > (stale or 0) and held.fresh(*self._clocks()):
-            return held.token
-        return None
+        if held is None or held.token.serial <= (stale or 0):
+            return None
+        fresh = self._endpoint.now() < held.wall and self._monotonic() < held.monotonic
+        return held.token if fresh else None
 
     def _renewed(self, _task: asyncio.Task[Token]) -> None:
         self._refresh = None
@@ -195,7 +194,7 @@ class TokenSource:
 
     async def _ask(self) -> Token:
         await self._turn()
-        wall, monotonic = self._clocks()
+        wall, monotonic = self._endpoint.now(), self._monotonic()
         status, headers, body = await self._exchange()
         answer = read_token_reply(status, body, self._hide)
         if isinstance(answer, TokenGranted):
@@ -205,7 +204,7 @@ class TokenSource:
             token = Token(Secret(answer.access_token), self._serial)
             # A token that lives hardly longer than a call is used for half its life.
             use = max(answer.life - self._endpoint.timeout - MARGIN_SECONDS, answer.life / 2)
-            self._held = _Held(token, wall + use, monotonic + use)
+            self._held = _Held(token, wall + timedelta(seconds=use), monotonic + use)
             return token
         told = answer.problem.message
         if not told.startswith(f"HTTP {status} "):  # as where the answer itself says nothing
@@ -248,9 +247,6 @@ class TokenSource:
                 raise TokenRefused(FaultKind.CERTIFICATE, detail, answered=False) from error
             unavailable = FaultKind.TOKEN_UNAVAILABLE
             raise TokenUnavailable(unavailable, detail, answered=False) from error
-
-    def _clocks(self) -> tuple[float, float]:
-        return self._endpoint.now().timestamp(), self._monotonic()
 
     def _form(self) -> bytes:
         client_id, client_secret = self._credentials
