@@ -118,7 +118,7 @@ def kept_headers(
         for name, value in response.headers.items()
         if (lower := name.lower()) in KEPT
     ]
-    if not _harmless(" ".join(value for _, value in told), hide):
+    if not _harmless(" ".join([value for _, value in told]), hide):
         told = [(name, one_line(hide(value), _KEPT_VALUE_LIMIT)) for name, value in told]
     kept: dict[str, str] = {}
     for name, value in told:
@@ -134,8 +134,11 @@ def _harmless(text: str, hide: Callable[[str], str]) -> bool:
 async def read_body(response: aiohttp.ClientResponse) -> bytes:
     """Read and decompress a body; raise Garbled unless it is whole and within the cap."""
     headers = response.headers
-    chunked = headers.get("Transfer-Encoding", "").strip().lower() == "chunked"
-    if not chunked and "Content-Length" not in headers and response.status not in _BODILESS:
+    if (
+        "Content-Length" not in headers
+        and headers.get("Transfer-Encoding", "").strip().lower() != "chunked"
+        and response.status not in _BODILESS
+    ):
         # Such a body ends where the connection does, whether or not that was its end.
         raise Garbled("the reply does not say where it ends")
     parts: list[bytes] = []
