@@ -6,7 +6,7 @@ and a stored result under 409 (Action POSTgenerate, Error handling, Idempotent r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from zbatch.model import Problem
 from zbatch.zuora.codes import (
@@ -31,11 +31,12 @@ class Rows:
     """One row for each item of the call, in the call's order."""
 
     rows: tuple[Row, ...]
+    throttled: bool = field(init=False)
+    """Whether a row names a limit: then the whole run waits, as after a 429."""
 
-    @property
-    def throttled(self) -> bool:
-        """Whether a row names a limit: then the whole run waits, as after a 429."""
-        return any(row.problem and row.problem.code in LIMIT_CODES for row in self.rows)
+    def __post_init__(self) -> None:
+        named = any(row.problem and row.problem.code in LIMIT_CODES for row in self.rows)
+        object.__setattr__(self, "throttled", named)
 
 
 @dataclass(frozen=True, slots=True)
