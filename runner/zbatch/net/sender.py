@@ -114,7 +114,8 @@ class Sender:
         )
 
     async def _deliver(self, parcel: _Parcel) -> Reply | Fault:
-        flight = Flight(late=lambda: self._is_late(parcel))
+        now, end = self._endpoint.now, parcel.not_after
+        flight = Flight(late=lambda: end is not None and now() > end)
         try:
             token = await self._tokens.token(parcel.stale_token)
             if flight.late():
@@ -131,9 +132,6 @@ class Sender:
         # Not only what is expected: a bug met by one send must not cancel the sends beside it.
         except Exception as error:
             return fault_of(error, flight)
-
-    def _is_late(self, parcel: _Parcel) -> bool:
-        return parcel.not_after is not None and self._endpoint.now() > parcel.not_after
 
     async def _exchange(self, parcel: _Parcel, token: Token, flight: Flight) -> Reply:
         if self._session is None:
