@@ -58,7 +58,7 @@ def _charges_off(charges: Charges) -> str:
         ("IncludesRecurring", charges.recurring),
         ("IncludesUsage", charges.usage),
     )
-    return "".join(f',"{name}":false' for name, included in kinds if not included)
+    return "".join([f',"{name}":false' for name, included in kinds if not included])
 
 
 def wire_of(body: bytes) -> bytes:
@@ -76,10 +76,10 @@ def idempotency_key(
     tenant_host: str, entity: str | None, items: Sequence[Item], generation: int, body: bytes
 ) -> str:
     """Derive the key of a call: deterministic, so that a lost ledger lands on the same key."""
-    revisions = ",".join(str(item.identity.revision) for item in items)
+    revisions = ",".join([str(item.identity.revision) for item in items])
     texts = (tenant_host, entity or "", revisions, str(generation))
-    parts = (*(text.encode("utf-8") for text in texts), body)
-    told = b"".join(b"%d:%b" % (len(part), part) for part in parts)
+    parts = [*[text.encode("utf-8") for text in texts], body]
+    told = b"".join([b"%d:%b" % (len(part), part) for part in parts])
     return KEY_PREFIX + hashlib.sha256(told).hexdigest()
 
 
