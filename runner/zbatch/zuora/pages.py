@@ -87,12 +87,14 @@ def together(pages: Sequence[Page[R]], name: Callable[[R], str]) -> tuple[R, ...
     """
     counts = [len(set(map(name, page.records))) for page in pages]
     sizes = [page.size for page in pages]
-    count = len({name(record) for page in pages for record in page.records})
+    records = [record for page in pages for record in page.records]
+    count = len(set(map(name, records)))
     if not pages or pages[-1].locator or (sizes != counts and sizes[0] != count):
         return Unreadable(Problem(UNREADABLE, "The pages of an answer are not all of it."))
     found: dict[str, R] = {}
-    for record in (record for page in pages for record in page.records):
-        if found.setdefault(name(record), record) != record:
+    for record in records:
+        first = found.setdefault(name(record), record)
+        if first is not record and first != record:
             told = Problem(UNREADABLE, f"{name(record)} changed while it was read.")
             return Unreadable(told)
     return tuple(found.values())
@@ -139,10 +141,10 @@ def _page(document: Mapping[str, object], record: Callable[[Mapping[str, object]
     if not records and (size or not done):
         raise Odd("holds nothing where it promises something")
     locator = None if done else word(document.get("queryLocator"), _LOCATOR, "a locator")
-    return Page(tuple(record(_fields(one)) for one in records), locator, size)
+    return Page(tuple([record(_fields(one)) for one in records]), locator, size)
 
 
 def _fields(record: object) -> Mapping[str, object]:
-    if not isinstance(record, dict):
+    if type(record) is not dict:
         raise Odd("holds a record that is none")
     return record

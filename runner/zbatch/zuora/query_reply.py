@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from operator import attrgetter
 
 from zbatch.model import Draft, Invoice, Problem
 from zbatch.zuora.pages import MissingField, Odd, Page, label, read_page_of, together, word
@@ -128,7 +129,7 @@ def _updated(value: object) -> datetime | None:
 
 def whole(pages: Sequence[Page[Invoice]]) -> tuple[Invoice, ...] | Unreadable:
     """Put the pages of one answer together, provided that they are all of it."""
-    return together(pages, lambda invoice: invoice.id)
+    return together(pages, attrgetter("id"))
 
 
 def stranger(invoices: Iterable[Invoice], asked: Asked) -> Unreadable | None:
