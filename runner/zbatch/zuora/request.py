@@ -53,12 +53,10 @@ def _object_of(item: Item) -> str:
 
 
 def _charges_off(charges: Charges) -> str:
-    kinds = (
-        ("IncludesOneTime", charges.one_time),
-        ("IncludesRecurring", charges.recurring),
-        ("IncludesUsage", charges.usage),
-    )
-    return "".join([f',"{name}":false' for name, included in kinds if not included])
+    one_time = "" if charges.one_time else ',"IncludesOneTime":false'
+    recurring = "" if charges.recurring else ',"IncludesRecurring":false'
+    usage = "" if charges.usage else ',"IncludesUsage":false'
+    return one_time + recurring + usage
 
 
 def wire_of(body: bytes) -> bytes:
