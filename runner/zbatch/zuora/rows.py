@@ -33,9 +33,10 @@ class Row:
     problem: Problem | None = None
 
     def __post_init__(self) -> None:
-        if (self.row_class is RowClass.SUCCESS) != bool(self.invoice_id):
+        success = self.row_class is RowClass.SUCCESS
+        if success != bool(self.invoice_id):
             raise ValueError("a success has an invoice ID, and nothing else has one")
-        if (self.row_class is RowClass.SUCCESS) == bool(self.problem):
+        if success == bool(self.problem):
             raise ValueError("a failure has a problem, and a success has none")
 
 
