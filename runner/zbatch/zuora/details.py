@@ -38,10 +38,10 @@ def dates_question(wanted: Sequence[Wanted], fields: frozenset[str]) -> str:
         raise ValueError(f"a question has from 1 to {BRANCHES} branches")
     return _question(
         fields,
-        (
+        [
             f"AccountId = '{one.account_id}' and TargetDate = '{one.target_date.isoformat()}'"
             for one in wanted
-        ),
+        ],
     )
 
 

@@ -97,7 +97,7 @@ def _question(names: str, wanted: Sequence[Wanted]) -> str:
         f"AccountId = '{one.account_id}' and TargetDate = '{one.target_date.isoformat()}'"
         for one in wanted
     ]
-    accounts = dict.fromkeys(one.account_id for one in wanted)
+    accounts = dict.fromkeys([one.account_id for one in wanted])
     branches += [f"AccountId = '{account}' and Status = '{DRAFT}'" for account in accounts]
     return " ".join(("select", names, "from Invoice where", " or ".join(branches)))
 

@@ -35,8 +35,8 @@ class Rows:
     """Whether a row names a limit: then the whole run waits, as after a 429."""
 
     def __post_init__(self) -> None:
-        named = any(row.problem and row.problem.code in LIMIT_CODES for row in self.rows)
-        object.__setattr__(self, "throttled", named)
+        codes = {row.problem.code for row in self.rows if row.problem}
+        object.__setattr__(self, "throttled", not codes.isdisjoint(LIMIT_CODES))
 
 
 @dataclass(frozen=True, slots=True)
