@@ -21,13 +21,17 @@ class Lazy(Sequence[T_co]):
     def _at(self, position: int) -> T_co:
         """Make the member at a position that exists."""
 
+    def _some(self, positions: range) -> tuple[T_co, ...]:
+        """Make the members at positions that exist."""
+        return tuple(map(self._at, positions))
+
     @overload
     def __getitem__(self, at: int) -> T_co: ...
     @overload
     def __getitem__(self, at: slice) -> tuple[T_co, ...]: ...
     def __getitem__(self, at: int | slice) -> T_co | tuple[T_co, ...]:
         if isinstance(at, slice):
-            return tuple(map(self._at, range(len(self))[at]))
+            return self._some(range(len(self))[at])
         return self._at(range(len(self))[at])
 
     def __eq__(self, other: object) -> bool:
@@ -59,6 +63,9 @@ class Same(Lazy[int]):
 
     def _at(self, position: int) -> int:  # noqa: ARG002 - the same at any
         return self._number
+
+    def _some(self, positions: range) -> tuple[int, ...]:
+        return (self._number,) * len(positions)
 
 
 class Singles(Lazy[tuple[int, ...]]):
