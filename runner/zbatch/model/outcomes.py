@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from enum import IntEnum, StrEnum
 
+_SUCCESSES = ("invoiced", "already_invoiced")
+_SETTLED = (*_SUCCESSES, "nothing_to_bill", "failed")
+
 
 class Outcome(StrEnum):
-    """What an item has come to, in the words of the report."""
+    """What an item has come to, in the words of the report.
+
+    It is a `success` where an invoice is known to exist, and `settled` where a run has nothing left
+    to do. A later run still asks about what zbatch did not invoice itself: `already_invoiced` is
+    sent once its invoice is gone, and `nothing_to_bill` may have been invoiced since.
+    """
 
     INVOICED = "invoiced"
     ALREADY_INVOICED = "already_invoiced"
@@ -15,24 +23,9 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
     NOT_ATTEMPTED = "not_attempted"
 
-    @property
-    def success(self) -> bool:
-        """Whether an invoice is known to exist."""
-        return self in (Outcome.INVOICED, Outcome.ALREADY_INVOICED)
-
-    @property
-    def settled(self) -> bool:
-        """Whether a run has nothing left to do here.
-
-        A later run still asks about what zbatch did not invoice itself: `already_invoiced` is sent
-        once its invoice is gone, and `nothing_to_bill` may have been invoiced since.
-        """
-        return self in (
-            Outcome.INVOICED,
-            Outcome.ALREADY_INVOICED,
-            Outcome.NOTHING_TO_BILL,
-            Outcome.FAILED,
-        )
+    def __init__(self, word: str) -> None:
+        self.success = word in _SUCCESSES
+        self.settled = word in _SETTLED
 
 
 class ExitCode(IntEnum):
