@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 
 from zbatch.engine.money import amount_of, plain
@@ -110,8 +111,8 @@ def compare(entry: LedgerEntry, shown: Mapping[str, Invoice]) -> Agreement:
     """Compare what is held of an item with all invoices that are shown of its account."""
     if not shown and entry.outcome is not None:  # a tenant may show nothing right after the calls
         return Agreement(entry, tuple(_of_own(entry, shown)))
-    own = tuple(shown[one] for one in entry.invoice_ids if one in shown)
-    others = tuple(one for one in shown.values() if _is_other(one, entry)) if entry.alone else ()
+    own = tuple([shown[one] for one in entry.invoice_ids if one in shown])
+    others = tuple([one for one in shown.values() if _is_other(one, entry)]) if entry.alone else ()
     if entry.outcome is Outcome.INVOICED and _of_one_call(entry, own, others):
         own, others = (*own, *others), ()
     differences = (*_of_own(entry, shown), *_of_money(entry, own), *_of_others(entry, own, others))
@@ -120,9 +121,9 @@ def compare(entry: LedgerEntry, shown: Mapping[str, Invoice]) -> Agreement:
 
 def _is_other(invoice: Invoice, entry: LedgerEntry) -> bool:
     """Tell whether an invoice is there for the same account and date and credited to nobody."""
-    known = {*entry.invoice_ids, *entry.before, *entry.credited}
+    known = invoice.id in entry.invoice_ids or invoice.id in entry.before | entry.credited
     dated = invoice.target_date == entry.identity.target_date
-    return dated and exists(invoice) and invoice.id not in known
+    return not known and dated and exists(invoice)
 
 
 def _of_one_call(entry: LedgerEntry, own: Sequence[Invoice], others: Sequence[Invoice]) -> bool:
@@ -202,9 +203,8 @@ def _of_money(entry: LedgerEntry, own: Sequence[Invoice]) -> Iterator[Difference
     """Tell of amounts and tax that a person should look at, of what bills at all."""
     for invoice in filter(exists, own):
         then = entry.seen.get(invoice.id)
-        now, before = amount_of(invoice.amount), amount_of(then.amount if then else None)
-        shared = {amount_of(text) for one, text in entry.seen_for_others if one == invoice.id}
-        if now is not None and before is not None and now not in {before, *shared}:
+        now, before = amount_of(invoice.amount), amount_of(then.amount) if then else None
+        if now is not None and before is not None and now not in {before, *_shared(entry, invoice)}:
             message = (
                 f"invoice {_named(invoice)} comes to {plain(now)}, and to {plain(before)} when"
             )
@@ -212,9 +212,14 @@ def _of_money(entry: LedgerEntry, own: Sequence[Invoice]) -> Iterator[Difference
             yield Difference(Code.CHANGED, message, (invoice.id,))
         if invoice.tax_status not in (None, TAX_COMPLETE):
             yield Difference(Code.TAX_FAILED, _tax(invoice), (invoice.id,))
-        if invoice.status != GENERATING and amount_of(invoice.amount) == 0:
+        if invoice.status != GENERATING and now == 0:
             message = f"invoice {_named(invoice)} comes to nothing"
             yield Difference(Code.ZERO_AMOUNT, message, (invoice.id,))
+
+
+def _shared(entry: LedgerEntry, invoice: Invoice) -> set[Decimal | None]:
+    """Give the amounts at which an invoice was seen for other items of the account."""
+    return {amount_of(text) for one, text in entry.seen_for_others if one == invoice.id}
 
 
 def _tax(invoice: Invoice) -> str:
@@ -230,12 +235,13 @@ def _of_others(
     entry: LedgerEntry, own: Sequence[Invoice], others: Sequence[Invoice]
 ) -> Iterator[Difference]:
     """Tell of invoices that are credited to no item, and of items that have none at all."""
-    there = (*filter(exists, own), *others)
-    ids = tuple(one.id for one in there)
-    if len(there) > 1 and (others or entry.outcome is Outcome.ALREADY_INVOICED):
-        yield Difference(Code.DUPLICATE, _duplicate(entry, there), ids)
-    elif others:
-        yield Difference(Code.UNRECORDED, _unrecorded(entry, others[0]), ids)
+    if others or entry.outcome is Outcome.ALREADY_INVOICED:
+        there = (*filter(exists, own), *others)
+        ids = tuple(one.id for one in there)
+        if len(there) > 1:
+            yield Difference(Code.DUPLICATE, _duplicate(entry, there), ids)
+        elif others:
+            yield Difference(Code.UNRECORDED, _unrecorded(entry, others[0]), ids)
     elif entry.outcome is None:
         yield Difference(Code.MISSING, "no invoice is there, and no call that could make one")
 

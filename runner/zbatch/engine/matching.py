@@ -25,12 +25,12 @@ async def compared_with(
 
 
 def _wanted(portion: Iterable[LedgerEntry]) -> tuple[Wanted, ...]:
-    pairs = ((one.identity.account_id, one.identity.target_date) for one in portion)
-    return tuple(dict.fromkeys(Wanted(*pair) for pair in pairs))
+    identities = [one.identity for one in portion]
+    return tuple(dict.fromkeys([Wanted(one.account_id, one.target_date) for one in identities]))
 
 
 def _misses(entry: LedgerEntry, shown: Mapping[str, Invoice]) -> bool:
-    return any(one not in shown for one in entry.invoice_ids)
+    return not shown.keys() >= {*entry.invoice_ids}
 
 
 def _by_account(invoices: Iterable[Invoice]) -> dict[str, dict[str, Invoice]]:
