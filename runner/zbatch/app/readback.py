@@ -226,13 +226,13 @@ class Reader:
 
         What the ledger holds beside it is read for these only, since most have one invoice.
         """
-        pairs = list(zip(agreements, records, strict=True))
-        asked = [record.item for found, record in pairs if _needs_ledger(found)]
-        entries = iter(await self._hands.entries(asked) if asked else ())
-        return [
-            compare(next(entries), found.shown) if _needs_ledger(found) else found
-            for found, _ in pairs
-        ]
+        weighed = list(agreements)
+        places = [at for at, found in enumerate(agreements) if _needs_ledger(found)]
+        if places:
+            entries = await self._hands.entries([records[at].item for at in places])
+            for at, entry in zip(places, entries, strict=True):
+                weighed[at] = compare(entry, agreements[at].shown)
+        return weighed
 
     def _settle(self, pairs: Sequence[tuple[ItemRecord, Agreement]]) -> None:
         """Make durable what was seen, in one commit with what other waves see, then tell it."""
@@ -258,8 +258,10 @@ class Reader:
             records = [record for record, _ in pairs]
             self._unread += len(records)
         for _, found in pairs:
-            self._agreed += not found.differences
-            self._findings.update(_codes(found))
+            if found.differences:
+                self._findings.update(_codes(found))
+            else:
+                self._agreed += 1
         self._tell(records)
 
     def _tell(self, records: Sequence[ItemRecord]) -> None:
@@ -315,7 +317,7 @@ def with_details(record: ItemRecord, agreement: Agreement) -> ItemRecord:
         return record.with_invoices(ids, tuple(map(Detail, ids)))
     shown = {one.id: one for one in agreement.invoices}
     ids = tuple(dict.fromkeys((*entry.invoice_ids, *shown)))
-    details = tuple(_detail(one, shown.get(one), record, entry) for one in ids)
+    details = tuple([_detail(one, shown.get(one), record, entry) for one in ids])
     return record.with_invoices(ids, details)
 
 
