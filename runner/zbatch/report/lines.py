@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
-from zbatch.model import Detail, Item, ItemRecord, Outcome, Problem, Repeated, Settlement
+from zbatch.model import Detail, Item, ItemRecord, Outcome, Problem, Repeated
 
 VERSION = 1
 
+_MILLISECOND = timedelta(milliseconds=1)
 _quoted = json.encoder.encode_basestring_ascii  # as json.dumps writes texts
 
 # The schema asks each of these outcomes for a reason; one that came without says so itself.
@@ -95,7 +97,8 @@ def to_line(record: ItemRecord, run_id: str) -> bytes:
     """
     item, identity = record.item, record.item.identity
     terms = _terms(item.invoice_date, identity.target_date, identity.revision, record.outcome)
-    settlement = _settlement(record, record.error or UNEXPLAINED.get(record.outcome))
+    problem = record.error or UNEXPLAINED.get(record.outcome)
+    settlement = _settlement(problem, _answer_of(record))
     return (
         f'{_head(run_id)}{identity.account_id}","account_number":{_text(item.account_number)}'
         f"{terms}{_invoices(record.invoice_id, record.invoice_ids, record.invoices)}{settlement}"
@@ -119,7 +122,7 @@ def _lines_of(repeated: Iterable[Repeated], run_id: str) -> Iterator[str]:
             end = _file(terms.reason, terms.file)
         if answer is not settlement:
             settlement = answer
-            last = _settlement(settlement, settlement.error)
+            last = _settlement(settlement.error, _answer_of(settlement))
         yield (
             f'{head}{account_id}","account_number":{_text(number)}{middle}'
             f'{_invoices(invoice_id, ids, invoices)}{last}{end},"line":{line}}}}}\n'
@@ -147,12 +150,19 @@ def _invoices(
     return f',"invoice_id":{first},"invoice_ids":[{ids}],"invoices":{_details(details)}'
 
 
-def _settlement(held: ItemRecord | Settlement, problem: Problem | None) -> str:
+_answer_of = attrgetter(
+    *("http_status", "attempts", "idempotency_key", "track_id", "request_id"),
+    *("started_at", "finished_at"),
+)
+
+
+@lru_cache(maxsize=256)  # the items of a call have it in common
+def _settlement(problem: Problem | None, answer: tuple[Any, ...]) -> str:
+    http_status, attempts, key, track_id, request_id, started_at, finished_at = answer
     return (
-        f',"error":{_problem(problem)}'
-        f',"http_status":{_number(held.http_status)},"attempts":{held.attempts}'
-        f',"idempotency_key":{_text(held.idempotency_key)},"track_id":{_text(held.track_id)}'
-        f',"request_id":{_text(held.request_id)},{_times(held.started_at, held.finished_at)}'
+        f',"error":{_problem(problem)},"http_status":{_number(http_status)},"attempts":{attempts}'
+        f',"idempotency_key":{_text(key)},"track_id":{_text(track_id)}'
+        f',"request_id":{_text(request_id)},{_times(started_at, finished_at)}'
     )
 
 
@@ -167,10 +177,9 @@ _OUTCOMES = {
 }
 
 
-@lru_cache(maxsize=1024)  # the items of a call have them in common
 def _times(started_at: datetime | None, finished_at: datetime | None) -> str:
     started, finished = _whole_milliseconds(started_at), _whole_milliseconds(finished_at)
-    first, last = (f'"{timestamp(one)}"' if one else "null" for one in (started, finished))
+    first, last = [f'"{timestamp(one)}"' if one else "null" for one in (started, finished)]
     duration = _number(_duration(started, finished))
     return f'"started_at":{first},"finished_at":{last},"duration_ms":{duration}'
 
@@ -248,12 +257,12 @@ def item_json(item: Item) -> dict[str, Any]:
 def _duration(started_at: datetime | None, finished_at: datetime | None) -> int | None:
     if started_at is None or finished_at is None:
         return None
-    return max(0, (finished_at - started_at) // timedelta(milliseconds=1))
+    return max(0, (finished_at - started_at) // _MILLISECOND)
 
 
 def timestamp(moment: datetime) -> str:
     """Write a time as RFC 3339 in UTC with milliseconds."""
-    return f"{_in_utc(moment).isoformat(timespec='milliseconds')[: -len('+00:00')]}Z"
+    return f"{_in_utc(moment).isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
 
 
 def _whole_milliseconds(moment: datetime | None) -> datetime | None:
