@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Sequence
 
 from zbatch.model import Identity, Item
-from zbatch.spec.selection import Items
+from zbatch.spec.selection import Items, Selection
 
 _NOWHERE = 2**32 - 1
 
@@ -16,6 +16,7 @@ class Places:
 
     def __init__(self, items: Sequence[Item]) -> None:
         self._items = items
+        self._selection = items.selection if isinstance(items, Items) else None
         self._known: dict[Identity, int] | None = None
         self._first: array[int] | None = None
         self._last = -1
@@ -25,25 +26,24 @@ class Places:
 
     def of(self, identity: Identity) -> int | None:
         """Give the position of an item, None where the plan does not list it."""
-        if not isinstance(self._items, Items):
+        if self._selection is None:
             if self._known is None:  # a short list, or one that was narrowed down
                 self._known = {item.identity: at for at, item in enumerate(self._items)}
             return self._known.get(identity)
         key = bytes.fromhex(identity.account_id)
-        if _is_at(self._items, self._last + 1, key, identity):
+        if _is_at(self._selection, self._last + 1, key, identity):
             self._last += 1
             return self._last
-        at = self._of_account(self._items, identity.account_id)
-        while _is_of(self._items, at, key):
-            if _is_at(self._items, at, key, identity):
+        at = self._of_account(self._selection, identity.account_id)
+        while _is_of(self._selection, at, key):
+            if _is_at(self._selection, at, key, identity):
                 self._last = at
                 return at
             at += 1
         return None
 
-    def _of_account(self, items: Items, account_id: str) -> int:
+    def _of_account(self, selection: Selection, account_id: str) -> int:
         """Give the first position of an account: its items stand together."""
-        selection = items.selection
         rows = selection.roster.rows_of(account_id)
         if isinstance(selection.rows, range):  # each row is an item, and stands where it does
             return min(rows, default=_NOWHERE)
@@ -55,16 +55,15 @@ class Places:
         return min((self._first[row] for row in rows), default=_NOWHERE)
 
 
-def _is_of(items: Items, at: int, key: bytes) -> bool:
+def _is_of(selection: Selection, at: int, key: bytes) -> bool:
     """Tell whether the item at a position is of an account."""
-    rows = items.selection.rows
-    return at < len(rows) and items.selection.roster.key(rows[at]) == key
+    rows = selection.rows
+    return at < len(rows) and selection.roster.key(rows[at]) == key
 
 
-def _is_at(items: Items, at: int, key: bytes, identity: Identity) -> bool:
-    if not _is_of(items, at, key):
+def _is_at(selection: Selection, at: int, key: bytes, identity: Identity) -> bool:
+    if not _is_of(selection, at, key):
         return False
-    selection = items.selection
     pair = selection.pairs[selection.days[at]]
     revision = selection.roster.traits_of(selection.rows[at]).revision
     return (pair.target_date, revision) == (identity.target_date, identity.revision)

@@ -128,9 +128,9 @@ class Roster(Lazy["Account"]):
         """Return the position in `traits` of what a row has in common with others."""
         return self._styles[row]
 
-    def styles(self, rows: Iterable[int]) -> list[int]:
-        """Return the styles of rows."""
-        return [self._styles[row] for row in rows]
+    def styles(self, rows: Iterable[int]) -> Iterator[int]:
+        """Return the styles of rows, one after the other."""
+        return map(self._styles.__getitem__, rows)
 
     def traits_of(self, row: int) -> Traits:
         """Return what a row has in common with others."""

@@ -17,7 +17,7 @@ _AT_ONCE = 512  # IDs that are told together
 def count_accounts(items: Sequence[Item]) -> int:
     """Tell how many accounts items are of."""
     if isinstance(items, Items):
-        return sum(1 for count in items.selection.counts if count)
+        return sum(map(bool, items.selection.counts))
     return len({item.identity.account_id for item in items})
 
 
@@ -42,7 +42,7 @@ def count_sources(items: Sequence[Item]) -> Counter[str]:
         return Counter(item.source.file for item in items)
     roster = items.selection.roster
     by_file: Counter[str] = Counter()
-    for style, count in Counter(map(roster.style, items.selection.rows)).items():
+    for style, count in Counter(roster.styles(items.selection.rows)).items():
         by_file[roster.traits[style].file] += count
     return by_file
 
@@ -52,7 +52,7 @@ def count_again(items: Sequence[Item]) -> int:
     if not isinstance(items, Items):
         return sum(item.identity.revision > 1 for item in items)
     roster = items.selection.roster
-    styles = Counter(map(roster.style, items.selection.rows))
+    styles = Counter(roster.styles(items.selection.rows))
     return sum(n for style, n in styles.items() if roster.traits[style].revision > 1)
 
 
@@ -72,7 +72,7 @@ def _sorted_ids(items: Sequence[Item]) -> Iterator[str]:
     billed = bytearray(len(roster))
     for row in items.selection.rows:
         billed[row] = True
-    order = (row for row in roster.order if billed[row])
+    order = filter(billed.__getitem__, roster.order)
     last = ""
     while some := list(islice(order, _AT_ONCE)):
         for account_id in roster.account_ids(some):
