@@ -38,7 +38,7 @@ class RunObserver:
         self._lately = Purse(once=self._once) if plan.spec.stages else None
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Settled):
+        if type(event) is Settled:
             record = event.record.of_run(self._run_id)
             event = Settled(record)
             if self.reader and record.outcome.success and record.invoices is None:

@@ -67,6 +67,7 @@ class Lines(Quiet):
         """Say what begins."""
         self._live = header.live
         self._last = (header.live.figures().percent, self._clock())
+        self._looked = self._last[1]
         self._paper.say(first_line(header, self._called.verb))
         if self._regular:
             self._ticker = Thread(target=self._tick, name="lines", daemon=True)
@@ -78,7 +79,7 @@ class Lines(Quiet):
             with self._writing:
                 stamp = Text(f"[{self._clock():%H:%M:%SZ}] ")
                 self._paper.say(stamp.append_text(notice))
-        if self._regular and isinstance(event, Settled):
+        if self._regular and type(event) is Settled:
             with self._writing:
                 self._tell_if_due()
 
@@ -105,7 +106,7 @@ class Lines(Quiet):
     def _tell_if_due(self) -> None:
         now = self._clock()
         percent, told = self._last
-        if now - max(told, self._looked) < AT_MOST_EVERY or self._over.is_set():
+        if now - self._looked < AT_MOST_EVERY or self._over.is_set():
             return
         self._looked = now
         figures = self._live.figures()
