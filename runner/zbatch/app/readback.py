@@ -278,7 +278,7 @@ def _needs_ledger(found: Agreement) -> bool:
     """
     if not found.shown:
         return False
-    return not (found.entry.alone and _UNPROVED.isdisjoint(_codes(found)))
+    return not found.entry.alone or any(one.code in _UNPROVED for one in found.differences)
 
 
 def _is_lost(found: Agreement) -> bool:
