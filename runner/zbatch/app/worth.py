@@ -70,8 +70,8 @@ class Purse:
         """Count an invoice in, or with -1 out again."""
         if not held.counts:
             return
-        nothing = Sum(held.currency, 0, Decimal(0))
-        before, older = self._found.pop(held.currency, (nothing, 0))
+        found = self._found.pop(held.currency, None)
+        before, older = found or (Sum(held.currency, 0, Decimal(0)), 0)
         amount = amount_of(held.amount)
         untold, amount = amount is None, amount or Decimal(0)
         joined = Sum(

@@ -21,6 +21,7 @@ from zbatch.engine.question import (
     one_call,
 )
 from zbatch.model import Detail, Identity, Invoice, Outcome
+from zbatch.model.values import value
 
 CLOCKS = timedelta(minutes=5)  # how far the tenant's clock may be from ours
 TAX_COMPLETE = "Complete"
@@ -59,7 +60,7 @@ class Difference:
     invoice_ids: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class LedgerEntry:
     """What the ledger holds of one item.
 
@@ -89,7 +90,7 @@ class LedgerEntry:
     seen_for_others: frozenset[tuple[str, str]] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Agreement:
     """What holding one item against the tenant came to; `invoices` are those that are its own.
 

@@ -7,6 +7,7 @@ from enum import Enum
 
 from zbatch.engine.ending import StopReason
 from zbatch.model import IfAbsent, KeyState, Outcome, Problem
+from zbatch.model.values import value
 
 
 class Pause(Enum):
@@ -28,7 +29,7 @@ class Again:
     problem: Problem
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Verdict:
     """What an item has come to under this key.
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from zbatch.engine.pacing import Bound
 from zbatch.model import Attempt, Item, ItemRecord
+from zbatch.model.values import value
 
 
 class Hold(StrEnum):
@@ -18,14 +19,14 @@ class Hold(StrEnum):
     OUTAGE = "outage"  # requests are but probes
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Settled:
     """An item has its outcome, and the ledger holds it."""
 
     record: ItemRecord
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class InFlight:
     """So many calls are at the server now; `allowed` tells how many may be."""
 

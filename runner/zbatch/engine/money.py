@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from functools import reduce
 
 from zbatch.engine.question import TEMPORARY_NUMBER, exists
 from zbatch.model import Invoice
+from zbatch.model.values import value
 
 MOST_DIGITS = 30  # before and after the point: what is beyond is no money
 _EXACT = Context(prec=4 * MOST_DIGITS, traps=[Inexact, InvalidOperation])
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Sum:
     """What some invoices come to in one currency, None where the tenant does not tell which.
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from zbatch.engine.drafts import appended, made_meanwhile, without
 from zbatch.model import Attempt, Baseline, Draft, IfAbsent, Invoice, Problem, Trail
+from zbatch.model.values import value
 
 COUNTS = frozenset({"Draft", "Posted", "PendingApproval", "Pending Approval", "Approved"})
 GENERATING = "Generating"
@@ -27,7 +28,7 @@ MOST_RENEWALS = 2  # after rows that do not say what was done
 MOST_RENEWALS_IN_ALL = 5  # after anything: a server that never answers an item fails it
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Seen:
     """What the tenant showed for one item: invoices of account and target date, and all drafts."""
 

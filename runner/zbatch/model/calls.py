@@ -12,9 +12,10 @@ from typing import Any
 from zbatch.model.outcomes import Outcome
 from zbatch.model.plan import Item
 from zbatch.model.problems import Problem
+from zbatch.model.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Call:
     """One generate call: its items by position, under one key.
 
@@ -29,7 +30,7 @@ class Call:
     wire: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Attempt:
     """One send of a call, as the ledger keeps it.
 
@@ -51,7 +52,7 @@ class Attempt:
     problem: Problem | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Detail:
     """An invoice of an item as the tenant has shown it since; `status` is None if it has not.
 
@@ -70,7 +71,7 @@ class Detail:
     appended: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ItemRecord:
     """What the ledger holds of one item: one line of the report before it is written down.
 
@@ -122,7 +123,7 @@ class KeyState(StrEnum):
     BURNT = "burnt"  # never sent again; only the tenant's own data can settle it
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Invoice:
     """An invoice as the tenant shows it; fields that a query left out are None.
 
@@ -158,7 +159,7 @@ class Draft:
     created_at: datetime | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Baseline:
     """What the tenant showed for an item before the first send of its key.
 
@@ -192,7 +193,7 @@ class IfAbsent(StrEnum):
     NOTHING = "nothing_to_bill"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Send:
     """An attempt about to leave; recorded before its first byte does."""
 
@@ -200,7 +201,7 @@ class Send:
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Effect:
     """What an answered attempt means for one item of its call.
 
@@ -219,7 +220,7 @@ class Effect:
     said: Problem | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Result:
     """An attempt with its answer; `effects` has one entry an item of the call, by position."""
 
@@ -228,7 +229,7 @@ class Result:
     effects: tuple[Effect, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Finding:
     """What a question to the tenant has shown of one item.
 

@@ -10,6 +10,7 @@ from zbatch.model.accounts import Account, Exclusion
 from zbatch.model.names import ACCOUNT_ID
 from zbatch.model.spec import Charges, Source, Spec
 from zbatch.model.tenants import Tenant
+from zbatch.model.values import value
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -31,7 +32,7 @@ class Identity:
         return f"{self.account_id} {self.target_date.isoformat()}{revision}"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Item:
     """One account for one target date: the unit of everything.
 

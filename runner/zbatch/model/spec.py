@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
+from zbatch.model.values import value
+
 if TYPE_CHECKING:
     from zbatch.model.accounts import Account, AccountFile, Exclusion, Expect
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Source:
     """Where the reviewed text says it: `line` and `column` count from 1."""
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from zbatch.model.calls import Attempt, Baseline, Call, IfAbsent, ItemRecord, KeyState
 from zbatch.model.outcomes import Outcome
 from zbatch.model.plan import Item
 from zbatch.model.problems import Problem
+from zbatch.model.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Trail:
     """What the ledger keeps of an item beside its keys: all that a question is held against.
 
@@ -84,7 +85,7 @@ class Standing:
     generation: int
     attempts: int
     payload_changed: bool
-    trail: Trail = Trail()
+    trail: Trail = field(default_factory=Trail)
     earlier: tuple[Earlier, ...] = ()
     lower: Outcome | None = None
     later_invoiced: date | None = None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from zbatch.model import Problem
+from zbatch.model.values import value
 from zbatch.zuora.codes import CAUTION, RowClass, classify
 from zbatch.zuora.problems import NO_REASON, code_text, message_text, problem_in
 
@@ -24,7 +24,7 @@ _ALL = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Row:
     """What one row says of the item at its position."""
 
