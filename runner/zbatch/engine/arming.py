@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -151,13 +152,23 @@ class Arming:
         return self._ahead <= self._most() // RESERVE
 
     def _wanted(self) -> int:
-        """How many works to take: whole waves, since a question costs as much as a call."""
+        """How many works to take: as soon as there is room for one, enough for whole waves."""
         under_way = self._armed.qsize() + self._aftermath.in_hand.ahead
         fast = self._brake.places.within(ASKED_AT_SPEED_SECONDS, self._settings.asked_at_speed)
         most = self._timely(max(self._asked_ahead, fast))
         # behind a window that is used up questions grow too old, and those before it leave no room
         room = max(1.0, self._brake.room(self._ask_life / 2) - 1.0)
-        return WAVE if under_way < min(most, room) else 0
+        return self._at_once() if under_way < min(most, room) else 0
+
+    def _at_once(self) -> int:
+        """How many works to ask about together: whole waves, as a question costs as much as a call.
+
+        At a slow pace no more than leave before their questions, which take turns too, are too old;
+        but one whole wave.
+        """
+        objects = self._settings.limits.objects_per_call
+        turns = self._ask_life / 2 / self._brake.gap if self._brake.gap else math.inf
+        return int(min(WAVE, max(1.0, WAVE // objects, turns / (1.0 + objects / WAVE))))
 
     def _look_again(self) -> float | None:
         """Tell when to look again unasked: for room, too, which a question beside the run gives."""
