@@ -26,6 +26,7 @@ from zbatch.zuora.request import track_id
 
 STALE_INTENT = timedelta(seconds=30)  # after which an intent no longer tells when its call left
 LOOK_AGAIN = 0.5  # seconds between two looks at whether there is room for what may leave
+MOST_AT_ONCE = 50  # works taken to be asked about, in one wave or several
 WAVE = 50  # items asked about at once: two branches of two conditions each, of 200
 MOST_IN_VAIN = 3  # questions about a work that grew too old, and no call left in all that time
 RESERVE = 3  # a part of so many: new intents are made once no more are left, for the time it takes
@@ -152,7 +153,7 @@ class Arming:
         return self._ahead <= self._most() // RESERVE
 
     def _wanted(self) -> int:
-        """How many works to take: as soon as there is room for one, enough for whole waves."""
+        """How many works to take, as soon as there is room for one."""
         under_way = self._armed.qsize() + self._aftermath.in_hand.ahead
         fast = self._brake.places.within(ASKED_AT_SPEED_SECONDS, self._settings.asked_at_speed)
         most = self._timely(max(self._asked_ahead, fast))
@@ -161,14 +162,14 @@ class Arming:
         return self._at_once() if under_way < min(most, room) else 0
 
     def _at_once(self) -> int:
-        """How many works to ask about together: whole waves, as a question costs as much as a call.
+        """How many works to ask about together: many, as a question costs as much as a call.
 
         At a slow pace no more than leave before their questions, which take turns too, are too old;
         but one whole wave.
         """
         objects = self._settings.limits.objects_per_call
         turns = self._ask_life / 2 / self._brake.gap if self._brake.gap else math.inf
-        return int(min(WAVE, max(1.0, WAVE // objects, turns / (1.0 + objects / WAVE))))
+        return int(min(MOST_AT_ONCE, max(1.0, WAVE // objects, turns / (1.0 + objects / WAVE))))
 
     def _look_again(self) -> float | None:
         """Tell when to look again unasked: for room, too, which a question beside the run gives."""

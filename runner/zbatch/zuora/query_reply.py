@@ -50,8 +50,8 @@ def invoice_of(record: Mapping[str, object]) -> Invoice:
         number=label(record.get("InvoiceNumber")),
         source=label(record.get("Source")),
         amount=_amount(record.get("Amount")),
-        created_at=_moment_if_any(record.get("CreatedDate")),
-        updated_at=_moment(record.get("UpdatedDate")),
+        created_at=_moment(record.get("CreatedDate")),
+        updated_at=_updated(record.get("UpdatedDate")),
         balance=_amount(record.get("Balance")),
         currency=_currency(record.get("Currency")),
         tax_status=label(record.get("TaxStatus")),
@@ -106,34 +106,30 @@ def _date_if_any(value: object) -> date | None:
 
 
 def _moment(value: object) -> datetime | None:
-    """Read UpdatedDate; one that cannot be read must not let a changed draft pass as unchanged."""
-    if value is None:
-        return None
-    if type(value) is str:
-        return _instant(value)
-    raise Odd("holds an update time that cannot be read")
+    """Read a dateTime with its offset, as UTC; None where it is anything else.
+
+    That is enough for CreatedDate, which only ever proves that an invoice is ours: without it
+    the invoice is there all the same, and is claimed by nobody.
+    """
+    return _instant(value) if type(value) is str else None
 
 
 @lru_cache(maxsize=64)  # a call makes its invoices within seconds, and few change after that
-def _instant(text: str) -> datetime:
-    """Read a dateTime with its offset, as UTC."""
+def _instant(text: str) -> datetime | None:
     if not _DATE_TIME.fullmatch(text):
-        raise Odd("holds an update time that cannot be read")
+        return None
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise Odd("holds an update time that cannot be read") from error
-
-
-def _moment_if_any(value: object) -> datetime | None:
-    """Read CreatedDate, which only ever proves that an invoice is ours; None for anything else.
-
-    Without it the invoice is there all the same, and is claimed by nobody.
-    """
-    try:
-        return _moment(value)
-    except Odd:
+    except (ValueError, OverflowError):
         return None
+
+
+def _updated(value: object) -> datetime | None:
+    """Read UpdatedDate; one that cannot be read must not let a changed draft pass as unchanged."""
+    moment = _moment(value)
+    if value is not None and moment is None:
+        raise Odd("holds an update time that cannot be read")
+    return moment
 
 
 def whole(pages: Sequence[Page[Invoice]]) -> tuple[Invoice, ...] | Unreadable:
