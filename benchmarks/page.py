@@ -67,11 +67,11 @@ brackets the lowest and the highest of its pairs. CPU is user and system time of
 CPU is compared, {NOISE:.0%} over a goal counts as the noise of a shared machine, and is said.
 Read ratios, not microseconds: those move with the machine and its neighbours.
 
-*Naive* is what a good engineer writes in an hour: a task for each call behind a semaphore, aiohttp,
-`gzip.compress(json.dumps(…))`, `r.json()`. It stores nothing. *The bare loop* is 40 workers on one
-aiohttp session. The tenant is a native process on the loopback that answers in Zuora's form and
-shows the invoices that it has made; `zbatch` is the installed command on a new project and a new
-ledger, on a disk.
+*Naive* is what a good engineer writes in an hour: a task for each call behind a semaphore,
+aiohttp, `gzip.compress(json.dumps(…))`, `r.json()`. It stores nothing, unless a row says so.
+*The bare loop* is 40 workers on one aiohttp session. The tenant is a native process on the
+loopback that answers in Zuora's form and shows the invoices that it has made; `zbatch` is the
+installed command on a new project and a new ledger, on a disk.
 A *request* is a call or a question: both count against a tenant's limits. The sending phase runs
 from the first call's arrival to the last call's answer; start, token and first questions are before
 it. [Decision 36](decisions/0036-how-the-bench-measures.md) says why it is measured so.

@@ -23,9 +23,9 @@ AN_ITEM = (
     " and answer on the disk, reads each invoice back and holds it against what was ordered, counts"
     " it for the screen and the record, and writes its line of the report"
 )
-ALSO = ("naive end to end with a journal, synced at each record", "naive end to end, a call each")
+ALSO = ("naive end to end with a journal on the disk", "naive end to end, a call each")
 A_CALL = f"{AN_ITEM}; the call itself it paces, judges and may have to send again."
-PER_ACCOUNT = f"{AN_ITEM}. All of that is an account's own, so calls of 50 save none of it."
+PER_ACCOUNT = f"{AN_ITEM}. Questions and commits are shared, most of the rest is an account's own."
 
 
 def one_at_a_time(sizes: Sizes) -> Iterator[Row]:
