@@ -423,28 +423,6 @@ def test_a_slow_rate_asks_again_before_a_question_is_too_old(
     assert run.elapsed < 180 * rate.seconds
 
 
-@pytest.mark.untraced
-@pytest.mark.parametrize(
-    ("rate", "objects", "questions"),
-    [(Rate(1, 60.0), 5, 20), (Rate(2, 60.0), 20, 80), (Rate(1, 60.0), 50, 150)],
-)
-def test_a_slow_rate_asks_about_no_more_calls_than_leave_in_time(
-    rate: Rate, objects: int, questions: int
-) -> None:
-    """A question about calls of several items that is too old before they leave costs a turn."""
-    items = [item(n) for n in range(100 * objects)]
-    works = [Work(n, tuple(items[n * objects : (n + 1) * objects]), 0) for n in range(100)]
-
-    def answer(request: Request, before: int) -> Reply:
-        made = [{"Success": True, "Id": entry["AccountId"]} for entry in objects_of(request)]
-        return rows(*made)
-
-    run = Bench(limits=Limits(10, rate, objects, 150.0)).run(works, answer)
-    assert outcomes(run) == {Outcome.INVOICED}
-    assert len(run.records) == len(items)
-    assert len(run.server.questions) <= questions
-
-
 def test_a_call_tells_the_sender_when_its_question_is_too_old(bench: Bench) -> None:
     """R9a: ten minutes after the question left, and half a minute for what was on its way."""
     run = bench.run(works_of([item(1)]), lambda r, b: success())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -26,7 +25,6 @@ from zbatch.zuora.request import track_id
 
 STALE_INTENT = timedelta(seconds=30)  # after which an intent no longer tells when its call left
 LOOK_AGAIN = 0.5  # seconds between two looks at whether there is room for what may leave
-MOST_AT_ONCE = 50  # works taken to be asked about, in one wave or several
 WAVE = 50  # items asked about at once: two branches of two conditions each, of 200
 MOST_IN_VAIN = 3  # questions about a work that grew too old, and no call left in all that time
 RESERVE = 3  # a part of so many: new intents are made once no more are left, for the time it takes
@@ -153,23 +151,13 @@ class Arming:
         return self._ahead <= self._most() // RESERVE
 
     def _wanted(self) -> int:
-        """How many works to take, as soon as there is room for one."""
+        """How many works to take: whole waves, since a question costs as much as a call."""
         under_way = self._armed.qsize() + self._aftermath.in_hand.ahead
         fast = self._brake.places.within(ASKED_AT_SPEED_SECONDS, self._settings.asked_at_speed)
         most = self._timely(max(self._asked_ahead, fast))
         # behind a window that is used up questions grow too old, and those before it leave no room
         room = max(1.0, self._brake.room(self._ask_life / 2) - 1.0)
-        return self._at_once() if under_way < min(most, room) else 0
-
-    def _at_once(self) -> int:
-        """How many works to ask about together: many, as a question costs as much as a call.
-
-        At a slow pace no more than leave before their questions, which take turns too, are too old;
-        but one whole wave.
-        """
-        objects = self._settings.limits.objects_per_call
-        turns = self._ask_life / 2 / self._brake.gap if self._brake.gap else math.inf
-        return int(min(MOST_AT_ONCE, max(1.0, WAVE // objects, turns / (1.0 + objects / WAVE))))
+        return WAVE if under_way < min(most, room) else 0
 
     def _look_again(self) -> float | None:
         """Tell when to look again unasked: for room, too, which a question beside the run gives."""
